@@ -1,0 +1,1 @@
+"""Weights and decisions to persons: partition and assignment, pure."""

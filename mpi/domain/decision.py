@@ -1,0 +1,38 @@
+"""Decisions: what a person, a source or a boundary has said about groups of records (law 3)."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class DecisionKind(StrEnum):
+    """What was said."""
+
+    SAME = "SAME"
+    DIFFERENT = "DIFFERENT"
+    UNSURE = "UNSURE"
+
+
+class Authority(IntEnum):
+    """Whose word outranks whose; higher wins."""
+
+    MIGRATION = 1
+    SOURCE = 2
+    STEWARD = 3
+    BOUNDARY = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Decision:
+    """A decision in force, over records by their canonical keys.
+
+    Args:
+        id: its number in the registry; only for reporting, never for precedence.
+        kind: SAME, DIFFERENT or UNSURE.
+        authority: whose word it is.
+        groups: SAME has one group; DIFFERENT two or more, pairwise apart.
+    """
+
+    id: int
+    kind: DecisionKind
+    authority: Authority
+    groups: tuple[tuple[int, ...], ...]

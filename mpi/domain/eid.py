@@ -1,0 +1,100 @@
+"""Enterprise IDs: opaque, easy to read aloud, and checked.
+
+Twelve symbols of Crockford's base 32 in groups of four, such as ``7K3M-92QX-0HTV``: eleven random
+symbols (55 bits) and a check symbol, which stays inside the same 32 symbols.
+
+The check is a weighted sum over GF(32), where every symbol is an element of the field and the weight of
+position *i* is g**i for a primitive element g. Weights are non-zero, so a single wrong symbol is always
+caught; weights of neighbours differ, so an adjacent swap is always caught. (Crockford's own check symbols
+``*~$=U`` are bad in URLs and aloud.) The alphabet: https://www.crockford.com/base32.html
+"""
+
+import secrets
+from collections.abc import Callable
+
+from mpi.domain.errors import EidError
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+TEST_MARK = "T"
+"""First symbol of every ID of a test index; no production ID starts with it."""
+
+_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_LENGTH = 12
+_PRIMITIVE_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
+
+
+def _times_g(value: int) -> int:
+    value <<= 1
+    return value ^ _PRIMITIVE_POLYNOMIAL if value & 0b100000 else value
+
+
+def _multiply(left: int, right: int) -> int:
+    product = 0
+    while right:
+        if right & 1:
+            product ^= left
+        left = _times_g(left)
+        right >>= 1
+    return product
+
+
+def _weights() -> tuple[int, ...]:
+    # The check symbol itself has weight 1, so it equals the sum of the others.
+    weights = [1]
+    while len(weights) < _LENGTH:
+        weights.append(_times_g(weights[-1]))
+    return tuple(reversed(weights))
+
+
+_WEIGHTS = _weights()
+
+
+def _checksum(values: list[int]) -> int:
+    total = 0
+    for weight, value in zip(_WEIGHTS, values, strict=False):
+        total ^= _multiply(weight, value)
+    return total
+
+
+def _grouped(symbols: str) -> str:
+    return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
+
+
+def mint(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> str:
+    """Make a new enterprise ID.
+
+    Args:
+        test: whether the index is a test index, whose IDs start with ``T``.
+        randbelow: the source of randomness; the system's own unless a test gives another.
+    """
+    firsts = TEST_MARK if test else ALPHABET.replace(TEST_MARK, "")
+    symbols = firsts[randbelow(len(firsts))]
+    symbols += "".join(ALPHABET[randbelow(32)] for _ in range(_LENGTH - 2))
+    return _grouped(symbols + ALPHABET[_checksum([_VALUE[s] for s in symbols])])
+
+
+def parse(text: str) -> str:
+    """Read an enterprise ID as a person might type it, into its one written form.
+
+    Case, hyphens and spaces do not matter; O is read as 0, I and L as 1.
+
+    Raises:
+        EidError: it is not an enterprise ID; the message says which rule it breaks.
+    """
+    symbols = text.upper().replace("-", "").replace(" ", "").translate(_ALIKE)
+    if len(symbols) != _LENGTH:
+        raise EidError(
+            f"an enterprise ID has {_LENGTH} letters and digits, like 7K3M-92QX-0HTV; "
+            f"this has {len(symbols)}"
+        )
+    if any(symbol not in _VALUE for symbol in symbols):
+        raise EidError("an enterprise ID has only digits and the letters A to Z without I, L, O, U")
+    if _checksum([_VALUE[symbol] for symbol in symbols]):
+        raise EidError("its check symbol does not fit: a letter or digit is wrong, or two are swapped")
+    return _grouped(symbols)
+
+
+def is_test(eid: str) -> bool:
+    """Whether the ID was minted by a test index."""
+    return eid.startswith(TEST_MARK)

@@ -1,0 +1,109 @@
+"""Everything the index refuses, as one tree.
+
+MpiError
+├── InputError            what was sent is wrong: say where, and what to do
+│   ├── RecordError       one canonical record: which field, and why
+│   ├── FileError         a whole file cannot be read
+│   ├── MappingError      a mapping file, or a column it does not account for
+│   └── EidError          not an enterprise ID
+├── NotFoundError         no such source, record or person (for this viewer)
+├── ConflictError         the state does not allow it
+│   └── DecisionConflict  contradicts a decision in force
+├── AccessDenied          the policy says no
+├── LoadHeld              a load guard stopped a file; nothing of it was applied
+├── ModelError            a model folder is missing, corrupt or cannot be compiled
+└── StoreError            the database is missing, locked, full, or of another version
+
+A message says what was wrong, where, and what to do. It never holds a value of a person's record.
+"""
+
+
+class MpiError(Exception):
+    """The index could not do what was asked."""
+
+    code = "error"
+    """Stable machine-readable name; the tail of the problem+json ``type``."""
+
+
+class InputError(MpiError):
+    """What was sent is wrong."""
+
+    code = "invalid-input"
+
+
+class RecordError(InputError):
+    """One canonical record is refused.
+
+    Args:
+        field: the canonical field at fault, or ``"record"`` for the whole.
+        reason: a stable reason code (``missing``, ``too-long``, ``not-text``, …).
+        detail: one sentence for a person, without the value.
+    """
+
+    code = "invalid-record"
+
+    def __init__(self, field: str, reason: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.reason = reason
+        self.detail = detail
+
+
+class FileError(InputError):
+    """A file cannot be read as what it is said to be."""
+
+    code = "unreadable-file"
+
+
+class MappingError(InputError):
+    """A mapping file is wrong, or a column has no place in it."""
+
+    code = "invalid-mapping"
+
+
+class EidError(InputError):
+    """The text is not an enterprise ID."""
+
+    code = "invalid-enterprise-id"
+
+
+class NotFoundError(MpiError):
+    """There is no such thing that this viewer may know of."""
+
+    code = "not-found"
+
+
+class ConflictError(MpiError):
+    """The present state does not allow it."""
+
+    code = "conflict"
+
+
+class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
+    """It contradicts a decision in force."""
+
+    code = "decision-conflict"
+
+
+class AccessDenied(MpiError):  # noqa: N818 - the field's word
+    """The policy does not permit it."""
+
+    code = "access-denied"
+
+
+class LoadHeld(MpiError):  # noqa: N818 - the field's word
+    """A load guard held the file whole; nothing of it was applied."""
+
+    code = "load-held"
+
+
+class ModelError(MpiError):
+    """A model folder is missing, corrupt, or says something that cannot be compiled."""
+
+    code = "model-unusable"
+
+
+class StoreError(MpiError):
+    """The database is missing, full, locked, or of another version."""
+
+    code = "store-unusable"

@@ -1,0 +1,184 @@
+"""The canonical record: what one source states about one person, after the door.
+
+The field names are the project's published interface (docs/canonical-record.md). ``ssn`` and
+``ssn_last4`` are fields of the *sent* record only: at the door they become keyed tokens, and no object,
+table, log or reject holds the digits.
+"""
+
+from dataclasses import dataclass
+
+SENT_FIELDS = (
+    "local_id", "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
+    "birth_date", "birth_date_quality", "previous_birth_dates", "sex", "ssn", "ssn_last4", "identifiers",
+    "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses",
+    "phone", "email", "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians",
+    "household_ids", "birth_city", "birth_state", "birth_country", "multiple_birth",
+    "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "placements",
+    "race", "ethnicity", "subject", "death_date", "flags", "restrictions", "merged_into", "as_of",
+)  # fmt: skip
+"""Fields of a canonical record as sent: the CSV header and the JSON keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A business identifier, unique only within (system, assigner)."""
+
+    system: str
+    assigner: str
+    value: str
+    begin: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """An alias, previous legal name, nickname or preferred name."""
+
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    type: str | None = None
+    begin: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the person lives or lived."""
+
+    address_line1: str | None = None
+    address_line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    county: str | None = None
+    type: str | None = None
+    begin: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guardian:
+    """A parent, guardian or caregiver."""
+
+    guardian_first_name: str | None = None
+    guardian_last_name: str | None = None
+    guardian_relationship: str | None = None
+    begin: str | None = None
+    end: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """A school enrolment; ``[entry_date, exit_date)``."""
+
+    school_id: str | None = None
+    district_id: str | None = None
+    grade: str | None = None
+    entry_date: str | None = None
+    exit_date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A placement in care; ``[begin, end)``."""
+
+    type: str | None = None
+    begin: str | None = None
+    end: str | None = None
+    county: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A special-population flag as a source asserts it; absence of a flag means unknown.
+
+    Args:
+        population: such as ``foster_care``, ``homeless``, ``english_learner`` (docs/flags.md).
+        value: ``Y``, ``N`` or ``U``.
+        definition: whose definition applies, such as ``ESSA`` or ``LCFF``.
+        detail: a code within the population.
+        begin: first day on which it holds, ``YYYY-MM-DD``.
+        end: first day on which it no longer holds.
+        asserted_by: who says so, where that is not the source itself.
+    """
+
+    population: str
+    value: str
+    definition: str
+    detail: str | None = None
+    begin: str | None = None
+    end: str | None = None
+    asserted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """A legal bar on the record."""
+
+    kind: str
+    begin: str | None = None
+    end: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalRecord:
+    """One source's whole statement about one person at one time.
+
+    Text is as the source wrote it, trimmed; dates are text as sent (standardize reads them). The lists
+    ``addresses``, ``guardians``, ``enrollments`` hold the flat columns as their first entry.
+
+    Args:
+        ssn_token: keyed token of a plausible SSN; None where missing or never issued.
+        ssn_last4_token: keyed token of its last four digits.
+        as_of: moment the statement was true at its source, ISO 8601 UTC (``mpi.domain.clock.iso``).
+    """
+
+    local_id: str
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    suffix: str | None = None
+    preferred_name: str | None = None
+    other_names: tuple[OtherName, ...] = ()
+    birth_date: str | None = None
+    birth_date_quality: str | None = None
+    previous_birth_dates: tuple[str, ...] = ()
+    sex: str | None = None
+    ssn_token: str | None = None
+    ssn_last4_token: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    phone: str | None = None
+    email: str | None = None
+    guardians: tuple[Guardian, ...] = ()
+    household_ids: tuple[str, ...] = ()
+    birth_city: str | None = None
+    birth_state: str | None = None
+    birth_country: str | None = None
+    multiple_birth: bool | None = None
+    enrollments: tuple[Enrollment, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    race: tuple[str, ...] = ()
+    ethnicity: str | None = None
+    subject: str | None = None
+    death_date: str | None = None
+    flags: tuple[Flag, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+    merged_into: str | None = None
+    as_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityIssue:
+    """Something about a value that the source should look at; never the value itself.
+
+    Args:
+        field: the canonical field.
+        code: ``impossible-date``, ``future-date``, ``sentinel-date``, ``placeholder-name``,
+            ``invalid-ssn``, ``invalid-phone``, ``invalid-postal-code``, ``unknown-code``, …
+    """
+
+    field: str
+    code: str

@@ -1,0 +1,62 @@
+"""Who is asking, and what the policy lets them do: the one place that says yes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpi.domain.errors import AccessDenied
+
+PURPOSES = (
+    "enrolment_coordination", "school_stability", "credit_transfer", "case_planning",
+    "special_education_coordination", "court_report", "transport", "reporting_federal",
+    "program_evaluation", "data_quality", "system_admin", "subject_access", "emergency_breakglass",
+)  # fmt: skip
+"""Purposes of use that a call may name (see docs/api.md)."""
+
+
+class Action(StrEnum):
+    """Everything the index can be asked to do."""
+
+    RECORD_WRITE = "record.write"
+    RECORD_READ = "record.read"
+    PERSON_READ = "person.read"
+    PERSON_SEARCH = "person.search"
+    CROSSWALK_READ = "crosswalk.read"
+    CROSSWALK_EXPORT = "crosswalk.export"
+    SOURCE_ADMIN = "source.admin"
+    LOAD = "load"
+    RECLUSTER = "recluster"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks, for what purpose, and which actions their key carries.
+
+    Args:
+        client: the name of the client or operator; goes on every commit.
+        purpose: purpose of use, one of PURPOSES, or None where the caller gave none.
+        actions: what the client was granted.
+        sources: codes of the sources it may write and read; None for all.
+    """
+
+    client: str
+    purpose: str | None = None
+    actions: frozenset[Action] = frozenset()
+    sources: frozenset[str] | None = frozenset()
+
+
+def operator(name: str = "operator") -> Viewer:
+    """The person at the machine's own command line, who holds the database file itself."""
+    return Viewer(name, "system_admin", frozenset(Action), None)
+
+
+def permit(viewer: Viewer, action: Action, source: str | None = None) -> None:
+    """Let the call pass, or raise: the policy, deny unless granted.
+
+    Raises:
+        AccessDenied: the client was not granted the action, or not on this source.
+    """
+    if action not in viewer.actions:
+        raise AccessDenied(f"client {viewer.client!r} may not do {action.value!r}")
+    if source is not None and viewer.sources is not None and source not in viewer.sources:
+        raise AccessDenied(f"client {viewer.client!r} has no access to this source")

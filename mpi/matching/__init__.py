@@ -1,0 +1,1 @@
+"""Which pairs are compared, and how strong each is: keys, model, scorers."""

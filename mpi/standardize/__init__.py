@@ -1,0 +1,1 @@
+"""Raw canonical record to comparable features: one cleaning path, pure."""

@@ -1,0 +1,1 @@
+"""Where the index is kept: tables, repositories, migrations, one unit of work."""

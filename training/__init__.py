@@ -1,0 +1,1 @@
+"""Makes what is in models/: simulate, fit, evaluate, publish."""
