@@ -1,0 +1,175 @@
+"""Assignment: which enterprise ID each cluster bears. Pure; the plan is frozen when it is made.
+
+Persons propose to clusters in the order of how many of their last records each holds; a cluster takes the
+best proposer by the survivor rule (open enrolment, then most holders, then oldest ID). A person that loses
+proposes to its next cluster. This is deferred acceptance (Gale and Shapley, 1962): with strict preferences
+its result does not depend on the order of proposing. So on a split the ID stays with the part that holds
+most of its last records, on a merge the survivor rule decides, and no ID is retired while a part of it
+is left without one.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Cluster = tuple[int, ...]
+"""Canonical keys of active records, ascending."""
+
+
+class Standing(StrEnum):
+    """Where a person stands before the plan."""
+
+    ACTIVE = "active"
+    EMPTY = "empty"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A person that may bear a cluster.
+
+    Args:
+        person: its number, which is its mint order.
+        standing: active, empty (all its records withdrawn) or retired.
+        records: canonical keys it holds; for one that is empty or retired, those it last held.
+    """
+
+    person: int
+    standing: Standing
+    records: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivorKey:
+    """What the survivor rule ranks a person by, frozen into the plan when it is made.
+
+    Args:
+        open_enrollment: whether a record of it has an enrolment open on the plan's date.
+        holders: how many of its records are active.
+    """
+
+    open_enrollment: bool = False
+    holders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One cluster and the person that bears it: ``person`` is None where an ID is to be minted."""
+
+    cluster: Cluster
+    person: int | None
+    revived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who bears what after the plan.
+
+    Args:
+        assignments: one for each cluster, by cluster.
+        retired: persons that bear nothing any more though their records live on, ascending.
+    """
+
+    assignments: tuple[Assignment, ...]
+    retired: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Proposer:
+    holder: Holder
+    wishes: list[Cluster] = field(default_factory=list)
+
+
+def assign(
+    clusters: Iterable[Cluster],
+    history: Sequence[Holder],
+    survivor: Mapping[int, SurvivorKey],
+) -> Plan:
+    """Give each cluster the person that bears it.
+
+    Args:
+        clusters: the partition; disjoint.
+        history: every person that holds, or when retired or emptied last held, one of its records.
+        survivor: the survivor keys of those persons; one left out ranks as if it had nothing.
+    """
+    ordered = sorted(clusters)
+    of_record = {record: cluster for cluster in ordered for record in cluster}
+    rank = _ranking(survivor)
+    borne: dict[Cluster, Holder] = {}
+    for standing in (Standing.ACTIVE, Standing.EMPTY):
+        free = [h for h in history if h.standing is standing]
+        _propose(free, of_record, borne, rank, contest=standing)
+    _revive([h for h in history if h.standing is Standing.RETIRED], of_record, borne, rank)
+    kept = {holder.person for holder in borne.values()}
+    return Plan(
+        tuple(
+            Assignment(
+                cluster,
+                borne[cluster].person if cluster in borne else None,
+                cluster in borne and borne[cluster].standing is Standing.RETIRED,
+            )
+            for cluster in ordered
+        ),
+        tuple(
+            sorted(
+                holder.person
+                for holder in history
+                if holder.standing is not Standing.RETIRED
+                and holder.person not in kept
+                and any(record in of_record for record in holder.records)
+            )
+        ),
+    )
+
+
+def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], tuple[bool, int, int]]:
+    def rank(holder: Holder) -> tuple[bool, int, int]:
+        key = survivor.get(holder.person, SurvivorKey())
+        return (not key.open_enrollment, -key.holders, holder.person)
+
+    return rank
+
+
+def _propose(
+    holders: Iterable[Holder],
+    of_record: Mapping[int, Cluster],
+    borne: dict[Cluster, Holder],
+    rank: Callable[[Holder], tuple[bool, int, int]],
+    contest: Standing,
+) -> None:
+    waiting = [_Proposer(h, _wishes(h, of_record)) for h in sorted(holders, key=lambda h: h.person)]
+    wishes = {proposer.holder.person: proposer for proposer in waiting}
+    while waiting:
+        proposer = waiting.pop()
+        while proposer.wishes:
+            cluster = proposer.wishes.pop(0)
+            bearer = borne.get(cluster)
+            if bearer is None:
+                borne[cluster] = proposer.holder
+                break
+            # An empty person finds its records again, but takes no active person's place.
+            if bearer.standing is contest and rank(proposer.holder) < rank(bearer):
+                borne[cluster] = proposer.holder
+                waiting.append(wishes[bearer.person])
+                break
+
+
+def _wishes(holder: Holder, of_record: Mapping[int, Cluster]) -> list[Cluster]:
+    held: dict[Cluster, int] = {}
+    for record in sorted(holder.records):
+        if record in of_record:
+            held[of_record[record]] = held.get(of_record[record], 0) + 1
+    return sorted(held, key=lambda cluster: (-held[cluster], cluster))
+
+
+def _revive(
+    holders: Iterable[Holder],
+    of_record: Mapping[int, Cluster],
+    borne: dict[Cluster, Holder],
+    rank: Callable[[Holder], tuple[bool, int, int]],
+) -> None:
+    """A retired ID lives again where all its last records that are active are one cluster nobody bears."""
+    for holder in sorted(holders, key=rank):
+        wishes = _wishes(holder, of_record)
+        if len(wishes) == 1 and wishes[0] not in borne:
+            borne[wishes[0]] = holder

@@ -1,0 +1,173 @@
+"""The partition: which records of a component are one person. Pure, deterministic, order-neutral.
+
+It is a function of the set of weights and the set of decisions: inputs are sorted by canonical key, every
+tie is explicit, weights are rounded to 1e-6 bits, and no unordered set is iterated. In order:
+
+1. decisions bind: SAME joins, DIFFERENT parts, higher authority first (``binding``);
+2. an edge at or above the link threshold is *contested* where a rival, that is not the same person as
+   the edge's other end, comes within the margin of it or beats it: it never links;
+3. the edges left join clusters, strongest first, as long as the halves cohere: their mean weight over
+   every pair between them, scored whether blocked or not, stays at or above the cohesion threshold.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpi.clustering.binding import Binding, bind
+from mpi.clustering.component import Component, Pair, pair
+from mpi.domain.decision import Decision
+from mpi.domain.weight import Thresholds
+
+EACH_OTHER_BITS = 0.0
+"""Two rivals at or above this weight are probably each other, and so no ambiguity: even odds."""
+
+CAP_BITS = 20.0
+"""One pair counts at most this much, either way, in a mean: no single pair outvotes the rest."""
+
+
+class Reason(StrEnum):
+    """Why a pair that weighs enough to be looked at is not linked."""
+
+    BAND = "band"
+    AMBIGUOUS = "ambiguous"
+    SECOND_BEST = "second-best"
+    INCOHESIVE = "incohesive"
+    OVERSIZED = "oversized"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A pair for clerical review."""
+
+    pair: Pair
+    bits: float
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Who is who in a component.
+
+    Args:
+        clusters: each ascending, ordered by first record; together they are the component's records.
+        doubts: pairs at or above the review threshold that ended in different clusters, by pair.
+        suspended: decisions that could not hold because they meet a stronger one.
+    """
+
+    clusters: tuple[tuple[int, ...], ...]
+    doubts: tuple[Doubt, ...] = ()
+    suspended: tuple[Decision, ...] = ()
+
+
+def partition(component: Component, thresholds: Thresholds) -> Partition:
+    """Partition one component.
+
+    Args:
+        component: its records, the weights of all their pairs, the decisions in force.
+        thresholds: link, review and margin in bits; cohesion in mean bits.
+    """
+    binding = bind(component)
+    clusters = _Clusters(component, binding)
+    contested: dict[Pair, Reason] = {}
+    link = thresholds.link + component.raised
+    for bits, edge in _strongest_first(component, link):
+        reason = _rival(component, binding, edge, bits, thresholds.margin)
+        if reason is None and clusters.cohere(edge, thresholds.cohesion):
+            clusters.join(edge)
+        elif reason is not None:
+            contested[edge] = reason
+    return Partition(
+        clusters.listed(),
+        tuple(_doubts(component, thresholds, clusters, contested)),
+        binding.suspended,
+    )
+
+
+def _strongest_first(component: Component, link: float) -> list[tuple[float, Pair]]:
+    edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
+    return sorted(edges, key=lambda item: (-item[0], item[1]))
+
+
+def _rival(
+    component: Component, binding: Binding, edge: Pair, bits: float, margin: float
+) -> Reason | None:
+    """The reason why a rival contests the edge at either end, if one does."""
+    left, right = edge
+    if binding.same(left, right):
+        return None
+    found: Reason | None = None
+    for end, other in ((left, right), (right, left)):
+        for rival in component.records:
+            if rival in (end, other):
+                continue
+            rival_bits = component.weight(end, rival)
+            if rival_bits <= bits - margin:
+                continue
+            if component.weight(other, rival) >= EACH_OTHER_BITS or binding.same(other, rival):
+                continue
+            if binding.apart(end, rival):
+                continue
+            if rival_bits < bits + margin:
+                return Reason.AMBIGUOUS
+            found = Reason.SECOND_BEST
+    return found
+
+
+class _Clusters:
+    """Clusters while they grow, starting from the groups that decisions hold together."""
+
+    def __init__(self, component: Component, binding: Binding) -> None:
+        self._component = component
+        self._binding = binding
+        self._members = {group[0]: list(group) for group in binding.groups}
+        self._of = {record: group[0] for group in binding.groups for record in group}
+
+    def together(self, left: int, right: int) -> bool:
+        return self._of[left] == self._of[right]
+
+    def cohere(self, edge: Pair, cohesion: float) -> bool:
+        """Whether the clusters at both ends may be one person."""
+        first, second = self._of[edge[0]], self._of[edge[1]]
+        if first == second:
+            return True
+        total, count = 0.0, 0
+        for left in self._members[first]:
+            for right in self._members[second]:
+                if self._binding.apart(left, right):
+                    return False
+                bits = self._component.weight(left, right)
+                total += max(-CAP_BITS, min(CAP_BITS, bits))
+                count += 1
+        return total / count >= cohesion
+
+    def join(self, edge: Pair) -> None:
+        first, second = sorted((self._of[edge[0]], self._of[edge[1]]))
+        if first == second:
+            return
+        for record in self._members[second]:
+            self._of[record] = first
+        self._members[first] = sorted(self._members[first] + self._members.pop(second))
+
+    def listed(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(sorted(tuple(members) for members in self._members.values()))
+
+
+def _doubts(
+    component: Component,
+    thresholds: Thresholds,
+    clusters: _Clusters,
+    contested: dict[Pair, Reason],
+) -> Iterator[Doubt]:
+    for edge in sorted(component.weights):
+        bits = component.weights[edge]
+        if bits < thresholds.review or clusters.together(*edge):
+            continue
+        if bits < thresholds.link:
+            reason = Reason.BAND
+        elif bits < thresholds.link + component.raised:
+            reason = Reason.OVERSIZED
+        else:
+            reason = contested.get(edge, Reason.INCOHESIVE)
+        yield Doubt(pair(*edge), bits, reason)

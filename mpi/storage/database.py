@@ -1,0 +1,117 @@
+"""The database: an engine for SQLite or PostgreSQL, and units of work on it.
+
+SQLAlchemy opens no transaction for a SELECT on SQLite, so every transaction is begun by event: a writing
+unit with BEGIN IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import Viewer
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database:
+    """Where one index is kept.
+
+    Args:
+        url: an SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @contextmanager
+    def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
+        """One consistent snapshot, rolled back at the end."""
+        with self._connected(writing=False) as connection:
+            yield ReadUnit(connection, viewer)
+
+    @contextmanager
+    def write(self, viewer: Viewer, kind: str) -> Iterator[WriteUnit]:
+        """One transaction: committed on a clean exit, rolled back on any other; nobody else commits.
+
+        Args:
+            viewer: who acts; goes on the commit.
+            kind: what is done, such as ``upsert`` or ``load``.
+        """
+        with self._connected(writing=True) as connection:
+            unit = WriteUnit(connection, viewer, kind)
+            yield unit
+            connection.commit()
+
+    @contextmanager
+    def _connected(self, *, writing: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(mpi_writing=writing)
+        except DBAPIError as error:
+            raise StoreError(_explain(error)) from error
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind an SQLite URL; None for another store."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database)
+
+
+def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        _prepare(connection)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("mpi_writing", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma, value, expected in (
+        ("journal_mode", "WAL", "wal"),
+        ("synchronous", "FULL", 2),
+        ("foreign_keys", "ON", 1),
+    ):
+        cursor.execute(f"PRAGMA {pragma}={value}")
+        got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if got != expected:
+            raise StoreError(f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def _explain(error: DBAPIError) -> str:
+    """One line without the statement or its parameters, which hold personal values."""
+    text = str(error.orig)
+    if "disk is full" in text or "disk I/O" in text:
+        return "the disk is full or failing: nothing of this step was kept; free space and run it again"
+    if "locked" in text:
+        return "the database is busy with another writer: try again"
+    if "no such table" in text or "no such column" in text:
+        return "the database is not of this version: run mpi db upgrade"
+    return f"the database refused the step ({type(error.orig).__name__}); nothing of it was kept"

@@ -1,0 +1,16 @@
+"""Bounded IN lists: SQLite and PostgreSQL both limit the variables of one statement."""
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+CHUNK = 10_000
+
+Item = TypeVar("Item")
+
+
+def chunked(items: Collection[Item], size: int = CHUNK) -> Iterator[Sequence[Item]]:
+    """Consecutive lists of at most ``size`` items."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

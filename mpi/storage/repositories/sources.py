@@ -1,0 +1,86 @@
+"""Agencies and sources."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.storage.tables import AgencyRow, SourceRow
+
+_agency = AgencyRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A contributing system."""
+
+    id: int
+    code: str
+    name: str
+    agency: str
+    kind: str
+    group_id: int
+    paused: bool
+
+
+class Sources:
+    """Contributing systems."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[Source]:
+        """Every source, by code."""
+        rows = self._connection.execute(
+            select(_source, _agency.c.code.label("agency"))
+            .join(_agency, _agency.c.id == _source.c.agency_id)
+            .order_by(_source.c.code)
+        )
+        return [Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused) for r in rows]
+
+    def by_code(self, code: str) -> Source:
+        """The source of that code.
+
+        Raises:
+            NotFoundError: there is none; the message names those there are.
+        """
+        known = self.all()
+        for source in known:
+            if source.code == code:
+                return source
+        names = ", ".join(source.code for source in known) or "none yet"
+        raise NotFoundError(f"unknown source {code!r}: add it with mpi source add (there are: {names})")
+
+    def add(self, number: int, agency_number: int, source: Source, commit_no: int) -> None:
+        """Add a source, and its agency where that is new.
+
+        Raises:
+            ConflictError: the code is taken.
+        """
+        if any(existing.code == source.code for existing in self.all()):
+            raise ConflictError(f"there is a source {source.code!r} already")
+        agency_id = self._connection.execute(
+            select(_agency.c.id).where(_agency.c.code == source.agency)
+        ).scalar()
+        if agency_id is None:
+            agency_id = agency_number
+            self._connection.execute(
+                insert(_agency).values(id=agency_id, code=source.agency, name=source.agency)
+            )
+        self._connection.execute(
+            insert(_source).values(
+                id=number,
+                code=source.code,
+                name=source.name,
+                agency_id=agency_id,
+                kind=source.kind,
+                group_id=source.group_id,
+                created_commit=commit_no,
+            )
+        )
+
+    def groups(self) -> list[int]:
+        """Every visibility group in use, ascending."""
+        rows = self._connection.execute(select(_source.c.group_id).distinct().order_by(_source.c.group_id))
+        return [row.group_id for row in rows]

@@ -1,0 +1,67 @@
+"""Derived tables, per configuration: integers and blobs that ``mpi rebuild`` makes again."""
+
+from sqlalchemy import Index, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from mpi.storage.columns import big, pk, text
+
+
+class FeatureRow(SQLModel, table=True):
+    """The features of a record's active version."""
+
+    __tablename__ = "feature"
+    config_id: int = pk()
+    record_id: int = pk()
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class BlockingKeyRow(SQLModel, table=True):
+    """One blocking key of one record. The visibility group comes before the key: see SourceRow."""
+
+    __tablename__ = "blocking_key"
+    __table_args__ = (
+        Index("ix_blocking_key_record", "config_id", "record_id"),
+        {"sqlite_with_rowid": False},
+    )
+    config_id: int = pk()
+    group_id: int = pk()
+    key: int = pk()
+    record_id: int = pk()
+
+
+class EdgeRow(SQLModel, table=True):
+    """A scored candidate pair, ``lo < hi`` by record, at or above the stored floor.
+
+    ``weight`` is in millionths of a bit, so that it compares as an integer on both stores.
+    """
+
+    __tablename__ = "edge"
+    __table_args__ = (Index("ix_edge_hi", "config_id", "hi"), {"sqlite_with_rowid": False})
+    config_id: int = pk()
+    lo: int = pk()
+    hi: int = pk()
+    weight: int = big()
+
+
+class TaskRow(SQLModel, table=True):
+    """A question for a steward, derived: its key is its kind and its records' canonical keys."""
+
+    __tablename__ = "task"
+    key: str = text(primary_key=True)
+    kind: str = text(index=True)
+    lo: int = big(index=True)
+    hi: int = big(index=True)
+    weight: int = big()
+    reason: str = text()
+    opened_commit: int = big()
+
+
+class TaskWorkRow(SQLModel, table=True):
+    """What people did with a task: survives its closing, reopening and any merge."""
+
+    __tablename__ = "task_work"
+    task_key: str = text(primary_key=True)
+    claimed_by: str | None = text(default=None)
+    lease_until: str | None = text(default=None)
+    state: str = text(default="open")
+    due_on: str | None = text(default=None)

@@ -1,0 +1,68 @@
+"""Who did what, when: commits, counters, clients, disclosures, and the index itself."""
+
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import big, pk, text
+
+
+class IndexRow(SQLModel, table=True):
+    """One row: what this database is.
+
+    ``generation`` changes after a restore, and tells consumers of the feed to start over. ``secret_check``
+    is a token of a fixed text: opening the index with another secret is noticed at once.
+    """
+
+    __tablename__ = "index_info"
+    id: int = pk()
+    generation: str = text()
+    created_at: str = text()
+    is_test: bool
+    secret_check: str = text()
+
+
+class CounterRow(SQLModel, table=True):
+    """The next number of each kind, taken in the transaction that uses it, so that none is lost."""
+
+    __tablename__ = "counter"
+    name: str = text(primary_key=True)
+    next: int = big()
+
+
+class CommitRow(SQLModel, table=True):
+    """One clock for as-of, events, undo and ledger: one row a writing transaction."""
+
+    __tablename__ = "commit_log"
+    no: int = pk()
+    at: str = text(index=True)
+    actor: str = text()
+    client: str = text()
+    purpose: str | None = text(default=None)
+    kind: str = text()
+
+
+class ClientRow(SQLModel, table=True):
+    """A service client. The key itself is shown once and never stored."""
+
+    __tablename__ = "client"
+    id: int = pk()
+    name: str = text(unique=True)
+    key_hash: str = text(unique=True)
+    actions: str = text()
+    sources: str | None = text(default=None)
+    created_commit: int = big()
+    revoked_commit: int | None = big(default=None)
+
+
+class DisclosureRow(SQLModel, table=True):
+    """What left the index: to whom, for what purpose, which records and fields."""
+
+    __tablename__ = "disclosure"
+    id: int = pk()
+    at: str = text(index=True)
+    client: str = text()
+    purpose: str | None = text(default=None)
+    agreement: str | None = text(default=None)
+    action: str = text()
+    record_ids: str = text()
+    fields: str = text()
+    handle: str | None = text(default=None)

@@ -1,0 +1,133 @@
+"""What the sources said, as they said it."""
+
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mpi.storage.columns import big, pk, text
+
+
+class AgencyRow(SQLModel, table=True):
+    """An agency that owns sources."""
+
+    __tablename__ = "agency"
+    id: int = pk()
+    code: str = text(unique=True)
+    name: str = text()
+
+
+class SourceRow(SQLModel, table=True):
+    """A system that contributes records and issues local IDs.
+
+    ``group_id`` is the visibility group that its records start in; ``complete_for`` lists the populations
+    whose absence means no; ``paused`` holds automatic linking.
+    """
+
+    __tablename__ = "source"
+    id: int = pk()
+    code: str = text(unique=True)
+    name: str = text()
+    agency_id: int = big(foreign_key="agency.id")
+    kind: str = text()
+    feed_mode: str = text(default="delta")
+    duplicates_expected: bool = True
+    trust: int = 0
+    complete_for: str = text(default="[]")
+    paused: bool = False
+    group_id: int = big(default=1)
+    created_commit: int = big()
+
+
+class BatchRow(SQLModel, table=True):
+    """One load of one file: its receipt."""
+
+    __tablename__ = "batch"
+    id: int = pk()
+    source_id: int = big(foreign_key="source.id", index=True)
+    commit_no: int = big()
+    snapshot: str = text()
+    status: str = text()
+    file_digest: str = text()
+    as_of: str | None = text(default=None)
+    counts: str = text()
+    held_reason: str | None = text(default=None)
+
+
+class RejectRow(SQLModel, table=True):
+    """A row that was refused: where and why, never its text."""
+
+    __tablename__ = "reject"
+    batch_id: int = pk(foreign_key="batch.id")
+    seq: int = pk()
+    line: int = big()
+    offset: int | None = big(default=None)
+    field: str | None = text(default=None)
+    reason: str = text()
+    detail: str = text()
+
+
+class RecordRow(SQLModel, table=True):
+    """A source record: the thing that has an enterprise ID. Re-key keeps ``id``.
+
+    ``canonical_key`` is the keyed hash of (source, local ID) that orders pairs and breaks ties.
+    ``last_seen`` is the greatest as-of at which the source stood by the active version.
+    """
+
+    __tablename__ = "record"
+    __table_args__ = (UniqueConstraint("source_id", "local_id"),)
+    id: int = pk()
+    source_id: int = big(foreign_key="source.id")
+    local_id: str = text()
+    group_id: int = big()
+    subject: str | None = text(default=None)
+    state: str = text()
+    canonical_key: int = big(unique=True)
+    version_id: int | None = big(default=None)
+    last_seen: str = text()
+
+
+class RecordAliasRow(SQLModel, table=True):
+    """A local ID that a record had before it was re-keyed."""
+
+    __tablename__ = "record_alias"
+    __table_args__ = (UniqueConstraint("source_id", "local_id"),)
+    id: int = pk()
+    source_id: int = big(foreign_key="source.id")
+    local_id: str = text()
+    record_id: int = big(foreign_key="record.id")
+    from_commit: int = big()
+    to_commit: int | None = big(default=None)
+
+
+class RecordVersionRow(SQLModel, table=True):
+    """One statement of a source about one record; never rewritten.
+
+    ``state`` is ``active``, ``superseded`` (a newer one came) or ``history`` (it arrived late).
+    """
+
+    __tablename__ = "record_version"
+    __table_args__ = (Index("ix_record_version_record", "record_id", "as_of"),)
+    id: int = pk()
+    record_id: int = big(foreign_key="record.id")
+    as_of: str = text()
+    received_commit: int = big()
+    ended_commit: int | None = big(default=None)
+    batch_id: int | None = big(default=None)
+    state: str = text()
+    content_hash: str = text()
+    issues: str = text(default="[]")
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class FlagRow(SQLModel, table=True):
+    """A special-population flag on a record version: bitemporal through the version."""
+
+    __tablename__ = "flag"
+    version_id: int = pk(foreign_key="record_version.id")
+    seq: int = pk()
+    population: str = text(index=True)
+    value: str = text()
+    definition: str = text()
+    detail: str | None = text(default=None)
+    begin: str | None = text(default=None)
+    end: str | None = text(default=None)
+    asserted_by: str | None = text(default=None)

@@ -1,0 +1,94 @@
+"""Units of work: one transaction, its viewer, and the repositories that work inside it."""
+
+from sqlalchemy import Connection, insert, select
+
+from mpi.domain import clock
+from mpi.domain.viewer import Viewer
+from mpi.storage.repositories.batches import Batches
+from mpi.storage.repositories.clients import Clients
+from mpi.storage.repositories.configs import Configs
+from mpi.storage.repositories.counters import Counters
+from mpi.storage.repositories.decisions import Decisions
+from mpi.storage.repositories.derived import Derived
+from mpi.storage.repositories.persons import Persons
+from mpi.storage.repositories.records import Records
+from mpi.storage.repositories.sources import Sources
+from mpi.storage.repositories.tasks import Tasks
+from mpi.storage.tables import CommitRow
+
+_commit = CommitRow.__table__  # type: ignore[attr-defined]
+
+
+class ReadUnit:
+    """Everything can be read; every read is somebody's.
+
+    Args:
+        connection: an open transaction.
+        viewer: who reads.
+    """
+
+    def __init__(self, connection: Connection, viewer: Viewer) -> None:
+        self.connection = connection
+        self.viewer = viewer
+        self.sources = Sources(connection)
+        self.records = Records(connection)
+        self.derived = Derived(connection)
+        self.persons = Persons(connection)
+        self.decisions = Decisions(connection)
+        self.configs = Configs(connection)
+        self.batches = Batches(connection)
+        self.tasks = Tasks(connection)
+        self.clients = Clients(connection)
+
+    def commit_at(self, moment: str) -> int:
+        """The last commit at or before a moment (ISO, UTC); 0 before the first."""
+        found = self.connection.execute(
+            select(_commit.c.no).where(_commit.c.at <= moment).order_by(_commit.c.no.desc()).limit(1)
+        ).scalar()
+        return int(found or 0)
+
+    def commit_info(self, numbers: set[int]) -> dict[int, tuple[str, str, str]]:
+        """When, who and what: (at, client, kind) of commits."""
+        rows = self.connection.execute(
+            select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
+                _commit.c.no.in_(sorted(numbers))
+            )
+        )
+        return {row.no: (row.at, row.client, row.kind) for row in rows}
+
+
+class WriteUnit(ReadUnit):
+    """A read unit that may also write, and bears one commit number.
+
+    Args:
+        connection: an open writing transaction.
+        viewer: who acts.
+        kind: what is done.
+    """
+
+    def __init__(self, connection: Connection, viewer: Viewer, kind: str) -> None:
+        super().__init__(connection, viewer)
+        self.counters = Counters(connection)
+        self._kind = kind
+        self._commit_no: int | None = None
+
+    @property
+    def commit_no(self) -> int:
+        """This transaction's number on the one clock; a transaction that never asks leaves no commit."""
+        if self._commit_no is None:
+            self._commit_no = self.counters.take("commit")
+            last = self.connection.execute(select(_commit.c.at).where(_commit.c.no == self._commit_no - 1)).scalar()
+            # A clock set back must not make a later commit look earlier: as-of relies on the order.
+            at = max(clock.iso(clock.now()), last or "")
+            self.connection.execute(
+                insert(_commit).values(
+                    no=self._commit_no,
+                    at=at,
+                    actor=self.viewer.client,
+                    client=self.viewer.client,
+                    purpose=self.viewer.purpose,
+                    kind=self._kind,
+                )
+            )
+        return self._commit_no
+
