@@ -80,11 +80,8 @@ class Binding:
 def bind(component: Component) -> Binding:
     """Apply the decisions in force to a component, in their order of precedence."""
     binding = Binding(component.records)
-    suspended = []
-    for decision in sorted(component.decisions, key=lambda d: _precedence(component, d)):
-        if not _apply(binding, decision):
-            suspended.append(decision)
-    binding.suspended = tuple(suspended)
+    ordered = sorted(component.decisions, key=lambda d: _precedence(component, d))
+    binding.suspended = tuple(decision for decision in ordered if not _apply(binding, decision))
     return binding
 
 

@@ -120,6 +120,4 @@ def _loosest(edges: Mapping[Pair, float], nodes: set[int]) -> float:
 
 
 def _naming(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:
-    return tuple(
-        d for d in decisions if any(record in nodes for group in d.groups for record in group)
-    )
+    return tuple(d for d in decisions if any(record in nodes for group in d.groups for record in group))

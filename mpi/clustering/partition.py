@@ -90,9 +90,7 @@ def _strongest_first(component: Component, link: float) -> list[tuple[float, Pai
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
-def _rival(
-    component: Component, binding: Binding, edge: Pair, bits: float, margin: float
-) -> Reason | None:
+def _rival(component: Component, binding: Binding, edge: Pair, bits: float, margin: float) -> Reason | None:
     """The reason why a rival contests the edge at either end, if one does."""
     left, right = edge
     if binding.same(left, right):

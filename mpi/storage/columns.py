@@ -11,9 +11,7 @@ BigInt = BigInteger().with_variant(Integer, "sqlite")
 
 def pk(**options: Any) -> Any:  # noqa: ANN401 - what sqlmodel's Field takes and gives
     """A primary key of 64 bits, given by the caller and never by the database."""
-    return Field(
-        primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False}, **options
-    )
+    return Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False}, **options)
 
 
 def big(**options: Any) -> Any:  # noqa: ANN401

@@ -99,7 +99,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
         cursor.execute(f"PRAGMA {pragma}={value}")
         got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
         if got != expected:
-            raise StoreError(f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk")
+            raise StoreError(
+                f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
+            )
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()

@@ -77,7 +77,9 @@ class WriteUnit(ReadUnit):
         """This transaction's number on the one clock; a transaction that never asks leaves no commit."""
         if self._commit_no is None:
             self._commit_no = self.counters.take("commit")
-            last = self.connection.execute(select(_commit.c.at).where(_commit.c.no == self._commit_no - 1)).scalar()
+            last = self.connection.execute(
+                select(_commit.c.at).where(_commit.c.no == self._commit_no - 1)
+            ).scalar()
             # A clock set back must not make a later commit look earlier: as-of relies on the order.
             at = max(clock.iso(clock.now()), last or "")
             self.connection.execute(
@@ -91,4 +93,3 @@ class WriteUnit(ReadUnit):
                 )
             )
         return self._commit_no
-

@@ -24,5 +24,7 @@ class Counters:
         if updated.rowcount == 0:
             self._connection.execute(insert(_counter).values(name=name, next=1 + count))
             return 1
-        following = self._connection.execute(select(_counter.c.next).where(_counter.c.name == name)).scalar_one()
+        following = self._connection.execute(
+            select(_counter.c.next).where(_counter.c.name == name)
+        ).scalar_one()
         return int(following) - count

@@ -13,13 +13,6 @@ from mpi.storage.tables.identity import (
     PersonRow,
 )
 from mpi.storage.tables.ledger import ClientRow, CommitRow, CounterRow, DisclosureRow, IndexRow
-from mpi.storage.tables.statements import (
-    ApprovalRow,
-    DecisionMemberRow,
-    DecisionRow,
-    HoldRow,
-    NoteRow,
-)
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -29,6 +22,13 @@ from mpi.storage.tables.sources import (
     RecordVersionRow,
     RejectRow,
     SourceRow,
+)
+from mpi.storage.tables.statements import (
+    ApprovalRow,
+    DecisionMemberRow,
+    DecisionRow,
+    HoldRow,
+    NoteRow,
 )
 
 __all__ = [

@@ -1,0 +1,94 @@
+"""Bring a database to this version's schema, and tell what version it has."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlmodel import SQLModel
+
+import mpi.storage.tables  # noqa: F401 - registers the tables
+from mpi.domain.errors import StoreError
+from mpi.storage.database import Database
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaState(StrEnum):
+    """How a database's schema stands to this version of the program."""
+
+    MISSING = "missing"
+    BEHIND = "behind"
+    CURRENT = "current"
+    NEWER = "newer"
+
+
+def state(database: Database) -> SchemaState:
+    """How the database's schema stands."""
+    with database.engine.connect() as connection:
+        return _state(connection)
+
+
+def upgrade(database: Database) -> SchemaState:
+    """Bring the schema to this version in one transaction; returns how it stood before.
+
+    Raises:
+        StoreError: the database is from a newer version of the program.
+    """
+    with database.engine.begin() as connection:
+        before = _state(connection)
+        if before is SchemaState.NEWER:
+            raise StoreError(NEWER)
+        if before is not SchemaState.CURRENT:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    return before
+
+
+def drift(database: Database) -> list[str]:
+    """Differences between the database and the tables that the program declares; none is right."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
+
+
+def require_current(database: Database) -> None:
+    """Refuse a database that this version cannot serve.
+
+    Raises:
+        StoreError: it is missing, behind or newer; the message says what to do.
+    """
+    match state(database):
+        case SchemaState.CURRENT:
+            return
+        case SchemaState.MISSING:
+            raise StoreError("there is no index here yet: run mpi init")
+        case SchemaState.BEHIND:
+            raise StoreError("the database is of an older version: back it up, then run mpi db upgrade")
+        case SchemaState.NEWER:
+            raise StoreError(NEWER)
+
+
+NEWER = "the database is from a newer version of the program: install that version, or restore a backup"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def _state(connection: Connection) -> SchemaState:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return SchemaState.MISSING
+    script = ScriptDirectory.from_config(_config())
+    if current == script.get_current_head():
+        return SchemaState.CURRENT
+    known = {revision.revision for revision in script.walk_revisions()}
+    return SchemaState.BEHIND if current in known else SchemaState.NEWER

@@ -1,0 +1,14 @@
+"""Alembic's environment: runs on the connection it is given, in that connection's transaction."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import mpi.storage.tables  # noqa: F401 - registers the tables
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+context.run_migrations()

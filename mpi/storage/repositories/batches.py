@@ -1,0 +1,54 @@
+"""Receipts of loads, and the rows they refused."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, insert, select
+
+from mpi.storage.tables import BatchRow, RejectRow, SourceRow
+
+_batch = BatchRow.__table__  # type: ignore[attr-defined]
+_reject = RejectRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One load's receipt."""
+
+    id: int
+    source: str
+    commit_no: int
+    snapshot: str
+    status: str
+    counts: dict[str, int]
+    held_reason: str | None
+
+
+class Batches:
+    """What was loaded, and what of it was refused."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, values: dict[str, Any], counts: dict[str, int]) -> None:
+        """Add a receipt."""
+        self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
+
+    def reject(self, rows: list[dict[str, Any]]) -> None:
+        """Add refused rows."""
+        if rows:
+            self._connection.execute(insert(_reject), rows)
+
+    def all(self) -> list[Batch]:
+        """Every receipt, oldest first."""
+        rows = self._connection.execute(
+            select(_batch, _source.c.code)
+            .join(_source, _source.c.id == _batch.c.source_id)
+            .order_by(_batch.c.id)
+        )
+        return [
+            Batch(r.id, r.code, r.commit_no, r.snapshot, r.status, orjson.loads(r.counts), r.held_reason)
+            for r in rows
+        ]

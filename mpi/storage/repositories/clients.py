@@ -1,0 +1,54 @@
+"""Service clients and the hashes of their keys."""
+
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, insert, select
+
+from mpi.domain.viewer import Action
+from mpi.storage.tables import ClientRow
+
+_client = ClientRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A service client and what it was granted."""
+
+    name: str
+    actions: frozenset[Action]
+    sources: frozenset[str] | None
+
+
+class Clients:
+    """Who may call."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, number: int, client: Client, key_hash: str, commit_no: int) -> None:
+        """Add a client; its key is kept only as a hash."""
+        sources = None if client.sources is None else orjson.dumps(sorted(client.sources)).decode()
+        self._connection.execute(
+            insert(_client).values(
+                id=number,
+                name=client.name,
+                key_hash=key_hash,
+                actions=orjson.dumps(sorted(client.actions)).decode(),
+                sources=sources,
+                created_commit=commit_no,
+            )
+        )
+
+    def by_key(self, key_hash: str) -> Client | None:
+        """The client of a key, unless it was revoked."""
+        row = self._connection.execute(
+            select(_client).where(_client.c.key_hash == key_hash, _client.c.revoked_commit.is_(None))
+        ).first()
+        if row is None:
+            return None
+        return Client(
+            row.name,
+            frozenset(Action(action) for action in orjson.loads(row.actions)),
+            None if row.sources is None else frozenset(orjson.loads(row.sources)),
+        )

@@ -1,0 +1,83 @@
+"""Configurations, epochs, and the index's own row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
+
+_config = ConfigRow.__table__  # type: ignore[attr-defined]
+_epoch = EpochRow.__table__  # type: ignore[attr-defined]
+_index = IndexRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What this database is."""
+
+    generation: str
+    created_at: str
+    is_test: bool
+    secret_check: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveConfig:
+    """The configuration in force."""
+
+    id: int
+    digest: str
+    model_name: str
+    model_version: str
+
+
+class Configs:
+    """By which model, by which settings, since when."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def index(self) -> IndexInfo | None:
+        """The index's own row; None before ``mpi init``."""
+        row = self._connection.execute(select(_index)).first()
+        return (
+            None if row is None else IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check)
+        )
+
+    def create_index(self, info: IndexInfo) -> None:
+        """Write the index's own row, once."""
+        self._connection.execute(
+            insert(_index).values(
+                id=1,
+                generation=info.generation,
+                created_at=info.created_at,
+                is_test=info.is_test,
+                secret_check=info.secret_check,
+            )
+        )
+
+    def active(self) -> ActiveConfig | None:
+        """The configuration of the open epoch."""
+        row = self._connection.execute(
+            select(_config.c.id, _config.c.digest, _config.c.model_name, _config.c.model_version)
+            .join(_epoch, _epoch.c.config_id == _config.c.id)
+            .where(_epoch.c.to_commit.is_(None))
+        ).first()
+        return None if row is None else ActiveConfig(*row)
+
+    def by_digest(self, digest: str) -> int | None:
+        """The number of a configuration that was ever in force."""
+        found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
+        return None if found is None else int(found)
+
+    def add(self, values: dict[str, Any]) -> None:
+        """Add a configuration."""
+        self._connection.execute(insert(_config).values(**values))
+
+    def flip(self, number: int, config_id: int, commit_no: int) -> None:
+        """Close the open epoch and open one of the given configuration."""
+        self._connection.execute(
+            update(_epoch).where(_epoch.c.to_commit.is_(None)).values(to_commit=commit_no)
+        )
+        self._connection.execute(insert(_epoch).values(id=number, config_id=config_id, from_commit=commit_no))

@@ -1,0 +1,128 @@
+"""Features, blocking keys and edges, per configuration."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sqlalchemy import Connection, delete, insert, or_, select
+
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
+
+_feature = FeatureRow.__table__  # type: ignore[attr-defined]
+_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
+_edge = EdgeRow.__table__  # type: ignore[attr-defined]
+
+MICROBITS = 1_000_000
+"""Edges keep weights as whole millionths of a bit."""
+
+Edges = dict[tuple[int, int], float]
+"""Bits by (lower record number, higher record number)."""
+
+
+class Derived:
+    """What can be computed again from records and configuration."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
+        """Add features of records that have none."""
+        rows = [{"config_id": config_id, "record_id": r, "payload": p} for r, p in payloads]
+        if rows:
+            self._connection.execute(insert(_feature), rows)
+
+    def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
+        """Add blocking keys: (visibility group, key, record)."""
+        rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in keys]
+        if rows:
+            self._connection.execute(insert(_key), rows)
+
+    def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
+        """Add edges."""
+        rows = [
+            {"config_id": config_id, "lo": lo, "hi": hi, "weight": round(bits * MICROBITS)}
+            for (lo, hi), bits in edges.items()
+        ]
+        if rows:
+            self._connection.execute(insert(_edge), rows)
+
+    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove features, keys and edges of the given records."""
+        for chunk in chunked(record_ids):
+            for table, condition in (
+                (_feature, _feature.c.record_id.in_(chunk)),
+                (_key, _key.c.record_id.in_(chunk)),
+                (_edge, or_(_edge.c.lo.in_(chunk), _edge.c.hi.in_(chunk))),
+            ):
+                self._connection.execute(delete(table).where(table.c.config_id == config_id, condition))
+
+    def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
+        """Remove everything derived, of one configuration or of all."""
+        for table in (_edge,) if edges_only else (_feature, _key, _edge):
+            statement = delete(table)
+            if config_id is not None:
+                statement = statement.where(table.c.config_id == config_id)
+            self._connection.execute(statement)
+
+    def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
+        """Feature payloads of the records that have them."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_feature.c.record_id, _feature.c.payload).where(
+                    _feature.c.config_id == config_id, _feature.c.record_id.in_(chunk)
+                )
+            )
+            found.update({row.record_id: row.payload for row in rows})
+        return found
+
+    def all_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
+        """Every feature payload, by record."""
+        rows = self._connection.execute(
+            select(_feature.c.record_id, _feature.c.payload)
+            .where(_feature.c.config_id == config_id)
+            .order_by(_feature.c.record_id)
+        )
+        return ((row[0], row[1]) for row in rows)
+
+    def all_keys(self, config_id: int) -> list[tuple[int, int]]:
+        """Every (key, record)."""
+        rows = self._connection.execute(
+            select(_key.c.key, _key.c.record_id).where(_key.c.config_id == config_id)
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def sharing(
+        self, config_id: int, groups: Collection[int], keys: Collection[int]
+    ) -> list[tuple[int, int]]:
+        """(key, record) of every record in those visibility groups that has one of the keys."""
+        found: list[tuple[int, int]] = []
+        for chunk in chunked(keys):
+            rows = self._connection.execute(
+                select(_key.c.key, _key.c.record_id).where(
+                    _key.c.config_id == config_id, _key.c.group_id.in_(groups), _key.c.key.in_(chunk)
+                )
+            )
+            found += [(row[0], row[1]) for row in rows]
+        return found
+
+    def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
+        """Edges with either end among the records, from ``floor`` bits up."""
+        found: Edges = {}
+        for chunk in chunked(record_ids):
+            for end in (_edge.c.lo, _edge.c.hi):
+                rows = self._connection.execute(
+                    select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+                        _edge.c.config_id == config_id,
+                        end.in_(chunk),
+                        _edge.c.weight >= round(floor * MICROBITS),
+                    )
+                )
+                found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+        return found
+
+    def all_edges(self, config_id: int) -> Edges:
+        """Every edge."""
+        rows = self._connection.execute(
+            select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
+        )
+        return {(row[0], row[1]): row[2] / MICROBITS for row in rows}

@@ -1,0 +1,277 @@
+"""Persons, memberships over time, and identity events."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow
+
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_member = MembershipRow.__table__  # type: ignore[attr-defined]
+_event = IdentityEventRow.__table__  # type: ignore[attr-defined]
+
+
+class PersonStatus(StrEnum):
+    """Whether an enterprise ID bears a person now."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    EMPTY = "empty"
+    SEALED = "sealed"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An enterprise ID and where it stands."""
+
+    id: int
+    eid: str
+    status: str
+    minted_commit: int
+    retired_commit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That a record belonged to a person, ``[from_commit, to_commit)``."""
+
+    record_id: int
+    person_id: int
+    from_commit: int
+    to_commit: int | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityEvent:
+    """One record's change of person."""
+
+    commit_no: int
+    seq: int
+    record_id: int
+    before: int | None
+    after: int | None
+    cause: str
+
+
+_PERSON = select(
+    _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
+)
+_MEMBERSHIP = select(
+    _member.c.record_id, _member.c.person_id, _member.c.from_commit, _member.c.to_commit, _member.c.cause
+)
+
+
+class Persons:
+    """Who is who, now and at any commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, person_ids: Collection[int]) -> dict[int, Person]:
+        """Persons by number."""
+        found = {}
+        for chunk in chunked(person_ids):
+            rows = self._connection.execute(_PERSON.where(_person.c.id.in_(chunk)))
+            found.update({row.id: Person(*row) for row in rows})
+        return found
+
+    def by_eid(self, eid: str) -> Person | None:
+        """The person of an enterprise ID, whatever its status."""
+        row = self._connection.execute(_PERSON.where(_person.c.eid == eid)).first()
+        return None if row is None else Person(*row)
+
+    def every(self) -> list[Person]:
+        """Every person ever minted, oldest first."""
+        return [Person(*row) for row in self._connection.execute(_PERSON.order_by(_person.c.id))]
+
+    def counts(self) -> dict[str, int]:
+        """How many persons have each status."""
+        rows = self._connection.execute(select(_person.c.status, func.count()).group_by(_person.c.status))
+        return {row[0]: row[1] for row in rows}
+
+    def current(self, record_ids: Collection[int]) -> dict[int, int]:
+        """The person of each record that has one now."""
+        return {m.record_id: m.person_id for m in self._memberships(_member.c.record_id, record_ids, None)}
+
+    def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
+        """Records of each person now, ascending."""
+        held: dict[int, list[int]] = {person: [] for person in person_ids}
+        for membership in self._memberships(_member.c.person_id, person_ids, None):
+            held[membership.person_id].append(membership.record_id)
+        return {person: sorted(records) for person, records in held.items()}
+
+    def members_at(self, person_id: int, commit_no: int) -> list[int]:
+        """Records of a person as of a commit, ascending."""
+        found = self._memberships(_member.c.person_id, [person_id], commit_no)
+        return sorted(membership.record_id for membership in found)
+
+    def person_at(self, record_id: int, commit_no: int) -> int | None:
+        """The person of a record as of a commit."""
+        found = self._memberships(_member.c.record_id, [record_id], commit_no)
+        return found[0].person_id if found else None
+
+    def everyone_of(self, record_ids: Collection[int]) -> set[int]:
+        """Every person that ever held one of the records."""
+        found: set[int] = set()
+        for chunk in chunked(record_ids):
+            found.update(
+                row[0]
+                for row in self._connection.execute(
+                    select(_member.c.person_id).where(_member.c.record_id.in_(chunk)).distinct()
+                )
+            )
+        return found
+
+    def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
+        """Records of each person: those it holds, or held when it was retired or emptied.
+
+        An emptied person keeps a claim on every record whose latest person it was.
+        """
+        by_id = {person.id: person for person in persons}
+        held: dict[int, set[int]] = {number: set() for number in by_id}
+        emptied: dict[int, set[int]] = {}
+        for chunk in chunked(list(by_id)):
+            for row in self._connection.execute(_MEMBERSHIP.where(_member.c.person_id.in_(chunk))):
+                person = by_id[row.person_id]
+                if person.status == PersonStatus.EMPTY:
+                    emptied.setdefault(row.record_id, set()).add(person.id)
+                elif row.to_commit is None or (
+                    person.status == PersonStatus.RETIRED and row.to_commit == person.retired_commit
+                ):
+                    held[person.id].add(row.record_id)
+        for record, latest in self._latest(list(emptied)).items():
+            if latest in emptied[record]:
+                held[latest].add(record)
+        return held
+
+    def _latest(self, record_ids: Collection[int]) -> dict[int, int]:
+        latest: dict[int, tuple[int, int]] = {}
+        for chunk in chunked(record_ids):
+            for row in self._connection.execute(_MEMBERSHIP.where(_member.c.record_id.in_(chunk))):
+                if row.from_commit >= latest.get(row.record_id, (-1, 0))[0]:
+                    latest[row.record_id] = (row.from_commit, row.person_id)
+        return {record: person for record, (_, person) in latest.items()}
+
+    def _memberships(self, column: Any, ids: Collection[int], at: int | None) -> list[Membership]:  # noqa: ANN401
+        if at is None:
+            when = _member.c.to_commit.is_(None)
+        else:
+            when = and_(
+                _member.c.from_commit <= at, or_(_member.c.to_commit.is_(None), _member.c.to_commit > at)
+            )
+        found: list[Membership] = []
+        for chunk in chunked(ids):
+            found += [
+                Membership(*row)
+                for row in self._connection.execute(_MEMBERSHIP.where(column.in_(chunk), when))
+            ]
+        return found
+
+    def all_current(self) -> dict[int, int]:
+        """The person of every record that has one now."""
+        rows = self._connection.execute(_MEMBERSHIP.where(_member.c.to_commit.is_(None)))
+        return {row.record_id: row.person_id for row in rows}
+
+    def all_memberships(self) -> list[Membership]:
+        """Every membership there ever was, by record and time."""
+        rows = self._connection.execute(_MEMBERSHIP.order_by(_member.c.record_id, _member.c.from_commit))
+        return [Membership(*row) for row in rows]
+
+    def mint(self, rows: list[dict[str, Any]]) -> None:
+        """Add persons: rows of id, eid, minted_commit."""
+        if rows:
+            status = PersonStatus.ACTIVE.value
+            self._connection.execute(insert(_person), [{**r, "scope": "all", "status": status} for r in rows])
+
+    def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
+        """Change where persons stand."""
+        rows = [{"person": person} for person in person_ids]
+        if rows:
+            self._connection.execute(
+                update(_person)
+                .where(_person.c.id == bindparam("person"))
+                .values(status=status.value, retired_commit=retired),
+                rows,
+            )
+
+    def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
+        """Move records: (record, person before, person after), with one event each, in the order given."""
+        leaving = [{"record": r} for r, before, _ in changes if before is not None]
+        if leaving:
+            self._connection.execute(
+                update(_member)
+                .where(_member.c.record_id == bindparam("record"), _member.c.to_commit.is_(None))
+                .values(to_commit=commit_no),
+                leaving,
+            )
+        joining = [
+            {"scope": "all", "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
+            for r, _, after in changes
+            if after is not None
+        ]
+        if joining:
+            self._connection.execute(insert(_member), joining)
+        if changes:
+            self._connection.execute(
+                insert(_event),
+                [
+                    {
+                        "commit_no": commit_no,
+                        "seq": seq,
+                        "scope": "all",
+                        "record_id": record,
+                        "before": before,
+                        "after": after,
+                        "cause": cause,
+                    }
+                    for seq, (record, before, after) in enumerate(changes, 1)
+                ],
+            )
+
+    def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
+        """Events that took a record into or out of the persons, in order."""
+        found: dict[tuple[int, int], IdentityEvent] = {}
+        for chunk in chunked(person_ids):
+            rows = self._connection.execute(
+                select(
+                    _event.c.commit_no,
+                    _event.c.seq,
+                    _event.c.record_id,
+                    _event.c.before,
+                    _event.c.after,
+                    _event.c.cause,
+                ).where(or_(_event.c.before.in_(chunk), _event.c.after.in_(chunk)))
+            )
+            found.update({(row.commit_no, row.seq): IdentityEvent(*row) for row in rows})
+        return [found[place] for place in sorted(found)]
+
+    def events_after(self, commit_no: int, limit: int) -> list[IdentityEvent]:
+        """The feed: events of later commits, in order; whole commits, so at least ``limit`` if there are."""
+        last = self._connection.execute(
+            select(_event.c.commit_no)
+            .where(_event.c.commit_no > commit_no)
+            .order_by(_event.c.commit_no, _event.c.seq)
+            .offset(max(limit - 1, 0))
+            .limit(1)
+        ).scalar()
+        statement = (
+            select(
+                _event.c.commit_no,
+                _event.c.seq,
+                _event.c.record_id,
+                _event.c.before,
+                _event.c.after,
+                _event.c.cause,
+            )
+            .where(_event.c.commit_no > commit_no)
+            .order_by(_event.c.commit_no, _event.c.seq)
+        )
+        if last is not None:
+            statement = statement.where(_event.c.commit_no <= last)
+        return [IdentityEvent(*row) for row in self._connection.execute(statement)]

@@ -1,0 +1,277 @@
+"""Source records and their versions."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.tables import FlagRow, RecordRow, RecordVersionRow, SourceRow
+
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+_flag = FlagRow.__table__  # type: ignore[attr-defined]
+
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+class RecordState(StrEnum):
+    """Whether a record takes part: only ``active`` ones do."""
+
+    ACTIVE = "active"
+    WITHDRAWN = "withdrawn"
+    HELD = "held"
+    SEALED = "sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as the registry holds it, with the hash of its active version."""
+
+    id: int
+    source_id: int
+    local_id: str
+    group_id: int
+    state: str
+    canonical_key: int
+    version_id: int | None
+    last_seen: str
+    content_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A record by its source's words."""
+
+    source: str
+    local_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One statement of a source about one record."""
+
+    id: int
+    record_id: int
+    as_of: str
+    received_commit: int
+    state: str
+    payload: bytes
+    issues: str = "[]"
+
+
+_COLUMNS = (
+    _record.c.id,
+    _record.c.source_id,
+    _record.c.local_id,
+    _record.c.group_id,
+    _record.c.state,
+    _record.c.canonical_key,
+    _record.c.version_id,
+    _record.c.last_seen,
+    _version.c.content_hash,
+)
+_WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
+
+
+def _stored(row: AnyRow) -> StoredRecord:
+    return StoredRecord(*row)
+
+
+class Records:
+    """Records and what their sources said."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
+        """Records of one source, by local ID; those it does not have are left out."""
+        found = {}
+        for chunk in chunked(local_ids):
+            rows = self._connection.execute(
+                _WITH_HASH.where(_record.c.source_id == source_id, _record.c.local_id.in_(chunk))
+            )
+            found.update({row.local_id: _stored(row) for row in rows})
+        return found
+
+    def of_source(self, source_id: int) -> dict[str, StoredRecord]:
+        """Every record of one source, by local ID."""
+        rows = self._connection.execute(_WITH_HASH.where(_record.c.source_id == source_id))
+        return {row.local_id: _stored(row) for row in rows}
+
+    def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
+        """Records by their number."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_WITH_HASH.where(_record.c.id.in_(chunk)))
+            found.update({row.id: _stored(row) for row in rows})
+        return found
+
+    def active(self) -> dict[int, int]:
+        """Number and canonical key of every active record."""
+        rows = self._connection.execute(
+            select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
+        )
+        return {row.id: row.canonical_key for row in rows}
+
+    def keys(self, record_ids: Collection[int]) -> dict[int, int]:
+        """Canonical keys of the active ones among the given records."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_record.c.id, _record.c.canonical_key).where(
+                    _record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE
+                )
+            )
+            found.update({row.id: row.canonical_key for row in rows})
+        return found
+
+    def labels(self, record_ids: Collection[int]) -> dict[int, Label]:
+        """Source code and local ID of records that may show; a sealed record has no label."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_record.c.id, _source.c.code, _record.c.local_id)
+                .join(_source, _source.c.id == _record.c.source_id)
+                .where(_record.c.id.in_(chunk), _record.c.state != RecordState.SEALED)
+            )
+            found.update({row.id: Label(row.code, row.local_id) for row in rows})
+        return found
+
+    def every_label(self) -> Iterator[tuple[int, Label]]:
+        """Every active record with its label, by source and local ID."""
+        rows = self._connection.execute(
+            select(_record.c.id, _source.c.code, _record.c.local_id)
+            .join(_source, _source.c.id == _record.c.source_id)
+            .where(_record.c.state == RecordState.ACTIVE)
+            .order_by(_source.c.code, _record.c.local_id)
+        )
+        return ((row.id, Label(row.code, row.local_id)) for row in rows)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many records each source has in each state, by (source code, state)."""
+        rows = self._connection.execute(
+            select(_source.c.code, _record.c.state, func.count())
+            .join(_source, _source.c.id == _record.c.source_id)
+            .group_by(_source.c.code, _record.c.state)
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
+        """(source number, payload) of the active version of each active record asked for."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_record.c.id, _record.c.source_id, _version.c.payload)
+                .join(_version, _version.c.id == _record.c.version_id)
+                .where(_record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE)
+            )
+            found.update({row.id: (row.source_id, row.payload) for row in rows})
+        return found
+
+    def versions(self, record_id: int) -> list[StoredVersion]:
+        """Everything a source ever said about one record, oldest as-of first."""
+        rows = self._connection.execute(
+            select(_version)
+            .where(_version.c.record_id == record_id)
+            .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
+        )
+        return [
+            StoredVersion(r.id, r.record_id, r.as_of, r.received_commit, r.state, r.payload, r.issues)
+            for r in rows
+        ]
+
+    def has_version(self, record_id: int, as_of: str, content_hash: str) -> bool:
+        """Whether the source has said exactly this, as of exactly then."""
+        return (
+            self._connection.execute(
+                select(_version.c.id).where(
+                    _version.c.record_id == record_id,
+                    _version.c.as_of == as_of,
+                    _version.c.content_hash == content_hash,
+                )
+            ).first()
+            is not None
+        )
+
+    def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
+        """Flags on the active versions of the given records, with their record."""
+        found: list[AnyRow] = []
+        for chunk in chunked(record_ids):
+            found += self._connection.execute(
+                select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
+                .join(_version, _version.c.id == _record.c.version_id)
+                .join(_flag, _flag.c.version_id == _version.c.id)
+                .where(_record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE)
+                .order_by(_record.c.canonical_key, _flag.c.seq)
+            ).all()
+        return found
+
+    def insert(self, rows: list[dict[str, Any]]) -> None:
+        """Add records."""
+        self._many(insert(_record), rows)
+
+    def insert_versions(self, rows: list[dict[str, Any]]) -> None:
+        """Add versions."""
+        self._many(insert(_version), rows)
+
+    def insert_flags(self, rows: list[dict[str, Any]]) -> None:
+        """Add flags of versions just added."""
+        self._many(insert(_flag), rows)
+
+    def activate(self, rows: list[dict[str, Any]]) -> None:
+        """Give records a new active version: rows of record_id, version_id, as_of."""
+        self._many(
+            update(_record)
+            .where(_record.c.id == bindparam("record_id"))
+            .values(
+                version_id=bindparam("new_version"),
+                last_seen=bindparam("as_of"),
+                state=RecordState.ACTIVE.value,
+            ),
+            [
+                {"record_id": r["record_id"], "new_version": r["version_id"], "as_of": r["as_of"]}
+                for r in rows
+            ],
+        )
+
+    def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:
+        """Mark versions as superseded."""
+        self._many(
+            update(_version)
+            .where(_version.c.id == bindparam("version"))
+            .values(state="superseded", ended_commit=commit_no),
+            [{"version": version} for version in version_ids],
+        )
+
+    def seen(self, as_of_by_record: Mapping[int, str]) -> None:
+        """Note that the source still stands by the active version."""
+        self._many(
+            update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen")),
+            [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()],
+        )
+
+    def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
+        """Change the state of records."""
+        self._many(
+            update(_record).where(_record.c.id == bindparam("record")).values(state=state.value),
+            [{"record": record} for record in record_ids],
+        )
+
+    def erase(self, record_id: int) -> None:
+        """Destroy every statement about a record; the record itself stays, empty, as a tombstone."""
+        mine = select(_version.c.id).where(_version.c.record_id == record_id)
+        self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(mine)))
+        self._connection.execute(
+            update(_version)
+            .where(_version.c.record_id == record_id)
+            .values(payload=b"{}", content_hash="", issues="[]")
+        )
+
+    def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401
+        if rows:
+            self._connection.execute(statement, rows)
