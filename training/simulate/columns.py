@@ -1,0 +1,52 @@
+"""Columns: the simulator holds the state as numpy arrays, one entry a household, child or record."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Texts = npt.NDArray[np.object_]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Dates = npt.NDArray[np.datetime64]
+Rng = np.random.Generator
+
+DRAWS = 2**31
+"""Random integers handed to pure text functions are below this."""
+
+
+def texts(values: Sequence[str]) -> Texts:
+    """A column of Python strings."""
+    return np.array(values, dtype=object)
+
+
+def blank(size: int) -> Texts:
+    """A column of empty strings."""
+    return np.full(size, "", dtype=object)
+
+
+def happens(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> Bools:
+    """Where an event of this rate happens."""
+    return np.asarray(rng.random(size) < rate)
+
+
+def choose(rng: Rng, shares: Sequence[float], size: int) -> Ints:
+    """Positions drawn by shares, which need not sum to exactly 1."""
+    edges = np.cumsum(np.asarray(shares, dtype=float))
+    return np.minimum(
+        np.searchsorted(edges / edges[-1], rng.random(size), side="right"), len(shares) - 1
+    ).astype(np.int64)
+
+
+def change(column: Texts, where: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
+    """Rewrite the non-empty values at ``where`` by a pure rule of (text, random integer), in place."""
+    rows = np.flatnonzero(where & (column != ""))
+    draws = rng.integers(0, DRAWS, len(rows)).tolist()
+    column[rows] = texts([rule(text, draw) for text, draw in zip(column[rows], draws, strict=True)])
+
+
+def iso_dates(days: Dates) -> Texts:
+    """Dates as ``YYYY-MM-DD``, empty where there is none."""
+    written = np.datetime_as_string(days, unit="D").astype(object)
+    written[np.isnat(days)] = ""
+    return written

@@ -1,0 +1,117 @@
+"""Special populations: in truth, and as each source asserts them.
+
+They overlap as in life: poverty with homelessness, care with disability and mobility, language with
+migrant work. Immigration flags, removal circumstances and the like are never made: an index never loads
+them.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.simulate.care import Care
+from training.simulate.columns import Bools, Ints, Rng, Texts, blank, choose, happens, iso_dates, texts
+from training.simulate.families import Births, Homes
+from training.simulate.names import AFRICAN, ASIAN, HISPANIC
+from training.simulate.rates import Rates
+
+POPULATIONS = {
+    "disability": "IDEA",
+    "section_504": "Section 504",
+    "english_learner": "ESEA Title III",
+    "homeless": "McKinney-Vento",
+    "migrant": "ESEA Title I-C",
+    "economic_disadvantage": "NSLP",
+    "military_connected": "ESSA",
+}
+"""Populations that schools assert, each with the law or program whose definition they use."""
+
+FOSTER_CARE, FOSTER_CARE_DEFINITION = "foster_care", "ESSA"
+
+_DETAILS = {
+    "disability": (("SLD", "SLI", "OHI", "AUT", "DD", "EMN", "ID", "MD"), (33, 19, 16, 13, 7, 5, 5, 2)),
+    "homeless": (("DoubledUp", "HotelMotel", "SheltersTransitionalHousing", "Unsheltered"), (76, 9, 11, 4)),
+    "military_connected": (("ActiveDuty", "NationalGuardOrReserve"), (65, 35)),
+}
+"""CEDS codes with their rough national shares in hundredths."""
+
+
+@dataclass(slots=True)
+class Flags:
+    """What is true of each child: a column and a detail code for each population, and its begin."""
+
+    true: dict[str, Bools]
+    detail: dict[str, Texts]
+    begin: Texts
+
+
+def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates) -> Flags:
+    """Which special populations each child belongs to, whether or not a source says so."""
+    size, share = len(births), rates.flags
+    group, poor = homes.group[births.home], homes.poor[births.home]
+    disability = happens(
+        rng, np.where(care.in_care | care.left_care, share.disability_in_care, share.disability), size
+    )
+    learner = np.where(group == HISPANIC, share.english_learner_hispanic, 0.0)
+    learner[(group == ASIAN) | (group == AFRICAN)] = share.english_learner_other
+    home_lost = happens(rng, share.homeless_poor, len(homes))[births.home] & poor & ~care.in_care
+    home_lost |= care.left_care & happens(rng, share.homeless_formerly_in_care, size)
+    migrant = happens(rng, share.migrant_hispanic, len(homes))[births.home] & (group == HISPANIC)
+    true = {
+        "disability": disability,
+        "section_504": ~disability & happens(rng, share.section_504, size),
+        "english_learner": happens(rng, learner, size),
+        "homeless": home_lost,
+        "migrant": migrant,
+        "economic_disadvantage": poor | home_lost | migrant | care.in_care,
+        "military_connected": happens(rng, share.military, len(homes))[births.home],
+    }
+    detail = {}
+    for population, (codes, shares) in _DETAILS.items():
+        detail[population] = texts(codes)[choose(rng, shares, size)]
+    year = rates.state.today.astype("datetime64[Y]") - np.timedelta64(1, "Y")
+    begin = np.datetime_as_string(year.astype("datetime64[M]") + np.timedelta64(7, "M")) + "-15"
+    return Flags(true, detail, np.full(size, begin, dtype=object))
+
+
+def school_flags(rng: Rng, flags: Flags, children: Ints, rates: Rates) -> Texts:
+    """The flags cell of each school record: what the district carries of what is true."""
+    held: list[list[dict[str, str]]] = [[] for _ in range(len(children))]
+    for population, definition in POPULATIONS.items():
+        carried = flags.true[population][children] & happens(rng, rates.flags.reported, len(children))
+        for row in np.flatnonzero(carried).tolist():
+            flag = {"population": population, "value": "Y", "definition": definition}
+            if population in flags.detail:
+                flag["detail"] = flags.detail[population][children[row]]
+            flag["begin"] = flags.begin[children[row]]
+            held[row].append(flag)
+    return cells(held)
+
+
+def care_flags(rng: Rng, flags: Flags, care: Care, children: Ints, rates: Rates) -> Texts:
+    """The flags cell of each child-welfare record: foster care with its dates, and disability."""
+    removed, ended = iso_dates(care.removed[children]), iso_dates(care.ended[children])
+    kept = care.in_care[children] | happens(rng, rates.flags.foster_care_ended_kept, len(children))
+    disabled = flags.true["disability"][children] & (removed != "")
+    held: list[list[dict[str, str]]] = [[] for _ in range(len(children))]
+    for row in np.flatnonzero((removed != "") & kept).tolist():
+        flag = {"population": FOSTER_CARE, "value": "Y", "definition": FOSTER_CARE_DEFINITION}
+        flag["begin"] = removed[row]
+        if ended[row]:
+            flag["end"] = ended[row]
+        held[row].append(flag)
+        if disabled[row]:
+            held[row].append(
+                {"population": "disability", "value": "Y", "definition": "AFCARS", "begin": removed[row]}
+            )
+    return cells(held)
+
+
+def cells(rows: list[list[dict[str, str]]]) -> Texts:
+    """Each list as a JSON cell; an empty one is an empty cell."""
+    column = blank(len(rows))
+    for row, items in enumerate(rows):
+        if items:
+            column[row] = json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+    return column

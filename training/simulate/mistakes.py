@@ -1,0 +1,127 @@
+"""How names and numbers get written wrong: pure rules of (text, random integer).
+
+The tables are our own short ones: neighbouring keys, letters that scanners confuse, spellings that
+sound alike, and given names with several accepted spellings.
+"""
+
+from functools import cache
+from itertools import chain
+
+from anyascii import anyascii
+from nicknames import NickNamer
+
+_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_NEIGHBOUR = {
+    key: (row[place - 1] if place else "") + row[place + 1 : place + 2]
+    for row in _KEYS
+    for place, key in enumerate(row)
+}
+_SCANNED = (("m", "rn"), ("rn", "m"), ("l", "1"), ("o", "0"), ("i", "l"), ("cl", "d"), ("e", "c"), ("h", "b"))
+_SOUNDS = (
+    ("ph", "f"), ("f", "ph"), ("ck", "k"), ("c", "k"), ("k", "c"), ("ie", "y"), ("y", "ie"), ("ee", "ea"),
+    ("ea", "ee"), ("ai", "ay"), ("ay", "ai"), ("sh", "ch"), ("z", "s"), ("s", "z"), ("ll", "l"), ("l", "ll"),
+    ("nn", "n"), ("n", "nn"), ("tt", "t"), ("rr", "r"), ("i", "y"), ("j", "g"), ("g", "j"), ("ei", "ie"),
+    ("ah", "a"), ("a", "ah"), ("en", "an"), ("on", "en"), ("x", "ks"), ("qu", "kw"), ("v", "b"), ("b", "v"),
+)  # fmt: skip
+_SPELLINGS = (
+    ("Mohamed", "Mohammed", "Muhammad", "Mohamad"), ("Ahmed", "Ahmad"), ("Hussein", "Hussain", "Husayn"),
+    ("Yusuf", "Yousef", "Youssef"), ("Aisha", "Ayesha", "Aysha"), ("Fatima", "Fatimah", "Faduma"),
+    ("Omar", "Umar"), ("Abdi", "Abdiy"), ("Khadija", "Khadijah", "Khadeeja"), ("Ibrahim", "Ebrahim"),
+    ("Zhang", "Chang"), ("Xu", "Hsu"), ("Zhou", "Chou"), ("Wang", "Wong"), ("Liu", "Lau"), ("Huang", "Hwang"),
+    ("Sara", "Sarah"), ("Catherine", "Katherine", "Kathryn"), ("Sean", "Shawn", "Shaun"), ("Jon", "John"),
+    ("Stephen", "Steven"), ("Brian", "Bryan"), ("Geoffrey", "Jeffrey"), ("Alan", "Allen", "Allan"),
+    ("Ana", "Anna"), ("Teresa", "Theresa"), ("Rebecca", "Rebekah"), ("Caitlin", "Kaitlyn", "Katelyn"),
+    ("Aaliyah", "Aliyah", "Aleah"), ("Jaylen", "Jalen", "Jaylin"), ("Mohammad", "Mohammed"),
+)  # fmt: skip
+_VARIANTS = {name: tuple(v for v in group if v != name) for group in _SPELLINGS for name in group}
+_SHORTEST_TO_SPOIL = 3
+
+
+def keyboard(text: str, draw: int) -> str:
+    """One slip of the fingers: a key left out, doubled, exchanged with the next, or its neighbour hit."""
+    if len(text) < _SHORTEST_TO_SPOIL:
+        return text
+    place = 1 + draw % (len(text) - 1)
+    letter = text[place]
+    kind = (draw >> 8) % 4
+    if kind == 0:
+        return text[:place] + text[place + 1 :]
+    if kind == 1:
+        return text[:place] + letter + text[place:]
+    if kind == 2 and place + 1 < len(text):  # noqa: PLR2004 - the third kind of four
+        return text[:place] + text[place + 1] + letter + text[place + 2 :]
+    keys = _NEIGHBOUR.get(letter.lower(), "e")
+    return text[:place] + keys[(draw >> 12) % len(keys)] + text[place + 1 :]
+
+
+def _by_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
+    """The first rule that applies, beginning at a random one; a keyboard slip where none does."""
+    start = draw % len(table)
+    for wrong, other in chain(table[start:], table[:start]):
+        place = text.find(wrong, 1)
+        if place > 0:
+            return text[:place] + other + text[place + len(wrong) :]
+    return keyboard(text, draw)
+
+
+def misspell(text: str, draw: int) -> str:
+    """One mistake: by ear (half of them), by hand, or by scanner."""
+    kind = (draw >> 20) % 10
+    if kind < 5:  # noqa: PLR2004 - tenths
+        return _by_table(text, draw, _SOUNDS)
+    return keyboard(text, draw) if kind < 9 else _by_table(text, draw, _SCANNED)  # noqa: PLR2004
+
+
+def wrong_digit(text: str, draw: int) -> str:
+    """One digit replaced, or two neighbours exchanged."""
+    places = [place for place, letter in enumerate(text) if letter.isdigit()]
+    if not places:
+        return text
+    place = places[draw % len(places)]
+    if (draw >> 8) % 2 and place + 1 < len(text) and text[place + 1].isdigit():
+        return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+    digit = str((int(text[place]) + 1 + (draw >> 12) % 9) % 10)
+    return text[:place] + digit + text[place + 1 :]
+
+
+def other_spelling(text: str, draw: int) -> str:
+    """Another accepted spelling of a name that has several."""
+    variants = _VARIANTS.get(text, (text,))
+    return variants[draw % len(variants)]
+
+
+@cache
+def _nicknames(lower: str) -> tuple[str, ...]:
+    return tuple(sorted(_namer().nicknames_of(lower)))
+
+
+@cache
+def _namer() -> NickNamer:
+    return NickNamer()
+
+
+def nickname(text: str, draw: int) -> str:
+    """A nickname of the name, where it has one."""
+    short = _nicknames(text.lower())
+    return short[draw % len(short)].title() if short else text
+
+
+def join_surnames(text: str, draw: int) -> str:
+    """Two surnames hyphenated, run together, or in the other order."""
+    first, _, second = text.partition(" ")
+    if not second:
+        return text
+    return (f"{first}-{second}", f"{first}{second.lower()}", f"{second} {first}", f"{first}-{second}")[
+        draw % 4
+    ]
+
+
+def first_surname(text: str, draw: int) -> str:
+    """One of two surnames, mostly the first."""
+    first, _, second = text.replace("-", " ").partition(" ")
+    return second if second and draw % 5 == 0 else first
+
+
+def plain(text: str, _draw: int = 0) -> str:
+    """Without accents."""
+    return text if text.isascii() else str(anyascii(text))

@@ -1,0 +1,175 @@
+"""Names to draw from: weighted lists by cultural group and sex, from Faker or from census tables.
+
+Groups are those of ``rates.toml``: they choose names and nothing else. Faker's US lists carry weights;
+for lists without, the weight falls with rank as in life (Zipf), the rank being fixed by a seed of its
+own, so that a name is equally common in every simulated state.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
+
+import numpy as np
+
+from training.simulate.columns import Ints, Rng, Texts, texts
+
+WHITE, BLACK, HISPANIC, ASIAN, AFRICAN, OTHER = range(6)
+GROUPS = 6
+
+_RANK_SEED = 20_260_901
+_ZIPF_FLATTENING = 20.0
+_NEIGHBOURS = 3
+
+_HISPANIC_COMMON = (
+    "García", "Rodríguez", "Martínez", "Hernández", "López", "González", "Pérez", "Sánchez", "Ramírez",
+    "Torres", "Flores", "Rivera", "Gómez", "Díaz", "Reyes", "Morales", "Cruz", "Ortiz", "Gutiérrez", "Chávez",
+)  # fmt: skip
+_DISTINCTIVE_GIVEN = {
+    True: ("Jamal", "Tyrell", "DeShawn", "Malik", "Darius", "Marquis", "Isaiah", "Elijah", "Xavier", "Kareem",
+           "Terrence", "Jaylen", "Jayden", "Amari", "Khalil", "Tyrone", "Davion", "Kamari", "Zion", "Trayvon"),
+    False: ("Aaliyah", "Imani", "Nia", "Destiny", "Ebony", "Kiara", "Shanice", "Tiana", "Jada", "Latoya",
+            "Keisha", "Amara", "Zariah", "Nevaeh", "Precious", "Aniyah", "Janiyah", "Kayla", "Raven", "Monique"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A weighted list of names; ``edges`` is the cumulative share of each."""
+
+    names: Texts
+    edges: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+    @classmethod
+    def weighted(cls, weights: Mapping[str, float]) -> "Pool":
+        """A pool in which a name is drawn in proportion to its weight."""
+        shares = np.cumsum(np.fromiter(weights.values(), dtype=float))
+        return cls(texts(list(weights)), shares / shares[-1])
+
+    def draw(self, rng: Rng, size: int) -> Texts:
+        """That many names."""
+        places = np.searchsorted(self.edges, rng.random(size), side="right")
+        drawn: Texts = self.names[np.minimum(places, len(self.names) - 1)]
+        return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class NameBook:
+    """All pools: surnames by group, given names by (group, male)."""
+
+    surnames: tuple[Pool, ...]
+    given: tuple[tuple[Pool, Pool], ...]
+    sorted_given: tuple[Texts, Texts]
+
+    @classmethod
+    def of(cls, surnames: Sequence[Pool], given: Sequence[tuple[Pool, Pool]]) -> "NameBook":
+        """A book of these pools; each pair of given-name pools is (female, male)."""
+        by_sex = [
+            texts(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
+        ]
+        return cls(tuple(surnames), tuple(given), (by_sex[0], by_sex[1]))
+
+    def draw_surnames(self, rng: Rng, groups: Ints) -> Texts:
+        """A surname for each, by group."""
+        drawn = np.empty(len(groups), dtype=object)
+        for group, pool in enumerate(self.surnames):
+            rows = np.flatnonzero(groups == group)
+            drawn[rows] = pool.draw(rng, len(rows))
+        return drawn
+
+    def draw_given(self, rng: Rng, groups: Ints, male: Ints) -> Texts:
+        """A given name for each, by group and sex (1 for male)."""
+        drawn = np.empty(len(groups), dtype=object)
+        for group, pair in enumerate(self.given):
+            for sex, pool in enumerate(pair):
+                rows = np.flatnonzero((groups == group) & (male == sex))
+                drawn[rows] = pool.draw(rng, len(rows))
+        return drawn
+
+    def look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
+        """For each name another of that sex that begins like it: a near neighbour in the alphabet."""
+        steps = rng.integers(1, _NEIGHBOURS + 1, len(names)) * rng.choice([-1, 1], len(names))
+        found = np.empty(len(names), dtype=object)
+        for sex, alphabet in enumerate(self.sorted_given):
+            rows = np.flatnonzero(male == sex)
+            places = np.searchsorted(alphabet, names[rows]) + steps[rows]
+            found[rows] = alphabet[np.clip(places, 0, len(alphabet) - 1)]
+        return found
+
+
+def zipf(names: Iterable[str], common: Sequence[str] = ()) -> dict[str, float]:
+    """Weights that fall with rank; ``common`` names rank first, the rest in a fixed shuffled order."""
+    rest = sorted(set(names) - set(common))
+    np.random.default_rng(_RANK_SEED).shuffle(rest)
+    ranked = [*common, *rest]
+    return {name: 1.0 / (rank + _ZIPF_FLATTENING) for rank, name in enumerate(ranked)}
+
+
+def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+    """One weighting out of several, each given its share of the whole."""
+    blended: dict[str, float] = {}
+    for share, weights in parts:
+        total = sum(weights.values())
+        for name, weight in weights.items():
+            blended[name] = blended.get(name, 0.0) + share * weight / total
+    return blended
+
+
+def _faker(locale: str, attribute: str) -> dict[str, float]:
+    """A list of one of Faker's locales as weights: its own where it has them, else by rank."""
+    names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
+    latin = [name for name in names if name.replace(" ", "").isalpha() and name[0] < "\u0250"]
+    if isinstance(names, Mapping):
+        return {name: float(names[name]) for name in latin}
+    return zipf(latin)
+
+
+def _pooled(locales: Sequence[str], attribute: str) -> dict[str, float]:
+    return blend([(1.0, _faker(locale, attribute)) for locale in locales])
+
+
+def _surname_pools(tail_share: float) -> list[Pool]:
+    usual = _faker("en_US", "last_names")
+    european = _pooled(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
+    spanish = zipf([*_faker("es_MX", "last_names"), *_faker("es_ES", "last_names")], common=_HISPANIC_COMMON)
+    asian = blend([
+        (0.45, _faker("en_IN", "last_names")),
+        (0.25, _faker("vi_VN", "last_names")),
+        (0.30, _faker("zh_CN", "last_romanized_names")),
+    ])  # fmt: skip
+    african = _pooled(("yo_NG", "ig_NG", "ha_NG", "en_KE"), "last_names")
+    american = blend([(1 - tail_share, usual), (tail_share, european)])
+    mixed = blend([(0.6, american), (0.2, spanish), (0.1, asian), (0.1, african)])
+    black = blend([(1 - tail_share / 2, usual), (tail_share / 2, european)])
+    weightings = (american, black, spanish, asian, african, mixed)
+    return [Pool.weighted(weights) for weights in weightings]
+
+
+def _given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
+    usual = _faker("en_US", attribute)
+    tail = _faker("en", attribute)
+    american = blend([(1 - tail_share, usual), (tail_share, tail)])
+    distinctive = zipf((), common=_DISTINCTIVE_GIVEN[male])
+    spanish = _pooled(("es_MX", "es_ES"), attribute)
+    asian = blend([
+        (0.40, _faker("en_IN", attribute)), (0.10, _faker("vi_VN", attribute)),
+        (0.10, _faker("zh_CN", "first_romanized_names")), (0.40, american),
+    ])  # fmt: skip
+    african = _pooled(("yo_NG", "ig_NG", "ha_NG", "en_KE"), attribute)
+    black = blend([(0.65, american), (0.25, distinctive), (0.10, tail)])
+    hispanic = blend([(0.65, spanish), (0.35, american)])
+    mixed = blend([(0.7, american), (0.2, hispanic), (0.1, african)])
+    return [american, black, hispanic, asian, african, mixed]
+
+
+def faker_names(tail_share: float, surname_tail_share: float) -> NameBook:
+    """The book that needs nothing but the ``faker`` package.
+
+    Args:
+        tail_share: share of given names drawn outside the commonest.
+        surname_tail_share: share of surnames drawn outside the thousand commonest.
+    """
+    female = _given_weights("first_names_female", male=False, tail_share=tail_share)
+    male = _given_weights("first_names_male", male=True, tail_share=tail_share)
+    pairs = [(Pool.weighted(f), Pool.weighted(m)) for f, m in zip(female, male, strict=True)]
+    return NameBook.of(_surname_pools(surname_tail_share), pairs)

@@ -1,0 +1,203 @@
+"""The rates of the simulated state, read from ``rates.toml`` into values that mypy can check."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+_FILE = "rates.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The day of the extract and the size of the state."""
+
+    as_of: str
+    oldest_years: int
+    records_per_child: float
+
+    @property
+    def today(self) -> np.datetime64:
+        """The day on which the four systems were read."""
+        return np.datetime64(self.as_of, "D")
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Births, homes and surnames."""
+
+    children_shares: list[float]
+    twin_births: float
+    triplet_births: float
+    spacing_median_months: float
+    spacing_spread: float
+    spacing_least_months: float
+    group_shares: list[float]
+    two_guardians: float
+    father_named: float
+    half_sibling_surname: float
+    hyphenated: float
+    two_surnames: float
+    shared_building: float
+    moved_recently: float
+    poor: float
+    kin_surname: float
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How children are named, and renamed."""
+
+    middle_name: float
+    middle_name_hispanic: float
+    junior: float
+    look_alike_twin: float
+    same_initial_sibling: float
+    kin_cousin_same_name: float
+    tail_share: float
+    surname_tail_share: float
+    identity_change: float
+    change_is_given: float
+    change_is_birth_date: float
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """Child welfare: who is known, in care, placed where, adopted."""
+
+    family_known: float
+    child_known: float
+    family_in_care: float
+    child_in_care: float
+    family_left_care: float
+    relative_home: float
+    group_home: float
+    trial_home_visit: float
+    siblings_together: float
+    children_a_foster_home: float
+    children_a_group_home: float
+    adopted_after_care: float
+    adopted_new_given: float
+    adopted_two_clients: float
+    registered_twice: float
+    placement_move: float
+    foster_surname_at_school: float
+    school_has_placement: float
+
+
+@dataclass(frozen=True, slots=True)
+class School:
+    """Enrolment, moves and double registrations."""
+
+    public: float
+    preschool: float
+    in_care_enrolled: float
+    leaver_on_file: float
+    moved_between_districts: float
+    moved_in_care: float
+    two_state_ids: float
+    two_state_ids_after_move: float
+    registered_twice: float
+    district_shares: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What one kind of source leaves out."""
+
+    middle_name: float
+    suffix: float
+    birth_date: float
+    sex: float
+    address: float
+    phone: float
+    email: float
+    guardian: float
+    birth_place: float
+    race: float
+    ssn: float
+    state_student_id: float
+    household: float
+    multiple_birth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How one kind of source gets values wrong."""
+
+    given_typo: float
+    given_nickname: float
+    given_variant: float
+    surname_typo: float
+    surname_reduced: float
+    surname_joined: float
+    names_swapped: float
+    middle_initial: float
+    middle_in_first: float
+    placeholder_name: float
+    truncated_at: int
+    birth_wrong_digit: float
+    birth_swapped: float
+    birth_off_by_one: float
+    birth_placeholder: float
+    sex_wrong: float
+    address_old: float
+    address_typo: float
+    old_identity: float
+    former_given: float
+    ssn_typo: float
+    ssn_other_person: float
+    ssn_last4_only: float
+    id_wrong: float
+    plain_letters: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRates:
+    """Special populations."""
+
+    disability: float
+    disability_in_care: float
+    section_504: float
+    english_learner_hispanic: float
+    english_learner_other: float
+    homeless_poor: float
+    homeless_formerly_in_care: float
+    migrant_hispanic: float
+    military: float
+    foster_care_ended_kept: float
+    reported: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """All of ``rates.toml``; ``missing`` and ``noise`` by kind of source, ``digest`` of the file."""
+
+    state: State
+    families: Families
+    names: Names
+    care: Care
+    school: School
+    missing: dict[str, Missing]
+    noise: dict[str, Noise]
+    flags: FlagRates
+    digest: str
+
+
+def load() -> Rates:
+    """Read the rates that ship with the simulator; a key too many or too few is an error."""
+    content = resources.files("training.simulate").joinpath(_FILE).read_bytes()
+    raw = tomllib.loads(content.decode())
+    return Rates(
+        state=State(**raw["state"]),
+        families=Families(**raw["families"]),
+        names=Names(**raw["names"]),
+        care=Care(**raw["care"]),
+        school=School(**raw["school"]),
+        missing={kind: Missing(**rates) for kind, rates in raw["missing"].items()},
+        noise={kind: Noise(**rates) for kind, rates in raw["noise"].items()},
+        flags=FlagRates(**raw["flags"]),
+        digest=hashlib.blake2b(content, digest_size=8).hexdigest(),
+    )

@@ -1,0 +1,63 @@
+"""The simulator as one pure function."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.simulate.columns import Texts
+from training.simulate.identity import StateIds
+from training.simulate.names import NameBook, faker_names
+from training.simulate.population import State, draw_state, stage
+from training.simulate.rates import Rates, load
+from training.simulate.records import SourceFile, write_source
+from training.simulate.rosters import Source, draw_rosters
+
+_ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A simulated state: its four files and all that is true of it."""
+
+    seed: int
+    state: State
+    files: dict[Source, SourceFile]
+
+    @property
+    def records(self) -> int:
+        """Source records in all files."""
+        return sum(len(file) for file in self.files.values())
+
+    def truth(self, field: str) -> Texts:
+        """One column of the truth over all files, in the order of the sources."""
+        return np.concatenate([file.truth[field] for file in self.files.values()])
+
+
+def simulate(
+    records: int = 20_000,
+    seed: int = 1,
+    children: int | None = None,
+    book: NameBook | None = None,
+    rates: Rates | None = None,
+) -> Population:
+    """Simulate a state of about ``records`` source records.
+
+    The same arguments give the same state to the byte, on any machine and under any hash seed.
+
+    Args:
+        records: how many source records to aim at; the files come within a few in a hundred.
+        seed: the seed of all that happens.
+        children: how many children to aim at, instead of records.
+        book: names to draw from; Faker's lists by default.
+        rates: how often things happen; ``rates.toml`` by default.
+    """
+    rates = rates or load()
+    book = book or faker_names(rates.names.tail_share, rates.names.surname_tail_share)
+    state = draw_state(seed, children or round(records / rates.state.records_per_child), rates, book)
+    rosters = draw_rosters(stage(seed, _ROSTER_STAGE), state.schooling, state.care, rates)
+    ids = StateIds.of(rosters[Source.STATE], len(state.births))
+    files = {
+        source: write_source(stage(seed, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        for place, source in enumerate(Source)
+    }
+    return Population(seed, state, files)
