@@ -1,0 +1,94 @@
+"""Whether a mapping and a file's columns account for each other."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+
+from mpi.domain.errors import MappingError
+from mpi.intake.mapping_types import PLACEHOLDER, FileMapping
+
+_NAME_LIKE = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
+"""What a column name looks like; anything else may be a value, and is not repeated in a message."""
+
+
+def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: bool) -> None:
+    """Hold a mapping against the columns of a file.
+
+    Args:
+        mapping: the mapping.
+        columns: the columns that the file has.
+        complete: whether these are all; where rows name their own (NDJSON), a column that the mapping
+            needs may come later, and is not missed.
+
+    Raises:
+        MappingError: columns are not accounted for, or some that the mapping needs are not there; all
+            are named.
+    """
+    known = columns_of(mapping)
+    unknown = [column for column in columns if column not in known]
+    if unknown and len(unknown) == len(columns):
+        # Its "header" may be a row of values, which no message may repeat.
+        raise MappingError(
+            f"none of the file's {len(columns)} columns is one that {mapping.name} knows: is this the "
+            "right mapping, and is the first line a header?"
+        )
+    problems = []
+    if unknown:
+        listed = ", ".join(_described(column, columns.index(column), known) for column in unknown)
+        problems.append(
+            f"{mapping.name} does not account for {listed}: map each column, or list it under ignore"
+        )
+    missing = list(_missing(mapping, columns)) if complete else []
+    if missing:
+        problems.append(
+            f"{mapping.name} needs {', '.join(dict.fromkeys(missing))}, which the file does not have: "
+            "correct the name, or set optional = true"
+        )
+    problems += _mistaken_words(mapping, columns)
+    if problems:
+        raise MappingError("; ".join(problems))
+
+
+def columns_of(mapping: FileMapping) -> dict[str, None]:
+    """Every column that the mapping names, in its order."""
+    used = [column for names, _ in _wanted(mapping) for column in names]
+    return dict.fromkeys([*used, *sorted(mapping.ignore)])
+
+
+def _wanted(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield the columns (any one of several names) that are used, and whether it goes without."""
+    values = [] if mapping.local_id is None else [mapping.local_id]
+    values += [value for _, value in mapping.fields]
+    values += [value for entry in mapping.lists for _, value in entry.values]
+    for value in values:
+        if value.columns:
+            yield value.columns, value.optional
+        for column in PLACEHOLDER.findall(value.template or ""):
+            yield (column,), value.optional
+    for column in mapping.where:
+        yield (column,), False
+
+
+def _missing(mapping: FileMapping, columns: Sequence[str]) -> Iterator[str]:
+    for names, optional in _wanted(mapping):
+        if not optional and not any(name in columns for name in names):
+            yield " or ".join(map(repr, names))
+
+
+def _mistaken_words(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
+    """Complain of words such as ``type = "X"`` that are a column's name, so meant as the column."""
+    return [
+        f"{mapping.name} writes {key} = {value.constant!r} in {entry.name}, which is a word there but also "
+        f"a column: write {key} = {{column = {value.constant!r}}}"
+        for entry in mapping.lists
+        for key, value in entry.values
+        if value.constant is not None and value.constant in columns
+    ]
+
+
+def _described(column: str, place: int, known: Iterable[str]) -> str:
+    if not _NAME_LIKE.fullmatch(column):
+        return f"column {place + 1}"
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(column.lower(), names, n=1)
+    return f"{column!r} (near {names[near[0]]!r})" if near else repr(column)

@@ -1,0 +1,162 @@
+"""Cells to text, dates and names, as a mapping asks for them; pure, and never inventing a value."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import takewhile
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+_DIRECTIVES = {
+    "%Y": r"(?P<year>\d{4})",
+    "%y": r"(?P<short_year>\d{2})",
+    "%m": r"(?P<month>\d{1,2})",
+    "%d": r"(?P<day>\d{1,2})",
+    "%b": r"(?P<month_name>[A-Za-z]{3})",
+    "%B": r"(?P<month_name>[A-Za-z]{3,9})",
+    "%H": r"\d{1,2}",
+    "%M": r"\d{2}",
+    "%S": r"\d{2}(?:\.\d+)?",
+}
+_DIRECTIVE = re.compile(r"%.")
+_SEPARATORS = re.compile(r"%[^%]+%")
+
+_POSIX_PIVOT = 69
+"""POSIX strptime reads %y from 69 as 19yy, below as 20yy."""
+
+_PLAUSIBLE_YEARS = range(1850, 2151)
+"""Years that make one reading of a date likelier than another; no value is dropped for its year."""
+
+_PARTICLES = frozenset((
+    "al", "bin", "d", "da", "das", "de", "del", "della", "der", "di", "dos", "du", "el", "la", "las",
+    "le", "los", "mac", "mc", "san", "santa", "st", "ten", "ter", "van", "von", "y",
+))  # fmt: skip
+
+
+def text(value: object) -> str | None:
+    """A cell as text, trimmed; None where it is empty.
+
+    A number without a fraction is written without one, since a nullable integer column often arrives as
+    floats. A midnight without time zone is a date. Lists, objects and bytes are no text and give None.
+    """
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is None or isinstance(value, list | dict | tuple | bytes):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _number(value)
+    return _moment(value) if isinstance(value, datetime) else str(value)
+
+
+def _number(value: float) -> str | None:
+    if math.isnan(value):
+        return None
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _moment(value: datetime) -> str:
+    if value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if value.time() == datetime.min.time():
+        return value.date().isoformat()
+    return value.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class DateFormat:
+    """One ``strptime``-like format, matched by shape, so that impossible dates keep their parts."""
+
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, template: str) -> "DateFormat":
+        """Compile a format of ``%Y %y %m %d %b %B`` (and ``%H %M %S``, which are read over).
+
+        Raises:
+            ValueError: another directive, one twice, or no year.
+        """
+        fixed_width = _SEPARATORS.search(template) is None  # %Y%m%d: digits must count
+        parts, place = [], 0
+        for found in _DIRECTIVE.finditer(template):
+            if found[0] not in _DIRECTIVES:
+                raise ValueError(f"{found[0]} is not one of {' '.join(_DIRECTIVES)}")
+            directive = _DIRECTIVES[found[0]]
+            parts += [
+                re.escape(template[place : found.start()]),
+                directive.replace("{1,2}", "{2}") if fixed_width else directive,
+            ]
+            place = found.end()
+        parts.append(re.escape(template[place:]))
+        try:
+            pattern = re.compile("".join(parts))
+        except re.error as error:
+            raise ValueError("a part of the date stands in it twice") from error
+        if not pattern.groupindex.keys() & {"year", "short_year"}:
+            raise ValueError("it has no year (%Y)")
+        return cls(pattern)
+
+    def read(self, value: str) -> tuple[int, int | None, int | None] | None:
+        """Year, month and day of a text of this shape; month or day 0 where they do not exist."""
+        found = self.pattern.fullmatch(value)
+        if found is None:
+            return None
+        parts = found.groupdict()
+        year = int(parts.get("year") or parts["short_year"])
+        if "short_year" in parts:
+            year += 1900 if year >= _POSIX_PIVOT else 2000
+        if "month_name" in parts:
+            short = parts["month_name"][:3].lower()
+            month: int | None = _MONTHS.index(short) + 1 if short in _MONTHS else 0
+        else:
+            month = int(parts["month"]) if "month" in parts else None
+        return year, month, int(parts["day"]) if "day" in parts else None
+
+
+_ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
+
+
+def iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
+    """A date written in one of the formats as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``.
+
+    Of several formats that fit, the first that gives a real and plausible date; else the first that fits,
+    with its parts in order even if no such day exists, so that standardize can say what is wrong with
+    it. A value that is ISO already, a partial date too, passes. None where nothing fits.
+    """
+    readings = [reading for form in formats if (reading := form.read(value)) is not None]
+    if not readings:
+        return value if _ISO.fullmatch(value) else None
+    year, month, day = next(filter(_is_plausible, readings), readings[0])
+    if month is None:
+        return f"{year:04}"
+    return f"{year:04}-{month:02}" if day is None else f"{year:04}-{month:02}-{day:02}"
+
+
+def _is_plausible(reading: tuple[int, int | None, int | None]) -> bool:
+    year, month, day = reading
+    try:
+        date(year, 1 if month is None else month, 1 if day is None else day)
+    except ValueError:
+        return False
+    return year in _PLAUSIBLE_YEARS
+
+
+def split_name(full_name: str) -> tuple[str | None, str | None]:
+    """First and last name of a name in one cell.
+
+    ``Last, First`` splits at the comma. Otherwise the last word is the last name, with the particles that
+    stand before it (``de la Cruz``); a single word is a first name.
+    """
+    before, comma, after = full_name.partition(",")
+    if comma and after.strip():
+        return after.strip(), before.strip() or None
+    words = before.split()
+    if len(words) < 2:  # noqa: PLR2004 - a first and a last name
+        return before.strip() or None, None
+    middle = words[1:-1]
+    particles = list(takewhile(lambda word: word.lower() in _PARTICLES, reversed(middle)))
+    cut = len(words) - 1 - len(particles)
+    return " ".join(words[:cut]), " ".join(words[cut:])

@@ -1,0 +1,235 @@
+"""Delimited text: one reject for each row that cannot be read, and always on to the next row.
+
+Rows are found by the csv module, which asks for as many physical lines as a row has. A bad row that spans
+lines is given up at its first line and reading goes on at its second: one stray quote then costs one row,
+not the rest of the file.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from mpi.domain.errors import FileError
+from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
+from mpi.intake.rows import RawRow, RejectedRow
+from mpi.intake.table import MAX_FIELD, MAX_RECORD_BYTES, opened
+
+_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+_SKIP_BYTES = 65_536
+
+_DETAILS = {
+    "field-too-large": f"a field is longer than {MAX_FIELD:,} characters, or the row than "
+    f"{MAX_RECORD_BYTES:,} bytes",
+    "nul-byte": "the row holds a NUL byte",
+    "invalid-utf8": "the row is not UTF-8; if the whole file is Windows-1252, its mapping must say "
+    'encoding = "windows-1252"',
+    "invalid-encoding": "the row does not decode in the encoding that the mapping names",
+    "unterminated-quote": "a quoted field is still open where the file ends: is the file cut short?",
+    "malformed-csv": "a quote or carriage return stands where CSV has none",
+    "empty-row": "no field of the row has a value",
+}
+
+
+class _Line(NamedTuple):
+    number: int
+    offset: int
+    data: bytes | None
+    """None for a line that is too long to keep."""
+
+
+class _BadLine(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Lines:
+    """Decoded lines for csv.reader, with a memory of the lines that the row in hand has used."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._encoding = encoding
+        self._returned: deque[_Line] = deque()
+        self._number = 0
+        self.position = 0
+        self.used: list[_Line] = []
+        self.used_bytes = 0
+        self.ended = False
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.popleft() if self._returned else self._read()
+        if line is None:
+            self.ended = True
+            raise StopIteration
+        self.used.append(line)
+        if line.data is None:
+            raise _BadLine("field-too-large")
+        self.used_bytes += len(line.data)
+        if self.used_bytes > MAX_RECORD_BYTES:
+            raise _BadLine("field-too-large")
+        return self._decoded(line.data)
+
+    def begin_row(self) -> None:
+        self.used = []
+        self.used_bytes = 0
+        self.ended = False
+
+    def give_up_row(self) -> None:
+        """Keep only the row's first line as read."""
+        self._returned.extendleft(reversed(self.used[1:]))
+
+    def _read(self) -> _Line | None:
+        data = self._file.readline(MAX_RECORD_BYTES + 1)
+        if not data:
+            return None
+        self._number += 1
+        offset = self.position
+        self.position += len(data)
+        if self._number == 1 and data.startswith(BOM):
+            data = data[len(BOM) :]
+        if len(data) > MAX_RECORD_BYTES:
+            self._skip_rest_of_line(data)
+            return _Line(self._number, offset, None)
+        return _Line(self._number, offset, data)
+
+    def _skip_rest_of_line(self, data: bytes) -> None:
+        while data and not data.endswith(b"\n"):
+            data = self._file.readline(_SKIP_BYTES)
+            self.position += len(data)
+
+    def _decoded(self, data: bytes) -> str:
+        if b"\0" in data:
+            raise _BadLine("nul-byte")
+        try:
+            return data.decode(self._encoding)
+        except UnicodeDecodeError:
+            raise _BadLine("invalid-utf8" if self._encoding == "utf-8" else "invalid-encoding") from None
+
+
+class CsvTable:
+    """A CSV file whose first line names its columns.
+
+    Args:
+        path: the file.
+        delimiter: one character.
+        encoding: ``utf-8`` (with or without byte order mark) or a single-byte encoding.
+
+    Raises:
+        FileError: it is empty, in another encoding, separated by another character, or its header is
+            unusable.
+    """
+
+    columns_are_complete = True
+
+    def __init__(self, path: Path, delimiter: str, encoding: str) -> None:
+        self._path = path
+        self._delimiter = delimiter
+        self._encoding = encoding
+        self.position = 0
+        with opened(path) as file:
+            check_encoding(path.name, file.read(SAMPLE_BYTES), encoding)
+            file.seek(0)
+            self.columns = self._header(next(self._split(file)))
+
+    def rows(self) -> Iterator[RawRow | RejectedRow]:
+        """Yield the rows after the header."""
+        with opened(self._path) as file:
+            parts = self._split(file)
+            next(parts)
+            for number, (line, offset, outcome) in enumerate(parts, start=1):
+                if isinstance(outcome, str):
+                    yield RejectedRow(line, offset, outcome, self._detail(outcome))
+                else:
+                    yield RawRow(line, offset, number, outcome)
+
+    def _split(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
+        """Yield line, offset, and the cells or why there are none; blank lines are no rows."""
+        lines = _Lines(file, self._encoding)
+        reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        width = 0
+        while True:
+            lines.begin_row()
+            outcome: list[str] | str
+            try:
+                outcome = next(reader)
+            except StopIteration:
+                return
+            except _BadLine as bad:
+                outcome = bad.reason
+            except csv.Error:
+                outcome = self._reason(lines)
+            self.position = lines.position
+            if _is_blank(outcome):
+                continue
+            width = width or len(outcome)
+            outcome = _checked(outcome, width)
+            if isinstance(outcome, str):
+                lines.give_up_row()
+            yield lines.used[0].number, lines.used[0].offset, outcome
+
+    def _reason(self, lines: _Lines) -> str:
+        if lines.ended:
+            return "unterminated-quote"
+        return "field-too-large" if lines.used_bytes > MAX_FIELD else "malformed-csv"
+
+    def _detail(self, reason: str) -> str:
+        if reason == "wrong-field-count":
+            return f"the row does not have the header's {len(self.columns)} fields"
+        return _DETAILS[reason]
+
+    def _header(self, first: tuple[int, int, list[str] | str]) -> tuple[str, ...]:
+        name, outcome = self._path.name, first[2]
+        if isinstance(outcome, str):
+            raise FileError(f"{name}: its header cannot be read: {_DETAILS[outcome]}")
+        columns = tuple(cell.strip() for cell in outcome)
+        if len(columns) == 1:
+            self._check_delimiter(columns[0])
+        check_columns(name, columns)
+        return columns
+
+    def _check_delimiter(self, header: str) -> None:
+        others = {mark: header.count(mark) for mark in _DELIMITERS if mark != self._delimiter}
+        likeliest = max(others, key=lambda mark: others[mark])
+        if others[likeliest]:
+            raise FileError(
+                f"{self._path.name}: its columns seem to be separated by {_DELIMITERS[likeliest]}, not "
+                f"{_DELIMITERS.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
+                f"{_toml(likeliest)} under [file] in its mapping"
+            )
+
+
+def check_columns(name: str, columns: tuple[str, ...]) -> None:
+    """Refuse a header with a column twice or without a name.
+
+    Raises:
+        FileError: which, and at which places.
+    """
+    for place, column in enumerate(columns, start=1):
+        if not column:
+            raise FileError(f"{name}: column {place} of the header has no name")
+        first = columns.index(column) + 1
+        if first != place:
+            raise FileError(
+                f"{name}: columns {first} and {place} of the header have the same name; rename or remove one"
+            )
+
+
+def _is_blank(outcome: list[str] | str) -> bool:
+    return isinstance(outcome, list) and (not outcome or (len(outcome) == 1 and not outcome[0].strip()))
+
+
+def _checked(outcome: list[str] | str, width: int) -> list[str] | str:
+    if isinstance(outcome, str):
+        return outcome
+    if not any(cell and not cell.isspace() for cell in outcome):
+        return "empty-row"
+    return outcome if len(outcome) == width else "wrong-field-count"
+
+
+def _toml(mark: str) -> str:
+    return '"\\t"' if mark == "\t" else f'"{mark}"'

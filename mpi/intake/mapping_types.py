@@ -1,0 +1,134 @@
+"""Mapping files: how the columns of somebody's file become fields of the canonical record.
+
+The language is documented in docs/mappings.md; ``mpi.intake.mapping`` reads it. A mapping says
+nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from mpi.domain.record import (
+    SENT_FIELDS,
+    Address,
+    Enrollment,
+    Flag,
+    Guardian,
+    Identifier,
+    OtherName,
+    Placement,
+    Restriction,
+)
+from mpi.intake.convert import DateFormat
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+"""A column in a template."""
+
+LIST_OBJECTS: dict[str, type] = {
+    "identifiers": Identifier,
+    "other_names": OtherName,
+    "addresses": Address,
+    "guardians": Guardian,
+    "enrollments": Enrollment,
+    "placements": Placement,
+    "flags": Flag,
+    "restrictions": Restriction,
+}
+"""Canonical fields that are lists of objects: the type of one object."""
+
+OBJECT_KEYS = {name: tuple(f.name for f in fields(kind)) for name, kind in LIST_OBJECTS.items()}
+
+FLAT_OF_LIST = {
+    name: tuple(key for key in OBJECT_KEYS[name] if key in SENT_FIELDS)
+    for name in ("addresses", "guardians", "enrollments")
+}
+"""The flat fields that are a list's first entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where one value comes from, and what is done to it on the way.
+
+    Args:
+        columns: the column; of several names, whichever the file has.
+        template: text with ``{Column}`` in it, instead of one column.
+        constant: the same text for every row, instead of a column.
+        date_formats: how the date is written there.
+        codes: code in the file: value in the canonical record; an empty value is missing.
+        codes_default: the value of a code that ``codes`` does not list.
+        split: the separator of several values in one cell.
+        name_part: 0 for the first, 1 for the last name of a name in one cell.
+        optional: whether the file may lack the column.
+    """
+
+    columns: tuple[str, ...] = ()
+    template: str | None = None
+    constant: str | None = None
+    date_formats: tuple[DateFormat, ...] = ()
+    codes: Mapping[str, str] | None = None
+    codes_default: str | None = None
+    split: str | None = None
+    name_part: int | None = None
+    optional: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is done to it on the way."""
+        steps = (self.date_formats, self.codes is not None, self.split, self.name_part is not None)
+        return not any(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One ``[[list]]`` table: an object that each row adds to a list, if it has values for it."""
+
+    name: str
+    values: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileMapping:
+    """How a file of one layout becomes canonical rows.
+
+    Args:
+        name: what to call it in messages.
+        format: file format, where the mapping says it.
+        delimiter: of a CSV file, where the mapping says it.
+        encoding: Python's name of the file's encoding.
+        local_id: where the local ID comes from; None for the row's number in the file, which says who a
+            record is for one file only, so such a file must be loaded as a full snapshot.
+        fields: canonical field and its value.
+        lists: objects of list fields.
+        ignore: columns that are left out on purpose.
+        where: column and the text it must have; other rows are passed over.
+    """
+
+    name: str
+    local_id: Value | None
+    fields: tuple[tuple[str, Value], ...]
+    lists: tuple[ListEntry, ...] = ()
+    ignore: frozenset[str] = frozenset()
+    where: Mapping[str, str] = field(default_factory=dict)
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+
+    @property
+    def local_id_from_row(self) -> bool:
+        """Whether local IDs are row numbers, which only a full snapshot may use."""
+        return self.local_id is None
+
+    def with_where(self, column: str, value: str) -> "FileMapping":
+        """The same mapping, for the rows whose column has this text only."""
+        return replace(self, where={**self.where, column: value})
+
+
+def canonical_mapping() -> FileMapping:
+    """The mapping of a file whose columns are canonical fields."""
+    return FileMapping(
+        name="the canonical record",
+        local_id=Value(columns=("local_id",)),
+        fields=tuple(
+            (name, Value(columns=(name,), optional=True)) for name in SENT_FIELDS if name != "local_id"
+        ),
+    )

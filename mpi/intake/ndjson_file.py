@@ -1,0 +1,106 @@
+"""Newline-delimited JSON: each line is an object of its own, so a bad one costs only itself."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from mpi.domain.errors import FileError
+from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
+from mpi.intake.rows import RawRow, RejectedRow
+from mpi.intake.table import MAX_RECORD_BYTES, opened
+
+MAX_DEPTH = 8
+"""Deepest nesting of a row; a canonical record needs three."""
+
+_SAMPLE_ROWS = 1_000
+
+_DETAILS = {
+    "field-too-large": f"the line is longer than {MAX_RECORD_BYTES:,} bytes",
+    "invalid-utf8": "the line is not UTF-8",
+    "malformed-json": "the line is not JSON, or is nested too deeply",
+    "not-an-object": "the line is JSON, but not an object",
+    "unknown-column": "a key that no earlier row had is neither mapped nor ignored",
+}
+
+
+class NdjsonTable:
+    """A file of JSON objects, one a line; its columns are the keys of its first rows.
+
+    Raises:
+        FileError: it is empty, UTF-16, or one JSON array.
+    """
+
+    columns_are_complete = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.position = 0
+        with opened(path) as file:
+            sample = file.read(SAMPLE_BYTES)
+            check_encoding(path.name, sample, "utf-8")
+            if sample.removeprefix(BOM).lstrip().startswith(b"["):
+                raise FileError(f"{path.name}: this is one JSON array; write one object a line")
+            file.seek(0)
+            keys: dict[str, None] = {}
+            for _, (_, outcome) in zip(range(_SAMPLE_ROWS), self._objects(file), strict=False):
+                if isinstance(outcome, dict):
+                    keys |= dict.fromkeys(outcome)
+        self.columns = tuple(keys)
+
+    def rows(self) -> Iterator[RawRow | RejectedRow]:
+        """Yield a row for each line that is not blank."""
+        known = frozenset(self.columns)
+        with opened(self._path) as file:
+            for number, ((line, offset), found) in enumerate(self._objects(file), start=1):
+                if isinstance(found, dict) and found.keys() <= known:
+                    yield RawRow(line, offset, number, [found.get(key) for key in self.columns])
+                else:
+                    reason = found if isinstance(found, str) else "unknown-column"
+                    yield RejectedRow(line, offset, reason, _DETAILS[reason])
+
+    def _objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
+        """Yield line and offset, and the object or why there is none."""
+        offset = 0
+        for line in count(1):
+            data = file.readline(MAX_RECORD_BYTES + 1)
+            if not data:
+                return
+            start, offset = offset, offset + len(data)
+            too_long = len(data) > MAX_RECORD_BYTES
+            while too_long and data and not data.endswith(b"\n"):
+                data = file.readline(MAX_RECORD_BYTES)
+                offset += len(data)
+            self.position = offset
+            if too_long:
+                yield (line, start), "field-too-large"
+            elif data := (data.removeprefix(BOM) if line == 1 else data).strip():
+                yield (line, start), _object(data)
+
+
+def _object(data: bytes) -> dict[str, object] | str:
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return "malformed-json" if _is_utf8(data) else "invalid-utf8"
+    if not isinstance(found, dict):
+        return "not-an-object"
+    return found if _is_shallow(found, MAX_DEPTH) else "malformed-json"
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_shallow(value: object, depth: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return depth > 0 and all(_is_shallow(item, depth - 1) for item in value if isinstance(item, dict | list))

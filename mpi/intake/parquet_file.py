@@ -1,0 +1,93 @@
+"""Parquet, a batch of rows at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mpi.domain.errors import FileError
+from mpi.intake.csv_file import check_columns
+from mpi.intake.rows import RawRow, RejectedRow
+from mpi.intake.table import MAX_FIELD, opened
+
+BATCH_ROWS = 2_048
+
+
+class ParquetTable:
+    """A Parquet file; lists and structs become lists and dicts, moments ISO text.
+
+    Raises:
+        FileError: it is no Parquet file, cut short, or corrupt.
+    """
+
+    columns_are_complete = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = path.stat().st_size if path.is_file() else 0
+        self.position = 0
+        with opened(path) as source:
+            if not self._size:
+                raise FileError(f"{path.name}: the file is empty")
+            columns = self._open(source).schema_arrow.names
+        check_columns(path.name, tuple(columns))
+        self.columns: tuple[str, ...] = tuple(columns)
+
+    def rows(self) -> Iterator[RawRow | RejectedRow]:
+        """Yield the rows, numbered from 1."""
+        number = 0
+        with opened(self._path) as source:
+            parquet = self._open(source)
+            total = parquet.metadata.num_rows
+            for batch in self._batches(parquet):
+                values = [_column(column) for column in batch.columns]
+                for row in zip(*values, strict=True):
+                    number += 1
+                    yield _checked(number, row)
+                self.position = self._size * number // max(total, 1)
+        self.position = self._size
+
+    def _open(self, source: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+        try:
+            return pq.ParquetFile(source)
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(f"{self._path.name}: not a whole Parquet file: is it cut short?") from error
+
+    def _batches(self, parquet: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow ships no types
+        try:
+            yield from parquet.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise FileError(f"{self._path.name}: the Parquet file is corrupt") from error
+
+
+def _column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
+    if pa.types.is_timestamp(column.type):
+        # Nanoseconds have no Python form; no birth needs them.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    values: list[object] = column.to_pylist()
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return [_decoded(value) for value in values]
+    return values
+
+
+def _decoded(value: object) -> object:
+    """Text that a writer has stored without saying that it is text."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _checked(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
+    for value in row:
+        if isinstance(value, str) and len(value) > MAX_FIELD:
+            return RejectedRow(
+                number, None, "field-too-large", f"a field is longer than {MAX_FIELD:,} characters"
+            )
+        if isinstance(value, bytes):
+            return RejectedRow(number, None, "invalid-utf8", "a binary field is not UTF-8 text")
+    return RawRow(number, None, number, row)

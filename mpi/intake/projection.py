@@ -1,0 +1,172 @@
+"""A mapping bound to a file's columns, and applied to its rows."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+
+from mpi.domain.record import QualityIssue
+from mpi.intake.convert import iso_date, split_name, text
+from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, Value
+from mpi.intake.rows import RawRow, SentRow
+
+Cells = Sequence[object]
+Issues = list[QualityIssue]
+Getter = Callable[[Cells, Issues], object]
+
+
+class Projection:
+    """Turns a file's rows into canonical rows.
+
+    Args:
+        mapping: what to do.
+        columns: the file's columns, which ``check_columns`` has passed.
+    """
+
+    def __init__(self, mapping: FileMapping, columns: Sequence[str]) -> None:
+        self._places = {column: place for place, column in enumerate(columns)}
+        self._mapping = mapping
+        self._where = [(self._places.get(column), value) for column, value in mapping.where.items()]
+        self._local_id = None if mapping.local_id is None else self._getter("local_id", mapping.local_id)
+        self._fields = [
+            (name, getter)
+            for name, value in mapping.fields
+            if (getter := self._getter(name, value)) is not None
+        ]
+        self._lists = [self._entry(entry) for entry in mapping.lists]
+
+    def wants(self, row: RawRow) -> bool:
+        """Whether the row is one of those that the mapping's ``where`` asks for."""
+        return all(place is not None and text(row.values[place]) == wanted for place, wanted in self._where)
+
+    def project(self, row: RawRow) -> SentRow:
+        """The row under canonical names; empty cells are left out."""
+        issues: Issues = []
+        sent: dict[str, object] = {}
+        cells = row.values
+        if self._mapping.local_id is None:
+            sent["local_id"] = str(row.number)
+        elif self._local_id and (local_id := self._local_id(cells, issues)) is not None:
+            sent["local_id"] = local_id
+        for name, getter in self._fields:
+            value = getter(cells, issues)
+            if value is not None:
+                sent[name] = value
+        for name, make in self._lists:
+            made = make(cells, issues)
+            if made:
+                entries = sent.setdefault(name, [])
+                if isinstance(entries, list):
+                    entries.append(made)
+        return SentRow(row.line, row.offset, sent, tuple(issues))
+
+    def _getter(self, name: str, value: Value) -> Getter | None:
+        """How to get the value from a row; None where the file has no such column."""
+        read = self._reader(value)
+        if read is None:
+            return None
+        if value.is_plain:
+            return lambda cells, _issues: read(cells)
+        convert = _converter(name, value)
+
+        def get(cells: Cells, issues: Issues) -> object:
+            found = text(read(cells))
+            if found is None:
+                return None
+            if value.split is None:
+                return convert(found, issues)
+            parts = (part.strip() for part in found.split(value.split))
+            kept = [done for part in parts if part and (done := convert(part, issues)) is not None]
+            return kept or None
+
+        return get
+
+    def _reader(self, value: Value) -> Callable[[Cells], object] | None:
+        if value.constant is not None:
+            return lambda _cells: value.constant
+        if value.template is not None:
+            return _template(value.template, self._places)
+        places = [self._places[column] for column in value.columns if column in self._places]
+        if not places:
+            return None
+        if len(places) == 1:
+            place = places[0]
+            return lambda cells: _plain(cells[place])
+        return lambda cells: next(_filled(cells, places), None)
+
+    def _entry(self, entry: ListEntry) -> tuple[str, Getter]:
+        """How to make one object of a list: only where a column gives it something to say."""
+        from_columns, constants = [], {}
+        for key, value in entry.values:
+            if value.constant is not None:
+                constants[key] = value.constant
+            elif (getter := self._getter(f"{entry.name}.{key}", value)) is not None:
+                from_columns.append((key, getter))
+        needed = _NEEDED.get(entry.name)
+
+        def make(cells: Cells, issues: Issues) -> object:
+            made: dict[str, object] = {}
+            for key, getter in from_columns:
+                value = getter(cells, issues)
+                if value is not None:
+                    made[key] = value
+            if from_columns and not made:
+                return None
+            made.update(constants)
+            return None if needed and needed not in made else made
+
+        return entry.name, make
+
+
+_NEEDED = {"identifiers": "value", "flags": "value", "restrictions": "kind"}
+"""The key without which an object of the list says nothing."""
+
+
+def _plain(value: object) -> object:
+    """A cell for the door, which reads numbers and lists itself; None where empty."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list | dict | tuple):
+        return value or None
+    # An integer keeps its type: the door restores the leading zeros of postal codes by it.
+    return text(value) if isinstance(value, float | date) else value
+
+
+def _filled(cells: Cells, places: Iterable[int]) -> Iterator[object]:
+    return (value for place in places if (value := _plain(cells[place])) is not None)
+
+
+def _template(template: str, places: dict[str, int]) -> Callable[[Cells], str | None]:
+    """Fill a template; blanks around a missing column close up, any other text needs all its columns."""
+    literals = PLACEHOLDER.split(template)[::2]
+    columns = [places.get(column) for column in PLACEHOLDER.findall(template)]
+    blanks_only = not any(literal.strip() for literal in literals)
+
+    def fill(cells: Cells) -> str | None:
+        values = [None if place is None else text(cells[place]) for place in columns]
+        missing = values.count(None)
+        if missing == len(values) or (missing and not blanks_only):
+            return None
+        parts = [literals[0]]
+        for value, literal in zip(values, literals[1:], strict=True):
+            parts += [value or "", literal]
+        filled = "".join(parts)
+        return " ".join(filled.split()) if blanks_only else filled
+
+    return fill
+
+
+def _converter(name: str, value: Value) -> Callable[[str, Issues], str | None]:
+    def convert(found: str, issues: Issues) -> str | None:
+        result: str | None = found
+        if value.codes is not None:
+            result = value.codes.get(found, value.codes_default)
+            if result is None:
+                issues.append(QualityIssue(name, "unknown-code"))
+        if value.name_part is not None and result:
+            result = split_name(result)[value.name_part]
+        if value.date_formats and result:
+            result = iso_date(result, value.date_formats)
+            if result is None:
+                issues.append(QualityIssue(name, "unreadable-date"))
+        return result or None
+
+    return convert

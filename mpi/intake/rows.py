@@ -1,0 +1,60 @@
+"""What a file gives up, row by row: canonical rows, and rejects that hold no text of the row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpi.domain.record import QualityIssue
+
+
+@dataclass(frozen=True, slots=True)
+class SentRow:
+    """One row under canonical field names, with values as ``mpi.standardize.door.receive`` takes them.
+
+    Args:
+        line: line of the file on which the row begins, from 1 and counting the header; in Parquet,
+            which has no lines, the row's number.
+        offset: byte at which it begins, where the format has one.
+        fields: the values; a field that the row leaves empty is not there.
+        issues: what the mapping could not read, such as ``unknown-code``.
+    """
+
+    line: int
+    offset: int | None
+    fields: dict[str, object]
+    issues: tuple[QualityIssue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that cannot be read.
+
+    Args:
+        line: as in ``SentRow``.
+        offset: as in ``SentRow``.
+        reason: stable code: ``wrong-field-count``, ``field-too-large``, ``nul-byte``, ``invalid-utf8``,
+            ``invalid-encoding``, ``unterminated-quote``, ``malformed-csv``, ``malformed-json``,
+            ``malformed-xml``, ``not-an-object``, ``unknown-column``, ``empty-row``.
+        detail: one sentence for a person, without any text of the row.
+    """
+
+    line: int
+    offset: int | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One row as its file holds it, before a mapping.
+
+    Args:
+        line: as in ``SentRow``.
+        offset: as in ``SentRow``.
+        number: the row's number among the file's rows, from 1, rejected ones counted, header not.
+        values: one for each column of the file, in their order.
+    """
+
+    line: int
+    offset: int | None
+    number: int
+    values: Sequence[object]

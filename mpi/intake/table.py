@@ -1,0 +1,47 @@
+"""What the readers of tabular files have in common: bounds, and opening a file with a clear error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Protocol
+
+from mpi.domain.errors import FileError
+from mpi.intake.rows import RawRow, RejectedRow
+
+MAX_FIELD = 131_072
+"""Longest field, in characters: the csv module's own limit, and far above any name or address."""
+
+MAX_RECORD_BYTES = 1_048_576
+"""Longest row; a reader never holds more of a row than this, however long the row is."""
+
+
+class Table(Protocol):
+    """A file of rows under named columns.
+
+    ``rows`` opens the file anew, so nothing stays open between the two; ``position`` says how many
+    bytes the latest ``rows`` has consumed.
+    """
+
+    columns: tuple[str, ...]
+    columns_are_complete: bool
+    position: int
+
+    def rows(self) -> Iterator[RawRow | RejectedRow]:
+        """Yield the rows in file order; raise FileError where the rest cannot be read."""
+        ...
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """Open a file for reading bytes.
+
+    Raises:
+        FileError: it does not exist, is a folder, or may not be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise FileError(f"{path.name}: cannot be opened: {error.strerror}") from error
+    with file:
+        yield file
