@@ -1,0 +1,90 @@
+"""Code lists of scalar fields, with what each code means here.
+
+Sources: CEDS elements 000255 (sex), 000033 (birth date), 000431 (multiple birth) and 000051 (country);
+Ed-Fi descriptors Sex and OperationalStatus; AFCARS 2020 element 6 (child's sex: 1, 2); HL7 FHIR R4
+administrative gender; USPS Publication 28, appendix B, for the states.
+"""
+
+from mpi.standardize.text import squeezed
+
+_SEX = {
+    **dict.fromkeys(("M", "MALE", "BOY", "MAN", "1"), "M"),
+    **dict.fromkeys(("F", "FEMALE", "GIRL", "WOMAN", "2"), "F"),
+    **dict.fromkeys(("X", "NOTSELECTED", "NONBINARY", "OTHER", "NB", "ANOTHERGENDER"), "X"),
+}
+_SEX_NOT_STATED = frozenset(
+    ("U", "UNK", "UNKNOWN", "NA", "NONE", "0", "9", "99", "NOTREPORTED", "MISSING", "DECLINED")
+)
+
+_YES = frozenset(("Y", "YES", "TRUE", "T", "1"))
+_NO = frozenset(("N", "NO", "FALSE", "F", "0"))
+_NEITHER = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
+
+BIRTH_DATE_QUALITIES = frozenset(("VERIFIED", "REPORTED", "ESTIMATED", "PLACEHOLDER"))
+RESTRICTION_KINDS = frozenset(("sealed", "expunged", "address_confidential", "protective_order", "opt_out"))
+FLAG_VALUES = frozenset("YNU")
+
+STATES = {
+    "ALABAMA": "AL", "ALASKA": "AK", "ARIZONA": "AZ", "ARKANSAS": "AR", "CALIFORNIA": "CA",
+    "COLORADO": "CO", "CONNECTICUT": "CT", "DELAWARE": "DE", "DISTRICTOFCOLUMBIA": "DC",
+    "FLORIDA": "FL", "GEORGIA": "GA", "HAWAII": "HI", "IDAHO": "ID", "ILLINOIS": "IL",
+    "INDIANA": "IN", "IOWA": "IA", "KANSAS": "KS", "KENTUCKY": "KY", "LOUISIANA": "LA",
+    "MAINE": "ME", "MARYLAND": "MD", "MASSACHUSETTS": "MA", "MICHIGAN": "MI", "MINNESOTA": "MN",
+    "MISSISSIPPI": "MS", "MISSOURI": "MO", "MONTANA": "MT", "NEBRASKA": "NE", "NEVADA": "NV",
+    "NEWHAMPSHIRE": "NH", "NEWJERSEY": "NJ", "NEWMEXICO": "NM", "NEWYORK": "NY",
+    "NORTHCAROLINA": "NC", "NORTHDAKOTA": "ND", "OHIO": "OH", "OKLAHOMA": "OK", "OREGON": "OR",
+    "PENNSYLVANIA": "PA", "RHODEISLAND": "RI", "SOUTHCAROLINA": "SC", "SOUTHDAKOTA": "SD",
+    "TENNESSEE": "TN", "TEXAS": "TX", "UTAH": "UT", "VERMONT": "VT", "VIRGINIA": "VA",
+    "WASHINGTON": "WA", "WESTVIRGINIA": "WV", "WISCONSIN": "WI", "WYOMING": "WY",
+    "AMERICANSAMOA": "AS", "GUAM": "GU", "NORTHERNMARIANAISLANDS": "MP", "PUERTORICO": "PR",
+    "VIRGINISLANDS": "VI",
+}  # fmt: skip
+STATE_CODES = frozenset(STATES.values())
+
+_COUNTRIES = {
+    **dict.fromkeys(("US", "USA", "UNITEDSTATES", "UNITEDSTATESOFAMERICA", "AMERICA"), "US"),
+    **dict.fromkeys(("MX", "MEX", "MEXICO"), "MX"),
+    **dict.fromkeys(("CA", "CAN", "CANADA"), "CA"),
+}
+
+
+def sex(text: str | None) -> str | None:
+    """``M``, ``F`` or ``X``; None where not stated or not known."""
+    return _SEX.get(squeezed(text)) if text else None
+
+
+def is_sex_code(text: str) -> bool:
+    """Whether the text is a sex code we know, "not stated" included."""
+    code = squeezed(text)
+    return code in _SEX or code in _SEX_NOT_STATED
+
+
+def yes_or_no(text: str) -> bool | None:
+    """True or False for a yes or a no; None for anything else."""
+    code = squeezed(text)
+    if code in _YES:
+        return True
+    return False if code in _NO else None
+
+
+def is_yes_no_code(text: str) -> bool:
+    """Whether the text is a yes, a no or a stated "unknown"."""
+    code = squeezed(text)
+    return code in _YES or code in _NO or code in _NEITHER
+
+
+def state(text: str | None) -> str | None:
+    """The two letters of a US state or territory; any other place as folded text."""
+    if not text:
+        return None
+    code = squeezed(text)
+    bare = code.removeprefix("US")  # ISO 3166-2 writes US-OH
+    return bare if bare in STATE_CODES else STATES.get(code, code) or None
+
+
+def country(text: str | None) -> str | None:
+    """``US``, ``MX``, ``CA``, or any other country as folded text."""
+    if not text:
+        return None
+    code = squeezed(text)
+    return _COUNTRIES.get(code, code) or None

@@ -1,0 +1,117 @@
+"""Reading dates that people and systems write: whole, partial, sentinel, impossible.
+
+Sentinels are dates that a system writes for "unknown". Sources: AFCARS 2020 final rule, 85 FR 28410
+(years 7777 and 9999, date 66666666); the epochs of spreadsheets and databases (1899-12-30, 1900-01-01,
+1753-01-01, 0001-01-01); keyboard fills (1111-11-11).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from mpi.standardize.text import CACHE_SIZE
+
+OLDEST_YEAR = 1900
+"""No living person that the index can hold was born before this year."""
+
+_MONTHS = 12
+
+_ISO = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T ][0-9:.,]*(?:Z|[+-][0-9:]{2,6})?)?\Z")
+_COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\Z")
+_US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: [0-9:.]+(?: ?[AaPp][Mm])?)?\Z")
+_US_COMPACT = re.compile(r"([01][0-9])([0-3][0-9])((?:19|20)[0-9]{2})\Z")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})\Z")
+_YEAR = re.compile(r"([0-9]{4})\Z")
+
+_SENTINEL_YEARS = frozenset((1, 1111, 2222, 2999, 3333, 4444, 5555, 6666, 7777, 8888, 9999))
+_SENTINEL_DAYS = frozenset(
+    ((0, 0, 0), (1753, 1, 1), (1800, 1, 1), (1899, 12, 30), (1899, 12, 31), (1900, 1, 1))
+)
+# East of Greenwich a day begins up to 14 hours before it does in UTC: a child born today on
+# Guam is not born in the future.
+_DAY_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DateReading:
+    """What a written date says.
+
+    Args:
+        day: the date as ``YYYY-MM-DD``, if whole and real.
+        year: the year, also of a partial date.
+        issue: a quality code (``partial-date``, ``impossible-date``, ``sentinel-date``,
+            ``unreadable-date``), or None.
+    """
+
+    day: str | None = None
+    year: int | None = None
+    issue: str | None = None
+
+
+@lru_cache(CACHE_SIZE)
+def read_date(text: str) -> DateReading:
+    """Read one written date.
+
+    Accepts ``YYYY-MM-DD`` (with or without a time, whose day counts as written), ``YYYYMMDD``,
+    ``MM/DD/YYYY``, ``MMDDYYYY``, ``YYYY-MM`` and ``YYYY``; a month or day of 00 makes the date partial.
+    """
+    parts = _parts(text)
+    if parts is None:
+        return DateReading(issue="unreadable-date")
+    year, month, day = parts
+    if year in _SENTINEL_YEARS or parts in _SENTINEL_DAYS:
+        return DateReading(issue="sentinel-date")
+    if year < OLDEST_YEAR or month > _MONTHS:
+        return DateReading(issue="impossible-date")
+    if not month or not day:
+        return DateReading(year=year, issue="partial-date")
+    try:
+        return DateReading(date(year, month, day).isoformat(), year)
+    except ValueError:
+        return DateReading(issue="impossible-date")
+
+
+def iso_day(text: str | None) -> str | None:
+    """The whole, real date that a text holds, as ``YYYY-MM-DD``; otherwise None."""
+    return read_date(text).day if text else None
+
+
+def is_future(reading: DateReading, as_of: str) -> bool:
+    """Whether the date lies after the moment at which it was stated.
+
+    Args:
+        reading: the date.
+        as_of: an ISO moment in UTC. One day of grace covers the places that are ahead of UTC.
+    """
+    latest = (date.fromisoformat(as_of[:10]) + _DAY_AHEAD).isoformat()
+    if reading.day is not None:
+        return reading.day > latest
+    return reading.year is not None and reading.year > int(latest[:4])
+
+
+@lru_cache(CACHE_SIZE)
+def day_month_swapped(day: str) -> str | None:
+    """The date with day and month exchanged, where that is another real date.
+
+    Args:
+        day: a real date, ``YYYY-MM-DD``.
+    """
+    year, month, of_month = day.split("-")
+    return f"{year}-{of_month}-{month}" if int(of_month) <= _MONTHS and month != of_month else None
+
+
+def _parts(text: str) -> tuple[int, int, int] | None:
+    """Year, month and day as written; 0 for a part that is not stated."""
+    # MMDDYYYY first: read as YYYYMMDD its year would lie before 1400, so the two never compete.
+    if found := _US.match(text) or _US_COMPACT.match(text):
+        month, day, year = found.groups()
+    elif found := _ISO.match(text) or _COMPACT.match(text):
+        year, month, day = found.groups()
+    elif found := _MONTH.match(text):
+        year, month, day = *found.groups(), "0"
+    elif found := _YEAR.match(text):
+        year, month, day = found[1], "0", "0"
+    else:
+        return None
+    return int(year), int(month), int(day)

@@ -1,0 +1,157 @@
+"""The door: a record as sent becomes a canonical record, or is refused with its field and reason.
+
+Nothing past the door has seen an SSN's digits, an unknown field, or text that a database cannot hold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from mpi.domain.clock import iso
+from mpi.domain.errors import RecordError
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import (
+    SENT_FIELDS,
+    Address,
+    CanonicalRecord,
+    Enrollment,
+    Guardian,
+    Placement,
+    QualityIssue,
+)
+from mpi.standardize import items
+from mpi.standardize.codes import is_yes_no_code, yes_or_no
+from mpi.standardize.lists import column_names, scalars_of, unknown_name
+from mpi.standardize.quality import issues_of
+from mpi.standardize.scalars import local_id_of, text_of
+from mpi.standardize.ssn import seal_ssn
+
+_KNOWN = frozenset(SENT_FIELDS)
+
+_FLAT_ADDRESS = ("address_line1", "address_line2", "city", "state", "postal_code", "county")
+_FLAT_GUARDIAN = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
+_FLAT_ENROLLMENT = ("school_id", "district_id", "grade", "entry_date", "exit_date")
+_PLAIN = (
+    "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date",
+    "birth_date_quality", "sex", "phone", "email", "birth_city", "birth_state", "birth_country",
+    "ethnicity", "subject", "death_date", "merged_into",
+)  # fmt: skip
+"""Fields whose text enters the record as it is."""
+
+_ADDRESS_COLUMNS = column_names(Address)
+_GUARDIAN_COLUMNS = column_names(Guardian)
+_ENROLLMENT_COLUMNS = column_names(Enrollment)
+_PLACEMENT_COLUMNS = column_names(Placement)
+
+_OLDEST_STATEMENT = 1900
+_CLOCK_SKEW = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record that was let in.
+
+    Args:
+        record: its canonical form.
+        issues: what its source should look at; each field and code once.
+    """
+
+    record: CanonicalRecord
+    issues: tuple[QualityIssue, ...]
+
+
+def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> Received:
+    """Let a record in.
+
+    Args:
+        sent: canonical field names to values, as JSON or a row of text has them.
+        seal: the index's secret, for the SSN.
+        received: the present moment, aware; the record's ``as_of`` where it states none.
+
+    Raises:
+        RecordError: the record as a whole cannot be used; names the field, the reason, and no value.
+    """
+    if not sent.keys() <= _KNOWN:
+        raise unknown_name("record", next(name for name in sent if name not in _KNOWN), _KNOWN)
+    local_id = local_id_of(sent.get("local_id"))
+    as_of = _as_of(sent.get("as_of"), received)
+    identifiers, ssns = items.identifiers(sent.get("identifiers"))
+    ssn = seal_ssn(text_of("ssn", sent.get("ssn")), text_of("ssn_last4", sent.get("ssn_last4")), ssns, seal)
+    multiple_birth, multiple_birth_issues = _multiple_birth(sent.get("multiple_birth"))
+    record = CanonicalRecord(
+        local_id=local_id,
+        **_texts(sent, _PLAIN),
+        other_names=items.other_names(sent.get("other_names")),
+        previous_birth_dates=scalars_of("previous_birth_dates", sent.get("previous_birth_dates")),
+        ssn_token=ssn.full,
+        ssn_last4_token=ssn.last4,
+        identifiers=identifiers,
+        addresses=_addresses(sent),
+        guardians=_guardians(sent),
+        household_ids=scalars_of("household_ids", sent.get("household_ids")),
+        multiple_birth=multiple_birth,
+        enrollments=_enrollments(sent),
+        placements=items.dated_items("placements", Placement, _PLACEMENT_COLUMNS, sent.get("placements")),
+        race=scalars_of("race", sent.get("race")),
+        flags=items.flags(sent.get("flags")),
+        restrictions=items.restrictions(sent.get("restrictions")),
+        as_of=as_of,
+    )
+    issues = (*ssn.issues, *multiple_birth_issues, *issues_of(record))
+    return Received(record, tuple(dict.fromkeys(issues)))
+
+
+def _texts(sent: Mapping[str, object], names: tuple[str, ...]) -> dict[str, str]:
+    """The texts of the named fields, without empty ones."""
+    found = {name: text_of(name, sent[name]) for name in names if name in sent}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _addresses(sent: Mapping[str, object]) -> tuple[Address, ...]:
+    listed = items.dated_items("addresses", Address, _ADDRESS_COLUMNS, sent.get("addresses"))
+    return items.first_item("addresses", Address, _texts(sent, _FLAT_ADDRESS), listed)
+
+
+def _guardians(sent: Mapping[str, object]) -> tuple[Guardian, ...]:
+    listed = items.dated_items("guardians", Guardian, _GUARDIAN_COLUMNS, sent.get("guardians"))
+    return items.first_item("guardians", Guardian, _texts(sent, _FLAT_GUARDIAN), listed)
+
+
+def _enrollments(sent: Mapping[str, object]) -> tuple[Enrollment, ...]:
+    listed = items.dated_items("enrollments", Enrollment, _ENROLLMENT_COLUMNS, sent.get("enrollments"))
+    return items.first_item("enrollments", Enrollment, _texts(sent, _FLAT_ENROLLMENT), listed)
+
+
+def _multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
+    if isinstance(value, bool):
+        return value, ()
+    text = text_of("multiple_birth", value)
+    if text is None:
+        return None, ()
+    known = is_yes_no_code(text)
+    return yes_or_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
+
+
+def _as_of(value: object, received: datetime) -> str:
+    """The moment of the statement, as the index writes moments."""
+    if isinstance(value, datetime):
+        moment: datetime | None = value
+    else:
+        text = text_of("as_of", value)
+        if text is None:
+            return iso(received)
+        moment = _moment(text)
+    if moment is None or not _OLDEST_STATEMENT <= moment.year < date.max.year:
+        raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if moment > received + _CLOCK_SKEW:
+        raise RecordError("as_of", "future-date", "lies more than a day ahead of our clock")
+    return iso(moment)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

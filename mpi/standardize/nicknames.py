@@ -1,0 +1,21 @@
+"""Formal names of nicknames, from the ``nicknames`` package (Apache-2.0), read once when first asked."""
+
+from functools import cache
+
+from nicknames import NickNamer
+
+from mpi.standardize.text import squeezed
+
+
+@cache
+def _formal_names() -> dict[str, tuple[str, ...]]:
+    """Each folded nickname with the formal names that it stands for, sorted."""
+    return {
+        squeezed(nickname): tuple(sorted(squeezed(formal) for formal in formals))
+        for nickname, formals in NickNamer().canonical_lookup.items()
+    }
+
+
+def formal_names(given: str) -> tuple[str, ...]:
+    """The formal names of which a folded given name is a nickname; often several, often none."""
+    return _formal_names().get(given, ())

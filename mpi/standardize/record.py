@@ -1,0 +1,76 @@
+"""Standardize: one canonical record made comparable, on every path alike."""
+
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import CanonicalRecord
+from mpi.standardize import codes
+from mpi.standardize.addresses import NOWHERE, address_keys, places, read_city
+from mpi.standardize.birth import BirthDates, read_birth_dates
+from mpi.standardize.guardians import guardian_names
+from mpi.standardize.identifiers import household_ids, identifier_tokens
+from mpi.standardize.person_names import PersonNames, read_names
+from mpi.standardize.phones import read_email, read_phones
+
+STANDARDIZER_VERSION = "1"
+"""Enters a configuration's identity: raise it whenever a record may get other features than before."""
+
+
+def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Features:
+    """Make a record comparable.
+
+    Flags, race and ethnicity have no influence; a restriction can only remove address evidence; the
+    local ID does not enter.
+
+    Args:
+        record: the record as it came through the door.
+        source: the code of its source, which namespaces its household identifiers.
+        seal: the index's secret, for identifiers.
+    """
+    names: PersonNames = read_names(record)
+    birth: BirthDates = read_birth_dates(record)
+    homes = places(record)
+    home = homes[0] if homes else NOWHERE
+    return Features(
+        given=names.given,
+        given_forms=names.given_forms,
+        given_roots=names.given_roots,
+        middle=names.middle,
+        middle_initial=names.middle[0] if names.middle else None,
+        surname=names.surname,
+        surname_tokens=names.surname_tokens,
+        surname_forms=names.surname_forms,
+        suffix=names.suffix,
+        birth_date=birth.day,
+        birth_date_swapped=birth.swapped,
+        birth_dates=birth.days,
+        birth_year=birth.year,
+        sex=codes.sex(record.sex),
+        ssn=record.ssn_token,
+        ssn_last4=record.ssn_last4_token,
+        identifiers=identifier_tokens(record.identifiers, seal),
+        street_number=home.number,
+        street=home.street,
+        unit=home.unit,
+        city=home.city,
+        state=home.state,
+        postal_code=home.postal_code,
+        addresses=address_keys(homes),
+        phones=read_phones(record.phone),
+        email=read_email(record.email),
+        guardians=guardian_names(record.guardians),
+        household_ids=household_ids(record.household_ids, source),
+        birth_place=_birth_place(record),
+        multiple_birth=record.multiple_birth or names.says_multiple_birth or record.multiple_birth,
+    )
+
+
+def _birth_place(record: CanonicalRecord) -> str | None:
+    """City, state and country of birth; without the city it places nobody."""
+    city = read_city(record.birth_city)
+    if city is None:
+        return None
+    state = codes.state(record.birth_state)
+    country = codes.country(record.birth_country)
+    if country is None and state in codes.STATE_CODES:
+        country = "US"
+    return f"{city}|{state or ''}|{country or ''}"

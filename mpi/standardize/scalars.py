@@ -1,0 +1,75 @@
+"""Reading one value as sent into text: trimmed, bounded, storable, or refused by name."""
+
+import re
+import unicodedata
+from datetime import date
+
+from mpi.domain.errors import RecordError
+
+LONGEST_VALUE = 10_000
+"""Characters of a value that the door lets in."""
+LONGEST_LOCAL_ID = 200
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_NUMBER = 10**30
+# A number has no leading zeros, so these are put back; text is left as it was written.
+_DIGITS = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
+
+
+def text_of(field: str, value: object, column: str | None = None) -> str | None:
+    """The trimmed text of a value; None where it is empty.
+
+    Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
+    postal codes so.
+
+    Args:
+        field: the canonical field that an error names.
+        value: what was sent.
+        column: the column inside the field, where the field is a list.
+
+    Raises:
+        RecordError: not text, too long, or holding what a database cannot store.
+    """
+    text = value if isinstance(value, str) else _written(field, value, column or field)
+    if text is None:
+        return None
+    if len(text) > LONGEST_VALUE:
+        raise RecordError(field, "too-long", f"longer than {LONGEST_VALUE:,} characters")
+    if "\0" in text:
+        raise RecordError(field, "nul-character", "holds a NUL character; remove it")
+    if not text.isascii() and _LONE_SURROGATE.search(text):
+        raise RecordError(field, "not-unicode", "holds half of a character; send valid UTF-8")
+    return text.strip() or None
+
+
+def local_id_of(value: object) -> str:
+    """The local ID: 1 to 200 characters without control characters.
+
+    Raises:
+        RecordError: missing, too long, or not such text.
+    """
+    text = text_of("local_id", value)
+    if text is None:
+        raise RecordError("local_id", "missing", "every record needs its source's local ID")
+    if len(text) > LONGEST_LOCAL_ID:
+        raise RecordError("local_id", "too-long", f"longer than {LONGEST_LOCAL_ID} characters")
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise RecordError("local_id", "control-character", "holds a control character; remove it")
+    return text
+
+
+def _written(field: str, value: object, column: str) -> str | None:
+    """A harmless value that is not text, as text."""
+    if value is None:
+        return None
+    if isinstance(value, float):
+        if value != value:  # noqa: PLR0124 - NaN is how data frames write a missing value
+            return None
+        value = int(value) if value.is_integer() else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= _LARGEST_NUMBER:
+            raise RecordError(field, "too-long", "a number of more than 30 digits")
+        return str(value).zfill(_DIGITS.get(column, 0))
+    if isinstance(value, date):
+        return value.isoformat()
+    raise RecordError(field, "not-text", f"must be text, not {type(value).__name__}")
