@@ -1,0 +1,41 @@
+"""Settings, read from the environment once, at the edge."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "mpi"
+
+
+class Settings(BaseSettings):
+    """Where the index is, and how it runs. Every setting is an environment variable ``MPI_…``."""
+
+    model_config = SettingsConfigDict(env_prefix="MPI_", frozen=True)
+
+    home: Path = Field(default_factory=_default_home)
+    """Folder for the secret, the embedded database, rejects and spills; readable by its owner only."""
+    database_url: str | None = None
+    """SQLAlchemy URL; an SQLite file in ``home`` where it is not set."""
+    model: str | None = None
+    """Model of a new index, ``name/version`` or a folder; the default model where it is not set."""
+    secret_file: Path | None = None
+    """File of the index's 32-byte secret in hexadecimal; ``home/secret.key`` where it is not set."""
+    host: str = "127.0.0.1"
+    """Address that ``mpi serve`` listens on."""
+    port: int = 8520
+    """Port that ``mpi serve`` listens on."""
+
+    @property
+    def url(self) -> str:
+        """The database that is used."""
+        return self.database_url or f"sqlite:///{self.home / 'mpi.db'}"
+
+    @property
+    def secret_path(self) -> Path:
+        """The secret's file that is used."""
+        return self.secret_file or self.home / "secret.key"

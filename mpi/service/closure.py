@@ -1,0 +1,60 @@
+"""The records that must be settled together with those touched: their whole components."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mpi.domain.decision import Decision
+from mpi.storage.repositories.derived import Edges
+from mpi.storage.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Whole components, and everything known about them.
+
+    Args:
+        keys: canonical key of each active record, by record number.
+        edges: stored edges with an end among the records; the other end may be outside where the
+            edge is below the influence floor.
+        decisions: decisions in force that name any of the records, or that a chain reaches.
+        seen: every record reached, the withdrawn ones too.
+    """
+
+    keys: dict[int, int]
+    edges: Edges
+    decisions: tuple[Decision, ...]
+    seen: frozenset[int]
+
+
+def closure(
+    unit: ReadUnit, config_id: int, touched: Collection[int], influence_floor: float, stored_from: float
+) -> Closure:
+    """Follow edges from the influence floor up, decisions and shared persons until nothing is added."""
+    seen: set[int] = set()
+    edges: Edges = {}
+    decisions: dict[int, Decision] = {}
+    frontier = set(touched)
+    while frontier:
+        seen |= frontier
+        reached: set[int] = set()
+        found = unit.derived.edges_of(config_id, frontier, stored_from)
+        edges.update(found)
+        for edge, bits in found.items():
+            if bits >= influence_floor:
+                reached.update(edge)
+        for named in unit.decisions.naming(frontier):
+            decisions[named.decision.id] = named.decision
+            reached |= named.record_ids
+        persons = set(unit.persons.current(frontier).values())
+        for members in unit.persons.members(persons).values():
+            reached.update(members)
+        frontier = reached - seen
+    return Closure(unit.records.keys(seen), edges, tuple(sorted(decisions.values())), frozenset(seen))
+
+
+def everything(unit: ReadUnit, edges: Edges) -> Closure:
+    """The whole index as one closure, over edges already scored."""
+    keys = unit.records.active()
+    decisions = tuple(sorted(named.decision for named in unit.decisions.in_force()))
+    seen = frozenset(keys) | frozenset(unit.persons.all_current())
+    return Closure(keys, edges, decisions, seen)

@@ -1,0 +1,301 @@
+"""Load a file: every row accounted for, all of it in one transaction, or none."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+
+from mpi.domain import clock
+from mpi.domain.errors import RecordError
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.service.context import Index
+from mpi.service.guards import Effect, held_because
+from mpi.service.reindex import Changed, Progress, silent
+from mpi.service.resolve import resolve
+from mpi.service.statements import Statement, Verdict, judge, statement, take
+from mpi.standardize.dates import iso_day
+from mpi.standardize.door import receive
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources import Source
+from mpi.storage.unit import WriteUnit
+
+TAKE_ROWS = 20_000
+"""Statements written at once."""
+
+
+class Snapshot(StrEnum):
+    """Whether a file holds all of a source's records, or only those that changed."""
+
+    FULL = "full"
+    DELTA = "delta"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load a file.
+
+    Args:
+        snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
+        as_of: when the file was true at its source; None for the moment of loading.
+        confirm: load it even where a guard would hold it.
+        digest: hash of the file's content, for the receipt.
+    """
+
+    snapshot: Snapshot = Snapshot.DELTA
+    as_of: datetime | None = None
+    confirm: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A refused row: where and why, never its text."""
+
+    line: int
+    offset: int | None
+    reason: str
+    detail: str
+    field: str | None = None
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a file.
+
+    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected: the
+    file's rows, and for a full snapshot also the records whose absence it states.
+    """
+
+    source: str
+    status: str = "loaded"
+    received: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    withdrawn: int = 0
+    history: int = 0
+    superseded: int = 0
+    held: int = 0
+    rejected: int = 0
+    held_reason: str | None = None
+    batch: int | None = None
+    rejects: list[Reject] = field(default_factory=list)
+    issues: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures, by name."""
+        names = (
+            "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
+            "rejected",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every row is accounted for (law 6)."""
+        return self.received == sum(n for name, n in self.counts.items() if name != "received")
+
+
+def load(
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    rows: Iterable[SentRow | RejectedRow],
+    options: LoadOptions,
+    progress: Progress = silent,
+) -> Receipt:
+    """Load rows of one source.
+
+    Args:
+        index: the open index.
+        viewer: who loads.
+        source_code: the source that the rows are of.
+        rows: as ``mpi.intake.read`` gives them; an error while they are read loads nothing.
+        options: snapshot, as-of, confirmation.
+        progress: told of long steps.
+
+    Returns:
+        The receipt; its status is ``loaded`` or ``held``. A held load changed nothing.
+
+    Raises:
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not load this source.
+    """
+    permit(viewer, Action.LOAD, source_code)
+    with index.database.read(viewer) as unit:
+        unit.sources.by_code(source_code)
+    receipt = Receipt(source_code)
+    moment = options.as_of or clock.now()
+    said = _receive(index, rows, moment, receipt)
+    with index.database.write(viewer, "load") as unit:
+        source = unit.sources.by_code(source_code)
+        _Load(unit, index, source, options, clock.iso(moment)).run(said, receipt, progress)
+    return receipt
+
+
+def _receive(
+    index: Index, rows: Iterable[SentRow | RejectedRow], moment: datetime, receipt: Receipt
+) -> dict[str, Statement]:
+    """Let rows in by the door; of two rows with one local ID the later as-of, then the later row, stays."""
+    said: dict[str, Statement] = {}
+    for row in rows:
+        receipt.received += 1
+        if isinstance(row, RejectedRow):
+            receipt.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
+            continue
+        try:
+            came = receive(row.fields, index.seal, moment)
+        except RecordError as error:
+            receipt.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
+            continue
+        issues = came.issues + row.issues
+        for issue in issues:
+            name = f"{issue.field}: {issue.code}"
+            receipt.issues[name] = receipt.issues.get(name, 0) + 1
+        new = statement(came.record, issues, row.line)
+        old = said.get(came.record.local_id)
+        if old is not None:
+            receipt.superseded += 1
+        if old is None or old.as_of <= new.as_of:
+            said[came.record.local_id] = new
+    receipt.rejected = len(receipt.rejects)
+    return said
+
+
+class _Load:
+    """One load inside its transaction."""
+
+    def __init__(
+        self, unit: WriteUnit, index: Index, source: Source, options: LoadOptions, as_of: str
+    ) -> None:
+        self._unit = unit
+        self._index = index
+        self._source = source
+        self._options = options
+        self._as_of = as_of
+
+    def run(self, said: Mapping[str, Statement], receipt: Receipt, progress: Progress) -> None:
+        """Carry the load out, or hold it."""
+        existing = self._unit.records.of_source(self._source.id)
+        full = self._options.snapshot is Snapshot.FULL
+        absent = _absent(existing, said, self._as_of) if full else []
+        effect = Effect(
+            sum(record.state == RecordState.ACTIVE for record in existing.values()),
+            len(absent),
+            _renamed(self._unit, existing, said),
+        )
+        reason = None if self._options.confirm else held_because(effect)
+        receipt.batch = self._unit.counters.take("batch")
+        if reason is None:
+            self._write(said, existing, absent, receipt, progress)
+        else:
+            receipt.status, receipt.held_reason, receipt.held = "held", reason, len(said)
+        self._keep(receipt)
+
+    def _write(
+        self,
+        said: Mapping[str, Statement],
+        existing: Mapping[str, StoredRecord],
+        absent: list[StoredRecord],
+        receipt: Receipt,
+        progress: Progress,
+    ) -> None:
+        changed: dict[int, Changed] = {}
+        gone = {record.id for record in absent}
+        waiting = iter(said.values())
+        while chunk := list(islice(waiting, TAKE_ROWS)):
+            known = {s.local_id: existing[s.local_id] for s in chunk if s.local_id in existing}
+            taken = take(self._unit, self._index, self._source, chunk, known, receipt.batch)
+            _count(receipt, chunk, known, taken.verdicts)
+            changed.update(taken.changed)
+            gone |= taken.gone & {record.id for record in known.values()}
+            progress("writing records", len(changed), len(said))
+        self._unit.records.set_state([record.id for record in absent], RecordState.WITHDRAWN)
+        self._unit.records.seen({record.id: self._as_of for record in absent})
+        receipt.withdrawn = len(absent)
+        receipt.received += len(absent)
+        resolve(self._unit, self._index, changed, gone, "load", progress)
+
+    def _keep(self, receipt: Receipt) -> None:
+        self._unit.batches.add(
+            {
+                "id": receipt.batch,
+                "source_id": self._source.id,
+                "commit_no": self._unit.commit_no,
+                "snapshot": self._options.snapshot.value,
+                "status": receipt.status,
+                "file_digest": self._options.digest,
+                "as_of": self._as_of,
+                "held_reason": receipt.held_reason,
+            },
+            receipt.counts,
+        )
+        self._unit.batches.reject(
+            [
+                {"batch_id": receipt.batch, "seq": seq, **asdict(reject)}
+                for seq, reject in enumerate(receipt.rejects)
+            ]
+        )
+
+
+def _count(
+    receipt: Receipt,
+    said: Iterable[Statement],
+    known: Mapping[str, StoredRecord],
+    verdicts: Mapping[str, Verdict],
+) -> None:
+    for one in said:
+        match verdicts[one.local_id]:
+            case Verdict.CREATED:
+                receipt.created += 1
+            case Verdict.UPDATED:
+                receipt.updated += 1
+            case Verdict.SEALED if one.local_id in known:
+                receipt.updated += 1
+            case Verdict.SEALED:
+                receipt.created += 1
+            case Verdict.UNCHANGED:
+                receipt.unchanged += 1
+            case Verdict.HISTORY:
+                receipt.history += 1
+            case Verdict.REFUSED:
+                receipt.rejects.append(
+                    Reject(
+                        one.line, None, "sealed", "the record is sealed or expunged: a person must lift it"
+                    )
+                )
+                receipt.rejected += 1
+
+
+def _absent(
+    existing: Mapping[str, StoredRecord], said: Mapping[str, Statement], as_of: str
+) -> list[StoredRecord]:
+    """Active records that a full snapshot lacks, and that its source has not stated since."""
+    return [
+        record
+        for local_id, record in existing.items()
+        if local_id not in said and record.state == RecordState.ACTIVE and record.last_seen <= as_of
+    ]
+
+
+def _renamed(unit: WriteUnit, existing: Mapping[str, StoredRecord], said: Mapping[str, Statement]) -> int:
+    """How many active records would change name or birth date."""
+    updated = {
+        record.id: said[local_id].record
+        for local_id, record in existing.items()
+        if local_id in said
+        and record.state == RecordState.ACTIVE
+        and judge(record, said[local_id]) is Verdict.UPDATED
+    }
+    old = unit.records.payloads(updated)
+    return sum(_who(from_payload(old[number][1])) != _who(record) for number, record in updated.items())
+
+
+def _who(record: CanonicalRecord) -> tuple[object, ...]:
+    names = (record.first_name, record.last_name)
+    return (*((name or "").casefold() for name in names), iso_day(record.birth_date) or record.birth_date)

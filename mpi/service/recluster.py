@@ -1,0 +1,232 @@
+"""Re-cluster: think the whole index through again, as a plan to read before it is applied."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mpi.domain.features import Features
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.batch import candidate_pairs
+from mpi.matching.keys import keys
+from mpi.service.closure import everything
+from mpi.service.context import Index, Matcher
+from mpi.service.reindex import Progress, key_table, score_pairs, silent
+from mpi.service.resolve import today
+from mpi.service.settle import Settlement, publish, settle
+from mpi.standardize.payload import features_to_bytes, from_payload
+from mpi.standardize.record import standardize
+from mpi.storage.repositories.derived import Edges
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the plan.
+
+    Args:
+        kind: ``mint``, ``merge``, ``split``, ``move`` or ``revive``.
+        eids: the enterprise IDs affected; a merge's survivor is first.
+        records: how many records it moves.
+    """
+
+    kind: str
+    eids: tuple[str, ...]
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReclusterPlan:
+    """What a re-cluster would do.
+
+    Args:
+        records: active records thought through.
+        persons: persons after it.
+        keep: persons whose records stay as they are.
+        mint: IDs to be minted.
+        merge: persons that would take in others.
+        split: persons that would lose records to others.
+        moved: records that would change person.
+        tasks: review tasks after it.
+        changes: the plan line by line.
+        model: the model it was made with, ``name/version``.
+        applied: whether it has been carried out.
+    """
+
+    records: int
+    persons: int
+    keep: int
+    mint: int
+    merge: int
+    split: int
+    moved: int
+    tasks: int
+    changes: tuple[Change, ...]
+    model: str
+    applied: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.moved == 0
+
+
+def recluster(
+    index: Index, viewer: Viewer, matcher: Matcher, *, apply: bool, progress: Progress = silent
+) -> ReclusterPlan:
+    """Re-think every record with a model, and apply the plan or only show it.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model; the one in force, or another, which applying makes the one in force.
+        apply: carry the plan out; otherwise nothing is changed.
+        progress: told of long steps.
+    """
+    permit(viewer, Action.RECLUSTER)
+    if not apply:
+        with index.database.read(viewer) as unit:
+            derived = _derive(unit, index, matcher, progress)
+            settlement = _settle(unit, matcher, derived)
+            return _plan(unit, settlement, matcher, applied=False)
+    with index.database.write(viewer, "recluster") as unit:
+        derived = _derive(unit, index, matcher, progress)
+        settlement = _settle(unit, matcher, derived)
+        plan = _plan(unit, settlement, matcher, applied=True)
+        _replace(unit, matcher, derived)
+        publish(unit, settlement, "recluster", test=index.is_test)
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    features: dict[int, Features]
+    keys: list[tuple[int, int, int]]
+    edges: Edges
+
+
+def _derive(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress) -> _Derived:
+    """Features, keys and edges of every active record, anew from what the sources said."""
+    codes = {source.id: source.code for source in unit.sources.all()}
+    active = unit.records.active()
+    groups = {number: record.group_id for number, record in unit.records.get(active).items()}
+    features: dict[int, Features] = {}
+    own_keys: list[tuple[int, int, int]] = []
+    payloads = unit.records.payloads(active)
+    for done, (record, (source_id, payload)) in enumerate(sorted(payloads.items()), 1):
+        features[record] = standardize(from_payload(payload), codes[source_id], index.seal)
+        own_keys += [
+            (groups[record], key, record)
+            for key in keys(features[record], matcher.model.blocking, index.seal)
+        ]
+        if done % 1000 == 0 or done == len(payloads):
+            progress("standardizing", done, len(payloads))
+    pairs = candidate_pairs(key_table([(key, record) for _, key, record in own_keys]))
+    edges = score_pairs(matcher, features.items(), pairs, index, progress)
+    return _Derived(features, own_keys, edges)
+
+
+def _settle(unit: ReadUnit, matcher: Matcher, derived: _Derived) -> Settlement:
+    def features(wanted: Collection[int]) -> Mapping[int, Features]:
+        return {record: derived.features[record] for record in wanted}
+
+    return settle(
+        unit,
+        everything(unit, derived.edges),
+        features,
+        matcher.scorer,
+        matcher.model.thresholds,
+        today(),
+    )
+
+
+def _replace(unit: WriteUnit, matcher: Matcher, derived: _Derived) -> None:
+    """Put what was derived in the place of what was there, under the matcher's configuration."""
+    config_id = activate(unit, matcher)
+    unit.derived.drop_all()
+    unit.derived.put_features(config_id, ((r, features_to_bytes(f)) for r, f in derived.features.items()))
+    unit.derived.put_keys(config_id, derived.keys)
+    unit.derived.put_edges(config_id, derived.edges)
+
+
+def activate(unit: WriteUnit, matcher: Matcher) -> int:
+    """Make the matcher's configuration the one in force; returns its number."""
+    active = unit.configs.active()
+    if active is not None and active.digest == matcher.digest:
+        return active.id
+    config_id = unit.configs.by_digest(matcher.digest)
+    if config_id is None:
+        config_id = unit.counters.take("config")
+        unit.configs.add(_config(config_id, matcher, unit.commit_no))
+    unit.configs.flip(unit.counters.take("epoch"), config_id, unit.commit_no)
+    return config_id
+
+
+def _config(number: int, matcher: Matcher, commit_no: int) -> dict[str, Any]:
+    thresholds = matcher.model.thresholds
+    return {
+        "id": number,
+        "digest": matcher.digest,
+        "model_name": matcher.model.name,
+        "model_version": matcher.model.version,
+        "model_digest": matcher.model.digest,
+        "standardizer": matcher.model.standardizer,
+        "thresholds": orjson.dumps(
+            {
+                "link": thresholds.link,
+                "review": thresholds.review,
+                "margin": thresholds.margin,
+                "cohesion": thresholds.cohesion,
+            }
+        ).decode(),
+        "created_commit": commit_no,
+    }
+
+
+def _plan(unit: ReadUnit, settlement: Settlement, matcher: Matcher, *, applied: bool) -> ReclusterPlan:
+    changes = list(_lines(unit, settlement))
+    moved = sum(
+        settlement.current.get(record) != bearer.person
+        for bearer in settlement.bearers
+        for record in bearer.records
+    )
+    touched = {eid for change in changes for eid in change.eids}
+    return ReclusterPlan(
+        records=sum(len(bearer.records) for bearer in settlement.bearers),
+        persons=len(settlement.bearers),
+        keep=len(set(settlement.current.values())) - len(touched),
+        mint=sum(bearer.person is None for bearer in settlement.bearers),
+        merge=sum(change.kind == "merge" for change in changes),
+        split=sum(change.kind == "split" for change in changes),
+        moved=moved,
+        tasks=len(settlement.tasks),
+        changes=tuple(changes),
+        model=matcher.model.ref,
+        applied=applied,
+    )
+
+
+def _lines(unit: ReadUnit, settlement: Settlement) -> list[Change]:
+    numbers = set(settlement.current.values()) | {
+        b.person for b in settlement.bearers if b.person is not None
+    }
+    eids = {number: person.eid for number, person in unit.persons.get(numbers).items()}
+    losing: dict[int, list[int]] = {}
+    lines: list[Change] = []
+    for bearer in settlement.bearers:
+        before = {r: settlement.current[r] for r in bearer.records if r in settlement.current}
+        movers = sum(person != bearer.person for person in before.values())
+        others = sorted({p for p in before.values() if p != bearer.person and p in settlement.retired})
+        if bearer.person is None and not before:
+            lines.append(Change("mint", (), len(bearer.records)))
+        if bearer.revived and bearer.person is not None:
+            lines.append(Change("revive", (eids[bearer.person],), len(bearer.records)))
+        if bearer.person is not None and others:
+            merged = (eids[bearer.person], *(eids[p] for p in others))
+            lines.append(Change("merge", merged, movers))
+        for person in before.values():
+            if person != bearer.person and person not in settlement.retired:
+                losing.setdefault(person, []).append(bearer.person or 0)
+    lines += [Change("split", (eids[person],), len(to)) for person, to in sorted(losing.items())]
+    return lines

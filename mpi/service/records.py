@@ -1,0 +1,186 @@
+"""One source record online: upsert it, withdraw it, read it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain.errors import NotFoundError
+from mpi.domain.record import QualityIssue
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.resolve import resolve
+from mpi.service.statements import Verdict, statement, take
+from mpi.standardize.door import receive
+from mpi.standardize.payload import from_payload, to_sent
+from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+
+class Outcome(StrEnum):
+    """What an upsert meant for the record's identity."""
+
+    CREATED = "created"
+    LINKED = "linked"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    HISTORY = "history"
+    REVIEW = "review"
+    HELD = "held"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer to an upsert.
+
+    Args:
+        source: code of the record's source.
+        local_id: the record's local ID.
+        enterprise_id: the person's ID; None for a record that takes no part.
+        outcome: what it meant for the record's identity.
+        record: what it meant for the record itself (``created``, ``updated``, ``unchanged``, …).
+        provisional: whether a steward's answer may still give it another ID.
+        tasks: keys of the review tasks that ask about it.
+        issues: quality issues of the values sent.
+    """
+
+    source: str
+    local_id: str
+    enterprise_id: str | None
+    outcome: Outcome
+    record: str
+    provisional: bool = False
+    tasks: tuple[str, ...] = ()
+    issues: tuple[QualityIssue, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> Resolved:
+    """Take one whole record, resolve it, and answer with its enterprise ID, durably.
+
+    Args:
+        index: the open index.
+        viewer: who sends it.
+        source_code: its source.
+        sent: a canonical record as sent.
+
+    Raises:
+        RecordError: the record is refused; nothing is kept of it.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not write this source.
+    """
+    permit(viewer, Action.RECORD_WRITE, source_code)
+    came = receive(sent, index.seal, clock.now())
+    said = statement(came.record, came.issues)
+    local_id = came.record.local_id
+    with index.database.write(viewer, "upsert") as unit:
+        source = unit.sources.by_code(source_code)
+        existing = unit.records.find(source.id, [local_id])
+        taken = take(unit, index, source, [said], existing)
+        record_id = taken.record_ids[local_id]
+        before = unit.persons.current([record_id]).get(record_id)
+        resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert")
+        return _answer(
+            unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
+        )
+
+
+def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Resolved:
+    """Withdraw one record: it keeps its history and leaves its person; sending it again returns it.
+
+    Raises:
+        NotFoundError: no such source, or no such record that the viewer may know of.
+        AccessDenied: the viewer may not write this source.
+    """
+    permit(viewer, Action.RECORD_WRITE, source_code)
+    with index.database.write(viewer, "withdraw") as unit:
+        record = _record(unit, source_code, local_id)
+        if record.state == RecordState.ACTIVE:
+            unit.records.set_state([record.id], RecordState.WITHDRAWN)
+            unit.records.seen({record.id: max(record.last_seen, clock.iso(clock.now()))})
+            resolve(unit, index, {}, {record.id}, "withdraw")
+        return Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
+
+
+def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
+    """The record as its source last stated it, with its enterprise ID and quality issues.
+
+    Raises:
+        NotFoundError: no such source, or no such record that the viewer may know of.
+        AccessDenied: the viewer may not read this source's records.
+    """
+    permit(viewer, Action.RECORD_READ, source_code)
+    with index.database.read(viewer) as unit:
+        record = _record(unit, source_code, local_id)
+        person = unit.persons.current([record.id]).get(record.id)
+        version = next(v for v in unit.records.versions(record.id) if v.id == record.version_id)
+        return {
+            "source": source_code,
+            "local_id": local_id,
+            "state": record.state,
+            "enterprise_id": None if person is None else unit.persons.get([person])[person].eid,
+            "record": to_sent(from_payload(version.payload)),
+            "issues": orjson.loads(version.issues),
+        }
+
+
+def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
+    source = unit.sources.by_code(source_code)
+    record = unit.records.find(source.id, [local_id]).get(local_id)
+    # A sealed record answers exactly as one that never was.
+    if record is None or record.state == RecordState.SEALED:
+        raise NotFoundError(f"source {source_code!r} has no such record")
+    return record
+
+
+def _known(existing: Mapping[str, StoredRecord]) -> set[int]:
+    return {record.id for record in existing.values()}
+
+
+def _answer(
+    unit: WriteUnit,
+    address: tuple[str, str],
+    record_id: int,
+    verdict: Verdict,
+    before: int | None,
+    issues: tuple[QualityIssue, ...],
+) -> Resolved:
+    source, local_id = address
+    after = unit.persons.current([record_id]).get(record_id)
+    if verdict in (Verdict.SEALED, Verdict.REFUSED):
+        return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
+    if after is None:
+        return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
+    tasks = tuple(task.key for task in unit.tasks.of([record_id]))
+    alone = len(unit.persons.members([after])[after]) == 1
+    outcome = _outcome(verdict, before, after, alone=alone, doubted=bool(tasks))
+    return Resolved(
+        source,
+        local_id,
+        unit.persons.get([after])[after].eid,
+        outcome,
+        verdict.value,
+        provisional=outcome is Outcome.REVIEW,
+        tasks=tasks,
+        issues=issues,
+    )
+
+
+def _outcome(verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool) -> Outcome:
+    if verdict is Verdict.HISTORY:
+        return Outcome.HISTORY
+    if before == after:
+        return Outcome.UNCHANGED
+    if before is not None:
+        return Outcome.MOVED
+    if alone:
+        return Outcome.REVIEW if doubted else Outcome.CREATED
+    return Outcome.LINKED

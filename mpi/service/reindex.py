@@ -1,0 +1,158 @@
+"""Bring features, blocking keys and edges up to date for the records that changed."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from mpi.domain.features import Features
+from mpi.domain.weight import rounded
+from mpi.matching.batch import candidate_pairs, predict
+from mpi.matching.keys import keys
+from mpi.service.context import Index, Matcher
+from mpi.standardize.payload import features_from_bytes, features_to_bytes
+from mpi.storage.repositories.derived import Edges
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+BATCH_RECORDS = 500
+"""From this many changed records on, pairs are found and scored by set, in DuckDB."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the step, how much of it is done, and of how much."""
+
+
+def silent(_step: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A record whose features are new or have changed."""
+
+    group_id: int
+    features: Features
+
+
+def reindex(
+    unit: WriteUnit,
+    index: Index,
+    changed: Mapping[int, Changed],
+    gone: Collection[int],
+    progress: Progress = silent,
+) -> set[int]:
+    """Replace what is derived from the changed records and drop what was derived from those gone.
+
+    Returns:
+        The records whose component may be another now: those changed, those gone, and every
+        neighbour that either had.
+    """
+    config_id = index.config_id(unit)
+    thresholds = index.matcher.model.thresholds
+    stale = set(changed) | set(gone)
+    touched = set(stale)
+    for edge in unit.derived.edges_of(config_id, stale, thresholds.influence_floor):
+        touched.update(edge)
+    unit.derived.drop(config_id, stale)
+    own_keys = {r: keys(c.features, index.matcher.model.blocking, index.seal) for r, c in changed.items()}
+    unit.derived.put_features(config_id, ((r, features_to_bytes(c.features)) for r, c in changed.items()))
+    unit.derived.put_keys(
+        config_id, ((changed[r].group_id, key, r) for r, ks in own_keys.items() for key in ks)
+    )
+    if len(changed) < BATCH_RECORDS:
+        edges = _score_few(unit, index, config_id, changed, own_keys)
+    else:
+        edges = _score_many(unit, index, config_id, changed, progress)
+    unit.derived.put_edges(config_id, edges)
+    return touched
+
+
+def candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
+    """The records that share a blocking key with each of a few records, itself left out."""
+    sharing: dict[int, list[int]] = {}
+    wanted = {key for ks in own_keys.values() for key in ks}
+    for key, record in unit.derived.sharing(config_id, unit.sources.groups(), wanted):
+        sharing.setdefault(key, []).append(record)
+    return {
+        record: {other for key in ks for other in sharing.get(key, ())} - {record}
+        for record, ks in own_keys.items()
+    }
+
+
+def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
+    """Stored features of records."""
+    stored = unit.derived.features(config_id, record_ids)
+    return {record: features_from_bytes(payload) for record, payload in stored.items()}
+
+
+def _score_few(
+    unit: WriteUnit,
+    index: Index,
+    config_id: int,
+    changed: Mapping[int, Changed],
+    own_keys: Mapping[int, list[int]],
+) -> Edges:
+    found = candidates(unit, config_id, own_keys)
+    others = {other for near in found.values() for other in near} - set(changed)
+    known = load_features(unit, config_id, others)
+    known.update({record: change.features for record, change in changed.items()})
+    floor = index.matcher.model.thresholds.stored_from
+    edges: Edges = {}
+    for record, near in found.items():
+        for other in near:
+            edge = (record, other) if record < other else (other, record)
+            if edge not in edges:
+                bits = rounded(index.matcher.scorer.weight(known[record], known[other]))
+                if bits >= floor:
+                    edges[edge] = bits
+    return edges
+
+
+def _score_many(
+    unit: ReadUnit, index: Index, config_id: int, changed: Collection[int], progress: Progress
+) -> Edges:
+    touched = pa.array(sorted(changed), pa.int64())
+    pairs = candidate_pairs(_key_table(unit, config_id), touched)
+    named = set(pa.compute.unique(pa.concat_arrays([_flat(pairs["lo"]), _flat(pairs["hi"])])).to_pylist())
+    features = (
+        (record, features_from_bytes(payload))
+        for record, payload in unit.derived.all_features(config_id)
+        if record in named
+    )
+    return score_pairs(index.matcher, features, pairs, index, progress)
+
+
+def score_pairs(
+    matcher: Matcher,
+    features: object,
+    pairs: pa.Table,
+    index: Index,
+    progress: Progress = silent,
+) -> Edges:
+    """Score candidate pairs with Splink on DuckDB and keep those that are stored."""
+    scored = predict(
+        matcher.model,
+        features,  # type: ignore[arg-type]
+        pairs,
+        matcher.model.thresholds.stored_from,
+        index.home,
+        lambda done, total: progress("scoring pairs", done, total),
+    )
+    columns = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
+    lo, hi, bits = columns
+    return {(int(a), int(b)): float(w) for a, b, w in zip(lo, hi, np.round(bits, 6), strict=True)}
+
+
+def _key_table(unit: ReadUnit, config_id: int) -> pa.Table:
+    rows = unit.derived.all_keys(config_id)
+    return key_table(rows)
+
+
+def key_table(rows: list[tuple[int, int]]) -> pa.Table:
+    """(key, record) rows as the batch side takes them."""
+    table = np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return pa.table({"key": table[:, 0], "record_id": table[:, 1]})
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,88 @@
+"""Search: who might this be? Nothing is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.errors import RecordError
+from mpi.domain.features import Features
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.weight import Band, probability, rounded
+from mpi.matching.keys import keys
+from mpi.matching.scorer import Contribution
+from mpi.service.context import Index
+from mpi.service.reindex import candidates, load_features
+from mpi.standardize.door import receive
+from mpi.standardize.record import standardize
+
+MOST_RESULTS = 10
+"""A search finds; it does not browse."""
+SEARCHED_AS = "search"
+_QUERY = 0
+"""Stands for the record searched for; no stored record has this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person that the record searched for might be; explained by comparison, without values."""
+
+    enterprise_id: str
+    match_weight: float
+    probability: float
+    band: Band
+    explanation: tuple[Contribution, ...]
+
+
+def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Found]:
+    """Persons that the record might be, best first, at or above the review threshold.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        sent: a canonical record; ``local_id`` and ``source`` are not needed.
+
+    Raises:
+        RecordError: a field is wrong, or there is too little to search by.
+        AccessDenied: the viewer may not search.
+    """
+    permit(viewer, Action.PERSON_SEARCH)
+    fields = {name: value for name, value in sent.items() if name != "source"}
+    came = receive({**fields, "local_id": "-"}, index.seal, clock.now())
+    query = standardize(came.record, SEARCHED_AS, index.seal)
+    own_keys = keys(query, index.matcher.model.blocking, index.seal)
+    if not own_keys:
+        raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
+    with index.database.read(viewer) as unit:
+        config_id = index.config_id(unit)
+        near = candidates(unit, config_id, {_QUERY: own_keys})[_QUERY]
+        known = load_features(unit, config_id, near)
+        persons = unit.persons.current(near)
+        best = _best(index, query, known, persons)
+        eids = {number: one.eid for number, one in unit.persons.get(best).items()}
+    found = [_found(index, query, eids[p], bits, known[record]) for p, (bits, record) in best.items()]
+    return sorted(found, key=lambda one: (-one.match_weight, one.enterprise_id))[:MOST_RESULTS]
+
+
+def _best(
+    index: Index, query: Features, known: Mapping[int, Features], persons: Mapping[int, int]
+) -> dict[int, tuple[float, int]]:
+    """Each person's best record, at or above the review threshold: (bits, record) by person."""
+    best: dict[int, tuple[float, int]] = {}
+    for record, features in known.items():
+        bits = rounded(index.matcher.scorer.weight(query, features))
+        person = persons.get(record)
+        if person is None or bits < index.matcher.model.thresholds.review:
+            continue
+        if person not in best or (bits, -record) > (best[person][0], -best[person][1]):
+            best[person] = (bits, record)
+    return best
+
+
+def _found(index: Index, query: Features, eid: str, bits: float, features: Features) -> Found:
+    return Found(
+        eid,
+        bits,
+        probability(bits),
+        index.matcher.model.thresholds.band(bits),
+        tuple(index.matcher.scorer.explain(query, features)),
+    )

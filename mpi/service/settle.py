@@ -1,0 +1,282 @@
+"""Settle components: partition them, assign enterprise IDs, and say what that would change.
+
+``settle`` only reads; ``publish`` writes what it found, in the same transaction. One record online and a
+whole re-cluster go through the same two functions.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
+from mpi.clustering.component import Component, Pair, Piece, pair, pieces
+from mpi.clustering.partition import Partition, Reason, partition
+from mpi.domain import eid
+from mpi.domain.features import Features
+from mpi.domain.weight import Thresholds, rounded
+from mpi.matching.scorer import Scorer
+from mpi.service.closure import Closure
+from mpi.service.enrollment import has_open_enrollment
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.persons import Person, PersonStatus
+from mpi.storage.repositories.tasks import Task
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+FeatureSource = Callable[[Collection[int]], Mapping[int, Features]]
+"""Features of active records, by record number."""
+
+
+Change = tuple[int, int | None, int | None]
+"""A record, the person it leaves, and the person it joins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """One cluster of the plan and who bears it.
+
+    Args:
+        records: record numbers, by canonical key.
+        person: the person's number; None where an ID is to be minted.
+        revived: whether a retired ID lives again.
+    """
+
+    records: tuple[int, ...]
+    person: int | None
+    revived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What settling would change: the assignment plan against what is published.
+
+    Args:
+        bearers: every cluster settled.
+        current: the person of each record before, where it had one.
+        retired: persons that would bear nothing though their records live on.
+        emptied: persons whose every record is withdrawn.
+        awakened: empty or retired persons that would bear a cluster again.
+        tasks: the review tasks of the settled records.
+        records: every record that was settled.
+    """
+
+    bearers: tuple[Bearer, ...]
+    current: Mapping[int, int]
+    retired: tuple[int, ...]
+    emptied: tuple[int, ...]
+    awakened: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    records: frozenset[int]
+
+
+def settle(
+    unit: ReadUnit,
+    scope: Closure,
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+    today: str,
+) -> Settlement:
+    """Partition and assign everything in scope.
+
+    Args:
+        unit: the transaction to read persons in.
+        scope: whole components.
+        features: where features of their records come from.
+        scorer: scores the pairs that blocking did not bring together.
+        thresholds: the bands.
+        today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
+    """
+    number_of = {key: number for number, key in scope.keys.items()}
+    edges = {
+        pair(scope.keys[lo], scope.keys[hi]): bits
+        for (lo, hi), bits in scope.edges.items()
+        if lo in scope.keys and hi in scope.keys
+    }
+    partitions = [
+        partition(component, thresholds)
+        for component in _components(scope, edges, number_of, features, scorer, thresholds)
+    ]
+    current = unit.persons.current(scope.seen)
+    persons = unit.persons.get(unit.persons.everyone_of(scope.seen))
+    holders = _holders(unit, scope, persons)
+    clusters = [cluster for found in partitions for cluster in found.clusters]
+    plan = assign(clusters, holders, _survivors(unit, clusters, holders, number_of, today))
+    bearers = tuple(
+        Bearer(tuple(number_of[key] for key in a.cluster), a.person, a.revived) for a in plan.assignments
+    )
+    return Settlement(
+        bearers,
+        current,
+        plan.retired,
+        _emptied(unit, scope, current),
+        _awakened(plan, persons),
+        tuple(_tasks(scope, partitions, number_of, thresholds)),
+        scope.seen,
+    )
+
+
+def _components(
+    scope: Closure,
+    edges: Mapping[Pair, float],
+    number_of: Mapping[int, int],
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+) -> Iterator[Component]:
+    found = pieces(number_of, edges, scope.decisions, thresholds)
+    needed = {number_of[key] for piece in found if len(piece.records) > 1 for key in piece.records}
+    known = features(needed)
+    by_key = {scope.keys[number]: value for number, value in known.items()}
+    for piece in found:
+        yield Component(
+            piece.records, _all_weights(piece, edges, by_key, scorer), piece.decisions, piece.raised
+        )
+
+
+def _all_weights(
+    piece: Piece, edges: Mapping[Pair, float], features: Mapping[int, Features], scorer: Scorer
+) -> dict[Pair, float]:
+    weights: dict[Pair, float] = {}
+    for position, left in enumerate(piece.records):
+        for right in piece.records[position + 1 :]:
+            bits = edges.get((left, right))
+            weights[left, right] = (
+                rounded(scorer.weight(features[left], features[right])) if bits is None else bits
+            )
+    return weights
+
+
+def _holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
+    standings = {
+        PersonStatus.ACTIVE: Standing.ACTIVE,
+        PersonStatus.EMPTY: Standing.EMPTY,
+        PersonStatus.RETIRED: Standing.RETIRED,
+    }
+    held = unit.persons.last_held(persons.values())
+    outside = {record for records in held.values() for record in records} - scope.seen
+    live_outside = set(unit.records.keys(outside))
+    return [
+        Holder(number, standings[PersonStatus(person.status)], frozenset(_keys_of(held[number], scope)))
+        for number, person in sorted(persons.items())
+        if person.status in standings
+        # A retired ID lives again only with all its records: some of this one's live elsewhere.
+        and not (person.status == PersonStatus.RETIRED and held[number] & live_outside)
+    ]
+
+
+def _keys_of(records: Collection[int], scope: Closure) -> Iterator[int]:
+    return (scope.keys[record] for record in records if record in scope.keys)
+
+
+def _survivors(
+    unit: ReadUnit,
+    clusters: list[tuple[int, ...]],
+    holders: list[Holder],
+    number_of: Mapping[int, int],
+    today: str,
+) -> dict[int, SurvivorKey]:
+    """Survivor keys of the persons that meet in a cluster; the others need none."""
+    claims: dict[int, list[Holder]] = {}
+    place = {key: n for n, cluster in enumerate(clusters) for key in cluster}
+    for holder in holders:
+        if holder.standing is not Standing.RETIRED:
+            for cluster in sorted({place[key] for key in holder.records if key in place}):
+                claims.setdefault(cluster, []).append(holder)
+    rivals = {holder for meeting in claims.values() if len(meeting) > 1 for holder in meeting}
+    records = {number_of[key] for holder in rivals for key in holder.records if key in number_of}
+    payloads = unit.records.payloads(records)
+    enrolled = {
+        record for record, (_, body) in payloads.items() if has_open_enrollment(from_payload(body), today)
+    }
+    return {
+        holder.person: SurvivorKey(
+            any(number_of.get(key) in enrolled for key in holder.records),
+            sum(key in number_of for key in holder.records),
+        )
+        for holder in rivals
+    }
+
+
+def _emptied(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
+    leaving = {current[record] for record in scope.seen - set(scope.keys) if record in current}
+    left = unit.persons.members(leaving)
+    return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
+
+
+def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
+    bearing = {a.person for a in plan.assignments if a.person is not None}
+    return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
+
+
+def _tasks(
+    scope: Closure,
+    partitions: list[Partition],
+    number_of: Mapping[int, int],
+    thresholds: Thresholds,
+) -> Iterator[Task]:
+    doubted: set[Pair] = set()
+    together = {key: n for n, found in enumerate(partitions) for c in found.clusters for key in c}
+    for found in partitions:
+        for doubt in found.doubts:
+            doubted.add(doubt.pair)
+            ends = sorted(number_of[key] for key in doubt.pair)
+            yield Task(_task_key(doubt.pair), "pair", ends[0], ends[1], doubt.bits, doubt.reason)
+    # Pairs below the influence floor lie across components, so no partition has seen them.
+    for (lo, hi), bits in scope.edges.items():
+        left, right = scope.keys.get(lo), scope.keys.get(hi)
+        if bits < thresholds.review or left is None or right is None:
+            continue
+        if together[left] != together[right]:
+            yield Task(_task_key(pair(left, right)), "pair", lo, hi, bits, Reason.BAND)
+
+
+def _task_key(keys: Pair) -> str:
+    return f"pair:{keys[0]}:{keys[1]}"
+
+
+def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool) -> int:
+    """Write a settlement; returns how many records changed person.
+
+    A settlement that changes nothing writes no membership, person or event.
+    """
+    minting = [bearer for bearer in settlement.bearers if bearer.person is None]
+    minted: dict[tuple[int, ...], int] = {}
+    if minting:
+        first = unit.counters.take("person", len(minting))
+        minted = {bearer.records: first + n for n, bearer in enumerate(minting)}
+        unit.persons.mint(
+            [
+                {"id": number, "eid": eid.mint(test=test), "minted_commit": unit.commit_no}
+                for number in minted.values()
+            ]
+        )
+    changes = _changes(settlement, minted)
+    if changes:
+        unit.persons.change(unit.commit_no, changes, cause)
+    for people, status, ended in (
+        (settlement.awakened, PersonStatus.ACTIVE, False),
+        (settlement.retired, PersonStatus.RETIRED, True),
+        (settlement.emptied, PersonStatus.EMPTY, True),
+    ):
+        if people:
+            unit.persons.set_status(people, status, unit.commit_no if ended else None)
+    unit.tasks.replace(settlement.records, settlement.tasks, unit.commit_no)
+    return len(changes)
+
+
+def _changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[Change]:
+    after = {
+        record: minted[bearer.records] if bearer.person is None else bearer.person
+        for bearer in settlement.bearers
+        for record in bearer.records
+    }
+    moved: list[Change] = [
+        (record, settlement.current.get(record), person)
+        for record, person in after.items()
+        if settlement.current.get(record) != person
+    ]
+    left: list[Change] = [
+        (record, person, None)
+        for record, person in sorted(settlement.current.items())
+        if record not in after and record in settlement.records
+    ]
+    return moved + left

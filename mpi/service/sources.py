@@ -1,0 +1,64 @@
+"""Sources: add one, list them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.storage.repositories.sources import Source
+
+_MOST_CHARACTERS = 64
+
+
+class SourceKind(StrEnum):
+    """What sort of system a source is."""
+
+    SIS = "sis"
+    CCWIS = "ccwis"
+    STATE_ID = "state_id"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """A source to add; the name and agency default to the code."""
+
+    code: str
+    name: str | None = None
+    agency: str | None = None
+    kind: SourceKind = SourceKind.OTHER
+
+
+def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
+    """Add a source.
+
+    Raises:
+        InputError: the code cannot be one.
+        ConflictError: there is one of that code.
+        AccessDenied: the viewer may not administer sources.
+    """
+    permit(viewer, Action.SOURCE_ADMIN)
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new.code)
+    if not new.code or len(new.code) > _MOST_CHARACTERS or not allowed:
+        raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
+    with index.database.write(viewer, "source-add") as unit:
+        number = unit.counters.take("source")
+        source = Source(
+            number,
+            new.code,
+            new.name or new.code,
+            new.agency or new.code,
+            new.kind,
+            group_id=1,
+            paused=False,
+        )
+        unit.sources.add(number, number, source, unit.commit_no)
+        return source
+
+
+def list_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Every source, by code."""
+    permit(viewer, Action.REPORT)
+    with index.database.read(viewer) as unit:
+        return unit.sources.all()

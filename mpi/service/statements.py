@@ -1,0 +1,252 @@
+"""Take what a source says about its records: version it, and say what that changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.service.context import Index, canonical_key
+from mpi.service.reindex import Changed
+from mpi.standardize.payload import content_hash, to_payload
+from mpi.standardize.record import standardize
+from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources import Source
+from mpi.storage.unit import WriteUnit
+
+_SEALING = frozenset({"sealed", "expunged"})
+
+
+class Verdict(StrEnum):
+    """What became of a statement."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    HISTORY = "history"
+    SEALED = "sealed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One record as received; its ``as_of`` is set.
+
+    Args:
+        record: what the source says.
+        issues: what its source should look at.
+        content_hash: of the record without its as-of.
+        line: line of the file that it came from; 0 where it came alone.
+    """
+
+    record: CanonicalRecord
+    issues: tuple[QualityIssue, ...]
+    content_hash: str
+    line: int = 0
+
+    @property
+    def local_id(self) -> str:
+        """The record's key at its source."""
+        return self.record.local_id
+
+    @property
+    def as_of(self) -> str:
+        """When it was true at its source."""
+        return self.record.as_of or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What taking statements changed.
+
+    Args:
+        verdicts: by local ID.
+        record_ids: the record of each local ID.
+        changed: records whose features are new, to be indexed again.
+        gone: records that no longer take part.
+    """
+
+    verdicts: dict[str, Verdict]
+    record_ids: dict[str, int]
+    changed: dict[int, Changed]
+    gone: set[int]
+
+
+def statement(record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0) -> Statement:
+    """Prepare a record that came through the door."""
+    return Statement(record, issues, content_hash(record), line)
+
+
+def sealing(record: CanonicalRecord) -> str | None:
+    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time."""
+    day = (record.as_of or "")[:10]
+    kinds = {
+        restriction.kind
+        for restriction in record.restrictions
+        if restriction.kind in _SEALING
+        and (restriction.begin is None or restriction.begin <= day)
+        and (restriction.end is None or day < restriction.end)
+    }
+    return max(kinds, key=("sealed", "expunged").index) if kinds else None
+
+
+def judge(existing: StoredRecord | None, said: Statement) -> Verdict:
+    """What a statement means for the record as it stands; reads nothing and changes nothing.
+
+    The active version is the one with the greatest as-of, then the latest received. A sealed record stays
+    sealed whatever is sent: lifting a seal is a person's act.
+    """
+    if existing is not None and existing.state == RecordState.SEALED:
+        return Verdict.REFUSED
+    if sealing(said.record):
+        return Verdict.SEALED
+    if existing is None:
+        return Verdict.CREATED
+    same = existing.content_hash == said.content_hash and existing.state == RecordState.ACTIVE
+    if same:
+        return Verdict.UNCHANGED
+    return Verdict.HISTORY if said.as_of < existing.last_seen else Verdict.UPDATED
+
+
+def take(
+    unit: WriteUnit,
+    index: Index,
+    source: Source,
+    said: Sequence[Statement],
+    existing: Mapping[str, StoredRecord],
+    batch_id: int | None = None,
+) -> Taken:
+    """Write statements, each of another record of one source.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing and keys.
+        source: who says it.
+        said: at most one statement a local ID.
+        existing: the records of those local IDs that there are.
+        batch_id: the load that it is part of.
+    """
+    verdicts = {s.local_id: judge(existing.get(s.local_id), s) for s in said}
+    numbers = _numbers(unit, said, existing)
+    writer = _Writer(unit, index, source, batch_id, numbers)
+    for one in said:
+        writer.add(one, existing.get(one.local_id), verdicts[one.local_id])
+    writer.flush()
+    return Taken(verdicts, numbers, writer.changed, writer.gone)
+
+
+def _numbers(
+    unit: WriteUnit, said: Sequence[Statement], existing: Mapping[str, StoredRecord]
+) -> dict[str, int]:
+    new = [s.local_id for s in said if s.local_id not in existing]
+    first = unit.counters.take("record", len(new)) if new else 0
+    numbers = {local_id: first + n for n, local_id in enumerate(new)}
+    return numbers | {local_id: record.id for local_id, record in existing.items()}
+
+
+class _Writer:
+    """Gathers rows while statements are judged, then writes them by table."""
+
+    def __init__(
+        self, unit: WriteUnit, index: Index, source: Source, batch_id: int | None, numbers: dict[str, int]
+    ) -> None:
+        self._unit = unit
+        self._index = index
+        self._source = source
+        self._batch_id = batch_id
+        self._numbers = numbers
+        self._records: list[dict[str, Any]] = []
+        self._versions: list[tuple[dict[str, Any], Statement]] = []
+        self._ended: list[int] = []
+        self._seen: dict[int, str] = {}
+        self._activated: list[int] = []
+        self._sealed: list[tuple[int, str | None]] = []
+        self.changed: dict[int, Changed] = {}
+        self.gone: set[int] = set()
+
+    def add(self, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
+        record_id = self._numbers[said.local_id]
+        match verdict:
+            case Verdict.REFUSED:
+                return
+            case Verdict.UNCHANGED:
+                if old is not None and said.as_of > old.last_seen:
+                    self._seen[record_id] = said.as_of
+                return
+            case Verdict.HISTORY:
+                if not self._unit.records.has_version(record_id, said.as_of, said.content_hash):
+                    self._version(record_id, said, "history")
+                return
+            case Verdict.SEALED:
+                self._sealed.append((record_id, sealing(said.record)))
+                self.gone.add(record_id)
+            case Verdict.CREATED | Verdict.UPDATED:
+                features = standardize(said.record, self._source.code, self._index.seal)
+                group = self._source.group_id if old is None else old.group_id
+                self.changed[record_id] = Changed(group, features)
+        if old is None:
+            self._record(record_id, said)
+        elif old.version_id is not None:
+            self._ended.append(old.version_id)
+        self._version(record_id, said, "active")
+        self._activated.append(record_id)
+
+    def _record(self, record_id: int, said: Statement) -> None:
+        self._records.append(
+            {
+                "id": record_id,
+                "source_id": self._source.id,
+                "local_id": said.local_id,
+                "group_id": self._source.group_id,
+                "subject": said.record.subject,
+                "state": RecordState.ACTIVE.value,
+                "canonical_key": canonical_key(self._index.seal, self._source.code, said.local_id),
+                "version_id": None,
+                "last_seen": said.as_of,
+            }
+        )
+
+    def _version(self, record_id: int, said: Statement, state: str) -> None:
+        row = {
+            "record_id": record_id,
+            "as_of": said.as_of,
+            "batch_id": self._batch_id,
+            "state": state,
+            "content_hash": said.content_hash,
+            "issues": orjson.dumps([asdict(issue) for issue in said.issues]).decode(),
+            "payload": to_payload(said.record),
+        }
+        self._versions.append((row, said))
+
+    def flush(self) -> None:
+        records = self._unit.records
+        records.insert(self._records)
+        if self._versions:
+            self._write_versions()
+        records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
+        records.seen(self._seen)
+        if self._sealed:
+            records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
+            for record, kind in self._sealed:
+                if kind == "expunged":
+                    records.erase(record)
+
+    def _write_versions(self) -> None:
+        first = self._unit.counters.take("record_version", len(self._versions))
+        flags: list[dict[str, Any]] = []
+        active: dict[int, dict[str, Any]] = {}
+        for number, (row, said) in enumerate(self._versions, first):
+            row |= {"id": number, "received_commit": self._unit.commit_no, "ended_commit": None}
+            flags += [
+                {"version_id": number, "seq": seq, **asdict(flag)}
+                for seq, flag in enumerate(said.record.flags)
+            ]
+            if row["state"] == "active":
+                active[row["record_id"]] = {
+                    "record_id": row["record_id"], "version_id": number, "as_of": said.as_of,
+                }  # fmt: skip
+        self._unit.records.insert_versions([row for row, _ in self._versions])
+        self._unit.records.insert_flags(flags)
+        self._unit.records.activate(list(active.values()))

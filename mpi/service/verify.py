@@ -1,0 +1,72 @@
+"""Verify: check the laws on a live index, reading only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mpi.domain import eid
+from mpi.domain.errors import EidError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index, canonical_key
+from mpi.service.recluster import recluster
+from mpi.service.reindex import Progress, silent
+from mpi.storage.repositories.persons import PersonStatus
+from mpi.storage.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A breach of a law: which, and where by number, never a value."""
+
+    law: int
+    detail: str
+
+
+def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Finding]:
+    """Check that the index keeps its laws; an empty list is good.
+
+    Law 1: a re-cluster proposes nothing. Law 2: every ID is well formed, no record has two persons, the
+    status of each ID fits its records. Law 6: every active record has a version and a person.
+    """
+    permit(viewer, Action.REPORT)
+    with index.database.read(viewer) as unit:
+        findings = [*_ids(unit), *_memberships(unit), *_records(unit, index)]
+    plan = recluster(index, viewer, index.matcher, apply=False, progress=progress)
+    if not plan.is_empty:
+        findings.append(Finding(1, f"a re-cluster would move {plan.moved} records"))
+    return findings
+
+
+def _ids(unit: ReadUnit) -> Iterator[Finding]:
+    current = set(unit.persons.all_current().values())
+    for person in unit.persons.every():
+        try:
+            if eid.parse(person.eid) != person.eid:
+                yield Finding(2, f"person {person.id} has an ID that is not in its written form")
+        except EidError:
+            yield Finding(2, f"person {person.id} has an ID that fails its check")
+        if (person.status == PersonStatus.ACTIVE) != (person.id in current):
+            yield Finding(2, f"person {person.id} is {person.status} and that does not fit its records")
+
+
+def _memberships(unit: ReadUnit) -> Iterator[Finding]:
+    last: dict[int, int | None] = {}
+    for membership in unit.persons.all_memberships():
+        ended = last.get(membership.record_id, 0)
+        if ended is None or membership.from_commit < ended:
+            yield Finding(2, f"record {membership.record_id} belongs to two persons at one time")
+        last[membership.record_id] = membership.to_commit
+
+
+def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    active = unit.records.active()
+    current = unit.persons.all_current()
+    labels = unit.records.labels(active)
+    for record in sorted(set(active) - set(current)):
+        yield Finding(6, f"active record {record} has no person")
+    for record in sorted(set(current) - set(active)):
+        yield Finding(2, f"record {record} takes no part and still has a person")
+    for record in sorted(set(active) - set(unit.records.payloads(active))):
+        yield Finding(6, f"active record {record} has no active version")
+    for record, label in labels.items():
+        if active[record] != canonical_key(index.seal, label.source, label.local_id):
+            yield Finding(1, f"record {record} has a canonical key that is not its own")
