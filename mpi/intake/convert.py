@@ -1,11 +1,10 @@
-"""Cells to text, dates and names, as a mapping asks for them; pure, and never inventing a value."""
+"""Cells to text and dates, as a mapping asks for them; pure, and never inventing a value."""
 
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import takewhile
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -28,11 +27,6 @@ _POSIX_PIVOT = 69
 
 _PLAUSIBLE_YEARS = range(1850, 2151)
 """Years that make one reading of a date likelier than another; no value is dropped for its year."""
-
-_PARTICLES = frozenset((
-    "al", "bin", "d", "da", "das", "de", "del", "della", "der", "di", "dos", "du", "el", "la", "las",
-    "le", "los", "mac", "mc", "san", "santa", "st", "ten", "ter", "van", "von", "y",
-))  # fmt: skip
 
 
 def text(value: object) -> str | None:
@@ -142,21 +136,3 @@ def _is_plausible(reading: tuple[int, int | None, int | None]) -> bool:
     except ValueError:
         return False
     return year in _PLAUSIBLE_YEARS
-
-
-def split_name(full_name: str) -> tuple[str | None, str | None]:
-    """First and last name of a name in one cell.
-
-    ``Last, First`` splits at the comma. Otherwise the last word is the last name, with the particles that
-    stand before it (``de la Cruz``); a single word is a first name.
-    """
-    before, comma, after = full_name.partition(",")
-    if comma and after.strip():
-        return after.strip(), before.strip() or None
-    words = before.split()
-    if len(words) < 2:  # noqa: PLR2004 - a first and a last name
-        return before.strip() or None, None
-    middle = words[1:-1]
-    particles = list(takewhile(lambda word: word.lower() in _PARTICLES, reversed(middle)))
-    cut = len(words) - 1 - len(particles)
-    return " ".join(words[:cut]), " ".join(words[cut:])

@@ -5,6 +5,7 @@ The language is documented, with examples, in docs/mappings.md.
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
@@ -42,9 +43,10 @@ _WORDS = {
 """Keys whose bare text is a word of the canonical record, not a column."""
 
 _FULL_NAMES = {
-    "full_name": ("first_name", "last_name"),
-    "guardian_full_name": ("guardian_first_name", "guardian_last_name"),
+    "full_name": {"first_name": 0, "middle_name": 1, "last_name": 2},
+    "guardian_full_name": {"guardian_first_name": 0, "guardian_last_name": 2},
 }
+"""Names in one cell: the fields that their parts become."""
 
 
 def shipped_mappings() -> list[str]:
@@ -132,7 +134,7 @@ def _fields(table: dict[str, object]) -> tuple[tuple[str, Value], ...]:
 
 def _entry(name: str, table: dict[str, object]) -> ListEntry:
     place = f"[[{name}]]"
-    full_names = [key for key, parts in _FULL_NAMES.items() if parts[0] in OBJECT_KEYS[name]]
+    full_names = [key for key, parts in _FULL_NAMES.items() if parts.keys() <= {*OBJECT_KEYS[name]}]
     _only(place, table, (*OBJECT_KEYS[name], *full_names))
     values = _unfolded(place, table, _WORDS.get(name, ()))
     for key, value in values:
@@ -147,23 +149,14 @@ def _unfolded(place: str, table: dict[str, object], words: Iterable[str]) -> tup
     for key, raw in table.items():
         value = _value(f"{place} {key}", raw, word=key in words)
         parts = _FULL_NAMES.get(key)
-        for part, target in enumerate(parts or (key,)):
-            if target in values or (parts and target in table):
+        if parts is None:
+            values[key] = value
+            continue
+        for target, part in parts.items():
+            if target in table:
                 raise _Wrong(f"{place} {key}: {target} is given as well")
-            values[target] = _part(value, part) if parts else value
+            values[target] = replace(value, name_part=part)
     return tuple(values.items())
-
-
-def _part(value: Value, part: int) -> Value:
-    return Value(
-        columns=value.columns,
-        template=value.template,
-        constant=value.constant,
-        codes=value.codes,
-        codes_default=value.codes_default,
-        name_part=part,
-        optional=value.optional,
-    )
 
 
 def _value(place: str, raw: object, *, word: bool) -> Value:

@@ -57,7 +57,7 @@ class Value:
         codes: code in the file: value in the canonical record; an empty value is missing.
         codes_default: the value of a code that ``codes`` does not list.
         split: the separator of several values in one cell.
-        name_part: 0 for the first, 1 for the last name of a name in one cell.
+        name_part: of a name in one cell, 0 for the first, 1 the middle, 2 the last name.
         optional: whether the file may lack the column.
     """
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 from mpi.domain.record import QualityIssue
-from mpi.intake.convert import iso_date, split_name, text
+from mpi.intake.convert import iso_date, text
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, Value
 from mpi.intake.rows import RawRow, SentRow
+from mpi.standardize.full_names import split_full_name
 
 Cells = Sequence[object]
 Issues = list[QualityIssue]
@@ -162,7 +163,7 @@ def _converter(name: str, value: Value) -> Callable[[str, Issues], str | None]:
             if result is None:
                 issues.append(QualityIssue(name, "unknown-code"))
         if value.name_part is not None and result:
-            result = split_name(result)[value.name_part]
+            result = split_full_name(result)[value.name_part]
         if value.date_formats and result:
             result = iso_date(result, value.date_formats)
             if result is None:

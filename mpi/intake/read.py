@@ -5,18 +5,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mpi.domain.errors import FileError, MappingError
+from mpi.intake.afcars_file import AfcarsFile
 from mpi.intake.columns import check_columns, columns_of
 from mpi.intake.csv_file import CsvTable
+from mpi.intake.edfi_file import STUDENTS, EdfiFile
 from mpi.intake.mapping_types import FileMapping, canonical_mapping
 from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.intake.table import Table, opened
+from mpi.intake.xml_stream import XmlFile
 
 FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")
 """What ``open_file`` reads."""
 
+_XML = ("edfi", "afcars")
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson",
@@ -109,9 +113,16 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
     chosen = file_format or (mapping.format if mapping else None) or _format_of(path)
     if chosen not in FORMATS:
         raise FileError(f"{chosen!r} is no format; there are {', '.join(FORMATS)}")
-    if mapping is None:
-        mapping = canonical_mapping()
-    return _open_table(path, chosen, mapping)
+    if chosen in _XML:
+        return _open_xml(path, chosen, mapping)
+    return _open_table(path, chosen, mapping or canonical_mapping())
+
+
+def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
+    if mapping is not None:
+        raise MappingError(f"{path.name}: {file_format} files take no mapping; leave it out")
+    file = EdfiFile(path) if file_format == "edfi" else AfcarsFile(path)
+    return FileRows(path, file_format, (), file.rows, lambda: file.position)
 
 
 def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
@@ -145,6 +156,10 @@ def _project(table: Table, projection: Projection) -> Iterator[SentRow | Rejecte
 
 
 def _format_of(path: Path) -> str:
+    if path.is_dir():
+        return "edfi"
+    if path.suffix.lower() == ".xml":
+        return "edfi" if XmlFile(path, record_depth=1).root() == STUDENTS else "afcars"
     if path.suffix.lower() in _SUFFIXES:
         return _SUFFIXES[path.suffix.lower()]
     raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")

@@ -1,0 +1,145 @@
+"""AFCARS 2020 out-of-home care XML: a child's record number, birth date, sex, and removals.
+
+Only these are read. Circumstances of removal, health, trafficking, pregnancy, parents' rights and tribal
+elements stay in the file: an index of identities has no use for them. Element numbers and codes: AFCARS
+2020 final rule, 85 FR 28410.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from mpi.domain.errors import FileError
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.xml_stream import XmlFile, child_text
+
+Fields = dict[str, object]
+
+FLAG_DEFINITION = "AFCARS 2020"
+
+_TOO_LARGE = "the record is longer than a row may be"
+_HEAD = ("E1_title_iv_agency", "E2_report_date")
+_SENTINEL_YEARS = ("0000", "6666", "7777", "8888", "9999")
+_SEX = {"1": "M", "2": "F"}
+_RACES = {
+    "E13_child_race_american_indian_alaska_native": "AmericanIndianOrAlaskaNative",
+    "E14_child_race_asian": "Asian",
+    "E15_child_race_black": "BlackOrAfricanAmerican",
+    "E16_child_race_native_hawaiian_pacific_islander": "NativeHawaiianOrOtherPacificIslander",
+    "E17_child_race_white": "White",
+}
+"""Races in the words of CEDS element 001943."""
+
+_ETHNICITIES = {"0": "NotHispanic", "1": "Hispanic"}
+_ABSENT = {"12": "runaway", "13": "whereabouts_unknown"}
+"""Codes of E120 for a child who is not where she was placed."""
+
+
+class AfcarsFile:
+    """An AFCARS 2020 file as canonical rows.
+
+    Raises:
+        FileError: it is no XML, or no AFCARS file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._records = XmlFile(path, record_depth=2)
+        if self._records.root() != "data":
+            raise FileError(f"{path.name}: its root element is not AFCARS's data")
+
+    @property
+    def position(self) -> int:
+        """Bytes read."""
+        return self._records.position
+
+    def rows(self) -> Iterator[SentRow | RejectedRow]:
+        """Yield a row for each ``record``."""
+        agency, as_of = self._head()
+        for record in self._records.records(frozenset(("record",))):
+            if record.element is None:
+                yield RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE)
+            else:
+                sent = _child(record.element, agency, as_of)
+                yield SentRow(record.line, record.offset, sent)
+
+    def _head(self) -> tuple[str | None, str | None]:
+        """The agency, and the last day of the report period."""
+        found: dict[str, str | None] = {}
+        for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEAD)):
+            if record.element is not None:
+                found[record.element.tag] = (record.element.text or "").strip() or None
+            if len(found) == len(_HEAD):
+                break
+        return found.get(_HEAD[0]), _period_end(found.get(_HEAD[1]))
+
+
+def _child(record: Element, agency: str | None, as_of: str | None) -> Fields:
+    number = child_text(record, "E4_child_record_number")
+    removals = record.findall("E69_E186_removals/removal_2020")
+    sent: Fields = {
+        "local_id": number,
+        "birth_date": _day(child_text(record, "E5_date_of_birth")),
+        "sex": _SEX.get(child_text(record, "E6_sex") or ""),
+        "race": [race for tag, race in _RACES.items() if child_text(record, tag) == "1"],
+        "ethnicity": _ETHNICITIES.get(child_text(record, "E21_child_hispanic_latino") or ""),
+        "flags": [flag for removal in removals if (flag := _foster_care(removal))],
+        "placements": [place for removal in removals for place in _placements(removal)],
+        "as_of": as_of,
+    }
+    if agency and number:
+        identifier = {"system": "afcars_record_number", "assigner": agency, "value": number}
+        sent["identifiers"] = [identifier]
+    return {name: value for name, value in sent.items() if value}
+
+
+def _foster_care(removal: Element) -> Fields | None:
+    begin = _day(child_text(removal, "E69_removal_date"))
+    if begin is None:
+        return None
+    flag: Fields = {"population": "foster_care", "value": "Y", "definition": FLAG_DEFINITION}
+    end = _day(child_text(removal, "E153_exit_date"))
+    return {**flag, "begin": begin, **({"end": end} if end else {})}
+
+
+def _placements(removal: Element) -> Iterator[Fields]:
+    """Yield the living arrangements; each ends where the next begins, the last where care ends."""
+    found = removal.findall("E112_E146_living_arrangements/living_arrangement")
+    begins = [_day(child_text(place, "E112_date_living_arrangement")) for place in found]
+    ends = [*begins[1:], _day(child_text(removal, "E153_exit_date"))]
+    county = child_text(removal, "E3_local_agency")
+    for place, begin, end in zip(found, begins, ends, strict=True):
+        sent = {"type": _placement_type(place), "begin": begin, "end": end, "county": county}
+        yield {name: value for name, value in sent.items() if value}
+
+
+def _placement_type(place: Element) -> str:
+    if child_text(place, "E113_foster_family_home") != "1":
+        return _ABSENT.get(child_text(place, "E120_other_living_arrangement_type") or "", "other")
+    home = place.find("E114_E146_foster_family_home_type")
+    if child_text(home, "E117_relative_foster_family") == "1":
+        return "relative_foster_home"
+    return "kin_foster_home" if child_text(home, "E119_kin_foster_family") == "1" else "foster_home"
+
+
+def _day(text: str | None) -> str | None:
+    """``YYYY-MM-DD`` of a YYYYMMDD; None for the codes that AFCARS writes instead of a date.
+
+    An impossible day keeps its parts, for the door to say so.
+    """
+    if text is None or text.startswith(_SENTINEL_YEARS):
+        return None
+    if len(text) == len("YYYYMMDD") and text.isdecimal():
+        return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    return text
+
+
+def _period_end(text: str | None) -> str | None:
+    """The last day of a report period that is written YYYYMM."""
+    if text is None or len(text) != len("YYYYMM") or not text.isdecimal():
+        return None
+    year, month = int(text[:4]), int(text[4:])
+    if not year or month not in range(1, 13):
+        return None
+    return f"{text[:4]}-{text[4:]}-{monthrange(year, month)[1]:02}"

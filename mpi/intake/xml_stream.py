@@ -1,0 +1,172 @@
+"""XML files element by element, safely: no document type, no entities, bounded depth and size.
+
+Built on expat itself rather than ElementTree's iterparse, because expat tells where an element stands and
+lets a document type be refused before it can define an entity.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from mpi.domain.errors import FileError
+from mpi.intake.table import MAX_RECORD_BYTES, opened
+
+MAX_DEPTH = 40
+"""Deepest nesting of a record; the interchange formats need about ten."""
+
+_CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class XmlRecord:
+    """One record's element, its names without namespaces.
+
+    Args:
+        element: the record; None where it is larger than a record may be.
+        line: where it begins, from 1.
+        offset: byte at which it begins.
+    """
+
+    element: Element | None
+    line: int
+    offset: int
+
+
+def local_name(tag: str) -> str:
+    """A name without its namespace."""
+    return tag.rpartition("}")[2]
+
+
+def child_text(element: Element | None, *path: str) -> str | None:
+    """The trimmed text at a path of child names; None where it is empty or not there."""
+    found = element if element is None else element.find("/".join(path))
+    text = None if found is None else found.text
+    return (text or "").strip() or None
+
+
+def descriptor(text: str | None) -> str | None:
+    """The code of an Ed-Fi descriptor: ``Female`` of ``uri://ed-fi.org/SexDescriptor#Female``."""
+    return text and text.rpartition("#")[2]
+
+
+class XmlFile:
+    """An XML file read as a stream of records.
+
+    Args:
+        path: the file.
+        record_depth: how deep below the root a record stands: 1 for the root's own children.
+    """
+
+    def __init__(self, path: Path, record_depth: int) -> None:
+        self._path = path
+        self._depth = record_depth
+        self.position = 0
+
+    def root(self) -> str:
+        """The root element's name.
+
+        Raises:
+            FileError: the file does not begin as XML.
+        """
+        with opened(self._path) as file:
+            builder = _Builder(self._path.name, self._depth)
+            builder.feed(file.read(_CHUNK_BYTES), last=False)
+        if builder.root is None:
+            self._refuse("it holds no XML element")
+        return builder.root
+
+    def records(self, names: frozenset[str] | None = None) -> Iterator[XmlRecord]:
+        """Yield the records in file order.
+
+        Args:
+            names: which elements; None for all.
+
+        Raises:
+            FileError: the file is not well-formed, or declares a document type.
+        """
+        builder = _Builder(self._path.name, self._depth, names)
+        with opened(self._path) as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                builder.feed(chunk, last=False)
+                self.position += len(chunk)
+                yield from builder.taken()
+            builder.feed(b"", last=True)
+            yield from builder.taken()
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise FileError(f"{self._path.name}: {why}")
+
+
+class _Builder:
+    """Builds the elements of records, and of nothing else."""
+
+    def __init__(self, file_name: str, record_depth: int, names: frozenset[str] | None = None) -> None:
+        self.root: str | None = None
+        self._file_name = file_name
+        self._record_depth = record_depth
+        self._names = names
+        self._depth = 0
+        self._open: list[Element] = []
+        self._start = (0, 0)
+        self._size = 0
+        self._done: list[XmlRecord] = []
+        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._refuse_document_type
+        self._parser.StartElementHandler = self._start_element
+        self._parser.EndElementHandler = self._end_element
+        self._parser.CharacterDataHandler = self._characters
+
+    def feed(self, data: bytes, *, last: bool) -> None:
+        try:
+            self._parser.Parse(data, last)
+        except expat.ExpatError as error:
+            raise FileError(
+                f"{self._file_name}: not well-formed XML at line {error.lineno}: "
+                f"{expat.errors.messages[error.code]}"
+            ) from None
+
+    def taken(self) -> list[XmlRecord]:
+        done, self._done = self._done, []
+        return done
+
+    def _refuse_document_type(self, *_declaration: object) -> NoReturn:
+        raise FileError(
+            f"{self._file_name}: it declares a document type (DOCTYPE), which could define entities; "
+            "remove the declaration"
+        )
+
+    def _start_element(self, tag: str, attributes: dict[str, str]) -> None:
+        name = local_name(tag)
+        self.root = self.root or name
+        if self._open:
+            self._size += len(name) + sum(map(len, attributes.values()))
+            if len(self._open) > MAX_DEPTH:
+                raise FileError(f"{self._file_name}: its elements are nested too deeply")
+            element = Element(name, attributes)
+            if self._size <= MAX_RECORD_BYTES:
+                self._open[-1].append(element)
+            self._open.append(element)
+        elif self._depth == self._record_depth and (self._names is None or name in self._names):
+            self._start = (self._parser.CurrentLineNumber, self._parser.CurrentByteIndex)
+            self._size = 0
+            self._open.append(Element(name, attributes))
+        self._depth += 1
+
+    def _end_element(self, _tag: str) -> None:
+        self._depth -= 1
+        if not self._open:
+            return
+        element = self._open.pop()
+        if not self._open:
+            whole = element if self._size <= MAX_RECORD_BYTES else None
+            self._done.append(XmlRecord(whole, *self._start))
+
+    def _characters(self, data: str) -> None:
+        if self._open:
+            self._size += len(data)
+            if self._size <= MAX_RECORD_BYTES:
+                self._open[-1].text = (self._open[-1].text or "") + data
