@@ -7,7 +7,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training.simulate.census import census_names
+from training.simulate.names import faker_names
 from training.simulate.output import save
+from training.simulate.rates import load
 from training.simulate.simulation import simulate
 
 
@@ -18,9 +21,17 @@ def run(
     children: Annotated[
         int | None, typer.Option(min=150, help="Children to aim at, instead of records.")
     ] = None,
+    names: Annotated[
+        Path | None, typer.Option(help="Folder of census name tables, for more lifelike names.")
+    ] = None,
 ) -> None:
     """Simulate a state: two districts, the state's student-ID file and child welfare, with the truth."""
-    manifest = save(simulate(records=records, seed=seed, children=children), out)
+    rates = load()
+    book = faker_names(rates.names.tail_share, rates.names.surname_tail_share)
+    if names is not None:
+        book = census_names(names, book)
+    population = simulate(records=records, seed=seed, children=children, book=book, rates=rates)
+    manifest = save(population, out)
     table = Table("file", "records", title=f"Synthetic state, seed {seed}")
     by_source = manifest["records_by_source"]
     if isinstance(by_source, dict):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, choose, happens, texts
+from training.simulate.mistakes import plain
 from training.simulate.names import HISPANIC, NameBook
 from training.simulate.places import Addresses, draw_addresses, draw_phones, draw_towns
 from training.simulate.rates import Families, Rates
@@ -36,6 +37,7 @@ class Homes:
     phone_before: Texts
     email: Texts
     poor: Bools
+    confidential: Bools
 
     def __len__(self) -> int:
         return len(self.group)
@@ -148,6 +150,7 @@ def draw_homes(rng: Rng, size: int, rates: Rates, book: NameBook) -> tuple[Homes
         phone_before=draw_phones(rng, size),
         email=_emails(rng, first, mother),
         poor=happens(rng, families.poor, size),
+        confidential=happens(rng, rates.care.address_confidential, size),
     )
     return homes, addresses
 
@@ -166,11 +169,9 @@ def _child_surnames(
 
 def _emails(rng: Rng, first: Texts, last: Texts) -> Texts:
     numbers = rng.integers(1, 100, len(first)).tolist()
-    kept = "abcdefghijklmnopqrstuvwxyz"
-    return texts([
-        f"{_letters(f, kept)}.{_letters(s, kept)}{n}@example.org" for f, s, n in zip(first, last, numbers, strict=True)
-    ])  # fmt: skip
+    names = zip(first, last, numbers, strict=True)
+    return texts([f"{_letters(f)}.{_letters(s)}{number}@example.org" for f, s, number in names])
 
 
-def _letters(name: str, kept: str) -> str:
-    return "".join(letter for letter in name.lower() if letter in kept) or "home"
+def _letters(name: str) -> str:
+    return "".join(letter for letter in plain(name).lower() if letter.isalpha())

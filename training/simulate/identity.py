@@ -111,6 +111,10 @@ def _names(rng: Rng, state: State, roster: Roster, former: Bools) -> tuple[Writt
 def _birth(rng: Rng, state: State, roster: Roster, former: Bools) -> dict[str, Texts]:
     kind, child = roster.source.kind, roster.child
     days = np.where(former, state.people.birth_before[child], state.births.day[child])
+    beside = np.minimum(child + 1, len(state.births) - 1)
+    copied = happens(rng, state.rates.noise[kind].birth_of_sibling, len(roster))
+    copied &= state.births.home[beside] == state.births.home[child]
+    days = np.where(copied, state.births.day[beside], days)
     dates, quality = write_birth_dates(
         rng, days, state.rates.noise[kind], state.rates.missing[kind], state.rates.state.today
     )

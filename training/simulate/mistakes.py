@@ -34,6 +34,10 @@ _SPELLINGS = (
     ("Aaliyah", "Aliyah", "Aleah"), ("Jaylen", "Jalen", "Jaylin"), ("Mohammad", "Mohammed"),
 )  # fmt: skip
 _VARIANTS = {name: tuple(v for v in group if v != name) for group in _SPELLINGS for name in group}
+_STREET_TYPES = {
+    "St": "Street", "Ave": "Avenue", "Rd": "Road", "Dr": "Drive", "Ln": "Lane", "Ct": "Court", "Pl": "Place",
+    "Blvd": "Boulevard",
+}  # fmt: skip
 _SHORTEST_TO_SPOIL = 3
 
 
@@ -120,6 +124,18 @@ def first_surname(text: str, draw: int) -> str:
     """One of two surnames, mostly the first."""
     first, _, second = text.replace("-", " ").partition(" ")
     return second if second and draw % 5 == 0 else first
+
+
+def phone_style(text: str, draw: int) -> str:
+    """A telephone number with other punctuation."""
+    digits = "".join(letter for letter in text if letter.isdigit())
+    return (digits, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", f"+1{digits}")[draw % 3]
+
+
+def spell_out_street(text: str, _draw: int) -> str:
+    """The street type in full."""
+    rest, _, kind = text.rpartition(" ")
+    return f"{rest} {_STREET_TYPES.get(kind, kind)}"
 
 
 def plain(text: str, _draw: int = 0) -> str:

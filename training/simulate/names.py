@@ -22,14 +22,21 @@ _ZIPF_FLATTENING = 20.0
 _NEIGHBOURS = 3
 
 _HISPANIC_COMMON = (
-    "García", "Rodríguez", "Martínez", "Hernández", "López", "González", "Pérez", "Sánchez", "Ramírez",
-    "Torres", "Flores", "Rivera", "Gómez", "Díaz", "Reyes", "Morales", "Cruz", "Ortiz", "Gutiérrez", "Chávez",
+    "García", "Rodríguez", "Martínez", "Hernández", "López", "González", "Pérez", "Sánchez",
+    "Ramírez", "Torres", "Flores", "Rivera", "Gómez", "Díaz", "Reyes", "Morales", "Cruz", "Ortiz",
+    "Gutiérrez", "Chávez",
 )  # fmt: skip
 _DISTINCTIVE_GIVEN = {
-    True: ("Jamal", "Tyrell", "DeShawn", "Malik", "Darius", "Marquis", "Isaiah", "Elijah", "Xavier", "Kareem",
-           "Terrence", "Jaylen", "Jayden", "Amari", "Khalil", "Tyrone", "Davion", "Kamari", "Zion", "Trayvon"),
-    False: ("Aaliyah", "Imani", "Nia", "Destiny", "Ebony", "Kiara", "Shanice", "Tiana", "Jada", "Latoya",
-            "Keisha", "Amara", "Zariah", "Nevaeh", "Precious", "Aniyah", "Janiyah", "Kayla", "Raven", "Monique"),
+    True: (
+        "Jamal", "Tyrell", "DeShawn", "Malik", "Darius", "Marquis", "Isaiah", "Elijah", "Xavier",
+        "Kareem", "Terrence", "Jaylen", "Jayden", "Amari", "Khalil", "Tyrone", "Davion", "Kamari",
+        "Zion", "Trayvon",
+    ),
+    False: (
+        "Aaliyah", "Imani", "Nia", "Destiny", "Ebony", "Kiara", "Shanice", "Tiana", "Jada",
+        "Latoya", "Keisha", "Amara", "Zariah", "Nevaeh", "Precious", "Aniyah", "Janiyah", "Kayla",
+        "Raven", "Monique",
+    ),
 }  # fmt: skip
 
 

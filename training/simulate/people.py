@@ -29,6 +29,7 @@ class People:
     first_before: Texts
     last_before: Texts
     birth_before: Dates
+    namesake: Bools
     changed: Bools
     changed_on: Dates
     ssn: Texts
@@ -42,7 +43,11 @@ def draw_people(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates
     group = homes.group[births.home]
     last = _surnames(rng, births, homes, care, group, rates, book)
     first, suffix = _given(rng, births, homes, last, rates, book)
-    _cousins(rng, first, last, births, care, rates)
+    namesake = _cousins(rng, first, last, births, care, rates)
+    single = ((group == ASIAN) | (group == AFRICAN)) & happens(
+        rng, rates.names.mononym_african_asian, len(births)
+    )
+    last[single] = first[single]
     middle_rate = np.where(group == HISPANIC, rates.names.middle_name_hispanic, rates.names.middle_name)
     middle = book.draw_given(rng, group, births.male)
     middle[~happens(rng, middle_rate, len(births))] = ""
@@ -55,6 +60,7 @@ def draw_people(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates
         first_before=first.copy(),
         last_before=last.copy(),
         birth_before=births.day.copy(),
+        namesake=namesake,
         changed=np.zeros(len(births), dtype=bool),
         changed_on=np.full(len(births), np.datetime64("NaT", "D")),
         ssn=_ssns(rng, len(births)),
@@ -108,7 +114,7 @@ def _repeated(home: Ints, first: Texts, fixed: Bools) -> Ints:
     return np.sort(order[1:][same])
 
 
-def _cousins(rng: Rng, first: Texts, last: Texts, births: Births, care: Care, rates: Rates) -> None:
+def _cousins(rng: Rng, first: Texts, last: Texts, births: Births, care: Care, rates: Rates) -> Bools:
     """Let some children placed with relatives bear the full name of a cousin who lives there."""
     rows = np.flatnonzero(
         (care.setting == RELATIVE_HOME) & happens(rng, rates.names.kin_cousin_same_name, len(births))
@@ -118,6 +124,9 @@ def _cousins(rng: Rng, first: Texts, last: Texts, births: Births, care: Care, ra
     fits = (births.home[starts] == care.kin_home[rows]) & (births.male[starts] == births.male[rows])
     fits &= births.home[rows] != care.kin_home[rows]
     first[rows[fits]], last[rows[fits]] = first[starts[fits]], last[starts[fits]]
+    namesake = np.zeros(len(births), dtype=bool)
+    namesake[np.concatenate([rows[fits], starts[fits]])] = True
+    return namesake
 
 
 def _change(rng: Rng, people: People, births: Births, group: Ints, rates: Rates, book: NameBook) -> None:

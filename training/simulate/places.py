@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.columns import Ints, Rng, Texts, blank, texts
+from training.simulate.columns import Ints, Rng, Texts, blank, happens, texts
 
 STATE = "OH"
 """A real code, so that state tables accept it; every town, county and street name is invented."""
@@ -41,17 +41,19 @@ DISTRICTS = ("NORTH", "SOUTH")
 _OTHER_DISTRICTS = ("MERRIVALE", "PELL", "ROOK")
 
 _STREETS = texts([
-    "Acorn", "Amber", "Anchor", "Apple", "Arbor", "Aspen", "Avalon", "Barley", "Beacon", "Beech", "Birch",
-    "Bluebird", "Bluff", "Bramble", "Brook", "Buckeye", "Canal", "Cardinal", "Cedar", "Chapel", "Cherry",
-    "Chestnut", "Clay", "Clover", "College", "Concord", "Copper", "Cottonwood", "Court", "Crescent", "Dogwood",
-    "Dover", "Eagle", "Elm", "Fairview", "Falcon", "Fern", "Finch", "Forest", "Foundry", "Franklin", "Garden",
-    "Granite", "Grove", "Harbor", "Harvest", "Hawthorn", "Hazel", "Heron", "Hickory", "High", "Highland", "Hill",
-    "Holly", "Hunter", "Indigo", "Iris", "Ivy", "Jackson", "Juniper", "Kestrel", "King", "Lake", "Lantern",
-    "Laurel", "Liberty", "Lilac", "Lincoln", "Locust", "Madison", "Magnolia", "Main", "Maple", "Market",
-    "Martin Luther King", "Meadow", "Mill", "Monroe", "Mulberry", "Oak", "Old Mill", "Olive", "Orchard", "Park",
-    "Pearl", "Pine", "Plum", "Poplar", "Prairie", "Prospect", "Quail", "Quarry", "Raven", "Ridge", "River",
-    "Robin", "Rose", "Sage", "Saint Clair", "School", "Spring", "Spruce", "Station", "Sycamore", "Timber",
-    "Union", "Valley", "Vine", "Walnut", "Washington", "Willow", "Winding", "Windsor", "Wren",
+    "Acorn", "Amber", "Anchor", "Apple", "Arbor", "Aspen", "Avalon", "Barley", "Beacon", "Beech",
+    "Birch", "Bluebird", "Bluff", "Bramble", "Brook", "Buckeye", "Canal", "Cardinal", "Cedar",
+    "Chapel", "Cherry", "Chestnut", "Clay", "Clover", "College", "Concord", "Copper",
+    "Cottonwood", "Court", "Crescent", "Dogwood", "Dover", "Eagle", "Elm", "Fairview", "Falcon",
+    "Fern", "Finch", "Forest", "Foundry", "Franklin", "Garden", "Granite", "Grove", "Harbor",
+    "Harvest", "Hawthorn", "Hazel", "Heron", "Hickory", "High", "Highland", "Hill", "Holly",
+    "Hunter", "Indigo", "Iris", "Ivy", "Jackson", "Juniper", "Kestrel", "King", "Lake", "Lantern",
+    "Laurel", "Liberty", "Lilac", "Lincoln", "Locust", "Madison", "Magnolia", "Main", "Maple",
+    "Market", "Martin Luther King", "Meadow", "Mill", "Monroe", "Mulberry", "Oak", "Old Mill",
+    "Olive", "Orchard", "Park", "Pearl", "Pine", "Plum", "Poplar", "Prairie", "Prospect", "Quail",
+    "Quarry", "Raven", "Ridge", "River", "Robin", "Rose", "Sage", "Saint Clair", "School",
+    "Spring", "Spruce", "Station", "Sycamore", "Timber", "Union", "Valley", "Vine", "Walnut",
+    "Washington", "Willow", "Winding", "Windsor", "Wren",
 ])  # fmt: skip
 _TYPES = texts(["St", "Ave", "Rd", "Dr", "Ln", "Ct", "Pl", "Way", "Blvd"])
 _AREA_CODES = (
@@ -74,6 +76,7 @@ _EXCHANGES = ("555", "958", "959")
 """Exchanges that are given to nobody's home: fiction and line tests."""
 
 _HOMES_A_BUILDING = 40
+_UNITS_IN_BUILDINGS = 0.5  # apartments that are in one of the big houses [own assumption]
 
 
 @dataclass(slots=True)
@@ -122,7 +125,7 @@ def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
     numbers = rng.integers(1, 9000, size)
     line1 = texts([f"{n} {s} {t}" for n, s, t in zip(numbers.tolist(), streets, types, strict=True)])
     line2 = blank(size)
-    in_unit = rng.random(size) < shared_building * 2
+    in_unit = happens(rng, shared_building / _UNITS_IN_BUILDINGS, size)
     units = rng.integers(1, 400, size).tolist()
     line2[in_unit] = texts([f"Apt {unit}" for unit, yes in zip(units, in_unit, strict=True) if yes])
     codes = np.empty(size, dtype=object)
@@ -130,7 +133,7 @@ def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
         rows = np.flatnonzero(towns == index)
         codes[rows] = texts(town.postal_codes)[rng.integers(0, len(town.postal_codes), len(rows))]
     addresses = Addresses(line1, line2, towns.copy(), codes)
-    _share_buildings(rng, addresses, np.flatnonzero(in_unit & (rng.random(size) < 0.5)))
+    _share_buildings(rng, addresses, np.flatnonzero(in_unit & happens(rng, _UNITS_IN_BUILDINGS, size)))
     return addresses
 
 

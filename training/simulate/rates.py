@@ -56,6 +56,7 @@ class Names:
     look_alike_twin: float
     same_initial_sibling: float
     kin_cousin_same_name: float
+    mononym_african_asian: float
     tail_share: float
     surname_tail_share: float
     identity_change: float
@@ -85,6 +86,7 @@ class Care:
     placement_move: float
     foster_surname_at_school: float
     school_has_placement: float
+    address_confidential: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +138,19 @@ class Noise:
     names_swapped: float
     middle_initial: float
     middle_in_first: float
+    goes_by_middle: float
     placeholder_name: float
     truncated_at: int
     birth_wrong_digit: float
     birth_swapped: float
     birth_off_by_one: float
     birth_placeholder: float
+    birth_of_sibling: float
     sex_wrong: float
     address_old: float
     address_typo: float
+    street_spelled_out: float
+    unit_in_line1: float
     old_identity: float
     former_given: float
     ssn_typo: float

@@ -6,7 +6,7 @@ import numpy as np
 
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.care import GROUP_HOME, RELATIVE_HOME, SETTINGS
-from training.simulate.columns import Bools, Rng, Texts, blank, iso_dates
+from training.simulate.columns import Bools, Dates, Rng, Texts, blank, iso_dates
 from training.simulate.contacts import write_contacts
 from training.simulate.flags import care_flags, cells, school_flags
 from training.simulate.identity import Identity, StateIds, write_identity
@@ -42,7 +42,7 @@ def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Sourc
     else:
         columns |= _school_columns(state, roster)
         columns["flags"] = school_flags(rng, state.flags, roster.child, state.rates)
-    columns["as_of"] = _as_of(rng, state, roster)
+    columns["as_of"] = _as_of(rng, state, roster, identity.former)
     return SourceFile(roster.source, columns, _truth(state, roster, identity))
 
 
@@ -70,8 +70,10 @@ def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
                 name: columns[name][row] for name in columns if name != "enrollments" and columns[name][row]
             }
             before = {
-                "school_id": school_before[row], "district_id": district_before[row], "exit_date": exit_before[row],
-            }  # fmt: skip
+                "school_id": school_before[row],
+                "district_id": district_before[row],
+                "exit_date": exit_before[row],
+            }
             held[row] = [now, before]
         columns["enrollments"] = cells(held)
     return columns
@@ -96,13 +98,20 @@ def _placements(state: State, roster: Roster) -> Texts:
     return cells(held)
 
 
-def _as_of(rng: Rng, state: State, roster: Roster) -> Texts:
-    """When each record was last true at its source: earlier records before current ones."""
-    today, size = state.rates.state.today, len(roster)
+def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Texts:
+    """When each record was last true at its source: no earlier than anything that it tells of."""
+    today, size, child = state.rates.state.today, len(roster), roster.child
     recent = 1 if roster.source is not Source.CCWIS else 200
     days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
-    written = iso_dates(today - days.astype("timedelta64[D]"))
-    return np.asarray(written + "T04:00:00.000000Z")
+    moment = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
+    told: list[Dates] = [np.where(former, np.datetime64("NaT"), state.people.changed_on[child])]
+    if roster.source is Source.CCWIS:
+        told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
+    else:
+        told += [np.where(roster.earlier, state.schooling.exit_before[child], state.schooling.entry[child])]
+    for dates in told:
+        moment = np.fmax(moment, dates)
+    return np.asarray(iso_dates(moment) + "T04:00:00.000000Z")
 
 
 def _truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
@@ -126,6 +135,9 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "junior": state.people.suffix[child] != "",
         "name_changed": state.people.changed[child],
         "former_identity": identity.former,
+        "cousin_namesake": state.people.namesake[child],
+        "mononym": state.people.first[child] == state.people.last[child],
+        "address_confidential": state.homes.confidential[births.home[child]],
         "two_surnames": _has_two(state.people.last[child]),
         "in_care": care.in_care[child],
         "left_care": care.left_care[child],

@@ -55,6 +55,8 @@ def _move_parts(rng: Rng, names: Written, noise: Noise, real: Bools) -> None:
     both = np.flatnonzero(real & (names.middle != "") & happens(rng, noise.middle_in_first, size))
     names.first[both] = names.first[both] + " " + names.middle[both]
     names.middle[both] = ""
+    called = np.flatnonzero(real & (names.middle != "") & happens(rng, noise.goes_by_middle, size))
+    names.first[called], names.middle[called] = names.middle[called], names.first[called]
     change(names.middle, happens(rng, noise.middle_initial, size), rng, lambda text, _: text[:1])
     swapped = np.flatnonzero(real & happens(rng, noise.names_swapped, size))
     names.first[swapped], names.last[swapped] = names.last[swapped], names.first[swapped]
