@@ -5,6 +5,8 @@ Ed-Fi descriptors Sex and OperationalStatus; AFCARS 2020 element 6 (child's sex:
 administrative gender; USPS Publication 28, appendix B, for the states.
 """
 
+from functools import lru_cache
+
 from mpi.standardize.text import squeezed
 
 _SEX = {
@@ -48,11 +50,13 @@ _COUNTRIES = {
 }
 
 
+@lru_cache
 def sex(text: str | None) -> str | None:
     """``M``, ``F`` or ``X``; None where not stated or not known."""
     return _SEX.get(squeezed(text)) if text else None
 
 
+@lru_cache
 def is_sex_code(text: str) -> bool:
     """Whether the text is a sex code we know, "not stated" included."""
     code = squeezed(text)
@@ -73,6 +77,7 @@ def is_yes_no_code(text: str) -> bool:
     return code in _YES or code in _NO or code in _NEITHER
 
 
+@lru_cache(1024)
 def state(text: str | None) -> str | None:
     """The two letters of a US state or territory; any other place as folded text."""
     if not text:
@@ -82,6 +87,7 @@ def state(text: str | None) -> str | None:
     return bare if bare in STATE_CODES else STATES.get(code, code) or None
 
 
+@lru_cache(1024)
 def country(text: str | None) -> str | None:
     """``US``, ``MX``, ``CA``, or any other country as folded text."""
     if not text:

@@ -17,7 +17,7 @@ OLDEST_YEAR = 1900
 
 _MONTHS = 12
 
-_ISO = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T ][0-9:.,]*(?:Z|[+-][0-9:]{2,6})?)?\Z")
+_ISO = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})(?:[T ][0-9:.,]*(?:Z|[+-][0-9:]{2,6})?)?\Z")
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\Z")
 _US = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?: [0-9:.]+(?: ?[AaPp][Mm])?)?\Z")
 _US_COMPACT = re.compile(r"([01][0-9])([0-3][0-9])((?:19|20)[0-9]{2})\Z")
@@ -53,7 +53,7 @@ class DateReading:
 def read_date(text: str) -> DateReading:
     """Read one written date.
 
-    Accepts ``YYYY-MM-DD`` (with or without a time, whose day counts as written), ``YYYYMMDD``,
+    Accepts ``YYYY-MM-DD`` and ``YYYY/MM/DD`` (a time may follow; the day counts as written), ``YYYYMMDD``,
     ``MM/DD/YYYY``, ``MMDDYYYY``, ``YYYY-MM`` and ``YYYY``; a month or day of 00 makes the date partial.
     """
     parts = _parts(text)
@@ -84,10 +84,15 @@ def is_future(reading: DateReading, as_of: str) -> bool:
         reading: the date.
         as_of: an ISO moment in UTC. One day of grace covers the places that are ahead of UTC.
     """
-    latest = (date.fromisoformat(as_of[:10]) + _DAY_AHEAD).isoformat()
+    latest = _latest_day(as_of[:10])
     if reading.day is not None:
         return reading.day > latest
     return reading.year is not None and reading.year > int(latest[:4])
+
+
+@lru_cache
+def _latest_day(day: str) -> str:
+    return (date.fromisoformat(day) + _DAY_AHEAD).isoformat()
 
 
 @lru_cache(CACHE_SIZE)

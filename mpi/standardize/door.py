@@ -21,27 +21,19 @@ from mpi.domain.record import (
 )
 from mpi.standardize import items
 from mpi.standardize.codes import is_yes_no_code, yes_or_no
-from mpi.standardize.lists import column_names, scalars_of, unknown_name
+from mpi.standardize.lists import scalars_of, unknown_name
 from mpi.standardize.quality import issues_of
-from mpi.standardize.scalars import local_id_of, text_of
+from mpi.standardize.scalars import local_id_of, text_of, texts_of
 from mpi.standardize.ssn import seal_ssn
 
 _KNOWN = frozenset(SENT_FIELDS)
 
-_FLAT_ADDRESS = ("address_line1", "address_line2", "city", "state", "postal_code", "county")
-_FLAT_GUARDIAN = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
-_FLAT_ENROLLMENT = ("school_id", "district_id", "grade", "entry_date", "exit_date")
 _PLAIN = (
     "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date",
     "birth_date_quality", "sex", "phone", "email", "birth_city", "birth_state", "birth_country",
     "ethnicity", "subject", "death_date", "merged_into",
 )  # fmt: skip
 """Fields whose text enters the record as it is."""
-
-_ADDRESS_COLUMNS = column_names(Address)
-_GUARDIAN_COLUMNS = column_names(Guardian)
-_ENROLLMENT_COLUMNS = column_names(Enrollment)
-_PLACEMENT_COLUMNS = column_names(Placement)
 
 _OLDEST_STATEMENT = 1900
 _CLOCK_SKEW = timedelta(days=1)
@@ -80,18 +72,18 @@ def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> 
     multiple_birth, multiple_birth_issues = _multiple_birth(sent.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,
-        **_texts(sent, _PLAIN),
+        **texts_of(sent, _PLAIN),
         other_names=items.other_names(sent.get("other_names")),
         previous_birth_dates=scalars_of("previous_birth_dates", sent.get("previous_birth_dates")),
         ssn_token=ssn.full,
         ssn_last4_token=ssn.last4,
         identifiers=identifiers,
-        addresses=_addresses(sent),
-        guardians=_guardians(sent),
+        addresses=items.dated_items("addresses", Address, sent),
+        guardians=items.dated_items("guardians", Guardian, sent),
         household_ids=scalars_of("household_ids", sent.get("household_ids")),
         multiple_birth=multiple_birth,
-        enrollments=_enrollments(sent),
-        placements=items.dated_items("placements", Placement, _PLACEMENT_COLUMNS, sent.get("placements")),
+        enrollments=items.dated_items("enrollments", Enrollment, sent),
+        placements=items.dated_items("placements", Placement, sent),
         race=scalars_of("race", sent.get("race")),
         flags=items.flags(sent.get("flags")),
         restrictions=items.restrictions(sent.get("restrictions")),
@@ -99,27 +91,6 @@ def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> 
     )
     issues = (*ssn.issues, *multiple_birth_issues, *issues_of(record))
     return Received(record, tuple(dict.fromkeys(issues)))
-
-
-def _texts(sent: Mapping[str, object], names: tuple[str, ...]) -> dict[str, str]:
-    """The texts of the named fields, without empty ones."""
-    found = {name: text_of(name, sent[name]) for name in names if name in sent}
-    return {name: text for name, text in found.items() if text is not None}
-
-
-def _addresses(sent: Mapping[str, object]) -> tuple[Address, ...]:
-    listed = items.dated_items("addresses", Address, _ADDRESS_COLUMNS, sent.get("addresses"))
-    return items.first_item("addresses", Address, _texts(sent, _FLAT_ADDRESS), listed)
-
-
-def _guardians(sent: Mapping[str, object]) -> tuple[Guardian, ...]:
-    listed = items.dated_items("guardians", Guardian, _GUARDIAN_COLUMNS, sent.get("guardians"))
-    return items.first_item("guardians", Guardian, _texts(sent, _FLAT_GUARDIAN), listed)
-
-
-def _enrollments(sent: Mapping[str, object]) -> tuple[Enrollment, ...]:
-    listed = items.dated_items("enrollments", Enrollment, _ENROLLMENT_COLUMNS, sent.get("enrollments"))
-    return items.first_item("enrollments", Enrollment, _texts(sent, _FLAT_ENROLLMENT), listed)
 
 
 def _multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:

@@ -1,7 +1,7 @@
 """Building the entries of list fields, each with the rules of its kind."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from mpi.domain.errors import RecordError
@@ -17,58 +17,41 @@ from mpi.domain.record import (
 )
 from mpi.standardize.codes import FLAG_VALUES, RESTRICTION_KINDS
 from mpi.standardize.full_names import split_full_name
-from mpi.standardize.lists import column_names, columns_of, entries_of
-from mpi.standardize.scalars import text_of
+from mpi.standardize.lists import columns_of, entries_of
+from mpi.standardize.scalars import text_of, texts_of
+from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.standardize.ssn import is_ssn_system
 
 _Item = TypeVar("_Item", Address, Guardian, Enrollment, Placement)
-
-_OTHER_NAME_COLUMNS = column_names(OtherName)
-_IDENTIFIER_COLUMNS = column_names(Identifier)
-_FLAG_COLUMNS = column_names(Flag)
-_RESTRICTION_COLUMNS = column_names(Restriction)
 
 _POPULATION = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _NO_DEFINITION = "source"
 """Whose definition a flag follows where none is named: the source's own."""
 
 
-def dated_items(
-    field: str, kind: Callable[..., _Item], columns: frozenset[str], value: object
-) -> tuple[_Item, ...]:
-    """The entries of ``addresses``, ``guardians``, ``enrollments`` or ``placements``.
-
-    Raises:
-        RecordError: the list is malformed or an entry has an unknown column.
-    """
-    if value is None:
-        return ()
-    rows = (columns_of(field, entry, columns) for entry in entries_of(field, value, bars=False))
-    return tuple(kind(**row) for row in rows if row)
-
-
-def first_item(
-    field: str, kind: Callable[..., _Item], flat: dict[str, str], items: tuple[_Item, ...]
-) -> tuple[_Item, ...]:
-    """The list with the flat columns as its first entry.
+def dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, object]) -> tuple[_Item, ...]:
+    """The entries of a dated list, whose first may have been sent in flat columns instead.
 
     Args:
-        field: the list field.
+        field: ``addresses``, ``guardians``, ``enrollments`` or ``placements``.
         kind: what its entries are.
-        flat: the flat columns that were sent, without empty ones.
-        items: the list that was sent.
+        sent: the whole record as sent.
 
     Raises:
-        RecordError: both were sent and differ.
+        RecordError: the list is malformed, an entry has an unknown column, or the first entry and a
+            flat column differ.
     """
+    rows = (columns_of(field, entry) for entry in entries_of(field, sent.get(field), bars=False))
+    listed = tuple(kind(**row) for row in rows if row)
+    flat = texts_of(sent, FLAT_COLUMNS.get(field, ()))
     if not flat:
-        return items
-    if not items:
+        return listed
+    if not listed:
         return (kind(**flat),)
     for column, text in flat.items():
-        if getattr(items[0], column) != text:
+        if getattr(listed[0], column) != text:
             raise RecordError(field, "conflict", f"its first entry differs from the flat column {column!r}")
-    return items
+    return listed
 
 
 def other_names(value: object) -> tuple[OtherName, ...]:
@@ -83,7 +66,7 @@ def other_names(value: object) -> tuple[OtherName, ...]:
             text = text_of("other_names", entry)
             if text:
                 names.append(OtherName(*split_full_name(text)))
-        elif row := columns_of("other_names", entry, _OTHER_NAME_COLUMNS):
+        elif row := columns_of("other_names", entry):
             names.append(OtherName(**row))
     return tuple(names)
 
@@ -98,7 +81,7 @@ def identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str, ...]]
     """
     kept, ssns = [], []
     for entry in entries_of("identifiers", value, bars=False):
-        row = columns_of("identifiers", entry, _IDENTIFIER_COLUMNS)
+        row = columns_of("identifiers", entry)
         if "value" not in row:
             continue
         if is_ssn_system(row.get("system", "")):
@@ -117,7 +100,7 @@ def flags(value: object) -> tuple[Flag, ...]:
     """
     found = []
     for entry in entries_of("flags", value, bars=False):
-        row = columns_of("flags", entry, _FLAG_COLUMNS)
+        row = columns_of("flags", entry)
         _require("flags", row, ("population", "value"))
         if not _POPULATION.match(row["population"]):
             raise RecordError(
@@ -138,7 +121,7 @@ def restrictions(value: object) -> tuple[Restriction, ...]:
     """
     found = []
     for entry in entries_of("restrictions", value, bars=False):
-        row = columns_of("restrictions", entry, _RESTRICTION_COLUMNS)
+        row = columns_of("restrictions", entry)
         _require("restrictions", row, ("kind",))
         if row["kind"] not in RESTRICTION_KINDS:
             kinds = ", ".join(sorted(RESTRICTION_KINDS))

@@ -1,13 +1,13 @@
 """Reading list fields: Python lists, JSON in a CSV cell, or scalars between bars."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 
 import orjson
 
 from mpi.domain.errors import RecordError
 from mpi.standardize.scalars import LONGEST_VALUE, text_of
+from mpi.standardize.shape import ITEM_COLUMNS
 
 MOST_ENTRIES = 200
 """Entries of one list that the door lets in."""
@@ -18,15 +18,17 @@ def entries_of(field: str, value: object, *, bars: bool) -> Sequence[object]:
 
     Args:
         field: the canonical field.
-        value: a list; or text: a JSON list, or scalars separated by ``|``.
+        value: a list; or text: a JSON list, or scalars separated by ``|``; or one number.
         bars: whether the field's entries may be scalars.
 
     Raises:
         RecordError: it is no such list, or has too many entries.
     """
-    if value is None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN, a data frame's missing value
         return ()
     entries = _from_cell(field, value, bars=bars) if isinstance(value, str) else value
+    if bars and isinstance(entries, int | float) and not isinstance(entries, bool):
+        entries = [entries]
     if not isinstance(entries, list | tuple):
         raise RecordError(field, "malformed-list", "must be a list, or a JSON list in a cell")
     if len(entries) > MOST_ENTRIES:
@@ -44,7 +46,7 @@ def scalars_of(field: str, value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def columns_of(field: str, entry: object, columns: frozenset[str]) -> dict[str, str]:
+def columns_of(field: str, entry: object) -> dict[str, str]:
     """The columns of one entry of a list of objects, without empty ones.
 
     Raises:
@@ -52,16 +54,12 @@ def columns_of(field: str, entry: object, columns: frozenset[str]) -> dict[str, 
     """
     if not isinstance(entry, Mapping):
         raise RecordError(field, "malformed-list", "each entry must be a JSON object")
+    columns = ITEM_COLUMNS[field]
     for column in entry:
         if column not in columns:
             raise unknown_name(field, column, columns)
     texts = {name: text_of(field, value, name) for name, value in entry.items()}
     return {name: text for name, text in texts.items() if text is not None}
-
-
-def column_names(kind: type) -> frozenset[str]:
-    """The columns of a list's dataclass."""
-    return frozenset(field.name for field in fields(kind))
 
 
 def unknown_name(field: str, name: object, known: frozenset[str]) -> RecordError:

@@ -10,10 +10,10 @@ from mpi.standardize.text import squeezed
 @cache
 def _formal_names() -> dict[str, tuple[str, ...]]:
     """Each folded nickname with the formal names that it stands for, sorted."""
-    return {
-        squeezed(nickname): tuple(sorted(squeezed(formal) for formal in formals))
-        for nickname, formals in NickNamer().canonical_lookup.items()
-    }
+    found: dict[str, set[str]] = {}
+    for nickname, formals in NickNamer().canonical_lookup.items():
+        found.setdefault(squeezed(nickname), set()).update(map(squeezed, formals))
+    return {nickname: tuple(sorted(formals)) for nickname, formals in found.items()}
 
 
 def formal_names(given: str) -> tuple[str, ...]:

@@ -1,45 +1,24 @@
 """Records and features as bytes: what the store keeps, hashes and hands back."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from mpi.domain.errors import StoreError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
-from mpi.domain.record import (
-    Address,
-    CanonicalRecord,
-    Enrollment,
-    Flag,
-    Guardian,
-    Identifier,
-    OtherName,
-    Placement,
-    Restriction,
+from mpi.domain.record import CanonicalRecord
+from mpi.standardize.shape import (
+    FLAT_COLUMNS,
+    ITEM_COLUMNS,
+    ITEM_KINDS,
+    SCALAR_LISTS,
+    column_names,
 )
-from mpi.standardize.lists import column_names
 
-_ITEM_KINDS: Mapping[str, type] = {
-    "other_names": OtherName,
-    "identifiers": Identifier,
-    "addresses": Address,
-    "guardians": Guardian,
-    "enrollments": Enrollment,
-    "placements": Placement,
-    "flags": Flag,
-    "restrictions": Restriction,
-}
-_SCALAR_LISTS = frozenset(("previous_birth_dates", "household_ids", "race"))
 _TOKENS = frozenset(("ssn_token", "ssn_last4_token"))
-_FLAT = {
-    "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
-    "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
-    "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
-}
 _RECORD_COLUMNS = tuple(sorted(column_names(CanonicalRecord)))
-_ITEM_COLUMNS = {kind: tuple(sorted(column_names(kind))) for kind in _ITEM_KINDS.values()}
+_ITEM_COLUMNS = {kind: tuple(sorted(ITEM_COLUMNS[field])) for field, kind in ITEM_KINDS.items()}
 _HASH_BYTES = 16
 
 _LIST_POSITIONS = tuple(position for position, name in enumerate(FEATURE_COLUMNS) if name in LIST_COLUMNS)
@@ -59,18 +38,10 @@ def from_payload(data: bytes) -> CanonicalRecord:
     Raises:
         StoreError: the bytes are no such payload.
     """
-    stated = _decoded(data)
-    if isinstance(stated, dict) and stated.keys() <= _KNOWN_COLUMNS and "local_id" in stated:
-        for name in _SCALAR_LISTS & stated.keys():
-            stated[name] = tuple(stated[name])
-        for name in _ITEM_KINDS.keys() & stated.keys():
-            kind = _ITEM_KINDS[name]
-            stated[name] = tuple(kind(**item) for item in stated[name])
-        return CanonicalRecord(**stated)
-    raise StoreError("a stored record cannot be read: restore the database from a backup")
-
-
-_KNOWN_COLUMNS = frozenset(_RECORD_COLUMNS)
+    record = _rebuilt(data)
+    if record is None:
+        raise StoreError("a stored record cannot be read: restore the database from a backup")
+    return record
 
 
 def content_hash(record: CanonicalRecord) -> str:
@@ -86,7 +57,7 @@ def to_sent(record: CanonicalRecord) -> dict[str, object]:
     Sent again, it is the same record but for the SSN.
     """
     sent = {name: value for name, value in _stated(record).items() if name not in _TOKENS}
-    for name, columns in _FLAT.items():
+    for name, columns in FLAT_COLUMNS.items():
         items = getattr(record, name)
         for column in columns:
             value = getattr(items[0], column) if items else None
@@ -115,7 +86,7 @@ def _stated(record: CanonicalRecord) -> dict[str, Any]:
         value = getattr(record, name)
         if value is None or value == ():
             continue
-        if name in _ITEM_KINDS:
+        if name in ITEM_KINDS:
             value = [_stated_item(item) for item in value]
         stated[name] = value
     return stated
@@ -126,9 +97,15 @@ def _stated_item(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of eight da
     return {name: value for name, value in values if value is not None}
 
 
-def _decoded(data: bytes) -> Any:  # noqa: ANN401 - JSON
-    # Apart, so that no error is chained to one that carries the text.
+def _rebuilt(data: bytes) -> CanonicalRecord | None:
+    # The caller raises, outside the handler: a chained exception would carry the record's text.
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
+        stated = orjson.loads(data)
+        for name in SCALAR_LISTS & stated.keys():
+            stated[name] = tuple(stated[name])
+        for name in ITEM_KINDS.keys() & stated.keys():
+            kind = ITEM_KINDS[name]
+            stated[name] = tuple(kind(**item) for item in stated[name])
+        return CanonicalRecord(**stated)
+    except (ValueError, TypeError, AttributeError):
         return None

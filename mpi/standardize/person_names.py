@@ -1,6 +1,7 @@
 """All names that a record bears, brought together."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.full_names import split_full_name
@@ -15,6 +16,7 @@ from mpi.standardize.names import (
     roots,
 )
 from mpi.standardize.placeholders import says_multiple_birth
+from mpi.standardize.text import CACHE_SIZE, squeezed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def read_names(record: CanonicalRecord) -> PersonNames:
     """Read the record's current, preferred and other names."""
     given = read_given(record.first_name)
     middle = read_middle(record.middle_name)
-    surname = _unless_repeated(given, read_surname(record.last_name))
+    surname = _surname(record.first_name, record.last_name)
     others = _other_names(record)
     given_forms = frozenset(given.forms).union(*(other.forms for other, _ in others))
     surname_forms = {surname.name, *(other.name for _, other in others)}
@@ -57,15 +59,18 @@ def read_names(record: CanonicalRecord) -> PersonNames:
     )
 
 
-def _unless_repeated(given: Given, surname: Surname) -> Surname:
-    """The surname, unless it only repeats a single name to fill the field."""
-    return NO_SURNAME if given.name and given.name == surname.name else surname
+@lru_cache(CACHE_SIZE)
+def _surname(first: str | None, last: str | None) -> Surname:
+    """The surname, unless it only repeats a single name, or a placeholder, to fill the field."""
+    surname = read_surname(last)
+    repeats = first is not None and surname.name in {read_given(first).name, squeezed(first)}
+    return NO_SURNAME if repeats else surname
 
 
 def _other_names(record: CanonicalRecord) -> list[tuple[Given, Surname]]:
     """Given name and surname of the preferred and each other name."""
     found = [
-        (given := read_given(other.first_name), _unless_repeated(given, read_surname(other.last_name)))
+        (read_given(other.first_name), _surname(other.first_name, other.last_name))
         for other in record.other_names
     ]
     if record.preferred_name:

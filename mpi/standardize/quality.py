@@ -31,10 +31,10 @@ def _date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         if text is None:
             continue
         reading = read_date(text)
-        if reading.issue is not None:
-            yield QualityIssue(field, reading.issue)
-        elif not may_lie_ahead and record.as_of and is_future(reading, record.as_of):
+        if not may_lie_ahead and record.as_of and is_future(reading, record.as_of):
             yield QualityIssue(field, "future-date")
+        elif reading.issue is not None:
+            yield QualityIssue(field, reading.issue)
 
 
 def _dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:

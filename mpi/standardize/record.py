@@ -60,7 +60,7 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         guardians=guardian_names(record.guardians),
         household_ids=household_ids(record.household_ids, source),
         birth_place=_birth_place(record),
-        multiple_birth=record.multiple_birth or names.says_multiple_birth or record.multiple_birth,
+        multiple_birth=True if names.says_multiple_birth else record.multiple_birth,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from mpi.domain.errors import RecordError
@@ -40,6 +41,16 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
     if not text.isascii() and _LONE_SURROGATE.search(text):
         raise RecordError(field, "not-unicode", "holds half of a character; send valid UTF-8")
     return text.strip() or None
+
+
+def texts_of(sent: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
+    """The texts of the named fields of a record as sent, without empty ones.
+
+    Raises:
+        RecordError: as ``text_of``.
+    """
+    found = {name: text_of(name, sent[name]) for name in names if name in sent}
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def local_id_of(value: object) -> str:

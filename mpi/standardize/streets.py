@@ -121,9 +121,11 @@ def _from_labels(labels: dict[str, str]) -> Street | None:
     """The parts of a line that ``usaddress`` labelled; None where it saw no street."""
     if "USPSBoxID" in labels and "StreetName" not in labels:
         return Street(street=_joined(labels, _BOX_LABELS), is_box=True)
-    names = _street_words(labels)
-    if not names or "IntersectionSeparator" in labels:
+    if "CornerOf" in labels or "IntersectionSeparator" in labels:
         return None
+    names = _street_words(labels)
+    if not names:
+        return NO_STREET if "Recipient" in labels else None
     return Street(
         number=_joined(labels, _NUMBER_LABELS),
         street=abbreviated(names),

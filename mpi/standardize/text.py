@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 
 from anyascii import anyascii
 
@@ -33,7 +32,6 @@ def fold(text: str) -> str:
     return text.translate(_JOINING).upper()
 
 
-@lru_cache(CACHE_SIZE)
 def words(text: str) -> tuple[str, ...]:
     """The folded runs of letters and digits of a text, in order."""
     return tuple(_PARTS.findall(fold(text)))

@@ -1,0 +1,46 @@
+"""The shape of a record as sent: which fields are lists of what, and which flat columns open them."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from mpi.domain.record import (
+    Address,
+    Enrollment,
+    Flag,
+    Guardian,
+    Identifier,
+    OtherName,
+    Placement,
+    Restriction,
+)
+
+ITEM_KINDS: Mapping[str, type] = {
+    "other_names": OtherName,
+    "identifiers": Identifier,
+    "addresses": Address,
+    "guardians": Guardian,
+    "enrollments": Enrollment,
+    "placements": Placement,
+    "flags": Flag,
+    "restrictions": Restriction,
+}
+"""List fields whose entries are objects."""
+
+SCALAR_LISTS = frozenset(("previous_birth_dates", "household_ids", "race"))
+"""List fields whose entries are texts."""
+
+FLAT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
+    "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
+    "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
+}
+"""List fields whose first entry may be sent in columns of the record itself."""
+
+
+def column_names(kind: type) -> frozenset[str]:
+    """The columns of a dataclass."""
+    return frozenset(field.name for field in fields(kind))
+
+
+ITEM_COLUMNS: Mapping[str, frozenset[str]] = {field: column_names(kind) for field, kind in ITEM_KINDS.items()}
+"""The columns that an entry of each list field may have."""
