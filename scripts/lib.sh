@@ -1,0 +1,39 @@
+# Shared by the scripts beside it: makes .venv with what a pinned, hashed requirements file names.
+# usage: . "$(dirname "$0")/lib.sh"; make_env base|dev
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+python="$root/.venv/bin/python"
+
+# Every python3 on the PATH, newest names last: the first may lack venv where a later one has it.
+find_python() {
+    local candidate
+    for candidate in $(type -aP python3 python3.14 python3.13 python3.12 python3.11 2>/dev/null); do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "$(basename "$0"): needs Python 3.11 or newer with its venv module (Debian and Ubuntu: install python3-venv); found none on the PATH" >&2
+    return 1
+}
+
+# The lines that decide what is installed, so that a stale environment is noticed.
+fingerprint() { cat "requirements/build.txt" "requirements/$1.txt" pyproject.toml | cksum | tr ' ' '-'; }
+
+make_env() {
+    local want stamp
+    want=$(fingerprint "$1")
+    stamp=".venv/.made-$1"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && return
+    [ "$1" = base ] && [ "$(cat .venv/.made-dev 2>/dev/null)" = "$(fingerprint dev)" ] && return
+    local base
+    base=$(find_python) || exit 1
+    echo "making the environment in .venv (once; a minute or so) …" >&2
+    [ -x "$python" ] || "$base" -m venv .venv
+    local pip=("$python" -m pip --quiet --disable-pip-version-check install)
+    "${pip[@]}" --require-hashes -r requirements/build.txt
+    "${pip[@]}" --require-hashes -r "requirements/$1.txt"
+    "${pip[@]}" --no-deps --no-build-isolation --editable .
+    echo "$want" >"$stamp"
+}

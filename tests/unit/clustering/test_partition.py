@@ -1,0 +1,222 @@
+"""The partition: laws 1 and 3 on one component."""
+
+from itertools import combinations, permutations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.clustering.component import Component, pair, pieces
+from mpi.clustering.partition import Reason, partition
+from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.domain.weight import Thresholds
+
+THRESHOLDS = Thresholds(link=14, review=8, margin=3)
+APART = -12.0
+
+
+def component(weights, decisions=(), records=None):
+    records = sorted(records or {record for edge in weights for record in edge})
+    full = {pair(a, b): APART for a, b in combinations(records, 2)}
+    full.update({pair(*edge): bits for edge, bits in weights.items()})
+    return Component(tuple(records), full, tuple(decisions))
+
+
+def clusters(weights, decisions=(), records=None):
+    return partition(component(weights, decisions, records), THRESHOLDS).clusters
+
+
+def same(*records, number=1, authority=Authority.STEWARD):
+    return Decision(number, DecisionKind.SAME, authority, (tuple(records),))
+
+
+def different(*groups, number=2, authority=Authority.STEWARD):
+    return Decision(number, DecisionKind.DIFFERENT, authority, groups)
+
+
+def test_a_pair_at_the_link_threshold_is_one_person_and_one_below_is_doubted():
+    assert clusters({(1, 2): 14.0}) == ((1, 2),)
+    found = partition(component({(1, 2): 13.999999}), THRESHOLDS)
+    assert found.clusters == ((1,), (2,))
+    assert [(doubt.pair, doubt.reason) for doubt in found.doubts] == [((1, 2), Reason.BAND)]
+
+
+def test_the_three_record_case_of_law_1_gives_one_answer_in_all_six_orders():
+    answers = set()
+    for a, b, c in permutations((1, 2, 3)):
+        found = partition(component({(a, b): 16.0, (a, c): 15.0, (b, c): -5.0}), THRESHOLDS)
+        named = {a: "A", b: "B", c: "C"}
+        answers.add(
+            (
+                frozenset(frozenset(named[r] for r in cluster) for cluster in found.clusters),
+                frozenset((frozenset(named[r] for r in d.pair), d.reason) for d in found.doubts),
+            )
+        )
+    [(persons, doubts)] = answers
+    assert persons == {frozenset("A"), frozenset("B"), frozenset("C")}
+    assert doubts == {(frozenset("AB"), Reason.AMBIGUOUS), (frozenset("AC"), Reason.AMBIGUOUS)}
+
+
+def test_two_candidates_that_are_each_other_are_no_ambiguity():
+    assert clusters({(1, 2): 16.0, (1, 3): 15.0, (2, 3): 18.0}) == ((1, 2, 3),)
+
+
+def test_a_second_best_beyond_the_margin_leaves_the_best_link_alone():
+    found = partition(component({(1, 2): 25.0, (1, 3): 15.0}), THRESHOLDS)
+    assert found.clusters == ((1, 2), (3,))
+    assert [doubt.reason for doubt in found.doubts] == [Reason.SECOND_BEST]
+
+
+def test_look_alike_twins_in_two_sources_pair_off_without_crossing():
+    jayden_c, jaylen_c, jayden_s, jaylen_s = 1, 2, 3, 4
+    across = {(jayden_c, jaylen_s): 10.0, (jaylen_c, jayden_s): 10.0}
+    twins = {(jayden_c, jaylen_c): 9.0, (jayden_s, jaylen_s): 9.0}
+    right = {(jayden_c, jayden_s): 24.0, (jaylen_c, jaylen_s): 24.0}
+    assert clusters(right | across | twins) == ((1, 3), (2, 4))
+
+
+def test_a_weak_bridge_does_not_merge_two_families():
+    left = {(1, 2): 20.0, (1, 3): 20.0, (2, 3): 20.0}
+    right = {(4, 5): 20.0, (4, 6): 20.0, (5, 6): 20.0}
+    found = partition(component(left | right | {(3, 4): 14.5}), THRESHOLDS)
+    assert found.clusters == ((1, 2, 3), (4, 5, 6))
+    assert (3, 4) in [doubt.pair for doubt in found.doubts]
+
+
+def test_same_joins_what_the_model_parts_and_different_parts_what_it_joins():
+    assert clusters({(1, 2): APART}, [same(1, 2)]) == ((1, 2),)
+    assert clusters({(1, 2): 40.0}, [different((1,), (2,))]) == ((1,), (2,))
+
+
+def test_a_different_between_groups_binds_a_record_that_would_bridge_them():
+    strong = {(1, 2): 20.0, (1, 3): 20.0, (2, 3): 20.0}
+    found = clusters(strong, [different((1,), (2,))])
+    assert all(not {1, 2} <= set(cluster) for cluster in found)
+
+
+def test_unsure_is_no_constraint():
+    unsure = Decision(1, DecisionKind.UNSURE, Authority.STEWARD, ((1, 2),))
+    assert clusters({(1, 2): 20.0}, [unsure]) == ((1, 2),)
+
+
+def test_higher_authority_wins_and_within_one_different_wins():
+    weights = {(1, 2): 0.0}
+    steward_same = same(1, 2, authority=Authority.STEWARD)
+    source_apart = different((1,), (2,), authority=Authority.SOURCE)
+    assert clusters(weights, [steward_same, source_apart]) == ((1, 2),)
+    steward_apart = different((1,), (2,), authority=Authority.STEWARD)
+    found = partition(component(weights, [steward_same, steward_apart]), THRESHOLDS)
+    assert found.clusters == ((1,), (2,))
+    assert found.suspended == (steward_same,)
+
+
+def test_the_weakest_same_on_a_chain_that_meets_a_different_is_suspended():
+    strong, weak = same(1, 2, number=1), same(2, 3, number=2)
+    apart = different((1,), (3,), number=3)
+    weights = {(1, 2): 9.0, (2, 3): 2.0, (1, 3): 0.0}
+    for order in permutations([strong, weak, apart]):
+        found = partition(component(weights, order), THRESHOLDS)
+        assert found.clusters == ((1, 2), (3,))
+        assert found.suspended == (weak,)
+
+
+def test_a_withdrawn_record_keeps_its_place_in_a_chain_of_decisions():
+    withdrawn = 2
+    chain = [same(1, withdrawn, number=1), same(withdrawn, 3, number=2)]
+    assert clusters({(1, 3): APART}, chain) == ((1, 3),)
+
+
+bits = st.one_of(
+    st.floats(-30, 40, allow_nan=False).map(lambda value: round(value, 6)),
+    st.sampled_from([14.0, 13.0, 11.0, 16.0, 15.0, -5.0, 0.0]),
+)
+
+
+@st.composite
+def weighted(draw, most=7):
+    records = draw(st.lists(st.integers(-50, 50), min_size=1, max_size=most, unique=True))
+    return {pair(a, b): draw(bits) for a, b in combinations(records, 2)}, records
+
+
+@st.composite
+def decided(draw):
+    weights, records = draw(weighted())
+    made = []
+    for number in range(draw(st.integers(0, 3)) if len(records) > 1 else 0):
+        named = draw(st.lists(st.sampled_from(records), min_size=2, max_size=4, unique=True))
+        authority = draw(st.sampled_from([Authority.SOURCE, Authority.STEWARD]))
+        if draw(st.booleans()):
+            made.append(same(*sorted(named), number=number, authority=authority))
+        else:
+            cut = draw(st.integers(1, len(named) - 1))
+            groups = tuple(sorted(named[:cut])), tuple(sorted(named[cut:]))
+            made.append(different(*groups, number=number, authority=authority))
+    return weights, records, made
+
+
+@given(decided(), st.randoms(use_true_random=False))
+def test_the_partition_does_not_depend_on_the_order_of_its_inputs(drawn, random):
+    weights, records, made = drawn
+    expected = partition(component(weights, made, records), THRESHOLDS)
+    edges, said = list(weights.items()), list(made)
+    random.shuffle(edges)
+    random.shuffle(said)
+    assert partition(Component(tuple(sorted(records)), dict(edges), tuple(said)), THRESHOLDS) == expected
+
+
+@given(decided())
+def test_clusters_cover_every_record_once_and_no_different_in_force_is_inside_one(drawn):
+    weights, records, made = drawn
+    found = partition(component(weights, made, records), THRESHOLDS)
+    assert sorted(r for cluster in found.clusters for r in cluster) == sorted(records)
+    for decision in made:
+        if decision in found.suspended:
+            continue
+        groups = [set(group) for group in decision.groups]
+        for cluster in found.clusters:
+            held = set(cluster)
+            if decision.kind is DecisionKind.SAME:
+                assert groups[0] <= held or not groups[0] & held
+            else:
+                assert sum(bool(group & held) for group in groups) <= 1
+
+
+@given(decided(), decided())
+def test_the_partition_of_the_whole_is_the_union_of_the_partitions_of_its_pieces(one, other):
+    shift = 1000
+    weights, records, made = one
+    more, others, _ = other
+    weights = weights | {pair(a + shift, b + shift): value for (a, b), value in more.items()}
+    records = [*records, *(record + shift for record in others)]
+    across = {pair(a, b): APART for a, b in combinations(records, 2)} | weights
+    whole = partition(Component(tuple(sorted(records)), across, tuple(made)), THRESHOLDS)
+    parts = []
+    for piece in pieces(records, across, made, THRESHOLDS):
+        inside = {edge: value for edge, value in across.items() if set(edge) <= set(piece.records)}
+        parts += partition(Component(piece.records, inside, piece.decisions), THRESHOLDS).clusters
+    assert sorted(parts) == sorted(whole.clusters)
+
+
+@given(weighted(), st.data())
+def test_an_edge_below_the_influence_floor_changes_nothing(drawn, data):
+    weights, records = drawn
+    low = [edge for edge, value in weights.items() if value < 0]
+    if not low:
+        return
+    edge = data.draw(st.sampled_from(low))
+    before = [p.records for p in pieces(records, weights, (), THRESHOLDS)]
+    after = [p.records for p in pieces(records, {**weights, edge: APART}, (), THRESHOLDS)]
+    assert before == after
+
+
+def test_an_oversized_component_is_parted_at_its_weakest_edges_and_says_so():
+    chain = {(n, n + 1): 30.0 if n % 10 else 12.0 for n in range(60)}
+    found = pieces(range(61), chain, (), THRESHOLDS)
+    assert max(len(piece.records) for piece in found) <= 50
+    assert any(piece.raised for piece in found)
+    assert sorted(record for piece in found for record in piece.records) == list(range(61))
+
+
+def test_records_that_nothing_can_part_stay_together_however_many():
+    decision = same(*range(60))
+    [piece] = pieces(range(60), {}, [decision], THRESHOLDS)
+    assert len(piece.records) == 60
