@@ -1,4 +1,4 @@
-"""``python -m training``: make, train, judge and publish models."""
+"""``python -m training``: simulate a state, fit a model, evaluate it, publish it."""
 
 import sys
 from collections.abc import Sequence
@@ -6,15 +6,23 @@ from importlib import import_module
 
 import typer
 
+from mpi.domain.errors import MpiError
+
 COMMANDS = {
     "simulate": "training.simulate.command",
+    "fit": "training.fit.command",
+    "publish": "training.publish.command",
 }
-"""Each command and the module whose ``run`` it is. Imported only when asked for: some load Splink."""
+"""Each command and the module whose ``run`` it is; add yours here.
+
+A module is imported only when its command is asked for: some load Splink, which simulating does not need.
+"""
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The application, with the command that was asked for, or with all of them."""
-    app = typer.Typer(help="Make, train, judge and publish models.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    # A callback keeps the name of a lone command on the command line.
     app.callback()(_group)
     asked = [name for name in COMMANDS if name in arguments[:1]]
     for name in asked or COMMANDS:
@@ -27,8 +35,12 @@ def _group() -> None:
 
 
 def main() -> None:
-    """Run the command named on the command line."""
-    build(sys.argv[1:])()
+    """Run the command; one line on error, and exit code 1."""
+    try:
+        build(sys.argv[1:])()
+    except MpiError as fault:
+        sys.stderr.write(f"error: {fault}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":
