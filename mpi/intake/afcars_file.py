@@ -107,9 +107,9 @@ def _placements(removal: Element) -> Iterator[Fields]:
     """Yield the living arrangements; each ends where the next begins, the last where care ends."""
     found = removal.findall("E112_E146_living_arrangements/living_arrangement")
     begins = [_day(child_text(place, "E112_date_living_arrangement")) for place in found]
-    ends = [*begins[1:], _day(child_text(removal, "E153_exit_date"))]
+    ends = [*begins, _day(child_text(removal, "E153_exit_date"))][1:]
     county = child_text(removal, "E3_local_agency")
-    for place, begin, end in zip(found, begins, ends, strict=True):
+    for place, begin, end in zip(found, begins, ends, strict=False):
         sent = {"type": _placement_type(place), "begin": begin, "end": end, "county": county}
         yield {name: value for name, value in sent.items() if value}
 

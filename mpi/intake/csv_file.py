@@ -130,11 +130,11 @@ class CsvTable:
         self._path = path
         self._delimiter = delimiter
         self._encoding = encoding
-        self.position = 0
         with opened(path) as file:
-            check_encoding(path.name, file.read(SAMPLE_BYTES), encoding)
+            check_encoding(path.name, file.read(SAMPLE_BYTES), encoding, has_header=True)
             file.seek(0)
             self.columns = self._header(next(self._split(file)))
+        self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield the rows after the header."""

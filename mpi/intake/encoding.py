@@ -31,13 +31,14 @@ def codec_name(encoding: str) -> str | None:
     return name if name in ENCODINGS else None
 
 
-def check_encoding(name: str, sample: bytes, encoding: str) -> None:
+def check_encoding(name: str, sample: bytes, encoding: str, *, has_header: bool) -> None:
     """Refuse a file whose beginning is not in its encoding.
 
     Args:
         name: the file's name, for the message.
         sample: its first bytes, at least the header.
         encoding: Python's name of the encoding it should be in.
+        has_header: whether its first line is a header, without which no other line can be read.
 
     Raises:
         FileError: it is empty, UTF-16, has only carriage returns, or is not UTF-8 throughout.
@@ -49,10 +50,10 @@ def check_encoding(name: str, sample: bytes, encoding: str) -> None:
     if b"\r" in sample and b"\n" not in sample:
         raise FileError(f"{name}: its lines end with a carriage return alone; save it with LF or CRLF")
     if encoding == "utf-8":
-        _check_utf8(name, sample)
+        _check_utf8(name, sample, has_header=has_header)
 
 
-def _check_utf8(name: str, sample: bytes) -> None:
+def _check_utf8(name: str, sample: bytes, *, has_header: bool) -> None:
     lines = sample.splitlines()
     if len(lines) > 1 and len(sample) == SAMPLE_BYTES:
         lines.pop()  # may end in the middle of a character
@@ -60,19 +61,21 @@ def _check_utf8(name: str, sample: bytes) -> None:
     for line in lines:
         if line.isascii():
             continue
-        if _is_utf8(line):
+        if is_utf8(line):
             proper += 1
         else:
             bad += 1
-    in_header = not _is_utf8(lines[0])
-    if in_header or (bad > proper and (bad >= _ENOUGH_BAD_LINES or bad * 2 > len(lines))):
+    header_is_bad = has_header and not is_utf8(lines[0])
+    if header_is_bad or (bad > proper and (bad >= _ENOUGH_BAD_LINES or bad * 2 > len(lines))):
+        remedy = 'set encoding = "windows-1252" under [file] in its mapping'
         raise FileError(
             f"{name}: the file is not UTF-8 ({bad:,} of its first {len(lines):,} lines); if it is "
-            'Windows-1252, set encoding = "windows-1252" under [file] in its mapping'
+            f"Windows-1252, {remedy if has_header else 'save it as UTF-8, as JSON must be'}"
         )
 
 
-def _is_utf8(line: bytes) -> bool:
+def is_utf8(line: bytes) -> bool:
+    """Whether the bytes are UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:

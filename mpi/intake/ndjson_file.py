@@ -8,7 +8,7 @@ from typing import BinaryIO
 import orjson
 
 from mpi.domain.errors import FileError
-from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
+from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, is_utf8
 from mpi.intake.rows import RawRow, RejectedRow
 from mpi.intake.table import MAX_RECORD_BYTES, opened
 
@@ -37,10 +37,9 @@ class NdjsonTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.position = 0
         with opened(path) as file:
             sample = file.read(SAMPLE_BYTES)
-            check_encoding(path.name, sample, "utf-8")
+            check_encoding(path.name, sample, "utf-8", has_header=False)
             if sample.removeprefix(BOM).lstrip().startswith(b"["):
                 raise FileError(f"{path.name}: this is one JSON array; write one object a line")
             file.seek(0)
@@ -49,6 +48,7 @@ class NdjsonTable:
                 if isinstance(outcome, dict):
                     keys |= dict.fromkeys(outcome)
         self.columns = tuple(keys)
+        self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a row for each line that is not blank."""
@@ -84,18 +84,10 @@ def _object(data: bytes) -> dict[str, object] | str:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return "malformed-json" if _is_utf8(data) else "invalid-utf8"
+        return "malformed-json" if is_utf8(data) else "invalid-utf8"
     if not isinstance(found, dict):
         return "not-an-object"
     return found if _is_shallow(found, MAX_DEPTH) else "malformed-json"
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _is_shallow(value: object, depth: int) -> bool:

@@ -36,7 +36,8 @@ class FieldProfile:
         name: the field.
         filled: rows that have a value.
         distinct: different values; an estimate (3 % standard error) above 1,024.
-        shapes: the commonest shapes with their rows: ``a`` for a run of letters, ``9`` for each digit.
+        shapes: the commonest shapes with their rows: ``a`` for a run of letters, ``9`` for each digit,
+            ``list of 2``.
     """
 
     name: str
@@ -122,9 +123,8 @@ class _FieldTally:
     largest_first: list[int] = field(default_factory=list)
     kept: set[int] = field(default_factory=set)
 
-    def add(self, text: str, hashed: int) -> None:
+    def add(self, shape: str, hashed: int) -> None:
         self.filled += 1
-        shape = _shape(text)
         if shape in self.shapes or len(self.shapes) < _MOST_SHAPES:
             self.shapes[shape] += 1
         if hashed in self.kept:
@@ -140,7 +140,8 @@ class _FieldTally:
     def distinct(self) -> int:
         if len(self.kept) < _SKETCH:
             return len(self.kept)
-        return round((_SKETCH - 1) * _HASH_RANGE / (-self.largest_first[0] + 1))
+        estimate = round((_SKETCH - 1) * _HASH_RANGE / (1 - self.largest_first[0]))
+        return min(estimate, self.filled)
 
 
 class _Tally:
@@ -161,9 +162,9 @@ class _Tally:
 
     def sent(self, row: SentRow) -> None:
         for name, value in row.fields.items():
-            text = str(value)
-            hashed = self._seal.int64("profile", text)
-            self._fields.setdefault(name, _FieldTally()).add(text, hashed + _HASH_RANGE // 2)
+            hashed = self._seal.int64("profile", str(value))
+            found = self._fields.setdefault(name, _FieldTally())
+            found.add(_shape(value), hashed + _HASH_RANGE // 2)
             if name == "local_id":
                 self._local_ids.append(hashed)
             elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MOST_DATES):
@@ -190,8 +191,10 @@ class _Tally:
         )
 
 
-def _shape(text: str) -> str:
-    return _LETTERS.sub("a", _DIGIT.sub("9", text[:_SHAPE_LENGTH]))
+def _shape(value: object) -> str:
+    if isinstance(value, list):
+        return f"list of {len(value)}"
+    return _LETTERS.sub("a", _DIGIT.sub("9", str(value)[:_SHAPE_LENGTH]))
 
 
 def _common(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:

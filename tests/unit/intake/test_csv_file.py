@@ -1,0 +1,220 @@
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mpi.domain.errors import FileError
+from mpi.intake.csv_file import CsvTable
+from mpi.intake.read import open_file
+from mpi.intake.rows import RawRow, RejectedRow, SentRow
+
+HEADER = "local_id,first_name,last_name\n"
+
+
+def reasons(rows):
+    return [(row.line, row.reason) for row in rows if isinstance(row, RejectedRow)]
+
+
+def ids(rows):
+    return [row.fields["local_id"] for row in rows if isinstance(row, SentRow)]
+
+
+def test_rows_carry_their_line_and_byte_and_leave_empty_cells_out(read):
+    rows = read(HEADER + "1,Ana,\n2, Bo ,Díaz\n3,Cy,Ek\n")
+    assert rows == [
+        SentRow(2, 30, {"local_id": "1", "first_name": "Ana"}),
+        SentRow(3, 37, {"local_id": "2", "first_name": "Bo", "last_name": "Díaz"}),
+        SentRow(4, 50, {"local_id": "3", "first_name": "Cy", "last_name": "Ek"}),
+    ]
+
+
+def test_a_field_may_hold_line_breaks_commas_and_quotes(read):
+    rows = read(HEADER + '1,"An, ""A""\na",Ek\r\n2,Bo,Ek\r\n')
+    assert rows[0].fields["first_name"] == 'An, "A"\na'
+    assert (rows[1].line, rows[1].fields["local_id"]) == (4, "2")
+
+
+def test_empty_file_is_refused(read):
+    for content in (b"", b"\n \n", b"\xef\xbb\xbf"):
+        with pytest.raises(FileError, match="empty"):
+            read(content)
+
+
+def test_header_only_has_no_rows(read):
+    assert read(HEADER) == []
+    assert read(HEADER.strip()) == []
+
+
+def test_missing_file_is_refused_by_name(tmp_path):
+    with pytest.raises(FileError, match=r"none\.csv: cannot be opened"):
+        open_file(tmp_path / "none.csv", None, None)
+
+
+def test_byte_order_mark_is_no_part_of_the_first_column(read):
+    assert ids(read(b"\xef\xbb\xbf" + HEADER.encode() + b"1,Ana,Ek\n")) == ["1"]
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolon"), ("\t", "tab"), ("|", "vertical bar")])
+def test_wrong_delimiter_is_refused_naming_the_likely_one(read, mark, name):
+    with pytest.raises(FileError, match=f"separated by a {name}"):
+        read((HEADER + "1,Ana,Ek\n").replace(",", mark))
+
+
+def test_tsv_is_separated_by_tabs(read):
+    assert ids(read((HEADER + "1,Ana,Ek\n").replace(",", "\t"), name="f.tsv")) == ["1"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_refused_by_its_name(read, encoding):
+    with pytest.raises(FileError, match="UTF-16"):
+        read((HEADER + "1,Ana,Ek\n").encode(encoding))
+
+
+def test_carriage_returns_alone_are_refused(read):
+    with pytest.raises(FileError, match="carriage return"):
+        read((HEADER + "1,Ana,Ek\n").replace("\n", "\r"))
+
+
+WINDOWS = (HEADER + "1,José,Núñez\n2,Ana,Ek\n3,Zoë,Ek\n4,Bo,Peña\n").encode("cp1252")
+
+
+def test_windows_1252_is_refused_with_the_setting_that_reads_it(read):
+    with pytest.raises(FileError, match='encoding = "windows-1252"'):
+        read(WINDOWS)
+
+
+def test_windows_1252_is_read_when_the_mapping_says_so(read, mapped):
+    mapping = mapped(
+        'local_id = "local_id"\n[file]\nencoding = "cp1252"\n'
+        '[fields]\nfirst_name = "first_name"\nlast_name = "last_name"\n'
+    )
+    rows = read(WINDOWS, mapping=mapping)
+    assert [row.fields["first_name"] for row in rows] == ["José", "Ana", "Zoë", "Bo"]
+
+
+def test_a_few_invalid_bytes_cost_their_rows_only(read):
+    body = "".join(f"{n},Zoë,Ek\n" for n in range(20)).encode() + b"20,Zo\xff,Ek\n21,Bo,Ek\n"
+    rows = read(HEADER.encode() + body)
+    assert reasons(rows) == [(22, "invalid-utf8")]
+    assert len(ids(rows)) == 21
+
+
+def test_invalid_bytes_in_the_header_refuse_the_file(read):
+    with pytest.raises(FileError, match="not UTF-8"):
+        read(b"local_id,pr\xe9nom\n1,Ana\n2,Bo\n")
+
+
+def test_ragged_rows_are_rejected_and_the_others_kept(read):
+    rows = read(HEADER + "1,Ana\n2,Bo,Ek\n3,Cy,Ek,x\n4,Di,Ek\n")
+    assert reasons(rows) == [(2, "wrong-field-count"), (4, "wrong-field-count")]
+    assert ids(rows) == ["2", "4"]
+
+
+def test_blank_lines_are_no_rows_and_empty_rows_are_rejected(read):
+    rows = read(HEADER + "1,Ana,Ek\n\n  \n,,\n2,Bo,Ek\n\n")
+    assert reasons(rows) == [(5, "empty-row")]
+    assert ids(rows) == ["1", "2"]
+
+
+def test_nul_bytes_cost_their_row_only(read):
+    rows = read(HEADER + "1,A\0na,Ek\n2,Bo,Ek\n")
+    assert reasons(rows) == [(2, "nul-byte")]
+    assert ids(rows) == ["2"]
+
+
+def test_a_quote_left_open_in_a_file_cut_in_half_rejects_the_last_row(read):
+    rows = read(HEADER + '1,Ana,Ek\n2,"Bo')
+    assert reasons(rows) == [(3, "unterminated-quote")]
+    assert ids(rows) == ["1"]
+
+
+def test_a_stray_quote_costs_one_row_and_not_the_rest_of_the_file(read):
+    rows = read(HEADER + '1,"Ana,Ek\n' + "".join(f"{n},Bo,Ek\n" for n in range(2, 50)))
+    assert reasons(rows) == [(2, "unterminated-quote")]
+    assert ids(rows) == [str(n) for n in range(2, 50)]
+
+
+def test_quotes_inside_a_quoted_field_reject_the_row_rather_than_guess(read):
+    rows = read(HEADER + '1,"Robert "Bob" R",Ek\n2,Bo,Ek\n')
+    assert reasons(rows) == [(2, "malformed-csv")]
+    assert ids(rows) == ["2"]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_field_of_10_mb_costs_its_row_and_little_memory(opened, quote):
+    big = quote + "x" * 10_000_000 + quote
+    file = opened(HEADER + f"1,{big},Ek\n2,Bo,Ek\n")
+    tracemalloc.start()
+    rows = list(file)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reasons(rows) == [(2, "field-too-large")]
+    assert ids(rows) == ["2"]
+    assert peak < 6_000_000
+
+
+def test_a_field_over_the_limit_within_a_row_under_it_is_rejected(read):
+    rows = read(HEADER + f"1,{'x' * 200_000},Ek\n2,Bo,Ek\n")
+    assert reasons(rows) == [(2, "field-too-large")]
+    assert ids(rows) == ["2"]
+
+
+def test_an_open_quote_before_much_text_is_given_up_at_the_row_limit(read):
+    rows = read(HEADER + '1,"Ana,Ek\n' + "2,Bo,Ek\n" * 140_000)
+    assert reasons(rows) == [(2, "field-too-large")]
+    assert len(ids(rows)) == 140_000
+
+
+def test_a_header_with_a_column_twice_or_without_name_is_refused(read):
+    with pytest.raises(FileError, match="columns 2 and 3 of the header have the same name"):
+        read("local_id,sex,sex\n1,M,M\n")
+    with pytest.raises(FileError, match="column 2 of the header has no name"):
+        read("local_id,\n1,M\n")
+
+
+def test_rejects_never_repeat_text_of_the_row(read):
+    rows = read(HEADER + '1,Secretname\n2,"Secret" name,Ek\n3,"Secretname')
+    assert len(reasons(rows)) == 3
+    assert not any("ecret" in repr(row) for row in rows)
+
+
+def test_bytes_read_reaches_the_size_and_the_digest_is_of_the_content(opened):
+    file = opened(HEADER + "1,Ana,Ek\n")
+    assert file.bytes_read == 0
+    list(file)
+    assert file.bytes_read == file.size_bytes == 39
+    assert file.digest() == opened(HEADER + "1,Ana,Ek\n", name="other.csv").digest()
+    assert file.digest() != opened(HEADER + "1,Ana,El\n", name="other.csv").digest()
+    with pytest.raises(RuntimeError, match="once"):
+        list(file)
+
+
+CELLS = st.text("aé☃ ,;'\"\r\n\t|", max_size=8)
+
+
+@given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_spreadsheet_writes_comes_back(tmp_path: Path, rows):
+    path = tmp_path / "f.csv"
+    cells = [[cell.replace('"', '""') for cell in row] for row in rows]
+    quoted = "".join(",".join(f'"{cell}"' for cell in row) + "\r\n" for row in cells)
+    path.write_bytes(("a,b,c\r\n" + quoted).encode())
+    found = list(CsvTable(path, ",", "utf-8").rows())
+    filled = [list(row) for row in rows if any(cell and not cell.isspace() for cell in row)]
+    assert [row.values for row in found if isinstance(row, RawRow)] == filled
+    assert len(found) == len(rows)
+
+
+@given(body=st.binary(max_size=200))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_a_file_error_or_rows_that_move_forward(tmp_path: Path, body):
+    path = tmp_path / "f.csv"
+    path.write_bytes(b"a,b\n" + body)
+    try:
+        rows = list(CsvTable(path, ",", "utf-8").rows())
+    except FileError:
+        return
+    lines = [row.line for row in rows]
+    assert lines == sorted(set(lines))

@@ -1,0 +1,80 @@
+import pytest
+
+from mpi.domain.errors import FileError, MappingError
+from mpi.intake.rows import RejectedRow, SentRow
+
+
+def read_lines(read, *lines, **options):
+    return read("\n".join(lines) + "\n", name="f.ndjson", **options)
+
+
+def reasons(rows):
+    return [(row.line, row.reason) for row in rows if isinstance(row, RejectedRow)]
+
+
+def test_objects_keep_their_lists_numbers_and_true_values(read):
+    rows = read_lines(
+        read,
+        '{"local_id": "1", "multiple_birth": true, "postal_code": 2134, "sex": null}',
+        '{"local_id": "2", "flags": [{"population": "homeless", "value": "Y"}]}',
+    )
+    assert rows == [
+        SentRow(1, 0, {"local_id": "1", "multiple_birth": True, "postal_code": 2134}),
+        SentRow(2, 76, {"local_id": "2", "flags": [{"population": "homeless", "value": "Y"}]}),
+    ]
+
+
+def test_each_bad_line_costs_only_itself(read):
+    rows = read_lines(read, '{"local_id": "1"}', '{"local_id": "2"', "[1]", "7", "", '{"local_id": "3"}')
+    assert reasons(rows) == [(2, "malformed-json"), (3, "not-an-object"), (4, "not-an-object")]
+    assert [row.line for row in rows if isinstance(row, SentRow)] == [1, 6]
+
+
+def test_invalid_utf8_and_long_lines_cost_only_themselves(read):
+    good, bad = b'{"local_id": "1"}\n', b'{"local_id": "\xff"}\n'
+    long = b'{"local_id": "' + b"x" * 2_000_000 + b'"}\n'
+    rows = read(good + bad + long + good, name="f.jsonl")
+    assert reasons(rows) == [(2, "invalid-utf8"), (3, "field-too-large")]
+    assert [row.line for row in rows if isinstance(row, SentRow)] == [1, 4]
+
+
+def test_a_file_in_another_encoding_is_refused_whole(read):
+    with pytest.raises(FileError, match="save it as UTF-8"):
+        read('{"local_id": "é"}\n'.encode("cp1252") * 5, name="f.jsonl")
+
+
+def test_a_nesting_bomb_is_a_malformed_line(read):
+    bombs = ['{"local_id": ' + "[" * depth + "]" * depth + "}" for depth in (20, 900, 100_000)]
+    rows = read_lines(read, *bombs, '{"local_id": "1"}')
+    assert reasons(rows) == [(1, "malformed-json"), (2, "malformed-json"), (3, "malformed-json")]
+
+
+def test_a_json_array_is_refused(read):
+    with pytest.raises(FileError, match="one object a line"):
+        read('[{"local_id": "1"}]', name="f.json")
+
+
+def test_an_empty_file_is_refused(read):
+    with pytest.raises(FileError, match="empty"):
+        read("", name="f.ndjson")
+
+
+def test_an_unknown_key_is_an_error_that_names_it(read):
+    with pytest.raises(MappingError, match="'first_nam' \\(near 'first_name'\\)"):
+        read_lines(read, '{"local_id": "1", "first_nam": "Ana"}')
+
+
+def test_an_unknown_key_far_down_rejects_its_line_without_repeating_it(read):
+    lines = ['{"local_id": "1"}'] * 1_001 + ['{"local_id": "1", "Secret": "x"}']
+    rows = read_lines(read, *lines)
+    assert reasons(rows) == [(1_002, "unknown-column")]
+    assert "Secret" not in repr(rows[-1])
+
+
+def test_a_mapped_key_may_first_appear_far_down(read, mapped):
+    mapping = mapped('local_id = "id"\n[fields]\nfirst_name = "name"\n')
+    lines = ['{"id": "1"}'] * 1_001 + ['{"id": "2", "name": "Ana"}']
+    assert read_lines(read, *lines, mapping=mapping)[-1].fields == {
+        "local_id": "2",
+        "first_name": "Ana",
+    }

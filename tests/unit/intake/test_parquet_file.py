@@ -1,0 +1,93 @@
+import math
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mpi.domain.errors import FileError, MappingError
+from mpi.intake.mapping import canonical_mapping
+from mpi.intake.read import open_file
+from mpi.intake.rows import RejectedRow, SentRow
+
+
+def written(tmp_path, columns, **options):
+    path = tmp_path / "f.parquet"
+    pq.write_table(pa.table(columns), path, **options)
+    return path
+
+
+def test_values_become_what_the_door_takes(tmp_path):
+    path = written(
+        tmp_path,
+        {
+            "local_id": pa.array([1, 2]),
+            "birth_date": pa.array([date(2010, 1, 2), None]),
+            "death_date": pa.array([date(2020, 5, 6), None], pa.date32()).cast(pa.timestamp("ns")),
+            "as_of": pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * 2, pa.timestamp("us", "UTC")),
+            "postal_code": pa.array([2134.0, math.nan]),
+            "guardians": pa.array([[{"guardian_last_name": "Ek"}], []]),
+            "city": pa.array([b"Ume\xc3\xa5", None]),
+        },
+    )
+    assert list(open_file(path, None, None)) == [
+        SentRow(1, None, {
+            "local_id": 1,
+            "birth_date": "2010-01-02",
+            "postal_code": "2134",
+            "city": "Umeå",
+            "guardians": [{"guardian_last_name": "Ek"}],
+            "death_date": "2020-05-06",
+            "as_of": "2026-01-02T03:00:00Z",
+        }),
+        SentRow(2, None, {"local_id": 2, "as_of": "2026-01-02T03:00:00Z"}),
+    ]  # fmt: skip
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = written(tmp_path, {"local_id": [str(n) for n in range(1000)]})
+    whole = path.read_bytes()
+    for cut in (len(whole) // 2, len(whole) - 1, 3, 0):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(FileError, match=r"f\.parquet"):
+            open_file(path, None, None)
+
+
+def test_corrupt_pages_are_refused_while_reading(tmp_path):
+    path = written(tmp_path, {"local_id": [f"id {n}" for n in range(5000)]}, compression="snappy")
+    content = bytearray(path.read_bytes())
+    content[40:2000] = b"\xff" * 1960
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="corrupt"):
+        list(open_file(path, None, None))
+
+
+def test_unknown_columns_are_named(tmp_path):
+    with pytest.raises(MappingError, match="'lastname' \\(near 'last_name'\\)"):
+        open_file(written(tmp_path, {"local_id": ["1"], "lastname": ["Ek"]}), None, None)
+
+
+def test_a_field_too_large_costs_its_row(tmp_path):
+    path = written(tmp_path, {"local_id": ["1", "2"], "city": ["x" * 10_000_000, "Umeå"]})
+    rejected, sent = open_file(path, None, None)
+    assert isinstance(rejected, RejectedRow)
+    assert (rejected.line, rejected.reason) == (1, "field-too-large")
+    assert sent.fields == {"local_id": "2", "city": "Umeå"}
+
+
+def test_rows_are_numbered_in_the_file_whatever_the_filter_passes_over(tmp_path, mapped):
+    path = written(tmp_path, {"kind": ["a", "b", "a", None], "name": ["P", "Q", "R", "S"]})
+    mapping = mapped('local_id = {row = true}\n[fields]\nfirst_name = "name"\n')
+    rows = open_file(path, mapping.with_where("kind", "a"), None)
+    assert [row.fields for row in rows] == [
+        {"local_id": "1", "first_name": "P"},
+        {"local_id": "3", "first_name": "R"},
+    ]
+    assert rows.passed_over == 2
+    assert rows.bytes_read == rows.size_bytes
+
+
+def test_the_filter_names_a_column_of_the_file(tmp_path):
+    path = written(tmp_path, {"local_id": ["1"]})
+    with pytest.raises(MappingError, match="'sourc', which the file does not have"):
+        open_file(path, canonical_mapping().with_where("sourc", "a"), None)

@@ -1,0 +1,104 @@
+"""The shipped mappings and XML readers on the public sets: every row is sent or rejected."""
+
+import csv
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.intake.mapping import load_mapping
+from mpi.intake.profile import profile
+from mpi.intake.read import open_file
+from mpi.intake.rows import RejectedRow, SentRow
+
+pytestmark = pytest.mark.data
+
+DATA = Path(os.environ.get("MPI_EVAL_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
+
+if not DATA.is_dir():
+    pytest.skip("the public evaluation sets are not here: set MPI_EVAL_DATA", allow_module_level=True)
+
+SEAL = KeyedHash(b"k" * 32)
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def rows_of(file, mapping):
+    rows = list(open_file(DATA / file, mapping, None))
+    return (
+        [row for row in rows if isinstance(row, SentRow)],
+        [row for row in rows if isinstance(row, RejectedRow)],
+    )
+
+
+def test_edfi_students_flat_is_read_whole():
+    sent, rejected = rows_of("edfi/students_flat.csv", load_mapping("edfi_students_flat"))
+    assert (len(sent), len(rejected)) == (960, 0)
+    assert len({row.fields["local_id"] for row in sent}) == 960
+    assert not any(row.issues for row in sent)
+
+
+@pytest.mark.parametrize(
+    ("file", "accepted", "rejects"),
+    [
+        ("class_import_duplicates", 3, ()),
+        ("class_import_pds_extravaganza", 1, ()),
+        ("cohort_import_duplicate_except_postcode", 1, ()),
+        ("cohort_import_duplicate_nhs_numbers", 2, ()),
+        ("cohort_import_pds_extravaganza", 10, ()),
+        ("cohort_import_valid_with_duplicates", 4, (("empty-row", 1),)),
+    ],
+)
+def test_mavis_files_are_read_with_both_date_formats(file, accepted, rejects):
+    mapping = load_mapping(f"mavis_{file.partition('_')[0]}")
+    path = DATA / "mavis" / f"{file}.csv"
+    found = profile(open_file(path, mapping, None), SEAL, NOW)
+    assert (found.accepted, found.rejects) == (accepted, rejects)
+    assert not [issue for issue in found.issues if issue[0] == "birth_date"]
+    with path.open(encoding="utf-8", newline="") as source:
+        assert found.rows == sum(1 for _ in csv.reader(source)) - 1
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("pp_children_multi", "pp_children_multi"),
+        ("pp_link_census_2020_2030", "pp_link_census"),
+    ],
+)
+def test_pp_sets_are_read_by_source_and_ids_are_the_file_rows(file, name):
+    path = f"eval/{file}.parquet"
+    table = pq.read_table(DATA / path, columns=["source", "last_name", "date_of_birth"]).to_pylist()
+    seen = []
+    for source, count in Counter(row["source"] for row in table).items():
+        sent, rejected = rows_of(path, load_mapping(name).with_where("source", source))
+        assert (len(sent), len(rejected)) == (count, 0)
+        for row in sent:
+            original = table[int(row.fields["local_id"]) - 1]
+            assert (original["source"], original["last_name"]) == (source, row.fields.get("last_name"))
+        seen += [row.fields["local_id"] for row in sent]
+        unread = sum(bool(row.issues) for row in sent)
+        assert unread < 0.02 * len(sent)  # noise: letters among the digits
+    assert len(seen) == len(set(seen)) == len(table)
+
+
+def test_edfi_interchange_files_give_each_student_with_guardians_and_flags():
+    sent, rejected = rows_of("edfi/sample_xml", None)
+    assert (len(sent), len(rejected)) == (960, 0)
+    populations = Counter(flag["population"] for row in sent for flag in row.fields.get("flags", ()))
+    assert populations == {
+        "migrant": 275, "disability": 97, "english_learner": 38, "homeless": 11,
+        "neglected_or_delinquent": 8, "section_504": 3,
+    }  # fmt: skip
+    assert sum(len(row.fields["guardians"]) for row in sent) == 1_872
+    assert profile(open_file(DATA / "edfi/sample_xml", None, None), SEAL, NOW).rejects == ()
+
+
+def test_the_afcars_example_is_one_child_in_care():
+    ((row,), rejected) = rows_of("afcars/afcars2020_ooh_synthetic_example.xml", None)
+    assert rejected == []
+    assert [flag["population"] for flag in row.fields["flags"]] == ["foster_care"]
+    assert [place["type"] for place in row.fields["placements"]] == ["relative_foster_home", "runaway"]
