@@ -58,5 +58,9 @@ def _read(path: Path, more: tuple[str, ...]) -> tuple[list[str], _Weights]:
 
 def _pool(names: list[str], weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Pool:
     borne = np.flatnonzero(weights > 0)
+    if not len(borne):
+        raise FileError(
+            "a census table has no name for one of the groups or sexes; --names takes whole tables"
+        )
     edges = np.cumsum(weights[borne])
     return Pool(texts([names[row] for row in borne.tolist()]), edges / edges[-1])

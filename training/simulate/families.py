@@ -24,6 +24,7 @@ class Homes:
 
     group: Ints
     child_surname: Texts
+    two_surnames: Bools
     father_named: Bools
     guardian1_first: Texts
     guardian1_last: Texts
@@ -131,12 +132,15 @@ def draw_homes(rng: Rng, size: int, rates: Rates, book: NameBook) -> tuple[Homes
     surname = book.draw_surnames(rng, group)
     mother = book.draw_surnames(rng, group)
     has_second = happens(rng, families.two_guardians, size)
+    both = (group == HISPANIC) & happens(rng, families.two_surnames, size)
+    hyphen = (group != HISPANIC) & happens(rng, families.hyphenated, size)
     father_named = happens(rng, families.father_named, size)
     first = book.draw_given(rng, group, np.zeros(size, dtype=np.int64))
     second = np.where(has_second, book.draw_given(rng, group, np.ones(size, dtype=np.int64)), "")
     homes = Homes(
         group=group,
-        child_surname=_child_surnames(rng, group, surname, mother, father_named, families),
+        child_surname=_child_surnames(surname, mother, father_named, both, hyphen),
+        two_surnames=both,
         father_named=father_named & has_second,
         guardian1_first=first,
         guardian1_last=np.where(has_second & happens(rng, _MARRIED_NAME, size), surname, mother),
@@ -155,14 +159,10 @@ def draw_homes(rng: Rng, size: int, rates: Rates, book: NameBook) -> tuple[Homes
     return homes, addresses
 
 
-def _child_surnames(
-    rng: Rng, group: Ints, father: Texts, mother: Texts, father_named: Bools, families: Families
-) -> Texts:
+def _child_surnames(father: Texts, mother: Texts, father_named: Bools, both: Bools, hyphen: Bools) -> Texts:
     """The surname of a home's children: one parent's, or both, by custom."""
     surnames = np.where(father_named, father, mother)
-    both = (group == HISPANIC) & happens(rng, families.two_surnames, len(group))
     surnames[both] = father[both] + " " + mother[both]
-    hyphen = (group != HISPANIC) & happens(rng, families.hyphenated, len(group))
     surnames[hyphen] = father[hyphen] + "-" + mother[hyphen]
     return surnames
 

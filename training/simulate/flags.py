@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate.care import Care
-from training.simulate.columns import Bools, Ints, Rng, Texts, blank, choose, happens, iso_dates, texts
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, choose, happens, iso_dates, texts
 from training.simulate.families import Births, Homes
 from training.simulate.names import AFRICAN, ASIAN, HISPANIC
 from training.simulate.rates import Rates
@@ -39,11 +39,10 @@ _DETAILS = {
 
 @dataclass(slots=True)
 class Flags:
-    """What is true of each child: a column and a detail code for each population, and its begin."""
+    """What is true of each child: a column for each population, and a detail code for some."""
 
     true: dict[str, Bools]
     detail: dict[str, Texts]
-    begin: Texts
 
 
 def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates) -> Flags:
@@ -70,13 +69,15 @@ def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates)
     detail = {}
     for population, (codes, shares) in _DETAILS.items():
         detail[population] = texts(codes)[choose(rng, shares, size)]
-    year = rates.state.today.astype("datetime64[Y]") - np.timedelta64(1, "Y")
-    begin = np.datetime_as_string(year.astype("datetime64[M]") + np.timedelta64(7, "M")) + "-15"
-    return Flags(true, detail, np.full(size, begin, dtype=object))
+    return Flags(true, detail)
 
 
-def school_flags(rng: Rng, flags: Flags, children: Ints, rates: Rates) -> Texts:
-    """The flags cell of each school record: what the district carries of what is true."""
+def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Rates) -> Texts:
+    """The flags cell of each school record: what the district carries of what is true.
+
+    Schools assert these by the school year: each begins with the year in which the record was true.
+    """
+    begin = iso_dates(_school_year(as_of))
     held: list[list[dict[str, str]]] = [[] for _ in range(len(children))]
     for population, definition in POPULATIONS.items():
         carried = flags.true[population][children] & happens(rng, rates.flags.reported, len(children))
@@ -84,9 +85,17 @@ def school_flags(rng: Rng, flags: Flags, children: Ints, rates: Rates) -> Texts:
             flag = {"population": population, "value": "Y", "definition": definition}
             if population in flags.detail:
                 flag["detail"] = flags.detail[population][children[row]]
-            flag["begin"] = flags.begin[children[row]]
+            flag["begin"] = begin[row]
             held[row].append(flag)
     return cells(held)
+
+
+def _school_year(days: Dates) -> Dates:
+    """The 15th of the last August."""
+    year = days.astype("datetime64[Y]")
+    opening: Dates = (year.astype("datetime64[M]") + 7).astype("datetime64[D]") + 14
+    before: Dates = ((year - 1).astype("datetime64[M]") + 7).astype("datetime64[D]") + 14
+    return np.where(opening <= days, opening, before)
 
 
 def care_flags(rng: Rng, flags: Flags, care: Care, children: Ints, rates: Rates) -> Texts:

@@ -20,6 +20,7 @@ GROUPS = 6
 _RANK_SEED = 20_260_901
 _ZIPF_FLATTENING = 20.0
 _NEIGHBOURS = 3
+_AFTER_LATIN = "\u0250"
 
 _HISPANIC_COMMON = (
     "García", "Rodríguez", "Martínez", "Hernández", "López", "González", "Pérez", "Sánchez",
@@ -125,9 +126,13 @@ def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float
 def _faker(locale: str, attribute: str) -> dict[str, float]:
     """A list of one of Faker's locales as weights: its own where it has them, else by rank."""
     names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
-    latin = [name for name in names if name.replace(" ", "").isalpha() and name[0] < "\u0250"]
+    latin = {
+        " ".join(name.split()): name
+        for name in names
+        if name.replace(" ", "").isalpha() and name[0] < _AFTER_LATIN
+    }
     if isinstance(names, Mapping):
-        return {name: float(names[name]) for name in latin}
+        return {name: float(names[written]) for name, written in latin.items()}
     return zipf(latin)
 
 

@@ -14,6 +14,7 @@ from training.simulate.places import TOWN_COUNTIES
 from training.simulate.population import State
 from training.simulate.rosters import Roster, Source
 
+_NIGHTLY = "T04:00:00.000000Z"
 TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
 
 
@@ -36,13 +37,14 @@ def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Sourc
     columns["local_id"] = roster.local_id
     columns |= identity.columns
     columns |= write_contacts(rng, state, roster)
+    as_of = _as_of(rng, state, roster, identity.former)
+    columns["as_of"] = np.asarray(iso_dates(as_of) + _NIGHTLY)
     if roster.source is Source.CCWIS:
         columns["placements"] = _placements(state, roster)
         columns["flags"] = care_flags(rng, state.flags, state.care, roster.child, state.rates)
     else:
         columns |= _school_columns(state, roster)
-        columns["flags"] = school_flags(rng, state.flags, roster.child, state.rates)
-    columns["as_of"] = _as_of(rng, state, roster, identity.former)
+        columns["flags"] = school_flags(rng, state.flags, roster.child, as_of, state.rates)
     return SourceFile(roster.source, columns, _truth(state, roster, identity))
 
 
@@ -98,7 +100,7 @@ def _placements(state: State, roster: Roster) -> Texts:
     return cells(held)
 
 
-def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Texts:
+def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     """When each record was last true at its source: no earlier than anything that it tells of."""
     today, size, child = state.rates.state.today, len(roster), roster.child
     recent = 1 if roster.source is not Source.CCWIS else 200
@@ -108,10 +110,12 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Texts:
     if roster.source is Source.CCWIS:
         told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
     else:
-        told += [np.where(roster.earlier, state.schooling.exit_before[child], state.schooling.entry[child])]
+        left = roster.earlier & state.schooling.moved[child]
+        now = np.fmax(state.schooling.entry[child], state.schooling.exit[child])
+        told += [np.where(left, state.schooling.exit_before[child], now)]
     for dates in told:
         moment = np.fmax(moment, dates)
-    return np.asarray(iso_dates(moment) + "T04:00:00.000000Z")
+    return moment
 
 
 def _truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
@@ -129,6 +133,7 @@ def _truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]
 def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
     child, care, births = roster.child, state.care, state.births
     homes = np.bincount(births.home, minlength=len(state.homes))
+    own_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]
     marks: dict[str, Bools] = {
         "twin": births.multiple[child],
         "sibling": homes[births.home[child]] > 1,
@@ -138,7 +143,7 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "cousin_namesake": state.people.namesake[child],
         "mononym": state.people.first[child] == state.people.last[child],
         "address_confidential": state.homes.confidential[births.home[child]],
-        "two_surnames": _has_two(state.people.last[child]),
+        "two_surnames": state.homes.two_surnames[births.home[child]] & own_surname,
         "in_care": care.in_care[child],
         "left_care": care.left_care[child],
         "adopted": care.adopted[child],
@@ -157,7 +162,3 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         tags[rows] = tags[rows] + f"{mark}|"
     tags[:] = [held.rstrip("|") for held in tags]
     return tags
-
-
-def _has_two(last: Texts) -> Bools:
-    return np.fromiter((" " in name for name in last), dtype=bool, count=len(last))
