@@ -1,0 +1,244 @@
+"""The batch scorer: Splink on DuckDB, for whole states.
+
+Three facts of the engines shape it. Splink joins frequencies by column name and caches them for the life of a
+connection, so each run has a connection of its own. A value that the frozen table lacks would be scored
+as average, so the table is completed with the tail. Splink does not chunk registered pairs, so we do.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from splink import DuckDBAPI, Linker
+
+from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.domain.weight import WEIGHT_DECIMALS
+from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+from mpi.matching.frequencies import Frequencies
+from mpi.matching.model import MatchModel
+from mpi.matching.scorer import compile_scorer
+
+PAIRS_A_CHUNK = 1_000_000
+ROWS_A_BATCH = 50_000
+WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
+PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
+_HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
+_BITS = f"unique_id_l AS lo, unique_id_r AS hi, round(match_weight, {WEIGHT_DECIMALS}) AS bits"
+
+Progress = Callable[[int, int], None]
+"""Told how many pairs are done, of how many."""
+
+
+def predict(
+    model: MatchModel,
+    records: Iterable[tuple[int, Features]],
+    pairs: pa.Table,
+    floor: float,
+    work_dir: Path,
+    progress: Progress | None = None,
+    memory: str | None = None,
+) -> pa.Table:
+    """Score pairs and keep those at or above a weight.
+
+    Args:
+        model: the frozen model.
+        records: record id and features, of every record that ``pairs`` names.
+        pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
+        floor: lowest weight to return, in bits.
+        work_dir: where DuckDB may spill; a directory that only this user can read is made inside.
+        progress: called after each chunk.
+        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
+
+    Returns:
+        ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in no particular order.
+
+    Raises:
+        ModelError: the model cannot be scored.
+    """
+    columns = compile_scorer(model).columns  # refuses what online would, before hours of work
+    with tempfile.TemporaryDirectory(prefix="scoring-", dir=work_dir) as spill:
+        connection = connect(Path(spill), memory)
+        try:
+            connection.register("feature_table", feature_table(records, columns))
+            engine = Engine(model.settings, model.frequencies, connection)
+            results = []
+            for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
+                chunk = pairs.slice(start, PAIRS_A_CHUNK)
+                results.append(engine.scored(chunk, _BITS, floor - _HALF).cast(WEIGHTS))
+                if progress is not None:
+                    progress(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
+            return pa.concat_tables([WEIGHTS.empty_table(), *results])
+        finally:
+            connection.close()
+
+
+def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, in memory, that spills into ``spill`` and fetches nothing.
+
+    ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
+    """
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET temp_directory = ?", [str(spill)])
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")  # Splink writes x -> f(x)
+    if memory is not None:
+        connection.execute("SET memory_limit = ?", [memory])
+    return connection
+
+
+class Engine:
+    """Splink with one model over the ``feature_table`` registered on a connection.
+
+    Args:
+        settings: complete Splink settings.
+        frequencies: frozen frequencies of the columns that the settings adjust for.
+        connection: of its own; see above.
+        detailed: whether ``scored`` keeps the levels and the parts of the weight.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        frequencies: Frequencies,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        detailed: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._api = DuckDBAPI(connection)
+        records = self._api.register("feature_table", dataset_display_name="records")
+        ours = {
+            **settings,
+            "retain_matching_columns": detailed,
+            "retain_intermediate_calculation_columns": detailed,
+            "additional_columns_to_retain": [],
+            "blocking_rules_to_generate_predictions": [],
+        }
+        self._linker = Linker(records, ours, log_level=None, validate_settings=False)
+        _register_frequencies(self._linker, self._api, frequencies)
+        # Splink takes a table name once; each chunk replaces what the name stands for.
+        self._block(PAIRS.empty_table())
+        blocked = self._api.register("blocked", dataset_display_name="blocked")
+        self._linker.table_management.register_blocked_pairs_for_predict(blocked)
+
+    def _block(self, pairs: pa.Table) -> None:
+        self._connection.register("chunk", pairs)
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE blocked AS "
+            "SELECT '0' AS match_key, lo AS join_key_l, hi AS join_key_r FROM chunk"
+        )
+        self._connection.unregister("chunk")
+
+    def scored(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
+        """Score one chunk of pairs.
+
+        Args:
+            pairs: ``lo``, ``hi``; any other columns are ignored.
+            select: what to return, in SQL over Splink's columns.
+            floor: lowest weight to return, in bits.
+        """
+        self._block(pairs)
+        scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
+        result = self._connection.sql(f"SELECT {select} FROM {scored.physical_name}").to_arrow_table()
+        scored.drop_table_from_database_and_remove_from_cache()
+        return result
+
+
+def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
+    """Give Splink the frozen frequency of every value in ``feature_table``, the tail included."""
+    connection = api.duckdb_con
+    for column, table in frequencies.tables.items():
+        frozen = pa.table({"value": list(table), "share": list(table.values())})
+        present = connection.execute("SELECT column_name FROM (DESCRIBE feature_table)").fetchall()
+        if (column,) not in present:
+            continue
+        connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
+        connection.execute(
+            f'CREATE OR REPLACE TABLE "frozen_{column}" AS '
+            f'SELECT value AS "{column}", coalesce(share, {frequencies.tails[column]!r}::DOUBLE) '
+            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM feature_table '
+            f'WHERE "{column}" IS NOT NULL) LEFT JOIN frozen USING (value)'
+        )
+        registered = api.register(f"frozen_{column}", dataset_display_name=f"frozen_{column}")
+        linker.table_management.register_term_frequency_lookup(registered, column)
+        connection.unregister("frozen")
+
+
+def candidate_pairs(keys: pa.Table, touched: pa.Array | None = None) -> pa.Table:
+    """The distinct pairs of records that share a blocking key; no block is left out.
+
+    Args:
+        keys: ``key``, ``record_id`` (int64), each row once.
+        touched: record ids of which a pair must have at least one; None for all pairs.
+
+    Returns:
+        ``lo``, ``hi`` with lo < hi, in no particular order.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.register("keys", keys)
+        left, order = "keys", "a.record_id < b.record_id"
+        if touched is not None:
+            connection.register("touched", pa.table({"record_id": touched}))
+            left = "(FROM keys SEMI JOIN touched USING (record_id))"
+            order = "a.record_id <> b.record_id"
+        found = connection.sql(
+            "SELECT DISTINCT least(a.record_id, b.record_id) AS lo, "
+            "greatest(a.record_id, b.record_id) AS hi "
+            f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
+        )
+        return found.to_arrow_table().cast(PAIRS)
+
+
+def large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
+    """The blocks that more records share than the alarm size: still searched in full, but to be told.
+
+    Returns:
+        ``key``, ``size``, largest first.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.register("keys", keys)
+        return connection.sql(
+            "SELECT key, count(*) AS size FROM keys GROUP BY key HAVING count(*) > $alarm "
+            "ORDER BY size DESC, key",
+            params={"alarm": alarm_size},
+        ).to_arrow_table()
+
+
+def feature_schema(columns: Iterable[str]) -> pa.Schema:
+    """The columns of the scoring table: ``unique_id`` and those given, as DuckDB sees them."""
+    return pa.schema([("unique_id", pa.int64()), *((name, _arrow_type(name)) for name in columns)])
+
+
+def feature_batches(
+    records: Iterable[tuple[int, Features]], columns: Iterable[str]
+) -> Iterator[pa.RecordBatch]:
+    """The scoring table in bounded pieces; an empty list is NULL, as everywhere."""
+    names = tuple(columns)
+    schema = feature_schema(names)
+    source = iter(records)
+    while rows := list(islice(source, ROWS_A_BATCH)):
+        arrays: list[Any] = [pa.array([number for number, _ in rows], pa.int64())]
+        for name in names:
+            values = [getattr(features, name) for _, features in rows]
+            if name in LIST_COLUMNS:
+                values = [value or None for value in values]
+            arrays.append(pa.array(values, _arrow_type(name)))
+        yield pa.record_batch(arrays, schema=schema)
+
+
+def feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
+    """The scoring table: record id and the columns that a model reads."""
+    return pa.Table.from_batches(feature_batches(records, columns), feature_schema(columns))
+
+
+def _arrow_type(column: str) -> pa.DataType:
+    if column in LIST_COLUMNS:
+        return pa.list_(pa.string())
+    if column in NUMBER_COLUMNS:
+        return pa.int32()
+    return pa.bool_() if column in TRUTH_COLUMNS else pa.string()

@@ -1,0 +1,315 @@
+"""Turns a comparison level's SQL condition into a Python expression that is true for the same pairs.
+
+SQL has three truth values, Python's ``not None`` is true, so a condition is never translated as it stands:
+``holds`` writes an expression for "is TRUE", ``fails`` one for "is FALSE", and each guards every operand
+against missing values. What is not listed here is refused, never approximated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+import sqlglot
+from sqlglot import exp
+
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+
+NUMBER_COLUMNS = frozenset({"birth_year"})
+TRUTH_COLUMNS = frozenset({"multiple_birth"})
+DATE_FORMAT = "%Y-%m-%d"
+
+
+class NotCompilableError(Exception):
+    """The condition says something that has no exact translation."""
+
+
+class Kind(Enum):
+    """Type of a value in a condition."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    LIST = "list of texts"
+    TRUTH = "truth value"
+    TIME = "timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A translated operand.
+
+    Args:
+        code: the Python expression; only evaluated where every guard held.
+        kind: its type.
+        guards: Python expressions, in order, that are all true where the value is not NULL.
+    """
+
+    code: str
+    kind: Kind
+    guards: tuple[str, ...] = ()
+
+
+_OPERATORS = {
+    exp.EQ: ("==", "!="),
+    exp.NEQ: ("!=", "=="),
+    exp.LT: ("<", ">="),
+    exp.LTE: ("<=", ">"),
+    exp.GT: (">", "<="),
+    exp.GTE: (">=", "<"),
+}
+_STRING_FUNCTIONS = {
+    "jaro_winkler_similarity": "jaro_winkler",
+    "jarowinklersimilarity": "jaro_winkler",
+    "jaro_similarity": "jaro",
+    "levenshtein": "levenshtein",
+    "damerau_levenshtein": "damerau_levenshtein",
+}
+_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates the conditions of one model and notes what they read.
+
+    Args:
+        variables: Python variable of each column and side that was read, such as ``given_l``.
+    """
+
+    variables: dict[str, None] = field(default_factory=dict)
+    temporaries: int = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of Features that were read, in their order."""
+        read = {variable[:-2] for variable in self.variables}
+        return tuple(column for column in FEATURE_COLUMNS if column in read)
+
+    def condition(self, sql: str) -> str:
+        """The Python expression that is true where DuckDB's answer is TRUE.
+
+        Raises:
+            NotCompilableError: with what was not understood.
+        """
+        try:
+            tree = sqlglot.parse_one(sql, read="duckdb")
+        except sqlglot.ParseError as fault:
+            raise NotCompilableError("it is not SQL") from fault
+        return self.holds(tree)
+
+    def holds(self, tree: exp.Expr) -> str:
+        """Python for "the expression is TRUE"."""
+        return self._truth(tree, wanted=True)
+
+    def fails(self, tree: exp.Expr) -> str:
+        """Python for "the expression is FALSE" (which is not the same as "not TRUE")."""
+        return self._truth(tree, wanted=False)
+
+    def _truth(self, tree: exp.Expr, *, wanted: bool) -> str:
+        match tree:
+            case exp.Paren():
+                return self._truth(tree.this, wanted=wanted)
+            case exp.Not():
+                return self._truth(tree.this, wanted=not wanted)
+            case exp.And() | exp.Or():
+                both = isinstance(tree, exp.And) == wanted
+                left = self._truth(tree.left, wanted=wanted)
+                right = self._truth(tree.right, wanted=wanted)
+                return f"({left} {'and' if both else 'or'} {right})"
+            case exp.Boolean():
+                return str(bool(tree.this) == wanted)
+            case exp.Is():
+                return self._is(tree, wanted=wanted)
+            case exp.In() | exp.Between():
+                return self._truth(_spelled_out(tree), wanted=wanted)
+            case _ if type(tree) in _OPERATORS:
+                return self._comparison(tree, wanted=wanted)
+            case _:
+                value = self.value(tree)
+                if value.kind is not Kind.TRUTH:
+                    raise NotCompilableError(f"{_shown(tree)} is not a truth value")
+                return _guarded(value.guards, value.code if wanted else f"not {value.code}")
+
+    def _is(self, tree: exp.Expr, *, wanted: bool) -> str:
+        if isinstance(tree.expression, exp.Null):
+            guards = self.value(tree.this).guards
+            present = " and ".join(guards) if guards else "True"
+            return f"(not ({present}))" if wanted else f"({present})"
+        if isinstance(tree.expression, exp.Boolean):
+            same = self._truth(tree.this, wanted=bool(tree.expression.this))
+            return same if wanted else f"(not {same})"
+        raise NotCompilableError(f"{_shown(tree)} is not IS NULL, IS TRUE or IS FALSE")
+
+    def _comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
+        left, right = self.value(tree.this), self.value(tree.expression)
+        ordered = not isinstance(tree, exp.EQ | exp.NEQ)
+        if left.kind is not right.kind or (ordered and left.kind in {Kind.LIST, Kind.TRUTH}):
+            raise NotCompilableError(f"{_shown(tree)} compares a {left.kind.value} with a {right.kind.value}")
+        operator = _OPERATORS[type(tree)][0 if wanted else 1]
+        return _guarded(left.guards + right.guards, f"{left.code} {operator} {right.code}")
+
+    def value(self, tree: exp.Expr) -> Value:
+        """Translate an operand.
+
+        Raises:
+            NotCompilableError: it is none of the forms below.
+        """
+        match tree:
+            case exp.Paren():
+                return self.value(tree.this)
+            case exp.Column():
+                return self._column(tree)
+            case exp.Literal():
+                return _literal(tree)
+            case exp.Neg() | exp.Abs():
+                inner = self._number(tree.this)
+                sign = "-" if isinstance(tree, exp.Neg) else "abs"
+                return Value(f"{sign}({inner.code})", Kind.NUMBER, inner.guards)
+            case exp.Add() | exp.Sub() | exp.Mul():
+                left, right = self._number(tree.this), self._number(tree.expression)
+                code = f"({left.code} {_ARITHMETIC[type(tree)]} {right.code})"
+                return Value(code, Kind.NUMBER, left.guards + right.guards)
+            case exp.Cast():
+                return self._cast(tree)
+            case exp.Substring() | exp.Left():
+                return self._substring(tree)
+            case _:
+                return self._function(tree)
+
+    def _column(self, tree: exp.Column) -> Value:
+        column, side = tree.name[:-2], tree.name[-2:].lower()
+        if column not in FEATURE_COLUMNS or side not in {"_l", "_r"}:
+            raise NotCompilableError(f"{tree.name} is not a column of Features with _l or _r")
+        variable = column + side
+        self.variables[variable] = None
+        return Value(variable, _kind(column), (f"{variable} is not None",))
+
+    def _number(self, tree: exp.Expr) -> Value:
+        value = self.value(tree)
+        if value.kind is not Kind.NUMBER:
+            raise NotCompilableError(f"{_shown(tree)} is not a number")
+        return value
+
+    def _cast(self, tree: exp.Cast) -> Value:
+        value = self.value(tree.this)
+        target = tree.to.sql(dialect="duckdb").upper()
+        if value.kind is Kind.TEXT and target in {"TEXT", "VARCHAR"}:
+            return value
+        if value.kind is Kind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
+            return Value(f"float({value.code})", Kind.NUMBER, value.guards)
+        raise NotCompilableError(f"{_shown(tree)} is a cast that is not supported")
+
+    def _substring(self, tree: exp.Expr) -> Value:
+        value = self.value(tree.this)
+        start = 1 if isinstance(tree, exp.Left) else _whole(tree.args.get("start"))
+        length = _whole(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
+        if value.kind is not Kind.TEXT or start < 1 or length < 0:
+            raise NotCompilableError(f"{_shown(tree)} is not a substring of a text by positions")
+        return Value(f"{value.code}[{start - 1}:{start - 1 + length}]", Kind.TEXT, value.guards)
+
+    def _function(self, tree: exp.Expr) -> Value:
+        name, arguments = _call(tree)
+        values = tuple(self.value(argument) for argument in arguments)
+        guards = tuple(guard for value in values for guard in value.guards)
+        codes = [value.code for value in values]
+        match name, tuple(value.kind for value in values):
+            case (known, (Kind.TEXT, Kind.TEXT)) if known in _STRING_FUNCTIONS:
+                return Value(f"{_STRING_FUNCTIONS[known]}({', '.join(codes)})", Kind.NUMBER, guards)
+            case ("starts_with", (Kind.TEXT, Kind.TEXT)):
+                return Value(f"{codes[0]}.startswith({codes[1]})", Kind.TRUTH, guards)
+            case ("length", (Kind.TEXT | Kind.LIST,)) | ("array_length", (Kind.LIST,)):
+                return Value(f"len({codes[0]})", Kind.NUMBER, guards)
+            case ("list_has_any", (Kind.LIST, Kind.LIST)):
+                return Value(f"share_any({codes[0]}, {codes[1]})", Kind.TRUTH, guards)
+            case ("list_intersect", (Kind.LIST, Kind.LIST)):
+                return Value(f"shared({codes[0]}, {codes[1]})", Kind.LIST, guards)
+            case ("list_contains", (Kind.LIST, Kind.TEXT)):
+                return Value(f"({codes[1]} in {codes[0]})", Kind.TRUTH, guards)
+            case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if codes[1] == repr(DATE_FORMAT):
+                return self._parsed_date(codes[0], guards)
+            case ("epoch", (Kind.TIME,)):
+                return Value(f"{codes[0]}", Kind.NUMBER, guards)
+        raise NotCompilableError(f"{_shown(tree)} uses a function that is not supported")
+
+    def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Value:
+        # A text that is no date gives NULL, so the result is kept in a variable that the guard tests.
+        self.temporaries += 1
+        name = f"t{self.temporaries}"
+        return Value(name, Kind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
+
+
+def _call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
+    names: list[tuple[type[exp.Expr], str]] = [
+        (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
+        (exp.Levenshtein, "levenshtein"),
+        (exp.ArrayOverlaps, "list_has_any"),
+        (exp.ArrayContains, "list_contains"),
+        (exp.StartsWith, "starts_with"),
+    ]
+    for kind, name in names:
+        if type(tree) is kind:
+            extra = [key for key, value in tree.args.items() if value and key not in _BINARY]
+            if extra:
+                raise NotCompilableError(f"{_shown(tree)} has more arguments than are supported")
+            return name, [tree.this, tree.expression]
+    one: Callable[[str], tuple[str, list[exp.Expr]]] = lambda name: (name, [tree.this])  # noqa: E731
+    match tree:
+        case exp.Length():
+            return one("length")
+        case exp.ArraySize():
+            return one("array_length")
+        case exp.TimeToUnix():
+            return one("epoch")
+        case exp.Anonymous():
+            name = tree.name.lower()
+            return _ALIASES.get(name, name), list(tree.expressions)
+        case _:
+            raise NotCompilableError(f"{_shown(tree)} is not supported")
+
+
+_BINARY = frozenset({"this", "expression"})
+_ALIASES = {"array_has_any": "list_has_any", "array_intersect": "list_intersect"}
+
+
+def _kind(column: str) -> Kind:
+    if column in LIST_COLUMNS:
+        return Kind.LIST
+    if column in NUMBER_COLUMNS:
+        return Kind.NUMBER
+    return Kind.TRUTH if column in TRUTH_COLUMNS else Kind.TEXT
+
+
+def _literal(tree: exp.Literal) -> Value:
+    if tree.is_string:
+        return Value(repr(tree.name), Kind.TEXT)
+    number = float(tree.name)
+    return Value(repr(int(number) if number.is_integer() else number), Kind.NUMBER)
+
+
+def _whole(tree: object) -> int:
+    if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
+        return int(tree.name)
+    raise NotCompilableError("a substring's positions must be whole numbers")
+
+
+def _spelled_out(tree: exp.Expr) -> exp.Expr:
+    """``IN`` as a chain of ``=``, ``BETWEEN`` as two comparisons: their definitions in SQL."""
+    if isinstance(tree, exp.Between):
+        return exp.And(
+            this=exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy()),
+            expression=exp.LTE(this=tree.this.copy(), expression=tree.args["high"].copy()),
+        )
+    choices = tree.expressions
+    if not choices:
+        raise NotCompilableError(f"{_shown(tree)} is not a list of values")
+    equals: list[exp.Expr] = [exp.EQ(this=tree.this.copy(), expression=c.copy()) for c in choices]
+    chain = equals[0]
+    for equal in equals[1:]:
+        chain = exp.Or(this=chain, expression=equal)
+    return chain
+
+
+def _guarded(guards: tuple[str, ...], code: str) -> str:
+    return f"({' and '.join([*dict.fromkeys(guards), code])})"
+
+
+def _shown(tree: exp.Expr) -> str:
+    return tree.sql(dialect="duckdb")

@@ -1,0 +1,64 @@
+"""Frozen term frequencies: how common a value was in the population that the model was fitted on."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Self
+
+from mpi.domain.errors import ModelError
+from mpi.domain.features import FEATURE_COLUMNS
+
+HEADER = ("column", "value", "frequency")
+
+
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """Shares of records that bear a value, by column.
+
+    Args:
+        tables: column to value to share of its records, only values that enough records bear.
+        tails: column to the share that every other value is given: values too rare to publish, and
+            values never seen.
+    """
+
+    tables: Mapping[str, Mapping[str, float]] = field(repr=False)
+    tails: Mapping[str, float]
+
+    @classmethod
+    def parse(cls, text: str, tails: Mapping[str, float]) -> Self:
+        """Read ``frequencies.csv``.
+
+        Raises:
+            ModelError: wrong header, unknown column, a share outside (0, 1], or no tail for a column.
+        """
+        rows = csv.reader(io.StringIO(text, newline=""))
+        if tuple(next(rows, ())) != HEADER:
+            raise ModelError(f"frequencies.csv: the header must be {','.join(HEADER)}")
+        tables: dict[str, dict[str, float]] = {column: {} for column in tails}
+        for row in rows:
+            column, value, share = _row(row, rows.line_num)
+            if column not in tables:
+                raise ModelError(f"frequencies.csv: column {column!r} has no tail in model.toml")
+            tables[column][value] = share
+        for column, tail in tails.items():
+            if column not in FEATURE_COLUMNS or not 0 < tail <= 1:
+                raise ModelError(f"model.toml: bad tail frequency for column {column!r}")
+        frozen = {column: MappingProxyType(table) for column, table in tables.items()}
+        return cls(MappingProxyType(frozen), MappingProxyType(dict(tails)))
+
+    def share(self, column: str, value: str) -> float:
+        """The share of records that bear the value, or the column's tail."""
+        return self.tables[column].get(value, self.tails[column])
+
+
+def _row(row: list[str], line: int) -> tuple[str, str, float]:
+    try:
+        column, value, text = row
+        share = float(text)
+    except ValueError:
+        raise ModelError(f"frequencies.csv, line {line}: not column,value,frequency") from None
+    if not 0 < share <= 1:
+        raise ModelError(f"frequencies.csv, line {line}: a frequency is above 0 and at most 1")
+    return column, value, share

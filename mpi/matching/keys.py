@@ -1,0 +1,137 @@
+"""Blocking keys: which pairs are ever compared.
+
+A rule is a list of parts; a record has one key for each way of filling every part, and none where a part
+is missing. Two records are candidates if they share a key. Keys are keyed hashes, so an index of them
+says nothing about a person to whoever lacks the secret; batch and online block on the same integers.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Self
+
+from mpi.domain.errors import ModelError
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.keyed_hash import KeyedHash
+
+_PART = re.compile(r"(?P<columns>\w+(?:\|\w+)*)(?::(?P<take>-?[1-9]\d?))?")
+_NAME = re.compile(r"[a-z0-9-]{1,12}")  # the hash's domain keeps 16 bytes, of which "key:" takes four
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingPart:
+    """One part of a rule, as written in ``model.toml``.
+
+    ``surname`` takes the column's value, or each of a list column's; ``given:3`` the first three
+    characters, ``birth_date:-5`` the last five; ``birth_dates|birth_date_swapped`` any of several columns.
+
+    Args:
+        columns: columns of Features, any of which fills the part.
+        take: characters to keep, from the start or (negative) from the end; None for all.
+    """
+
+    columns: tuple[str, ...]
+    take: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read one part.
+
+        Raises:
+            ModelError: it is not of the form above, or names a column that Features does not have.
+        """
+        match = _PART.fullmatch(text)
+        if match is None:
+            raise ModelError(f"blocking: {text!r} is not a column, or columns joined by '|', and ':n'")
+        columns = tuple(match["columns"].split("|"))
+        unknown = [column for column in columns if column not in FEATURE_COLUMNS]
+        if unknown:
+            raise ModelError(f"blocking: there is no column {unknown[0]!r}")
+        return cls(columns, int(match["take"]) if match["take"] else None)
+
+    def values(self, features: Features) -> tuple[str, ...]:
+        """The distinct values that fill the part; too short a value is kept as it is."""
+        found: dict[str, None] = {}
+        for column in self.columns:
+            value = getattr(features, column)
+            if value is None:
+                continue
+            for item in value if column in LIST_COLUMNS else (str(value),):
+                found[self._taken(item)] = None
+        return tuple(found)
+
+    def _taken(self, text: str) -> str:
+        if self.take is None:
+            return text
+        return text[: self.take] if self.take > 0 else text[self.take :]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingRule:
+    """A named list of parts that must all agree.
+
+    Args:
+        name: the hash domain, so that no key of one rule ever equals a key of another; it stays when
+            parts change only if the keys shall stay comparable.
+        parts: what must agree.
+    """
+
+    name: str
+    parts: tuple[BlockingPart, ...]
+
+    @classmethod
+    def parse(cls, name: str, parts: Iterable[str]) -> Self:
+        """Read one rule.
+
+        Raises:
+            ModelError: a name that does not fit the hash domain, no parts, or a bad part.
+        """
+        if not _NAME.fullmatch(name):
+            raise ModelError(f"blocking: {name!r} is not 1 to 12 of a-z, 0-9 and '-'")
+        rule = cls(name, tuple(BlockingPart.parse(part) for part in parts))
+        if not rule.parts:
+            raise ModelError(f"blocking: rule {name!r} has no columns")
+        return rule
+
+
+@dataclass(frozen=True)
+class BlockingSpec:
+    """The rules of a model, in the order in which they are written."""
+
+    rules: tuple[BlockingRule, ...]
+
+    @classmethod
+    def parse(cls, rules: Mapping[str, Iterable[str]]) -> Self:
+        """Read the ``[blocking]`` table of a model: rule name to parts.
+
+        Raises:
+            ModelError: there is no rule, or one is wrong.
+        """
+        if not rules:
+            raise ModelError("blocking: the model has no blocking rule")
+        return cls(tuple(BlockingRule.parse(name, parts) for name, parts in rules.items()))
+
+    @cached_property
+    def parts(self) -> tuple[BlockingPart, ...]:
+        """The distinct parts of all rules: each is filled once a record."""
+        return tuple(dict.fromkeys(part for rule in self.rules for part in rule.parts))
+
+
+def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
+    """The record's blocking keys: sorted, unique, signed 64-bit integers."""
+    return sorted(set(keys_by_rule(features, blocking, seal).values()))
+
+
+def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
+    """The same keys with the rule and the text that made each, for measuring rules; never stored."""
+    values = {part: part.values(features) for part in blocking.parts}
+    found: dict[tuple[str, str], int] = {}
+    for rule in blocking.rules:
+        domain = f"key:{rule.name}"
+        for combination in product(*(values[part] for part in rule.parts)):
+            text = _SEPARATOR.join(combination)
+            found[rule.name, text] = seal.int64(domain, text)
+    return found

@@ -1,0 +1,161 @@
+"""A model's comparisons as plain values, read from Splink's own settings object.
+
+The settings file alone is not enough: Splink fills in defaults (the adjustment's weight, the number of each
+level) when it makes its ``Settings``, and scores with those.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlglot
+from splink import SettingsCreator
+from sqlglot import exp
+
+from mpi.domain.errors import ModelError
+
+NULL_LEVEL = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A term-frequency adjustment: rare values weigh more than the level's average, common ones less.
+
+    Args:
+        column: whose frequencies.
+        weight: share of the adjustment that is applied.
+        minimum: lowest frequency reckoned with.
+        exact_u: u probability of the level at which the column is equal, which frequencies replace.
+    """
+
+    column: str
+    weight: float
+    minimum: float
+    exact_u: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a comparison; the first whose condition holds applies.
+
+    Args:
+        value: Splink's comparison vector value: -1 for the null level, 0 for the last.
+        label: for people.
+        condition: SQL, or None for the level of all other pairs.
+        m: share of matching pairs at this level, None for a null level.
+        u: share of non-matching pairs at this level, None for a null level.
+        adjustment: None where frequencies play no part.
+    """
+
+    value: int
+    label: str
+    condition: str | None
+    m: float | None
+    u: float | None
+    adjustment: Adjustment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A named list of levels."""
+
+    name: str
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All that a model scores by: the prior and its comparisons.
+
+    Args:
+        prior: probability that two random records of the index match.
+        comparisons: in the order in which their weights are added.
+    """
+
+    prior: float
+    comparisons: tuple[Comparison, ...]
+
+
+def read_levels(settings: Mapping[str, Any]) -> Levels:
+    """The comparisons of complete Splink settings.
+
+    Raises:
+        ModelError: Splink refuses the settings, a level has no m or u, or a comparison has no last
+            level for all other pairs.
+    """
+    try:
+        completed = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb").as_dict()
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ModelError(f"settings.json: Splink refuses it: {fault}") from fault
+    if completed["link_type"] != "dedupe_only":
+        raise ModelError('settings.json: link_type must be "dedupe_only": one index, all sources')
+    return Levels(
+        prior=float(completed["probability_two_random_records_match"]),
+        comparisons=tuple(_comparison(each) for each in completed["comparisons"]),
+    )
+
+
+def _comparison(stated: Mapping[str, Any]) -> Comparison:
+    name = str(stated["output_column_name"])
+    levels = stated["comparison_levels"]
+    if not levels or not _is_else(levels[-1]) or any(_is_else(level) for level in levels[:-1]):
+        raise ModelError(f"comparison {name!r}: its last level, and no other, must be ELSE")
+    value = sum(1 for level in levels if not level.get("is_null_level"))
+    read = []
+    for level in levels:
+        if level.get("is_null_level"):
+            read.append(Level(NULL_LEVEL, _label(level), level["sql_condition"], None, None, None))
+        else:
+            value -= 1
+            read.append(_level(name, level, value, levels))
+    return Comparison(name, tuple(read))
+
+
+def _level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]) -> Level:
+    m, u = stated.get("m_probability"), stated.get("u_probability")
+    if not _probability(m) or not _probability(u):
+        raise ModelError(
+            f"comparison {name!r}, level {_label(stated)!r}: it has no m or u probability: "
+            "training never saw it"
+        )
+    condition = None if _is_else(stated) else str(stated["sql_condition"])
+    column = stated.get("tf_adjustment_column")
+    weight = float(stated.get("tf_adjustment_weight", 0.0))
+    adjustment = None
+    if column is not None and weight and condition is not None:
+        exact_u = u if stated.get("disable_tf_exact_match_detection") else _exact_u(name, column, levels)
+        adjustment = Adjustment(column, weight, float(stated.get("tf_minimum_u_value", 0.0)), exact_u)
+    return Level(value, _label(stated), condition, m, u, adjustment)
+
+
+def _exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
+    for level in levels:
+        if not _is_else(level) and _equal_column(level["sql_condition"]) == column.lower():
+            return float(level["u_probability"])
+    raise ModelError(
+        f"comparison {name!r}: its term-frequency adjustment on {column!r} needs a level at which "
+        f"{column!r} is equal"
+    )
+
+
+def _equal_column(condition: str) -> str | None:
+    """The column of a condition that only says that one column is equal on both sides."""
+    tree = sqlglot.parse_one(condition.lower(), read="duckdb").unnest()
+    if not isinstance(tree, exp.EQ):
+        return None
+    left, right = tree.this, tree.expression
+    if not isinstance(left, exp.Column) or not isinstance(right, exp.Column):
+        return None
+    return left.name[:-2] if left.name[:-2] == right.name[:-2] else None
+
+
+def _probability(value: object) -> bool:
+    return isinstance(value, float | int) and 0 < value <= 1
+
+
+def _is_else(stated: Mapping[str, Any]) -> bool:
+    return str(stated["sql_condition"]).strip().upper() == "ELSE"
+
+
+def _label(stated: Mapping[str, Any]) -> str:
+    return str(stated.get("label_for_charts") or stated["sql_condition"])

@@ -1,0 +1,166 @@
+"""Frozen models: what a folder of ``models/<name>/<version>`` holds, read and checked.
+
+==================  =============================================================================
+``model.toml``      name, version, standardizer, index size, thresholds, blocking, tails, checksums
+``settings.json``   the complete Splink settings: comparisons, levels, m, u, prior
+``frequencies.csv`` shares of common values
+``card.md``         what it was fitted on, what it is for, where it fails
+``metrics.json``    the figures of its card
+==================  =============================================================================
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mpi.domain.errors import ModelError
+from mpi.domain.weight import Thresholds
+from mpi.matching.frequencies import Frequencies
+from mpi.matching.keys import BlockingSpec
+from mpi.standardize.record import STANDARDIZER_VERSION
+
+FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
+"""The files that ``model.toml`` lists with their SHA-256."""
+
+DEFAULT_MODEL = "children/1"
+
+_PACKAGED = Path(__file__).resolve().parents[1] / "_models"
+_CHECKOUT = Path(__file__).resolve().parents[2] / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """A trained model with everything that scoring and blocking depend on.
+
+    Args:
+        name: such as ``children``.
+        version: its folder; a published version never changes.
+        digest: SHA-256 over the names and contents of the folder's files; names the configuration.
+        thresholds: where the bands begin, in bits.
+        standardizer: version of the standardizer whose features it was fitted on.
+        index_size: number of records for which its prior holds.
+        blocking: which pairs it compares.
+        settings: Splink settings, complete.
+        frequencies: shares of values, frozen.
+    """
+
+    name: str
+    version: str
+    digest: str
+    thresholds: Thresholds
+    standardizer: str
+    index_size: int
+    blocking: BlockingSpec
+    settings: Mapping[str, Any] = field(repr=False)
+    frequencies: Frequencies = field(repr=False)
+
+    @property
+    def ref(self) -> str:
+        """``name/version``."""
+        return f"{self.name}/{self.version}"
+
+
+def find_model(ref: str | None = None) -> Path:
+    """The folder of a model.
+
+    Args:
+        ref: ``name/version``, or the path of a folder; None for the default model.
+
+    Raises:
+        ModelError: there is no such folder.
+    """
+    name = ref or DEFAULT_MODEL
+    for folder in (_PACKAGED / name, _CHECKOUT / name, Path(name)):
+        if (folder / "model.toml").is_file():
+            return folder
+    raise ModelError(f"no model {name!r}: give name/version or a folder that holds a model.toml")
+
+
+def load_model(folder: Path) -> MatchModel:
+    """Read a model folder and check it.
+
+    That every condition can be scored is checked by ``mpi.matching.scorer.compile_scorer``.
+
+    Raises:
+        ModelError: a file is missing, changed since it was published or not what it should be, or the
+            model was fitted on another version of the standardizer.
+    """
+    contents = {name: _read(folder, name) for name in ("model.toml", *FILES)}
+    head = _toml(contents["model.toml"])
+    _check_sums(folder, contents, _table(head, "sha256"))
+    try:
+        model = MatchModel(
+            name=str(head["name"]),
+            version=str(head["version"]),
+            digest=_digest(contents),
+            thresholds=Thresholds(**_table(head, "thresholds")),
+            standardizer=str(head["standardizer"]),
+            index_size=int(head["index_size"]),
+            blocking=BlockingSpec.parse(_table(head, "blocking")),
+            settings=_settings(contents["settings.json"]),
+            frequencies=Frequencies.parse(
+                contents["frequencies.csv"].decode(), _table(head, "tail_frequency")
+            ),
+        )
+    except KeyError as missing:
+        raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
+    except (TypeError, ValueError) as fault:
+        raise ModelError(f"{folder}/model.toml: {fault}") from None
+    if model.standardizer != STANDARDIZER_VERSION:
+        raise ModelError(
+            f"model {model.ref} was fitted on standardizer {model.standardizer}, "
+            f"this is {STANDARDIZER_VERSION}: fit it anew with `python -m training fit`"
+        )
+    return model
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as fault:
+        raise ModelError(f"{folder / name}: cannot be read: {fault.strerror}") from None
+
+
+def _toml(content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ModelError(f"model.toml: not TOML: {fault}") from None
+
+
+def _table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
+    table = head.get(name)
+    if not isinstance(table, dict):
+        raise ModelError(f"model.toml: the table [{name}] is missing")
+    return table
+
+
+def _settings(content: bytes) -> dict[str, Any]:
+    try:
+        settings = json.loads(content)
+    except ValueError:
+        raise ModelError("settings.json: not JSON") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("comparisons"), list):
+        raise ModelError("settings.json: not Splink settings: it has no list of comparisons")
+    return settings
+
+
+def _check_sums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
+    for name in FILES:
+        if hashlib.sha256(contents[name]).hexdigest() != sums.get(name):
+            raise ModelError(
+                f"{folder / name}: does not fit its checksum in model.toml: the model was changed "
+                "or copied in part; fetch it again, or publish it under a new version"
+            )
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(contents):
+        total.update(f"{name}\0{len(contents[name])}\0".encode())
+        total.update(contents[name])
+    return total.hexdigest()

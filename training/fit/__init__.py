@@ -1,0 +1,1 @@
+"""Learns a model from unlabelled records."""

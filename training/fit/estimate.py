@@ -1,0 +1,157 @@
+"""Estimates u, m and the prior from unlabelled pairs.
+
+u is counted on pairs of records taken at random, of which nearly all are different people. m and the prior come
+from expectation maximisation (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs of the
+model's own blocking spec. Blocking finds nearly all matches, and a pair outside has next to no posterior
+probability, so the candidates stand for all pairs, provided that the prior counts all of them. The E-step
+scores with the whole model, term frequencies and fixed levels included: without the guards, twins and
+siblings would teach m that a match's given name may differ.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mpi.matching.levels import NULL_LEVEL, Levels
+from training.fit.errors import DegenerateDataError
+from training.fit.levels import PairLevels
+
+ITERATIONS = 40
+CONVERGED = 1e-4
+SMOOTHING = 0.5
+"""Pseudo-count of each level (Jeffreys): a level seldom seen is improbable, not impossible."""
+_LEAST_MATCHES = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned.
+
+    Args:
+        rates: (comparison, level value) to (m, u), learned levels only.
+        prior: probability that two random records of the data match.
+        matches: expected number of matching candidate pairs.
+        iterations: of expectation maximisation.
+        posterior: probability of each candidate pair.
+    """
+
+    rates: dict[tuple[str, int], tuple[float, float]]
+    prior: float
+    matches: float
+    iterations: int
+    posterior: npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Rates:
+    """m and u of one comparison by level value; what is fixed stays."""
+
+    m: npt.NDArray[np.float64]
+    u: npt.NDArray[np.float64]
+    m_fixed: npt.NDArray[np.bool_]
+    u_fixed: npt.NDArray[np.bool_]
+    adjusted: npt.NDArray[np.bool_]
+
+    def bits(self) -> npt.NDArray[np.float64]:
+        """Weight by level value, the null level last, so that index -1 finds it."""
+        base = np.where(self.adjusted & ~self.m_fixed, 1.0, self.u)
+        return np.append(np.log2(self.m / base), 0.0)
+
+
+def learn(
+    levels: Levels,
+    fixed: dict[tuple[str, int], tuple[bool, bool]],
+    random: PairLevels,
+    candidates: PairLevels,
+    all_pairs: float,
+) -> Learned:
+    """Learn u from random pairs, then m and the prior from candidates.
+
+    Args:
+        levels: the model, with stated weights where fixed.
+        fixed: (comparison, level value) to whether m and u are stated.
+        random: levels of random pairs.
+        candidates: levels of the candidate pairs.
+        all_pairs: number of pairs that the data could form.
+
+    Raises:
+        DegenerateDataError: hardly any candidate pair looks like a match.
+    """
+    rates = [_start(levels, number, fixed) for number in range(len(levels.comparisons))]
+    prior, iteration = _first_prior(candidates, all_pairs), 0
+    posterior = np.zeros(len(candidates))
+    for iteration in range(1, ITERATIONS + 1):
+        _set_u(rates, random, prior)
+        posterior = _posterior(rates, candidates, prior)
+        moved = _set_m(rates, candidates, posterior)
+        prior = max(float(posterior.sum()), 1.0) / all_pairs
+        if moved < CONVERGED:
+            break
+    if posterior.sum() < _LEAST_MATCHES:
+        raise DegenerateDataError(
+            f"only {posterior.sum():.0f} pairs of records look like one person: nothing can be "
+            "learned from data without duplicates; give files that describe the same people"
+        )
+    learned = {}
+    for comparison, each in zip(levels.comparisons, rates, strict=True):
+        for value in range(len(each.m)):
+            if not (each.m_fixed[value] and each.u_fixed[value]):
+                learned[comparison.name, value] = (float(each.m[value]), float(each.u[value]))
+    return Learned(learned, prior, float(posterior.sum()), iteration, posterior)
+
+
+def _start(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _Rates:
+    comparison = levels.comparisons[number]
+    known = sorted((level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value)
+    stated = [fixed.get((comparison.name, level.value), (False, False)) for level in known]
+    top = len(known) - 1
+    # The usual start: nine in ten matches agree in full, the rest spread over the other levels.
+    start = [0.9 if level.value == top else 0.1 / max(top, 1) for level in known]
+    return _Rates(
+        m=np.array([level.m if s[0] else b for level, s, b in zip(known, stated, start, strict=True)]),
+        u=np.array([level.u for level in known], dtype=float),
+        m_fixed=np.array([s[0] for s in stated]),
+        u_fixed=np.array([s[1] for s in stated]),
+        adjusted=np.array([level.adjustment is not None for level in known]),
+    )
+
+
+def _first_prior(candidates: PairLevels, all_pairs: float) -> float:
+    # Any order of magnitude does: the first E-step replaces it.
+    return max(0.1 * len(candidates), 1.0) / all_pairs
+
+
+def _set_u(rates: list[_Rates], random: PairLevels, prior: float) -> None:
+    """Count levels of random pairs, less the matches expected among them."""
+    for number, each in enumerate(rates):
+        counts = _counts(random.values[:, number], len(each.u), np.ones(len(random)))
+        total = counts.sum()
+        others = np.maximum(counts - total * prior * each.m, 0.0) + SMOOTHING
+        each.u = np.where(each.u_fixed, each.u, others / others.sum())
+
+
+def _posterior(rates: list[_Rates], pairs: PairLevels, prior: float) -> npt.NDArray[np.float64]:
+    bits = np.full(len(pairs), math.log2(prior / (1 - prior)))
+    for number, each in enumerate(rates):
+        bits += each.bits()[pairs.values[:, number]]
+        bits += pairs.rarity[:, number]
+    return 1.0 / (1.0 + np.exp2(-np.clip(bits, -200, 200)))
+
+
+def _set_m(rates: list[_Rates], pairs: PairLevels, posterior: npt.NDArray[np.float64]) -> float:
+    moved = 0.0
+    for number, each in enumerate(rates):
+        counts = _counts(pairs.values[:, number], len(each.m), posterior) + SMOOTHING
+        new = np.where(each.m_fixed, each.m, counts / counts.sum())
+        moved = max(moved, float(np.abs(new - each.m).max()))
+        each.m = new
+    return moved
+
+
+def _counts(
+    values: npt.NDArray[np.int8], size: int, weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    present = values != NULL_LEVEL
+    return np.bincount(values[present], weights=weights[present], minlength=size)

@@ -1,0 +1,178 @@
+"""Fits a model to unlabelled records: the whole of ``training fit`` between reading and writing."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.batch import PAIRS, candidate_pairs, connect, feature_table
+from mpi.matching.conditions import Translator
+from mpi.matching.frequencies import Frequencies
+from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.levels import NULL_LEVEL, Levels
+from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
+from training.fit.errors import DegenerateDataError
+from training.fit.estimate import Learned, learn
+from training.fit.frequencies import count_frequencies
+from training.fit.levels import LevelReader
+from training.fit.settings import trained, untrained, usable
+
+LEAST_RECORDS = 200
+LEAST_COMPARISONS = 3
+Records = Sequence[tuple[int, Features]]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What a person may set.
+
+    Args:
+        seed: of the sample of random pairs; the same seed and data give the same model.
+        random_pairs: how many pairs u is counted on.
+        most_candidates: how many candidate pairs m is learned on at most, taken by seed.
+    """
+
+    seed: int = 2026
+    random_pairs: int = 3_000_000
+    most_candidates: int = 3_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model before it is written.
+
+    Args:
+        settings: complete Splink settings.
+        frequencies: as they may be published.
+        records: how many it was fitted on.
+        learned: u, m, prior and posteriors.
+        candidates: number of candidate pairs.
+        dropped: comparisons left out because their data is missing everywhere.
+    """
+
+    settings: dict[str, Any] = field(repr=False)
+    frequencies: Frequencies = field(repr=False)
+    records: int
+    learned: Learned = field(repr=False)
+    candidates: int
+    dropped: tuple[str, ...]
+
+
+def fit(records: Records, options: FitOptions | None = None) -> Fitted:
+    """Learn a model from records that nobody has labelled.
+
+    Raises:
+        DegenerateDataError: too few records, columns or duplicates to learn from.
+    """
+    options = options or FitOptions()
+    if len(records) < LEAST_RECORDS:
+        raise DegenerateDataError(
+            f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
+        )
+    comparisons, dropped = usable(COMPARISONS, records)
+    stated = untrained(comparisons)
+    taught = [each for each in comparisons if _learned_levels(each)]
+    if len(taught) < LEAST_COMPARISONS:
+        raise DegenerateDataError(
+            f"the data has values for {len(taught)} of the model's comparisons "
+            f"({', '.join(each.name for each in taught) or 'none'}); "
+            f"at least {LEAST_COMPARISONS} are needed to tell people apart"
+        )
+    frequencies = count_frequencies((features for _, features in records), FREQUENCY_COLUMNS)
+    pairs = candidate_pairs(block(records))
+    with tempfile.TemporaryDirectory() as spill:
+        connection = connect(Path(spill))
+        try:
+            connection.register("feature_table", feature_table(records, _columns(comparisons)))
+            learned = _learn(stated, comparisons, frequencies, pairs, connection, records, options)
+        finally:
+            connection.close()
+    return Fitted(
+        settings=trained(stated, learned.rates, learned.prior),
+        frequencies=frequencies,
+        records=len(records),
+        learned=learned,
+        candidates=pairs.num_rows,
+        dropped=tuple(dropped),
+    )
+
+
+def block(records: Records) -> pa.Table:
+    """The blocking keys of the records: ``key``, ``record_id``."""
+    spec, seal = BlockingSpec.parse(BLOCKING), KeyedHash(bytes(32))  # keys never leave the run
+    found: list[int] = []
+    owners: list[int] = []
+    for number, features in records:
+        mine = keys(features, spec, seal)
+        found.extend(mine)
+        owners.extend([number] * len(mine))
+    return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
+
+
+def random_pairs(numbers: Sequence[int], count: int, generator: np.random.Generator) -> pa.Table:
+    """Pairs of different records taken at random, each once."""
+    ids = np.asarray(numbers, dtype=np.int64)
+    drawn = ids[generator.integers(0, len(ids), size=(count, 2))]
+    drawn = drawn[drawn[:, 0] != drawn[:, 1]]
+    drawn = np.unique(np.sort(drawn, axis=1), axis=0)
+    return pa.table({"lo": drawn[:, 0], "hi": drawn[:, 1]}, schema=PAIRS)
+
+
+def _learn(
+    stated: dict[str, Any],
+    comparisons: Sequence[Comparison],
+    frequencies: Frequencies,
+    pairs: pa.Table,
+    connection: duckdb.DuckDBPyConnection,
+    records: Records,
+    options: FitOptions,
+) -> Learned:
+    generator = np.random.default_rng(options.seed)
+    reader = LevelReader(stated, frequencies, connection)
+    drawn = random_pairs([number for number, _ in records], options.random_pairs, generator)
+    all_pairs = len(records) * (len(records) - 1) / 2
+    if pairs.num_rows > options.most_candidates:
+        pairs = pairs.sort_by([("lo", "ascending"), ("hi", "ascending")])
+        taken = np.sort(generator.permutation(pairs.num_rows)[: options.most_candidates])
+        all_pairs *= options.most_candidates / pairs.num_rows
+        pairs = pairs.take(taken)
+    if not pairs.num_rows:
+        raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
+    return learn(
+        reader.levels,
+        _fixed(comparisons, reader.levels),
+        reader.read(drawn),
+        reader.read(pairs),
+        all_pairs,
+    )
+
+
+def _learned_levels(comparison: Comparison) -> list[str]:
+    return [level.label for level in comparison.levels if not level.null and level.fixed is None]
+
+
+def _fixed(comparisons: Sequence[Comparison], levels: Levels) -> dict[tuple[str, int], tuple[bool, bool]]:
+    """Which of m and u the comparisons state rather than leave to be learned."""
+    fixed = {}
+    for stated, read in zip(comparisons, levels.comparisons, strict=True):
+        for level, made in zip(stated.levels, read.levels, strict=True):
+            if made.value != NULL_LEVEL:
+                whole = level.fixed is not None
+                fixed[read.name, made.value] = (whole, whole or level.fixed_u is not None)
+    return fixed
+
+
+def _columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    translator = Translator()
+    for comparison in comparisons:
+        for level in comparison.levels:
+            if level.condition is not None:
+                translator.condition(level.condition)
+    return translator.columns

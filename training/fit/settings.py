@@ -1,0 +1,88 @@
+"""Splink settings of the comparisons, and what training puts into them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mpi.domain.features import Features
+from mpi.matching.conditions import Translator
+from training.fit.comparisons import Comparison
+
+UNTRAINED = 0.5
+_PRIOR = 1e-5
+
+
+def untrained(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+    """Complete settings that score every learned level as 0 bits, for reading levels off pairs."""
+    settings: dict[str, Any] = {
+        "link_type": "dedupe_only",
+        "probability_two_random_records_match": _PRIOR,
+        "unique_id_column_name": "unique_id",
+        "comparisons": [comparison.as_splink() for comparison in comparisons],
+        "blocking_rules_to_generate_predictions": [],
+        "retain_matching_columns": False,
+        "retain_intermediate_calculation_columns": False,
+        "additional_columns_to_retain": [],
+    }
+    for comparison in settings["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            if not level.get("is_null_level"):
+                level.setdefault("m_probability", UNTRAINED)
+                level.setdefault("u_probability", UNTRAINED)
+    return settings
+
+
+def usable(
+    comparisons: Sequence[Comparison], records: Iterable[tuple[int, Features]]
+) -> tuple[list[Comparison], list[str]]:
+    """The comparisons whose data exists, and the names of those dropped because it never does.
+
+    A comparison is dropped if its null level would hold for every pair: every column that the null
+    level tests is missing everywhere.
+    """
+    present: set[str] = set()
+    watched = {comparison.name: _tested(comparison) for comparison in comparisons}
+    wanted = set().union(*watched.values())
+    for _, features in records:
+        found = {column for column in wanted if getattr(features, column)}
+        present |= found
+        wanted -= found
+        if not wanted:
+            break
+    kept = [c for c in comparisons if not watched[c.name] or watched[c.name] & present]
+    return kept, [c.name for c in comparisons if c not in kept]
+
+
+def _tested(comparison: Comparison) -> set[str]:
+    translator = Translator()
+    for level in comparison.levels:
+        if level.null and level.condition is not None:
+            translator.condition(level.condition)
+    return set(translator.columns)
+
+
+def trained(
+    settings: Mapping[str, Any],
+    learned: Mapping[tuple[str, int], tuple[float, float]],
+    prior: float,
+) -> dict[str, Any]:
+    """The settings with learned m and u.
+
+    Args:
+        settings: as ``untrained`` made them.
+        learned: (comparison, level value) to (m, u).
+        prior: probability that two random records match.
+    """
+    comparisons = []
+    for comparison in settings["comparisons"]:
+        levels = comparison["comparison_levels"]
+        value = sum(1 for level in levels if not level.get("is_null_level"))
+        written = []
+        for level in levels:
+            if not level.get("is_null_level"):
+                value -= 1
+                m, u = learned.get((comparison["output_column_name"], value), (None, None))
+                if m is not None:
+                    level = {**level, "m_probability": m, "u_probability": u}
+            written.append(level)
+        comparisons.append({**comparison, "comparison_levels": written})
+    return {**settings, "probability_two_random_records_match": prior, "comparisons": comparisons}

@@ -1,0 +1,100 @@
+"""Writes a fitted model as a folder that ``mpi.matching.model`` reads."""
+
+import csv
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mpi.domain.weight import Thresholds
+from mpi.matching.frequencies import HEADER, Frequencies
+from mpi.matching.model import FILES
+from mpi.standardize.record import STANDARDIZER_VERSION
+from training.fit.card import write_card
+from training.fit.comparisons import BLOCKING
+from training.fit.fitting import Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a model is called."""
+
+    name: str
+    version: str
+
+
+def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Thresholds) -> None:
+    """Write every file of the model; an existing folder's files are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = figures(fitted)
+    contents = {
+        "settings.json": json.dumps(fitted.settings, indent=1) + "\n",
+        "frequencies.csv": frequencies_csv(fitted.frequencies),
+        "metrics.json": json.dumps(metrics, indent=1) + "\n",
+        "card.md": write_card(identity.name, identity.version, fitted, thresholds),
+    }
+    for name, text in contents.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    head = head_toml(identity, fitted, thresholds)
+    (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
+
+
+def figures(fitted: Fitted) -> dict[str, Any]:
+    """The figures of a fit, as ``metrics.json`` keeps them."""
+    learned = fitted.learned
+    return {
+        "records": fitted.records,
+        "candidate_pairs": fitted.candidates,
+        "expected_matches": round(learned.matches, 1),
+        "prior": learned.prior,
+        "em_iterations": learned.iterations,
+        "dropped_comparisons": list(fitted.dropped),
+    }
+
+
+def frequencies_csv(frequencies: Frequencies) -> str:
+    """``frequencies.csv``, commonest value first."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(HEADER)
+    for column, table in frequencies.tables.items():
+        for value, share in sorted(table.items(), key=lambda item: (-item[1], item[0])):
+            writer.writerow((column, value, f"{share:.9g}"))
+    return file.getvalue()
+
+
+def head_toml(identity: Identity, fitted: Fitted, thresholds: Thresholds) -> str:
+    """``model.toml`` without the checksums."""
+    lines = [
+        f"name = {_quoted(identity.name)}",
+        f"version = {_quoted(identity.version)}",
+        f"standardizer = {_quoted(STANDARDIZER_VERSION)}",
+        f"index_size = {fitted.records}",
+        "",
+        "[thresholds]  # bits",
+        f"link = {thresholds.link!r}",
+        f"review = {thresholds.review!r}",
+        f"margin = {thresholds.margin!r}",
+        f"cohesion = {thresholds.cohesion!r}",
+        "",
+        "[blocking]  # a pair that agrees on every part of a rule is compared",
+        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in BLOCKING.items()),
+        "",
+        "[tail_frequency]  # share given to every value that frequencies.csv does not list",
+        *(f"{column} = {share!r}" for column, share in fitted.frequencies.tails.items()),
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def checksums_toml(folder: Path) -> str:
+    """The ``[sha256]`` table over the folder's other files."""
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    lines = ["[sha256]", *(f"{_quoted(name)} = {_quoted(digest)}" for name, digest in sums.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)  # a JSON string is a TOML basic string

@@ -1,0 +1,1 @@
+"""Checks fitted models and freezes them under ``models/``."""

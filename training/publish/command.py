@@ -1,0 +1,17 @@
+"""``python -m training publish``: check a fitted model and freeze it under ``models/``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.publish.publishing import publish
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="A folder that `training fit` wrote.")],
+    models: Annotated[Path, typer.Option(help="Where published models live.")] = Path("models"),
+) -> None:
+    """Publish a model; a published version never changes."""
+    Console().print(f"published {publish(folder, models)}")
