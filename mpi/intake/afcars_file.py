@@ -109,7 +109,7 @@ def _placements(removal: Element) -> Iterator[Fields]:
     begins = [_day(child_text(place, "E112_date_living_arrangement")) for place in found]
     ends = [*begins, _day(child_text(removal, "E153_exit_date"))][1:]
     county = child_text(removal, "E3_local_agency")
-    for place, begin, end in zip(found, begins, ends, strict=False):
+    for place, begin, end in zip(found, begins, ends, strict=True):
         sent = {"type": _placement_type(place), "begin": begin, "end": end, "county": county}
         yield {name: value for name, value in sent.items() if value}
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.table import MAX_FIELD, MAX_RECORD_BYTES, opened
+from mpi.intake.table import MAX_FIELD, MAX_RECORD_BYTES, check_header, opened
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536
@@ -189,7 +189,7 @@ class CsvTable:
         columns = tuple(cell.strip() for cell in outcome)
         if len(columns) == 1:
             self._check_delimiter(columns[0])
-        check_columns(name, columns)
+        check_header(name, columns)
         return columns
 
     def _check_delimiter(self, header: str) -> None:
@@ -200,22 +200,6 @@ class CsvTable:
                 f"{self._path.name}: its columns seem to be separated by {_DELIMITERS[likeliest]}, not "
                 f"{_DELIMITERS.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
                 f"{_toml(likeliest)} under [file] in its mapping"
-            )
-
-
-def check_columns(name: str, columns: tuple[str, ...]) -> None:
-    """Refuse a header with a column twice or without a name.
-
-    Raises:
-        FileError: which, and at which places.
-    """
-    for place, column in enumerate(columns, start=1):
-        if not column:
-            raise FileError(f"{name}: column {place} of the header has no name")
-        first = columns.index(column) + 1
-        if first != place:
-            raise FileError(
-                f"{name}: columns {first} and {place} of the header have the same name; rename or remove one"
             )
 
 

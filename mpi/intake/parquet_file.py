@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
-from mpi.intake.csv_file import check_columns
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.table import MAX_FIELD, opened
+from mpi.intake.table import MAX_FIELD, check_header, opened
 
 BATCH_ROWS = 2_048
 
@@ -32,7 +31,7 @@ class ParquetTable:
             if not self._size:
                 raise FileError(f"{path.name}: the file is empty")
             columns = self._open(source).schema_arrow.names
-        check_columns(path.name, tuple(columns))
+        check_header(path.name, tuple(columns))
         self.columns: tuple[str, ...] = tuple(columns)
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:

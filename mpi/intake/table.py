@@ -45,3 +45,19 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         raise FileError(f"{path.name}: cannot be opened: {error.strerror}") from error
     with file:
         yield file
+
+
+def check_header(name: str, columns: tuple[str, ...]) -> None:
+    """Refuse a header with a column twice or without a name.
+
+    Raises:
+        FileError: which, and at which places.
+    """
+    for place, column in enumerate(columns, start=1):
+        if not column:
+            raise FileError(f"{name}: column {place} of the header has no name")
+        first = columns.index(column) + 1
+        if first != place:
+            raise FileError(
+                f"{name}: columns {first} and {place} of the header have the same name; rename or remove one"
+            )
