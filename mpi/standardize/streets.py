@@ -26,8 +26,10 @@ _NOT_AN_ADDRESS = frozenset(
 _SEPARATORS = re.compile(r"[^A-Z0-9#/&,-]+")
 _POST_BOX = re.compile(r"(?:P\s?O\s?BOX|POST OFFICE BOX|BOX)[\s#]*([0-9A-Z][0-9A-Z-]*)\b")
 _NUMBER_FIRST = re.compile(r"([0-9][0-9A-Z/-]*)\s+(.+)")
+_BARE_NUMBER = re.compile(r"[0-9]+[A-Z]?\Z")
 _UNIT_LAST = re.compile(rf"\s(?:#|(?:{'|'.join(sorted(UNIT_WORDS - {'NO'}))})\b)[\s#]*(\S+)\s*$")
 _GLUED_UNIT = re.compile(r"(?:APT|APARTMENT|UNIT|STE|SUITE|LOT|RM)([0-9].*)\Z")
+_ENDINGS = {"1": "ST", "2": "ND", "3": "RD"}
 _ORDINAL = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 
 _NUMBER_LABELS = ("AddressNumberPrefix", "AddressNumber", "AddressNumberSuffix")
@@ -67,6 +69,8 @@ def read_street(line: str | None) -> Street:
     text = _SEPARATORS.sub(" ", fold(line)).strip()
     if squeezed(text) in _NOT_AN_ADDRESS:
         return NO_STREET
+    if _BARE_NUMBER.match(text):
+        return Street(number=text)
     if box := _POST_BOX.match(text):
         return Street(street=f"PO BOX {box[1]}", is_box=True)
     try:
@@ -99,7 +103,7 @@ def abbreviated(names: list[str]) -> str:
     """A street's name in USPS abbreviations.
 
     A directional is abbreviated at either end, a suffix at the end, as long as a name is left:
-    ``NORTH ST`` is a street called North.
+    ``NORTH ST`` is a street called North. A numbered street's number is an ordinal.
     """
     names = [PLACE_WORDS.get(name, name) for name in names[:-1]] + names[-1:]
     names = [ORDINALS.get(name, name) for name in names]
@@ -109,6 +113,7 @@ def abbreviated(names: list[str]) -> str:
         end -= 1
     if end > 0 and names[end] in STREET_SUFFIXES:
         names[end] = STREET_SUFFIXES[names[end]]
+        names[end - 1] = _ordinal(names[end - 1])
     elif end > 0 and (names[end].isdigit() or len(names[end]) == 1):
         kind = names[end - 1]
         names[end - 1] = NUMBERED_ROADS.get(kind) or STREET_SUFFIXES.get(kind, kind)
@@ -124,10 +129,13 @@ def _from_labels(labels: dict[str, str]) -> Street | None:
     if "CornerOf" in labels or "IntersectionSeparator" in labels:
         return None
     names = _street_words(labels)
+    number = _joined(labels, _NUMBER_LABELS)
+    if number and not any(map(str.isdigit, number)):
+        return None  # a word of the street's name, taken for its number
     if not names:
         return NO_STREET if "Recipient" in labels else None
     return Street(
-        number=_joined(labels, _NUMBER_LABELS),
+        number=number,
         street=abbreviated(names),
         unit=read_unit(_joined(labels, _UNIT_LABELS)),
         city=labels.get("PlaceName") if _holds_place(labels) else None,
@@ -168,8 +176,17 @@ def _simply_read(text: str) -> Street:
 
 
 def _bare(part: str) -> str:
-    """A unit without a glued word (APT3) or an ordinal's ending (5TH)."""
+    """A unit without a glued word (APT3) and as a plain number (5TH)."""
     if glued := _GLUED_UNIT.match(part):
         part = glued[1]
+    part = ORDINALS.get(part, part)
     ordinal = _ORDINAL.match(part)
     return ordinal[1] if ordinal else part
+
+
+def _ordinal(name: str) -> str:
+    """A number as an ordinal, 102ND; any other text as it is."""
+    if not name.isdigit():
+        return name
+    is_teen = name[-2:-1] == "1"
+    return name + ("TH" if is_teen else _ENDINGS.get(name[-1], "TH"))

@@ -81,4 +81,4 @@ ORDINALS = {
     "SEVENTH": "7TH", "EIGHTH": "8TH", "NINTH": "9TH", "TENTH": "10TH", "ELEVENTH": "11TH",
     "TWELFTH": "12TH",
 }  # fmt: skip
-"""Numbered streets in words, and in figures."""
+"""Ordinals in words, and in figures."""
