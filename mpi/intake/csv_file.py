@@ -18,10 +18,12 @@ from mpi.intake.table import MAX_FIELD, MAX_RECORD_BYTES, check_header, opened
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536
+_MAX_RECORD_LINES = 100
+"""Lines of one row: what giving up a row at its first line can make us read again."""
 
 _DETAILS = {
     "field-too-large": f"a field is longer than {MAX_FIELD:,} characters, or the row than "
-    f"{MAX_RECORD_BYTES:,} bytes",
+    f"{MAX_RECORD_BYTES:,} bytes or {_MAX_RECORD_LINES} lines",
     "nul-byte": "the row holds a NUL byte",
     "invalid-utf8": "the row is not UTF-8; if the whole file is Windows-1252, its mapping must say "
     'encoding = "windows-1252"',
@@ -70,7 +72,7 @@ class _Lines:
         if line.data is None:
             raise _BadLine("field-too-large")
         self.used_bytes += len(line.data)
-        if self.used_bytes > MAX_RECORD_BYTES:
+        if self.used_bytes > MAX_RECORD_BYTES or len(self.used) > _MAX_RECORD_LINES:
             raise _BadLine("field-too-large")
         return self._decoded(line.data)
 
@@ -168,7 +170,7 @@ class CsvTable:
                 continue
             width = width or len(outcome)
             outcome = _checked(outcome, width)
-            if isinstance(outcome, str):
+            if isinstance(outcome, str) and outcome != "empty-row":
                 lines.give_up_row()
             yield lines.used[0].number, lines.used[0].offset, outcome
 

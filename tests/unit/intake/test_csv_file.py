@@ -101,6 +101,17 @@ def test_a_few_invalid_bytes_cost_their_rows_only(read):
     assert len(ids(rows)) == 21
 
 
+@pytest.mark.parametrize(("proper", "refused"), [(2, True), (3, False)])
+def test_a_file_is_refused_when_its_bad_lines_outnumber_its_proper_accents(read, proper, refused):
+    plain, good, bad = b"1,Bo,Ek\n" * 50, "2,Zoë,Ek\n".encode() * proper, b"3,Zo\xeb,Ek\n" * 3
+    content = HEADER.encode() + plain + good + bad
+    if refused:
+        with pytest.raises(FileError, match="3 of its first 56 lines"):
+            read(content)
+    else:
+        assert len(reasons(read(content))) == 3
+
+
 def test_invalid_bytes_in_the_header_refuse_the_file(read):
     with pytest.raises(FileError, match="not UTF-8"):
         read(b"local_id,pr\xe9nom\n1,Ana\n2,Bo\n")
@@ -161,10 +172,23 @@ def test_a_field_over_the_limit_within_a_row_under_it_is_rejected(read):
     assert ids(rows) == ["2"]
 
 
-def test_an_open_quote_before_much_text_is_given_up_at_the_row_limit(read):
-    rows = read(HEADER + '1,"Ana,Ek\n' + "2,Bo,Ek\n" * 140_000)
+def test_an_open_quote_before_many_rows_is_given_up_at_the_row_limit(read):
+    rows = read(HEADER + '1,"Ana,Ek\n' + "2,Bo,Ek\n" * 200)
     assert reasons(rows) == [(2, "field-too-large")]
-    assert len(ids(rows)) == 140_000
+    assert len(ids(rows)) == 200
+
+
+def test_lines_that_each_open_a_quote_are_not_read_over_and_over(read):
+    rows = read(HEADER + 'a","a\n' * 3_000)
+    assert len(rows) == 3_000
+    assert reasons(rows)[:2] == [(2, "field-too-large"), (3, "field-too-large")]
+
+
+def test_a_row_of_many_fields_over_the_limit_is_rejected_at_its_first_line(read):
+    big = ",".join(['"' + "x" * 60_000 + '\n"'] * 20)
+    rows = read(HEADER + f"1,Ana,{big}\n2,Bo,Ek\n")
+    assert reasons(rows)[0] == (2, "field-too-large")
+    assert ids(rows) == ["2"]
 
 
 def test_a_header_with_a_column_twice_or_without_name_is_refused(read):
