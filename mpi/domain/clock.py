@@ -1,6 +1,8 @@
-"""The one reader of the clock, so that tests can set it."""
+"""The one reader of the clock, so that tests can set it; and moments as the index writes them."""
 
 from datetime import UTC, datetime
+
+from mpi.domain.errors import InputError
 
 
 def now() -> datetime:
@@ -11,3 +13,18 @@ def now() -> datetime:
 def iso(moment: datetime) -> str:
     """A moment as the index writes it: ``2026-11-24T15:04:05.123456Z``, which sorts as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> str:
+    """A moment as typed, as the index writes it: a date is its first instant, no offset means UTC.
+
+    Raises:
+        InputError: it is not an ISO 8601 date or time.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            "as_of must be an ISO 8601 date or time, such as 2026-11-24T15:04:05Z (in a URL write + as %2B)"
+        ) from None
+    return iso(read if read.tzinfo else read.replace(tzinfo=UTC))

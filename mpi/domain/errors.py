@@ -9,6 +9,7 @@ MpiError
 ├── NotFoundError         no such source, record or person (for this viewer)
 ├── ConflictError         the state does not allow it
 │   └── DecisionConflict  contradicts a decision in force
+├── NotAuthenticated      nobody knows who asks
 ├── AccessDenied          the policy says no
 ├── LoadHeld              a load guard stopped a file; nothing of it was applied
 ├── ModelError            a model folder is missing, corrupt or cannot be compiled
@@ -83,6 +84,12 @@ class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
     """It contradicts a decision in force."""
 
     code = "decision-conflict"
+
+
+class NotAuthenticated(MpiError):  # noqa: N818 - the field's word
+    """The call bears no key, or one that is not known or was revoked."""
+
+    code = "not-authenticated"
 
 
 class AccessDenied(MpiError):  # noqa: N818 - the field's word

@@ -22,6 +22,7 @@ class Action(StrEnum):
     PERSON_SEARCH = "person.search"
     CROSSWALK_READ = "crosswalk.read"
     CROSSWALK_EXPORT = "crosswalk.export"
+    TASK_READ = "task.read"
     SOURCE_ADMIN = "source.admin"
     LOAD = "load"
     RECLUSTER = "recluster"
@@ -44,6 +45,10 @@ class Viewer:
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
 
+    def may_see(self, source: str) -> bool:
+        """Whether records of the source exist for this viewer at all (law 7)."""
+        return self.sources is None or source in self.sources
+
 
 def operator(name: str = "operator") -> Viewer:
     """The person at the machine's own command line, who holds the database file itself."""
@@ -58,5 +63,5 @@ def permit(viewer: Viewer, action: Action, source: str | None = None) -> None:
     """
     if action not in viewer.actions:
         raise AccessDenied(f"client {viewer.client!r} may not do {action.value!r}")
-    if source is not None and viewer.sources is not None and source not in viewer.sources:
+    if source is not None and not viewer.may_see(source):
         raise AccessDenied(f"client {viewer.client!r} has no access to this source")

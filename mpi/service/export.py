@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.disclosure import disclose
 
 HEADER = ("source", "local_id", "enterprise_id")
 
@@ -21,6 +22,8 @@ class CrosswalkRow:
 def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     """Every active record with its enterprise ID, by source and local ID, from one snapshot.
 
+    Records that the viewer may not see are left out.
+
     Raises:
         AccessDenied: the viewer may not export.
     """
@@ -30,7 +33,11 @@ def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
 
 def _rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     with index.database.read(viewer) as unit:
+        # Every active record as of one commit: the memberships say which those were.
+        handle = f"all@{unit.last_commit()}"
+        disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, handle)
         persons = unit.persons.all_current()
         eids = {person.id: person.eid for person in unit.persons.every()}
         for record, label in unit.records.every_label():
-            yield CrosswalkRow(label.source, label.local_id, eids[persons[record]])
+            if viewer.may_see(label.source):
+                yield CrosswalkRow(label.source, label.local_id, eids[persons[record]])

@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.disclosure import disclose
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
@@ -70,33 +72,36 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
         index: the open index.
         viewer: who asks.
         text: the ID as typed.
-        as_of: moment in index time (ISO, UTC) to answer for; None for now.
+        as_of: moment in index time (ISO 8601) to answer for; None for now.
 
     Raises:
         EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or not yet at that time.
+        InputError: ``as_of`` is no moment.
+        NotFoundError: it was never minted here, or not yet at that time; or it holds nothing that the
+            viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
     permit(viewer, Action.PERSON_READ)
+    at_moment = None if as_of is None else clock.moment(as_of)
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
-        at = None if as_of is None else unit.commit_at(as_of)
+        at = None if at_moment is None else unit.commit_at(at_moment)
         if at is not None and found.minted_commit > at:
             raise NotFoundError("there was no such enterprise ID at that time")
-        members = (
-            unit.persons.members([found.id])[found.id]
-            if at is None
-            else unit.persons.members_at(found.id, at)
-        )
-        labels = unit.records.labels(members)
+        members = _members(unit, found, at)
+        labels = _visible(unit, members)
         minted = unit.commit_info({found.minted_commit})[found.minted_commit][0]
-        return PersonView(
+        view = PersonView(
             found.eid,
             *_standing(unit, found),
             tuple(labels[number] for number in members if number in labels),
             _flags(unit, members, labels) if at is None else (),
             minted,
         )
+    disclose(
+        index, viewer, Action.PERSON_READ, labels, ("now", "records", *(("flags",) if view.flags else ()))
+    )
+    return view
 
 
 def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
@@ -104,7 +109,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
 
     Raises:
         EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
     permit(viewer, Action.PERSON_READ)
@@ -112,10 +117,10 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
         found = _find(unit, text)
         events = unit.persons.events_of([found.id])
         info = unit.commit_info({event.commit_no for event in events})
-        labels = unit.records.labels({event.record_id for event in events})
+        labels = _visible(unit, {event.record_id for event in events})
         ids = {p for event in events for p in (event.before, event.after) if p is not None}
         names = {number: one.eid for number, one in unit.persons.get(ids).items()}
-        return tuple(
+        steps = tuple(
             LineageStep(
                 info[event.commit_no][0],
                 info[event.commit_no][1],
@@ -128,6 +133,8 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
             # A sealed record has no label: its steps do not show.
             if event.record_id in labels
         )
+    disclose(index, viewer, Action.PERSON_READ, labels, ("before", "after", "cause"))
+    return steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,41 +146,90 @@ class CrosswalkEntry:
     enterprise_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """Records of an enterprise ID: the crosswalk the other way."""
+
+    enterprise_id: str
+    records: tuple[Label, ...]
+
+
 def crosswalk(
     index: Index, viewer: Viewer, source_code: str, local_id: str, as_of: str | None = None
 ) -> CrosswalkEntry:
-    """From (source, local ID) to enterprise ID, now or as of a moment in index time (ISO, UTC).
+    """From (source, local ID) to enterprise ID, now or as of a moment in index time (ISO 8601).
 
     Raises:
+        InputError: ``as_of`` is no moment.
         NotFoundError: no such source or record that the viewer may know of.
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
     permit(viewer, Action.CROSSWALK_READ, source_code)
+    at_moment = None if as_of is None else clock.moment(as_of)
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
         record = unit.records.find(source.id, [local_id]).get(local_id)
         if record is None or record.id not in unit.records.labels([record.id]):
             raise NotFoundError(f"source {source_code!r} has no such record")
-        if as_of is None:
+        if at_moment is None:
             number = unit.persons.current([record.id]).get(record.id)
         else:
-            number = unit.persons.person_at(record.id, unit.commit_at(as_of))
+            number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
         found = None if number is None else unit.persons.get([number])[number].eid
-        return CrosswalkEntry(source_code, local_id, found)
+    disclose(index, viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
+    return CrosswalkEntry(source_code, local_id, found)
+
+
+def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> Addressed:
+    """From enterprise ID to the records that it holds, now or as of a moment in index time (ISO 8601).
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        InputError: ``as_of`` is no moment.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        AccessDenied: the viewer may not read the crosswalk.
+    """
+    permit(viewer, Action.CROSSWALK_READ)
+    at_moment = None if as_of is None else clock.moment(as_of)
+    with index.database.read(viewer) as unit:
+        found = _find(unit, text)
+        members = _members(unit, found, None if at_moment is None else unit.commit_at(at_moment))
+        labels = _visible(unit, members)
+    disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
+    return Addressed(found.eid, tuple(labels[number] for number in members if number in labels))
 
 
 def now_holding(unit: ReadUnit, found: Person) -> list[str]:
     """The enterprise IDs that hold the records that a retired ID held when it was retired."""
-    records = unit.persons.last_held([found])[found.id]
+    records = _visible(unit, unit.persons.last_held([found])[found.id])
     holders = unit.persons.get(set(unit.persons.current(records).values()))
     return sorted(holder.eid for holder in holders.values())
 
 
 def _find(unit: ReadUnit, text: str) -> Person:
     found = unit.persons.by_eid(eids.parse(text))
-    if found is None:
+    if found is None or not _may_know(unit, found):
         raise NotFoundError("this index never gave out that enterprise ID")
     return found
+
+
+def _may_know(unit: ReadUnit, found: Person) -> bool:
+    """Whether the ID ever held a record that the viewer may see; without one it does not exist for them."""
+    if unit.viewer.sources is None:
+        return True
+    return bool(_visible(unit, {event.record_id for event in unit.persons.events_of([found.id])}))
+
+
+def _members(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
+    if at is None:
+        return unit.persons.members([found.id])[found.id]
+    return unit.persons.members_at(found.id, at)
+
+
+def _visible(unit: ReadUnit, records: Collection[int]) -> dict[int, Label]:
+    """Labels of those records that exist for the viewer."""
+    labels = unit.records.labels(records)
+    return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
 
 
 def _standing(unit: ReadUnit, found: Person) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.record import QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.disclosure import disclose
 from mpi.service.resolve import resolve
 from mpi.service.statements import Verdict, statement, take
 from mpi.standardize.door import receive
@@ -122,7 +123,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         record = _record(unit, source_code, local_id)
         person = unit.persons.current([record.id]).get(record.id)
         version = next(v for v in unit.records.versions(record.id) if v.id == record.version_id)
-        return {
+        answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
@@ -130,6 +131,8 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
             "record": to_sent(from_payload(version.payload)),
             "issues": orjson.loads(version.issues),
         }
+    disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
+    return answer
 
 
 def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:

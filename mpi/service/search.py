@@ -11,13 +11,16 @@ from mpi.domain.weight import Band, probability, rounded
 from mpi.matching.keys import keys
 from mpi.matching.scorer import Contribution
 from mpi.service.context import Index
+from mpi.service.disclosure import disclose
 from mpi.service.reindex import candidates, load_features
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
+from mpi.storage.unit import ReadUnit
 
 MOST_RESULTS = 10
 """A search finds; it does not browse."""
 SEARCHED_AS = "search"
+FIELDS = ("enterprise_id", "match_weight", "explanation")
 _QUERY = 0
 """Stands for the record searched for; no stored record has this number."""
 
@@ -54,13 +57,22 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        near = candidates(unit, config_id, {_QUERY: own_keys})[_QUERY]
+        near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
         known = load_features(unit, config_id, near)
         persons = unit.persons.current(near)
         best = _best(index, query, known, persons)
         eids = {number: one.eid for number, one in unit.persons.get(best).items()}
-    found = [_found(index, query, eids[p], bits, known[record]) for p, (bits, record) in best.items()]
-    return sorted(found, key=lambda one: (-one.match_weight, one.enterprise_id))[:MOST_RESULTS]
+    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MOST_RESULTS]
+    disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
+    return [_found(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]
+
+
+def _visible(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
+    """The candidates that exist for this viewer: the others must not even be scored (law 7)."""
+    if viewer.sources is None:
+        return near
+    labels = unit.records.labels(near)
+    return {record for record in near if record in labels and viewer.may_see(labels[record].source)}
 
 
 def _best(

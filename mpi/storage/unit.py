@@ -1,6 +1,6 @@
 """Units of work: one transaction, its viewer, and the repositories that work inside it."""
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
@@ -10,6 +10,7 @@ from mpi.storage.repositories.configs import Configs
 from mpi.storage.repositories.counters import Counters
 from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
+from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.records import Records
 from mpi.storage.repositories.sources import Sources
@@ -39,6 +40,11 @@ class ReadUnit:
         self.batches = Batches(connection)
         self.tasks = Tasks(connection)
         self.clients = Clients(connection)
+        self.disclosures = Disclosures(connection)
+
+    def last_commit(self) -> int:
+        """The latest commit of this snapshot; 0 before the first."""
+        return int(self.connection.execute(select(func.max(_commit.c.no))).scalar() or 0)
 
     def commit_at(self, moment: str) -> int:
         """The last commit at or before a moment (ISO, UTC); 0 before the first."""

@@ -1,0 +1,49 @@
+"""Disclosure: nothing about a person leaves before the ledger durably says so (law 7).
+
+The ledger is written after the answer is made and before it is given, in a transaction of its own: a
+search of some milliseconds then holds no writer up. On SQLite, which has one writer, a read therefore
+waits for a load that is being applied.
+"""
+
+from collections.abc import Iterable
+
+from mpi.domain import clock
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.context import Index
+from mpi.storage.repositories.disclosures import Disclosure
+
+
+def disclose(
+    index: Index,
+    viewer: Viewer,
+    action: Action,
+    record_ids: Iterable[int],
+    fields: Iterable[str],
+    handle: str | None = None,
+) -> None:
+    """Put on the ledger what is about to leave.
+
+    Args:
+        index: the open index.
+        viewer: who receives it, and for what purpose.
+        action: what was asked.
+        record_ids: the records that the answer is about.
+        fields: names of the fields that it holds.
+        handle: what stands for the records where they are too many to list.
+
+    Raises:
+        StoreError: the ledger cannot be written; the answer must not leave.
+    """
+    with index.database.write(viewer, "disclose") as unit:
+        unit.disclosures.add(
+            unit.counters.take("disclosure"),
+            Disclosure(
+                clock.iso(clock.now()),
+                viewer.client,
+                viewer.purpose,
+                action,
+                tuple(sorted(record_ids)),
+                tuple(fields),
+                handle,
+            ),
+        )

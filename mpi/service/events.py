@@ -1,0 +1,99 @@
+"""The feed: every change of a record's person, in order, for those who keep enterprise IDs of ours."""
+
+from dataclasses import dataclass
+
+from mpi.domain.errors import ConflictError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.disclosure import disclose
+
+MOST_EVENTS = 1000
+"""Largest page that may be asked for; a page still ends with a whole commit."""
+FIELDS = ("source", "local_id", "before", "after", "cause", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One record went from one person to another; None where it had none.
+
+    Args:
+        commit: number of the commit, ascending; events of one commit happened together.
+        seq: place within the commit.
+        at: when (ISO, UTC).
+        cause: what was done, such as ``upsert``, ``load``, ``withdraw``, ``recluster``.
+        source: the record's source.
+        local_id: its local ID.
+        before: enterprise ID that it had.
+        after: enterprise ID that it has since.
+    """
+
+    commit: int
+    seq: int
+    at: str
+    cause: str
+    source: str
+    local_id: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Whole commits of events.
+
+    Args:
+        generation: changes when the index is restored from a backup: the cursor is then void, and what was
+            kept must be read anew.
+        cursor: ``after`` of the next page.
+        events: in order; an empty page is the end of the feed only if the cursor stands still.
+    """
+
+    generation: str
+    cursor: int
+    events: tuple[Event, ...]
+
+
+def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> EventPage:
+    """Events of the commits after a cursor, at least ``limit`` of them if there are as many.
+
+    Args:
+        index: the open index.
+        viewer: who asks; events of records that they may not see are left out.
+        after: cursor of the page before; 0 from the beginning.
+        limit: how many events to aim at, up to ``MOST_EVENTS``.
+
+    Raises:
+        ConflictError: the cursor lies ahead of this index.
+        AccessDenied: the viewer may not read the crosswalk.
+    """
+    permit(viewer, Action.CROSSWALK_READ)
+    with index.database.read(viewer) as unit:
+        info = unit.configs.index()
+        if after > unit.last_commit():
+            raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
+        found = unit.persons.events_after(after, min(limit, MOST_EVENTS))
+        # A sealed record has no label: its events do not show.
+        labels = unit.records.labels({event.record_id for event in found})
+        shown = [e for e in found if e.record_id in labels and viewer.may_see(labels[e.record_id].source)]
+        times = unit.commit_info({event.commit_no for event in shown})
+        persons = unit.persons.get({p for e in shown for p in (e.before, e.after) if p is not None})
+    eids = {number: person.eid for number, person in persons.items()}
+    page = EventPage(
+        "" if info is None else info.generation,
+        found[-1].commit_no if found else after,
+        tuple(
+            Event(
+                event.commit_no,
+                event.seq,
+                times[event.commit_no][0],
+                event.cause,
+                labels[event.record_id].source,
+                labels[event.record_id].local_id,
+                None if event.before is None else eids[event.before],
+                None if event.after is None else eids[event.after],
+            )
+            for event in shown
+        ),
+    )
+    disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in shown}, FIELDS)
+    return page
