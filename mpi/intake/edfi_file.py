@@ -1,7 +1,8 @@
 """Ed-Fi 5.2 interchange XML: a file of students, or a folder with what other files say about them.
 
 Students stream. What the other files say of a student (contacts, programs, enrolments, characteristics)
-is gathered first and held in memory, one to two kilobytes a student; a single file of students needs none.
+is gathered first and held in memory, some 4 KB a student (two contacts each, measured on the Ed-Fi sample); a
+single file of students needs none.
 """
 
 from collections import defaultdict
