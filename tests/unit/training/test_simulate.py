@@ -19,7 +19,7 @@ from training.simulate.records import TRUTH_FIELDS
 from training.simulate.rosters import Source
 from training.simulate.simulation import Population, simulate
 
-RECORDS = 6_000
+RECORDS = 12_000
 LIST_COLUMNS = {
     "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
     "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
@@ -248,6 +248,8 @@ def test_a_group_home_gathers_unrelated_children_at_one_address(population: Popu
     places, sizes = np.unique(care.address[in_group], return_counts=True)
     biggest = in_group & (care.address == places[np.argmax(sizes)])
     assert len(set(births.home[biggest])) > 3
+    assert len(places) > 1
+    assert sizes.max() < 45
 
 
 def test_flat_columns_are_the_first_entry_of_their_list(rows: dict[str, list[dict[str, str]]]) -> None:
@@ -264,15 +266,18 @@ def test_flat_columns_are_the_first_entry_of_their_list(rows: dict[str, list[dic
 
 def test_adopted_children_have_a_second_client_under_the_new_name(folder: Path, rows, tags) -> None:
     person = {(row["source"], row["local_id"]): row["person_id"] for row in read(folder / "truth.csv")}
-    names: dict[str, dict[bool, str]] = {}
+    first, second = {}, {}
     for row in rows[Source.CCWIS]:
         marks = tags[Source.CCWIS, row["local_id"]]
-        if "adopted" in marks:
-            former = "former_identity" in marks
-            names.setdefault(person[Source.CCWIS, row["local_id"]], {})[former] = row["last_name"]
-    both = [held for held in names.values() if len(held) == 2]
-    assert len(both) > 5
-    assert sum(held[True] != held[False] for held in both) > 0.9 * len(both)
+        if "adopted" not in marks:
+            continue
+        if "former_identity" in marks:
+            first[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+        elif "registered_twice" in marks:
+            second[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+    assert len(second) > 20
+    assert set(second) <= set(first)
+    assert sum(first[child] != second[child] for child in second) > 0.9 * len(second)
 
 
 def test_a_former_name_is_given_only_beside_a_new_one(rows, tags) -> None:
@@ -303,6 +308,12 @@ def test_movers_are_in_both_districts_and_have_left_the_first(rows, tags) -> Non
     ]
     assert len(left) > 50
     assert all(row["exit_date"] and not row["entry_date"] for row in left)
+
+
+def test_leavers_have_left(rows, tags) -> None:
+    leavers = [row for row in rows[Source.STATE] if "leaver" in tags[Source.STATE, row["local_id"]]]
+    assert len(leavers) > 50
+    assert all(row["exit_date"] for row in leavers)
 
 
 def test_records_are_not_older_than_what_they_tell(rows: dict[str, list[dict[str, str]]]) -> None:

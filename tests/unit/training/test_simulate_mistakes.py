@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
 
 from training.simulate import mistakes
 from training.simulate.columns import DRAWS, happens, texts
@@ -24,9 +25,7 @@ def test_a_misspelling_keeps_the_first_letter_and_never_loses_the_name(name: str
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12), DRAW)
 def test_a_keyboard_slip_changes_one_place(name: str, draw: int) -> None:
-    slip = mistakes.keyboard(name, draw)
-    assert abs(len(slip) - len(name)) <= 1
-    assert sorted(slip) == sorted(name) or len(set(zip(name, slip, strict=False))) > 0
+    assert OSA.distance(name, mistakes.keyboard(name, draw)) <= 1
 
 
 @given(st.from_regex(r"[0-9]{3}-[0-9]{2}-[0-9]{4}", fullmatch=True), DRAW)
