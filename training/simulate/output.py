@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.columns import Texts
 from training.simulate.records import TRUTH_FIELDS
@@ -17,8 +18,15 @@ def save(population: Population, folder: Path) -> dict[str, object]:
     """Write the state into the folder, which is made; gives back the manifest.
 
     Raises:
-        OSError: the folder cannot be written.
+        FileError: the folder cannot be made or written.
     """
+    try:
+        return _save(population, folder)
+    except OSError as error:
+        raise FileError(f"the state cannot be written to {folder}: {error.strerror}") from error
+
+
+def _save(population: Population, folder: Path) -> dict[str, object]:
     folder.mkdir(parents=True, exist_ok=True)
     for source, file in population.files.items():
         _write(folder / f"{source}.csv", SENT_FIELDS, [file.columns[name] for name in SENT_FIELDS])

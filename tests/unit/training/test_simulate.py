@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.__main__ import COMMANDS, build
 from training.simulate.flags import FOSTER_CARE, POPULATIONS
@@ -351,6 +352,12 @@ def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "state_ssid.csv" in result.output
     assert json.loads((tmp_path / "state" / "manifest.json").read_text())["seed"] == 9
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(population: Population, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be written"):
+        save(population, tmp_path / "file" / "state")
 
 
 def test_only_the_command_asked_for_is_imported() -> None:
