@@ -5,7 +5,8 @@ best proposer by the survivor rule (open enrolment, then most holders, then olde
 proposes to its next cluster. This is deferred acceptance (Gale and Shapley, 1962): with strict preferences
 its result does not depend on the order of proposing. So on a split the ID stays with the part that holds
 most of its last records, on a merge the survivor rule decides, and no ID is retired while a part of it
-is left without one.
+is left without one. A cluster that is exactly what a retired ID last held is a person's last wish: it takes
+another part where it has one, so that parting a merge gives both IDs back.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -96,9 +97,11 @@ def assign(
     of_record = {record: cluster for cluster in ordered for record in cluster}
     rank = _ranking(survivor)
     borne: dict[Cluster, Holder] = {}
+    awaited = _awaited(history, of_record)
     for standing in (Standing.ACTIVE, Standing.EMPTY):
         free = [h for h in history if h.standing is standing]
-        _propose(free, of_record, borne, rank, contest=standing)
+        waiting = [_Proposer(h, _wishes(h, of_record, awaited)) for h in sorted(free, key=rank)]
+        _propose(waiting, borne, rank, contest=standing)
     _revive([h for h in history if h.standing is Standing.RETIRED], of_record, borne, rank)
     kept = {holder.person for holder in borne.values()}
     return Plan(
@@ -131,13 +134,11 @@ def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], tuple[bo
 
 
 def _propose(
-    holders: Iterable[Holder],
-    of_record: Mapping[int, Cluster],
+    waiting: list[_Proposer],
     borne: dict[Cluster, Holder],
     rank: Callable[[Holder], tuple[bool, int, int]],
     contest: Standing,
 ) -> None:
-    waiting = [_Proposer(h, _wishes(h, of_record)) for h in sorted(holders, key=lambda h: h.person)]
     wishes = {proposer.holder.person: proposer for proposer in waiting}
     while waiting:
         proposer = waiting.pop()
@@ -154,12 +155,21 @@ def _propose(
                 break
 
 
-def _wishes(holder: Holder, of_record: Mapping[int, Cluster]) -> list[Cluster]:
+def _wishes(
+    holder: Holder, of_record: Mapping[int, Cluster], awaited: frozenset[Cluster] = frozenset()
+) -> list[Cluster]:
     held: dict[Cluster, int] = {}
     for record in sorted(holder.records):
         if record in of_record:
             held[of_record[record]] = held.get(of_record[record], 0) + 1
-    return sorted(held, key=lambda cluster: (-held[cluster], cluster))
+    return sorted(held, key=lambda cluster: (cluster in awaited, -held[cluster], cluster))
+
+
+def _awaited(history: Iterable[Holder], of_record: Mapping[int, Cluster]) -> frozenset[Cluster]:
+    """Clusters that are exactly what a retired ID last held, of the records that are active."""
+    retired = (holder for holder in history if holder.standing is Standing.RETIRED)
+    last = (tuple(sorted(r for r in holder.records if r in of_record)) for holder in retired)
+    return frozenset(records for records in last if records and of_record[records[0]] == records)
 
 
 def _revive(

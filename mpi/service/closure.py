@@ -1,7 +1,7 @@
 """The records that must be settled together with those touched: their whole components."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mpi.domain.decision import Decision
 from mpi.storage.repositories.derived import Edges
@@ -18,12 +18,14 @@ class Closure:
             edge is below the influence floor.
         decisions: decisions in force that name any of the records, or that a chain reaches.
         seen: every record reached, the withdrawn ones too.
+        outside: canonical keys of the records just outside, at the other end of a weaker edge.
     """
 
     keys: dict[int, int]
     edges: Edges
     decisions: tuple[Decision, ...]
     seen: frozenset[int]
+    outside: dict[int, int] = field(default_factory=dict)
 
 
 def closure(
@@ -49,7 +51,14 @@ def closure(
         for members in unit.persons.members(persons).values():
             reached.update(members)
         frontier = reached - seen
-    return Closure(unit.records.keys(seen), edges, tuple(sorted(decisions.values())), frozenset(seen))
+    outside = {end for edge in edges for end in edge} - seen
+    return Closure(
+        unit.records.keys(seen),
+        edges,
+        tuple(sorted(decisions.values())),
+        frozenset(seen),
+        unit.records.keys(outside),
+    )
 
 
 def everything(unit: ReadUnit, edges: Edges) -> Closure:

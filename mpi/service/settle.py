@@ -213,19 +213,18 @@ def _tasks(
     number_of: Mapping[int, int],
     thresholds: Thresholds,
 ) -> Iterator[Task]:
-    doubted: set[Pair] = set()
-    together = {key: n for n, found in enumerate(partitions) for c in found.clusters for key in c}
+    place = {key: n for n, found in enumerate(partitions) for c in found.clusters for key in c}
     for found in partitions:
         for doubt in found.doubts:
-            doubted.add(doubt.pair)
-            ends = sorted(number_of[key] for key in doubt.pair)
-            yield Task(_task_key(doubt.pair), "pair", ends[0], ends[1], doubt.bits, doubt.reason)
+            lo, hi = sorted(number_of[key] for key in doubt.pair)
+            yield Task(_task_key(doubt.pair), "pair", lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
+    known = scope.outside | scope.keys
     for (lo, hi), bits in scope.edges.items():
-        left, right = scope.keys.get(lo), scope.keys.get(hi)
-        if bits < thresholds.review or left is None or right is None:
+        if bits < thresholds.review or lo not in known or hi not in known:
             continue
-        if together[left] != together[right]:
+        left, right = known[lo], known[hi]
+        if place.get(left) != place.get(right):
             yield Task(_task_key(pair(left, right)), "pair", lo, hi, bits, Reason.BAND)
 
 

@@ -55,6 +55,12 @@ def test_a_retired_id_lives_again_when_its_records_are_a_person_of_their_own():
     assert bearers([(1,), (2,)], history) == ({(1,): 7, (2,): 9}, ())
 
 
+def test_parting_a_merge_gives_both_ids_back_whichever_part_is_larger():
+    history = [active(7, 1, 2, 3), retired(9, 2, 3)]
+    assert bearers([(1,), (2, 3)], history) == ({(1,): 7, (2, 3): 9}, ())
+    assert bearers([(2, 3)], history) == ({(2, 3): 7}, ())
+
+
 def test_a_retired_id_stays_retired_while_its_records_are_apart():
     history = [active(7, 1, 2, 3, 4), retired(9, 3, 4)]
     plan = assign([(1, 2), (3,), (4,)], history, {})

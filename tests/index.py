@@ -1,0 +1,91 @@
+"""A real index in a temporary folder, with the tiny model, and plain helpers to work it."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from mpi.bootstrap import init_index
+from mpi.config import Settings
+from mpi.domain.viewer import operator
+from mpi.intake.rows import SentRow
+from mpi.service.export import export_crosswalk
+from mpi.service.load import LoadOptions, load
+from mpi.service.sources import NewSource, add_source
+from tests.models import tiny_model
+
+OPERATOR = operator()
+
+
+@contextmanager
+def an_index(folder: Path, *sources: str, secret: str | None = None, **model: object):
+    """A new test index with the given sources."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if secret is not None:
+        (folder / "secret.key").write_text(secret)
+    model_folder = tiny_model(folder / "tiny", **model)
+    settings = Settings(home=folder, model=str(model_folder), database_url=None, secret_file=None)
+    index, _key = init_index(settings, is_test=True)
+    for code in sources:
+        add_source(index, OPERATOR, NewSource(code))
+    try:
+        yield index
+    finally:
+        index.database.dispose()
+
+
+def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:
+    """A canonical record as sent, valid by default."""
+    record: dict[str, object] = {
+        "local_id": local_id,
+        "first_name": "Amara",
+        "last_name": "Okonkwo",
+        "birth_date": "2014-03-09",
+        "sex": "F",
+        "postal_code": "43001",
+    }
+    record.update(changes)
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def rows(*records: dict[str, object]) -> list[SentRow]:
+    """Records as the rows of a file."""
+    return [SentRow(line, None, dict(record)) for line, record in enumerate(records, 2)]
+
+
+def load_rows(index, source: str, *records: dict[str, object], **options: object):
+    """Load records as one file."""
+    return load(index, OPERATOR, source, rows(*records), LoadOptions(**options))
+
+
+def crosswalk(index) -> dict[tuple[str, str], str]:
+    """Every active record's enterprise ID."""
+    return {(row.source, row.local_id): row.enterprise_id for row in export_crosswalk(index, OPERATOR)}
+
+
+def partition_of(index) -> set[frozenset[tuple[str, str]]]:
+    """The published partition, by (source, local ID)."""
+    persons: dict[str, set[tuple[str, str]]] = {}
+    for record, eid in crosswalk(index).items():
+        persons.setdefault(eid, set()).add(record)
+    return {frozenset(records) for records in persons.values()}
+
+
+def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
+    """Children that are nobody else: distinct names of letters and distinct birth dates."""
+
+    def word(number: int) -> str:
+        letters = ""
+        for _ in range(5):
+            number, digit = divmod(number, 26)
+            letters += chr(ord("a") + digit)
+        return letters
+
+    return [
+        a_child(
+            f"c{number}",
+            first_name=word(number * 7919 + 13),
+            last_name=word(number * 104729 + 7),
+            birth_date=f"20{10 + number % 10}-{1 + number % 12:02}-{1 + number % 28:02}",
+            postal_code=f"{43000 + number % 900}",
+        )
+        for number in range(start, start + count)
+    ]

@@ -1,0 +1,209 @@
+"""Loads: every row accounted for, guarded, all or nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mpi.domain.errors import AccessDenied, FileError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.records import read
+from mpi.service.verify import verify
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, partition_of, rows
+
+MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
+TUESDAY = datetime(2026, 9, 8, tzinfo=UTC)
+
+
+def test_a_first_load_gives_every_record_an_id_and_links_across_sources(index):
+    receipt = load_rows(index, "sis", a_child("s1"), a_child("s2", first_name="Femi"))
+    assert (receipt.received, receipt.created, receipt.adds_up) == (2, 2, True)
+    load_rows(index, "ccwis", a_child("c1"))
+    ids = crosswalk(index)
+    assert ids["sis", "s1"] == ids["ccwis", "c1"] != ids["sis", "s2"]
+
+
+def test_the_same_file_again_is_unchanged_and_moves_no_id(index):
+    load_rows(index, "sis", *many_children(30))
+    before = crosswalk(index)
+    receipt = load_rows(index, "sis", *many_children(30))
+    assert (receipt.unchanged, receipt.created, receipt.adds_up) == (30, 0, True)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_full_snapshot_withdraws_what_is_absent_and_a_delta_does_not(index):
+    children = many_children(30)
+    load_rows(index, "sis", *children)
+    assert load_rows(index, "sis", *children[1:]).withdrawn == 0
+    receipt = load_rows(index, "sis", *children[1:], snapshot=Snapshot.FULL)
+    assert (receipt.withdrawn, receipt.unchanged, receipt.received) == (1, 29, 30)
+    assert receipt.adds_up
+    assert ("sis", "c0") not in crosswalk(index)
+
+
+def test_a_file_cut_in_half_is_held_whole_until_it_is_confirmed(index):
+    children = many_children(60)
+    load_rows(index, "sis", *children)
+    before = crosswalk(index)
+    receipt = load_rows(index, "sis", *children[:30], snapshot=Snapshot.FULL)
+    assert (receipt.status, receipt.held, receipt.withdrawn) == ("held", 30, 0)
+    assert "withdraw 30 of 60" in receipt.held_reason
+    assert receipt.adds_up
+    assert crosswalk(index) == before
+    confirmed = load_rows(index, "sis", *children[:30], snapshot=Snapshot.FULL, confirm=True)
+    assert (confirmed.status, confirmed.withdrawn) == ("loaded", 30)
+    assert len(crosswalk(index)) == 30
+
+
+def test_all_birth_dates_off_by_one_day_are_held_whole(index):
+    children = many_children(25)
+    load_rows(index, "sis", *children)
+    shifted = [child | {"birth_date": str(child["birth_date"])[:8] + "29"} for child in children]
+    receipt = load_rows(index, "sis", *shifted)
+    assert (receipt.status, receipt.held, receipt.updated) == ("held", 25, 0)
+    assert "25 of 25" in receipt.held_reason
+
+
+def test_changed_addresses_are_no_reason_to_hold(index):
+    children = many_children(25)
+    load_rows(index, "sis", *children)
+    assert load_rows(index, "sis", *(c | {"postal_code": "44001"} for c in children)).updated == 25
+
+
+def test_yesterdays_file_after_todays_changes_nothing_current(index):
+    child = a_child("s1")
+    load_rows(index, "sis", child | {"postal_code": "44002"}, as_of=TUESDAY)
+    for _ in range(2):
+        receipt = load_rows(index, "sis", child | {"postal_code": "44001"}, as_of=MONDAY)
+        assert (receipt.history, receipt.updated, receipt.adds_up) == (1, 0, True)
+    assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
+
+
+def test_files_out_of_order_end_as_files_in_order(index):
+    states = [a_child("s1", postal_code=f"4400{day}") for day in range(3)]
+    days = [datetime(2026, 9, day + 1, tzinfo=UTC) for day in range(3)]
+    for day in (2, 0, 1):
+        load_rows(index, "sis", states[day], as_of=days[day])
+    assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
+
+
+def test_an_older_snapshot_withdraws_nothing_that_its_source_has_stated_since(index):
+    children = many_children(30)
+    load_rows(index, "sis", *children, as_of=TUESDAY)
+    assert load_rows(index, "sis", *children[:29], snapshot=Snapshot.FULL, as_of=MONDAY).withdrawn == 0
+
+
+def test_a_withdrawn_record_that_returns_finds_its_id(index):
+    children = many_children(30)
+    load_rows(index, "sis", *children)
+    before = crosswalk(index)
+    load_rows(index, "sis", *children[1:], snapshot=Snapshot.FULL)
+    assert load_rows(index, "sis", children[0]).updated == 1
+    assert crosswalk(index) == before
+
+
+def test_of_two_rows_with_one_local_id_the_last_wins_and_the_other_is_reported(index):
+    receipt = load_rows(index, "sis", a_child("s1", postal_code="44001"), a_child("s1", postal_code="44002"))
+    assert (receipt.received, receipt.created, receipt.superseded, receipt.adds_up) == (2, 1, 1, True)
+    assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
+
+
+def test_refused_rows_are_counted_with_line_and_reason_and_never_their_text(index):
+    receipt = load(
+        index,
+        OPERATOR,
+        "sis",
+        [
+            SentRow(2, 10, a_child("s1")),
+            SentRow(3, 20, a_child(None)),
+            RejectedRow(4, 30, "wrong-field-count", "the row has 3 fields, the header 5"),
+            SentRow(5, 40, a_child("s2", shoe_size="Amara-secret")),
+        ],
+        LoadOptions(),
+    )
+    assert (receipt.received, receipt.created, receipt.rejected, receipt.adds_up) == (4, 1, 3, True)
+    assert [reject.line for reject in receipt.rejects] == [4, 3, 5] or sorted(
+        reject.line for reject in receipt.rejects
+    ) == [3, 4, 5]
+    assert "secret" not in str(receipt.rejects)
+
+
+def test_an_error_while_a_file_is_read_loads_nothing_of_it(index):
+    def broken():
+        yield from rows(a_child("s1"))
+        raise FileError("the rest cannot be read")
+
+    with pytest.raises(FileError):
+        load(index, OPERATOR, "sis", broken(), LoadOptions())
+    assert crosswalk(index) == {}
+
+
+def test_an_interrupt_in_the_middle_keeps_nothing_and_the_load_can_run_again(index):
+    def interrupt(step, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(index, OPERATOR, "sis", rows(*many_children(5)), LoadOptions(), interrupt)
+    assert crosswalk(index) == {}
+    assert load_rows(index, "sis", *many_children(5)).created == 5
+
+
+def test_an_unknown_source_is_named_with_those_there_are(index):
+    with pytest.raises(NotFoundError, match=r"'sjs'.*ccwis, sis"):
+        load_rows(index, "sjs", a_child())
+
+
+def test_a_client_without_the_grant_loads_nothing(index):
+    nobody = Viewer("nobody", None, frozenset({Action.LOAD}), frozenset({"ccwis"}))
+    with pytest.raises(AccessDenied):
+        load(index, nobody, "sis", rows(a_child()), LoadOptions())
+
+
+def test_a_large_load_by_set_and_a_small_one_by_record_give_one_partition(index, monkeypatch):
+    children = many_children(40)
+    monkeypatch.setattr("mpi.service.reindex.BATCH_RECORDS", 1)
+    load_rows(index, "sis", *children)
+    load_rows(index, "ccwis", *children)
+    by_set = partition_of(index)
+    assert {len(person) for person in by_set} == {2}
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index):
+    load_rows(index, "ccwis", a_child("c1"))
+    load_rows(index, "sis", a_child("s1"))
+    sealed = a_child("c1", restrictions=[{"kind": "sealed"}])
+    load_rows(index, "ccwis", sealed)
+    assert set(crosswalk(index)) == {("sis", "s1")}
+    with pytest.raises(NotFoundError):
+        read(index, OPERATOR, "ccwis", "c1")
+    receipt = load_rows(index, "ccwis", a_child("c1"))
+    assert (receipt.rejected, receipt.adds_up) == (1, True)
+    assert set(crosswalk(index)) == {("sis", "s1")}
+
+
+def test_an_expunged_record_leaves_no_value_in_the_database(index, tmp_path):
+    load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
+    load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}]))
+    with index.database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("VACUUM")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (tmp_path / "home" / "mpi.db").read_bytes()
+    assert b"Zebulonia" not in content
+    assert b"ZEBULONIA" not in content
+
+
+def test_an_ssn_is_nowhere_in_the_database(index, tmp_path):
+    load_rows(index, "ccwis", a_child("c1", ssn="219-09-9998", ssn_last4="9998"))
+    load_rows(
+        index, "sis", a_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
+    )
+    with index.database.engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (tmp_path / "home" / "mpi.db").read_bytes()
+    assert b"219-09-9998" not in content
+    assert b"219099998" not in content
