@@ -21,7 +21,7 @@ from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources import Source
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 TAKE_ROWS = 20_000
 """Statements written at once."""
@@ -131,17 +131,27 @@ def load(
         unit.sources.by_code(source_code)
     receipt = Receipt(source_code)
     moment = options.as_of or clock.now()
-    said = _receive(index, rows, moment, receipt)
+    said = receive_rows(index, rows, moment, receipt)
     with index.database.write(viewer, "load") as unit:
         source = unit.sources.by_code(source_code)
         _Load(unit, index, source, options, clock.iso(moment)).run(said, receipt, progress)
     return receipt
 
 
-def _receive(
+def receive_rows(
     index: Index, rows: Iterable[SentRow | RejectedRow], moment: datetime, receipt: Receipt
 ) -> dict[str, Statement]:
-    """Let rows in by the door; of two rows with one local ID the later as-of, then the later row, stays."""
+    """Let rows in by the door, and count them; nothing is stored.
+
+    Args:
+        index: for the secret that seals SSNs.
+        rows: as for ``load``.
+        moment: as-of of rows that state none.
+        receipt: takes the counts of received, superseded and rejected rows, rejects and issues.
+
+    Returns:
+        Statements by local ID; of two rows with one local ID the later as-of, then the later row, stays.
+    """
     said: dict[str, Statement] = {}
     for row in rows:
         receipt.received += 1
@@ -183,13 +193,10 @@ class _Load:
         """Carry the load out, or hold it."""
         existing = self._unit.records.of_source(self._source.id)
         full = self._options.snapshot is Snapshot.FULL
-        absent = _absent(existing, said, self._as_of) if full else []
-        effect = Effect(
-            sum(record.state == RecordState.ACTIVE for record in existing.values()),
-            len(absent),
-            _renamed(self._unit, existing, said),
-        )
-        reason = None if self._options.confirm else held_because(effect)
+        absent = absent_records(existing, said, self._as_of) if full else []
+        reason = None
+        if not self._options.confirm:
+            reason = held_because(effect_of(self._unit, existing, said, len(absent)))
         receipt.batch = self._unit.counters.take("batch")
         if reason is None:
             self._write(said, existing, absent, receipt, progress)
@@ -211,7 +218,7 @@ class _Load:
         while chunk := list(islice(waiting, TAKE_ROWS)):
             known = {s.local_id: existing[s.local_id] for s in chunk if s.local_id in existing}
             taken = take(self._unit, self._index, self._source, chunk, known, receipt.batch)
-            _count(receipt, chunk, known, taken.verdicts)
+            count_verdicts(receipt, chunk, known, taken.verdicts)
             changed.update(taken.changed)
             gone |= taken.gone & {record.id for record in known.values()}
             progress("writing records", len(changed), len(said))
@@ -243,12 +250,20 @@ class _Load:
         )
 
 
-def _count(
+def count_verdicts(
     receipt: Receipt,
     said: Iterable[Statement],
     known: Mapping[str, StoredRecord],
     verdicts: Mapping[str, Verdict],
 ) -> None:
+    """Add what became of statements to the receipt.
+
+    Args:
+        receipt: takes the counts, and a reject for each statement that is refused.
+        said: the statements.
+        known: the records of those local IDs that there were before.
+        verdicts: by local ID.
+    """
     for one in said:
         match verdicts[one.local_id]:
             case Verdict.CREATED:
@@ -272,7 +287,7 @@ def _count(
                 receipt.rejected += 1
 
 
-def _absent(
+def absent_records(
     existing: Mapping[str, StoredRecord], said: Mapping[str, Statement], as_of: str
 ) -> list[StoredRecord]:
     """Active records that a full snapshot lacks, and that its source has not stated since."""
@@ -283,7 +298,22 @@ def _absent(
     ]
 
 
-def _renamed(unit: WriteUnit, existing: Mapping[str, StoredRecord], said: Mapping[str, Statement]) -> int:
+def effect_of(
+    unit: ReadUnit, existing: Mapping[str, StoredRecord], said: Mapping[str, Statement], absent: int
+) -> Effect:
+    """What a load would do to its source, for the guards.
+
+    Args:
+        unit: the transaction.
+        existing: every record of the source.
+        said: the load's statements.
+        absent: how many records it would withdraw.
+    """
+    active = sum(record.state == RecordState.ACTIVE for record in existing.values())
+    return Effect(active, absent, _renamed(unit, existing, said))
+
+
+def _renamed(unit: ReadUnit, existing: Mapping[str, StoredRecord], said: Mapping[str, Statement]) -> int:
     """How many active records would change name or birth date."""
     updated = {
         record.id: said[local_id].record
