@@ -2,13 +2,15 @@
 
 import os
 import secrets
+import shutil
+import tempfile
 from pathlib import Path
 
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import operator
-from mpi.matching.model import find_model, load_model
+from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from mpi.service.context import Index, Matcher
 from mpi.service.setup import create, require_secret
@@ -23,8 +25,7 @@ def open_index(settings: Settings) -> Index:
         StoreError: it is missing, of another version, or was made with another secret.
         ModelError: its model cannot be found or compiled.
     """
-    _require_file(settings)
-    database = Database(settings.url)
+    database = _existing(settings)
     migrate.require_current(database)
     seal = _read_secret(settings.secret_path)
     with database.read(operator()) as unit:
@@ -66,15 +67,51 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
 
 
 def load_matcher(settings: Settings, ref: str | None) -> Matcher:
-    """Load and compile a model: MPI_MODEL where that is set, else the one named, else the default.
+    """Load and compile a model.
 
-    Models that the index was moved to are kept in its home.
+    Args:
+        settings: name the home and, in ``MPI_MODEL``, a model.
+        ref: the model that an index runs on; None for a new index. The copy that was kept in the home
+            when the index was moved to it comes first, then ``MPI_MODEL``, then the model of that name,
+            then the default.
+
+    Raises:
+        ModelError: it cannot be found or compiled.
     """
-    wanted = settings.model or ref
-    kept = settings.home / "models" / wanted if wanted else None
-    folder = kept if kept is not None and kept.is_dir() else find_model(wanted)
+    kept = settings.home / "models" / ref if ref else None
+    folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
     model = load_model(folder)
     return Matcher(model, compile_scorer(model))
+
+
+def keep_model(settings: Settings, ref: str) -> None:
+    """Copy a model into the home, so that an index that is moved to it finds it ever after.
+
+    Args:
+        settings: name the home.
+        ref: the model, ``name/version`` or a folder.
+
+    Raises:
+        ModelError: it cannot be found.
+        ConflictError: the home has another model of that name and version.
+    """
+    folder = find_model(ref)
+    model = load_model(folder)
+    kept = settings.home / "models" / model.name / model.version
+    if kept.is_dir():
+        if load_model(kept).digest != model.digest:
+            raise ConflictError(
+                f"{kept} is another model of that name and version: publish this one as a new version"
+            )
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    # A copy in part is never seen under the model's name.
+    with tempfile.TemporaryDirectory(prefix="copying-", dir=kept.parent) as part:
+        copied = Path(part) / model.version
+        copied.mkdir()
+        for name in ("model.toml", *FILES):
+            shutil.copyfile(folder / name, copied / name)
+        copied.rename(kept)
 
 
 def open_matcher(ref: str) -> Matcher:
@@ -85,6 +122,40 @@ def open_matcher(ref: str) -> Matcher:
     """
     model = load_model(find_model(ref))
     return Matcher(model, compile_scorer(model))
+
+
+def upgrade_database(settings: Settings) -> migrate.SchemaState:
+    """Bring the index's database to this version's schema; returns how it stood before.
+
+    Raises:
+        StoreError: there is no index, or it is from a newer version of the program.
+    """
+    database = _existing(settings)
+    try:
+        if migrate.state(database) is migrate.SchemaState.MISSING:
+            migrate.require_current(database)
+        return migrate.upgrade(database)
+    finally:
+        database.dispose()
+
+
+def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
+    """How the database's schema stands to this version, and how it differs from what is declared.
+
+    Raises:
+        StoreError: there is no database.
+    """
+    database = _existing(settings)
+    try:
+        state = migrate.state(database)
+        return state, migrate.drift(database) if state is migrate.SchemaState.CURRENT else []
+    finally:
+        database.dispose()
+
+
+def _existing(settings: Settings) -> Database:
+    _require_file(settings)
+    return Database(settings.url)
 
 
 def _require_file(settings: Settings) -> None:

@@ -200,7 +200,7 @@ def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progr
     own_keys = [(key, number) for number, ks in file.keys.items() for key in ks]
     touched = pa.array(sorted(file.said), pa.int64())
     pairs = candidate_pairs(key_table(stored_keys + own_keys), touched)
-    named = set(pa.concat_arrays(pairs["lo"].chunks + pairs["hi"].chunks).unique().to_pylist())
+    named = {number for end in ("lo", "hi") for number in pairs[end].unique().to_pylist()}
     stored = (
         (number, features_from_bytes(payload))
         for number, payload in unit.derived.all_features(config_id)
