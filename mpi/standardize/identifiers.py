@@ -30,7 +30,7 @@ def identifier_tokens(identifiers: Iterable[Identifier], seal: KeyedHash) -> tup
 
 def household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
     """The source's household identifiers, namespaced by the source, sorted."""
-    folded = {text for text in map(spaced, texts) if text and _is_real(text)}
+    folded = {text for text in map(spaced, texts) if text and _is_real(text.replace(" ", ""))}
     return tuple(sorted(f"{source}|{text}" for text in folded))
 
 

@@ -1,6 +1,7 @@
 """Personal names in comparable form: letters only, closed up, without particles and suffixes."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -58,41 +59,34 @@ NO_SURNAME = Surname()
 @lru_cache(CACHE_SIZE)
 def read_given(text: str | None) -> Given:
     """Read a first, preferred or other given name."""
-    if not text or is_placeholder_given(text):
+    if not text:
         return NO_GIVEN
     main, asides = _without_asides(text)
-    parts, suffix = _without_suffix(words(main))
-    names = _letters(parts)
-    name = "".join(names)[:LONGEST_NAME]
-    forms = {name, *_long_parts(names), *filter(None, (read_given(aside).name for aside in asides))}
-    forms.discard("")
-    return Given(name or None, tuple(sorted(forms)), suffix)
+    names, suffix = _names_in(main, is_placeholder_given)
+    name = _closed_up(names)
+    forms = {name, *_long_parts(names), *(read_given(aside).name for aside in asides)}
+    return Given(name, tuple(sorted(filter(None, forms))), suffix)
 
 
 @lru_cache(CACHE_SIZE)
 def read_middle(text: str | None) -> Given:
     """Read a middle name or initial; one that is a suffix is a suffix."""
-    if not text or is_placeholder_middle(text):
+    if not text:
         return NO_GIVEN
-    parts = words(_without_asides(text)[0])
-    if len(parts) == 1 and parts[0] in SUFFIXES:
-        return Given(suffix=SUFFIXES[parts[0]])
-    parts, suffix = _without_suffix(parts)
-    name = "".join(_letters(parts))[:LONGEST_NAME]
-    return Given(name or None, suffix=suffix)
+    names, suffix = _names_in(_without_asides(text)[0], is_placeholder_middle)
+    name = _closed_up(names)
+    if name in SUFFIXES:
+        return Given(suffix=SUFFIXES[name])
+    return Given(name, suffix=suffix)
 
 
 @lru_cache(CACHE_SIZE)
 def read_surname(text: str | None) -> Surname:
     """Read a last name: one surname, two, or one with particles."""
-    if not text or is_placeholder_surname(text):
+    if not text:
         return NO_SURNAME
-    parts, suffix = _without_suffix(words(_without_asides(text)[0]))
-    names = _letters(parts)
-    name = "".join(names)[:LONGEST_NAME]
-    if not name:
-        return Surname(suffix=suffix)
-    return Surname(name, _surname_tokens(names), suffix)
+    names, suffix = _names_in(_without_asides(text)[0], is_placeholder_surname)
+    return Surname(_closed_up(names), _surname_tokens(names), suffix)
 
 
 def read_suffix(text: str | None) -> str | None:
@@ -112,6 +106,18 @@ def _without_asides(text: str) -> tuple[str, tuple[str, ...]]:
     return (_ASIDE.sub(" ", text), asides) if asides else (text, ())
 
 
+def _names_in(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tuple[str, ...], str | None]:
+    """The names in a text, letters only, and a suffix behind them; no names in a placeholder.
+
+    Asked again of what is left, a placeholder may show that a suffix hid.
+    """
+    if is_placeholder(text):
+        return (), None
+    parts, suffix = _without_suffix(words(text))
+    names = tuple(filter(None, (part.translate(_DIGITS) for part in parts)))
+    return (() if is_placeholder("".join(names)) else names), suffix
+
+
 def _without_suffix(parts: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
     """The parts before a final suffix, and the suffix; a name that is nothing else stays a name."""
     if len(parts) > 1 and parts[-1] in SUFFIXES:
@@ -119,8 +125,8 @@ def _without_suffix(parts: tuple[str, ...]) -> tuple[tuple[str, ...], str | None
     return parts, None
 
 
-def _letters(parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(filter(None, (part.translate(_DIGITS) for part in parts)))
+def _closed_up(names: tuple[str, ...]) -> str | None:
+    return "".join(names)[:LONGEST_NAME] or None
 
 
 def _long_parts(names: tuple[str, ...]) -> tuple[str, ...]:

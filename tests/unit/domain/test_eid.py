@@ -1,0 +1,104 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.eid import ALPHABET, is_test, mint, parse
+from mpi.domain.errors import EidError
+
+SEEDS = st.integers(0, 2**32)
+
+
+def minted(seed: int, *, test: bool = False) -> str:
+    return mint(test=test, randbelow=random.Random(seed).randrange)
+
+
+def flat(eid: str) -> str:
+    return eid.replace("-", "")
+
+
+def is_refused(symbols: str) -> bool:
+    try:
+        parse(symbols)
+    except EidError:
+        return True
+    return False
+
+
+@given(SEEDS, st.booleans())
+def test_a_minted_id_reads_as_itself(seed, test):
+    eid = minted(seed, test=test)
+    assert parse(eid) == eid
+    assert [len(group) for group in eid.split("-")] == [4, 4, 4]
+
+
+@given(SEEDS)
+def test_every_single_wrong_symbol_is_caught(seed):
+    symbols = flat(minted(seed))
+    for position, right in enumerate(symbols):
+        for wrong in ALPHABET:
+            if wrong != right:
+                assert is_refused(symbols[:position] + wrong + symbols[position + 1 :])
+
+
+@given(SEEDS)
+def test_every_swap_of_neighbours_is_caught(seed):
+    symbols = flat(minted(seed))
+    for position in range(len(symbols) - 1):
+        left, right = symbols[position], symbols[position + 1]
+        if left != right:
+            assert is_refused(symbols[:position] + right + left + symbols[position + 2 :])
+
+
+@given(SEEDS)
+def test_the_id_of_a_test_index_is_marked_and_that_of_a_live_one_never(seed):
+    assert is_test(minted(seed, test=True))
+    assert not is_test(minted(seed))
+
+
+def test_ids_are_spread_over_the_alphabet():
+    symbols = "".join(flat(minted(seed))[1:] for seed in range(400))
+    assert set(symbols) == set(ALPHABET)
+
+
+@given(SEEDS)
+def test_it_is_read_as_people_type_it(seed):
+    eid = minted(seed)
+    assert parse(eid.lower()) == eid
+    assert parse(f" {flat(eid)} ") == eid
+    assert parse(eid.replace("-", " ")) == eid
+
+
+@given(SEEDS)
+def test_letters_that_look_like_digits_are_read_as_digits(seed):
+    eid = minted(seed)
+    for digit, letters in (("0", "Oo"), ("1", "IiLl")):
+        for letter in letters:
+            assert parse(eid.replace(digit, letter)) == eid
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "this has 0"),
+        ("7K3M-92QX", "this has 8"),
+        ("7K3M-92QX-0HTV-7", "this has 13"),
+        ("7K3M-92QX-0HTU", "without I, L, O, U"),
+        ("7K3M-92QX-0HT!", "without I, L, O, U"),
+        ("7K3M-92QX-0HTé", "without I, L, O, U"),
+    ],
+)
+def test_what_is_no_id_is_refused_with_the_rule_that_it_breaks(text, reason):
+    with pytest.raises(EidError, match=reason):
+        parse(text)
+
+
+def test_a_wrong_symbol_is_refused_as_such():
+    symbols = flat(minted(7))
+    with pytest.raises(EidError, match="a letter or digit is wrong, or two are swapped"):
+        parse(symbols[:-1] + ("0" if symbols[-1] != "0" else "2"))
+
+
+def test_the_systems_own_randomness_is_the_default():
+    assert len({mint(test=False) for _ in range(50)}) == 50

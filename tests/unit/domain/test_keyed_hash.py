@@ -1,0 +1,54 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
+
+SEAL, OTHER = KeyedHash(b"a" * SECRET_BYTES), KeyedHash(b"b" * SECRET_BYTES)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXT)
+def test_the_same_text_has_the_same_hash_under_the_same_secret_only(text):
+    assert SEAL.token("ssn", text) == KeyedHash(b"a" * SECRET_BYTES).token("ssn", text)
+    assert SEAL.token("ssn", text) != OTHER.token("ssn", text)
+    assert SEAL.int64("key", text) != OTHER.int64("key", text)
+
+
+@given(TEXT)
+def test_a_token_of_one_kind_never_equals_one_of_another(text):
+    assert SEAL.token("ssn", text) != SEAL.token("ssn4", text)
+    assert SEAL.int64("ssn", text) != SEAL.int64("ssn4", text)
+
+
+@given(TEXT)
+def test_integers_fit_the_signed_columns_of_both_stores(text):
+    assert -(2**63) <= SEAL.int64("key", text) < 2**63
+
+
+def test_integers_use_both_signs():
+    signs = {SEAL.int64("key", str(number)) < 0 for number in range(50)}
+    assert signs == {True, False}
+
+
+def test_hashes_are_stable_across_releases():
+    # Stored in every index: a change would lose each SSN token, blocking key and tie.
+    assert SEAL.token("ssn", "219099998") == "6022bbf5e1534625592395d20d0bb858"
+    assert SEAL.int64("key", "ANA") == -3245251890778741970
+
+
+@given(TEXT)
+def test_a_token_is_32_hexadecimal_digits(text):
+    assert len(SEAL.token("ssn", text)) == 32
+    assert set(SEAL.token("ssn", text)) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_secret_of_another_length_is_refused(length):
+    with pytest.raises(ValueError, match="32 bytes"):
+        KeyedHash(b"a" * length)
+
+
+def test_the_secret_is_never_shown():
+    assert "aaaa" not in repr(SEAL)
+    assert "aaaa" not in str(SEAL)

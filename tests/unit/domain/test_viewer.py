@@ -1,0 +1,55 @@
+import pytest
+
+from mpi.domain.errors import AccessDenied
+from mpi.domain.viewer import PURPOSES, Action, Viewer, operator, permit
+
+
+def is_permitted(viewer: Viewer, action: Action, source: str | None = None) -> bool:
+    try:
+        permit(viewer, action, source)
+    except AccessDenied:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_viewer_with_no_grant_may_do_nothing(action):
+    assert not is_permitted(Viewer("sis"), action)
+    assert not is_permitted(Viewer("sis"), action, "d01")
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_grant_permits_its_own_action_and_no_other(action):
+    viewer = Viewer("sis", actions=frozenset({action}))
+    assert [other for other in Action if is_permitted(viewer, other)] == [action]
+
+
+def test_a_viewer_reaches_the_sources_that_it_was_granted_and_no_other():
+    viewer = Viewer("sis", actions=frozenset(Action), sources=frozenset({"d01"}))
+    assert is_permitted(viewer, Action.RECORD_READ, "d01")
+    assert not is_permitted(viewer, Action.RECORD_READ, "ccwis")
+
+
+def test_a_viewer_without_named_sources_reaches_none():
+    assert not is_permitted(Viewer("sis", actions=frozenset(Action)), Action.RECORD_WRITE, "d01")
+
+
+def test_the_operator_may_do_everything_on_every_source():
+    viewer = operator("night shift")
+    assert viewer.client == "night shift"
+    assert viewer.purpose in PURPOSES
+    assert all(is_permitted(viewer, action, source) for action in Action for source in (None, "any"))
+
+
+def test_a_refusal_names_the_client_and_the_action_and_not_the_source():
+    with pytest.raises(AccessDenied, match=r"'sis' may not do 'record.read'"):
+        permit(Viewer("sis"), Action.RECORD_READ)
+    viewer = Viewer("sis", actions=frozenset(Action))
+    with pytest.raises(AccessDenied) as caught:
+        permit(viewer, Action.RECORD_READ, "ccwis")
+    assert "ccwis" not in str(caught.value)
+
+
+def test_a_viewer_cannot_be_changed_once_made():
+    with pytest.raises(AttributeError):
+        Viewer("sis").sources = None

@@ -1,0 +1,78 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.weight import Band, Thresholds, probability, rounded
+
+BITS = st.floats(-40, 40)
+
+
+@given(BITS)
+def test_weight_and_probability_say_the_same(bits):
+    chance = probability(bits)
+    assert math.isclose(math.log2(chance / (1 - chance)), bits, abs_tol=1e-3)
+
+
+@given(BITS, BITS)
+def test_more_bits_never_mean_less_probability(one, other):
+    low, high = sorted((one, other))
+    assert probability(low) <= probability(high)
+
+
+@pytest.mark.parametrize("bits", [-math.inf, -5000.0, 0.0, 5000.0, math.inf])
+def test_probability_is_defined_at_every_weight(bits):
+    assert 0 <= probability(bits) <= 1
+
+
+def test_no_evidence_is_an_even_chance():
+    assert probability(0) == 0.5
+
+
+@given(BITS)
+def test_opposite_weights_have_opposite_chances(bits):
+    assert math.isclose(probability(bits) + probability(-bits), 1)
+
+
+@pytest.mark.parametrize(
+    ("bits", "band"),
+    [
+        (14.0, Band.LINK), (20.0, Band.LINK), (13.999999, Band.REVIEW), (6.0, Band.REVIEW),
+        (5.999999, Band.NON_LINK), (-10.0, Band.NON_LINK),
+    ],
+)  # fmt: skip
+def test_a_band_begins_at_its_threshold(bits, band):
+    assert Thresholds(link=14, review=6, margin=3).band(bits) is band
+
+
+def test_the_influence_floor_is_the_link_threshold_less_the_margin():
+    assert Thresholds(link=14, review=6, margin=3).influence_floor == 11
+
+
+@pytest.mark.parametrize(("review", "stored"), [(6.0, 6.0), (12.0, 11.0)])
+def test_every_edge_that_can_matter_is_stored(review, stored):
+    assert Thresholds(link=14, review=review, margin=3).stored_from == stored
+
+
+@pytest.mark.parametrize(("link", "review", "margin"), [(14, 6, 14), (14, 6, 20), (-1, -2, 0), (0, 0, 0)])
+def test_a_floor_that_is_not_above_zero_bits_is_refused(link, review, margin):
+    with pytest.raises(ValueError, match="above 0 bits"):
+        Thresholds(link=link, review=review, margin=margin)
+
+
+def test_a_review_threshold_above_the_link_threshold_is_refused():
+    with pytest.raises(ValueError, match="review threshold"):
+        Thresholds(link=14, review=15, margin=3)
+
+
+@pytest.mark.parametrize("bad", [math.nan])
+def test_a_threshold_that_is_no_number_is_refused(bad):
+    for values in ({"link": bad}, {"review": bad}, {"margin": bad}):
+        with pytest.raises(ValueError, match=r"threshold|bits"):
+            Thresholds(**({"link": 14.0, "review": 6.0, "margin": 3.0} | values))
+
+
+def test_weights_that_engines_agree_on_compare_equal():
+    assert rounded(11.0000001) == rounded(11.0000004)
+    assert rounded(11.000001) != rounded(11.000002)

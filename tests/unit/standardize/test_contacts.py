@@ -1,0 +1,135 @@
+"""Phones, email, guardians, identifiers and households."""
+
+import pytest
+
+from mpi.standardize.phones import read_phones
+from tests.unit.standardize.making import SEAL, features_of
+
+
+class TestPhones:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "(614) 555-0134",
+            "614-555-0134",
+            "6145550134",
+            "1 614 555 0134",
+            "+1 614.555.0134",
+            "614-555-0134 x12",
+        ],
+    )
+    def test_each_way_to_write_a_number_gives_one_number(self, text):
+        assert features_of(phone=text).phones == ("+16145550134",)
+
+    def test_several_numbers_in_a_field_are_read_and_sorted(self):
+        assert features_of(phone="614-555-0199; 614-555-0134|bad").phones == ("+16145550134", "+16145550199")
+
+    @pytest.mark.parametrize(
+        "text", ["000-000-0000", "9999999999", "1234567890", "555-0134", "none", "", "6" * 9000]
+    )
+    def test_a_number_that_cannot_be_is_missing(self, text):
+        assert features_of(phone=text).phones == ()
+
+    def test_a_foreign_number_keeps_its_country(self):
+        assert read_phones("+52 55 5345 6789") == ("+525553456789",)
+
+    def test_reading_a_read_number_changes_nothing(self):
+        assert read_phones("+16145550134") == ("+16145550134",)
+
+
+class TestEmail:
+    def test_case_does_not_matter_and_nothing_else_is_changed(self):
+        assert features_of(email=" Dana.Diaz+School@Example.ORG ").email == "dana.diaz+school@example.org"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "none",
+            "none@none.com",
+            "unknown@example.org",
+            "a@b",
+            "a b@c.org",
+            "a@b@c.org",
+            "@b.org",
+            "a@b.org;c@d.org",
+            "a" * 300 + "@b.org",
+        ],
+    )
+    def test_what_is_no_address_is_missing(self, text):
+        assert features_of(email=text).email is None
+
+
+class TestGuardians:
+    def test_each_parent_with_both_names_is_written_given_surname(self):
+        rows = [
+            {
+                "guardian_first_name": "Rosa María",
+                "guardian_last_name": "de la Cruz",
+                "guardian_relationship": "Mother",
+            },
+            {"guardian_first_name": "Robert", "guardian_last_name": "Hayes Sr"},
+            {"guardian_last_name": "Diaz"},
+            {"guardian_first_name": "Unknown", "guardian_last_name": "Diaz"},
+        ]
+        assert features_of(guardians=rows).guardians == ("ROBERT HAYES", "ROSAMARIA DELACRUZ")
+
+    @pytest.mark.parametrize("field", ["guardian_first_name", "guardian_last_name"])
+    @pytest.mark.parametrize("text", ["Dana Thompson", "Thompson, Dana"])
+    def test_a_whole_name_in_one_field_is_read(self, field, text):
+        assert features_of(**{field: text}).guardians == ("DANA THOMPSON",)
+
+    @pytest.mark.parametrize(
+        "relation",
+        [
+            "Foster Parent", "foster mother", "FOSTER-FATHER", "Resource Parent", "Caregiver", "Case Worker",
+            "caseworker", "Social worker", "Agency", "Group Home", "group_home", "Shelter staff",
+            "Probation Officer",
+            "Guardian ad litem", "CASA", "Emergency contact",
+        ],
+    )  # fmt: skip
+    def test_adults_of_a_placement_and_professionals_are_no_evidence(self, relation):
+        sent = {"guardian_first_name": "P", "guardian_last_name": "Ortiz", "guardian_relationship": relation}
+        assert features_of(**sent).guardians == ()
+
+    @pytest.mark.parametrize(
+        "relation", ["Mother", "father", "Grandmother", "Legal guardian", "Stepfather", "", None]
+    )
+    def test_family_is(self, relation):
+        sent = {"guardian_first_name": "P", "guardian_last_name": "Foster", "guardian_relationship": relation}
+        assert features_of(**sent).guardians == ("P FOSTER",)
+
+
+def identifier(system: str, value: str, assigner: str = "OH") -> dict[str, str]:
+    return {"system": system, "assigner": assigner, "value": value}
+
+
+class TestIdentifiers:
+    def test_each_is_a_keyed_token_of_system_assigner_and_value(self):
+        assert features_of(identifiers=[identifier("state id", "9-01")]).identifiers == (
+            SEAL.token("identifier", "STATEID|OH|901"),
+        )
+
+    def test_case_and_punctuation_do_not_matter(self):
+        one = features_of(identifiers=[identifier("state_id", "ab-12"), identifier("State ID", "AB12", "oh")])
+        assert len(one.identifiers) == 1
+
+    def test_one_number_from_two_districts_is_two_identifiers(self):
+        one = features_of(identifiers=[identifier("local", "12345", "D01")])
+        other = features_of(identifiers=[identifier("local", "12345", "D02")])
+        assert not set(one.identifiers) & set(other.identifiers)
+
+    @pytest.mark.parametrize("system", ["ccwis_case_id", "Court Case No", "Family", "household number"])
+    def test_the_number_of_a_case_or_a_family_is_not_the_persons(self, system):
+        assert features_of(identifiers=[identifier(system, "77")]).identifiers == ()
+
+    @pytest.mark.parametrize("value", ["0", "00000", "9999", "999999999", "N/A", "unknown", "pending", "--"])
+    def test_a_filler_is_missing(self, value):
+        assert features_of(identifiers=[identifier("local", value)]).identifiers == ()
+
+    def test_the_local_id_is_none(self):
+        assert features_of(local_id="12345") == features_of(local_id="54321")
+
+
+class TestHouseholds:
+    def test_they_are_namespaced_by_source_and_sorted(self):
+        assert features_of(household_ids="h2|H1| h1 |N/A|0").household_ids == ("sis|H1", "sis|H2")

@@ -1,0 +1,72 @@
+import pytest
+
+from tests.unit.standardize.making import features_of
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Baby Boy", "Baby Girl", "BABYBOY", "Baby Boy A", "Baby Boy Smith", "baby girl 2", "Baby", "Baby B",
+        "BG A", "BB", "BG", "B Boy", "Boy", "Girl", "Boy A", "Male", "Female", "Female Child", "Infant",
+        "Infant Boy", "Infant of Mary", "Infant A", "Newborn", "Unborn Child", "Child", "Child 1", "Fetus",
+        "Twin B", "Twin", "Triplet C", "Unknown", "UNK", "Unnamed", "No Name", "None", "NULL", "N/A",
+        "n / a", "Test",
+        "XXX", "xx", "FNU", "TBD", "?", "-", "...", "😀",
+    ],
+)  # fmt: skip
+def test_a_given_name_that_stands_for_none_is_missing(name):
+    features = features_of(first_name=name, other_names=[{"first_name": name}])
+    assert (features.given, features.given_forms, features.given_roots) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Boyd",
+        "Noah",
+        "Nona",
+        "Na",
+        "Xander",
+        "Xuxa",
+        "Testa",
+        "Girlie",
+        "Malek",
+        "Babyface",
+        "Jo",
+        "AA",
+        "LL",
+        "Nula",
+        "Unkas",
+    ],
+)
+def test_a_name_that_only_resembles_a_placeholder_stays(name):
+    assert features_of(first_name=name).given == name.upper()
+
+
+@pytest.mark.parametrize("name", ["Unknown", "UNK", "No Last Name", "LNU", "N/A", "XXX", "-"])
+def test_a_last_name_that_stands_for_none_is_missing(name):
+    features = features_of(last_name=name)
+    assert (features.surname, features.surname_tokens, features.surname_forms) == (None, (), ())
+
+
+@pytest.mark.parametrize("name", ["Null", "None", "Test", "Na", "Baby", "Boy", "Doe", "Infante"])
+def test_surnames_that_people_bear_stay(name):
+    assert features_of(last_name=name).surname == name.upper()
+
+
+@pytest.mark.parametrize(
+    "name", ["Baby Boy A", "BG B", "BB 1", "Twin B", "Twin", "Triplet C", "Boy B", "Infant A", "Baby A"]
+)
+def test_a_letter_for_each_child_marks_a_multiple_birth(name):
+    assert features_of(first_name=name).multiple_birth is True
+    assert features_of(first_name=name, multiple_birth=False).multiple_birth is True
+
+
+@pytest.mark.parametrize("name", ["Baby Boy", "Baby Boy Adams", "Boyd", "BG", "Infant", "Ana", "Baby B"])
+def test_any_other_name_marks_none(name):
+    assert features_of(first_name=name).multiple_birth is None
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_the_sources_word_on_multiple_birth_is_kept(said):
+    assert features_of(first_name="Ana", multiple_birth=said).multiple_birth is said
