@@ -1,0 +1,70 @@
+"""Run the demo from start to serving."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from mpi.api.serve import serve
+from mpi.cli.demo import show
+from mpi.cli.demo.compare import Way, children_in_care, compare, know
+from mpi.cli.demo.keep import Result, keep, kept
+from mpi.cli.demo.story import Story, tell
+from mpi.cli.demo.world import Making, made, make, opened, settings_in, truth
+from mpi.service.context import Index
+
+FOLDER = Path(".demo")
+
+
+def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
+    """Simulate, load, resolve, tell the story, and serve; what is there from an earlier start is used.
+
+    Args:
+        serving: serve the API and a page for the child until interrupted.
+        records: size of the simulated state.
+        folder: where it all goes.
+    """
+    console = Console(highlight=False)
+    show.show_banner(console)
+    making = made(folder, records)
+    if making is None:
+        making = _make(folder, records)
+    with opened(folder) as index:
+        result = kept(folder)
+        if result is None:
+            result = _measure(index, folder, making)
+            keep(folder, result)
+        settings = settings_in(folder)
+        url = f"http://{settings.host}:{settings.port}"
+        _show(console, making, result)
+        show.show_commands(console, folder, result.story, url)
+        if not serving:
+            return
+        page = f"{url}/people/{result.story.enterprise_id}" if result.story else url
+        console.print(f"\nServing on {page} (Ctrl-C stops)")
+        serve(index, settings.host, settings.port, open_pages=True)
+
+
+def _make(folder: Path, records: int) -> Making:
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("simulating a small state", total=None)
+
+        def progress(step: str, done: int, total: int) -> None:
+            bar.update(task, description=step, completed=done, total=total)
+
+        return make(folder, records, progress)
+
+
+def _measure(index: Index, folder: Path, making: Making) -> Result:
+    with Console(stderr=True).status("comparing with exact match and plain Splink"):
+        known = know(index, truth(folder))
+        ways: list[Way] = compare(known, making.index_seconds)
+        story: Story | None = tell(index, known)
+    return Result(story, ways, len(children_in_care(known)))
+
+
+def _show(console: Console, making: Making, result: Result) -> None:
+    if result.story is not None:
+        show.show_story(console, result.story)
+    show.show_comparison(console, result.ways, result.children)
+    show.show_loads(console, making)

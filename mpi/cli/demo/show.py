@@ -1,0 +1,159 @@
+"""The demo on a terminal: the story, the comparison, and what to try next."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mpi.cli.demo.compare import Way
+from mpi.cli.demo.story import Held, Story
+from mpi.cli.demo.world import SOURCES, Making
+from mpi.domain.weight import probability
+
+TASKS_AN_HOUR = 25
+_REASONS_SHOWN = 4
+_NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items()}
+
+
+def show_story(console: Console, story: Story) -> None:
+    """One child: what each agency holds, how she was found and why, and who was kept apart."""
+    console.print()
+    console.print(Text("One child in foster care, as each agency knows her or him", style="bold"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("agency", "local ID", "name", "born", "home", "school"):
+        table.add_column(column, overflow="fold")
+    for held in story.held:
+        table.add_row(*_cells(held))
+    console.print(table)
+    console.print()
+    line = Text.assemble(
+        "Found in ",
+        (f"{story.milliseconds:.1f} ms", "bold"),
+        ": one person, ",
+        (story.enterprise_id, "bold cyan"),
+    )
+    console.print(line)
+    console.print(f"Why: {_why(story)}")
+    if story.twin is not None:
+        eid, name, weight = story.twin
+        console.print(
+            f"Kept apart: {name}, a twin of the same day and home, is {eid} "
+            f"({weight:+.1f} bits, {probability(weight):.1%})."
+        )
+    console.print(f"Exact name and birth date {_exact(story)}")
+
+
+def _cells(held: Held) -> tuple[str, ...]:
+    record = held.record
+    names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
+    home = (record.get("address_line1"), record.get("city"))
+    return (
+        _NAMES[held.source],
+        held.local_id,
+        " ".join(str(name) for name in names if name),
+        str(record.get("birth_date", "–")),
+        ", ".join(str(part) for part in home if part) or "–",
+        str(record.get("school_id", "–")),
+    )
+
+
+def _why(story: Story) -> str:
+    heaviest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
+    against = [part for part in story.why if part.bits < 0][-1:]
+    said = ", ".join(
+        f"{part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in heaviest
+    )
+    but = "".join(
+        f"; against it {part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in against
+    )
+    return f"{story.weight:+.1f} bits ({said}{but})."
+
+
+def _exact(story: Story) -> str:
+    if not story.exact_missed:
+        return "would have found this child too."
+    if story.differences:
+        return f"would have missed this child: {' and '.join(story.differences)} differ between the agencies."
+    return "would have missed this child: a name or birth date is missing on one side."
+
+
+def show_comparison(console: Console, ways: list[Way], children: int) -> None:
+    """Three ways, side by side."""
+    console.print()
+    table = Table(
+        title=f"{children:,} enrolled children in care, by three ways, on the same records",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("")
+    for way in ways:
+        table.add_column(way.name, justify="right")
+    table.add_row("school found", *(f"{way.found:,} ({way.found / max(children, 1):.1%})" for way in ways))
+    table.add_row("linked to the wrong child", *(f"{way.wrong:,}" for way in ways))
+    table.add_row(
+        "left for a person to decide", *(f"{way.undecided:,}" if way.tasks else "–" for way in ways)
+    )
+    table.add_row(
+        f"all review tasks (hours at {TASKS_AN_HOUR} an hour)",
+        *(f"{way.tasks:,} ({way.tasks / TASKS_AN_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
+    )
+    table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
+    console.print(table)
+    console.print(
+        "[dim]Plain Splink: notebook settings, connected components at probability 0.95. Seconds: matching "
+        "alone for the first two;\nfiles to durable enterprise IDs for this index.[/]"
+    )
+
+
+def show_loads(console: Console, making: Making) -> None:
+    """What was received, accepted and rejected."""
+    console.print()
+    table = Table(title="Loaded", title_justify="left", title_style="bold")
+    for column in ("source", "received", "accepted", "rejected", "seconds"):
+        table.add_column(column, justify="left" if column == "source" else "right")
+    for loaded in making.loads:
+        counts = loaded.counts
+        table.add_row(
+            _NAMES[loaded.source],
+            f"{counts['received']:,}",
+            f"{counts['received'] - counts['rejected'] - counts['held']:,}",
+            f"{counts['rejected']:,}",
+            f"{loaded.seconds:.1f}",
+        )
+    console.print(table)
+
+
+def show_banner(console: Console) -> None:
+    """That nothing here is anybody's."""
+    console.print(
+        Panel(
+            "SYNTHETIC DATA: every child, name and address below is invented.", style="yellow", expand=False
+        )
+    )
+
+
+def show_commands(console: Console, folder: Path, story: Story | None, url: str) -> None:
+    """Three commands to paste."""
+    home = f"MPI_HOME={shlex.quote(_near(folder / 'index'))}"
+    command = shlex.quote(_near(Path(sys.executable).parent / "mpi"))
+    eid = story.enterprise_id if story is not None else "EID"
+    key = shlex.quote(_near(folder / "api-key"))
+    console.print()
+    console.print(Text("Try:", style="bold"))
+    for line in (
+        f"{home} {command} person {eid}",
+        f"{home} {command} recluster --dry-run",
+        f'curl -H "Authorization: Bearer $(cat {key})" {url}/v1/persons/{eid}',
+    ):
+        console.print(Text("  " + line), soft_wrap=True)
+
+
+def _near(path: Path) -> str:
+    """The path from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

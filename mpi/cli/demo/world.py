@@ -1,0 +1,139 @@
+"""The demo's state: simulated, loaded and resolved into a test index of its own."""
+
+import csv
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mpi.bootstrap import init_index, open_index
+from mpi.config import Settings
+from mpi.domain.viewer import operator
+from mpi.intake.read import open_file
+from mpi.service.context import Index
+from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.reindex import Progress
+from mpi.service.sources import NewSource, SourceKind, add_source
+from training.simulate.output import save
+from training.simulate.rosters import Source
+from training.simulate.simulation import simulate
+
+SEED = 1
+SOURCES = {
+    Source.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
+    Source.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
+    Source.SOUTH: ("South District SIS", "South School District", SourceKind.SIS),
+    Source.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
+}
+"""Name, agency and kind of each source, in the order in which they are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One source's receipt and how long it took, from file to enterprise IDs."""
+
+    source: str
+    counts: dict[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Who each simulated record is; the index never sees it."""
+
+    person: dict[tuple[str, str], str]
+    tags: dict[tuple[str, str], frozenset[str]]
+
+
+@dataclass(slots=True)
+class Making:
+    """What making the state measured."""
+
+    records: int
+    simulate_seconds: float
+    loads: list[Loaded] = field(default_factory=list)
+
+    @property
+    def index_seconds(self) -> float:
+        """Seconds from files to enterprise IDs, all sources."""
+        return sum(loaded.seconds for loaded in self.loads)
+
+
+def settings_in(folder: Path) -> Settings:
+    """The demo's own index, whatever the environment says of another."""
+    return Settings(home=folder / "index", database_url=None, model=None, secret_file=None)
+
+
+def make(folder: Path, records: int, progress: Progress) -> Making:
+    """Simulate, load and resolve into a folder, in the place of whatever demo was there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    started = time.perf_counter()
+    save(simulate(records=records, seed=SEED), folder / "state")
+    making = Making(records, time.perf_counter() - started)
+    index, key = init_index(settings_in(folder), is_test=True)
+    try:
+        _keep_key(folder, key)
+        for source, (name, agency, kind) in SOURCES.items():
+            add_source(index, operator(), NewSource(source, name, agency, kind))
+            making.loads.append(_load(index, folder, source, progress))
+    finally:
+        index.database.dispose()
+    (folder / "making.json").write_text(json.dumps(asdict(making)))
+    return making
+
+
+def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loaded:
+    started = time.perf_counter()
+    rows = open_file(folder / "state" / f"{source}.csv", None, None)
+    receipt = load(
+        index,
+        operator(),
+        source,
+        rows,
+        LoadOptions(Snapshot.FULL, digest=rows.digest()),
+        lambda step, done, total: progress(f"{source}: {step}", done, total),
+    )
+    return Loaded(str(source), receipt.counts, time.perf_counter() - started)
+
+
+def _keep_key(folder: Path, key: str) -> None:
+    path = folder / "api-key"
+    path.touch(mode=0o600)
+    path.write_text(key + "\n")
+
+
+def made(folder: Path, records: int) -> Making | None:
+    """What making this demo measured, if it is there whole."""
+    try:
+        kept = json.loads((folder / "making.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if kept["records"] != records:
+        return None
+    return Making(kept["records"], kept["simulate_seconds"], [Loaded(**one) for one in kept["loads"]])
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Index]:
+    """The demo's index."""
+    index = open_index(settings_in(folder))
+    try:
+        yield index
+    finally:
+        index.database.dispose()
+
+
+def truth(folder: Path) -> Truth:
+    """Who is who, as simulated."""
+    person: dict[tuple[str, str], str] = {}
+    tags: dict[tuple[str, str], frozenset[str]] = {}
+    with (folder / "state" / "truth.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            record = row["source"], row["local_id"]
+            person[record] = row["person_id"]
+            tags[record] = frozenset(row["tags"].split("|"))
+    return Truth(person, tags)

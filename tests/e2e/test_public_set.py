@@ -1,0 +1,52 @@
+"""The main job on real input: a public set, from file to scored crosswalk."""
+
+import pytest
+
+from mpi.service.recluster import recluster
+from mpi.service.verify import verify
+from tests.e2e.public_set import (
+    CHILDREN,
+    OPERATOR,
+    crosswalk,
+    empty_index,
+    load_by_source,
+    pairwise,
+    persons_of,
+    resolve_one_by_one,
+    rows_to_send,
+)
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHILDREN.exists(), reason="no evaluation sets: set MPI_EVAL_DATA to their folder"),
+]
+
+ORDERED_ROWS = 600
+
+
+def test_a_public_set_by_source_scores_at_least_090_and_loads_again_without_a_change(tmp_path):
+    with empty_index(tmp_path) as index:
+        receipts = load_by_source(index)
+        assert sum(receipt.created for receipt in receipts) == 8_824
+        assert all(receipt.adds_up for receipt in receipts)
+        plan = recluster(index, OPERATOR, index.matcher, apply=True)
+        before = crosswalk(index)
+        assert pairwise(before)["f1"] >= 0.90
+        assert plan.is_empty
+        again = load_by_source(index)
+        assert sum(receipt.unchanged for receipt in again) == 8_824
+        assert recluster(index, OPERATOR, index.matcher, apply=True).is_empty
+        assert crosswalk(index) == before
+        assert verify(index, OPERATOR) == []
+
+
+def test_records_one_by_one_in_three_orders_give_the_partition_that_a_load_gives(tmp_path):
+    sent = rows_to_send()[::14][:ORDERED_ROWS]
+    partitions = set()
+    for seed in range(3):
+        with empty_index(tmp_path / str(seed)) as index:
+            resolve_one_by_one(index, sent, seed)
+            partitions.add(frozenset(persons_of(crosswalk(index))))
+            assert recluster(index, OPERATOR, index.matcher, apply=False).is_empty
+    assert len(partitions) == 1
