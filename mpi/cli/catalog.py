@@ -1,0 +1,43 @@
+"""Every command with its one line of help and where it is: add yours here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of commands.
+
+    Args:
+        help: one line; the first of the function's docstring.
+        target: ``module:function``; None for a group.
+    """
+
+    help: str
+    target: str | None = None
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "demo": Entry("Simulate a small state, resolve it, and tell the story.", "mpi.cli.commands.demo:run"),
+    "init": Entry("Make a new index and its first API key.", "mpi.cli.commands.init:run"),
+    "source": Entry("Add and list sources."),
+    "source add": Entry("Add a source, whose records then may be loaded.", "mpi.cli.commands.source:add"),
+    "source list": Entry("List the sources.", "mpi.cli.commands.source:list_all"),
+    "ingest": Entry("Load a file of one source's records.", "mpi.cli.commands.ingest:run"),
+    "resolve": Entry("Take one record from standard input; answer its ID.", "mpi.cli.commands.resolve:run"),
+    "search": Entry("Find who a record on standard input might be.", "mpi.cli.commands.search:run"),
+    "recluster": Entry("Think the whole index through, as a plan first.", "mpi.cli.commands.recluster:run"),
+    "person": Entry("Look up an enterprise ID.", "mpi.cli.commands.person:run"),
+    "lineage": Entry("List every change of an enterprise ID's records.", "mpi.cli.commands.lineage:run"),
+    "crosswalk": Entry("Tell the enterprise ID of one source record.", "mpi.cli.commands.crosswalk:run"),
+    "export": Entry("Write what the index knows to a file."),
+    "export crosswalk": Entry("Write all enterprise IDs as CSV.", "mpi.cli.commands.export:crosswalk"),
+    "report": Entry("Show figures about the index.", "mpi.cli.commands.report:run"),
+    "serve": Entry("Serve the API and pages on this machine.", "mpi.cli.commands.serve:run"),
+    "db": Entry("Check and upgrade the database."),
+    "db upgrade": Entry("Bring the database to this version.", "mpi.cli.commands.db:upgrade"),
+    "db check": Entry("Check the database against this version.", "mpi.cli.commands.db:check"),
+    "verify": Entry("Check the laws on the live index, reading only.", "mpi.cli.commands.verify:run"),
+    "rebuild": Entry("Make everything derived again, with the same IDs.", "mpi.cli.commands.rebuild:run"),
+}  # fmt: skip
+"""By what is typed after ``mpi``, in the order of ``mpi --help``."""

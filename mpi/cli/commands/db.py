@@ -1,0 +1,41 @@
+"""``mpi db``."""
+
+import typer
+
+from mpi.bootstrap import check_database, upgrade_database
+from mpi.cli.exits import ExitCode
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.session import read_settings
+
+_ADVICE = {
+    "missing": "there is no index here yet: run mpi init",
+    "behind": "the database is of an older version: back it up, then run mpi db upgrade",
+    "newer": "the database is from a newer version of the program: install that version",
+    "current": "the database differs from what this version declares: restore a backup",
+}
+
+
+def upgrade(as_json: JsonFlag = False) -> None:
+    """Bring the database to this version."""
+    before = upgrade_database(read_settings())
+    done = {"before": before.value, "now": "current"}
+    if as_json:
+        print_json(done)
+    else:
+        print_facts(done)
+
+
+def check(as_json: JsonFlag = False) -> None:
+    """Check the database against this version.
+
+    Exits 1 where it is of another version or differs from what the version declares.
+    """
+    state, differences = check_database(read_settings())
+    found = {"state": state.value, "differences": differences}
+    if as_json:
+        print_json(found)
+    else:
+        print_facts({"state": state.value, "differences": len(differences)})
+    if state.value != "current" or differences:
+        note(_ADVICE[state.value])
+        raise typer.Exit(ExitCode.UNSOUND)

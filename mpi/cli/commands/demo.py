@@ -1,0 +1,20 @@
+"""``mpi demo``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.demo.run import FOLDER
+from mpi.cli.demo.run import run as run_demo
+
+
+def run(
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the API and a page for the child at the end.")
+    ] = True,
+    records: Annotated[int, typer.Option(min=1_000, help="Source records to simulate.")] = 20_000,
+    folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
+) -> None:
+    """Simulate a small state, resolve it, and tell the story."""
+    run_demo(serving=serve, records=records, folder=folder)

@@ -1,0 +1,45 @@
+"""``mpi export``."""
+
+from dataclasses import astuple
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.files import write_csv
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.session import opened
+from mpi.domain.errors import InputError
+from mpi.service.export import HEADER, export_crosswalk
+
+
+class Purpose(StrEnum):
+    """What an export is for."""
+
+    OPERATIONAL = "operational"
+    STATISTICAL = "statistical"
+
+
+def crosswalk(
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    purpose: Annotated[
+        Purpose, typer.Option(help="operational: enterprise IDs as they are.")
+    ] = Purpose.OPERATIONAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write all enterprise IDs as CSV.
+
+    The columns are source, local_id, enterprise_id. The file is written whole or not at all.
+    """
+    if purpose is Purpose.STATISTICAL:
+        raise InputError("--purpose statistical: comes in a later version; this one exports operational IDs")
+    with opened() as session:
+        rows = export_crosswalk(session.index, session.viewer)
+        count = write_csv(out, HEADER, (astuple(row) for row in rows))
+    written = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        print_facts(written)
+        note("this file links agencies' records: send it only where an agreement permits")

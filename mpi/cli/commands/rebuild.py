@@ -1,0 +1,14 @@
+"""``mpi rebuild``."""
+
+from mpi.cli.output import JsonFlag
+from mpi.cli.plan_view import show_plan
+from mpi.cli.progress import shown_progress
+from mpi.cli.session import opened
+from mpi.service.rebuild import rebuild
+
+
+def run(as_json: JsonFlag = False) -> None:
+    """Make everything derived again, with the same IDs."""
+    with opened() as session, shown_progress() as report:
+        plan = rebuild(session.index, session.viewer, report)
+    show_plan(plan, as_json=as_json)

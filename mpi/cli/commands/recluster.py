@@ -1,0 +1,49 @@
+"""``mpi recluster``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from mpi.bootstrap import keep_model, open_matcher
+from mpi.cli.output import JsonFlag, note
+from mpi.cli.plan_view import show_plan
+from mpi.cli.progress import shown_progress
+from mpi.cli.session import opened
+from mpi.domain.errors import InputError
+from mpi.service.recluster import recluster
+
+
+class Engine(StrEnum):
+    """Engines by the names that ``--engine`` takes."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+def run(
+    apply: Annotated[
+        bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
+    ] = False,
+    engine: Annotated[Engine, typer.Option(help="What scores the pairs.")] = Engine.DUCKDB,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Think the whole index through, as a plan first.
+
+    The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
+    nothing is changed.
+    """
+    if engine is Engine.SPARK:
+        raise InputError("--engine spark: this version scores on DuckDB only; leave --engine out")
+    with opened() as session, shown_progress() as report:
+        matcher = session.index.matcher if model is None else open_matcher(model)
+        if model is not None and apply:
+            keep_model(session.settings, model)
+        plan = recluster(session.index, session.viewer, matcher, apply=apply, progress=report)
+    show_plan(plan, as_json=as_json)
+    if not plan.applied and not plan.is_empty:
+        note("dry run: nothing was changed; --apply carries it out")

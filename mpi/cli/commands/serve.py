@@ -1,0 +1,25 @@
+"""``mpi serve``."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from mpi.api.serve import serve
+from mpi.cli.output import note
+from mpi.cli.session import opened
+
+
+def run(
+    host: Annotated[str | None, typer.Option(help="127.0.0.1, ::1 or localhost; MPI_HOST otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="MPI_PORT otherwise.")] = None,
+) -> None:
+    """Serve the API and pages on this machine.
+
+    It listens on this machine only. Ctrl-C stops it once open requests are answered.
+    """
+    with opened() as session, suppress(KeyboardInterrupt):
+        address = session.settings.host if host is None else host
+        number = session.settings.port if port is None else port
+        note(f"serving on {address}, port {number}; Ctrl-C stops it")
+        serve(session.index, address, number)

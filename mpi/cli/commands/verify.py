@@ -1,0 +1,29 @@
+"""``mpi verify``."""
+
+from dataclasses import asdict
+
+import typer
+
+from mpi.cli.exits import ExitCode
+from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.progress import shown_progress
+from mpi.cli.session import opened
+from mpi.service.verify import verify
+
+
+def run(as_json: JsonFlag = False) -> None:
+    """Check the laws on the live index, reading only.
+
+    Exits 1 where a law is broken.
+    """
+    with opened() as session, shown_progress() as report:
+        findings = verify(session.index, session.viewer, report)
+    if as_json:
+        print_json({"sound": not findings, "findings": [asdict(one) for one in findings]})
+    elif findings:
+        print_table(("law", "breach"), [(one.law, one.detail) for one in findings])
+    else:
+        print_table(("laws", "breaches"), [("1, 2, 6", 0)])
+    if findings:
+        note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
+        raise typer.Exit(ExitCode.UNSOUND)

@@ -1,0 +1,64 @@
+"""What a dry run found, for people and programs."""
+
+from dataclasses import asdict
+
+from mpi.cli.output import note, print_facts, print_json, print_table
+from mpi.cli.receipt_view import receipt_object, show_counts
+from mpi.intake.profile import FileProfile
+from mpi.service.dry_run import DryRun
+
+
+def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
+    """Print a file's profile, what loading it would do, and a sample to look at."""
+    if as_json:
+        print_json(
+            {
+                "dry_run": True,
+                "profile": asdict(profile),
+                "receipt": receipt_object(found.receipt, profile.passed_over, None),
+                "bands": found.bands,
+                "sample": [asdict(one) for one in found.sample],
+            }
+        )
+        return
+    _show_profile(profile)
+    print_facts({"Would be": found.receipt.status})
+    show_counts(found.receipt, profile.passed_over)
+    bands = [(band.value, count) for band, count in found.bands.items()]
+    print_table(("best match", "new and changed records"), bands)
+    _show_sample(found)
+    if found.receipt.held_reason:
+        note(f"the load would be held: {found.receipt.held_reason}")
+    note("dry run: nothing was stored")
+
+
+def _show_profile(profile: FileProfile) -> None:
+    rows = [
+        (field.name, field.filled, field.distinct, ", ".join(shape for shape, _ in field.shapes))
+        for field in profile.fields
+    ]
+    print_table(("field", "filled", "distinct", "commonest shapes"), rows)
+    facts: dict[str, object] = {"repeated local IDs": profile.repeated_local_ids}
+    if profile.commonest_birth_date > 1:
+        facts["rows with the commonest birth date"] = (
+            f"{profile.commonest_birth_date:,}, the first on line {profile.commonest_birth_date_line}"
+        )
+    print_facts(facts)
+    if profile.rejects:
+        print_table(("rejected because", "rows"), profile.rejects)
+
+
+def _show_sample(found: DryRun) -> None:
+    if not found.sample:
+        return
+    rows = [
+        (
+            one.local_id,
+            str(one.line),
+            one.band.value,
+            one.match_weight,
+            one.enterprise_id or f"{one.other_local_id} of this file",
+        )
+        for one in found.sample
+    ]
+    print_table(("local ID", "line", "band", "bits", "best match"), rows, "Nearest to the link threshold")

@@ -1,0 +1,111 @@
+"""Exit codes, and the one line that says why."""
+
+import errno
+import traceback
+from dataclasses import dataclass
+from enum import IntEnum
+
+from mpi.domain.errors import (
+    AccessDenied,
+    ConflictError,
+    InputError,
+    LoadHeld,
+    ModelError,
+    MpiError,
+    NotFoundError,
+    StoreError,
+)
+
+
+class ExitCode(IntEnum):
+    """What the exit code of ``mpi`` means (docs/cli.md has the same table)."""
+
+    DONE = 0
+    UNSOUND = 1
+    USAGE = 2
+    HELD = 3
+    ALL_REJECTED = 4
+    INPUT = 5
+    NOT_FOUND = 6
+    CONFLICT = 7
+    DENIED = 8
+    MODEL = 9
+    STORE = 10
+    UNEXPECTED = 70
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
+    """Somebody pressed Ctrl-C.
+
+    Args:
+        undone: whether it was before the step's one transaction ended, so that nothing of it was kept.
+    """
+
+    def __init__(self, *, undone: bool) -> None:
+        super().__init__()
+        self.undone = undone
+
+
+class PipeClosed(Exception):  # noqa: N818 - what happened, not a fault
+    """Whoever read our output has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How a command ended.
+
+    Args:
+        code: the exit code.
+        line: what, where, what to do; empty where there is nothing to say.
+    """
+
+    code: ExitCode
+    line: str
+
+
+_CODES: tuple[tuple[type[MpiError], ExitCode], ...] = (
+    (InputError, ExitCode.INPUT),
+    (NotFoundError, ExitCode.NOT_FOUND),
+    (ConflictError, ExitCode.CONFLICT),
+    (AccessDenied, ExitCode.DENIED),
+    (LoadHeld, ExitCode.HELD),
+    (ModelError, ExitCode.MODEL),
+    (StoreError, ExitCode.STORE),
+)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def fault_of(error: Exception) -> Fault:
+    """The exit code and line of anything that a command raised."""
+    match error:
+        case Interrupted(undone=undone):
+            kept = ": nothing of this step was kept" if undone else ""
+            return Fault(ExitCode.INTERRUPTED, f"interrupted{kept}")
+        case PipeClosed():
+            return Fault(ExitCode.PIPE_CLOSED, "")
+        case MpiError():
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.UNEXPECTED)
+            return Fault(code, str(error))
+        case OSError():
+            return Fault(ExitCode.STORE, _of_system(error))
+        case _:
+            return Fault(ExitCode.UNEXPECTED, _of_unexpected(error))
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in _FULL:
+        return f"{where}the disk is full: nothing of this step was kept; free space and run it again"
+    return f"{where}{error.strerror or type(error).__name__}"
+
+
+def _of_unexpected(error: Exception) -> str:
+    # Its own message is left out: it may hold a value of somebody's record.
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"unexpected {type(error).__name__}{where}: this is a fault of the program; "
+        "set MPI_DEBUG=1 to see the traceback, and report it"
+    )

@@ -1,0 +1,60 @@
+"""Files that commands write: whole or not at all, and readable by their owner only."""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a CSV file (UTF-8, LF) in one step: a reader sees the old file or the whole new one.
+
+    Args:
+        path: the file; replaced where there is one.
+        header: its first row.
+        rows: the others.
+
+    Returns:
+        How many rows follow the header.
+
+    Raises:
+        OSError: it cannot be written; an earlier file is as it was.
+    """
+    try:
+        return _write_csv(path, header, rows)
+    except OSError as error:
+        # The temporary file's name would say nothing to anybody.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    # mkstemp makes files of mode 0600.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    count = 0
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            for row in rows:
+                writer.writerow(row)
+                count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(path.parent)
+    return count
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable; the file itself is already."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,97 @@
+"""The ``mpi`` command."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated, Any
+
+import typer
+
+from mpi import __version__
+from mpi.cli.exits import ExitCode, Fault, Interrupted, PipeClosed, fault_of
+from mpi.cli.lazy import LazyGroup, add_commands
+
+PROGRAM = "mpi"
+
+
+class _Root(LazyGroup):
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
+        # Typer would end the process itself on these two.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(undone=False) from interrupt
+        except BrokenPipeError as closed:
+            raise PipeClosed from closed
+
+
+def build() -> typer.Typer:
+    """The application."""
+    app = typer.Typer(cls=_Root, invoke_without_command=True, rich_markup_mode=None)
+    app.callback()(_root)
+    add_commands(app)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows ``mpi`` on the command line.
+
+    Returns:
+        The exit code. What went wrong has been said in one line on standard error.
+    """
+    command = typer.main.get_command(build())
+    try:
+        ended = command.main(list(arguments), PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _end(_of_usage(error))
+    except BrokenPipeError:
+        return _end(Fault(ExitCode.PIPE_CLOSED, ""))
+    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, it ends in one line
+        if os.environ.get("MPI_DEBUG") == "1":
+            traceback.print_exception(error)
+        return _end(fault_of(error))
+    return ended if isinstance(ended, int) else ExitCode.DONE
+
+
+def main() -> None:
+    """Run ``mpi`` as a console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a letter gets its escape, and the command goes on.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Which records, in which agencies, are the same child."""
+    if version:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _of_usage(error: typer.TyperException) -> Fault:
+    context = getattr(error, "ctx", None)
+    path = PROGRAM if context is None else context.command_path
+    message = " ".join(error.format_message().split()).rstrip(".")
+    stop = "" if message.endswith("?") else ";"
+    return Fault(ExitCode.USAGE, f"{message}{stop} see {path} --help")
+
+
+def _end(fault: Fault) -> int:
+    if fault.code is ExitCode.PIPE_CLOSED:
+        # The interpreter flushes standard output once more as it ends: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if fault.line:
+        sys.stderr.write(f"{PROGRAM}: {fault.line}\n")
+    return fault.code

@@ -1,0 +1,97 @@
+"""What commands print: tables for people, JSON for programs; notes go to standard error."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import orjson
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+"""The option that every command has."""
+
+_UNBOUNDED = 100_000
+"""Width of what is no terminal: nothing that a program reads is folded."""
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value, in UTF-8 whatever the locale is."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table; where it is too wide for the terminal, each row as a list of its own."""
+    rows = list(rows)
+    console = _console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(value) for value in row))
+    if title:
+        sys.stdout.write(f"{title}\n")
+    if console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum <= console.width:
+        _print(console, table)
+        return
+    for row in rows:
+        print_facts(dict(zip(columns, row, strict=True)))
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, one a line."""
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(name, shown(value))
+    _print(_console(), grid)
+
+
+def note(text: str) -> None:
+    """Say something to whoever runs the command, beside its output."""
+    sys.stderr.write(f"mpi: {text}\n")
+
+
+def shown(value: object) -> str:
+    """A value as people read it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.2f}"
+        case tuple() | list():
+            return ", ".join(shown(item) for item in value)
+        case _:
+            return str(value)
+
+
+def _print(console: Console, table: Table) -> None:
+    """Print a table and a blank line, without the spaces that fill its cells up."""
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().strip("\n").split("\n")]
+    # Rich would end the process where the pipe is closed; our own write raises.
+    sys.stdout.write("\n".join(lines).strip("\n") + "\n\n")
+
+
+def _console() -> Console:
+    terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=None if terminal else _UNBOUNDED,
+        no_color=None if terminal else True,
+    )

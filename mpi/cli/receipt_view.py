@@ -1,0 +1,64 @@
+"""A load's receipt, for people and programs."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mpi.cli.output import print_facts, print_json, print_table
+from mpi.service.load import Receipt, Reject
+
+REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
+"""Columns of a rejects file, which holds no text of the rows."""
+
+
+def reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
+    """The rows of a rejects file."""
+    return ((one.line, one.offset, one.field, one.reason, one.detail) for one in rejects)
+
+
+def show_receipt(receipt: Receipt, passed_over: int, listed: Path | None, *, as_json: bool) -> None:
+    """Print a receipt.
+
+    Args:
+        receipt: the receipt.
+        passed_over: rows of the file that were not asked for.
+        listed: where the rejected rows are listed.
+        as_json: for programs.
+    """
+    if as_json:
+        print_json(receipt_object(receipt, passed_over, listed))
+        return
+    print_facts({"source": receipt.source, "batch": receipt.batch, "status": receipt.status})
+    show_counts(receipt, passed_over)
+
+
+def receipt_object(receipt: Receipt, passed_over: int, listed: Path | None) -> dict[str, object]:
+    """A receipt as plain values."""
+    return {
+        "source": receipt.source,
+        "batch": receipt.batch,
+        "status": receipt.status,
+        "held_reason": receipt.held_reason,
+        **receipt.counts,
+        "passed_over": passed_over,
+        "issues": dict(sorted(receipt.issues.items())),
+        "rejects_file": None if listed is None else str(listed),
+    }
+
+
+def show_counts(receipt: Receipt, passed_over: int) -> None:
+    """Print the sum that every load keeps to, and the quality issues."""
+    counts = receipt.counts
+    received = counts.pop("received")
+    parts = [(name, count) for name, count in counts.items() if count] or [("nothing", 0)]
+    print_table(
+        ("rows", "count"),
+        [
+            ("received", received),
+            *((f"{'+' if place else '='} {name}", count) for place, (name, count) in enumerate(parts)),
+        ],
+    )
+    if passed_over:
+        print_facts({"passed over, not asked for": passed_over})
+    if receipt.issues:
+        issues = sorted(receipt.issues.items(), key=lambda item: (-item[1], item[0]))
+        print_table(("quality issue", "records"), issues)
