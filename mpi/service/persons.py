@@ -10,6 +10,7 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
@@ -160,11 +161,13 @@ def crosswalk(
     """From (source, local ID) to enterprise ID, now or as of a moment in index time (ISO 8601).
 
     Raises:
+        RecordError: it is no local ID.
         InputError: ``as_of`` is no moment.
         NotFoundError: no such source or record that the viewer may know of.
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
     permit(viewer, Action.CROSSWALK_READ, source_code)
+    local_id = local_id_of(local_id)
     at_moment = None if as_of is None else clock.moment(as_of)
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)

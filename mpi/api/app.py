@@ -1,0 +1,67 @@
+"""The application: everything that is served, around one open index."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from mpi import __version__
+from mpi.api import problems
+from mpi.api.metrics import Metrics
+from mpi.api.pages.routes import router as pages
+from mpi.api.routes import crosswalk, health, persons, records, tasks
+from mpi.api.shell import Shell
+from mpi.domain.errors import InputError
+from mpi.service.context import Index
+
+THREADS = 12
+"""Calls at once; below the store's 15 connections, so that none waits for one."""
+
+_DESCRIPTION = """\
+Tells that two records are the same child. Send a record with `PUT` and get one stable enterprise ID.
+
+Every call needs the key of a client, as `Authorization: Bearer <key>` or `X-API-Key: <key>`, and may name a
+purpose of use. Each answer about a person is on the ledger of disclosures before it leaves. Errors are
+`application/problem+json` (RFC 9457). See docs/api.md.
+"""
+_TAGS = [
+    {"name": "records", "description": "What the sources say."},
+    {"name": "persons", "description": "Who that is."},
+    {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
+    {"name": "review", "description": "What waits for a steward."},
+]
+
+
+def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
+    """Make the application.
+
+    Args:
+        index: the open index that it serves.
+        open_pages: whether to serve pages that show records without a key; a test index only.
+
+    Raises:
+        InputError: open pages of an index that is not a test index.
+    """
+    if open_pages and not index.is_test:
+        raise InputError("pages without a key are for a test index with synthetic records only")
+    # The documentation pages that FastAPI brings load their scripts from elsewhere.
+    app = FastAPI(
+        title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
+        docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
+    )  # fmt: skip
+    app.state.index = index
+    app.state.metrics = Metrics()
+    problems.install(app)
+    for module in (records, persons, crosswalk, tasks, health):
+        app.include_router(module.router)
+    if open_pages:
+        app.include_router(pages)
+    app.add_middleware(Shell, metrics=app.state.metrics)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield

@@ -1,0 +1,1 @@
+"""Plain pages for a demonstration: HTML that needs no script."""

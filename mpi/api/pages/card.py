@@ -1,0 +1,131 @@
+"""What the page of a person shows, gathered from the use cases and put into words."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.context import Index
+from mpi.service.persons import LineageStep, PersonView, lineage, person
+from mpi.service.records import read
+from mpi.service.sources import list_sources
+
+VIEWER = Viewer(
+    "demo-pages", None, frozenset({Action.PERSON_READ, Action.RECORD_READ, Action.REPORT}), sources=None
+)
+"""Whoever opens a page of the demonstration; on the ledger under this name."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCard:
+    """One source record in words."""
+
+    agency: str
+    system: str
+    local_id: str
+    as_of: str
+    rows: tuple[tuple[str, str], ...]
+    issues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCard:
+    """A person in words."""
+
+    person: PersonView
+    records: tuple[RecordCard, ...]
+    steps: tuple[LineageStep, ...]
+
+
+def person_card(index: Index, text: str) -> PersonCard:
+    """Gather what the page of an enterprise ID shows.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here.
+    """
+    view = person(index, VIEWER, text)
+    sources = {source.code: source for source in list_sources(index, VIEWER)}
+    cards = []
+    for label in view.records:
+        stored = read(index, VIEWER, label.source, label.local_id)
+        record: Record = stored["record"]
+        source = sources[label.source]
+        issues = tuple(f"{issue['field']}: {issue['code']}" for issue in stored["issues"])
+        cards.append(
+            RecordCard(
+                source.agency,
+                source.name,
+                label.local_id,
+                day(record["as_of"]),
+                tuple((name, value) for name, value in _rows(record) if value),
+                issues,
+            )
+        )
+    return PersonCard(view, tuple(cards), tuple(reversed(lineage(index, VIEWER, text))))
+
+
+def day(moment: str) -> str:
+    """The day of a moment, as the pages write it."""
+    return moment[:10]
+
+
+def minute(moment: str) -> str:
+    """A moment to the minute, as the pages write it."""
+    return moment[:16].replace("T", " ")
+
+
+def _rows(record: Record) -> Iterator[tuple[str, str]]:
+    """The rows of a record's card; those without a value are for the caller to leave out."""
+    yield "Name", _joined(record, "first_name", "middle_name", "last_name", "suffix")
+    yield "Called", _joined(record, "preferred_name")
+    yield (
+        "Other names",
+        "; ".join(
+            _joined(name, "first_name", "middle_name", "last_name") for name in record.get("other_names", ())
+        ),
+    )
+    yield "Born", _joined(record, "birth_date")
+    yield "Earlier birth date", ", ".join(record.get("previous_birth_dates", ()))
+    yield "Sex", _joined(record, "sex")
+    yield "Address", "; ".join(_address(address) for address in record.get("addresses", ()))
+    yield "Phone", _joined(record, "phone")
+    yield "Guardian", "; ".join(_guardian(guardian) for guardian in record.get("guardians", ()))
+    yield "School", "; ".join(_enrollment(enrollment) for enrollment in record.get("enrollments", ()))
+    yield (
+        "Placement",
+        "; ".join(
+            _joined(placement, "type", "county", "begin") for placement in record.get("placements", ())
+        ),
+    )
+    yield (
+        "Identifiers",
+        "; ".join(
+            f"{identifier['system']} {identifier['value']}" for identifier in record.get("identifiers", ())
+        ),
+    )
+
+
+def _joined(values: Record, *names: str) -> str:
+    return " ".join(values[name] for name in names if values.get(name))
+
+
+def _address(address: Record) -> str:
+    street = _joined(address, "address_line1", "address_line2")
+    return ", ".join(line for line in (street, _joined(address, "city", "state", "postal_code")) if line)
+
+
+def _guardian(guardian: Record) -> str:
+    relationship = guardian.get("guardian_relationship")
+    name = _joined(guardian, "guardian_first_name", "guardian_last_name")
+    return f"{name} ({relationship})" if relationship else name
+
+
+def _enrollment(enrollment: Record) -> str:
+    parts = (
+        ("school {}", "school_id"), ("district {}", "district_id"), ("grade {}", "grade"),
+        ("from {}", "entry_date"), ("to {}", "exit_date"),
+    )  # fmt: skip
+    return ", ".join(words.format(enrollment[name]) for words, name in parts if enrollment.get(name))

@@ -1,0 +1,29 @@
+"""Templates into answers; every value is escaped."""
+
+from functools import lru_cache
+from http import HTTPStatus
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from mpi.api.pages.card import day, minute
+
+
+def page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
+    """Render a template of ``mpi/api/templates``."""
+    return HTMLResponse(_environment().get_template(template).render(context), status)
+
+
+def stylesheet() -> str:
+    """The one style sheet of the pages."""
+    return _environment().get_template("style.css").render()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(day=day, minute=minute)
+    return environment

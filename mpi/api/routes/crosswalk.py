@@ -1,0 +1,41 @@
+"""The crosswalk, both ways, and the feed of its changes."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import CallerDep, IndexDep
+from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.queries import CrosswalkDep, EventsDep
+from mpi.domain.errors import InputError
+from mpi.service.events import EventPage, events
+from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, records_of
+
+router = APIRouter(tags=["crosswalk"])
+
+
+@router.get(
+    "/v1/crosswalk",
+    response_model=CrosswalkOut | AddressedOut,
+    summary="From a record to its enterprise ID, or the other way",
+    responses=problems(404, 422),
+)
+def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> CrosswalkEntry | Addressed:
+    """Give `source` and `local_id`, or `enterprise_id`; with `as_of`, as it was then."""
+    match query.source, query.local_id, query.enterprise_id:
+        case None, None, str(eid):
+            return records_of(index, viewer, eid, query.as_of)
+        case str(source), str(local_id), None:
+            return crosswalk(index, viewer, source, local_id, query.as_of)
+        case _:
+            raise InputError("give source and local_id, or enterprise_id alone")
+
+
+@router.get(
+    "/v1/events",
+    response_model=EventPageOut,
+    summary="Follow the changes of enterprise IDs",
+    responses=problems(409),
+)
+def get_events(index: IndexDep, viewer: CallerDep, query: EventsDep) -> EventPage:
+    """Whole commits after a cursor, in order: read on with `after` set to the answer's `cursor`."""
+    return events(index, viewer, query.after, query.limit)

@@ -1,0 +1,30 @@
+"""Probes and measures for who runs the service; they need no key and tell nothing of any person."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import PlainTextResponse
+
+from mpi.api.access import IndexDep
+from mpi.api.metrics import CONTENT_TYPE, Metrics
+from mpi.service.readiness import require_ready
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def get_health() -> dict[str, str]:
+    """The process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def get_readiness(index: IndexDep) -> dict[str, str]:
+    """The index can be used now."""
+    require_ready(index)
+    return {"status": "ready"}
+
+
+@router.get("/metrics")
+async def get_metrics(request: Request) -> PlainTextResponse:
+    """Calls and latencies."""
+    metrics: Metrics = request.app.state.metrics
+    return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE)

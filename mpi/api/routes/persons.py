@@ -1,0 +1,49 @@
+"""Persons: search for one, look one up, its history."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import CallerDep, IndexDep
+from mpi.api.body import SentDep
+from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.queries import AsOfDep, NoQueryDep
+from mpi.api.schemas.records import CHILD, record_body
+from mpi.service import persons
+from mpi.service.persons import LineageStep, PersonView
+from mpi.service.search import Found, search
+
+router = APIRouter(tags=["persons"])
+
+
+@router.post(
+    "/v1/persons:search",
+    response_model=list[FoundOut],
+    summary="Ask who a record might be, storing nothing",
+    responses=problems(413, 422),
+    openapi_extra=record_body(CHILD, "What is known of the person, as a canonical record."),
+)
+def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep) -> list[Found]:
+    """Up to ten persons, best first, explained by comparison and without values."""
+    return search(index, viewer, sent)
+
+
+@router.get(
+    "/v1/persons/{eid}",
+    response_model=PersonOut,
+    summary="Look up an enterprise ID",
+    responses=problems(404),
+)
+def get_person(index: IndexDep, viewer: CallerDep, eid: str, query: AsOfDep) -> PersonView:
+    """Its records and flags, now or at a past moment. A retired ID answers with who took over."""
+    return persons.person(index, viewer, eid, query.as_of)
+
+
+@router.get(
+    "/v1/persons/{eid}/lineage",
+    response_model=list[LineageStepOut],
+    summary="Read how an enterprise ID came to hold what it holds",
+    responses=problems(404),
+)
+def get_lineage(index: IndexDep, viewer: CallerDep, eid: str, _: NoQueryDep) -> tuple[LineageStep, ...]:
+    """Every record that came or left, oldest first."""
+    return persons.lineage(index, viewer, eid)

@@ -1,0 +1,76 @@
+"""One source record: upsert it, read it, withdraw it; or many, line by line."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from mpi.api.access import CallerDep, IndexDep
+from mpi.api.addressing import AddressDep
+from mpi.api.body import SentDep
+from mpi.api.bulk import Exchange, answers
+from mpi.api.problems import REQUEST_ID
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.queries import NoQueryDep
+from mpi.api.schemas.records import BULK_REQUEST, BULK_RESPONSE, CHILD, RecordOut, ResolvedOut, record_body
+from mpi.domain.errors import RecordError
+from mpi.domain.viewer import Action, permit
+from mpi.service import records
+from mpi.service.records import Resolved
+
+router = APIRouter(tags=["records"])
+_PATH = "/v1/sources/{source}/records/{local_id:path}"
+
+
+@router.put(
+    _PATH,
+    response_model=ResolvedOut,
+    summary="Send a record and get its enterprise ID",
+    responses=problems(404, 409, 413, 422),
+    openapi_extra=record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
+)
+def put_record(
+    index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep, sent: SentDep
+) -> Resolved:
+    """Take the record, resolve it, and answer durably. The same record again changes nothing."""
+    if sent.setdefault("local_id", address.local_id) != address.local_id:
+        raise RecordError("local_id", "conflict", "differs from the one in the path")
+    return records.upsert(index, viewer, address.source, sent)
+
+
+@router.get(
+    _PATH,
+    response_model=RecordOut,
+    summary="Read a record as its source last stated it",
+    responses=problems(404, 422),
+)
+def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep) -> dict[str, Any]:
+    """The record with its enterprise ID and quality issues; the SSN is not kept, so never shown."""
+    return records.read(index, viewer, address.source, address.local_id)
+
+
+@router.delete(
+    _PATH,
+    response_model=ResolvedOut,
+    summary="Withdraw a record",
+    responses=problems(404, 409, 422),
+)
+def delete_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep) -> Resolved:
+    """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
+    return records.withdraw(index, viewer, address.source, address.local_id)
+
+
+@router.post(
+    "/v1/records:bulk",
+    response_class=Exchange,
+    summary="Send many records, one a line",
+    responses={**problems(), **BULK_RESPONSE},
+    openapi_extra=BULK_REQUEST,
+)
+async def post_bulk(request: Request, index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Exchange:
+    """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
+
+    Each line holds a canonical record and its `source`. A line that is refused is answered with a
+    `problem` and does not stop the rest. For a whole file, `mpi ingest` is faster and reads load guards.
+    """
+    permit(viewer, Action.RECORD_WRITE)
+    return Exchange(answers(index, viewer, request.stream(), request.scope[REQUEST_ID]))

@@ -1,0 +1,22 @@
+"""Review tasks: what waits for a steward."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import CallerDep, IndexDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.queries import TasksDep
+from mpi.api.schemas.tasks import TaskOut
+from mpi.service.tasks import TaskView, review_tasks
+
+router = APIRouter(tags=["review"])
+
+
+@router.get(
+    "/v1/review-tasks",
+    response_model=list[TaskOut],
+    summary="List what waits for a steward",
+    responses=problems(),
+)
+def get_tasks(index: IndexDep, viewer: CallerDep, query: TasksDep) -> list[TaskView]:
+    """Open tasks, heaviest first; none about a record that the caller may not see."""
+    return review_tasks(index, viewer, query.limit)

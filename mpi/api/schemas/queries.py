@@ -1,0 +1,58 @@
+"""Query parameters. An unknown one is refused: a misspelt ``as_of`` must not answer for now."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpi.api.schemas.examples import EXAMPLE_EID
+from mpi.service.events import MOST_EVENTS
+from mpi.service.tasks import MOST_TASKS
+
+_AS_OF = (
+    "Answer for a past moment, in index time: an ISO 8601 date or time. A date is its first instant; "
+    "without an offset it is UTC; in a URL `+` is written `%2B`."
+)
+_MOMENT = "2026-11-24T15:04:05Z"
+
+
+class NoQuery(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AsOfQuery(NoQuery):
+    """A moment."""
+
+    as_of: str | None = Field(None, description=_AS_OF, examples=[_MOMENT])
+
+
+class CrosswalkQuery(AsOfQuery):
+    """Either a record, or an enterprise ID."""
+
+    source: str | None = Field(None, description="Code of the record's source.", examples=["D01-SIS"])
+    local_id: str | None = Field(None, description="The source's own ID of the record.", examples=["12345"])
+    enterprise_id: str | None = Field(
+        None, description="The other way: the records of this ID.", examples=[EXAMPLE_EID]
+    )
+
+
+class EventsQuery(NoQuery):
+    """Where to read on."""
+
+    after: int = Field(0, ge=0, lt=2**63, description="`cursor` of the page before; 0 from the beginning.")
+    limit: int = Field(100, ge=1, le=MOST_EVENTS, description="How many events to aim at.")
+
+
+class TasksQuery(NoQuery):
+    """How many."""
+
+    limit: int = Field(100, ge=1, le=MOST_TASKS, description="How many tasks at most.")
+
+
+NoQueryDep = Annotated[NoQuery, Query()]
+AsOfDep = Annotated[AsOfQuery, Query()]
+CrosswalkDep = Annotated[CrosswalkQuery, Query()]
+EventsDep = Annotated[EventsQuery, Query()]
+TasksDep = Annotated[TasksQuery, Query()]

@@ -1,0 +1,160 @@
+"""Records as callers send them, and what they are answered."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpi.api.schemas.examples import EXAMPLE_EID
+from mpi.api.schemas.problem import ProblemOut
+from mpi.domain.record import SENT_FIELDS
+from mpi.service.records import Outcome
+
+CHILD: dict[str, Any] = {
+    "first_name": "Amara",
+    "middle_name": "Grace",
+    "last_name": "Okonkwo",
+    "birth_date": "2014-03-09",
+    "sex": "F",
+    "address_line1": "412 Larkspur Ave Apt 3",
+    "city": "Dayton",
+    "state": "OH",
+    "postal_code": "45402",
+    "guardian_first_name": "Ngozi",
+    "guardian_last_name": "Okonkwo",
+    "guardian_relationship": "mother",
+    "school_id": "1042",
+    "district_id": "D01",
+    "grade": "05",
+    "entry_date": "2026-08-24",
+    "flags": [{"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}],
+    "as_of": "2026-11-24T06:00:00Z",
+}
+"""The example of a canonical record; nobody's."""
+
+
+RECORD_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "CanonicalRecord",
+    "description": (
+        "A canonical record, whole: a field left out is gone. All fields are optional; an unknown one is "
+        "refused. Fields are described in docs/canonical-record.md."
+    ),
+    "properties": {name: {} for name in SENT_FIELDS},
+    "additionalProperties": False,
+}
+
+
+def record_body(example: dict[str, Any], description: str) -> dict[str, Any]:
+    """The request body of an operation that takes one canonical record."""
+    content = {"application/json": {"schema": RECORD_SCHEMA, "example": example}}
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+class IssueOut(BaseModel):
+    """Something that the source should look at; the record was taken all the same."""
+
+    field: str = Field(description="The canonical field.", examples=["birth_date"])
+    code: str = Field(description="What about it, such as `future-date`.", examples=["future-date"])
+
+
+class ResolvedOut(BaseModel):
+    """What became of a record, and the enterprise ID that it has now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "D01-SIS",
+                "local_id": "12345",
+                "enterprise_id": EXAMPLE_EID,
+                "outcome": "linked",
+                "record": "created",
+                "provisional": False,
+                "tasks": [],
+                "issues": [],
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the record's source.")
+    local_id: str = Field(description="The source's own ID of the record.")
+    enterprise_id: str | None = Field(description="The person's ID; null for a record that takes no part.")
+    outcome: Outcome = Field(description="What it meant for the record's identity.")
+    record: str = Field(
+        description="What it meant for the record: `created`, `updated`, `unchanged`, `history`, …"
+    )
+    provisional: bool = Field(description="Whether a steward's answer may still give it another ID.")
+    tasks: list[str] = Field(description="Keys of the review tasks that ask about it.")
+    issues: list[IssueOut] = Field(description="Quality issues of the values sent.")
+
+
+class RecordOut(BaseModel):
+    """A record as its source last stated it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "D01-SIS",
+                "local_id": "12345",
+                "state": "active",
+                "enterprise_id": EXAMPLE_EID,
+                "record": {"local_id": "12345", **CHILD},
+                "issues": [],
+            }
+        }
+    )
+
+    source: str = Field(description="Code of the record's source.")
+    local_id: str = Field(description="The source's own ID of the record.")
+    state: Literal["active", "withdrawn", "held"] = Field(
+        description="Whether it takes part: only an active record does."
+    )
+    enterprise_id: str | None = Field(description="The person's ID; null while it takes no part.")
+    record: dict[str, Any] = Field(
+        description="The canonical record, flat columns filled; never an SSN, which is not kept."
+    )
+    issues: list[IssueOut] = Field(description="Quality issues of its values.")
+
+
+class BulkAnswerOut(BaseModel):
+    """The answer to one line: what an upsert answers, or its `problem`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    line: int = Field(description="Number of the line, from 1.")
+    source: str | None = Field(None, description="Source that the line named.")
+    local_id: str | None = Field(None, description="Local ID that the line named.")
+    problem: ProblemOut | None = Field(None, description="Why the line was refused.")
+
+
+_BULK_SENT = (
+    '{"source":"D01-SIS","local_id":"12345","first_name":"Amara","last_name":"Okonkwo","birth_date":"2014-03-09"}\n'
+    '{"source":"D01-SIS","local_id":"12346","flags":[{"population":"foster_care","value":"?"}]}\n'
+)
+_BULK_ANSWERED = (
+    '{"line":1,"source":"D01-SIS","local_id":"12345","enterprise_id":"' + EXAMPLE_EID + '",'
+    '"outcome":"created","record":"created","provisional":false,"tasks":[],"issues":[]}\n'
+    '{"line":2,"source":"D01-SIS","local_id":"12346","problem":{"type":"urn:mpi:problem:invalid-record",'
+    '"title":"The record is refused","status":422,"detail":"flags: value must be Y, N or U",'
+    '"field":"flags","reason":"unknown-code"}}\n'
+)
+_NDJSON = "application/x-ndjson"
+
+BULK_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One canonical record with its `source` a line, up to 50,000 lines of 1 MB.",
+        "content": {_NDJSON: {"schema": {"type": "string"}, "example": _BULK_SENT}},
+    }
+}
+BULK_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": BulkAnswerOut,
+        "description": "One answer a line, in order.",
+        "content": {
+            _NDJSON: {
+                "schema": {"$ref": "#/components/schemas/BulkAnswerOut"},
+                "example": _BULK_ANSWERED,
+            }
+        },
+    }
+}

@@ -1,0 +1,91 @@
+"""The shell around every call: its ID, whose host it names, headers, measures, and the last catch."""
+
+import logging
+import re
+import time
+import uuid
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mpi.api.metrics import Metrics
+from mpi.api.problems import REQUEST_ID, WrongHostError, log_unexpected, response_of
+
+_log = logging.getLogger("mpi.access")
+
+_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+_NO_ROUTE = "other"
+
+
+class Shell:
+    """ASGI middleware, the outermost of ours.
+
+    Args:
+        app: what it is around.
+        metrics: told of every call.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = _Call(scope, send)
+        try:
+            await self._answer(call, scope, receive)
+        # Nothing may reach the server's own handler, which logs messages, and those may hold values.
+        except Exception as error:  # noqa: BLE001
+            log_unexpected(error, call.id)
+            if not call.started:
+                await response_of(error, call.id)(scope, receive, call.send)
+        finally:
+            self._note(call, scope)
+
+    async def _answer(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+        # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
+        if _LOOPBACK.fullmatch(Headers(scope=scope).get("host", "")):
+            await self._app(scope, receive, call.send)
+        else:
+            error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
+            await response_of(error, call.id)(scope, receive, call.send)
+
+    def _note(self, call: "_Call", scope: Scope) -> None:
+        """Measure and log the call by its route's template: paths and queries hold local IDs."""
+        seconds = time.perf_counter() - call.began
+        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        self._metrics.note(scope["method"], route, call.status, seconds)
+        _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
+
+
+class _Call:
+    """One call under way."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.id = str(uuid.uuid4())
+        self.began = time.perf_counter()
+        self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        self.started = False
+        self._send = send
+        scope[REQUEST_ID] = self.id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            headers = MutableHeaders(scope=message)
+            headers.update({**_HEADERS, "X-Request-Id": self.id})
+        await self._send(message)
