@@ -62,9 +62,12 @@ class IdentityEvent:
 _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
+SCOPE = "all"
+"""The one scope of enterprise IDs today; first in the memberships' key, so every query names it."""
+
 _MEMBERSHIP = select(
     _member.c.record_id, _member.c.person_id, _member.c.from_commit, _member.c.to_commit, _member.c.cause
-)
+).where(_member.c.scope == SCOPE)
 
 
 class Persons:
@@ -123,7 +126,9 @@ class Persons:
             found.update(
                 row[0]
                 for row in self._connection.execute(
-                    select(_member.c.person_id).where(_member.c.record_id.in_(chunk)).distinct()
+                    select(_member.c.person_id)
+                    .where(_member.c.scope == SCOPE, _member.c.record_id.in_(chunk))
+                    .distinct()
                 )
             )
         return found
@@ -187,7 +192,7 @@ class Persons:
         """Add persons: rows of id, eid, minted_commit."""
         if rows:
             status = PersonStatus.ACTIVE.value
-            self._connection.execute(insert(_person), [{**r, "scope": "all", "status": status} for r in rows])
+            self._connection.execute(insert(_person), [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
@@ -206,12 +211,16 @@ class Persons:
         if leaving:
             self._connection.execute(
                 update(_member)
-                .where(_member.c.record_id == bindparam("record"), _member.c.to_commit.is_(None))
+                .where(
+                    _member.c.scope == SCOPE,
+                    _member.c.record_id == bindparam("record"),
+                    _member.c.to_commit.is_(None),
+                )
                 .values(to_commit=commit_no),
                 leaving,
             )
         joining = [
-            {"scope": "all", "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
+            {"scope": SCOPE, "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
             for r, _, after in changes
             if after is not None
         ]
@@ -224,7 +233,7 @@ class Persons:
                     {
                         "commit_no": commit_no,
                         "seq": seq,
-                        "scope": "all",
+                        "scope": SCOPE,
                         "record_id": record,
                         "before": before,
                         "after": after,
