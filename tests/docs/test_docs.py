@@ -1,0 +1,51 @@
+"""The documents name what there is, and nothing of one machine."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mpi.domain.record import SENT_FIELDS
+from training.simulate.flags import POPULATIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_every_canonical_field_is_documented():
+    page = (ROOT / "docs" / "canonical-record.md").read_text()
+    assert [field for field in SENT_FIELDS if f"`{field}`" not in page] == []
+
+
+def test_every_population_that_the_simulator_asserts_is_documented():
+    page = (ROOT / "docs" / "flags.md").read_text()
+    assert [name for name in [*POPULATIONS, "foster_care"] if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_decision_is_listed_nowhere_twice_and_says_what_holds_it():
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert numbers == [f"{n:04}" for n in range(1, len(pages) + 1)]
+    assert all("Held by: " in page.read_text() for page in pages)
+
+
+def test_no_tracked_file_holds_a_path_of_one_machine_or_a_registry_host():
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()
+    bad = re.compile("|".join([r"/" + "work/", r"/" + "root/", "python" + "hosted", "pypi" + r"\.org/simple"]))
+    found = []
+    for name in tracked:
+        try:
+            text = (ROOT / name).read_text()
+        except (UnicodeDecodeError, OSError):
+            continue
+        found += [f"{name}:{n}" for n, line in enumerate(text.splitlines(), 1) if bad.search(line)]
+    assert found == []
