@@ -108,12 +108,13 @@ def abbreviated(names: list[str]) -> str:
     names = [PLACE_WORDS.get(name, name) for name in names[:-1]] + names[-1:]
     names = [ORDINALS.get(name, name) for name in names]
     end = len(names) - 1
-    if end > 1 and names[end] in DIRECTIONALS:
+    if end > 0 and names[end] in DIRECTIONALS:
         names[end] = DIRECTIONALS[names[end]]
         end -= 1
-    if end > 0 and names[end] in STREET_SUFFIXES:
+    if len(names) > 1 and names[end] in STREET_SUFFIXES:
         names[end] = STREET_SUFFIXES[names[end]]
-        names[end - 1] = _ordinal(names[end - 1])
+        if end > 0:
+            names[end - 1] = _ordinal(names[end - 1])
     elif end > 0 and (names[end].isdigit() or len(names[end]) == 1):
         kind = names[end - 1]
         names[end - 1] = NUMBERED_ROADS.get(kind) or STREET_SUFFIXES.get(kind, kind)

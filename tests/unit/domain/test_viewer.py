@@ -30,6 +30,12 @@ def test_a_viewer_reaches_the_sources_that_it_was_granted_and_no_other():
     assert not is_permitted(viewer, Action.RECORD_READ, "ccwis")
 
 
+def test_a_source_exists_only_for_the_viewers_that_it_was_granted_to():
+    viewer = Viewer("sis", sources=frozenset({"d01"}))
+    assert (viewer.may_see("d01"), viewer.may_see("ccwis")) == (True, False)
+    assert operator().may_see("ccwis")
+
+
 def test_a_viewer_without_named_sources_reaches_none():
     assert not is_permitted(Viewer("sis", actions=frozenset(Action)), Action.RECORD_WRITE, "d01")
 

@@ -1,3 +1,4 @@
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -252,6 +253,11 @@ class TestRestrictions:
 
 
 class TestAsOf:
+    @pytest.fixture(autouse=True)
+    def _the_machines_own_zone_afterwards(self):
+        yield
+        time.tzset()
+
     def test_absent_it_is_the_moment_of_receipt(self):
         assert record_of().as_of == "2026-09-01T12:00:00.000000Z"
 
@@ -266,7 +272,9 @@ class TestAsOf:
             (datetime(2026, 8, 1, 10, tzinfo=timezone(timedelta(hours=2))), "2026-08-01T08:00:00.000000Z"),
         ],
     )
-    def test_it_is_stored_in_utc_and_without_a_zone_read_as_utc(self, sent, stored):
+    def test_it_is_stored_in_utc_and_without_a_zone_read_as_utc(self, sent, stored, monkeypatch):
+        monkeypatch.setenv("TZ", "America/Chicago")
+        time.tzset()
         assert record_of(as_of=sent).as_of == stored
 
     @pytest.mark.parametrize(

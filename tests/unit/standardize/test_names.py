@@ -82,6 +82,10 @@ class TestGivenNames:
             features = features_of(first_name=written)
             assert (features.given, features.given_forms) == ("WILLIAM", ("BILL", "WILLIAM"))
 
+    def test_a_placeholder_with_a_suffix_is_one(self):
+        assert features_of(first_name="Baby Jr", last_name="Unknown Jr").given_forms == ()
+        assert features_of(first_name="Baby Jr", last_name="Unknown Jr").surname is None
+
     def test_a_name_in_brackets_behind_a_placeholder_is_a_form(self):
         features = features_of(first_name="Baby Boy (Noah)")
         assert (features.given, features.given_forms) == (None, ("NOAH",))
