@@ -48,7 +48,7 @@ class Value:
     guards: tuple[str, ...] = ()
 
 
-_OPERATORS = {
+_OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.EQ: ("==", "!="),
     exp.NEQ: ("!=", "=="),
     exp.LT: ("<", ">="),
@@ -103,7 +103,7 @@ class Translator:
         """Python for "the expression is FALSE" (which is not the same as "not TRUE")."""
         return self._truth(tree, wanted=False)
 
-    def _truth(self, tree: exp.Expr, *, wanted: bool) -> str:
+    def _truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
         match tree:
             case exp.Paren():
                 return self._truth(tree.this, wanted=wanted)
@@ -146,7 +146,7 @@ class Translator:
         operator = _OPERATORS[type(tree)][0 if wanted else 1]
         return _guarded(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
-    def value(self, tree: exp.Expr) -> Value:
+    def value(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
         """Translate an operand.
 
         Raises:
@@ -205,7 +205,7 @@ class Translator:
             raise NotCompilableError(f"{_shown(tree)} is not a substring of a text by positions")
         return Value(f"{value.code}[{start - 1}:{start - 1 + length}]", Kind.TEXT, value.guards)
 
-    def _function(self, tree: exp.Expr) -> Value:
+    def _function(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
         name, arguments = _call(tree)
         values = tuple(self.value(argument) for argument in arguments)
         guards = tuple(guard for value in values for guard in value.guards)
@@ -226,7 +226,9 @@ class Translator:
             case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if codes[1] == repr(DATE_FORMAT):
                 return self._parsed_date(codes[0], guards)
             case ("epoch", (Kind.TIME,)):
-                return Value(f"{codes[0]}", Kind.NUMBER, guards)
+                return Value(codes[0], Kind.NUMBER, guards)
+            case _:
+                pass
         raise NotCompilableError(f"{_shown(tree)} uses a function that is not supported")
 
     def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Value:

@@ -84,7 +84,8 @@ def read_levels(settings: Mapping[str, Any]) -> Levels:
             level for all other pairs.
     """
     try:
-        completed = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb").as_dict()
+        made = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb")
+        completed: dict[str, Any] = made.as_dict()  # type: ignore[no-untyped-call]
     except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(f"settings.json: Splink refuses it: {fault}") from fault
     if completed["link_type"] != "dedupe_only":
@@ -123,7 +124,8 @@ def _level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mappin
     weight = float(stated.get("tf_adjustment_weight", 0.0))
     adjustment = None
     if column is not None and weight and condition is not None:
-        exact_u = u if stated.get("disable_tf_exact_match_detection") else _exact_u(name, column, levels)
+        own = stated.get("disable_tf_exact_match_detection")
+        exact_u = float(stated["u_probability"]) if own else _exact_u(name, column, levels)
         adjustment = Adjustment(column, weight, float(stated.get("tf_minimum_u_value", 0.0)), exact_u)
     return Level(value, _label(stated), condition, m, u, adjustment)
 

@@ -1,7 +1,7 @@
 """The online scorer: a frozen model compiled to one Python function.
 
-``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL ``CASE``, and
-lets Python compile the whole. DuckDB (``mpi.matching.batch``) is the other scorer; the two give the same
+``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL ``CASE``,
+and lets Python compile the whole. DuckDB (``mpi.matching.batch``) is the other scorer; the two give the same
 levels exactly and the same weights within 1e-6 bits (law 5).
 
 ``Scorer.source`` shows the generated code.

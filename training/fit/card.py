@@ -6,6 +6,11 @@ from mpi.matching.scorer import level_bits, prior_bits
 from training.fit.comparisons import COMPARISONS
 from training.fit.fitting import Fitted
 
+_EVIDENCE = (
+    "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: they "
+    "guard against siblings and twins, or stand for coincidences that no sample shows."
+)
+
 
 def write_card(name: str, version: str, fitted: Fitted, thresholds: Thresholds) -> str:
     """The card in Markdown."""
@@ -19,15 +24,12 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Thresholds) 
     lines = [
         f"# Model {name}/{version}",
         "",
-        f"Fitted without labels on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
-        f"which {fitted.learned.matches:,.0f} are expected to match. The prior, inside every weight, is "
-        f"{prior_bits(levels):.2f} bits and holds for an index of that size.",
+        _fitted_on(fitted, prior_bits(levels)),
         "",
         f"Links from {thresholds.link} bits, review from {thresholds.review}, margin {thresholds.margin}.",
         "",
         *([f"Left out, no data: {', '.join(fitted.dropped)}.", ""] if fitted.dropped else []),
-        "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: "
-        "they guard against siblings and twins, or stand for coincidences that no sample shows.",
+        _EVIDENCE,
         "",
         "| comparison | level | bits | m | u | |",
         "|---|---|---:|---:|---:|---|",
@@ -41,6 +43,14 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Thresholds) 
                     f"{level.m:.3g} | {level.u:.3g} | {note} |"
                 )
     return "\n".join(lines) + "\n"
+
+
+def _fitted_on(fitted: Fitted, prior: float) -> str:
+    return (
+        f"Fitted without labels on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
+        f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
+        f"{prior:.2f} bits and holds for an index of that size."
+    )
 
 
 def _note(level: Level) -> str:

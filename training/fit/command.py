@@ -8,7 +8,7 @@ from rich.console import Console
 
 from training.fit.errors import TrainingError
 from training.fit.fitting import FitOptions, fit
-from training.fit.thresholds import default_thresholds
+from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
 from training.records import features_of, read_rows
 
@@ -31,5 +31,5 @@ def run(
         fitted = fit(records, FitOptions(seed=seed))
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
-    write_model(out, Identity(name, version), fitted, default_thresholds())
-    Console().print(f"{out}: {fitted.learned.matches:,.0f} matches expected")
+    write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))
+    Console().print(f"{out}: {fitted.matches:,.0f} matches expected")

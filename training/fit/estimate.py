@@ -1,7 +1,7 @@
 """Estimates u, m and the prior from unlabelled pairs.
 
-u is counted on pairs of records taken at random, of which nearly all are different people. m and the prior come
-from expectation maximisation (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs of the
+u is counted on pairs of records taken at random, of which nearly all are different people. m and the prior
+come from expectation maximisation (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs of the
 model's own blocking spec. Blocking finds nearly all matches, and a pair outside has next to no posterior
 probability, so the candidates stand for all pairs, provided that the prior counts all of them. The E-step
 scores with the whole model, term frequencies and fixed levels included: without the guards, twins and
@@ -22,7 +22,8 @@ ITERATIONS = 40
 CONVERGED = 1e-4
 SMOOTHING = 0.5
 """Pseudo-count of each level (Jeffreys): a level seldom seen is improbable, not impossible."""
-_LEAST_MATCHES = 20.0
+LEAST_MATCHES = 20.0
+_LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,16 @@ class Learned:
         prior: probability that two random records of the data match.
         matches: expected number of matching candidate pairs.
         iterations: of expectation maximisation.
-        posterior: probability of each candidate pair.
+        bits: weight of each candidate pair.
+        seen: (comparison, level value) of every level that any pair was at.
     """
 
     rates: dict[tuple[str, int], tuple[float, float]]
     prior: float
     matches: float
     iterations: int
-    posterior: npt.NDArray[np.float64]
+    bits: npt.NDArray[np.float64]
+    seen: frozenset[tuple[str, int]]
 
 
 @dataclass(slots=True)
@@ -80,26 +83,45 @@ def learn(
         DegenerateDataError: hardly any candidate pair looks like a match.
     """
     rates = [_start(levels, number, fixed) for number in range(len(levels.comparisons))]
-    prior, iteration = _first_prior(candidates, all_pairs), 0
-    posterior = np.zeros(len(candidates))
-    for iteration in range(1, ITERATIONS + 1):
+    prior, moved, iteration = _first_prior(candidates, all_pairs), 1.0, 0
+    while moved >= CONVERGED and iteration < ITERATIONS:
         _set_u(rates, random, prior)
-        posterior = _posterior(rates, candidates, prior)
+        posterior = _probability(_bits(rates, candidates, prior))
         moved = _set_m(rates, candidates, posterior)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
-        if moved < CONVERGED:
-            break
-    if posterior.sum() < _LEAST_MATCHES:
+        iteration += 1
+    bits = _bits(rates, candidates, prior)
+    matches = float(_probability(bits).sum())
+    if matches < LEAST_MATCHES:
         raise DegenerateDataError(
-            f"only {posterior.sum():.0f} pairs of records look like one person: nothing can be "
+            f"only {matches:.0f} pairs of records look like one person: nothing can be "
             "learned from data without duplicates; give files that describe the same people"
         )
-    learned = {}
-    for comparison, each in zip(levels.comparisons, rates, strict=True):
-        for value in range(len(each.m)):
-            if not (each.m_fixed[value] and each.u_fixed[value]):
-                learned[comparison.name, value] = (float(each.m[value]), float(each.u[value]))
-    return Learned(learned, prior, float(posterior.sum()), iteration, posterior)
+    return Learned(
+        rates=_learned(levels, rates),
+        prior=prior,
+        matches=matches,
+        iterations=iteration,
+        bits=bits,
+        seen=_seen(levels, random) | _seen(levels, candidates),
+    )
+
+
+def _learned(levels: Levels, rates: list[_Rates]) -> dict[tuple[str, int], tuple[float, float]]:
+    return {
+        (comparison.name, value): (float(each.m[value]), float(each.u[value]))
+        for comparison, each in zip(levels.comparisons, rates, strict=True)
+        for value in range(len(each.m))
+        if not (each.m_fixed[value] and each.u_fixed[value])
+    }
+
+
+def _seen(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, int]]:
+    return frozenset(
+        (comparison.name, int(value))
+        for number, comparison in enumerate(levels.comparisons)
+        for value in np.unique(pairs.values[:, number])
+    )
 
 
 def _start(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _Rates:
@@ -132,12 +154,15 @@ def _set_u(rates: list[_Rates], random: PairLevels, prior: float) -> None:
         each.u = np.where(each.u_fixed, each.u, others / others.sum())
 
 
-def _posterior(rates: list[_Rates], pairs: PairLevels, prior: float) -> npt.NDArray[np.float64]:
+def _bits(rates: list[_Rates], pairs: PairLevels, prior: float) -> npt.NDArray[np.float64]:
     bits = np.full(len(pairs), math.log2(prior / (1 - prior)))
     for number, each in enumerate(rates):
-        bits += each.bits()[pairs.values[:, number]]
-        bits += pairs.rarity[:, number]
-    return 1.0 / (1.0 + np.exp2(-np.clip(bits, -200, 200)))
+        bits += each.bits()[pairs.values[:, number]] + pairs.rarity[:, number]
+    return bits
+
+
+def _probability(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_LIMIT, _LIMIT))))
 
 
 def _set_m(rates: list[_Rates], pairs: PairLevels, posterior: npt.NDArray[np.float64]) -> float:
@@ -154,4 +179,5 @@ def _counts(
     values: npt.NDArray[np.int8], size: int, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     present = values != NULL_LEVEL
-    return np.bincount(values[present], weights=weights[present], minlength=size)
+    counts = np.bincount(values[present], weights=weights[present], minlength=size)
+    return counts.astype(np.float64)

@@ -52,8 +52,9 @@ class Fitted:
         settings: complete Splink settings.
         frequencies: as they may be published.
         records: how many it was fitted on.
-        learned: u, m, prior and posteriors.
+        learned: u, m, the prior and the candidates' weights.
         candidates: number of candidate pairs.
+        matches: how many of them are expected to match.
         dropped: comparisons left out because their data is missing everywhere.
     """
 
@@ -62,6 +63,7 @@ class Fitted:
     records: int
     learned: Learned = field(repr=False)
     candidates: int
+    matches: float
     dropped: tuple[str, ...]
 
 
@@ -95,11 +97,12 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
         finally:
             connection.close()
     return Fitted(
-        settings=trained(stated, learned.rates, learned.prior),
+        settings=trained(stated, learned),
         frequencies=frequencies,
         records=len(records),
         learned=learned,
         candidates=pairs.num_rows,
+        matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from mpi.domain.features import Features
 from mpi.matching.conditions import Translator
 from training.fit.comparisons import Comparison
+from training.fit.estimate import Learned
 
 UNTRAINED = 0.5
 _PRIOR = 1e-5
@@ -60,29 +61,31 @@ def _tested(comparison: Comparison) -> set[str]:
     return set(translator.columns)
 
 
-def trained(
-    settings: Mapping[str, Any],
-    learned: Mapping[tuple[str, int], tuple[float, float]],
-    prior: float,
-) -> dict[str, Any]:
-    """The settings with learned m and u.
+def trained(settings: Mapping[str, Any], learned: Learned) -> dict[str, Any]:
+    """The settings with learned m, u and prior, without levels that no pair was ever at.
 
-    Args:
-        settings: as ``untrained`` made them.
-        learned: (comparison, level value) to (m, u).
-        prior: probability that two random records match.
+    A pair that would be at such a level falls to the next one; the last level and stated ones stay.
     """
-    comparisons = []
-    for comparison in settings["comparisons"]:
-        levels = comparison["comparison_levels"]
-        value = sum(1 for level in levels if not level.get("is_null_level"))
-        written = []
-        for level in levels:
-            if not level.get("is_null_level"):
-                value -= 1
-                m, u = learned.get((comparison["output_column_name"], value), (None, None))
-                if m is not None:
-                    level = {**level, "m_probability": m, "u_probability": u}
-            written.append(level)
-        comparisons.append({**comparison, "comparison_levels": written})
-    return {**settings, "probability_two_random_records_match": prior, "comparisons": comparisons}
+    comparisons = [_filled(comparison, learned) for comparison in settings["comparisons"]]
+    return {
+        **settings,
+        "probability_two_random_records_match": learned.prior,
+        "comparisons": comparisons,
+    }
+
+
+def _filled(comparison: Mapping[str, Any], learned: Learned) -> dict[str, Any]:
+    name, levels = comparison["output_column_name"], comparison["comparison_levels"]
+    value = sum(1 for level in levels if not level.get("is_null_level"))
+    kept = []
+    for level in levels:
+        if level.get("is_null_level"):
+            kept.append(level)
+            continue
+        value -= 1
+        if (name, value) not in learned.rates:
+            kept.append(level)
+        elif value == 0 or (name, value) in learned.seen:
+            m, u = learned.rates[name, value]
+            kept.append({**level, "m_probability": m, "u_probability": u})
+    return {**comparison, "comparison_levels": kept}

@@ -15,6 +15,7 @@ from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.card import write_card
 from training.fit.comparisons import BLOCKING
 from training.fit.fitting import Fitted
+from training.fit.thresholds import gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Identity:
 def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Thresholds) -> None:
     """Write every file of the model; an existing folder's files are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = figures(fitted)
+    metrics = figures(fitted, thresholds)
     contents = {
         "settings.json": json.dumps(fitted.settings, indent=1) + "\n",
         "frequencies.csv": frequencies_csv(fitted.frequencies),
@@ -41,16 +42,17 @@ def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Th
     (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
 
 
-def figures(fitted: Fitted) -> dict[str, Any]:
+def figures(fitted: Fitted, thresholds: Thresholds) -> dict[str, Any]:
     """The figures of a fit, as ``metrics.json`` keeps them."""
     learned = fitted.learned
     return {
         "records": fitted.records,
         "candidate_pairs": fitted.candidates,
-        "expected_matches": round(learned.matches, 1),
+        "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
+        "threshold_gaps": gaps(learned.bits, thresholds),
     }
 
 

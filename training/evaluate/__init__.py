@@ -1,0 +1,1 @@
+"""Measures a model against records whose truth is known."""

@@ -1,0 +1,131 @@
+"""What most agencies do today, to compare with: exact match, and Splink with the settings of its notebooks."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import networkx as nx
+import pyarrow as pa
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink import comparison_library as library
+
+from mpi.domain.features import Features
+from mpi.domain.weight import probability
+from mpi.matching.batch import connect
+
+NOTEBOOK_PROBABILITY = 0.95
+"""The threshold that Splink's tutorial clusters at."""
+
+Clusters = dict[int, int]
+Records = Sequence[tuple[int, Features]]
+
+_COLUMNS = ("given", "surname", "birth_date", "sex", "ssn", "address")
+
+
+def exact_match(records: Records) -> Clusters:
+    """Join records with the same first name, last name and birth date; the rest stay alone."""
+    first: dict[tuple[str, str, str], int] = {}
+    clusters: Clusters = {}
+    for number, features in sorted(records, key=lambda record: record[0]):
+        given, surname, born = features.given, features.surname, features.birth_date
+        if given is None or surname is None or born is None:
+            clusters[number] = number
+        else:
+            clusters[number] = first.setdefault((given, surname, born), number)
+    return clusters
+
+
+def plain_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:
+    """Splink with notebook settings and connected components.
+
+    Args:
+        records: record id and features.
+        threshold: match probability from which two records are joined.
+    """
+    return connected(records, plain_splink_pairs(records), threshold)
+
+
+def plain_splink_pairs(records: Records) -> pa.Table:
+    """Splink's weights with notebook settings: ``lo``, ``hi``, ``bits``."""
+    with tempfile.TemporaryDirectory() as spill:
+        connection = connect(Path(spill))
+        try:
+            api = DuckDBAPI(connection)
+            linker = Linker(api.register(_table(records)), _settings(records), log_level=None)
+            _train(linker)
+            scored = linker.inference.predict(warning_mode="never")
+            return connection.sql(
+                "SELECT unique_id_l AS lo, unique_id_r AS hi, match_weight AS bits "
+                f"FROM {scored.physical_name}"
+            ).to_arrow_table()
+        finally:
+            connection.close()
+
+
+def connected(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
+    """Connected components over the pairs at or above a match probability."""
+    graph = nx.Graph()
+    graph.add_nodes_from(number for number, _ in records)
+    edges = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), pairs["bits"].to_pylist(), strict=True)
+    graph.add_edges_from((lo, hi) for lo, hi, bits in edges if probability(bits) >= threshold)
+    return {number: min(group) for group in nx.connected_components(graph) for number in group}
+
+
+def _settings(records: Records) -> SettingsCreator:
+    present = _present(records)
+    comparisons = {
+        "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
+        "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
+        "birth_date": library.DateOfBirthComparison("birth_date", input_is_string=True),
+        "sex": library.ExactMatch("sex"),
+        "ssn": library.ExactMatch("ssn"),
+        "address": library.LevenshteinAtThresholds("address", [3]),
+    }
+    rules = [("given", "surname"), ("surname", "birth_date"), ("given", "birth_date"), ("ssn",), ("address",)]
+    return SettingsCreator(
+        link_type="dedupe_only",
+        comparisons=[comparison for name, comparison in comparisons.items() if name in present],
+        blocking_rules_to_generate_predictions=[
+            block_on(*rule) for rule in rules if present.issuperset(rule)
+        ],
+        retain_matching_columns=False,
+    )
+
+
+def _train(linker: Linker) -> None:
+    training = linker.training
+    training.estimate_probability_two_random_records_match(
+        [block_on("given", "surname", "birth_date")], recall=0.7
+    )
+    training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
+    for rule in (block_on("given", "surname"), block_on("birth_date")):
+        training.estimate_parameters_using_expectation_maximisation(rule)
+
+
+def _present(records: Records) -> set[str]:
+    found: set[str] = set()
+    for _, features in records:
+        found.update(
+            name for name, value in zip(_COLUMNS, _row(features), strict=True) if value is not None
+        )
+        if len(found) == len(_COLUMNS):
+            break
+    return found
+
+
+def _row(features: Features) -> Iterable[str | None]:
+    home = features.addresses[0] if features.addresses else None
+    return (
+        features.given,
+        features.surname,
+        features.birth_date,
+        features.sex,
+        features.ssn,
+        home,
+    )
+
+
+def _table(records: Records) -> pa.Table:
+    columns = zip(*(_row(features) for _, features in records), strict=True)
+    made = {name: pa.array(values, pa.string()) for name, values in zip(_COLUMNS, columns, strict=True)}
+    return pa.table({"unique_id": pa.array([number for number, _ in records], pa.int64()), **made})
