@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from training.evaluate.baseline import exact_match, plain_splink
-
 from mpi.cli.demo.world import Truth
 from mpi.domain.features import Features
 from mpi.domain.viewer import operator
 from mpi.service.context import Index
 from mpi.standardize.payload import features_from_bytes
 from mpi.storage.repositories.records import Label
+from training.evaluate.baseline import exact_match, plain_splink
 
 CCWIS = "ccwis"
 
@@ -116,7 +115,7 @@ def compare(known: Knowledge, index_seconds: float) -> list[Way]:
     records = sorted(known.features.items())
     asked = [_way("this index", known, children, known.persons, index_seconds)]
     return [
-        _timed("exact name and birth date", known, children, exact_match, records),
+        _timed("exact match", known, children, exact_match, records),
         _timed("plain Splink", known, children, plain_splink, records),
         *asked,
     ]

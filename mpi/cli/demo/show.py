@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -13,7 +14,6 @@ from rich.text import Text
 from mpi.cli.demo.compare import Way
 from mpi.cli.demo.story import Held, Story
 from mpi.cli.demo.world import SOURCES, Making
-from mpi.domain.weight import probability
 
 TASKS_AN_HOUR = 25
 _REASONS_SHOWN = 4
@@ -23,7 +23,7 @@ _NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items(
 def show_story(console: Console, story: Story) -> None:
     """One child: what each agency holds, how she was found and why, and who was kept apart."""
     console.print()
-    console.print(Text("One child in foster care, as each agency knows her or him", style="bold"))
+    console.print(Text("One child in foster care, as each agency holds the record", style="bold"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("agency", "local ID", "name", "born", "home", "school"):
         table.add_column(column, overflow="fold")
@@ -43,7 +43,7 @@ def show_story(console: Console, story: Story) -> None:
         eid, name, weight = story.twin
         console.print(
             f"Kept apart: {name}, a twin of the same day and home, is {eid} "
-            f"({weight:+.1f} bits, {probability(weight):.1%})."
+            f"({weight:+.1f} bits: not the same child)."
         )
     console.print(f"Exact name and birth date {_exact(story)}")
 
@@ -78,18 +78,16 @@ def _exact(story: Story) -> str:
     if not story.exact_missed:
         return "would have found this child too."
     if story.differences:
-        return f"would have missed this child: {' and '.join(story.differences)} differ between the agencies."
+        differ = "differs" if len(story.differences) == 1 else "differ"
+        said = " and ".join(story.differences)
+        return f"would have missed this child: {said} {differ} between the agencies."
     return "would have missed this child: a name or birth date is missing on one side."
 
 
 def show_comparison(console: Console, ways: list[Way], children: int) -> None:
     """Three ways, side by side."""
     console.print()
-    table = Table(
-        title=f"{children:,} enrolled children in care, by three ways, on the same records",
-        title_justify="left",
-        title_style="bold",
-    )
+    table = _table(f"{children:,} enrolled children in care, by three ways, on the same records")
     table.add_column("")
     for way in ways:
         table.add_column(way.name, justify="right")
@@ -99,21 +97,32 @@ def show_comparison(console: Console, ways: list[Way], children: int) -> None:
         "left for a person to decide", *(f"{way.undecided:,}" if way.tasks else "–" for way in ways)
     )
     table.add_row(
-        f"all review tasks (hours at {TASKS_AN_HOUR} an hour)",
+        f"review tasks in all (at {TASKS_AN_HOUR} an hour)",
         *(f"{way.tasks:,} ({way.tasks / TASKS_AN_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
     )
     table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
     console.print(table)
     console.print(
-        "[dim]Plain Splink: notebook settings, connected components at probability 0.95. Seconds: matching "
-        "alone for the first two;\nfiles to durable enterprise IDs for this index.[/]"
+        "[dim]Exact match: first name, last name and birth date. Plain Splink: notebook settings, connected components at probability 0.95. Seconds: matching "
+        "alone for the first two, files to durable enterprise IDs for this index.[/]"
+    )
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        header_style="dim",
     )
 
 
 def show_loads(console: Console, making: Making) -> None:
     """What was received, accepted and rejected."""
     console.print()
-    table = Table(title="Loaded", title_justify="left", title_style="bold")
+    table = _table("Loaded")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for loaded in making.loads:

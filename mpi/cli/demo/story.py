@@ -55,7 +55,7 @@ def tell(index: Index, known: Knowledge) -> Story | None:
     found = [child for child in children_in_care(known) if _meeting(known, child)]
     if not found:
         return None
-    child = max(found, key=lambda child: _rank(known, child))
+    child = max(found, key=lambda child: _rank(index, known, child))
     return _story(index, known, child)
 
 
@@ -70,10 +70,14 @@ def _meeting(known: Knowledge, child: Child) -> tuple[int, int] | None:
     return None
 
 
-def _rank(known: Knowledge, child: Child) -> tuple[bool, bool, int]:
-    """A twin whose names or birth dates differ tells most; then whoever more agencies hold."""
+def _rank(index: Index, known: Knowledge, child: Child) -> tuple[bool, bool, int, float]:
+    """A twin whose names or birth dates differ tells most, above all one whose twin is much alike."""
     agencies = {known.labels[record].source for record in (*child.care, *child.school)}
-    return _twin(known, child) is not None, _exact_misses(known, child), len(agencies)
+    twin = _twin(known, child)
+    alike = 0.0
+    if twin is not None:
+        alike = index.matcher.scorer.weight(known.features[child.care[0]], known.features[twin])
+    return twin is not None, _exact_misses(known, child), len(agencies), alike
 
 
 def _exact_misses(known: Knowledge, child: Child) -> bool:
