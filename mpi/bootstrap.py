@@ -4,6 +4,8 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mpi.config import Settings
@@ -26,6 +28,11 @@ def open_index(settings: Settings) -> Index:
         ModelError: its model cannot be found or compiled.
     """
     database = _existing(settings)
+    with _disposed_on_failure(database):
+        return _open(settings, database)
+
+
+def _open(settings: Settings, database: Database) -> Index:
     migrate.require_current(database)
     seal = _read_secret(settings.secret_path)
     with database.read(operator()) as unit:
@@ -56,14 +63,24 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
     except OSError as error:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
     database = Database(settings.url)
-    migrate.upgrade(database)
-    with database.read(operator()) as unit:
-        if unit.configs.index() is not None:
-            raise ConflictError(f"there is an index already in {home}: set MPI_HOME to make another")
-    matcher = load_matcher(settings, None)
-    seal = _make_secret(settings.secret_path)
-    key = create(database, operator(), matcher, seal, is_test=is_test)
-    return Index(database, matcher, seal, home, is_test), key
+    with _disposed_on_failure(database):
+        migrate.upgrade(database)
+        with database.read(operator()) as unit:
+            if unit.configs.index() is not None:
+                raise ConflictError(f"there is an index already in {home}: set MPI_HOME to make another")
+        matcher = load_matcher(settings, None)
+        seal = _make_secret(settings.secret_path)
+        key = create(database, operator(), matcher, seal, is_test=is_test)
+        return Index(database, matcher, seal, home, is_test), key
+
+
+@contextmanager
+def _disposed_on_failure(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        database.dispose()
+        raise
 
 
 def load_matcher(settings: Settings, ref: str | None) -> Matcher:

@@ -16,7 +16,7 @@ def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
                 "dry_run": True,
                 "profile": asdict(profile),
                 "receipt": receipt_object(found.receipt, profile.passed_over, None),
-                "bands": found.bands,
+                "bands": {band.value: count for band, count in found.bands.items()},
                 "sample": [asdict(one) for one in found.sample],
             }
         )

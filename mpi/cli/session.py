@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from mpi.bootstrap import open_index
-from mpi.cli.exits import Interrupted
+from mpi.cli.interrupts import undone_by_interrupt
 from mpi.config import Settings
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer, operator
@@ -44,9 +44,8 @@ def opened() -> Iterator[Session]:
     """
     settings = read_settings()
     index = open_index(settings)
-    try:
-        yield Session(settings, index, operator())
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(undone=True) from interrupt
-    finally:
-        index.database.dispose()
+    with undone_by_interrupt(index.database):
+        try:
+            yield Session(settings, index, operator())
+        finally:
+            index.database.dispose()

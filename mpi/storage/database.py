@@ -25,11 +25,16 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
+
+    Attributes:
+        commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
+            too late.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        self.commit_begun = False
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
@@ -46,8 +51,10 @@ class Database:
             kind: what is done, such as ``upsert`` or ``load``.
         """
         with self._connected(writing=True) as connection:
+            self.commit_begun = False
             unit = WriteUnit(connection, viewer, kind)
             yield unit
+            self.commit_begun = True
             connection.commit()
 
     @contextmanager

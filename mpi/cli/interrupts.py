@@ -1,0 +1,54 @@
+"""Ctrl-C, told apart by whether it came in time."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from mpi.cli.exits import Interrupted
+from mpi.storage.database import Database
+
+
+@contextmanager
+def undone_by_interrupt(database: Database) -> Iterator[None]:
+    """Let Ctrl-C stop a use case until its transaction begins to commit, and ignore it from then on.
+
+    A commit of a large load takes a second, and Python sees the signal when it is over: stopping there would
+    say of a load that was kept that it was not.
+
+    Raises:
+        Interrupted: it was stopped in time; nothing of it was kept.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.default_int_handler:
+        # A background job ignores Ctrl-C, and so do we.
+        yield
+        return
+    stop = _Stop(database)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        # Splink makes an error of its own of an interrupt while DuckDB works.
+        if stop.asked:
+            raise Interrupted(undone=True) from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Stop:
+    """The signal's handler.
+
+    Attributes:
+        asked: whether it was raised in time.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.asked = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self._database.commit_begun:
+            self.asked = True
+            raise KeyboardInterrupt
