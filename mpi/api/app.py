@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from mpi import __version__
 from mpi.api import problems
 from mpi.api.metrics import Metrics
+from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages.routes import router as pages
 from mpi.api.routes import crosswalk, health, persons, records, tasks
 from mpi.api.shell import Shell
@@ -46,7 +47,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     if open_pages and not index.is_test:
         raise InputError("pages without a key are for a test index with synthetic records only")
     # The documentation pages that FastAPI brings load their scripts from elsewhere.
-    app = FastAPI(
+    app = DocumentedAPI(
         title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
         docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
     )  # fmt: skip

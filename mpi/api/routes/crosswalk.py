@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from mpi.api.access import CallerDep, IndexDep
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
+from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
-from mpi.api.schemas.queries import CrosswalkDep, EventsDep
 from mpi.domain.errors import InputError
 from mpi.service.events import EventPage, events
 from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, records_of

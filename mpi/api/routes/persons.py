@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from mpi.api.access import CallerDep, IndexDep
 from mpi.api.body import SentDep
+from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
-from mpi.api.schemas.queries import AsOfDep, NoQueryDep
 from mpi.api.schemas.records import CHILD, record_body
 from mpi.service import persons
 from mpi.service.persons import LineageStep, PersonView
@@ -33,7 +33,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep
     summary="Look up an enterprise ID",
     responses=problems(404),
 )
-def get_person(index: IndexDep, viewer: CallerDep, eid: str, query: AsOfDep) -> PersonView:
+def get_person(index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep) -> PersonView:
     """Its records and flags, now or at a past moment. A retired ID answers with who took over."""
     return persons.person(index, viewer, eid, query.as_of)
 
@@ -44,6 +44,6 @@ def get_person(index: IndexDep, viewer: CallerDep, eid: str, query: AsOfDep) -> 
     summary="Read how an enterprise ID came to hold what it holds",
     responses=problems(404),
 )
-def get_lineage(index: IndexDep, viewer: CallerDep, eid: str, _: NoQueryDep) -> tuple[LineageStep, ...]:
+def get_lineage(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[LineageStep, ...]:
     """Every record that came or left, oldest first."""
     return persons.lineage(index, viewer, eid)

@@ -9,8 +9,8 @@ from mpi.api.addressing import AddressDep
 from mpi.api.body import SentDep
 from mpi.api.bulk import Exchange, answers
 from mpi.api.problems import REQUEST_ID
+from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
-from mpi.api.schemas.queries import NoQueryDep
 from mpi.api.schemas.records import BULK_REQUEST, BULK_RESPONSE, CHILD, RecordOut, ResolvedOut, record_body
 from mpi.domain.errors import RecordError
 from mpi.domain.viewer import Action, permit
@@ -61,6 +61,7 @@ def delete_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: No
 
 @router.post(
     "/v1/records:bulk",
+    status_code=200,
     response_class=Exchange,
     summary="Send many records, one a line",
     responses={**problems(), **BULK_RESPONSE},

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from mpi.api.access import CallerDep, IndexDep
+from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import problems
-from mpi.api.schemas.queries import TasksDep
 from mpi.api.schemas.tasks import TaskOut
 from mpi.service.tasks import TaskView, review_tasks
 

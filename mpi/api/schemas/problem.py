@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.schemas.refs import ref
+
 _MEDIA_TYPE = "application/problem+json"
 _INSTANCE = "urn:uuid:0b1f6f0e-6b1f-4f5a-9a38-2f4e3a7f6a10"
 _EXAMPLES: dict[int, dict[str, Any]] = {
@@ -83,7 +85,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _response(example: dict[str, Any], description: str) -> dict[str, Any]:
     content = {
-        "schema": {"$ref": "#/components/schemas/ProblemOut"},
+        "schema": ref(ProblemOut.__name__),
         "example": {**example, "instance": _INSTANCE},
     }
-    return {"model": ProblemOut, "description": description, "content": {_MEDIA_TYPE: content}}
+    return {"description": description, "content": {_MEDIA_TYPE: content}}

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.api.schemas.problem import ProblemOut
+from mpi.api.schemas.refs import ref
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records import Outcome
 
@@ -148,11 +149,10 @@ BULK_REQUEST: dict[str, Any] = {
 }
 BULK_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {
-        "model": BulkAnswerOut,
         "description": "One answer a line, in order.",
         "content": {
             _NDJSON: {
-                "schema": {"$ref": "#/components/schemas/BulkAnswerOut"},
+                "schema": ref(BulkAnswerOut.__name__),
                 "example": _BULK_ANSWERED,
             }
         },

@@ -1,8 +1,8 @@
-"""Query parameters. An unknown one is refused: a misspelt ``as_of`` must not answer for now."""
+"""Parameters. An unknown one of a query is refused: a misspelt ``as_of`` must not answer for now."""
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
@@ -56,3 +56,7 @@ AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]
 EventsDep = Annotated[EventsQuery, Query()]
 TasksDep = Annotated[TasksQuery, Query()]
+EidDep = Annotated[
+    str,
+    Path(description="An enterprise ID; case, hyphens and spaces do not matter.", examples=[EXAMPLE_EID]),
+]

@@ -1,0 +1,34 @@
+"""One live server for the whole folder: tests share it and keep apart by local IDs and names of their own.
+
+``index`` is the index behind it, ``call`` a client that may do everything, ``people`` a server with open
+pages. A test that needs another state of the index makes its own.
+"""
+
+import pytest
+
+from mpi.api.app import create_app
+from tests.index import an_index
+from tests.unit.api.live import a_key, calling
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory):
+    with an_index(tmp_path_factory.mktemp("api"), "D01", "CCWIS") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def key(index):
+    return a_key(index, "district-01")
+
+
+@pytest.fixture(scope="session")
+def call(index, key):
+    with calling(create_app(index), key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def people(index):
+    with calling(create_app(index, open_pages=True), None) as client:
+        yield client

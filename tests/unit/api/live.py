@@ -1,0 +1,77 @@
+"""A live server on loopback, as callers meet it: paths arrive raw, bodies in pieces."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+
+from mpi.api.serve import listen
+from mpi.domain.viewer import Action, operator
+from mpi.service.setup import key_hash
+from mpi.storage.repositories.clients import Client
+
+PATIENCE_S = 10
+
+
+def a_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
+    """Add a client and return its key."""
+    key = f"mpi_test_{name}"
+    with index.database.write(operator(), "client-add") as unit:
+        client = Client(name, frozenset(actions), None if sources is None else frozenset(sources))
+        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+    return key
+
+
+@contextmanager
+def serving(app):
+    """Serve the application; yields its base URL."""
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    until = time.monotonic() + PATIENCE_S
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+        listener.close()
+
+
+@contextmanager
+def calling(app, key: str | None):
+    """Serve the application and yield a client that bears a key."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    with serving(app) as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        yield client
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
+    """The problem that a call was answered with, which must be the one expected."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["type"] == f"urn:mpi:problem:{code}"
+    assert told["status"] == status
+    assert told["title"]
+    assert told["detail"]
+    assert told["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    return told
+
+
+def raw(url: str, data: bytes) -> bytes:
+    """Send bytes as they are and read the answer to its end."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    return answer

@@ -1,0 +1,104 @@
+import re
+
+import httpx
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.viewer import PURPOSES
+from tests.index import a_child
+from tests.unit.api.live import a_key, calling, problem
+
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
+"""Routes without a key: they tell nothing of a person, a record or a client."""
+
+BODIES = {"PUT": a_child("1"), "POST": a_child("1")}
+
+
+def every_call():
+    """Every method of every guarded route, as the application itself declares them."""
+    app = create_app(None)
+    for path, operations in app.openapi()["paths"].items():
+        for method in operations:
+            yield method.upper(), path
+
+
+def url_of(path: str) -> str:
+    query = {"/v1/crosswalk": "?source=D01&local_id=1"}.get(path, "")
+    filled = {"source": "D01", "local_id": "1", "eid": "T7K3-M92Q-X0HN"}
+    return re.sub(r"\{(\w+)(:path)?\}", lambda found: filled[found[1]], path) + query
+
+
+@pytest.fixture(scope="module")
+def nobody(index):
+    with calling(create_app(index), a_key(index, "granted-nothing", set())) as client:
+        yield client
+
+
+def test_the_walk_sees_every_route_but_the_open_ones():
+    served = {route.path.replace(":path", "") for route in _routes(create_app(None))}
+    walked = {path.replace(":path", "") for _, path in every_call()}
+    assert walked == served - OPEN
+    assert len(walked) == 8
+
+
+@pytest.mark.parametrize(("method", "path"), list(every_call()))
+def test_every_route_asks_who_is_calling(call, method, path):
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"X-API-Key": "wrong"},
+        {"Authorization": "Basic x"},
+    ):
+        answer = httpx.request(
+            method, f"{call.base_url}{url_of(path)}", headers=headers, json=BODIES.get(method)
+        )
+        told = problem(answer, 401, "not-authenticated")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert "wrong" not in told["detail"].replace("The request is wrong", "")
+
+
+@pytest.mark.parametrize(("method", "path"), list(every_call()))
+def test_every_route_denies_what_was_not_granted(nobody, method, path):
+    problem(nobody.request(method, url_of(path), json=BODIES.get(method)), 403, "access-denied")
+
+
+def test_who_is_calling_is_asked_before_the_body_is_read(call):
+    answer = httpx.put(f"{call.base_url}/v1/sources/D01/records/1", content=b"x" * 2_000_000)
+    assert answer.status_code == 401
+
+
+def test_either_header_bears_the_key(call, key):
+    for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
+        assert httpx.get(f"{call.base_url}/v1/events", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_every_purpose_of_use_is_accepted(call, purpose):
+    assert call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose}).status_code == 200
+
+
+@pytest.mark.parametrize("purpose", ["curiosity", "", "SCHOOL_STABILITY", "x" * 1000])
+def test_another_purpose_is_refused_and_the_known_ones_named(call, purpose):
+    answer = call.get("/v1/review-tasks", headers={"Purpose-Of-Use": purpose})
+    assert "school_stability" in problem(answer, 400, "invalid-input")["detail"]
+
+
+def test_a_write_bears_client_and_purpose_on_its_commit(call, index):
+    call.put(
+        "/v1/sources/D01/records/purpose",
+        json=a_child("purpose", first_name="Purp", last_name="Ose"),
+        headers={"Purpose-Of-Use": "credit_transfer"},
+    )
+    from sqlalchemy import text
+
+    with index.database.read(None) as unit:
+        row = unit.connection.execute(
+            text("SELECT client, purpose, kind FROM commit_log ORDER BY no DESC LIMIT 1")
+        ).one()
+    assert tuple(row) == ("district-01", "credit_transfer", "upsert")
+
+
+def _routes(app):
+    for route in app.routes:
+        nested = getattr(getattr(route, "original_router", None), "routes", None)
+        yield from nested or [route]

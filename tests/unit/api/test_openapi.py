@@ -1,0 +1,75 @@
+import json
+import re
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain import eid
+
+METHODS = {"get", "put", "post", "delete"}
+
+
+@pytest.fixture(scope="module")
+def document():
+    return create_app(None).openapi()
+
+
+def operations(document):
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_operation_is_documented_whole(document):
+    found = operations(document)
+    assert len(found) == 10
+    for name, operation in found:
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+        assert operation["security"], name
+        assert _has_example(document, operation["responses"]["200"]), name
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], (name, parameter["name"])
+        for status in ("400", "401", "403", "503", "default"):
+            content = operation["responses"][status]["content"]
+            assert set(content) == {"application/problem+json"}, (name, status)
+            assert content["application/problem+json"]["example"]["type"].startswith("urn:mpi:problem:")
+        if name.startswith(("PUT", "POST")):
+            [body] = operation["requestBody"]["content"].values()
+            assert body["example"], name
+
+
+def test_the_document_promises_no_error_of_another_shape(document):
+    assert "HTTPValidationError" not in json.dumps(document)
+
+
+def test_every_reference_leads_somewhere(document):
+    for name in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
+        assert name in document["components"]["schemas"], name
+
+
+def test_every_enterprise_id_in_an_example_is_a_valid_test_id(document):
+    shown = set(re.findall(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", json.dumps(document)))
+    shown.discard("7K3M-92QX-0HTV")
+    assert shown
+    for each in shown:
+        assert eid.is_test(eid.parse(each))
+
+
+def test_it_is_served_without_a_key_and_without_a_page_that_loads_scripts(call):
+    assert call.get("/openapi.json", headers={"Authorization": ""}).json()["openapi"].startswith("3.")
+    assert call.get("/docs").status_code == 404
+    assert call.get("/redoc").status_code == 404
+
+
+def _has_example(document, response):
+    [content] = response["content"].values()
+    if "example" in content:
+        return True
+    schema = content["schema"]
+    parts = [schema, schema.get("items", {}), *schema.get("anyOf", [])]
+    names = [part["$ref"].rsplit("/", 1)[-1] for part in parts if "$ref" in part]
+    return bool(names) and all("example" in document["components"]["schemas"][name] for name in names)

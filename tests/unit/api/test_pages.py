@@ -1,0 +1,116 @@
+import re
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.errors import InputError
+from tests.index import a_child
+
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
+
+
+def put(call, source: str, path: str, **changes):
+    answer = call.put(f"/v1/sources/{source}/records/{path}", json=a_child(None, **changes))
+    assert answer.status_code == 200, answer.text
+    return answer.json()["enterprise_id"]
+
+
+@pytest.mark.parametrize("path", ["/", "/people", "/people/T7K3-M92Q-X0HN", "/style.css"])
+def test_there_are_no_pages_unless_they_are_opened(call, path):
+    assert call.get(path).status_code == 404
+
+
+def test_pages_of_a_real_index_cannot_be_opened(index):
+    class Real:
+        is_test = False
+
+    with pytest.raises(InputError, match="test index"):
+        create_app(Real(), open_pages=True)
+
+
+def test_a_person_is_shown_with_what_each_agency_holds(call, people):
+    child = {"first_name": "Philippa", "last_name": "Montague", "birth_date": "2012-05-17"}
+    flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}
+    eid = put(call, "D01", "page1", **child, school_id="1042", guardian_first_name="Gwen")
+    put(call, "CCWIS", "page1", **child, flags=[flag])
+    page = people.get(f"/people/{eid}")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    for shown in (
+        eid,
+        "Philippa",
+        "2012-05-17",
+        "D01",
+        "CCWIS",
+        "school 1042",
+        "Gwen",
+        "foster care",
+        "ESSA",
+    ):
+        assert shown in page.text
+    assert "Synthetic data" in page.text
+
+
+def test_hostile_values_are_shown_as_text(call, people):
+    eid = put(call, "D01", "%3Cb%3E", first_name=HOSTILE, last_name="Bobby", city=HOSTILE)
+    page = people.get(f"/people/{eid}").text
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{7*7}}" in page
+
+
+def test_what_was_typed_is_shown_as_text_too(people):
+    page = people.get("/people", params={"eid": HOSTILE})
+    assert page.status_code == 400
+    assert "<script" not in page.text
+    assert 'aria-invalid="true"' in page.text
+
+
+def test_the_form_leads_to_the_person_however_the_id_is_typed(call, people):
+    eid = put(call, "D01", "form1", first_name="Formosa", last_name="Searchfield")
+    answer = people.get("/people", params={"eid": f" {eid.lower().replace('-', '')} "})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/people/{eid}")
+
+
+def test_an_id_that_is_none_or_nobodys_is_told_in_words(people):
+    assert "check symbol" in people.get("/people/T7K3-M92Q-X0HA").text
+    unknown = people.get("/people/T7K3-M92Q-X0HN")
+    assert unknown.status_code == 404
+    assert "never gave out" in unknown.text
+
+
+def test_a_retired_and_an_empty_id_say_where_their_records_went(call, people):
+    child = {"first_name": "Rosalind", "last_name": "Retirova", "birth_date": "2008-08-18"}
+    first = put(call, "D01", "ret1", **child)
+    other = put(call, "CCWIS", "ret1", first_name="Ut", last_name="Xu", birth_date="2016-01-01")
+    now = put(call, "CCWIS", "ret1", **child)
+    [retired] = {first, other} - {now}
+    page = people.get(f"/people/{retired}").text
+    assert "retired" in page
+    assert f'href="/people/{now}"' in page
+    lone = put(call, "D01", "empty1", first_name="Emptia", last_name="Vacancy", birth_date="2007-07-07")
+    call.delete("/v1/sources/D01/records/empty1")
+    assert "withdrawn" in people.get(f"/people/{lone}").text
+
+
+def test_pages_need_no_script_and_load_nothing_from_elsewhere(call, people):
+    eid = put(call, "D01", "plain1", first_name="Plainsong", last_name="Scriptless")
+    for path in ("/", f"/people/{eid}"):
+        page = people.get(path).text
+        assert "<script" not in page
+        assert "style=" not in page
+        assert not re.search(r'(?:src|href|action)="(?!/|#)', page)
+        assert '<html lang="en">' in page
+        assert page.count("<h1") == 1
+    css = people.get("/style.css")
+    assert css.headers["content-type"].startswith("text/css")
+    assert "prefers-color-scheme: dark" in css.text
+    assert "http" not in css.text
+
+
+def test_pages_are_on_the_ledger(call, people, index):
+    eid = put(call, "D01", "pageled", first_name="Pageled", last_name="Gerson")
+    people.get(f"/people/{eid}")
+    with index.database.read(None) as unit:
+        assert {line.client for line in unit.disclosures.all()[-2:]} == {"demo-pages"}

@@ -1,0 +1,151 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.index import a_child
+from tests.unit.api.live import problem
+
+SECRET_NAME = "Xanthippe"
+
+
+def put(call, local_id: str, **changes):
+    # A name of its own, so that no other test's child is like it.
+    child = a_child(None, **({"first_name": local_id * 2, "last_name": local_id * 3} | changes))
+    return call.put(f"/v1/sources/D01/records/{local_id}", json=child)
+
+
+@pytest.mark.parametrize(
+    ("path", "local_id"),
+    [
+        ("D01%2F12345", "D01/12345"),
+        ("a%2Fb%2Frekey", "a/b/rekey"),
+        ("a%3Amerge", "a:merge"),
+        ("a:b", "a:b"),
+        ("%25", "%"),
+        ("%252F", "%2F"),
+        ("two%20words", "two words"),
+        ("%C3%A9%E2%82%AC%F0%9F%8E%92", "é€🎒"),
+        ("%3Fas_of%3D1%23", "?as_of=1#"),
+        ("a+b", "a+b"),
+    ],
+)
+def test_a_local_id_is_one_segment_of_the_path_decoded_once(call, path, local_id):
+    url = f"/v1/sources/D01/records/{path}"
+    sent = call.put(url, json=a_child(local_id, first_name=f"Path{len(path)}", birth_date="2011-05-06"))
+    assert (sent.status_code, sent.json()["local_id"]) == (200, local_id)
+    read = call.get(url)
+    assert (read.json()["local_id"], read.json()["record"]["local_id"]) == (local_id, local_id)
+    found = call.get("/v1/crosswalk", params={"source": "D01", "local_id": local_id})
+    assert found.json()["enterprise_id"] == sent.json()["enterprise_id"]
+    assert call.delete(url).json()["outcome"] == "withdrawn"
+
+
+@pytest.mark.parametrize("path", ["a/b", "a/", "%zz", "%", "%ff", "%C3"])
+def test_a_path_that_is_not_encoded_is_refused_whole(call, path):
+    problem(call.put(f"/v1/sources/D01/records/{path}", json=a_child("x")), 400, "invalid-input")
+
+
+def test_an_encoded_slash_never_stands_for_one_of_the_route(call):
+    problem(call.get("/v1/sources%2FD01/records/1"), 404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["", "%20", "%00", "a%07b", "x" * 201])
+def test_text_that_is_no_local_id_is_refused_by_name(call, path):
+    told = problem(call.get(f"/v1/sources/D01/records/{path}"), 422, "invalid-record")
+    assert told["field"] == "local_id"
+
+
+def test_the_same_record_again_changes_nothing(call):
+    first = put(call, "same").json()
+    again = put(call, "same").json()
+    assert (first["outcome"], first["record"]) == ("created", "created")
+    assert (again["outcome"], again["record"]) == ("unchanged", "unchanged")
+    assert again["enterprise_id"] == first["enterprise_id"]
+
+
+def test_a_withdrawn_record_that_returns_finds_its_enterprise_id(call):
+    first = put(call, "back").json()
+    assert call.delete("/v1/sources/D01/records/back").json()["enterprise_id"] is None
+    away = call.get("/v1/sources/D01/records/back").json()
+    assert (away["state"], away["enterprise_id"]) == ("withdrawn", None)
+    assert put(call, "back").json()["enterprise_id"] == first["enterprise_id"]
+
+
+def test_eight_callers_sending_one_record_at_once_get_one_enterprise_id(call):
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: put(call, "race"), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["enterprise_id"] for answer in answers}) == 1
+    assert sorted(answer.json()["outcome"] for answer in answers) == ["created"] + ["unchanged"] * 7
+
+
+def test_a_record_is_read_as_it_was_sent_but_for_the_ssn(call):
+    put(call, "ssn", ssn="219-09-9991", phone="614 555 0100", birth_date="2027-13-45")
+    read = call.get("/v1/sources/D01/records/ssn")
+    assert read.json()["record"]["phone"] == "614 555 0100"
+    assert "219" not in read.text
+    assert read.json()["issues"]
+
+
+def test_a_local_id_in_the_body_must_be_the_one_in_the_path(call):
+    answer = call.put("/v1/sources/D01/records/one", json=a_child("two"))
+    assert problem(answer, 422, "invalid-record")["field"] == "local_id"
+
+
+def test_an_unknown_source_or_record_is_not_found(call):
+    problem(call.put("/v1/sources/NOPE/records/1", json=a_child()), 404, "not-found")
+    problem(call.get("/v1/sources/D01/records/nobody"), 404, "not-found")
+    problem(call.delete("/v1/sources/D01/records/nobody"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", 400),
+        (b"null", 400),
+        (b"[]", 400),
+        (b'"text"', 400),
+        (b"{", 400),
+        (b'{"first_name":"\xff"}', 400),
+        (b'{"first_name":"\\ud800"}', 400),
+        (b'{"first_name":NaN}', 400),
+        (b'{"flags":' + b"[" * 5000 + b"]" * 5000 + b"}", 400),
+        (b'{"first_name":"\\u0000"}', 422),
+        (b'{"first_name":{"a":1}}', 422),
+        (b'{"first_name":[]}', 422),
+        (b'{"first_name":true}', 422),
+        (b'{"flags":"x"}', 422),
+        (b'{"flags":[{"population":"foster_care"}]}', 422),
+        (b'{"race":[' + b",".join([b'"x"'] * 10_000) + b"]}", 422),
+        (b'{"guardians":[' + b",".join([b"{}"] * 10_000) + b"]}", 422),
+        (b'{"first_name":"' + b"x" * 20_000 + b'"}', 422),
+        (b'{"frist_name":"x"}', 422),
+        (b'{"source":"D01"}', 422),
+        (b'{"as_of":"yesterday"}', 422),
+        (b'{"local_id":7}', 422),
+    ],
+)
+def test_a_hostile_body_is_refused_and_nothing_is_kept(call, body, code):
+    answer = call.put("/v1/sources/D01/records/hostile", content=body)
+    problem(answer, code, "invalid-input" if code == 400 else "invalid-record")
+    assert call.get("/v1/sources/D01/records/hostile").status_code == 404
+
+
+def test_a_refusal_names_the_field_and_never_the_value(call):
+    answer = call.put(
+        "/v1/sources/D01/records/refused",
+        json={"first_name": SECRET_NAME, "flags": [{"population": SECRET_NAME, "value": SECRET_NAME}]},
+    )
+    assert problem(answer, 422, "invalid-record")["field"] == "flags"
+    assert SECRET_NAME not in answer.text
+    broken = call.put("/v1/sources/D01/records/refused", content=f'{{"first_name": "{SECRET_NAME}" "x"}}')
+    problem(broken, 400, "invalid-input")
+    assert SECRET_NAME not in broken.text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_more_than_a_megabyte_is_too_large(call, chunked):
+    body = b'{"first_name":"' + b"x" * 1_000_000 + b'"}'
+    pieces = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
+    answer = call.put("/v1/sources/D01/records/huge", content=pieces if chunked else body)
+    problem(answer, 413, "too-large")

@@ -1,0 +1,56 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from mpi.api.serve import listen, serve
+from mpi.domain.errors import InputError
+from tests.index import an_index
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it must be refused
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.168.1.5", "example.org", "", "127.0.0.1.example"])
+def test_it_listens_on_loopback_only(index, host):
+    with pytest.raises(InputError, match="localhost only"):
+        serve(index, host, 0)
+
+
+def test_a_port_that_is_taken_is_told_in_one_line():
+    with listen("localhost", 0) as taken:
+        taken.listen()
+        with pytest.raises(InputError, match="cannot listen on port"):
+            listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_it_serves_until_interrupted(tmp_path):
+    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    program = (
+        "from mpi.config import Settings\nfrom mpi.bootstrap import open_index\n"
+        f"from mpi.api.serve import serve\nserve(open_index(Settings()), '127.0.0.1', {port})"
+    )
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/readyz?name=Xanthippe") == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=15)
+    assert b"GET /readyz 200" in told
+    assert b"Xanthippe" not in told
+
+
+def _answer(url: str) -> int:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return httpx.get(url).status_code
+        except httpx.TransportError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,81 @@
+import logging
+
+import pytest
+
+from tests.unit.api.live import problem, raw
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/v1/events", "/nope", "/v1/persons/x", "/style.css", "/openapi.json"]
+)
+def test_every_answer_bears_the_security_headers(people, path):
+    headers = people.get(path).headers
+    assert headers.items() >= HEADERS.items()
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", ""]
+)
+def test_a_call_to_another_host_name_is_refused(people, host):
+    for path in ("/", "/v1/events", "/healthz"):
+        problem(people.get(path, headers={"Host": host}), 421, "wrong-host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8520", "127.0.0.1", "127.0.0.2:1", "[::1]:8520"])
+def test_a_call_to_a_loopback_name_is_answered(people, host):
+    assert people.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_a_call_without_a_host_is_refused(call):
+    answer = raw(str(call.base_url).rstrip("/"), b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert b" 421 " in answer.split(b"\r\n")[0]
+
+
+def test_metrics_count_by_route_and_status_and_hold_no_ids(call):
+    call.get("/v1/sources/D01/records/metric-me")
+    call.get("/not/a/route/metric-me")
+    call.request("MADEUP", "/healthz")
+    answer = call.get("/metrics", headers={"Authorization": ""})
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    route = "/v1/sources/{source}/records/{local_id:path}"
+    assert any(
+        line.startswith(f'mpi_http_requests_total{{method="GET",route="{route}",status="404"}}')
+        for line in lines
+    )
+    assert any(
+        line.startswith('mpi_http_requests_total{method="GET",route="other",status="404"}') for line in lines
+    )
+    assert "metric-me" not in answer.text
+    assert "MADEUP" not in answer.text
+    count = next(
+        line for line in lines if line.startswith(f'mpi_http_request_duration_seconds_count{{route="{route}"')
+    )
+    infinite = next(line for line in lines if f'_bucket{{route="{route}",le="+Inf"}}' in line)
+    assert count.split()[-1] == infinite.split()[-1]
+
+
+def test_the_access_log_shows_the_route_and_not_the_path_or_the_query(call, caplog):
+    with caplog.at_level(logging.INFO, "mpi.access"):
+        call.get("/v1/crosswalk?source=D01&local_id=log-me")
+        call.get("/v1/sources/D01/records/log-me")
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert "GET /v1/crosswalk 404" in told
+    assert "log-me" not in caplog.text
+
+
+def test_ready_tells_when_the_index_has_moved_on(call, monkeypatch, index):
+    assert call.get("/readyz").json() == {"status": "ready"}
+    monkeypatch.setattr(type(index.matcher), "digest", property(lambda _: "another"))
+    problem(call.get("/readyz"), 503, "store-unusable")
+    assert call.get("/healthz").status_code == 200
