@@ -85,8 +85,7 @@ def parse(text: str) -> str:
     symbols = text.upper().replace("-", "").replace(" ", "").translate(_ALIKE)
     if len(symbols) != _LENGTH:
         raise EidError(
-            f"an enterprise ID has {_LENGTH} letters and digits, like 7K3M-92QX-0HTV; "
-            f"this has {len(symbols)}"
+            f"an enterprise ID has {_LENGTH} letters and digits, like 7K3M-92QX-0HTV; this has {len(symbols)}"
         )
     if any(symbol not in _VALUE for symbol in symbols):
         raise EidError("an enterprise ID has only digits and the letters A to Z without I, L, O, U")

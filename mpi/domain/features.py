@@ -15,7 +15,8 @@ class Features:
     Args:
         given: first name, letters only, spaces closed up (``MARYANN``); None for a placeholder.
         given_forms: every given name the record bears: ``given``, its tokens, preferred and other names.
-        given_roots: ``given_forms`` with the formal names that each is a nickname of (``LIZ``: ``ELIZABETH``).
+        given_roots: ``given_forms`` with the formal names that each is a nickname of
+            (``LIZ``: ``ELIZABETH``).
         middle: middle name or initial, letters only.
         middle_initial: its first letter.
         surname: last name with particles, hyphens and spaces closed up (``VANDENBERG``).
@@ -78,6 +79,4 @@ class Features:
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))
-LIST_COLUMNS = frozenset(
-    field.name for field in fields(Features) if str(field.type).startswith("tuple")
-)
+LIST_COLUMNS = frozenset(field.name for field in fields(Features) if str(field.type).startswith("tuple"))

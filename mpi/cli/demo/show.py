@@ -103,8 +103,9 @@ def show_comparison(console: Console, ways: list[Way], children: int) -> None:
     table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
     console.print(table)
     console.print(
-        "[dim]Exact match: first name, last name and birth date. Plain Splink: notebook settings, connected components at probability 0.95. Seconds: matching "
-        "alone for the first two, files to durable enterprise IDs for this index.[/]"
+        "[dim]Exact match: first name, last name and birth date. Plain Splink: notebook settings, connected "
+        "components at probability 0.95. Seconds: matching alone for the first two, files to durable "
+        "enterprise IDs for this index.[/]"
     )
 
 
