@@ -53,7 +53,7 @@ def person_card(index: Index, text: str) -> PersonCard:
         stored = read(index, VIEWER, label.source, label.local_id)
         record: Record = stored["record"]
         source = sources[label.source]
-        issues = tuple(f"{issue['field']}: {issue['code']}" for issue in stored["issues"])
+        issues = tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"])
         cards.append(
             RecordCard(
                 source.agency,
@@ -94,12 +94,7 @@ def _rows(record: Record) -> Iterator[tuple[str, str]]:
     yield "Phone", _joined(record, "phone")
     yield "Guardian", "; ".join(_guardian(guardian) for guardian in record.get("guardians", ()))
     yield "School", "; ".join(_enrollment(enrollment) for enrollment in record.get("enrollments", ()))
-    yield (
-        "Placement",
-        "; ".join(
-            _joined(placement, "type", "county", "begin") for placement in record.get("placements", ())
-        ),
-    )
+    yield "Placement", "; ".join(_placement(placement) for placement in record.get("placements", ()))
     yield (
         "Identifiers",
         "; ".join(
@@ -124,8 +119,20 @@ def _guardian(guardian: Record) -> str:
 
 
 def _enrollment(enrollment: Record) -> str:
-    parts = (
-        ("school {}", "school_id"), ("district {}", "district_id"), ("grade {}", "grade"),
-        ("from {}", "entry_date"), ("to {}", "exit_date"),
-    )  # fmt: skip
-    return ", ".join(words.format(enrollment[name]) for words, name in parts if enrollment.get(name))
+    return _told(
+        enrollment,
+        school_id="school {}",
+        district_id="district {}",
+        grade="grade {}",
+        entry_date="from {}",
+        exit_date="until {}",
+    )
+
+
+def _placement(placement: Record) -> str:
+    return _told(placement, type="{}", county="{} county", begin="from {}", end="until {}")
+
+
+def _told(values: Record, **words: str) -> str:
+    """Those values that there are, each in its words."""
+    return ", ".join(phrase.format(values[name]) for name, phrase in words.items() if values.get(name))
