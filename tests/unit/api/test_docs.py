@@ -1,0 +1,74 @@
+"""docs/api.md: every example runs against a live server and is answered in the shape that it shows."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.api.problems import STATUSES
+from mpi.domain import eid
+from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
+from mpi.domain.viewer import PURPOSES
+from tests.index import a_child, an_index
+from tests.unit.api.live import a_key, calling
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sh\n(.*?)```\n```json\n(.*?)```", PAGE, re.DOTALL)
+NOT_OVER_HTTP = {MpiError, LoadHeld, ModelError, FileError, MappingError}
+
+
+def shape(value):
+    """What an answer is made of: names and kinds, a list by its first element."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return (
+        "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+    )
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are for curl, which is not here")
+def test_every_example_runs_and_is_answered_as_shown(tmp_path):
+    with (
+        an_index(tmp_path, "D01-SIS", "CCWIS") as index,
+        calling(create_app(index), a_key(index, "docs")) as call,
+    ):
+        call.put("/v1/sources/D01-SIS/records/12346", json=a_child(None, first_name="Zoe", last_name="Quist"))
+        environment = os.environ | {"MPI": str(call.base_url).rstrip("/"), "KEY": "mpi_test_docs"}
+        for command, shown in EXAMPLES:
+            ran = subprocess.run(
+                ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=True
+            )
+            answered = json.loads(ran.stdout)
+            assert shape(answered) == shape(json.loads(shown)), command
+            if isinstance(answered, dict) and "D01%2F12345" in command:
+                environment["EID"] = answered["enterprise_id"]
+    assert len(EXAMPLES) == 12
+
+
+def test_every_purpose_is_listed():
+    assert [purpose for purpose in PURPOSES if f"`{purpose}`" not in PAGE] == []
+
+
+def test_every_route_is_shown():
+    paths = create_app(None).openapi()["paths"]
+    for path in paths:
+        stem = path.split("/{")[0]
+        assert stem in PAGE, path
+
+
+def test_every_error_that_can_be_answered_is_listed_with_its_status():
+    for kind, (status, _) in STATUSES.items():
+        if kind not in NOT_OVER_HTTP:
+            assert re.search(rf"^\| `{kind.code}` \| {status.value} \|", PAGE, re.MULTILINE), kind
+
+
+def test_the_enterprise_ids_shown_are_valid_but_for_the_one_shown_as_wrong():
+    for each in set(re.findall(r"\bT[0-9A-Z]{3}-[0-9A-Z]{4}-[0-9A-Z]{4}\b", PAGE)) - {"T7K3-M92Q-X0HA"}:
+        assert eid.parse(each) == each
