@@ -12,6 +12,7 @@ from mpi.domain.errors import (
     LoadHeld,
     ModelError,
     MpiError,
+    NotAuthenticated,
     NotFoundError,
     StoreError,
 )
@@ -69,6 +70,7 @@ _CODES: tuple[tuple[type[MpiError], ExitCode], ...] = (
     (InputError, ExitCode.INPUT),
     (NotFoundError, ExitCode.NOT_FOUND),
     (ConflictError, ExitCode.CONFLICT),
+    (NotAuthenticated, ExitCode.DENIED),
     (AccessDenied, ExitCode.DENIED),
     (LoadHeld, ExitCode.HELD),
     (ModelError, ExitCode.MODEL),

@@ -59,15 +59,25 @@ class Database:
 
     @contextmanager
     def _connected(self, *, writing: bool) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                yield connection.execution_options(mpi_writing=writing)
-        except DBAPIError as error:
-            raise StoreError(_explain(error)) from error
+        with plainly(), self.engine.connect() as connection:
+            yield connection.execution_options(mpi_writing=writing)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn what a driver raises into one line for people.
+
+    Raises:
+        StoreError: the database is missing, full, locked, damaged, or refused a step.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise StoreError(_explain(error)) from error
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -80,8 +90,12 @@ def sqlite_path(url: str) -> Path | None:
 
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
@@ -114,13 +128,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
     cursor.close()
 
 
-def _explain(error: DBAPIError) -> str:
+def _explain(error: DBAPIError | sqlite3.Error) -> str:
     """One line without the statement or its parameters, which hold personal values."""
-    text = str(error.orig)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause)
     if "disk is full" in text or "disk I/O" in text:
         return "the disk is full or failing: nothing of this step was kept; free space and run it again"
+    if "not a database" in text or "malformed" in text:
+        return "the database file is damaged, or is none: restore a backup"
+    if "unable to open" in text or "readonly" in text:
+        return "the database cannot be opened for writing: are its file and folder there, and yours?"
     if "locked" in text:
         return "the database is busy with another writer: try again"
     if "no such table" in text or "no such column" in text:
         return "the database is not of this version: run mpi db upgrade"
-    return f"the database refused the step ({type(error.orig).__name__}); nothing of it was kept"
+    return f"the database refused the step ({type(cause).__name__}); nothing of it was kept"

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
-from mpi.storage.database import Database
+from mpi.storage.database import Database, plainly
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -29,7 +29,7 @@ class SchemaState(StrEnum):
 
 def state(database: Database) -> SchemaState:
     """How the database's schema stands."""
-    with database.engine.connect() as connection:
+    with plainly(), database.engine.connect() as connection:
         return _state(connection)
 
 
@@ -39,7 +39,7 @@ def upgrade(database: Database) -> SchemaState:
     Raises:
         StoreError: the database is from a newer version of the program.
     """
-    with database.engine.begin() as connection:
+    with plainly(), database.engine.begin() as connection:
         before = _state(connection)
         if before is SchemaState.NEWER:
             raise StoreError(NEWER)
@@ -52,7 +52,7 @@ def upgrade(database: Database) -> SchemaState:
 
 def drift(database: Database) -> list[str]:
     """Differences between the database and the tables that the program declares; none is right."""
-    with database.engine.connect() as connection:
+    with plainly(), database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
 
