@@ -39,6 +39,7 @@ def receipt_object(receipt: Receipt, passed_over: int, listed: Path | None) -> d
         "status": receipt.status,
         "held_reason": receipt.held_reason,
         **receipt.counts,
+        "spared": receipt.spared,
         "passed_over": passed_over,
         "issues": dict(sorted(receipt.issues.items())),
         "rejects_file": None if listed is None else str(listed),
@@ -57,6 +58,8 @@ def show_counts(receipt: Receipt, passed_over: int) -> None:
             *((f"{'+' if place else '='} {name}", count) for place, (name, count) in enumerate(parts)),
         ],
     )
+    if receipt.spared:
+        print_facts({"absent, not withdrawn: a row could not be read": receipt.spared})
     if passed_over:
         print_facts({"passed over, not asked for": passed_over})
     if receipt.issues:

@@ -18,6 +18,7 @@ from mpi.service.guards import held_because
 from mpi.service.load import (
     LoadOptions,
     Receipt,
+    Sent,
     Snapshot,
     absent_records,
     count_verdicts,
@@ -109,10 +110,11 @@ def dry_run(
         source = unit.sources.by_code(source_code)
         receipt = Receipt(source_code)
         moment = options.as_of or clock.now()
-        said = receive_rows(index, rows, moment, receipt)
+        sent = receive_rows(index, rows, moment, receipt)
+        said = sent.said
         existing = unit.records.of_source(source.id)
         verdicts = {local_id: judge(existing.get(local_id), one) for local_id, one in said.items()}
-        _foresee(unit, receipt, options, clock.iso(moment), existing, said, verdicts)
+        _foresee(unit, receipt, options, clock.iso(moment), existing, sent, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
         file = _File(index, source, news, existing)
         best = _best(_score(unit, index, file, progress), file.features)
@@ -125,12 +127,13 @@ def _foresee(
     options: LoadOptions,
     as_of: str,
     existing: Mapping[str, StoredRecord],
-    said: Mapping[str, Statement],
+    sent: Sent,
     verdicts: Mapping[str, Verdict],
 ) -> None:
     """Put into the receipt what the load would put there."""
     full = options.snapshot is Snapshot.FULL
-    absent = len(absent_records(existing, said, as_of)) if full else 0
+    said = sent.said
+    absent = len(absent_records(existing, sent, as_of, receipt)) if full else 0
     reason = None if options.confirm else held_because(effect_of(unit, existing, said, absent))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(said)

@@ -62,12 +62,28 @@ class Reject:
     field: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The rows of a file, let in by the door.
+
+    Args:
+        said: statements by local ID.
+        refused: local IDs of rows that the door refused.
+        nameless: rows that could not be read so far as to have a local ID.
+    """
+
+    said: dict[str, Statement]
+    refused: frozenset[str]
+    nameless: int
+
+
 @dataclass(slots=True)
 class Receipt:
     """What became of a file.
 
     ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected: the
-    file's rows, and for a full snapshot also the records whose absence it states.
+    file's rows, and for a full snapshot also the records whose absence it states. ``spared`` are absent
+    records that were not withdrawn, because a row that could not be read may be theirs.
     """
 
     source: str
@@ -82,6 +98,7 @@ class Receipt:
     held: int = 0
     rejected: int = 0
     held_reason: str | None = None
+    spared: int = 0
     batch: int | None = None
     rejects: list[Reject] = field(default_factory=list)
     issues: dict[str, int] = field(default_factory=dict)
@@ -131,16 +148,16 @@ def load(
         unit.sources.by_code(source_code)
     receipt = Receipt(source_code)
     moment = options.as_of or clock.now()
-    said = receive_rows(index, rows, moment, receipt)
+    sent = receive_rows(index, rows, moment, receipt)
     with index.database.write(viewer, "load") as unit:
         source = unit.sources.by_code(source_code)
-        _Load(unit, index, source, options, clock.iso(moment)).run(said, receipt, progress)
+        _Load(unit, index, source, options, clock.iso(moment)).run(sent, receipt, progress)
     return receipt
 
 
 def receive_rows(
     index: Index, rows: Iterable[SentRow | RejectedRow], moment: datetime, receipt: Receipt
-) -> dict[str, Statement]:
+) -> Sent:
     """Let rows in by the door, and count them; nothing is stored.
 
     Args:
@@ -150,18 +167,23 @@ def receive_rows(
         receipt: takes the counts of received, superseded and rejected rows, rejects and issues.
 
     Returns:
-        Statements by local ID; of two rows with one local ID the later as-of, then the later row, stays.
+        The statements; of two rows with one local ID the later as-of, then the later row, stays.
     """
     said: dict[str, Statement] = {}
+    refused: set[str] = set()
+    nameless = 0
     for row in rows:
         receipt.received += 1
         if isinstance(row, RejectedRow):
             receipt.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
+            nameless += 1
             continue
         try:
             came = receive(row.fields, index.seal, moment)
         except RecordError as error:
             receipt.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
+            nameless += error.field == "local_id"
+            refused.add(str(row.fields.get("local_id", "")).strip())
             continue
         issues = came.issues + row.issues
         for issue in issues:
@@ -174,7 +196,7 @@ def receive_rows(
         if old is None or old.as_of <= new.as_of:
             said[came.record.local_id] = new
     receipt.rejected = len(receipt.rejects)
-    return said
+    return Sent(said, frozenset(refused), nameless)
 
 
 class _Load:
@@ -189,11 +211,12 @@ class _Load:
         self._options = options
         self._as_of = as_of
 
-    def run(self, said: Mapping[str, Statement], receipt: Receipt, progress: Progress) -> None:
+    def run(self, sent: Sent, receipt: Receipt, progress: Progress) -> None:
         """Carry the load out, or hold it."""
+        said = sent.said
         existing = self._unit.records.of_source(self._source.id)
         full = self._options.snapshot is Snapshot.FULL
-        absent = absent_records(existing, said, self._as_of) if full else []
+        absent = absent_records(existing, sent, self._as_of, receipt) if full else []
         reason = None
         if not self._options.confirm:
             reason = held_because(effect_of(self._unit, existing, said, len(absent)))
@@ -288,14 +311,25 @@ def count_verdicts(
 
 
 def absent_records(
-    existing: Mapping[str, StoredRecord], said: Mapping[str, Statement], as_of: str
+    existing: Mapping[str, StoredRecord], sent: Sent, as_of: str, receipt: Receipt
 ) -> list[StoredRecord]:
-    """Active records that a full snapshot lacks, and that its source has not stated since."""
-    return [
+    """Active records that a full snapshot lacks, and that its source has not stated since.
+
+    A record whose row was refused is not absent. Where a row had no readable local ID it may be any
+    record's, so none is taken for absent, and the receipt says how many were spared.
+    """
+    absent = [
         record
         for local_id, record in existing.items()
-        if local_id not in said and record.state == RecordState.ACTIVE and record.last_seen <= as_of
+        if local_id not in sent.said
+        and local_id not in sent.refused
+        and record.state == RecordState.ACTIVE
+        and record.last_seen <= as_of
     ]
+    if sent.nameless:
+        receipt.spared = len(absent)
+        return []
+    return absent
 
 
 def effect_of(

@@ -1,6 +1,6 @@
 """Persons, memberships over time, and identity events."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -70,6 +70,12 @@ _MEMBERSHIP = select(
 ).where(_member.c.scope == SCOPE)
 
 
+def _held(person: Person, memberships: Iterable[Membership]) -> set[int]:
+    """What the person holds, or held at the moment it was retired."""
+    ended = person.retired_commit if person.status == PersonStatus.RETIRED else None
+    return {m.record_id for m in memberships if m.to_commit == ended}
+
+
 class Persons:
     """Who is who, now and at any commit."""
 
@@ -136,32 +142,38 @@ class Persons:
     def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
         """Records of each person: those it holds, or held when it was retired or emptied.
 
-        An emptied person keeps a claim on every record whose latest person it was.
+        An emptied person keeps a claim on every record whose latest person it was, and so does one that
+        was retired while it was empty.
         """
         by_id = {person.id: person for person in persons}
-        held: dict[int, set[int]] = {number: set() for number in by_id}
-        emptied: dict[int, set[int]] = {}
+        mine: dict[int, list[Membership]] = {number: [] for number in by_id}
         for chunk in chunked(list(by_id)):
             for row in self._connection.execute(_MEMBERSHIP.where(_member.c.person_id.in_(chunk))):
-                person = by_id[row.person_id]
-                if person.status == PersonStatus.EMPTY:
-                    emptied.setdefault(row.record_id, set()).add(person.id)
-                elif row.to_commit is None or (
-                    person.status == PersonStatus.RETIRED and row.to_commit == person.retired_commit
-                ):
-                    held[person.id].add(row.record_id)
-        for record, latest in self._latest(list(emptied)).items():
-            if latest in emptied[record]:
-                held[latest].add(record)
+                mine[row.person_id].append(Membership(*row))
+        held = {n: _held(person, mine[n]) for n, person in by_id.items()}
+        claiming = {
+            n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
+        }
+        for number, record in self._claims(claiming, {m.record_id for n in claiming for m in mine[n]}):
+            held[number].add(record)
         return held
 
-    def _latest(self, record_ids: Collection[int]) -> dict[int, int]:
-        latest: dict[int, tuple[int, int]] = {}
+    def _claims(
+        self, persons: Mapping[int, Person], record_ids: Collection[int]
+    ) -> Iterator[tuple[int, int]]:
+        """(person, record) of each record whose latest membership, before it was retired, was in it."""
+        history: dict[int, list[Membership]] = {}
         for chunk in chunked(record_ids):
             for row in self._connection.execute(_MEMBERSHIP.where(_member.c.record_id.in_(chunk))):
-                if row.from_commit >= latest.get(row.record_id, (-1, 0))[0]:
-                    latest[row.record_id] = (row.from_commit, row.person_id)
-        return {record: person for record, (_, person) in latest.items()}
+                history.setdefault(row.record_id, []).append(Membership(*row))
+        for record, memberships in history.items():
+            for number in {m.person_id for m in memberships} & persons.keys():
+                until = persons[number].retired_commit
+                if persons[number].status == PersonStatus.EMPTY:
+                    until = None
+                before = [m for m in memberships if until is None or m.from_commit < until]
+                if max(before, key=lambda m: m.from_commit).person_id == number:
+                    yield number, record
 
     def _memberships(self, column: Any, ids: Collection[int], at: int | None) -> list[Membership]:  # noqa: ANN401
         if at is None:

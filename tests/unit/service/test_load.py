@@ -207,3 +207,21 @@ def test_an_ssn_is_nowhere_in_the_database(index, tmp_path):
     content = (tmp_path / "home" / "mpi.db").read_bytes()
     assert b"219-09-9998" not in content
     assert b"219099998" not in content
+
+
+def test_a_record_whose_row_is_refused_is_not_taken_for_absent(index):
+    children = many_children(30)
+    load_rows(index, "sis", *children)
+    broken = [*children[1:], children[0] | {"identifiers": "not a list"}]
+    receipt = load_rows(index, "sis", *broken, snapshot=Snapshot.FULL)
+    assert (receipt.rejected, receipt.withdrawn, receipt.adds_up) == (1, 0, True)
+    assert len(crosswalk(index)) == 30
+
+
+def test_a_row_without_a_readable_local_id_spares_every_absent_record(index):
+    children = many_children(30)
+    load_rows(index, "sis", *children)
+    sent = [*rows(*children[2:]), RejectedRow(40, None, "malformed-csv", "the row cannot be read")]
+    receipt = load(index, OPERATOR, "sis", sent, LoadOptions(Snapshot.FULL))
+    assert (receipt.withdrawn, receipt.spared, receipt.adds_up) == (0, 2, True)
+    assert len(crosswalk(index)) == 30

@@ -86,6 +86,16 @@ def test_a_merge_retires_one_id_which_answers_with_the_survivor_and_lives_again_
     assert person(index, OPERATOR, other).status == "active"
 
 
+def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(index):
+    emptied = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30").enterprise_id
+    withdraw(index, OPERATOR, "ccwis", "c1")
+    holder = put(index, "sis", local_id="s1").enterprise_id
+    assert put(index, "ccwis", local_id="c1").enterprise_id == holder
+    retired = person(index, OPERATOR, emptied)
+    assert (retired.status, retired.now) == ("retired", (holder,))
+    assert verify(index, OPERATOR) == []
+
+
 def test_any_past_moment_can_be_asked(index):
     put(index, "sis", local_id="s1")
     alone = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30").enterprise_id
