@@ -11,6 +11,7 @@ from mpi.domain.errors import MpiError
 COMMANDS = {
     "simulate": "training.simulate.command",
     "fit": "training.fit.command",
+    "evaluate": "training.evaluate.command",
     "publish": "training.publish.command",
 }
 """Each command and the module whose ``run`` it is; add yours here.

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ SEAL = KeyedHash(bytes(SECRET_BYTES))
 
 SOURCE_COLUMN = "source"
 _CHUNK = 5_000
+_CHUNKS_ALONE = 4  # fewer are done before a second process has started
 _LARGEST_CELL = 10_000_000
 
 
@@ -69,10 +71,12 @@ def features_of(rows: Iterable[Sent], workers: int | None = None) -> list[Featur
     """Standardize rows on all cores, in order; None for a row that the door refuses."""
     count = workers or os.cpu_count() or 1
     chunks = _chunks(rows)
-    if count == 1:
-        return [features for chunk in chunks for features in _standardized(chunk)]
-    with ProcessPoolExecutor(count) as pool:
-        return [features for done in pool.map(_standardized, chunks) for features in done]
+    first = list(islice(chunks, _CHUNKS_ALONE))
+    if count == 1 or len(first) < _CHUNKS_ALONE:
+        return [features for chunk in chain(first, chunks) for features in _standardized(chunk)]
+    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        return [features for done in pool.map(_standardized, chain(first, chunks)) for features in done]
 
 
 def _standardized(rows: Sequence[Sent]) -> list[Features | None]:

@@ -54,7 +54,7 @@ def predict(
         memory: DuckDB's memory limit, such as ``4GB``; None for its default.
 
     Returns:
-        ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in no particular order.
+        ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
 
     Raises:
         ModelError: the model cannot be scored.
@@ -135,7 +135,7 @@ class Engine:
         self._connection.unregister("chunk")
 
     def scored(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
-        """Score one chunk of pairs.
+        """Score one chunk of pairs, answered in the order of their record ids.
 
         Args:
             pairs: ``lo``, ``hi``; any other columns are ignored.

@@ -319,7 +319,7 @@ MULTIPLE_BIRTH = Comparison(
         Level(
             "a multiple birth, given names not the same",
             _both("(multiple_birth_l OR multiple_birth_r)", _unlike(_share("given_forms"), "given")),
-            fixed=-4.0,
+            fixed=-10.0,
         ),
         Level("no caution", None, fixed=0.0),
     ),

@@ -44,7 +44,7 @@ class LevelReader:
         self._engine = Engine(settings, frequencies, connection, detailed=True)
 
     def read(self, pairs: pa.Table) -> PairLevels:
-        """The levels of the pairs, in no particular order."""
+        """The levels of the pairs, each chunk in the order of its record ids."""
         comparisons = self.levels.comparisons
         adjusted = [any(level.adjustment for level in each.levels) for each in comparisons]
         select = ", ".join(

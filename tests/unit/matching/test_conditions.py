@@ -1,0 +1,119 @@
+import duckdb
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mpi.matching.conditions import NotCompilableError, Translator
+from mpi.matching.functions import NAMESPACE
+
+CONDITIONS = [
+    "given_l = given_r",
+    "given_l <> given_r",
+    "NOT (given_l = given_r)",
+    "NOT (given_l = given_r AND middle_l = middle_r)",
+    "NOT (given_l = given_r OR middle_l = middle_r)",
+    "(given_l = given_r) IS NOT TRUE",
+    "(given_l = middle_r) IS FALSE",
+    "given_l IS NULL OR middle_r IS NOT NULL",
+    "given_l IN ('A', 'B') AND NOT given_r IN ('A', 'C')",
+    "given_l BETWEEN 'A' AND 'M'",
+    "NOT given_l < given_r",
+    "jaro_winkler_similarity(given_l, given_r) >= 0.88",
+    "jaro_similarity(given_l, given_r) > 0.7",
+    "levenshtein(given_l, given_r) <= 1",
+    "damerau_levenshtein(given_l, given_r) <= 1",
+    "starts_with(given_l, given_r) OR starts_with(given_r, given_l)",
+    "substr(given_l, 1, 2) = substr(given_r, 1, 2)",
+    "left(given_l, 1) = middle_r",
+    "length(given_l) = 1 AND NOT length(given_r) > 2",
+    "list_has_any(phones_l, phones_r)",
+    "NOT list_has_any(phones_l, phones_r)",
+    "phones_l && phones_r",
+    "array_length(list_intersect(phones_l, phones_r)) >= 2",
+    "list_contains(phones_l, given_r)",
+    "abs(birth_year_l - birth_year_r) <= 1",
+    "birth_year_l * 2 - 1 > birth_year_r + birth_year_l",
+    "multiple_birth_l OR multiple_birth_r",
+    "NOT multiple_birth_l AND given_l IS NOT NULL",
+    "try_strptime(birth_date_l, '%Y-%m-%d') IS NULL",
+    "epoch(try_strptime(birth_date_l, '%Y-%m-%d')) - epoch(try_strptime(birth_date_r, '%Y-%m-%d')) <= 86400",
+]
+TYPES = {"phones": "VARCHAR[]", "birth_year": "INTEGER", "multiple_birth": "BOOLEAN"}
+COLUMNS = ("given", "middle", "phones", "birth_year", "multiple_birth", "birth_date")
+
+texts = st.none() | st.text(alphabet="ABÉ李Z", min_size=1, max_size=4)
+values = st.tuples(
+    texts,
+    texts,
+    st.none() | st.lists(st.sampled_from(["A", "B", "É"]), min_size=1, max_size=3, unique=True),
+    st.none() | st.integers(2000, 2003),
+    st.none() | st.booleans(),
+    st.none() | st.sampled_from(["2011-01-31", "2011-02-01", "2012-02-29", "2011-02-30"]),
+)
+
+
+def compiled():
+    translator = Translator()
+    return [
+        eval(  # noqa: S307 - the generated code is what is tested
+            f"lambda {', '.join(f'{c}_l, {c}_r' for c in COLUMNS)}: {translator.condition(sql)}",
+            NAMESPACE,
+        )
+        for sql in CONDITIONS
+    ]
+
+
+COMPILED = compiled()
+
+
+def duckdb_answers():
+    connection = duckdb.connect(":memory:")
+    cells = [
+        f"CAST(? AS {TYPES.get(column, 'VARCHAR')}) AS {column}_{side}" for column in COLUMNS for side in "lr"
+    ]
+    asked = ", ".join(f"coalesce({sql}, false)" for sql in CONDITIONS)
+    sql = f"SELECT {asked} FROM (SELECT {', '.join(cells)})"
+    return lambda row: connection.execute(sql, row).fetchone()
+
+
+ANSWERS = duckdb_answers()
+
+
+@settings(max_examples=150, deadline=None)
+@given(values, values)
+@example((None,) * 6, (None,) * 6)
+def test_every_condition_holds_for_the_same_pairs_as_in_duckdb(left, right):
+    row = [value for pair in zip(left, right, strict=True) for value in pair]
+    expected = ANSWERS(row)
+    ours = [tuple(value) if isinstance(value, list) else value for value in row]
+    found = tuple(bool(condition(*ours)) for condition in COMPILED)
+    wrong = [sql for sql, a, b in zip(CONDITIONS, found, expected, strict=True) if a != b]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "given_l = birth_year_r",
+        "soundex(given_l) = soundex(given_r)",
+        "substr(given_l, -2, 1) = 'A'",
+        "try_strptime(birth_date_l, '%d/%m/%Y') IS NULL",
+        "given_l LIKE 'A%'",
+        "given = given_r",
+        "no_such_column_l = 1",
+        "coalesce(given_l, 'A') = 'A'",
+        "birth_year_l / 2 = 1000",
+        "phones_l < phones_r",
+        "given_l",
+        "CASE WHEN given_l = 'A' THEN true END",
+    ],
+)
+def test_what_is_not_known_to_be_exact_is_refused(sql):
+    with pytest.raises(NotCompilableError):
+        Translator().condition(sql)
+
+
+def test_a_value_in_a_condition_cannot_smuggle_code():
+    hostile = "given_l = '\"); import os; (\"'"
+    code = Translator().condition(hostile)
+    assert eval(code, {**NAMESPACE, "given_l": '"); import os; ("'}) is True  # noqa: S307

@@ -1,0 +1,109 @@
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpi.domain.errors import ModelError
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.batch import candidate_pairs, large_blocks
+from mpi.matching.keys import BlockingSpec, keys
+
+SEAL = KeyedHash(b"k" * 32)
+SPEC = BlockingSpec.parse(
+    {
+        "birth": ["birth_dates|birth_date_swapped", "surname:3"],
+        "day": ["given_forms", "birth_date:-5"],
+        "home": ["addresses"],
+    }
+)
+
+
+def share(left: Features, right: Features, spec: BlockingSpec = SPEC) -> bool:
+    return bool(set(keys(left, spec, SEAL)) & set(keys(right, spec, SEAL)))
+
+
+def test_keys_are_sorted_unique_signed_64_bit_integers():
+    found = keys(
+        Features(
+            addresses=("1 A", "2 B"), given_forms=("A", "B"), birth_date="2011-02-03", birth_dates=("x",)
+        ),
+        SPEC,
+        SEAL,
+    )
+    assert found == sorted(set(found))
+    assert len(found) == 4
+    assert all(-(2**63) <= key < 2**63 for key in found)
+
+
+def test_a_rule_with_a_missing_part_gives_no_key():
+    assert keys(Features(birth_dates=("2011-02-03",)), SPEC, SEAL) == []
+
+
+def test_any_of_a_list_meets_any_of_another_list():
+    assert share(Features(addresses=("1 A", "2 B")), Features(addresses=("2 B", "3 C")))
+    assert not share(Features(addresses=("1 A",)), Features(addresses=("3 C",)))
+
+
+def test_a_prefix_and_a_suffix_are_all_that_must_agree():
+    left = Features(surname="VANDENBERG", birth_dates=("2011-02-03",))
+    assert share(left, Features(surname="VANDERBILT", birth_dates=("2011-02-03",)))
+    assert share(
+        Features(given_forms=("ANA",), birth_date="2011-02-03"),
+        Features(given_forms=("ANA",), birth_date="2012-02-03"),
+    )
+
+
+def test_alternatives_meet_each_other():
+    assert share(
+        Features(surname="BELL", birth_dates=("2011-02-03",), birth_date_swapped="2011-03-02"),
+        Features(surname="BELL", birth_dates=("2011-03-02",)),
+    )
+
+
+def test_the_rule_is_part_of_the_hash_and_so_are_the_borders_of_its_parts():
+    spec = BlockingSpec.parse({"one": ["given"], "two": ["surname"], "both": ["given", "surname"]})
+    assert not share(Features(given="A"), Features(surname="A"), spec)
+    assert not share(Features(given="AB", surname="C"), Features(given="A", surname="BC"), spec)
+
+
+def test_another_secret_gives_other_keys():
+    features = Features(addresses=("1 A",))
+    assert keys(features, SPEC, SEAL) != keys(features, SPEC, KeyedHash(b"x" * 32))
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"a": []}, {"a": ["no_such"]}, {"a": ["given:0"]}, {"a": ["given;"]}, {"A b": ["given"]},
+              {"a-name-too-long": ["given"]}]
+)  # fmt: skip
+def test_a_wrong_spec_is_refused(rules):
+    with pytest.raises(ModelError):
+        BlockingSpec.parse(rules)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8)), unique=True), st.sets(st.integers(0, 8)))
+def test_candidates_are_the_distinct_pairs_that_share_a_key(rows, touched):
+    table = pa.table(
+        {
+            "key": pa.array([k for k, _ in rows], pa.int64()),
+            "record_id": pa.array([r for _, r in rows], pa.int64()),
+        }
+    )
+    expected = {(a, b) for k, a in rows for j, b in rows if k == j and a < b}
+
+    def pairs(found):
+        listed = list(zip(found["lo"].to_pylist(), found["hi"].to_pylist(), strict=True))
+        assert len(listed) == len(set(listed))
+        return set(listed)
+
+    assert pairs(candidate_pairs(table)) == expected
+    some = candidate_pairs(table, pa.array(sorted(touched), pa.int64()))
+    assert pairs(some) == {pair for pair in expected if touched & set(pair)}
+
+
+def test_large_blocks_are_told_and_still_paired():
+    table = pa.table({"key": pa.array([7] * 5 + [8], pa.int64()), "record_id": pa.array([*range(5), 0])})
+    assert large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
+    assert large_blocks(table, 5).num_rows == 0
+    assert candidate_pairs(table).num_rows == 10

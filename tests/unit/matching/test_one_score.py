@@ -1,0 +1,153 @@
+"""Law 5: the compiled scorer and Splink on DuckDB give the same levels and the same weights."""
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from splink import comparison_library as library
+
+from mpi.domain.errors import ModelError
+from mpi.domain.weight import Thresholds
+from mpi.matching.batch import PAIRS, Engine, connect, feature_table, predict
+from mpi.matching.frequencies import Frequencies
+from mpi.matching.keys import BlockingSpec
+from mpi.matching.model import MatchModel, find_model, load_model
+from mpi.matching.scorer import compile_scorer
+from tests.unit.matching.pairs import records
+
+FREQUENCIES = Frequencies(
+    {"given": {"MARIA": 0.02, "ANA": 0.01}, "surname": {"GARCIA": 0.03, "SMITH": 0.01}, "middle": {}},
+    {"given": 0.0004, "surname": 0.0003, "middle": 0.01},
+)
+
+
+def model_of(*comparisons) -> MatchModel:
+    """A model of comparisons from Splink's library, as a notebook would train and save it."""
+    stated = [comparison.get_comparison("duckdb").as_dict() for comparison in comparisons]
+    for comparison in stated:
+        for number, level in enumerate(comparison["comparison_levels"]):
+            if not level.get("is_null_level"):
+                level["m_probability"] = 0.9 / (number + 1)
+                level["u_probability"] = 0.01 * (number + 1)
+    settings = {
+        "link_type": "dedupe_only",
+        "probability_two_random_records_match": 0.001,
+        "comparisons": stated,
+        "blocking_rules_to_generate_predictions": [],
+    }
+    return MatchModel(
+        name="notebook",
+        version="1",
+        digest="",
+        thresholds=Thresholds(link=8, review=2, margin=3),
+        standardizer="1",
+        index_size=1000,
+        blocking=BlockingSpec.parse({"birth": ["birth_date"]}),
+        settings=settings,
+        frequencies=FREQUENCIES,
+    )
+
+
+def notebook_model() -> MatchModel:
+    return model_of(
+        library.NameComparison("given").configure(term_frequency_adjustments=True),
+        library.ForenameSurnameComparison("middle", "surname"),
+        library.DateOfBirthComparison("birth_date", input_is_string=True),
+        library.ExactMatch("surname").configure(term_frequency_adjustments=True),
+        library.ExactMatch("sex"),
+        library.ArrayIntersectAtSizes("given_roots", [2, 1]),
+        library.LevenshteinAtThresholds("street", [1, 2]),
+        library.DamerauLevenshteinAtThresholds("postal_code", [1]),
+        library.JaroAtThresholds("birth_place", [0.9]),
+    )
+
+
+def drawn_pairs(count: int, seed: int) -> pa.Table:
+    """All near pairs and as many random ones, in both orders by chance."""
+    rng = random.Random(seed)
+    near = [(2 * n, 2 * n + 1) for n in range(count // 2)]
+    far = [tuple(sorted(rng.sample(range(count), 2))) for _ in range(count)]
+    pairs = sorted({*near, *far})
+    flipped = [pair[::-1] if rng.random() < 0.5 else pair for pair in pairs]
+    return pa.table({"lo": [a for a, _ in flipped], "hi": [b for _, b in flipped]}, schema=PAIRS)
+
+
+def splink_scores(model, made, pairs, folder):
+    """Splink's levels and weights by pair."""
+    scorer = compile_scorer(model)
+    connection = connect(folder)
+    connection.register("feature_table", feature_table(made, scorer.columns))
+    engine = Engine(model.settings, model.frequencies, connection, detailed=True)
+    gammas = ", ".join(
+        f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons
+    )
+    table = engine.scored(pairs, f"unique_id_l, unique_id_r, match_weight, {gammas}")
+    connection.close()
+    return {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("which", ["default", "notebook"])
+def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders(tmp_path, which, seed):
+    model = load_model(find_model()) if which == "default" else notebook_model()
+    made = records(2000, seed)
+    features = dict(made)
+    scores = splink_scores(model, made, drawn_pairs(2000, seed), tmp_path)
+    scorer = compile_scorer(model)
+    seen = set()
+    for (left, right), (bits, levels) in scores.items():
+        for order in ((left, right), (right, left)):
+            scored = scorer.score(features[order[0]], features[order[1]])
+            assert scored.levels == levels, (left, right)
+            assert scored.bits == pytest.approx(bits, abs=1e-6)
+        seen.update(enumerate(levels))
+    assert len(scores) > 2500
+    assert len(seen) > 25, "the pairs must reach most levels to prove anything"
+
+
+def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path):
+    model = load_model(find_model())
+    made = records(400, 3)
+    features, pairs = dict(made), drawn_pairs(400, 3)
+    told = []
+    table = predict(model, made, pairs, 0.0, tmp_path, lambda done, total: told.append((done, total)))
+    scorer = compile_scorer(model)
+    expected = {}
+    for pair in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
+        bits = round(scorer.weight(features[pair[0]], features[pair[1]]), 6)
+        if bits >= 0:
+            expected[pair] = bits
+    found = {row[:2]: row[2] for row in zip(*table.to_pydict().values(), strict=True)}
+    assert found.keys() == expected.keys()
+    assert expected
+    assert all(found[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in expected.items())
+    assert told == [(pairs.num_rows, pairs.num_rows)]
+    assert list(Path(tmp_path).iterdir()) == [], "nothing spilled is left behind"
+
+
+@pytest.mark.parametrize(
+    ("comparison", "named"),
+    [
+        (library.PostcodeComparison("postal_code"), "postal_code"),
+        (library.PairwiseStringDistanceFunctionAtThresholds("phones", "jaro_winkler", [0.9]), "phones"),
+        (library.ExactMatch("favourite_colour"), "favourite_colour"),
+    ],
+)
+def test_a_condition_that_has_no_exact_translation_is_refused_by_name(comparison, named):
+    with pytest.raises(ModelError, match=named) as refusal:
+        compile_scorer(model_of(comparison))
+    assert "level" in str(refusal.value)
+
+
+def test_a_level_that_training_never_saw_is_refused():
+    model = model_of(library.ExactMatch("sex"))
+    del model.settings["comparisons"][0]["comparison_levels"][1]["m_probability"]
+    with pytest.raises(ModelError, match="training never saw it"):
+        compile_scorer(model)
+
+
+def test_term_frequencies_that_the_folder_lacks_are_refused():
+    model = model_of(library.ExactMatch("city").configure(term_frequency_adjustments=True))
+    with pytest.raises(ModelError, match="city"):
+        compile_scorer(model)

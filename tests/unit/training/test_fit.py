@@ -1,0 +1,152 @@
+import json
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from mpi.domain.features import Features
+from mpi.matching.model import load_model
+from mpi.matching.scorer import compile_scorer
+from training.evaluate.baseline import exact_match, plain_splink
+from training.evaluate.evaluation import evaluate
+from training.evaluate.scores import pairwise
+from training.fit.errors import DegenerateDataError, TrainingError
+from training.fit.fitting import FitOptions, fit
+from training.fit.frequencies import count_frequencies
+from training.fit.thresholds import CLEARANCE, choose_thresholds, gaps
+from training.fit.writing import Identity, write_model
+from training.publish.publishing import publish
+
+OPTIONS = FitOptions(random_pairs=60_000)
+_LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
+
+
+def population(count: int, seed: int = 1):
+    """People with one or two records, one in five second records with a slip; and who is who."""
+    rng = random.Random(seed)
+    surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(200)]
+    names = ["".join(rng.choices(_LETTERS, k=5)) for _ in range(150)]
+    records, truth = [], {}
+    for person in range(count):
+        given, surname = rng.choice(names), rng.choice(surnames)
+        born = (date(2008, 1, 1) + timedelta(days=rng.randrange(4000))).isoformat()
+        sex, home = rng.choice("MF"), (f"{rng.randrange(900)} OAK ST|43001",)
+        for copy in range(1 + person % 2):
+            if copy and rng.random() < 0.2:
+                given = given[:-1] + rng.choice(_LETTERS)
+            truth[len(records)] = person
+            features = Features(
+                given=given, given_forms=(given,), given_roots=(given,), surname=surname,
+                surname_tokens=(surname,), surname_forms=(surname,), birth_date=born,
+                birth_dates=(born,), birth_year=int(born[:4]), sex=sex, addresses=home,
+            )  # fmt: skip
+            records.append((len(records), features))
+    return records, truth
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    records, truth = population(2000)
+    return records, truth, fit(records, OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def folder(fitted, tmp_path_factory):
+    made = fitted[2]
+    path = tmp_path_factory.mktemp("fit") / "model"
+    write_model(path, Identity("try", "1"), made, choose_thresholds(made.learned.bits))
+    return path
+
+
+def test_the_number_of_matches_is_learned_without_labels(fitted):
+    assert fitted[2].matches == pytest.approx(1000, rel=0.05)
+
+
+def test_columns_that_are_empty_everywhere_are_left_out_and_named(fitted):
+    assert {"ssn", "middle", "suffix"} <= set(fitted[2].dropped)
+    compared = {each["output_column_name"] for each in fitted[2].settings["comparisons"]}
+    assert "ssn" not in compared
+    assert {"given", "surname", "birth_date", "family"} <= compared
+
+
+def test_the_same_data_and_seed_give_the_same_model(fitted):
+    assert fit(fitted[0], OPTIONS).settings == fitted[2].settings
+
+
+def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, folder):
+    records, truth, _ = fitted
+    model = load_model(folder)
+    result = evaluate(model, records, truth)
+    assert result.blocking_recall > 0.99
+    assert result.lines[-1].scores.f1 > 0.98
+    assert result.lines[-1].scores.precision > 0.99
+    assert result.lines[0].way == "exact name and birth date"
+
+
+def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder, tmp_path):
+    published = publish(folder, tmp_path)
+    assert published == tmp_path / "try" / "1"
+    assert load_model(published).digest == load_model(folder).digest
+    compile_scorer(load_model(published))
+    with pytest.raises(TrainingError, match="published already"):
+        publish(folder, tmp_path)
+
+
+def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tmp_path):
+    made = fitted[2]
+    bits = float(sorted(made.learned.bits)[-5])
+    thresholds = type(load_model(folder).thresholds)(link=bits, review=2.0, margin=3.0)
+    write_model(tmp_path / "m", Identity("try", "2"), made, thresholds)
+    assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
+    with pytest.raises(TrainingError, match="link threshold"):
+        publish(tmp_path / "m", tmp_path / "models")
+
+
+def test_chosen_thresholds_are_clear_of_every_weight(fitted):
+    bits = fitted[2].learned.bits
+    assert min(gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
+
+
+def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
+    bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
+    found = count_frequencies(bearers, ("given",))
+    assert dict(found.tables["given"]) == {"ANA": 10 / 19}
+    assert found.share("given", "XIOMARA") == found.share("given", "NEVER SEEN") == 9 / 19
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        (population(100)[0], "too few"),
+        ([(n, Features(given=f"N{n}")) for n in range(300)], "comparisons"),
+        ([(n, Features()) for n in range(300)], "none"),
+        (population(1200)[0][::3][:400], "duplicates"),
+    ],
+    ids=["few records", "one column", "all missing", "no duplicates"],
+)
+def test_data_that_can_teach_nothing_is_refused_with_the_reason(records, told):
+    if told == "duplicates":
+        records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in population(900)[0]))]
+        seen = set()
+        records = [(n, f) for n, f in records if not (f.birth_date in seen or seen.add(f.birth_date))]
+    with pytest.raises(DegenerateDataError, match=told):
+        fit(records, FitOptions(random_pairs=20_000))
+
+
+def test_exact_match_joins_only_equal_names_and_birth_dates_and_never_missing_ones():
+    ana = Features(given="ANA", surname="DIAZ", birth_date="2011-01-02")
+    unknown = Features(given="ANA", surname="DIAZ")
+    assert exact_match([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
+
+
+def test_plain_splink_gives_every_record_a_cluster(fitted):
+    records, truth, _ = fitted
+    clusters = plain_splink(records)
+    assert clusters.keys() == truth.keys()
+    assert pairwise(clusters, truth).f1 > 0.8
+
+
+def test_pairwise_scores_count_pairs():
+    scores = pairwise({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
+    assert (scores.true_links, scores.links, scores.matches) == (1, 3, 2)
+    assert (scores.precision, scores.recall, scores.f1) == (1 / 3, 1 / 2, 0.4)
