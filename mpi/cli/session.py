@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from mpi.bootstrap import open_index
+from mpi.cli.exits import Interrupted
 from mpi.cli.interrupts import undone_by_interrupt
 from mpi.config import Settings
 from mpi.domain.errors import InputError
@@ -43,7 +44,10 @@ def opened() -> Iterator[Session]:
     A use case is one transaction, so Ctrl-C in here leaves nothing of it.
     """
     settings = read_settings()
-    index = open_index(settings)
+    try:
+        index = open_index(settings)
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(undone=True) from interrupt
     with undone_by_interrupt(index.database):
         try:
             yield Session(settings, index, operator())
