@@ -144,7 +144,9 @@ class Engine:
         """
         self._block(pairs)
         scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
-        result = self._connection.sql(f"SELECT {select} FROM {scored.physical_name}").to_arrow_table()
+        result = self._connection.sql(
+            f"SELECT {select} FROM {scored.physical_name} ORDER BY unique_id_l, unique_id_r"
+        ).to_arrow_table()
         scored.drop_table_from_database_and_remove_from_cache()
         return result
 

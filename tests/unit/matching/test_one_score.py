@@ -50,7 +50,7 @@ def model_of(*comparisons) -> MatchModel:
 
 
 def notebook_model() -> MatchModel:
-    return model_of(
+    model = model_of(
         library.NameComparison("given").configure(term_frequency_adjustments=True),
         library.ForenameSurnameComparison("middle", "surname"),
         library.DateOfBirthComparison("birth_date", input_is_string=True),
@@ -61,6 +61,14 @@ def notebook_model() -> MatchModel:
         library.DamerauLevenshteinAtThresholds("postal_code", [1]),
         library.JaroAtThresholds("birth_place", [0.9]),
     )
+    # Two different names at one level: the commoner of the two counts, in part, and never below a minimum.
+    alike = model.settings["comparisons"][0]["comparison_levels"][2]
+    alike |= {
+        "tf_adjustment_column": "given",
+        "tf_adjustment_weight": 0.5,
+        "tf_minimum_u_value": 0.0006,
+    }
+    return model
 
 
 def drawn_pairs(count: int, seed: int) -> pa.Table:
