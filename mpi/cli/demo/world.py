@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from mpi import __version__
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.intake.read import open_file
+from mpi.matching.model import find_model, load_model
 from mpi.service.context import Index
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.reindex import Progress
@@ -53,6 +55,7 @@ class Making:
     """What making the state measured."""
 
     records: int
+    made_with: str
     simulate_seconds: float
     loads: list[Loaded] = field(default_factory=list)
 
@@ -73,7 +76,7 @@ def make(folder: Path, records: int, progress: Progress) -> Making:
         shutil.rmtree(folder)
     started = time.perf_counter()
     save(simulate(records=records, seed=SEED), folder / "state")
-    making = Making(records, time.perf_counter() - started)
+    making = Making(records, _made_with(), time.perf_counter() - started)
     index, key = init_index(settings_in(folder), is_test=True)
     try:
         _keep_key(folder, key)
@@ -112,9 +115,14 @@ def made(folder: Path, records: int) -> Making | None:
         kept = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):
         return None
-    if kept["records"] != records:
+    if kept.get("records") != records or kept.get("made_with") != _made_with():
         return None
-    return Making(kept["records"], kept["simulate_seconds"], [Loaded(**one) for one in kept["loads"]])
+    return Making(**{**kept, "loads": [Loaded(**one) for one in kept["loads"]]})
+
+
+def _made_with() -> str:
+    """The program and the model: a demo of others is made anew."""
+    return f"{__version__} {load_model(find_model()).digest}"
 
 
 @contextmanager
