@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import networkx as nx
@@ -13,12 +13,12 @@ from splink import comparison_library as library
 from mpi.domain.features import Features
 from mpi.domain.weight import probability
 from mpi.matching.batch import connect
+from training.blocking import Records
 
 NOTEBOOK_PROBABILITY = 0.95
 """The threshold that Splink's tutorial clusters at."""
 
 Clusters = dict[int, int]
-Records = Sequence[tuple[int, Features]]
 
 _COLUMNS = ("given", "surname", "birth_date", "sex", "ssn", "address")
 

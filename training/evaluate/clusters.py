@@ -1,7 +1,7 @@
 """The shipped model's persons: keys, candidates, weights and partition, as the service does it."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -9,28 +9,14 @@ import pyarrow as pa
 
 from mpi.clustering.component import Component, pieces
 from mpi.clustering.partition import partition
-from mpi.domain.features import Features
 from mpi.domain.weight import rounded
 from mpi.matching.batch import predict
-from mpi.matching.keys import BlockingSpec, keys
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import compile_scorer
-from training.records import SEAL
+from training.blocking import Records
 
 Clusters = dict[int, int]
 """Record id to the id of its cluster: the lowest record id in it."""
-Records = Sequence[tuple[int, Features]]
-
-
-def blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
-    """The blocking keys of all records: ``key``, ``record_id``."""
-    found: list[int] = []
-    owners: list[int] = []
-    for number, features in records:
-        mine = keys(features, blocking, SEAL)
-        found.extend(mine)
-        owners.extend([number] * len(mine))
-    return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
 
 
 def weigh(model: MatchModel, records: Records, pairs: pa.Table, floor: float) -> pa.Table:

@@ -7,13 +7,14 @@ import pyarrow as pa
 
 from mpi.matching.batch import candidate_pairs
 from mpi.matching.model import MatchModel
+from training.blocking import Records, blocking_keys
 from training.evaluate.baseline import (
     NOTEBOOK_PROBABILITY,
     connected,
     exact_match,
     plain_splink_pairs,
 )
-from training.evaluate.clusters import Records, blocking_keys, persons, weigh
+from training.evaluate.clusters import persons, weigh
 from training.evaluate.scores import Scores, pairwise
 
 SPLINK_THRESHOLDS = (0.5, 0.9, NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)

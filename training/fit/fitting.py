@@ -10,13 +10,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mpi.domain.features import Features
-from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.batch import PAIRS, candidate_pairs, connect, feature_table
 from mpi.matching.conditions import Translator
 from mpi.matching.frequencies import Frequencies
-from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import NULL_LEVEL, Levels
+from training.blocking import Records, blocking_keys
 from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn
@@ -26,7 +25,6 @@ from training.fit.settings import trained, untrained, usable
 
 LEAST_RECORDS = 200
 LEAST_COMPARISONS = 3
-Records = Sequence[tuple[int, Features]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies((features for _, features in records), FREQUENCY_COLUMNS)
-    pairs = candidate_pairs(block(records))
+    pairs = candidate_pairs(blocking_keys(records, BlockingSpec.parse(BLOCKING)))
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
@@ -105,18 +103,6 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
     )
-
-
-def block(records: Records) -> pa.Table:
-    """The blocking keys of the records: ``key``, ``record_id``."""
-    spec, seal = BlockingSpec.parse(BLOCKING), KeyedHash(bytes(32))  # keys never leave the run
-    found: list[int] = []
-    owners: list[int] = []
-    for number, features in records:
-        mine = keys(features, spec, seal)
-        found.extend(mine)
-        owners.extend([number] * len(mine))
-    return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
 
 
 def random_pairs(numbers: Sequence[int], count: int, generator: np.random.Generator) -> pa.Table:
