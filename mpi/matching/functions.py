@@ -18,7 +18,10 @@ _ISO_LENGTH = 10
 
 def share_any(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     """``list_has_any``: whether the two lists have an element in common."""
-    return any(item in right for item in left) if len(left) > 1 else left[0] in right
+    for item in left:  # noqa: SIM110 - a generator costs more than these lists of one to three
+        if item in right:
+            return True
+    return False
 
 
 def shared(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
