@@ -166,3 +166,11 @@ def test_many_rows_find_the_same_links_in_a_dry_run_as_few(mpi, home, tmp_path):
 
     assert weight(many) == pytest.approx(weight(few), abs=1e-6)
     assert many["receipt"]["created"] == 522
+
+
+def test_a_dry_run_compares_no_record_with_its_own_past(mpi, home, a_file):
+    mpi("ingest", a_file(ANA), "--source", "sis")
+    moved = a_file("1,Ana,Lopez,2010-01-02,43999", name="moved.csv")
+    found = mpi("ingest", moved, "--source", "sis", "--dry-run", "--json").json
+    assert found["receipt"]["updated"] == 1
+    assert found["bands"] == {"LINK": 0, "REVIEW": 0, "NON_LINK": 1}
