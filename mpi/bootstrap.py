@@ -68,6 +68,8 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         with database.read(operator()) as unit:
             if unit.configs.index() is not None:
                 raise ConflictError(f"there is an index already in {home}: set MPI_HOME to make another")
+        # The index keeps its model, so that an upgrade of the program never takes it away.
+        keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
         seal = _make_secret(settings.secret_path)
         key = create(database, operator(), matcher, seal, is_test=is_test)
@@ -101,12 +103,12 @@ def load_matcher(settings: Settings, ref: str | None) -> Matcher:
     return Matcher(model, compile_scorer(model))
 
 
-def keep_model(settings: Settings, ref: str) -> None:
+def keep_model(settings: Settings, ref: str | None) -> None:
     """Copy a model into the home, so that an index that is moved to it finds it ever after.
 
     Args:
         settings: name the home.
-        ref: the model, ``name/version`` or a folder.
+        ref: the model, ``name/version`` or a folder; None for the default model.
 
     Raises:
         ModelError: it cannot be found.

@@ -7,12 +7,15 @@ Parquet files. A name's weight in a group is its count times its share of that g
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from training.simulate.columns import texts
 from training.simulate.names import AFRICAN, GROUPS, NameBook, Pool
 
+_THE_REST = "ALL OTHER NAMES"
+"""A row of the table that is no name: it counts everybody whose name is listed nowhere."""
 _SURNAMES, _FIRST_NAMES = "census_2020.parquet", "census_2020_first_names.parquet"
 _GROUP_COLUMNS = ("pctwhite", "pctblack", "pcthispanic", "pctapi", None, "pct2prace")
 _SEX_COLUMNS = ("pctfemale", "pctmale")
@@ -52,6 +55,7 @@ def _read(path: Path, more: tuple[str, ...]) -> tuple[list[str], _Weights]:
         table = pq.read_table(path, columns=["name", *columns])
     except (OSError, ValueError) as error:
         raise FileError(f"{path.name} is not a readable census table; --names takes its folder") from error
+    table = table.filter(pc.not_equal(table.column("name"), _THE_REST))
     names = [str(name).title() for name in table.column("name").to_pylist()]
     return names, {name: np.nan_to_num(table.column(name).to_numpy().astype(float)) for name in columns}
 
