@@ -9,10 +9,11 @@ from training.fit.thresholds import FALSE_LINK_COST
 
 _EVIDENCE = (
     "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: they "
-    "guard against siblings and twins, or stand for coincidences that no sample shows. They were set by hand, "
-    "with calibration against the truth of development sets in view (the simulator's state, `sim_state_100k`, "
-    "`pp_children_multi`), so accuracy on those sets is a development figure. The link threshold follows from "
-    f"holding a false link to cost {FALSE_LINK_COST:.0f} missed links: a choice, to be made anew by each state."
+    "guard against siblings and twins, or stand for coincidences that no sample shows. They were set by "
+    "hand, with calibration against the truth of development sets in view (the simulator's state, "
+    "`sim_state_100k`, `pp_children_multi`), so accuracy on those sets is a development figure. The link "
+    f"threshold follows from holding a false link to cost {FALSE_LINK_COST:.0f} missed links: a choice, to "
+    "be made anew by each state."
 )
 
 

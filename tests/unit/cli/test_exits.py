@@ -125,8 +125,20 @@ def test_a_setting_that_cannot_be_is_named(mpi, home, monkeypatch):
     assert is_one_line(ended.err)
 
 
-def test_a_corrupt_model_folder_is_refused(mpi, home, tmp_path):
+def test_an_index_keeps_its_model_when_the_folder_it_came_from_changes(mpi, home, tmp_path):
     (tmp_path / "model" / "settings.json").write_text("{}")
+    assert mpi("report").code == 0
+
+
+def test_a_new_index_with_a_corrupt_model_folder_is_refused(mpi, blank, tmp_path):
+    (tmp_path / "model" / "settings.json").write_text("{}")
+    ended = mpi("init")
+    assert ended.code == 9
+    assert is_one_line(ended.err)
+
+
+def test_a_corrupt_model_folder_is_refused(mpi, home, tmp_path):
+    (home / "models" / "tiny" / "1" / "settings.json").write_text("{}")
     ended = mpi("report")
     assert ended.code == 9
     assert "settings.json" in ended.err
