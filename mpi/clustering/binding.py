@@ -95,7 +95,7 @@ def _apply(binding: Binding, decision: Decision) -> bool:
             return True
 
 
-def _precedence(component: Component, decision: Decision) -> tuple[int, bool, float, object]:
+def _precedence(component: Component, decision: Decision) -> tuple[int, bool, float, object, int]:
     weakest = 0.0
     if decision.kind is DecisionKind.SAME:
         group = decision.groups[0]
@@ -108,4 +108,5 @@ def _precedence(component: Component, decision: Decision) -> tuple[int, bool, fl
         decision.kind is not DecisionKind.DIFFERENT,
         -weakest,
         decision.groups,
+        decision.id,  # only two decisions that say the same get as far as this
     )
