@@ -10,6 +10,7 @@ import orjson
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.service.context import Index, canonical_key
 from mpi.service.reindex import Changed
+from mpi.standardize.dates import iso_day
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.standardize.record import standardize
 from mpi.storage.repositories.records import RecordState, StoredRecord
@@ -17,6 +18,7 @@ from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import WriteUnit
 
 _SEALING = frozenset({"sealed", "expunged"})
+_NEVER = "9999-12-31"
 
 
 class Verdict(StrEnum):
@@ -80,14 +82,17 @@ def statement(record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: i
 
 
 def sealing(record: CanonicalRecord) -> str | None:
-    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time."""
+    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
+
+    A date that cannot be read bars nothing from holding: the restriction counts as begun, and as not ended.
+    """
     day = (record.as_of or "")[:10]
     kinds = {
         restriction.kind
         for restriction in record.restrictions
         if restriction.kind in _SEALING
-        and (restriction.begin is None or restriction.begin <= day)
-        and (restriction.end is None or day < restriction.end)
+        and (iso_day(restriction.begin) or day) <= day
+        and day < (iso_day(restriction.end) or _NEVER)
     }
     return max(kinds, key=("sealed", "expunged").index) if kinds else None
 

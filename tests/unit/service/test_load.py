@@ -225,3 +225,22 @@ def test_a_row_without_a_readable_local_id_spares_every_absent_record(index):
     receipt = load(index, OPERATOR, "sis", sent, LoadOptions(Snapshot.FULL))
     assert (receipt.withdrawn, receipt.spared, receipt.adds_up) == (0, 2, True)
     assert len(crosswalk(index)) == 30
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "seals"),
+    [
+        (None, None, True),
+        ("09/01/2026", "01/31/2031", True),
+        ("2026-09-01", "20310131", True),
+        (None, "when the court says", True),
+        ("some day", None, True),
+        (None, "09/07/2026", False),
+        ("09/09/2026", None, False),
+    ],
+)
+def test_a_seal_holds_whatever_form_its_dates_are_written_in(index, begin, end, seals):
+    restriction = {"kind": "sealed", "begin": begin, "end": end}
+    sealed = a_child("c1", restrictions=[{n: value for n, value in restriction.items() if value}])
+    load_rows(index, "ccwis", sealed, as_of=TUESDAY)
+    assert (("ccwis", "c1") not in crosswalk(index)) is seals
