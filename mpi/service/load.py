@@ -19,6 +19,7 @@ from mpi.service.statements import Statement, Verdict, judge, statement, take
 from mpi.standardize.dates import iso_day
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload
+from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -146,8 +147,10 @@ def load(
     permit(viewer, Action.LOAD, source_code)
     with index.database.read(viewer) as unit:
         unit.sources.by_code(source_code)
+        last = unit.last_moment()
     receipt = Receipt(source_code)
-    moment = options.as_of or clock.now()
+    # A clock set back must not make what is loaded now look older than what was loaded before.
+    moment = options.as_of or max(clock.now(), last)
     sent = receive_rows(index, rows, moment, receipt)
     with index.database.write(viewer, "load") as unit:
         source = unit.sources.by_code(source_code)
@@ -182,8 +185,10 @@ def receive_rows(
             came = receive(row.fields, index.seal, moment)
         except RecordError as error:
             receipt.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
-            nameless += error.field == "local_id"
-            refused.add(str(row.fields.get("local_id", "")).strip())
+            if error.field == "local_id":
+                nameless += 1
+            else:
+                refused.add(local_id_of(row.fields.get("local_id")))
             continue
         issues = came.issues + row.issues
         for issue in issues:
@@ -217,12 +222,14 @@ class _Load:
         existing = self._unit.records.of_source(self._source.id)
         full = self._options.snapshot is Snapshot.FULL
         absent = absent_records(existing, sent, self._as_of, receipt) if full else []
+        still_gone = withdrawn_records(existing, sent, self._as_of) if full else []
         reason = None
         if not self._options.confirm:
             reason = held_because(effect_of(self._unit, existing, said, len(absent)))
         receipt.batch = self._unit.counters.take("batch")
         if reason is None:
             self._write(said, existing, absent, receipt, progress)
+            self._unit.records.seen({record.id: self._as_of for record in absent + still_gone})
         else:
             receipt.status, receipt.held_reason, receipt.held = "held", reason, len(said)
         self._keep(receipt)
@@ -246,7 +253,6 @@ class _Load:
             gone |= taken.gone & {record.id for record in known.values()}
             progress("writing records", len(changed), len(said))
         self._unit.records.set_state([record.id for record in absent], RecordState.WITHDRAWN)
-        self._unit.records.seen({record.id: self._as_of for record in absent})
         receipt.withdrawn = len(absent)
         receipt.received += len(absent)
         resolve(self._unit, self._index, changed, gone, "load", progress)
@@ -318,18 +324,33 @@ def absent_records(
     A record whose row was refused is not absent. Where a row had no readable local ID it may be any
     record's, so none is taken for absent, and the receipt says how many were spared.
     """
-    absent = [
-        record
-        for local_id, record in existing.items()
-        if local_id not in sent.said
-        and local_id not in sent.refused
-        and record.state == RecordState.ACTIVE
-        and record.last_seen <= as_of
-    ]
+    absent = _lacking(existing, sent, as_of, RecordState.ACTIVE)
     if sent.nameless:
         receipt.spared = len(absent)
         return []
     return absent
+
+
+def withdrawn_records(existing: Mapping[str, StoredRecord], sent: Sent, as_of: str) -> list[StoredRecord]:
+    """Withdrawn records that a full snapshot lacks as well: their source says again that they are gone.
+
+    Without that, a statement from before the snapshot would bring one back if it came late, and not if it
+    came in time.
+    """
+    return [] if sent.nameless else _lacking(existing, sent, as_of, RecordState.WITHDRAWN)
+
+
+def _lacking(
+    existing: Mapping[str, StoredRecord], sent: Sent, as_of: str, state: RecordState
+) -> list[StoredRecord]:
+    return [
+        record
+        for local_id, record in existing.items()
+        if local_id not in sent.said
+        and local_id not in sent.refused
+        and record.state == state
+        and record.last_seen <= as_of
+    ]
 
 
 def effect_of(

@@ -1,7 +1,7 @@
 """One source record online: upsert it, withdraw it, read it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +9,7 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record import QualityIssue
+from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
@@ -80,12 +80,13 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
     came = receive(sent, index.seal, clock.now())
-    said = statement(came.record, came.issues)
+    dated = sent.get("as_of") not in (None, "")
     local_id = came.record.local_id
     with index.database.write(viewer, "upsert") as unit:
         source = unit.sources.by_code(source_code)
         existing = unit.records.find(source.id, [local_id])
-        taken = take(unit, index, source, [said], existing)
+        record = came.record if dated else _as_received(came.record, existing.get(local_id))
+        taken = take(unit, index, source, [statement(record, came.issues)], existing)
         record_id = taken.record_ids[local_id]
         before = unit.persons.current([record_id]).get(record_id)
         resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert")
@@ -142,6 +143,13 @@ def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     if record is None or record.state == RecordState.SEALED:
         raise NotFoundError(f"source {source_code!r} has no such record")
     return record
+
+
+def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
+    """The record as of its receipt, which is after all that was received before, whatever the clock says."""
+    if old is None or record.as_of is None or old.last_seen <= record.as_of:
+        return record
+    return replace(record, as_of=old.last_seen)
 
 
 def _known(existing: Mapping[str, StoredRecord]) -> set[int]:

@@ -10,7 +10,8 @@ import orjson
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.service.context import Index, canonical_key
 from mpi.service.reindex import Changed
-from mpi.standardize.dates import iso_day
+from mpi.standardize.addresses import is_confidential
+from mpi.standardize.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.standardize.record import standardize
 from mpi.storage.repositories.records import RecordState, StoredRecord
@@ -39,7 +40,7 @@ class Statement:
     Args:
         record: what the source says.
         issues: what its source should look at.
-        content_hash: of the record without its as-of.
+        content_hash: of what it states, and of what its dates mean at its as-of.
         line: line of the file that it came from; 0 where it came alone.
     """
 
@@ -78,7 +79,20 @@ class Taken:
 
 def statement(record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0) -> Statement:
     """Prepare a record that came through the door."""
-    return Statement(record, issues, content_hash(record), line)
+    return Statement(record, issues, content_hash(record) + _dated(record), line)
+
+
+def _dated(record: CanonicalRecord) -> str:
+    """What standardizing reads into the record because of its as-of; mostly nothing.
+
+    Restated when a birth date no longer lies ahead, or a bar on its addresses has ended, a record means
+    something else though it says the same: it must count as another statement.
+    """
+    as_of = record.as_of or ""
+    births = (text for text in (record.birth_date, *record.previous_birth_dates) if text)
+    ahead = "".join("1" if as_of and is_future(read_date(text), as_of) else "0" for text in births)
+    marks = [f"ahead{ahead}"] if "1" in ahead else []
+    return "".join(f"+{mark}" for mark in [*marks, *(["confidential"] if is_confidential(record) else [])])
 
 
 def sealing(record: CanonicalRecord) -> str | None:
@@ -91,8 +105,7 @@ def sealing(record: CanonicalRecord) -> str | None:
         restriction.kind
         for restriction in record.restrictions
         if restriction.kind in _SEALING
-        and (iso_day(restriction.begin) or day) <= day
-        and day < (iso_day(restriction.end) or _NEVER)
+        and (iso_day(restriction.begin) or day) <= day < (iso_day(restriction.end) or _NEVER)
     }
     return max(kinds, key=("sealed", "expunged").index) if kinds else None
 

@@ -1,5 +1,7 @@
 """Units of work: one transaction, its viewer, and the repositories that work inside it."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection, func, insert, select
 
 from mpi.domain import clock
@@ -45,6 +47,11 @@ class ReadUnit:
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""
         return int(self.connection.execute(select(func.max(_commit.c.no))).scalar() or 0)
+
+    def last_moment(self) -> datetime:
+        """When the latest commit was, aware; the beginning of time before the first."""
+        last = self.connection.execute(select(func.max(_commit.c.at))).scalar()
+        return datetime.fromisoformat(last) if last else datetime.min.replace(tzinfo=UTC)
 
     def commit_at(self, moment: str) -> int:
         """The last commit at or before a moment (ISO, UTC); 0 before the first."""

@@ -264,6 +264,7 @@ class Records:
 
     def erase(self, record_id: int) -> None:
         """Destroy every statement about a record; the record itself stays, empty, as a tombstone."""
+        self._connection.execute(update(_record).where(_record.c.id == record_id).values(subject=None))
         mine = select(_version.c.id).where(_version.c.record_id == record_id)
         self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(mine)))
         self._connection.execute(

@@ -1,9 +1,10 @@
 """Loads: every row accounted for, guarded, all or nothing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, FileError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.intake.rows import RejectedRow, SentRow
@@ -244,3 +245,57 @@ def test_a_seal_holds_whatever_form_its_dates_are_written_in(index, begin, end, 
     sealed = a_child("c1", restrictions=[{n: value for n, value in restriction.items() if value}])
     load_rows(index, "ccwis", sealed, as_of=TUESDAY)
     assert (("ccwis", "c1") not in crosswalk(index)) is seals
+
+
+def test_a_statement_that_comes_after_the_snapshot_that_outdates_it_brings_no_record_back(index):
+    children = many_children(30)
+    days = [datetime(2026, 9, day, tzinfo=UTC) for day in (1, 2, 5, 8)]
+    load_rows(index, "sis", *children, as_of=days[0])
+    load_rows(index, "sis", *children[1:], snapshot=Snapshot.FULL, as_of=days[1])
+    load_rows(index, "sis", *children[1:], snapshot=Snapshot.FULL, as_of=days[3])
+    assert load_rows(index, "sis", children[0], as_of=days[2]).history == 1
+    assert ("sis", "c0") not in crosswalk(index)
+
+
+def test_a_record_restated_when_its_birth_date_no_longer_lies_ahead_is_compared_by_it(index):
+    newborn = a_child("n1", birth_date="2026-09-10")
+    load_rows(index, "sis", newborn, as_of=MONDAY)
+    load_rows(index, "ccwis", newborn, as_of=datetime(2026, 9, 20, tzinfo=UTC))
+    assert len(partition_of(index)) == 2
+    assert load_rows(index, "sis", newborn, as_of=datetime(2026, 9, 20, tzinfo=UTC)).updated == 1
+    assert len(partition_of(index)) == 1
+
+
+def test_a_record_restated_after_its_address_is_no_longer_confidential_is_compared_by_it(index):
+    bar = {"kind": "address_confidential", "end": "2026-09-10"}
+    child = a_child("s1", birth_date="2014-05-21", restrictions=[bar])
+    load_rows(index, "sis", child, as_of=MONDAY)
+    load_rows(index, "ccwis", a_child("c1"), as_of=MONDAY)
+    assert load_rows(index, "sis", child, as_of=TUESDAY).unchanged == 1
+    with index.database.read(OPERATOR) as unit:
+        assert unit.tasks.count() == 0
+    assert load_rows(index, "sis", child, as_of=datetime(2026, 9, 11, tzinfo=UTC)).updated == 1
+    with index.database.read(OPERATOR) as unit:
+        assert unit.tasks.count() == 1
+
+
+def test_a_record_whose_number_of_a_local_id_came_as_a_float_is_not_taken_for_absent(index):
+    children = [child | {"local_id": float(n)} for n, child in enumerate(many_children(30))]
+    load_rows(index, "sis", *children)
+    broken = [children[0] | {"identifiers": "not a list"}, *children[1:]]
+    receipt = load_rows(index, "sis", *broken, snapshot=Snapshot.FULL)
+    assert (receipt.rejected, receipt.withdrawn) == (1, 0)
+
+
+def test_a_load_after_the_clock_was_set_back_is_current(index, monkeypatch):
+    load_rows(index, "sis", a_child("s1"))
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() - timedelta(hours=1))
+    assert load_rows(index, "sis", a_child("s1", postal_code="44001")).updated == 1
+
+
+def test_an_expunged_record_leaves_not_even_whom_it_was_about(index):
+    load_rows(index, "ccwis", a_child("c1", subject="child victim"))
+    load_rows(index, "ccwis", a_child("c1", restrictions=[{"kind": "expunged"}]))
+    with index.database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT subject FROM record").scalar() is None
