@@ -106,7 +106,7 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     recent = 1 if roster.source is not Source.CCWIS else 200
     days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
     moment = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
-    told: list[Dates] = [np.where(former, np.datetime64("NaT"), state.people.changed_on[child])]
+    told: list[Dates] = [np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child])]
     if roster.source is Source.CCWIS:
         told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
     else:
