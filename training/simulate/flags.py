@@ -72,6 +72,13 @@ def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates)
     return Flags(true, detail)
 
 
+def _school_opens(year: Dates) -> Dates:
+    """The 15th of August of each year."""
+    august = year.astype("datetime64[M]") + np.timedelta64(7, "M")
+    opens: Dates = august.astype("datetime64[D]") + np.timedelta64(14, "D")
+    return opens
+
+
 def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Rates) -> Texts:
     """The flags cell of each school record: what the district carries of what is true.
 
@@ -93,8 +100,8 @@ def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Ra
 def _school_year(days: Dates) -> Dates:
     """The 15th of the last August."""
     year = days.astype("datetime64[Y]")
-    opening: Dates = (year.astype("datetime64[M]") + 7).astype("datetime64[D]") + 14
-    before: Dates = ((year - 1).astype("datetime64[M]") + 7).astype("datetime64[D]") + 14
+    last: Dates = year + np.timedelta64(-1, "Y")
+    opening, before = _school_opens(year), _school_opens(last)
     return np.where(opening <= days, opening, before)
 
 
