@@ -7,6 +7,7 @@ them.
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,10 +73,16 @@ def draw_flags(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates)
     return Flags(true, detail)
 
 
+# Numpy's stubs take a date plus a duration of these units for a duration.
+_TO_AUGUST: Any = np.timedelta64(7, "M")
+_TO_THE_15TH: Any = np.timedelta64(14, "D")
+_A_YEAR: Any = np.timedelta64(1, "Y")
+
+
 def _school_opens(year: Dates) -> Dates:
     """The 15th of August of each year."""
-    august = year.astype("datetime64[M]") + np.timedelta64(7, "M")
-    opens: Dates = august.astype("datetime64[D]") + np.timedelta64(14, "D")
+    august = year.astype("datetime64[M]") + _TO_AUGUST
+    opens: Dates = august.astype("datetime64[D]") + _TO_THE_15TH
     return opens
 
 
@@ -100,8 +107,7 @@ def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Ra
 def _school_year(days: Dates) -> Dates:
     """The 15th of the last August."""
     year = days.astype("datetime64[Y]")
-    last: Dates = year + np.timedelta64(-1, "Y")
-    opening, before = _school_opens(year), _school_opens(last)
+    opening, before = _school_opens(year), _school_opens(year - _A_YEAR)
     return np.where(opening <= days, opening, before)
 
 
