@@ -59,7 +59,6 @@ class Piece:
 
 @dataclass(slots=True)
 class _Linkage:
-    edges: Mapping[Pair, float]
     decisions: tuple[Decision, ...]
     active: frozenset[int]
     pieces: list[Piece] = field(default_factory=list)
@@ -83,18 +82,20 @@ def pieces(
     Returns:
         Pieces in ascending order of their first record.
     """
-    linkage = _Linkage(edges, tuple(sorted(decisions)), frozenset(records))
-    _collect(linkage, sorted(linkage.active), thresholds.influence_floor, 0.0)
+    linkage = _Linkage(tuple(sorted(decisions)), frozenset(records))
+    _collect(linkage, sorted(linkage.active), edges, thresholds.influence_floor, 0.0)
     return sorted(linkage.pieces, key=lambda piece: piece.records)
 
 
-def _collect(linkage: _Linkage, nodes: list[int], floor: float, raised: float) -> None:
+def _collect(
+    linkage: _Linkage, nodes: list[int], edges: Mapping[Pair, float], floor: float, raised: float
+) -> None:
     graph = nx.Graph()
     graph.add_nodes_from(nodes)
     members = set(nodes)
-    graph.add_edges_from(
-        (left, right)
-        for (left, right), bits in linkage.edges.items()
+    graph.add_weighted_edges_from(
+        (left, right, bits)
+        for (left, right), bits in edges.items()
         if bits >= floor + raised and left in members and right in members
     )
     for decision in linkage.decisions:
@@ -105,19 +106,45 @@ def _collect(linkage: _Linkage, nodes: list[int], floor: float, raised: float) -
         found = sorted(connected & linkage.active)
         if not found:
             continue
-        if len(found) > MAX_RECORDS and _loosest(linkage.edges, connected) >= floor + raised:
-            _collect(linkage, found, floor, raised + RAISE_BITS)
+        inside = _weighed(graph, connected) if len(found) > MAX_RECORDS else {}
+        if inside:
+            _collect(linkage, found, inside, floor, raised + RAISE_BITS)
             continue
         linkage.pieces.append(Piece(tuple(found), _naming(linkage.decisions, connected), raised))
 
 
-def _loosest(edges: Mapping[Pair, float], nodes: set[int]) -> float:
-    """Whether raising can still part the nodes: the strongest edge left among them."""
-    return max(
-        (bits for (left, right), bits in edges.items() if left in nodes and right in nodes),
-        default=-math.inf,
-    )
+def _weighed(graph: nx.Graph, nodes: set[int]) -> dict[Pair, float]:
+    """The edges that raising can still part, and so not those of decisions; empty where there is none."""
+    edges = graph.edges(nodes, data="weight")
+    return {pair(left, right): bits for left, right, bits in edges if bits is not None}
 
 
 def _naming(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:
     return tuple(d for d in decisions if any(record in nodes for group in d.groups for record in group))
+
+
+def spanning(edges: Mapping[Pair, float], place: Mapping[int, int]) -> list[Pair]:
+    """The fewest and heaviest edges that still join every two pieces that any edges join (Kruskal, 1956).
+
+    Args:
+        edges: bits of pairs whose ends lie in different pieces.
+        place: the piece of each record.
+
+    Returns:
+        Heaviest first; of *n* pieces in one component n - 1 edges, where the pairs may be n * n / 2.
+    """
+    root: dict[int, int] = {}
+
+    def find(piece: int) -> int:
+        while (above := root.get(piece, piece)) != piece:
+            root[piece] = root.get(above, above)
+            piece = above
+        return piece
+
+    kept = []
+    for edge, _ in sorted(edges.items(), key=lambda item: (-item[1], item[0])):
+        one, other = find(place[edge[0]]), find(place[edge[1]])
+        if one != other:
+            root[max(one, other)] = min(one, other)
+            kept.append(edge)
+    return kept

@@ -83,20 +83,32 @@ def recluster(
         matcher: the model; the one in force, or another, which applying makes the one in force.
         apply: carry the plan out; otherwise nothing is changed.
         progress: told of long steps.
+
+    Raises:
+        ConflictError: the model is the one that this process was opened on, and another is in force by now.
+        AccessDenied: the viewer may not re-cluster.
     """
     permit(viewer, Action.RECLUSTER)
     if not apply:
         with index.database.read(viewer) as unit:
+            _require_in_force(unit, index, matcher)
             derived = _derive(unit, index, matcher, progress)
             settlement = _settle(unit, matcher, derived)
             return _plan(unit, settlement, matcher, applied=False)
     with index.database.write(viewer, "recluster") as unit:
+        _require_in_force(unit, index, matcher)
         derived = _derive(unit, index, matcher, progress)
         settlement = _settle(unit, matcher, derived)
         plan = _plan(unit, settlement, matcher, applied=True)
         _replace(unit, matcher, derived)
         publish(unit, settlement, "recluster", test=index.is_test)
         return plan
+
+
+def _require_in_force(unit: ReadUnit, index: Index, matcher: Matcher) -> None:
+    """A process that missed a move to another model must not move the index back in passing."""
+    if matcher is index.matcher:
+        index.config_id(unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
-from mpi.clustering.component import Component, Pair, Piece, pair, pieces
+from mpi.clustering.component import Component, Pair, Piece, pair, pieces, spanning
 from mpi.clustering.partition import Partition, Reason, partition
 from mpi.domain import eid
 from mpi.domain.features import Features
@@ -220,12 +220,19 @@ def _tasks(
             yield Task(_task_key(doubt.pair), "pair", lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
     known = scope.outside | scope.keys
+    parted: dict[Pair, tuple[int, int, float]] = {}
     for (lo, hi), bits in scope.edges.items():
         if bits < thresholds.review or lo not in known or hi not in known:
             continue
         left, right = known[lo], known[hi]
-        if place.get(left) != place.get(right):
+        if place.get(left) == place.get(right):
+            continue
+        if bits < thresholds.influence_floor:
             yield Task(_task_key(pair(left, right)), "pair", lo, hi, bits, Reason.BAND)
+        else:
+            parted[pair(left, right)] = (lo, hi, bits)
+    for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
+        yield Task(_task_key(edge), "pair", *parted[edge], Reason.OVERSIZED)
 
 
 def _task_key(keys: Pair) -> str:
