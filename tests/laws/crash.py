@@ -1,0 +1,163 @@
+"""Kill a writer at any instant, and see what is left. ``scripts/prove-crash`` does it many times.
+
+As a program, this module is the writer: it works the index in MPI_HOME until it is killed, and prints a
+line for each thing that was acknowledged to it.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+from mpi.service.load import Snapshot
+from mpi.service.recluster import recluster
+from mpi.service.records import read, upsert
+from mpi.service.verify import verify
+from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
+
+LOADED = 700
+"""Above ``mpi.service.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
+
+
+@dataclass
+class Killed:
+    """What was seen over all kills."""
+
+    kills: int = 0
+    acknowledged: int = 0
+    during: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def work(home: Path, turn: int) -> None:
+    """Upsert, load and re-cluster without end, and say what has been acknowledged."""
+    index = open_index(_settings(home))
+    while True:
+        for number in range(20):
+            local_id = f"u{number}"
+            _say("upsert")
+            upsert(index, OPERATOR, "ccwis", _stated(local_id, turn))
+            _say(f"kept {local_id} {turn}")
+        _say("load")
+        children = [
+            child | {"postal_code": f"{43000 + turn % 900}"} for child in many_children(LOADED + turn % 3)
+        ]
+        receipt = load_rows(index, "sis", *children, snapshot=Snapshot.FULL, confirm=True)
+        assert receipt.adds_up
+        _say(f"kept sis {turn} {len(children)}")
+        _say("recluster")
+        recluster(index, OPERATOR, index.matcher, apply=True)
+        turn += 1
+
+
+def kill_often(home: Path, kills: int, seed: int) -> Killed:
+    """Kill the writer of one index again and again, and check the index after each.
+
+    Args:
+        home: a folder that does not exist yet.
+        kills: how often.
+        seed: of the moments.
+    """
+    with an_index(home, "sis", "ccwis"):
+        pass
+    chance, seen, kept = random.Random(seed), Killed(), {}
+    for number in range(kills):
+        said = _killed(home, number * 1000, chance)
+        seen.kills += 1
+        doing = next((line for line in reversed(said) if not line.startswith("kept")), "opening")
+        seen.during[doing] = seen.during.get(doing, 0) + 1
+        for line in said:
+            if line.startswith("kept"):
+                _, name, turn, *count = line.split()
+                kept[name] = (int(turn), *map(int, count))
+                seen.acknowledged += 1
+        seen.faults += [f"kill {number} during {doing}: {fault}" for fault in _faults(home, kept)]
+    return seen
+
+
+def _killed(home: Path, turn: int, chance: random.Random) -> list[str]:
+    """Let the writer begin, kill it at some instant, and return what it had said in whole lines."""
+    command = [sys.executable, "-m", "tests.laws.crash", "--work", str(home), "--turn", str(turn)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        time.sleep(chance.random() ** 2 * 4)
+        os.kill(process.pid, signal.SIGKILL)
+        rest = process.stdout.read()
+    return [line.rstrip("\n") for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _faults(home: Path, kept: dict[str, tuple[int, ...]]) -> list[str]:
+    index = open_index(_settings(home))
+    try:
+        faults = [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
+        links = crosswalk(index)
+        with index.database.read(OPERATOR) as unit:
+            receipts = [batch for batch in unit.batches.all() if batch.source == "sis"]
+            persons = unit.persons.counts().get("active", 0)
+        if persons != len(set(links.values())):
+            faults.append(f"{persons} active persons, {len(set(links.values()))} in the crosswalk")
+        loaded = sum(source == "sis" for source, _ in links)
+        if receipts:
+            counts = receipts[-1].counts
+            stated = counts["created"] + counts["updated"] + counts["unchanged"]
+            if stated != loaded:
+                faults.append(f"{loaded} records of a load of {stated}")
+        elif loaded:
+            faults.append(f"{loaded} records of a load without a receipt")
+        for name, (turn, *_) in kept.items():
+            if name != "sis" and not _holds(index, name, turn):
+                faults.append(f"an upsert that was acknowledged is gone: {name}")
+        if "sis" in kept and not receipts:
+            faults.append("a load that was acknowledged is gone")
+    finally:
+        index.database.dispose()
+    return faults
+
+
+def _holds(index, local_id: str, turn: int) -> bool:
+    """Whether the record is as it was acknowledged, or as it was sent after that."""
+    grade = read(index, OPERATOR, "ccwis", local_id)["record"]["grade"]
+    return int(grade) >= turn
+
+
+def _stated(local_id: str, turn: int) -> dict[str, object]:
+    number = int(local_id[1:])
+    return a_child(local_id, birth_date=f"2014-01-{1 + number % 5:02}", grade=str(turn))
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home, model=None, database_url=None, secret_file=None)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> int:
+    """Kill a writer as often as asked, and say what was found."""
+    parser = argparse.ArgumentParser(prog="scripts/prove-crash", description=main.__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.work:
+        work(asked.work, asked.turn)
+    with tempfile.TemporaryDirectory() as folder:
+        seen = kill_often(Path(folder) / "home", asked.kills, asked.seed)
+    print(f"{seen.kills} kills, {seen.acknowledged} acknowledged steps, killed during {seen.during}")
+    print("\n".join(seen.faults) or "nothing lost, nothing half applied")
+    return 1 if seen.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

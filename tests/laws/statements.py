@@ -1,0 +1,73 @@
+"""Decisions as rows: what the steward's service will write, until there is one."""
+
+from sqlalchemy import insert, update
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.service.closure import closure
+from mpi.service.reindex import load_features
+from mpi.service.resolve import today
+from mpi.service.settle import publish, settle
+from mpi.storage.tables import DecisionMemberRow, DecisionRow
+from tests.index import OPERATOR
+
+_decision = DecisionRow.__table__
+_member = DecisionMemberRow.__table__
+
+
+def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
+    """Insert a decision over groups of (source, local ID), and let it take effect; returns its number."""
+    with index.database.write(OPERATOR, "decision") as unit:
+        number = unit.counters.take("decision")
+        numbered = [[_record(unit, *address) for address in group] for group in groups]
+        unit.connection.execute(
+            insert(_decision).values(
+                id=number,
+                kind=kind.value,
+                authority=int(authority),
+                status="in_force",
+                commit_no=unit.commit_no,
+                reason="test",
+                evidence="{}",
+            )
+        )
+        unit.connection.execute(
+            insert(_member),
+            [
+                {"decision_id": number, "record_id": record, "group_no": place}
+                for place, group in enumerate(numbered)
+                for record in group
+            ],
+        )
+        _settle(unit, index, {record for group in numbered for record in group})
+    return number
+
+
+def revoke(index, number: int) -> None:
+    """Revoke a decision, and compute anew."""
+    with index.database.write(OPERATOR, "undo") as unit:
+        [named] = [d for d in unit.decisions.in_force() if d.decision.id == number]
+        unit.connection.execute(
+            update(_decision)
+            .where(_decision.c.id == number)
+            .values(status="revoked", ended_commit=unit.commit_no)
+        )
+        _settle(unit, index, named.record_ids)
+
+
+def _record(unit, source: str, local_id: str) -> int:
+    return unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
+
+
+def _settle(unit, index, touched) -> None:
+    config_id = index.config_id(unit)
+    thresholds = index.matcher.model.thresholds
+    scope = closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
+    settlement = settle(
+        unit,
+        scope,
+        lambda wanted: load_features(unit, config_id, wanted),
+        index.matcher.scorer,
+        thresholds,
+        today(),
+    )
+    publish(unit, settlement, "decision", test=index.is_test)
