@@ -30,7 +30,8 @@ make_env() {
     local base
     base=$(find_python) || exit 1
     echo "making the environment in .venv (once; a minute or so) …" >&2
-    [ -x "$python" ] || "$base" -m venv .venv
+    # One that was cut short in the making may have a python and no pip.
+    "$python" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear .venv
     local pip=("$python" -m pip --quiet --disable-pip-version-check install)
     "${pip[@]}" --require-hashes -r requirements/build.txt
     "${pip[@]}" --require-hashes -r "requirements/$1.txt"
