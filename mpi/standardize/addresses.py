@@ -1,11 +1,12 @@
 """Addresses in comparable form, and when they must not be compared at all."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from mpi.domain.record import Address, CanonicalRecord
+from mpi.domain.record import Address, CanonicalRecord, Restriction
 from mpi.standardize import codes
 from mpi.standardize.dates import iso_day
 from mpi.standardize.postal import postal_code
@@ -58,6 +59,18 @@ def is_confidential(record: CanonicalRecord) -> bool:
         if restriction.kind == "address_confidential" and not (end and as_of and end <= as_of):
             return True
     return any(_bears_mark(address) for address in record.addresses)
+
+
+def is_confidential_as_sent(record: Mapping[str, Any]) -> bool:
+    """The same of a stored record in the form in which it is sent and shown."""
+    return is_confidential(
+        CanonicalRecord(
+            local_id=record["local_id"],
+            addresses=tuple(Address(**address) for address in record.get("addresses", ())),
+            restrictions=tuple(Restriction(**restriction) for restriction in record.get("restrictions", ())),
+            as_of=record.get("as_of"),
+        )
+    )
 
 
 def address_keys(found: Iterable[Place]) -> tuple[str, ...]:

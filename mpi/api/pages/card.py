@@ -9,11 +9,14 @@ from mpi.service.context import Index
 from mpi.service.persons import LineageStep, PersonView, lineage, person
 from mpi.service.records import read
 from mpi.service.sources import list_sources
+from mpi.standardize.addresses import is_confidential_as_sent
 
 VIEWER = Viewer(
     "demo-pages", None, frozenset({Action.PERSON_READ, Action.RECORD_READ, Action.REPORT}), sources=None
 )
 """Whoever opens a page of the demonstration; on the ledger under this name."""
+
+WITHHELD = "withheld: confidential"
 
 Record = Mapping[str, Any]
 
@@ -48,9 +51,11 @@ def person_card(index: Index, text: str) -> PersonCard:
     """
     view = person(index, VIEWER, text)
     sources = {source.code: source for source in list_sources(index, VIEWER)}
+    held = [(label, read(index, VIEWER, label.source, label.local_id)) for label in view.records]
+    # What one agency must keep confidential, another agency's record of the child would tell.
+    confidential = any(is_confidential_as_sent(stored["record"]) for _label, stored in held)
     cards = []
-    for label in view.records:
-        stored = read(index, VIEWER, label.source, label.local_id)
+    for label, stored in held:
         record: Record = stored["record"]
         source = sources[label.source]
         issues = tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"])
@@ -60,7 +65,7 @@ def person_card(index: Index, text: str) -> PersonCard:
                 source.name,
                 label.local_id,
                 day(record["as_of"]),
-                tuple((name, value) for name, value in _rows(record) if value),
+                tuple((name, value) for name, value in _rows(record, confidential=confidential) if value),
                 issues,
             )
         )
@@ -77,7 +82,7 @@ def minute(moment: str) -> str:
     return moment[:16].replace("T", " ")
 
 
-def _rows(record: Record) -> Iterator[tuple[str, str]]:
+def _rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
     """The rows of a record's card; those without a value are for the caller to leave out."""
     yield "Name", _joined(record, "first_name", "middle_name", "last_name", "suffix")
     yield "Called", _joined(record, "preferred_name")
@@ -90,8 +95,7 @@ def _rows(record: Record) -> Iterator[tuple[str, str]]:
     yield "Born", _joined(record, "birth_date")
     yield "Earlier birth date", ", ".join(record.get("previous_birth_dates", ()))
     yield "Sex", _joined(record, "sex")
-    yield "Address", "; ".join(_address(address) for address in record.get("addresses", ()))
-    yield "Phone", _joined(record, "phone")
+    yield from _where(record, confidential=confidential)
     yield "Guardian", "; ".join(_guardian(guardian) for guardian in record.get("guardians", ()))
     yield "School", "; ".join(_enrollment(enrollment) for enrollment in record.get("enrollments", ()))
     yield "Placement", "; ".join(_placement(placement) for placement in record.get("placements", ()))
@@ -101,6 +105,14 @@ def _rows(record: Record) -> Iterator[tuple[str, str]]:
             f"{identifier['system']} {identifier['value']}" for identifier in record.get("identifiers", ())
         ),
     )
+
+
+def _where(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
+    """Where the person lives and is called, or that it is withheld."""
+    address = "; ".join(_address(address) for address in record.get("addresses", ()))
+    phone = _joined(record, "phone")
+    yield "Address", WITHHELD if confidential and address else address
+    yield "Phone", WITHHELD if confidential and phone else phone
 
 
 def _joined(values: Record, *names: str) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from mpi.cli.demo.compare import Way
 from mpi.cli.demo.story import Held, Story
 from mpi.cli.demo.world import SOURCES, Making
+from mpi.standardize.addresses import is_confidential_as_sent
 
 TASKS_AN_HOUR = 25
 _REASONS_SHOWN = 4
@@ -27,8 +28,9 @@ def show_story(console: Console, story: Story) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("agency", "local ID", "name", "born", "home", "school"):
         table.add_column(column, overflow="fold")
+    confidential = any(is_confidential_as_sent(held.record) for held in story.held)
     for held in story.held:
-        table.add_row(*_cells(held))
+        table.add_row(*_cells(held, confidential=confidential))
     console.print(table)
     console.print()
     line = Text.assemble(
@@ -48,7 +50,7 @@ def show_story(console: Console, story: Story) -> None:
     console.print(f"Exact name and birth date {_exact(story)}")
 
 
-def _cells(held: Held) -> tuple[str, ...]:
+def _cells(held: Held, *, confidential: bool) -> tuple[str, ...]:
     record = held.record
     names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
     home = (record.get("address_line1"), record.get("city"))
@@ -57,7 +59,7 @@ def _cells(held: Held) -> tuple[str, ...]:
         held.local_id,
         " ".join(str(name) for name in names if name),
         str(record.get("birth_date", "–")),
-        ", ".join(str(part) for part in home if part) or "–",
+        "withheld" if confidential else ", ".join(str(part) for part in home if part) or "–",
         str(record.get("school_id", "–")),
     )
 

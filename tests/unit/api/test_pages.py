@@ -114,3 +114,15 @@ def test_pages_are_on_the_ledger(call, people, index):
     people.get(f"/people/{eid}")
     with index.database.read(None) as unit:
         assert {line.client for line in unit.disclosures.all()[-2:]} == {"demo-pages"}
+
+
+def test_where_a_confidential_child_lives_is_shown_on_no_record_of_the_child(call, people):
+    child = {"first_name": "Quenby", "last_name": "Hidewell", "birth_date": "2011-11-12"}
+    home = {"address_line1": "77 Hideaway Ln", "city": "Nowheresville", "phone": "614-555-0177"}
+    eid = put(call, "D01", "acp1", **child, **home, restrictions=[{"kind": "address_confidential"}])
+    assert put(call, "CCWIS", "acp1", **child, **home) == eid
+    page = people.get(f"/people/{eid}").text
+    assert "Quenby" in page
+    assert "withheld" in page
+    for hidden in ("Hideaway", "Nowheresville", "0177"):
+        assert hidden not in page
