@@ -65,6 +65,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a letter gets its escape, and the command goes on.
             stream.reconfigure(errors="backslashreplace")
+    # The database, its spills and models are no one's but the owner's, wherever they are put.
+    os.umask(0o077)
     sys.exit(run(sys.argv[1:]))
 
 

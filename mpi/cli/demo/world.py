@@ -12,6 +12,7 @@ from pathlib import Path
 from mpi import __version__
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
+from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import operator
 from mpi.intake.read import open_file
 from mpi.matching.model import find_model, load_model
@@ -24,6 +25,7 @@ from training.simulate.rosters import Source
 from training.simulate.simulation import simulate
 
 SEED = 1
+_MARK = ".mpi-demo"
 SOURCES = {
     Source.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
     Source.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
@@ -71,9 +73,12 @@ def settings_in(folder: Path) -> Settings:
 
 
 def make(folder: Path, records: int, progress: Progress) -> Making:
-    """Simulate, load and resolve into a folder, in the place of whatever demo was there."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Simulate, load and resolve into a folder, in the place of whatever demo was there.
+
+    Raises:
+        ConflictError: the folder holds something else.
+    """
+    _clear(folder)
     started = time.perf_counter()
     save(simulate(records=records, seed=SEED), folder / "state")
     making = Making(records, _made_with(), time.perf_counter() - started)
@@ -87,6 +92,26 @@ def make(folder: Path, records: int, progress: Progress) -> Making:
         index.database.dispose()
     (folder / "making.json").write_text(json.dumps(asdict(making)))
     return making
+
+
+def _clear(folder: Path) -> None:
+    """Empty a folder of an earlier demo, whole or half made, and of nothing else."""
+    mark = folder / _MARK
+    if folder.exists():
+        if not mark.exists() and any(folder.iterdir()):
+            raise ConflictError(
+                f"{folder} was not made by mpi demo and is left as it is: remove it, or give another --folder"
+            )
+        for entry in folder.iterdir():
+            if entry == mark:
+                # It stays: a demo that is cut short while it is cleared is still one.
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
 
 
 def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loaded:
