@@ -5,7 +5,9 @@ tie is explicit, weights are rounded to 1e-6 bits, and no unordered set is itera
 
 1. decisions bind: SAME joins, DIFFERENT parts, higher authority first (``binding``);
 2. an edge at or above the link threshold is *contested* where a rival, that is not the same person as
-   the edge's other end, comes within the margin of it or beats it: it never links;
+   the edge's other end, comes within the margin of it or beats it: it never links. Rival and other end are
+   the same person where they are probably each other, or where all three would be in one cluster whose
+   halves, as it grew, linked by their mean: several records of one child vouch for a poor one;
 3. the edges left join clusters, strongest first, as long as the halves cohere: their mean weight over
    every pair between them, scored whether blocked or not, stays at or above the cohesion threshold.
 """
@@ -72,8 +74,10 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
     clusters = _Clusters(component, binding)
     contested: dict[Pair, Reason] = {}
     link = thresholds.link + component.raised
-    for bits, edge in _strongest_first(component, link):
-        reason = _rival(component, binding, edge, bits, thresholds.margin)
+    edges = _strongest_first(component, link)
+    vouched = _grown(component, binding, edges, link)
+    for bits, edge in edges:
+        reason = _rival(component, vouched, edge, bits, thresholds.margin) if thresholds.margin else None
         if reason is None and clusters.cohere(edge, thresholds.cohesion):
             clusters.join(edge)
         elif reason is not None:
@@ -90,9 +94,23 @@ def _strongest_first(component: Component, link: float) -> list[tuple[float, Pai
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
-def _rival(component: Component, binding: Binding, edge: Pair, bits: float, margin: float) -> Reason | None:
+def _grown(
+    component: Component, binding: Binding, edges: list[tuple[float, Pair]], cohesion: float
+) -> "_Clusters":
+    """The clusters that the edges would join if none were contested."""
+    clusters = _Clusters(component, binding)
+    for _, edge in edges:
+        if clusters.cohere(edge, cohesion):
+            clusters.join(edge)
+    return clusters
+
+
+def _rival(
+    component: Component, vouched: "_Clusters", edge: Pair, bits: float, margin: float
+) -> Reason | None:
     """The reason why a rival contests the edge at either end, if one does."""
     left, right = edge
+    binding = vouched.binding
     if binding.same(left, right):
         return None
     found: Reason | None = None
@@ -104,6 +122,8 @@ def _rival(component: Component, binding: Binding, edge: Pair, bits: float, marg
             if rival_bits <= bits - margin:
                 continue
             if component.weight(other, rival) >= EACH_OTHER_BITS or binding.same(other, rival):
+                continue
+            if vouched.together(end, rival) and vouched.together(other, rival):
                 continue
             if binding.apart(end, rival):
                 continue
@@ -118,7 +138,7 @@ class _Clusters:
 
     def __init__(self, component: Component, binding: Binding) -> None:
         self._component = component
-        self._binding = binding
+        self.binding = binding
         self._members = {group[0]: list(group) for group in binding.groups}
         self._of = {record: group[0] for group in binding.groups for record in group}
 
@@ -133,7 +153,7 @@ class _Clusters:
         total, count = 0.0, 0
         for left in self._members[first]:
             for right in self._members[second]:
-                if self._binding.apart(left, right):
+                if self.binding.apart(left, right):
                     return False
                 bits = self._component.weight(left, right)
                 total += max(-CAP_BITS, min(CAP_BITS, bits))

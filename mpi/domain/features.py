@@ -31,6 +31,9 @@ class Features:
         ssn: keyed token of a valid nine-digit number.
         ssn_last4: keyed token of the last four digits, from either field.
         identifiers: keyed tokens of (system, assigner, value), sorted.
+        identifiers_near: shorter keyed tokens of the same with one character of the value left out, and of
+            the whole; two values that one slip of the pen tells apart share one.
+        identifier_systems: keyed tokens of (system, assigner) alone, sorted.
         street_number: house number.
         street: street name in USPS abbreviations, without number and unit.
         unit: apartment or unit.
@@ -63,6 +66,8 @@ class Features:
     ssn: str | None = None
     ssn_last4: str | None = None
     identifiers: tuple[str, ...] = ()
+    identifiers_near: tuple[str, ...] = ()
+    identifier_systems: tuple[str, ...] = ()
     street_number: str | None = None
     street: str | None = None
     unit: str | None = None

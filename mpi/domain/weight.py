@@ -23,7 +23,8 @@ class Thresholds:
     Args:
         link: from this weight on, a pair may be linked.
         review: from this weight on, a pair that is not linked is for a steward.
-        margin: a best match that beats the second best by less is ambiguous.
+        margin: a best match that beats the second best by less is ambiguous; 0 for no look at a second
+            best, which a research partition does not need.
         cohesion: lowest mean weight between the halves of a person.
 
     Raises:

@@ -26,7 +26,7 @@ from mpi.standardize.record import STANDARDIZER_VERSION
 FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """The files that ``model.toml`` lists with their SHA-256."""
 
-DEFAULT_MODEL = "children/1"
+DEFAULT_MODEL = "children/2"
 
 _PACKAGED = Path(__file__).resolve().parents[1] / "_models"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "models"
@@ -40,7 +40,8 @@ class MatchModel:
         name: such as ``children``.
         version: its folder; a published version never changes.
         digest: SHA-256 over the names and contents of the folder's files; names the configuration.
-        thresholds: where the bands begin, in bits.
+        thresholds: where the bands begin, in bits, for the enterprise IDs: false links are dear.
+        statistical: the same for research, where a false link costs what a missed one does.
         standardizer: version of the standardizer whose features it was fitted on.
         index_size: number of records for which its prior holds.
         blocking: which pairs it compares.
@@ -52,6 +53,7 @@ class MatchModel:
     version: str
     digest: str
     thresholds: Thresholds
+    statistical: Thresholds
     standardizer: str
     index_size: int
     blocking: BlockingSpec
@@ -98,6 +100,7 @@ def load_model(folder: Path) -> MatchModel:
             version=str(head["version"]),
             digest=_digest(contents),
             thresholds=Thresholds(**_table(head, "thresholds")),
+            statistical=Thresholds(**_table(head, "statistical" if "statistical" in head else "thresholds")),
             standardizer=str(head["standardizer"]),
             index_size=int(head["index_size"]),
             blocking=BlockingSpec.parse(_table(head, "blocking")),

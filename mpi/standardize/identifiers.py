@@ -1,7 +1,14 @@
-"""Identifiers that name one person, as keyed tokens."""
+"""Identifiers that name one person, as keyed tokens.
+
+A token shows whether two values are equal and nothing else, so a slip of the pen in one of them would make
+them strangers. *Near* tokens bring that back: one for each character left out. Two values share one where
+a character was mistyped, dropped, doubled or exchanged with its neighbour (the deletion neighbourhood of
+Garbe's SymSpell), and the digits are still nowhere.
+"""
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
@@ -11,21 +18,54 @@ _GROUPS = ("CASE", "FAMILY", "HOUSEHOLD")
 """Words in the name of a system that numbers families, not persons (docs: ccwis_case_id, court cases)."""
 
 _NINES = re.compile(r"9{4,}\Z")
+_LEAST_NEAR, _MOST_NEAR = 6, 16
+"""Shorter numbers are near each other by chance; longer ones would cost a token a character."""
+_NEAR_LENGTH = 12
+"""Hexadecimal digits of a near token: 48 bits, so that a chance collision is as rare as an equal number."""
 _FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PENDING"))
 
 
-def identifier_tokens(identifiers: Iterable[Identifier], seal: KeyedHash) -> tuple[str, ...]:
-    """One token for each (system, assigner, value) that names a person, sorted.
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """See the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of ``Features``."""
+
+    tokens: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
+
+
+NO_NUMBERS = Numbers()
+
+
+def read_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> Numbers:
+    """Tokens of every (system, assigner, value) that names a person.
 
     Case and punctuation do not matter. A filler, and the number of a case or a family, is left out.
     """
-    tokens = {
-        seal.token("identifier", f"{system}|{squeezed(identifier.assigner)}|{value}")
+    found = {
+        (f"{system}|{squeezed(identifier.assigner)}", value)
         for identifier in identifiers
         if _names_a_person(system := squeezed(identifier.system))
         and _is_real(value := squeezed(identifier.value))
     }
-    return tuple(sorted(tokens))
+    if not found:
+        return NO_NUMBERS
+    near = {
+        seal.token("near", f"{system}|{shorter}")[:_NEAR_LENGTH]
+        for system, value in found
+        if _LEAST_NEAR <= len(value) <= _MOST_NEAR
+        for shorter in _shorter(value)
+    }
+    return Numbers(
+        tokens=tuple(sorted(seal.token("identifier", f"{system}|{value}") for system, value in found)),
+        near=tuple(sorted(near)),
+        systems=tuple(sorted({seal.token("system", system)[:_NEAR_LENGTH] for system, _ in found})),
+    )
+
+
+def _shorter(value: str) -> set[str]:
+    """The value, and the value with each one of its characters left out."""
+    return {value, *(value[:at] + value[at + 1 :] for at in range(len(value)))}
 
 
 def household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from mpi.standardize import codes
 from mpi.standardize.addresses import NOWHERE, address_keys, places, read_city
 from mpi.standardize.birth import BirthDates, read_birth_dates
 from mpi.standardize.guardians import guardian_names
-from mpi.standardize.identifiers import household_ids, identifier_tokens
+from mpi.standardize.identifiers import household_ids, read_identifiers
 from mpi.standardize.person_names import PersonNames, read_names
 from mpi.standardize.phones import read_email, read_phones
 
-STANDARDIZER_VERSION = "1"
+STANDARDIZER_VERSION = "2"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""
 
 
@@ -28,6 +28,7 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
     """
     names: PersonNames = read_names(record)
     birth: BirthDates = read_birth_dates(record)
+    numbers = read_identifiers(record.identifiers, seal)
     homes = places(record)
     home = homes[0] if homes else NOWHERE
     return Features(
@@ -47,7 +48,9 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         sex=codes.sex(record.sex),
         ssn=record.ssn_token,
         ssn_last4=record.ssn_last4_token,
-        identifiers=identifier_tokens(record.identifiers, seal),
+        identifiers=numbers.tokens,
+        identifiers_near=numbers.near,
+        identifier_systems=numbers.systems,
         street_number=home.number,
         street=home.street,
         unit=home.unit,

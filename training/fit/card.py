@@ -1,23 +1,30 @@
 """Writes a model's card: what it is, what it was fitted on, what each level weighs."""
 
-from mpi.domain.weight import Thresholds
+import math
+from itertools import pairwise
+
+import numpy as np
+
 from mpi.matching.levels import Level, read_levels
 from mpi.matching.scorer import level_bits, prior_bits
 from training.fit.comparisons import COMPARISONS
 from training.fit.fitting import Fitted
-from training.fit.thresholds import FALSE_LINK_COST
+from training.fit.thresholds import FALSE_LINK_COST, Purposes
 
+_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
+_PER = 10_000
+_Z95 = 1.96
 _EVIDENCE = (
     "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: they "
     "guard against siblings and twins, or stand for coincidences that no sample shows. They were set by "
     "hand, with calibration against the truth of development sets in view (the simulator's state, "
-    "`sim_state_100k`, `pp_children_multi`), so accuracy on those sets is a development figure. The link "
-    f"threshold follows from holding a false link to cost {FALSE_LINK_COST:.0f} missed links: a choice, to "
-    "be made anew by each state."
+    "`sim_state_100k`, `pp_children_multi`, `pp_link_census_2020_2030`), so accuracy on those sets is a "
+    "development figure. The link threshold for enterprise IDs follows from holding a false link to cost "
+    f"{FALSE_LINK_COST:.0f} missed links: a choice, to be made anew by each state."
 )
 
 
-def write_card(name: str, version: str, fitted: Fitted, thresholds: Thresholds) -> str:
+def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) -> str:
     """The card in Markdown."""
     levels = read_levels(fitted.settings)
     fixed = {
@@ -31,7 +38,15 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Thresholds) 
         "",
         _fitted_on(fitted, prior_bits(levels)),
         "",
-        f"Links from {thresholds.link} bits, review from {thresholds.review}, margin {thresholds.margin}.",
+        _linking(thresholds),
+        "",
+        "## Expected false links",
+        "",
+        _false_links(fitted, thresholds),
+        "",
+        *_reliability(fitted),
+        "",
+        "## Evidence",
         "",
         *([f"Left out, no data: {', '.join(fitted.dropped)}.", ""] if fitted.dropped else []),
         _EVIDENCE,
@@ -56,6 +71,43 @@ def _fitted_on(fitted: Fitted, prior: float) -> str:
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
         f"{prior:.2f} bits and holds for an index of that size."
     )
+
+
+def _linking(purposes: Purposes) -> str:
+    operational, statistical = purposes.operational, purposes.statistical
+    return (
+        f"For enterprise IDs: links from {operational.link} bits, review from {operational.review}, margin "
+        f"{operational.margin}. For research: links from {statistical.link} bits, no margin."
+    )
+
+
+def _false_links(fitted: Fitted, purposes: Purposes) -> str:
+    """Expected false links per 10,000, by the model's own probabilities, before the partition's guards."""
+    parts = []
+    for name, link in (
+        ("enterprise IDs", purposes.operational.link),
+        ("research", purposes.statistical.link),
+    ):
+        linked = fitted.learned.bits[fitted.learned.bits >= link]
+        false = float((1.0 / (1.0 + np.exp2(linked))).sum()) if len(linked) else 0.0
+        spread = _Z95 * math.sqrt(false)
+        share = _PER / max(len(linked), 1)
+        parts.append(
+            f"{name} {false * share:.1f} (95 %: {max(false - spread, 0.0) * share:.1f} to "
+            f"{(false + spread) * share:.1f})"
+        )
+    return f"Expected false links per 10,000 linked pairs: {'; '.join(parts)}."
+
+
+def _reliability(fitted: Fitted) -> list[str]:
+    """Candidate pairs by weight, and the share of them that the model expects to match."""
+    lines = ["| bits | candidate pairs | expected to match |", "|---|---:|---:|"]
+    for low, high in pairwise(_EDGES):
+        bits = fitted.learned.bits[(fitted.learned.bits >= low) & (fitted.learned.bits < high)]
+        if len(bits):
+            share = float((1.0 / (1.0 + np.exp2(-bits))).mean())
+            lines.append(f"| {low} to {high} | {len(bits):,} | {share:.4f} |")
+    return lines
 
 
 def _note(level: Level) -> str:

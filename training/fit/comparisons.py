@@ -126,13 +126,22 @@ def _unlike(condition: str, column: str) -> str:
 
 
 HOUSEHOLD = _any(map(_share, ("addresses", "household_ids", "phones", "guardians")))
+STREET_ALIKE = _both(_same("street_number"), _alike("street", 0.85))
+NEAR_HOME = _any([HOUSEHOLD, f"({STREET_ALIKE})"])
 SWAPPED = "(list_contains(given_forms_l, surname_r) AND list_contains(given_forms_r, surname_l))"
+SWAPPED_ALIKE = (
+    "(jaro_winkler_similarity(given_l, surname_r) >= 0.88"
+    " AND jaro_winkler_similarity(surname_l, given_r) >= 0.88)"
+)
+ELSEWHERE = _any([_crosswise("given", "middle"), _crosswise("given", "surname")])
 SAME_GIVEN = _any([_share("given_roots"), _initial("given"), _crosswise("given", "middle"), SWAPPED])
-ALIKE_GIVEN = _any([SAME_GIVEN, _alike("given", 0.8)])
+ALIKE_GIVEN = _any([SAME_GIVEN, SWAPPED_ALIKE, _crosswise("given", "surname"), _alike("given", 0.8)])
 ONE_STROKE = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
+TWO_STROKES = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
 SAME_BIRTH = _any([_same("birth_date"), _share("birth_dates")])
 NEAR_BIRTH = _any([SAME_BIRTH, ONE_STROKE, _crosswise("birth_date", "birth_date_swapped"), _days_apart(1)])
 SAME_NUMBER = _any([_same("ssn"), _share("identifiers")])
+NEAR_NUMBER = "damerau_levenshtein(street_number_l, street_number_r) <= 1"
 SAME_SURNAME = _share("surname_tokens")
 SECOND_DOUBT = _any(
     (
@@ -152,7 +161,8 @@ GIVEN = Comparison(
         Level("same", _same("given"), frequency_of="given"),
         Level("nickname or other name", _share("given_roots")),
         Level("exchanged with the surname", SWAPPED),
-        Level("the other's middle name", _crosswise("given", "middle")),
+        Level("exchanged with the surname, misspelled", SWAPPED_ALIKE),
+        Level("the other's middle name or surname", ELSEWHERE),
         Level("initial", _initial("given"), fixed=3.5),  # one in some 12 names has the same initial
         Level("spelled alike", _alike("given", 0.92)),
         Level("rather alike", _alike("given", 0.8)),
@@ -176,6 +186,8 @@ SURNAME = Comparison(
         Level("same under another name", _share("surname_forms")),
         Level("one of two surnames", _share("surname_tokens")),
         Level("exchanged with the given name", SWAPPED),
+        Level("exchanged with the given name, misspelled", SWAPPED_ALIKE),
+        Level("the other's given name", _crosswise("surname", "given")),
         Level("spelled alike", _alike("surname", 0.92)),
         Level("initial or shortened", _begins("surname")),
         Level("rather alike", _alike("surname", 0.8)),
@@ -197,6 +209,7 @@ BIRTH_DATE = Comparison(
             "same year, day unknown",
             _both(_same("birth_year"), "(birth_date_l IS NULL OR birth_date_r IS NULL)"),
         ),
+        Level("two strokes off", TWO_STROKES),
         Level("same year", _same("birth_year")),
         Level("different", None),
     ),
@@ -221,9 +234,11 @@ SSN = Comparison(
 IDENTIFIERS = Comparison(
     "identifiers",
     (
-        Level("missing", _missing("identifiers"), null=True),
+        # Most systems number their own: two numbers of different systems say nothing.
+        Level("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", null=True),
         Level("one in common", _share("identifiers"), fixed=18.0),
-        Level("none in common", None, fixed=0.0),  # most systems number their own
+        Level("a slip apart", _share("identifiers_near")),
+        Level("different", None),
     ),
 )
 RESIDENCE = Comparison(
@@ -231,7 +246,7 @@ RESIDENCE = Comparison(
     (
         Level(
             "missing",
-            _missing("addresses", "household_ids", "phones", "guardians", "postal_code"),
+            _missing("addresses", "household_ids", "phones", "guardians", "postal_code", "street"),
             null=True,
         ),
         Level(
@@ -242,8 +257,12 @@ RESIDENCE = Comparison(
             ),
         ),
         Level("home or contact", HOUSEHOLD),
-        Level("street alike", _both(_same("street_number"), _alike("street", 0.85))),
+        Level("street alike", STREET_ALIKE),
+        Level("number a slip apart, street alike", _both(NEAR_NUMBER, _alike("street", 0.9))),
+        Level("same street", _both(_alike("street", 0.95), _any(map(_same, ("postal_code", "city"))))),
+        Level("same postal code and place", _both(_same("postal_code"), _same("city"))),
         Level("same postal code", _same("postal_code")),
+        Level("same place", _same("city")),
         Level("different", None),
     ),
 )
@@ -270,33 +289,33 @@ FAMILY = Comparison(
         Level("a number in common", SAME_NUMBER, fixed=0.0),
         Level(
             "twins: one home and birthday, given names different",
-            _both(HOUSEHOLD, SAME_BIRTH, _unlike(ALIKE_GIVEN, "given")),
+            _both(NEAR_HOME, SAME_BIRTH, _unlike(ALIKE_GIVEN, "given")),
             fixed=-18.0,
         ),
         Level(
             "twins: one home and birthday, given names alike, more in doubt",
-            _both(HOUSEHOLD, SAME_BIRTH, _unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
+            _both(NEAR_HOME, SAME_BIRTH, _unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
             fixed=-16.0,
         ),
         Level(
             "twins: one home and birthday, given names alike",
-            _both(HOUSEHOLD, SAME_BIRTH, _unlike(SAME_GIVEN, "given")),
+            _both(NEAR_HOME, SAME_BIRTH, _unlike(SAME_GIVEN, "given")),
             fixed=-8.0,
         ),
         Level(
             "siblings: one home, given name and birthday different",
-            _both(HOUSEHOLD, _unlike(SAME_GIVEN, "given"), _unlike(SAME_BIRTH, "birth_date")),
+            _both(NEAR_HOME, _unlike(SAME_GIVEN, "given"), _unlike(SAME_BIRTH, "birth_date")),
             fixed=-18.0,
         ),
         Level(
             "cousins: one home and given name, birthday different",
-            _both(HOUSEHOLD, _unlike(NEAR_BIRTH, "birth_date")),
-            fixed=-8.0,
+            _both(NEAR_HOME, _unlike(NEAR_BIRTH, "birth_date")),
+            fixed=-12.0,
         ),
         Level(
             "twins: one surname and birthday, given names different",
             _both(SAME_SURNAME, SAME_BIRTH, _unlike(ALIKE_GIVEN, "given")),
-            fixed=-4.0,
+            fixed=-1.0,
         ),
         Level(
             "twins: one surname and birthday, given names alike, more in doubt",
@@ -308,7 +327,7 @@ FAMILY = Comparison(
             _both(SAME_SURNAME, SAME_BIRTH, _unlike(SAME_GIVEN, "given")),
             fixed=-3.0,
         ),
-        Level("one home and surname", _both(HOUSEHOLD, SAME_SURNAME), fixed=-6.0),
+        Level("one home and surname", _both(NEAR_HOME, SAME_SURNAME), fixed=-6.0),
         Level("no caution", None, fixed=0.0),
     ),
 )
@@ -337,13 +356,21 @@ BLOCKING: dict[str, list[str]] = {
     "birth-name": ["birth_dates|birth_date_swapped", "given_forms|surname_forms:3"],
     "birth-root": ["birth_dates", "given_roots"],
     "birth-token": ["birth_dates", "surname_tokens"],
+    "birth-start": ["birth_dates|birth_date_swapped", "given:1", "surname:1"],
+    "birth-street": ["birth_dates", "street"],
+    "names": ["given_roots", "surname_tokens"],
     "names-year": ["given_roots", "surname_tokens", "birth_year"],
     "names-day": ["given_roots", "surname_tokens", "birth_date:-5"],
-    "names-middle": ["given", "surname", "middle_initial"],
+    "names-postal": ["postal_code", "given:3", "surname:3"],
+    "names-street": ["street", "given:2", "surname:2"],
     "ssn": ["ssn"],
     "last4-year": ["ssn_last4", "birth_year"],
     "last4-given": ["ssn_last4", "given:2"],
     "identifier": ["identifiers"],
+    "near-birth": ["identifiers_near", "birth_dates"],
+    "near-given": ["identifiers_near", "given:3"],
+    "near-surname": ["identifiers_near", "surname:3", "birth_year"],
+    "near-number": ["identifiers_near", "street_number"],
     "home-given": ["addresses", "given_roots:2"],
     "home-birth": ["addresses", "birth_dates"],
     "family-given": ["household_ids", "given_roots:2"],

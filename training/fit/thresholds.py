@@ -1,26 +1,40 @@
 """Thresholds from the cost of errors, kept clear of weights."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mpi.domain.weight import Thresholds
 
-FALSE_LINK_COST = 100.0
-"""How many missed links one false link is worth: it shows one child's history to another's school."""
+FALSE_LINK_COST = 32.0
+"""How many missed links one false link is worth in the enterprise IDs: it shows one child's history to
+another's school."""
 REVIEW_BITS = 2.0
 MARGIN_BITS = 3.0
+STATISTICAL_BITS = 0.5
+"""Where a false link costs what a missed one does the threshold is even odds; half a bit above, because the
+influence floor must be above 0."""
 CLEARANCE = 0.001
 """Bits that a threshold keeps from the weight of any pair, so that engines agree on its band."""
 _STEP = 2.5 * CLEARANCE
 
 
-def choose_thresholds(weights: npt.NDArray[np.float64]) -> Thresholds:
+@dataclass(frozen=True, slots=True)
+class Purposes:
+    """Thresholds by what the partition is for: enterprise IDs, or research."""
+
+    operational: Thresholds
+    statistical: Thresholds
+
+
+def choose_thresholds(weights: npt.NDArray[np.float64]) -> Purposes:
     """Thresholds from the cost of each error.
 
     Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold is
-    its logarithm; both it and the review threshold give way upwards until they are clear.
+    its logarithm; every threshold gives way upwards until it is clear. A research partition looks for no
+    second best: leaving out an ambiguous link costs it as much as a wrong one.
 
     Args:
         weights: of the candidate pairs of the data, in bits.
@@ -29,19 +43,29 @@ def choose_thresholds(weights: npt.NDArray[np.float64]) -> Thresholds:
     link = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
     while min(gap(ordered, link), gap(ordered, link - MARGIN_BITS)) <= CLEARANCE:
         link = round(link + _STEP, 4)
-    review = REVIEW_BITS
-    while gap(ordered, review) <= CLEARANCE and review + _STEP < link:
-        review = round(review + _STEP, 4)
-    return Thresholds(link=link, review=review, margin=MARGIN_BITS)
+    review = _clear(ordered, min(REVIEW_BITS, link), link)
+    even = _clear(ordered, STATISTICAL_BITS, math.inf)
+    return Purposes(
+        operational=Thresholds(link=link, review=review, margin=MARGIN_BITS),
+        statistical=Thresholds(link=even, review=even, margin=0.0, cohesion=STATISTICAL_BITS),
+    )
 
 
-def gaps(weights: npt.NDArray[np.float64], thresholds: Thresholds) -> dict[str, float]:
+def _clear(ordered: npt.NDArray[np.float64], bits: float, below: float) -> float:
+    """The lowest threshold from ``bits`` on that is clear of every weight and stays below a bound."""
+    while gap(ordered, bits) <= CLEARANCE and bits + _STEP < below:
+        bits = round(bits + _STEP, 4)
+    return bits
+
+
+def gaps(weights: npt.NDArray[np.float64], purposes: Purposes) -> dict[str, float]:
     """How far each threshold is from the nearest weight of a pair, in bits."""
     ordered = np.sort(weights)
     stated = {
-        "link": thresholds.link,
-        "review": thresholds.review,
-        "influence_floor": thresholds.influence_floor,
+        "link": purposes.operational.link,
+        "review": purposes.operational.review,
+        "influence_floor": purposes.operational.influence_floor,
+        "statistical_link": purposes.statistical.link,
     }
     return {name: gap(ordered, bits) for name, bits in stated.items()}
 

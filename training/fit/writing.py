@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.card import write_card
 from training.fit.comparisons import BLOCKING
 from training.fit.fitting import Fitted
-from training.fit.thresholds import gaps
+from training.fit.thresholds import Purposes, gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Identity:
     version: str
 
 
-def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Thresholds) -> None:
+def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Purposes) -> None:
     """Write every file of the model; an existing folder's files are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics = figures(fitted, thresholds)
@@ -42,7 +42,7 @@ def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Th
     (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
 
 
-def figures(fitted: Fitted, thresholds: Thresholds) -> dict[str, Any]:
+def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
     """The figures of a fit, as ``metrics.json`` keeps them."""
     learned = fitted.learned
     return {
@@ -67,7 +67,7 @@ def frequencies_csv(frequencies: Frequencies) -> str:
     return file.getvalue()
 
 
-def head_toml(identity: Identity, fitted: Fitted, thresholds: Thresholds) -> str:
+def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
     """``model.toml`` without the checksums."""
     lines = [
         f"name = {_quoted(identity.name)}",
@@ -75,11 +75,11 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Thresholds) -> str
         f"standardizer = {_quoted(STANDARDIZER_VERSION)}",
         f"index_size = {fitted.records}",
         "",
-        "[thresholds]  # bits",
-        f"link = {thresholds.link!r}",
-        f"review = {thresholds.review!r}",
-        f"margin = {thresholds.margin!r}",
-        f"cohesion = {thresholds.cohesion!r}",
+        "[thresholds]  # bits, for enterprise IDs",
+        *_thresholds_toml(thresholds.operational),
+        "",
+        "[statistical]  # bits, for research",
+        *_thresholds_toml(thresholds.statistical),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in BLOCKING.items()),
@@ -89,6 +89,10 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Thresholds) -> str
         "",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _thresholds_toml(thresholds: Thresholds) -> list[str]:
+    return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
 
 
 def checksums_toml(folder: Path) -> str:

@@ -60,6 +60,24 @@ def test_two_candidates_that_are_each_other_are_no_ambiguity():
     assert clusters({(1, 2): 16.0, (1, 3): 15.0, (2, 3): 18.0}) == ((1, 2, 3),)
 
 
+def test_several_records_of_one_child_vouch_for_a_poor_one_among_them():
+    good = {pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
+    poor = {(1, 4): 20.0, (2, 4): 20.0, (3, 4): 20.0}
+    strained = {**good, **poor, (5, 1): 20.0, (5, 2): 20.0, (5, 3): 20.0, (4, 5): -1.0}
+    assert clusters(strained) == ((1, 2, 3, 4, 5),)
+
+
+def test_one_best_record_does_not_vouch_for_a_stranger_to_the_other():
+    assert clusters({(1, 2): 25.0, (1, 3): 24.0, (2, 3): -5.0}) == ((1,), (2,), (3,))
+
+
+def test_a_margin_of_0_leaves_all_to_cohesion():
+    research = Thresholds(link=14, review=14, margin=0, cohesion=4)
+    weights = {(1, 2): 16.0, (1, 3): 15.0}
+    assert partition(component({**weights, (2, 3): -5.0}), research).clusters == ((1, 2, 3),)
+    assert partition(component({**weights, (2, 3): -8.0}), research).clusters == ((1, 2), (3,))
+
+
 def test_a_second_best_beyond_the_margin_leaves_the_best_link_alone():
     found = partition(component({(1, 2): 25.0, (1, 3): 15.0}), THRESHOLDS)
     assert found.clusters == ((1, 2), (3,))

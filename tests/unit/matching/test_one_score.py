@@ -41,6 +41,7 @@ def model_of(*comparisons) -> MatchModel:
         version="1",
         digest="",
         thresholds=Thresholds(link=8, review=2, margin=3),
+        statistical=Thresholds(link=1, review=1, margin=0),
         standardizer="1",
         index_size=1000,
         blocking=BlockingSpec.parse({"birth": ["birth_date"]}),

@@ -19,7 +19,7 @@ CHILD = {
     "guardian_first_name": "Dana", "guardian_last_name": "Ruiz", "ssn": "219-09-9998", "birth_city": "Lima",
     "birth_state": "Ohio", "household_ids": "H1", "email": "dana@example.org", "suffix": "Jr",
     "multiple_birth": "N",
-    "address_line2": "Apt 3", "identifiers": [{"system": "ssid", "assigner": "OH", "value": "901"}],
+    "address_line2": "Apt 3", "identifiers": [{"system": "ssid", "assigner": "OH", "value": "901234567"}],
 }  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 import json
+import math
 import random
+import re
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -13,7 +16,13 @@ from training.evaluate.scores import pairwise
 from training.fit.errors import DegenerateDataError, TrainingError
 from training.fit.fitting import FitOptions, fit
 from training.fit.frequencies import count_frequencies
-from training.fit.thresholds import CLEARANCE, choose_thresholds, gaps
+from training.fit.thresholds import (
+    CLEARANCE,
+    FALSE_LINK_COST,
+    STATISTICAL_BITS,
+    choose_thresholds,
+    gaps,
+)
 from training.fit.writing import Identity, write_model
 from training.publish.publishing import publish
 
@@ -95,8 +104,9 @@ def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder,
 def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tmp_path):
     made = fitted[2]
     bits = float(sorted(made.learned.bits)[-5])
-    thresholds = type(load_model(folder).thresholds)(link=bits, review=2.0, margin=3.0)
-    write_model(tmp_path / "m", Identity("try", "2"), made, thresholds)
+    chosen = choose_thresholds(made.learned.bits)
+    moved = replace(chosen, operational=replace(chosen.operational, link=bits))
+    write_model(tmp_path / "m", Identity("try", "2"), made, moved)
     assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
     with pytest.raises(TrainingError, match="link threshold"):
         publish(tmp_path / "m", tmp_path / "models")
@@ -105,6 +115,26 @@ def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tm
 def test_chosen_thresholds_are_clear_of_every_weight(fitted):
     bits = fitted[2].learned.bits
     assert min(gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
+
+
+def test_research_links_from_about_even_odds_and_looks_for_no_second_best(fitted):
+    chosen = choose_thresholds(fitted[2].learned.bits)
+    assert chosen.statistical.link == pytest.approx(STATISTICAL_BITS, abs=0.1)
+    assert chosen.statistical.margin == 0
+    assert chosen.operational.link == pytest.approx(math.log2(FALSE_LINK_COST), abs=0.1)
+
+
+def test_a_folder_keeps_both_purposes_apart(fitted, folder):
+    chosen, model = choose_thresholds(fitted[2].learned.bits), load_model(folder)
+    assert (model.thresholds, model.statistical) == (chosen.operational, chosen.statistical)
+
+
+def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(folder):
+    [line] = [x for x in (folder / "card.md").read_text().splitlines() if "per 10,000" in x]
+    shares = [float(x) for x in re.findall(r"(?:IDs|research) ([0-9.]+) \(95 %", line)]
+    assert len(shares) == 2
+    assert all(0 <= share < 10_000 * 0.5 for share in shares)
+    assert shares[0] <= shares[1]
 
 
 def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
