@@ -46,15 +46,22 @@ def plain_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> C
     return connected(records, plain_splink_pairs(records), threshold)
 
 
-def plain_splink_pairs(records: Records) -> pa.Table:
-    """Splink's weights with notebook settings: ``lo``, ``hi``, ``bits``."""
+def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Table:
+    """Splink's weights with notebook settings: ``lo``, ``hi``, ``bits``.
+
+    Args:
+        records: record id and features.
+        raw: the same records as their owner has them, to compare instead of the features: ``unique_id`` and
+            any of the columns ``given``, ``surname``, ``birth_date``, ``sex``, ``ssn``, ``address``.
+    """
+    table = _table(records) if raw is None else raw
     # It warns of each level that the data lacks; a baseline takes the data as it comes.
     logging.getLogger("splink").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
             api = DuckDBAPI(connection)
-            linker = Linker(api.register(_table(records)), _settings(records), log_level=None)
+            linker = Linker(api.register(table), _settings(table), log_level=None)
             _train(linker)
             scored = linker.inference.predict(warning_mode="never")
             return connection.sql(
@@ -74,8 +81,8 @@ def connected(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
     return {number: min(group) for group in nx.connected_components(graph) for number in group}
 
 
-def _settings(records: Records) -> SettingsCreator:
-    present = _present(records)
+def _settings(table: pa.Table) -> SettingsCreator:
+    present = {name for name in table.column_names if table[name].null_count < len(table)}
     comparisons = {
         "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
         "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
@@ -103,15 +110,6 @@ def _train(linker: Linker) -> None:
     training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
     for rule in (block_on("given", "surname"), block_on("birth_date")):
         training.estimate_parameters_using_expectation_maximisation(rule)
-
-
-def _present(records: Records) -> set[str]:
-    found: set[str] = set()
-    for _, features in records:
-        found.update(name for name, value in zip(_COLUMNS, _row(features), strict=True) if value is not None)
-        if len(found) == len(_COLUMNS):
-            break
-    return found
 
 
 def _row(features: Features) -> Iterable[str | None]:

@@ -2,62 +2,95 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 import pyarrow as pa
 
-from mpi.clustering.component import Component, pieces
+from mpi.clustering.component import Component, Pair, Piece, pieces
 from mpi.clustering.partition import partition
-from mpi.domain.weight import rounded
-from mpi.matching.batch import predict
+from mpi.domain.features import Features
+from mpi.domain.weight import Thresholds, rounded
+from mpi.matching.batch import candidate_pairs, predict
 from mpi.matching.model import MatchModel
-from mpi.matching.scorer import compile_scorer
-from training.blocking import Records
+from mpi.matching.scorer import Scorer, compile_scorer
+from training.blocking import Records, blocking_keys
+
+LOWEST_BITS = -5.0
+"""Pairs of less are not kept: no rule looks at them, and calibration has seen enough of the rest."""
 
 Clusters = dict[int, int]
 """Record id to the id of its cluster: the lowest record id in it."""
 
 
-def weigh(model: MatchModel, records: Records, pairs: pa.Table, floor: float) -> pa.Table:
-    """The weights of pairs at or above a floor."""
-    with tempfile.TemporaryDirectory() as folder:
-        return predict(model, records, pairs, floor, Path(folder))
-
-
-def persons(model: MatchModel, records: Records, edges: pa.Table) -> tuple[Clusters, int]:
-    """Partition the records.
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """What a partition made of the records.
 
     Args:
-        model: whose thresholds apply.
-        records: all records.
-        edges: ``lo``, ``hi``, ``bits`` of at least every candidate pair at or above the influence floor.
-
-    Returns:
-        The clusters, and the number of pairs left for clerical review.
+        clusters: who is who.
+        tasks: pairs that the service would ask a steward about, each once.
     """
-    thresholds, scorer = model.thresholds, compile_scorer(model)
-    known = dict(
-        zip(
-            zip(edges["lo"].to_pylist(), edges["hi"].to_pylist(), strict=True),
-            edges["bits"].to_pylist(),
-            strict=True,
-        )
-    )
-    features = dict(records)
-    clusters: Clusters = {number: number for number in features}
-    doubts = 0
-    for piece in pieces(features, known, (), thresholds):
+
+    clusters: Clusters
+    tasks: tuple[Pair, ...]
+
+
+@dataclass(slots=True)
+class Weighed:
+    """Records, the pairs that blocking compares, and weights of any pair.
+
+    Args:
+        records: record id and features.
+        candidates: how many pairs blocking compares.
+        edges: bits of the candidate pairs at or above ``LOWEST_BITS``.
+    """
+
+    records: Mapping[int, Features]
+    candidates: pa.Table
+    edges: Mapping[Pair, float]
+    _scorer: Scorer
+    _others: dict[Pair, float] = field(default_factory=dict)
+
+    def bits(self, left: int, right: int) -> float:
+        """The weight of a pair, blocked or not; left is the lower record id."""
+        known = self.edges.get((left, right))
+        if known is not None:
+            return known
+        if (left, right) not in self._others:
+            weight = self._scorer.weight(self.records[left], self.records[right])
+            self._others[left, right] = rounded(weight)
+        return self._others[left, right]
+
+
+def weigh(model: MatchModel, records: Records) -> Weighed:
+    """Block the records and score the candidate pairs."""
+    pairs = candidate_pairs(blocking_keys(records, model.blocking))
+    with tempfile.TemporaryDirectory() as folder:
+        scored = predict(model, records, pairs, LOWEST_BITS, Path(folder))
+    sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
+    edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
+    return Weighed(dict(records), pairs, edges, compile_scorer(model))
+
+
+def persons(weighed: Weighed, thresholds: Thresholds) -> Persons:
+    """Partition the records, and say which pairs a steward would be asked about."""
+    clusters: Clusters = {number: number for number in weighed.records}
+    tasks: set[Pair] = set()
+    for piece in pieces(weighed.records, weighed.edges, (), thresholds):
         if len(piece.records) > 1:
-            weights = {
-                (left, right): rounded(scorer.weight(features[left], features[right]))
-                for left, right in combinations(piece.records, 2)
-            }
-            made = partition(Component(piece.records, weights, (), piece.raised), thresholds)
-            doubts += len(made.doubts)
+            made = partition(_component(weighed, piece), thresholds)
+            tasks.update(doubt.pair for doubt in made.doubts)
             for cluster in made.clusters:
                 clusters.update(dict.fromkeys(cluster, cluster[0]))
-    return clusters, doubts
+    # The service also asks about pairs that lie across components, which no partition has seen.
+    tasks.update(
+        (left, right)
+        for (left, right), bits in weighed.edges.items()
+        if bits >= thresholds.review and clusters[left] != clusters[right]
+    )
+    return Persons(clusters, tuple(sorted(tasks)))
 
 
 def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
@@ -66,3 +99,8 @@ def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
     for number, cluster in clusters.items():
         found.setdefault(cluster, []).append(number)
     return found
+
+
+def _component(weighed: Weighed, piece: Piece) -> Component:
+    weights = {pair: weighed.bits(*pair) for pair in combinations(piece.records, 2)}
+    return Component(piece.records, weights, (), piece.raised)

@@ -1,92 +1,129 @@
 """``python -m training evaluate``: how good is the shipped model on records whose truth is known?"""
 
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from mpi.matching.model import MatchModel, find_model, load_model
-from training.evaluate.evaluation import Evaluation, evaluate
+from training.evaluate import bias, show
+from training.evaluate.ablation import Ablated, ablation
+from training.evaluate.clusters import persons, weigh
+from training.evaluate.dataset import Dataset, standardized
+from training.evaluate.evaluation import Evaluation, measure
+from training.evaluate.fitted import fitted_model
+from training.evaluate.must_show import CHILDREN, SIMULATED, Promise, promises
+from training.evaluate.simulated import name_book, simulated_state
+from training.evaluate.strangers import Strangers, judge_strangers, stress_set
 from training.evaluate.suite import DEVELOPMENT_SETS, TRUTH
 from training.fit.errors import TrainingError
-from training.records import Sent, features_of, read_rows
+from training.records import read_rows
+
+STRANGERS = "strangers"
+SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS = 60_000, 60_000, 3_200
+BIASED = 3
+"""Exit code where a group lies past the gap."""
+
+_NAMES = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED, STRANGERS)
+_NAME_TABLES = "names"
 
 
 def run(
-    data: Annotated[
-        list[Path],
-        typer.Option(help="Files with the truth; or the suite's folder."),
-    ],
+    data: Annotated[list[Path], typer.Option(help="Files with the truth; or the suite's folder.")],
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH,
     suite: Annotated[str | None, typer.Option(help="'dev': the public sets under --data.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Sets of the suite; all by default.")] = None,
     model: Annotated[str | None, typer.Option(help="NAME/VERSION or a folder.")] = None,
+    with_ablation: Annotated[bool, typer.Option("--ablation", help="What each part buys.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Evaluate a model beside exact match and plain Splink, run on the same records."""
     loaded = load_model(find_model(model))
+    results: dict[str, Evaluation] = {}
+    strangers = None
     if suite is None:
-        rows = (row for path in data for row in read_rows(path, (truth_column,)))
-        results = {"records": _evaluated(loaded, rows, truth_column)}
-    elif suite == "dev":
-        results = {each.name: _evaluated(loaded, each.rows(data[0]), TRUTH) for each in DEVELOPMENT_SETS}
+        results["records"] = measure(loaded, _files(data, truth_column))
     else:
-        raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
+        wanted = _wanted(suite, only)
+        for own, dataset in _sets(loaded, wanted, data[0]):
+            results[dataset.name] = measure(own, dataset)
+        strangers = _strangers(loaded, data[0]) if STRANGERS in wanted else None
+    parts = list(ablation(loaded, _ablated(suite, data, truth_column))) if with_ablation else []
+    kept = promises(results, strangers)
+    unfair = [f"{name}: {line}" for name, each in results.items() for line in bias.gaps(each.groups)]
     if as_json:
-        print(json.dumps({name: _plain(result) for name, result in results.items()}))  # noqa: T201
+        content = {
+            "model": loaded.ref,
+            "digest": loaded.digest,
+            "sets": {name: asdict(result) for name, result in results.items()},
+            "strangers": asdict(strangers) if strangers else None,
+            "ablation": [asdict(row) for row in parts],
+            "must_show": [asdict(row) for row in kept],
+            "bias_past_gap": unfair,
+        }
+        print(json.dumps(content))  # noqa: T201
     else:
-        for name, result in results.items():
-            _show(name, result)
+        _show(results, strangers, parts, kept)
+    _fail_if(unfair)
 
 
-def _evaluated(model: MatchModel, rows: Iterable[Sent], truth_column: str) -> Evaluation:
-    read = list(rows)
-    records, truth = [], {}
-    for number, (row, features) in enumerate(zip(read, features_of(read), strict=True)):
-        if features is not None:
-            records.append((number, features))
-            truth[number] = row.others[truth_column]
-    if not records:
-        raise TrainingError("the files hold no record that can be used")
-    return evaluate(model, records, truth)
+def _files(data: list[Path], truth_column: str) -> Dataset:
+    rows = [row for path in data for row in read_rows(path, (truth_column,))]
+    truth = {number: row.others[truth_column] for number, row in enumerate(rows)}
+    return Dataset("records", standardized(rows), truth)
 
 
-def _plain(result: Evaluation) -> dict[str, object]:
-    return {
-        "records": result.records,
-        "candidate_pairs": result.candidates,
-        "blocking_recall": result.blocking_recall,
-        "ways": [
-            {
-                "way": line.way,
-                "precision": line.scores.precision,
-                "recall": line.scores.recall,
-                "f1": line.scores.f1,
-                "links": line.scores.links,
-                "matches": line.scores.matches,
-                "review_pairs": line.review,
-            }
-            for line in result.lines
-        ],
-    }
+def _wanted(suite: str, only: list[str] | None) -> tuple[str, ...]:
+    if suite != "dev":
+        raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
+    unknown = [name for name in only or () if name not in _NAMES]
+    if unknown:
+        raise TrainingError(f"the suite has no set {unknown[0]!r}; it has {', '.join(_NAMES)}")
+    return tuple(only or _NAMES)
 
 
-def _show(name: str, result: Evaluation) -> None:
-    table = Table(
-        "way", "precision", "recall", "F1", "review pairs",
-        title=f"{name}: {result.records:,} records",
-        caption=f"{result.candidates:,} candidate pairs hold {result.blocking_recall:.2%} of the matches",
-    )  # fmt: skip
-    for line in result.lines:
-        scores = line.scores
-        table.add_row(
-            line.way,
-            f"{scores.precision:.4f}",
-            f"{scores.recall:.4f}",
-            f"{scores.f1:.4f}",
-            f"{line.review:,}",
-        )
-    Console().print(table)
+def _sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[tuple[MatchModel, Dataset]]:
+    """Each set with the model that it is evaluated with."""
+    for each in DEVELOPMENT_SETS:
+        if each.name in wanted:
+            dataset = each.dataset(folder)
+            yield (fitted_model(each.name, dataset.records) if each.fitted else model), dataset
+    if SIMULATED in wanted:
+        yield model, simulated_state(SIMULATED_RECORDS, folder / _NAME_TABLES)
+
+
+def _strangers(model: MatchModel, folder: Path) -> Strangers:
+    stress = stress_set(STRESS_CHILDREN, STRESS_PAIRS, name_book(folder / _NAME_TABLES))
+    return judge_strangers(persons(weigh(model, stress.dataset.records), model.thresholds), stress)
+
+
+def _ablated(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
+    if suite is None:
+        return _files(data, truth_column)
+    return next(each for each in DEVELOPMENT_SETS if each.name == CHILDREN).dataset(data[0])
+
+
+def _show(
+    results: dict[str, Evaluation], strangers: Strangers | None, parts: list[Ablated], kept: list[Promise]
+) -> None:
+    console = Console()
+    for result in results.values():
+        show.show_evaluation(console, result)
+    if strangers is not None:
+        show.show_strangers(console, strangers)
+    if parts:
+        show.show_ablation(console, parts)
+    if kept:
+        show.show_promises(console, kept)
+
+
+def _fail_if(unfair: list[str]) -> None:
+    for line in unfair:
+        sys.stderr.write(f"bias past the gap: {line}\n")
+    if unfair:
+        raise typer.Exit(BIASED)

@@ -3,21 +3,15 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from mpi.matching.batch import candidate_pairs
+from mpi.domain.weight import Thresholds
 from mpi.matching.model import MatchModel
-from training.blocking import Records, blocking_keys
-from training.evaluate.baseline import (
-    NOTEBOOK_PROBABILITY,
-    connected,
-    exact_match,
-    plain_splink_pairs,
-)
-from training.evaluate.clusters import persons, weigh
-from training.evaluate.scores import Scores, pairwise
+from training.blocking import Records
+from training.evaluate import baseline, bias, calibration, care, clusters, kinds, loss, relatives, review
+from training.evaluate.dataset import Dataset
+from training.evaluate.intervals import Figure
+from training.evaluate.scores import Quality, Scores, pairwise, quality
 
-SPLINK_THRESHOLDS = (0.5, 0.9, NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
+SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,69 +20,123 @@ class Line:
 
     Args:
         way: its name.
-        scores: pairwise.
-        review: pairs left for clerical review.
+        scores: pairs.
+        quality: all measures, with intervals.
+        relatives: children of one household taken for one; None where households are not told.
+        schools: found for children in care; None where the set has none.
     """
 
     way: str
     scores: Scores
-    review: int = 0
+    quality: Quality
+    relatives: relatives.Relatives | None
+    schools: care.Found | None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All ways, and what blocking lost.
+    """All ways on one set, and what the model's operational partition leaves to people and gets wrong.
 
     Args:
+        name: of the set.
+        model: that was evaluated.
         records: how many.
-        candidates: pairs that the model's blocking compares.
-        blocking_recall: share of the matches among them; the rest no model can find.
-        lines: one a way.
+        thresholds: by purpose.
+        blocking: what is never compared.
+        lines: one a way; the last is the operational partition.
+        tasks: what it leaves to stewards.
+        arriving: tasks a record on a night on which all records are new.
+        errors: pairs by kind, false and missed.
+        groups: rows of the bias table.
+        buckets: candidate pairs by weight, for calibration.
+        false_links: in 10,000, expected and observed.
     """
 
+    name: str
+    model: str
     records: int
-    candidates: int
-    blocking_recall: float
+    thresholds: Mapping[str, Thresholds]
+    blocking: loss.Blocking
     lines: tuple[Line, ...]
+    tasks: review.Review
+    arriving: Figure
+    errors: Mapping[str, Mapping[str, int]]
+    groups: list[bias.Row]
+    buckets: list[calibration.Bucket]
+    false_links: calibration.FalseLinks
+
+    @property
+    def blocking_recall(self) -> float:
+        """Share of the matches that are compared; the rest no model can find."""
+        return self.blocking.recall.value
 
 
 def evaluate(model: MatchModel, records: Records, truth: Mapping[int, Hashable]) -> Evaluation:
+    """Score the model, exact match and plain Splink on records of which only the truth is known."""
+    return measure(model, Dataset("records", records, truth))
+
+
+def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
     """Score the model, exact match and plain Splink.
 
     Args:
         model: its thresholds and blocking apply as they are.
-        records: standardized; the truth is not among them.
-        truth: record id to true person.
+        dataset: of which only the records reach the model.
     """
-    pairs = candidate_pairs(blocking_keys(records, model.blocking))
-    edges = weigh(model, records, pairs, model.thresholds.stored_from)
-    clusters, doubts = persons(model, records, edges)
-    ours = Line(f"model {model.ref}", pairwise(clusters, truth), doubts)
+    truth = {number: dataset.truth[number] for number, _ in dataset.records}
+    thresholds = {"operational": model.thresholds, "statistical": model.statistical}
+    weighed = clusters.weigh(model, dataset.records)
+    found = {purpose: clusters.persons(weighed, bits) for purpose, bits in thresholds.items()}
+    operational = found["operational"]
     return Evaluation(
-        records=len(records),
-        candidates=pairs.num_rows,
-        blocking_recall=_found(pairs, truth, ours.scores.matches),
+        name=dataset.name,
+        model=model.ref,
+        records=len(dataset.records),
+        thresholds=thresholds,
+        blocking=loss.blocking_loss(model, weighed, truth, pairwise(operational.clusters, truth).matches),
         lines=(
-            Line("exact name and birth date", pairwise(exact_match(records), truth)),
-            *_splink(records, truth),
-            ours,
+            _line("exact name and birth date", baseline.exact_match(dataset.records), dataset, truth),
+            *_splink(dataset, truth),
+            _line("statistical", found["statistical"].clusters, dataset, truth),
+            _line("operational", operational.clusters, dataset, truth),
         ),
+        tasks=review.review(operational, truth),
+        arriving=review.arriving(weighed, operational),
+        errors=kinds.errors_by_kind(operational.clusters, dataset),
+        groups=bias.bias_table(operational, truth, dataset.groups),
+        buckets=calibration.buckets(weighed.edges, truth),
+        false_links=calibration.false_links_expected(weighed, operational.clusters, truth),
     )
 
 
-def _splink(records: Records, truth: Mapping[int, Hashable]) -> tuple[Line, Line]:
-    pairs = plain_splink_pairs(records)
-    scores = {
-        threshold: pairwise(connected(records, pairs, threshold), truth) for threshold in SPLINK_THRESHOLDS
-    }
-    best = max(scores, key=lambda threshold: (scores[threshold].f1, threshold))
-    return (
-        Line(f"plain Splink at {NOTEBOOK_PROBABILITY}", scores[NOTEBOOK_PROBABILITY]),
-        Line(f"plain Splink at its best, {best}", scores[best]),
+def _line(way: str, made: clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]) -> Line:
+    return Line(
+        way,
+        pairwise(made, truth),
+        quality(made, truth),
+        relatives.relatives(made, dataset),
+        care.schools_found(made, truth, dataset.care) if dataset.care else None,
     )
 
 
-def _found(pairs: pa.Table, truth: Mapping[int, Hashable], matches: int) -> float:
-    sides = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
-    found = sum(truth[lo] is not None and truth[lo] == truth[hi] for lo, hi in sides)
-    return found / matches if matches else 1.0
+def _splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[Line]:
+    lines = []
+    tables = (
+        {"plain Splink": None}
+        if dataset.raw is None
+        else {"plain Splink": None, "the same, raw columns": dataset.raw}
+    )
+    for name, raw in tables.items():
+        pairs = baseline.plain_splink_pairs(dataset.records, raw)
+        made = {bits: baseline.connected(dataset.records, pairs, bits) for bits in SPLINK_THRESHOLDS}
+        best = max(made, key=lambda at: (pairwise(made[at], truth).f1, at))
+        lines += [
+            _line(
+                f"{name} at {baseline.NOTEBOOK_PROBABILITY}",
+                made[baseline.NOTEBOOK_PROBABILITY],
+                dataset,
+                truth,
+            ),
+            _line(f"{name} at its best, {best}", made[best], dataset, truth),
+        ]
+    return lines

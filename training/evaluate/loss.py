@@ -1,0 +1,53 @@
+"""Blocking loss: the matches that are never compared, estimated without the truth and counted with it."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from mpi.matching.keys import keys_by_rule
+from mpi.matching.model import MatchModel
+from training.evaluate.clusters import Weighed
+from training.evaluate.intervals import Figure, share
+from training.evaluate.pairs import same_person
+from training.evaluate.scores import Groups
+from training.records import SEAL
+
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """What blocking finds.
+
+    Args:
+        candidates: pairs compared.
+        estimated_recall: share of the matches among them, without the truth.
+        recall: the same, by the truth.
+    """
+
+    candidates: int
+    estimated_recall: float
+    recall: Figure
+
+
+def blocking_loss(model: MatchModel, weighed: Weighed, truth: Groups, matches: int) -> Blocking:
+    """Estimate and count."""
+    pairs = weighed.candidates
+    sides = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
+    found = sum(same_person(truth, pair) for pair in sides)
+    return Blocking(pairs.num_rows, estimated_recall(model, weighed), share(found, matches, if_none=1.0))
+
+
+def estimated_recall(model: MatchModel, weighed: Weighed) -> float:
+    """Chao's lower bound of the matches that no rule found, from those that one or two rules found.
+
+    Rules are the traps of a capture-recapture study (Chao 1987). Rules that ask for the same fields catch
+    the same pairs, so the bound is low where whole fields are missing: it is an alarm, not a measurement.
+    """
+    likely = sorted(pair for pair, bits in weighed.edges.items() if bits >= model.thresholds.link)
+    likely = likely[:: max(1, len(likely) // SAMPLE)]
+    records = {number for pair in likely for number in pair}
+    keys = {number: keys_by_rule(weighed.records[number], model.blocking, SEAL).keys() for number in records}
+    caught = Counter(len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely)
+    once, twice = caught[1], caught[2]
+    unseen = once * (once - 1) / (2 * (twice + 1))
+    return len(likely) / (len(likely) + unseen) if likely else 1.0
