@@ -1,6 +1,7 @@
 """The demo's state: simulated, loaded and resolved into a test index of its own."""
 
 import csv
+import fcntl
 import json
 import shutil
 import time
@@ -76,9 +77,13 @@ def make(folder: Path, records: int, progress: Progress) -> Making:
     """Simulate, load and resolve into a folder, in the place of whatever demo was there.
 
     Raises:
-        ConflictError: the folder holds something else.
+        ConflictError: the folder holds something else, or another demo is being made in it.
     """
-    _clear(folder)
+    with _claimed(folder):
+        return _made_anew(folder, records, progress)
+
+
+def _made_anew(folder: Path, records: int, progress: Progress) -> Making:
     started = time.perf_counter()
     save(simulate(records=records, seed=SEED), folder / "state")
     making = Making(records, _made_with(), time.perf_counter() - started)
@@ -94,24 +99,33 @@ def make(folder: Path, records: int, progress: Progress) -> Making:
     return making
 
 
-def _clear(folder: Path) -> None:
-    """Empty a folder of an earlier demo, whole or half made, and of nothing else."""
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Empty a folder of an earlier demo, whole or half made, and keep other demos out of it meanwhile."""
     mark = folder / _MARK
-    if folder.exists():
-        if not mark.exists() and any(folder.iterdir()):
-            raise ConflictError(
-                f"{folder} was not made by mpi demo and is left as it is: remove it, or give another --folder"
-            )
-        for entry in folder.iterdir():
-            if entry == mark:
-                # It stays: a demo that is cut short while it is cleared is still one.
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+    if folder.exists() and not mark.exists() and any(folder.iterdir()):
+        raise ConflictError(
+            f"{folder} was not made by mpi demo and is left as it is: remove it, or give another --folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    with mark.open("w") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(
+                f"another demo is being made in {folder}: wait for it, or give another --folder"
+            ) from error
+        _clear(folder)
+        yield
+
+
+def _clear(folder: Path) -> None:
+    """Empty the folder but for its mark: a demo that is cut short while it is cleared is still one."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != _MARK:
+            entry.unlink()
 
 
 def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loaded:

@@ -1,3 +1,4 @@
+import fcntl
 import io
 import subprocess
 import sys
@@ -28,6 +29,16 @@ def test_a_demo_that_was_cut_short_is_made_anew(tmp_path):
     (tmp_path / "demo" / "index" / "half").write_text("left behind")
     assert make(tmp_path / "demo", 1_000, quiet).records == 1_000
     assert not (tmp_path / "demo" / "index" / "half").exists()
+
+
+def test_a_demo_that_another_is_making_is_left_alone(tmp_path):
+    (tmp_path / ".mpi-demo").touch()
+    (tmp_path / "state").mkdir()
+    with (tmp_path / ".mpi-demo").open() as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        with pytest.raises(ConflictError, match="another demo"):
+            make(tmp_path, 1_000, quiet)
+    assert (tmp_path / "state").is_dir()
 
 
 def test_the_story_withholds_the_homes_of_a_confidential_child():
