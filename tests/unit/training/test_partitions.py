@@ -1,0 +1,60 @@
+"""Partition rules: what each makes of the same component."""
+
+from itertools import combinations
+
+import pytest
+
+from mpi.clustering.component import Component, pair
+from mpi.domain.weight import Thresholds
+from training.partitions.rules import RULES
+
+THRESHOLDS = Thresholds(link=10, review=10, margin=3, cohesion=0)
+
+
+def component(weights, records=None):
+    named = sorted(records or {record for edge in weights for record in edge})
+    full = {pair(a, b): -15.0 for a, b in combinations(named, 2)}
+    full.update({pair(*edge): bits for edge, bits in weights.items()})
+    return Component(tuple(named), full)
+
+
+def made(rule, weights, records=None):
+    return sorted(sorted(cluster) for cluster in RULES[rule](component(weights, records), THRESHOLDS))
+
+
+TRIANGLE = {(1, 2): 20.0, (1, 3): 20.0, (2, 3): 20.0}
+FAMILIES = TRIANGLE | {(4, 5): 20.0, (4, 6): 20.0, (5, 6): 20.0, (3, 4): 12.0}
+CHAIN = {(1, 2): 20.0, (2, 3): 18.0, (1, 3): 2.0}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_keeps_what_all_agrees_and_parts_what_nothing_joins(rule):
+    assert made(rule, TRIANGLE, records=range(1, 5)) == [[1, 2, 3], [4]]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_only_connected_components_crosses_a_weak_bridge(rule):
+    whole = [[1, 2, 3, 4, 5, 6]]
+    assert (made(rule, FAMILIES) == whole) == (rule == "connected components")
+
+
+@pytest.mark.parametrize(
+    ("rule", "clusters"),
+    [
+        ("connected components", [[1, 2, 3]]),
+        ("components with veto at -10 bits", [[1, 2, 3]]),
+        ("complete linkage", [[1, 2], [3]]),
+        ("stars", [[1, 2, 3]]),
+        ("correlation clustering", [[1, 2], [3]]),
+        ("average linkage", [[1, 2, 3]]),
+        ("shipped", [[1, 2, 3]]),
+    ],
+)
+def test_rules_differ_on_a_chain_whose_ends_are_barely_alike(rule, clusters):
+    assert made(rule, CHAIN) == clusters
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_depends_on_the_order_of_the_weights(rule):
+    turned = dict(reversed(FAMILIES.items()))
+    assert made(rule, turned) == made(rule, FAMILIES)

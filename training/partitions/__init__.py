@@ -1,0 +1,1 @@
+"""Compares rules of partition on the same components."""
