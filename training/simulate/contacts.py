@@ -100,7 +100,7 @@ def _households(rng: Rng, state: State, roster: Roster) -> Texts:
     """The source's own family or case number, which says nothing outside it."""
     numbers = rng.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"
-    held = texts([f"{prefix}{100_000 + number}" for number in numbers.tolist()])
+    held = texts([f"{prefix}{100_000 + number}" for number in state.block.interleaved(numbers).tolist()])
     column: Texts = held[state.births.home[roster.child]]
     column[happens(rng, state.rates.missing[roster.source.kind].household, len(roster))] = ""
     column[state.care.adopted[roster.child] & ~roster.earlier] = ""

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.simulate.blocks import Block
 from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, choose, happens, texts
 from training.simulate.mistakes import plain
 from training.simulate.names import HISPANIC, NameBook
 from training.simulate.places import Addresses, draw_addresses, draw_phones, draw_towns
 from training.simulate.rates import Families, Rates
 
+_HOMES_STAGE = 2
 _DAYS_A_YEAR = 365.25
 _DAYS_A_MONTH = _DAYS_A_YEAR / 12
 _CHILDBEARING_YEARS = 12
@@ -116,8 +118,9 @@ def _children(rng: Rng, home: Ints, born: Dates, families: Families) -> Births:
     )
 
 
-def draw_homes(rng: Rng, size: int, rates: Rates, book: NameBook) -> tuple[Homes, Addresses]:
+def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[Homes, Addresses]:
     """That many households, and the addresses that they live or lived at."""
+    rng = block.stage(_HOMES_STAGE)
     families = rates.families
     group = choose(rng, families.group_shares, size)
     town = draw_towns(rng, choose(rng, rates.school.district_shares, size))
@@ -150,8 +153,8 @@ def draw_homes(rng: Rng, size: int, rates: Rates, book: NameBook) -> tuple[Homes
         address=np.arange(size),
         address_before=np.arange(size) + np.where(moved, size, 0),
         moved=moved,
-        phone=draw_phones(rng, size),
-        phone_before=draw_phones(rng, size),
+        phone=draw_phones(rng, size, block.number),
+        phone_before=draw_phones(rng, size, block.number),
         email=_emails(rng, first, mother),
         poor=happens(rng, families.poor, size),
         confidential=happens(rng, rates.care.address_confidential, size),

@@ -1,48 +1,61 @@
-"""Files: one CSV a source in canonical columns, ``truth.csv`` and ``manifest.json``."""
+"""Files: one a source in canonical columns, ``truth`` and ``manifest.json``."""
 
-import csv
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.columns import Texts
 from training.simulate.records import TRUTH_FIELDS
+from training.simulate.rosters import Source
 from training.simulate.simulation import Population
+from training.simulate.tables import Format, Table
 
 
 def save(population: Population, folder: Path) -> dict[str, object]:
-    """Write the state into the folder, which is made; gives back the manifest.
+    """Write a state as CSV into the folder, which is made; gives back the manifest.
+
+    Raises:
+        FileError: the folder cannot be made or written.
+    """
+    return save_all([population], folder)
+
+
+def save_all(populations: Iterable[Population], folder: Path, form: Format = Format.CSV) -> dict[str, object]:
+    """Write the blocks of a state as they come, each let go before the next is made.
 
     Raises:
         FileError: the folder cannot be made or written.
     """
     try:
-        return _save(population, folder)
+        return _save(populations, folder, form)
     except OSError as error:
         raise FileError(f"the state cannot be written to {folder}: {error.strerror}") from error
 
 
-def _save(population: Population, folder: Path) -> dict[str, object]:
+def _save(populations: Iterable[Population], folder: Path, form: Format) -> dict[str, object]:
     folder.mkdir(parents=True, exist_ok=True)
-    for source, file in population.files.items():
-        _write(folder / f"{source}.csv", SENT_FIELDS, [file.columns[name] for name in SENT_FIELDS])
-    truth = [population.truth(name) for name in TRUTH_FIELDS]
-    _write(folder / "truth.csv", TRUTH_FIELDS, truth)
-    manifest = describe(population)
+    manifest: dict[str, Any] = {}
+    with ExitStack() as stack:
+        tables = {source: stack.enter_context(Table(folder, source, SENT_FIELDS, form)) for source in Source}
+        truth = stack.enter_context(Table(folder, "truth", TRUTH_FIELDS, form))
+        for population in populations:
+            for source, file in population.files.items():
+                tables[source].append([file.columns[name] for name in SENT_FIELDS])
+                truth.append([file.truth[name] for name in TRUTH_FIELDS])
+            manifest = _added(manifest, describe(population))
     content = json.dumps(manifest, indent=2) + "\n"
     (folder / "manifest.json").write_text(content, encoding="utf-8", newline="\n")
     return manifest
 
 
-def describe(population: Population) -> dict[str, object]:
+def describe(population: Population) -> dict[str, Any]:
     """The manifest: what was simulated, how much of it, and by which rates."""
     state = population.state
-    tags = [mark for held in population.truth("tags") for mark in held.split("|") if mark]
-    marks, counts = np.unique(np.array(tags, dtype=str), return_counts=True)
+    tags = Counter(mark for held in population.truth("tags") for mark in held.split("|") if mark)
     return {
         "synthetic": True,
         "seed": population.seed,
@@ -53,12 +66,20 @@ def describe(population: Population) -> dict[str, object]:
         "persons": len(set(population.truth("person_id"))),
         "children": len(state.births),
         "households": len(state.homes),
-        "tagged_records": dict(zip(marks.tolist(), counts.tolist(), strict=True)),
+        "tagged_records": dict(sorted(tags.items())),
     }
 
 
-def _write(path: Path, header: Sequence[str], columns: Sequence[Texts]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(zip(*columns, strict=True))
+_COUNTED = ("records", "persons", "children", "households")
+_COUNTED_BY_NAME = ("records_by_source", "tagged_records")
+
+
+def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of two parts of a state, which share nobody."""
+    if not one:
+        return other
+    sums = {name: one[name] + other[name] for name in _COUNTED}
+    for name in _COUNTED_BY_NAME:
+        both = Counter(one[name]) + Counter(other[name])
+        sums[name] = {key: both[key] for key in dict.fromkeys([*one[name], *sorted(other[name])])}
+    return one | sums

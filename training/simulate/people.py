@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.simulate.blocks import Block
 from training.simulate.care import RELATIVE_HOME, Care
 from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, happens, texts
 from training.simulate.families import Births, Homes
@@ -11,7 +12,11 @@ from training.simulate.names import AFRICAN, ASIAN, HISPANIC, NameBook
 from training.simulate.places import STATE, TOWN_NAMES
 from training.simulate.rates import Rates
 
+_STAGE = 4
 _ROUNDS_OF_NEW_NAMES = 4
+_SSNS = 100 * 99 * 9_999
+_SSN_STEP, _SSN_SHIFT = 61_179_247, 9_973
+"""The step has no factor in common with the count of SSNs, so that no number comes twice."""
 _OTHER_STATES = texts(["KY", "PA", "MI", "IN", "WV", "TX", "FL", "GA"])
 _OTHER_TOWNS = texts(["Ashgrove", "Bellmont", "Carrow", "Eastlake Park", "Fenwick", "Galloway", "Milbrook"])
 _BORN_ABROAD = {HISPANIC: (0.06, "MX"), ASIAN: (0.18, "IN"), AFRICAN: (0.25, "KE")}
@@ -38,8 +43,11 @@ class People:
     birth_country: Texts
 
 
-def draw_people(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates, book: NameBook) -> People:
+def draw_people(
+    block: Block, births: Births, homes: Homes, care: Care, rates: Rates, book: NameBook
+) -> People:
     """Name every child, then let life rename some."""
+    rng = block.stage(_STAGE)
     group = homes.group[births.home]
     last = _surnames(rng, births, homes, care, group, rates, book)
     first, suffix = _given(rng, births, homes, last, rates, book)
@@ -63,7 +71,7 @@ def draw_people(rng: Rng, births: Births, homes: Homes, care: Care, rates: Rates
         namesake=namesake,
         changed=np.zeros(len(births), dtype=bool),
         changed_on=np.full(len(births), np.datetime64("NaT", "D")),
-        ssn=_ssns(rng, len(births)),
+        ssn=_ssns(block, len(births)),
         birth_city=city,
         birth_state=state,
         birth_country=country,
@@ -161,12 +169,14 @@ def _adopt(
     people.changed_on[rows] = care.ended[rows]
 
 
-def _ssns(rng: Rng, size: int) -> Texts:
-    """Numbers that pass the rules; areas 800 to 899, which before 2011 were never assigned."""
-    area = rng.integers(800, 900, size).tolist()
-    middle = rng.integers(1, 100, size).tolist()
-    serial = rng.integers(1, 10_000, size).tolist()
-    return texts([f"{a}-{m:02}-{s:04}" for a, m, s in zip(area, middle, serial, strict=True)])
+def _ssns(block: Block, size: int) -> Texts:
+    """A number of its own for each child; areas 800 to 899, which before 2011 were never assigned."""
+    places = block.interleaved(np.arange(size)) + _SSN_SHIFT * block.seed
+    scattered = (places % _SSNS) * _SSN_STEP % _SSNS
+    area, rest = np.divmod(scattered, 99 * 9_999)
+    middle, serial = np.divmod(rest, 9_999)
+    parts = zip((area + 800).tolist(), (middle + 1).tolist(), (serial + 1).tolist(), strict=True)
+    return texts([f"{a}-{m:02}-{s:04}" for a, m, s in parts])
 
 
 def _birth_places(rng: Rng, births: Births, homes: Homes, group: Ints) -> tuple[Texts, Texts, Texts]:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from training.simulate.blocks import Block
 from training.simulate.care import Care, draw_care
 from training.simulate.columns import Rng
 from training.simulate.families import Births, Homes, draw_births, draw_homes
@@ -17,8 +16,9 @@ from training.simulate.schooling import Schooling, draw_schooling
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything that is true: children, homes, care, schooling."""
+    """Everything that is true of a block: children, homes, care, schooling."""
 
+    block: Block
     rates: Rates
     births: Births
     homes: Homes
@@ -29,17 +29,18 @@ class State:
     flags: Flags
 
 
-def draw_state(seed: int, children: int, rates: Rates, book: NameBook) -> State:
+def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None) -> State:
     """Let about so many children live; each stage has random numbers of its own."""
-    births = draw_births(stage(seed, 1), children, rates)
-    homes, addresses = draw_homes(stage(seed, 2), int(births.home[-1]) + 1, rates, book)
-    care, addresses = draw_care(stage(seed, 3), births, homes, addresses, rates, book)
-    people = draw_people(stage(seed, 4), births, homes, care, rates, book)
-    schooling = draw_schooling(stage(seed, 5), births, homes, care, addresses, rates)
-    flags = draw_flags(stage(seed, 6), births, homes, care, rates)
-    return State(rates, births, homes, care, addresses, people, schooling, flags)
+    block = block or Block(seed)
+    births = draw_births(block.stage(1), children, rates)
+    homes, addresses = draw_homes(block, int(births.home[-1]) + 1, rates, book)
+    care, addresses = draw_care(block.stage(3), births, homes, addresses, rates, book)
+    people = draw_people(block, births, homes, care, rates, book)
+    schooling = draw_schooling(block.stage(5), births, homes, care, addresses, rates)
+    flags = draw_flags(block.stage(6), births, homes, care, rates)
+    return State(block, rates, births, homes, care, addresses, people, schooling, flags)
 
 
 def stage(seed: int, number: int) -> Rng:
-    """The random numbers of one stage, so that a change in one leaves the others as they were."""
-    return np.random.default_rng([seed, number])
+    """The random numbers of one stage of a state of one block."""
+    return Block(seed).stage(number)

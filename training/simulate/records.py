@@ -121,11 +121,12 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
 def _truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
     child = roster.child
     source = np.full(len(roster), str(roster.source), dtype=object)
+    homes = state.block.interleaved(state.births.home[child]) + 1
     return {
         "source": source,
         "local_id": roster.local_id,
-        "person_id": np.char.add("P", (child + 1).astype(str)).astype(object),
-        "household_id": np.char.add("H", (state.births.home[child] + 1).astype(str)).astype(object),
+        "person_id": np.char.add("P", (state.block.interleaved(child) + 1).astype(str)).astype(object),
+        "household_id": np.char.add("H", homes.astype(str)).astype(object),
         "tags": _tags(state, roster, identity),
     }
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from training.simulate.blocks import Block
 from training.simulate.care import Care
 from training.simulate.columns import Bools, Ints, Rng, Texts, happens, texts
 from training.simulate.places import DISTRICTS, TOWN_REGIONS
@@ -52,38 +53,42 @@ class Roster:
         return len(self.child)
 
 
-def draw_rosters(rng: Rng, schooling: Schooling, care: Care, rates: Rates) -> dict[Source, Roster]:
+def draw_rosters(
+    rng: Rng, schooling: Schooling, care: Care, rates: Rates, block: Block | None = None
+) -> dict[Source, Roster]:
     """The books of all four systems."""
+    block = block or Block(0)
     return {
-        Source.NORTH: _district(rng, Source.NORTH, 0, schooling, rates),
-        Source.SOUTH: _district(rng, Source.SOUTH, 1, schooling, rates),
-        Source.STATE: _state(rng, schooling, care, rates),
-        Source.CCWIS: _ccwis(rng, care, rates),
+        Source.NORTH: _district(rng, block, Source.NORTH, schooling, rates),
+        Source.SOUTH: _district(rng, block, Source.SOUTH, schooling, rates),
+        Source.STATE: _state(rng, block, schooling, care, rates),
+        Source.CCWIS: _ccwis(rng, block, care, rates),
     }
 
 
-def _district(rng: Rng, source: Source, region: int, schooling: Schooling, rates: Rates) -> Roster:
+def _district(rng: Rng, block: Block, source: Source, schooling: Schooling, rates: Rates) -> Roster:
+    region = DISTRICTS.index(source.district)
     here = np.flatnonzero(schooling.on_file & (TOWN_REGIONS[schooling.town] == region))
     left = np.flatnonzero(schooling.moved & (TOWN_REGIONS[schooling.town_before] == region))
     twice = here[happens(rng, rates.school.registered_twice, len(here))]
-    ids = _numbers(rng, len(here) + len(left) + len(twice), 100_000)
+    ids = _numbers(rng, block, len(here) + len(left) + len(twice), 100_000)
     return _roster(source, [(here, False, False), (left, True, False), (twice, True, True)], ids)
 
 
-def _state(rng: Rng, schooling: Schooling, care: Care, rates: Rates) -> Roster:
+def _state(rng: Rng, block: Block, schooling: Schooling, care: Care, rates: Rates) -> Roster:
     students = np.flatnonzero(schooling.on_file)
     unsettled = (schooling.moved | care.adopted)[students]
     rate = np.where(unsettled, rates.school.two_state_ids_after_move, rates.school.two_state_ids)
     twice = students[happens(rng, rate, len(students))]
-    ids = _numbers(rng, len(students) + len(twice), 9_000_000_000)
+    ids = _numbers(rng, block, len(students) + len(twice), 9_000_000_000)
     return _roster(Source.STATE, [(students, False, False), (twice, True, True)], ids)
 
 
-def _ccwis(rng: Rng, care: Care, rates: Rates) -> Roster:
+def _ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
     known = np.flatnonzero(care.known)
     new_client = care.adopted[known] & happens(rng, rates.care.adopted_two_clients, len(known))
     twice = known[happens(rng, rates.care.registered_twice, len(known))]
-    ids = _numbers(rng, len(known) + int(new_client.sum()) + len(twice), 10_000_000)
+    ids = _numbers(rng, block, len(known) + int(new_client.sum()) + len(twice), 10_000_000)
     # An adopted child's first client number stays under the birth name; the second bears the new one.
     first_of_two = known[new_client]
     other = known[~new_client]
@@ -105,7 +110,11 @@ def _roster(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts) ->
     return Roster(source, child[order], earlier[order], second[order], ids[order])
 
 
-def _numbers(rng: Rng, size: int, base: int) -> Texts:
+def _numbers(rng: Rng, block: Block, size: int, base: int) -> Texts:
     """Distinct numbers of one length, in no order, with gaps."""
-    spread = min(8, max(1, base * 8 // max(size, 1)))
-    return texts([str(base + number) for number in rng.permutation(size * spread)[:size].tolist()])
+    in_all = max(1, size) * block.of
+    while 9 * base < in_all:
+        base *= 10
+    spread = min(8, 9 * base // in_all)
+    numbers = block.interleaved(rng.permutation(size * spread)[:size])
+    return texts([str(base + number) for number in numbers.tolist()])

@@ -1,13 +1,15 @@
-"""The simulator as one pure function."""
+"""The simulator as pure functions: a state whole, or block after block."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from training.simulate.blocks import Block, blocks
 from training.simulate.columns import Texts
 from training.simulate.identity import StateIds
 from training.simulate.names import NameBook, faker_names
-from training.simulate.population import State, draw_state, stage
+from training.simulate.population import State, draw_state
 from training.simulate.rates import Rates, load
 from training.simulate.records import SourceFile, write_source
 from training.simulate.rosters import Source, draw_rosters
@@ -17,7 +19,7 @@ _ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """A simulated state: its four files and all that is true of it."""
+    """A simulated state, or a block of one: its four files and all that is true of it."""
 
     seed: int
     state: State
@@ -40,9 +42,10 @@ def simulate(
     book: NameBook | None = None,
     rates: Rates | None = None,
 ) -> Population:
-    """Simulate a state of about ``records`` source records.
+    """Simulate a state of about ``records`` source records, held in memory whole.
 
-    The same arguments give the same state to the byte, on any machine and under any hash seed.
+    The same arguments give the same state to the byte, on any machine and under any hash seed. Of more
+    than some 100,000 records, use ``stream``.
 
     Args:
         records: how many source records to aim at; the files come within a few in a hundred.
@@ -52,12 +55,44 @@ def simulate(
         rates: how often things happen; ``rates.toml`` by default.
     """
     rates = rates or load()
-    book = book or faker_names(rates.names.tail_share, rates.names.surname_tail_share)
-    state = draw_state(seed, children or round(records / rates.state.records_per_child), rates, book)
-    rosters = draw_rosters(stage(seed, _ROSTER_STAGE), state.schooling, state.care, rates)
+    size = children or round(records / rates.state.records_per_child)
+    return _population(Block(seed), size, book or _usual_names(rates), rates)
+
+
+def stream(
+    records: int = 20_000,
+    seed: int = 1,
+    children: int | None = None,
+    book: NameBook | None = None,
+    rates: Rates | None = None,
+) -> Iterator[Population]:
+    """Simulate a state of any size block by block; a small one is one block, the same as ``simulate``.
+
+    Args:
+        records: as for ``simulate``.
+        seed: as for ``simulate``.
+        children: as for ``simulate``.
+        book: as for ``simulate``.
+        rates: as for ``simulate``.
+    """
+    rates = rates or load()
+    book = book or _usual_names(rates)
+    size = children or round(records / rates.state.records_per_child)
+    parts = blocks(seed, round(size * rates.state.records_per_child))
+    for block in parts:
+        yield _population(block, round(size / len(parts)), book, rates)
+
+
+def _population(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
+    state = draw_state(block.seed, children, rates, book, block)
+    rosters = draw_rosters(block.stage(_ROSTER_STAGE), state.schooling, state.care, rates, block)
     ids = StateIds.of(rosters[Source.STATE], len(state.births))
     files = {
-        source: write_source(stage(seed, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        source: write_source(block.stage(_FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
         for place, source in enumerate(Source)
     }
-    return Population(seed, state, files)
+    return Population(block.seed, state, files)
+
+
+def _usual_names(rates: Rates) -> NameBook:
+    return faker_names(rates.names.tail_share, rates.names.surname_tail_share)

@@ -1,0 +1,38 @@
+"""Blocks: the parts that a state is made of, one after the other, so that memory does not grow with it.
+
+A family lives in one block, and its kin and carers with it; strangers of one name and birth date meet
+across blocks as they would in life. Every number that must be unique in the state (local IDs, persons,
+households, SSNs) is interleaved: block *b* of *n* gives out those that leave *b* when divided by *n*.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.simulate.columns import Ints, Rng
+
+RECORDS_A_BLOCK = 50_000
+"""Source records of a block: some 200 MB while it is being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One part of a state: its place among ``of`` blocks, under the seed of the whole."""
+
+    seed: int
+    number: int = 0
+    of: int = 1
+
+    def stage(self, number: int) -> Rng:
+        """The random numbers of one stage, so that a change in one leaves the others as they were."""
+        return np.random.default_rng([self.seed, number, *([self.number] if self.number else [])])
+
+    def interleaved(self, numbers: Ints) -> Ints:
+        """The block's own numbers as numbers that no other block gives out."""
+        return numbers * self.of + self.number
+
+
+def blocks(seed: int, records: int) -> list[Block]:
+    """The blocks of a state of that many records; a small state is one."""
+    count = max(1, round(records / RECORDS_A_BLOCK))
+    return [Block(seed, number, count) for number in range(count)]

@@ -1,0 +1,56 @@
+"""Tables that grow block by block: CSV or Parquet, one open file each."""
+
+import csv
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.simulate.columns import Texts
+
+
+class Format(StrEnum):
+    """How the files are written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Table(AbstractContextManager["Table"]):
+    """A file of text columns under a header; an empty text is an empty cell, or null in Parquet."""
+
+    def __init__(self, folder: Path, name: str, header: Sequence[str], form: Format) -> None:
+        self._header = tuple(header)
+        self._file: TextIO | None = None
+        path = folder / f"{name}.{form}"
+        if form is Format.CSV:
+            self._file = path.open("w", encoding="utf-8", newline="")
+            self._rows = csv.writer(self._file, lineterminator="\n")
+            self._rows.writerow(self._header)
+        else:
+            self._schema = pa.schema([(column, pa.string()) for column in self._header])
+            self._parquet: Any = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def append(self, columns: Sequence[Texts]) -> None:
+        """Add rows, given by column in the order of the header."""
+        if self._file is not None:
+            self._rows.writerows(zip(*columns, strict=True))
+            return
+        arrays = [pa.array(column, pa.string(), mask=column == "") for column in columns]
+        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        else:
+            self._parquet.close()
