@@ -1,0 +1,41 @@
+"""``python -m tests.golden``: every golden pair as the shipped model decides it, with its weight."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from mpi.bootstrap import open_matcher
+from mpi.domain import clock
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
+from mpi.matching.model import DEFAULT_MODEL
+from mpi.standardize.door import receive
+from mpi.standardize.record import standardize
+from tests.golden.hard_cases import cases, decide, make_state
+
+_SEAL = KeyedHash(bytes(SECRET_BYTES))
+
+
+def main() -> None:
+    """Print the table; exit code 1 where a pair is not decided as expected."""
+    scorer, kept = open_matcher(DEFAULT_MODEL).scorer, 0
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        make_state(state)
+        for name, case in cases().items():
+            decided = decide(case, state, Path(folder) / name)
+            expected = case.expected.removesuffix("_no_address")
+            bits = scorer.weight(*(_features(*side) for side in (case.left, case.right)))
+            kept += decided == expected
+            mark = "" if decided == expected else "  WRONG"
+            print(f"{name:6} {case.topic:42.42} {expected:8} {decided:12} {bits:+7.2f}{mark}", flush=True)
+    print(f"{kept} of {len(cases())} as expected")
+    sys.exit(kept < len(cases()))
+
+
+def _features(source: str, record: dict[str, object]) -> Features:
+    return standardize(receive(record, _SEAL, clock.now()).record, source, _SEAL)
+
+
+if __name__ == "__main__":
+    main()

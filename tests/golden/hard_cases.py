@@ -1,0 +1,241 @@
+"""The golden pairs, each as a scene of its own in a simulated state, resolved through the real service."""
+
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpi.bootstrap import init_index, open_index
+from mpi.config import Settings
+from mpi.domain.errors import NotFoundError
+from mpi.domain.viewer import operator
+from mpi.intake.rows import SentRow
+from mpi.service.context import Index
+from mpi.service.export import export_crosswalk
+from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.records import read, upsert
+from mpi.service.sources import NewSource, add_source
+from mpi.service.tasks import review_tasks
+from tests.golden.scenes import OTHERS, Other
+from training.simulate.simulation import simulate
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))
+CASES = DATA / "hardcases" / "hard_cases.csv"
+OPERATOR = operator()
+STATE_RECORDS = 5_000
+_ADDRESS = re.compile(r"(?P<line>.*?)\s+(?P<postal>\d{5})(?:\s+\(.*\))?")
+_RELATIONSHIPS = ("foster parent", "grandmother")
+_MOST_TASKS = 1000
+
+Record = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A golden pair: two records as sent, each with its source, and what is expected of them."""
+
+    name: str
+    topic: str
+    expected: str
+    left: tuple[str, Record]
+    right: tuple[str, Record]
+
+
+def cases() -> dict[str, Case]:
+    """All golden pairs by name."""
+    with CASES.open(encoding="utf-8", newline="") as file:
+        return {row["case_id"]: _case(row) for row in csv.DictReader(file)}
+
+
+def make_state(home: Path) -> None:
+    """An index with a simulated state, to be copied for each scene."""
+    index, _key = init_index(_settings(home), is_test=True)
+    for source in ("CCWIS", "SIS"):
+        add_source(index, OPERATOR, NewSource(source))
+    for source, file in simulate(records=STATE_RECORDS, seed=41).files.items():
+        add_source(index, OPERATOR, NewSource(str(source)))
+        columns = list(file.columns.items())
+        rows = [
+            SentRow(line + 2, None, {name: column[line] for name, column in columns if column[line]})
+            for line in range(len(file))
+        ]
+        load(index, OPERATOR, str(source), rows, LoadOptions(Snapshot.FULL))
+    index.database.dispose()
+
+
+def decide(case: Case, state: Path, folder: Path) -> str:
+    """Play the scene in a copy of the state and say what the index made of the pair."""
+    shutil.copytree(state, folder)
+    with _opened(folder) as index:
+        for source, record in _before(case):
+            upsert(index, OPERATOR, source, record)
+        if case.name == "HC15":
+            return _sealed_after_linking(index, case)
+        if case.name.startswith("HC28"):
+            return _after_expungement(index, case)
+        for source, record in (case.left, case.right):
+            upsert(index, OPERATOR, source, record)
+        return _decision(index, case)
+
+
+def _decision(index: Index, case: Case) -> str:
+    left, right = ((source, str(record["local_id"])) for source, record in (case.left, case.right))
+    persons = {(row.source, row.local_id): row.enterprise_id for row in export_crosswalk(index, OPERATOR)}
+    if persons[left] == persons[right]:
+        return "link"
+    asked = (
+        {(label.source, label.local_id) for label in task.records}
+        for task in review_tasks(index, OPERATOR, _MOST_TASKS)
+    )
+    return "review" if {left, right} in asked else "no_link"
+
+
+def _sealed_after_linking(index: Index, case: Case) -> str:
+    """First both records without the seal, then the seal."""
+    (source, sealed), (school, other) = case.left, case.right
+    before = {name: value for name, value in sealed.items() if name != "restrictions"}
+    upsert(index, OPERATOR, source, before)
+    linked = upsert(index, OPERATOR, school, other)
+    assert linked.outcome == "linked", "the two must be linked before the seal"
+    upsert(index, OPERATOR, source, sealed)
+    after = read(index, OPERATOR, school, str(other["local_id"]))
+    kept = after["enterprise_id"] == linked.enterprise_id
+    return "blocked" if kept and _unknown(index, source, str(sealed["local_id"])) else "not blocked"
+
+
+def _after_expungement(index: Index, case: Case) -> str:
+    """The client is known, expunged, and then sent again, or referred anew under another number."""
+    expunged, again = (case.left, case.right) if case.name == "HC28" else (case.right, case.left)
+    source, record = expunged
+    upsert(index, OPERATOR, source, {n: v for n, v in record.items() if n != "restrictions"})
+    upsert(index, OPERATOR, source, record)
+    answer = upsert(index, OPERATOR, source, again[1])
+    if answer.outcome == "refused":
+        return "blocked"
+    alone = answer.outcome == "created" and not answer.tasks
+    return "no_link" if alone and _unknown(index, source, str(record["local_id"])) else "link"
+
+
+def _unknown(index: Index, source: str, local_id: str) -> bool:
+    try:
+        read(index, OPERATOR, source, local_id)
+    except NotFoundError:
+        pass
+    else:
+        return False
+    return all((row.source, row.local_id) != (source, local_id) for row in export_crosswalk(index, OPERATOR))
+
+
+def _before(case: Case) -> Iterator[tuple[str, Record]]:
+    """The scene's other records."""
+    for number, other in enumerate(OTHERS.get(case.name, ())):
+        yield other.source, _other(case, other, number)
+
+
+def _other(case: Case, other: Other, number: int) -> Record:
+    base = dict(case.left[1] if other.like == "left" else case.right[1]) if other.like else {}
+    made = {**base, "local_id": f"other-{number}", **other.changes}
+    if other.source == "SIS":
+        made["identifiers"] = _state_id(f"98000000{number:02}")
+    elif "identifiers" not in other.changes:
+        made.pop("identifiers", None)
+    return {name: value for name, value in made.items() if value is not None}
+
+
+@contextmanager
+def _opened(home: Path) -> Iterator[Index]:
+    index = open_index(_settings(home))
+    try:
+        yield index
+    finally:
+        index.database.dispose()
+
+
+def _settings(home: Path) -> Settings:
+    return Settings(home=home, database_url=None, model=None, secret_file=None)
+
+
+def _case(row: Mapping[str, str]) -> Case:
+    return Case(
+        row["case_id"],
+        row["topic"],
+        row["expected"],
+        (row["l_source"], _record("l", row)),
+        (row["r_source"], _record("r", row)),
+    )
+
+
+def _record(side: str, row: Mapping[str, str]) -> Record:
+    record: Record = {
+        "first_name": row[f"{side}_first"],
+        "middle_name": row[f"{side}_middle"],
+        "last_name": row[f"{side}_last"],
+        "suffix": row[f"{side}_suffix"],
+        "birth_date": row[f"{side}_dob"],
+        "sex": row[f"{side}_sex"],
+        **_address(row[f"{side}_address"]),
+        **_guardian(row[f"{side}_guardian"]),
+        **_ids(row[f"{side}_ids"]),
+    }
+    if side == "l" and "DOB estimated" in row["context"]:
+        record["birth_date_quality"] = "estimated"
+    return {name: value for name, value in record.items() if value}
+
+
+def _address(text: str) -> Record:
+    found = _ADDRESS.fullmatch(text)
+    return {"address_line1": found["line"], "postal_code": found["postal"]} if found else {}
+
+
+def _guardian(text: str) -> Record:
+    relationship = next((each for each in _RELATIONSHIPS if text.startswith(each)), None)
+    names = text.removeprefix(relationship or "").replace(" Sr", "").split()
+    if not names:
+        return {}
+    return {
+        "guardian_first_name": names[0].rstrip("."),
+        "guardian_last_name": " ".join(names[1:]) or None,
+        "guardian_relationship": relationship,
+    }
+
+
+def _ids(text: str) -> Record:
+    first, *notes = text.split(";")
+    system, local_id = first.split(":", 1)
+    record: Record = {"local_id": local_id}
+    if system == "ssid":
+        record["identifiers"] = _state_id(local_id)
+    for note in notes:
+        record |= _note(note)
+    return record
+
+
+def _note(note: str) -> Record:
+    name, _, value = note.partition("=")
+    if name == "district":
+        district, kind, day = value.split()
+        return {"district_id": district, f"{kind}_date": day}
+    if name.startswith("enrolled"):
+        _, district, day = name.split()
+        return {"district_id": district, "entry_date": day.rstrip(".")}
+    if name == "aka":
+        given, surname = value.split()
+        return {"other_names": json.dumps([{"first_name": given, "last_name": surname}])}
+    return {
+        "multiple_birth": {"multiple_birth": "true"},
+        "ssn4": {"ssn_last4": value},
+        "status": {"restrictions": json.dumps([{"kind": "sealed"}])},
+        "expunged": {"restrictions": json.dumps([{"kind": "expunged"}])},
+        "acp": {"restrictions": json.dumps([{"kind": "address_confidential"}])},
+        "previous_birth_date": {"previous_birth_dates": value},
+    }[name]
+
+
+def _state_id(value: str) -> str:
+    return json.dumps([{"system": "state_student_id", "assigner": "SEA", "value": value}])
