@@ -15,6 +15,9 @@ from training.simulate.simulation import Population, simulate
 SEED = 20_263
 """Of the evaluation's own states: no model is fitted on them."""
 
+_SEALING = frozenset({"sealed", "expunged"})
+"""Tags of records that an index holds and never compares."""
+
 _GROUPS = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
 
 
@@ -45,7 +48,7 @@ def as_dataset(name: str, population: Population) -> Dataset:
     in_care = frozenset(n for n, held in enumerate(tags) if sources[n] == Source.CCWIS and "in_care" in held)
     return Dataset(
         name=name,
-        records=standardized(rows),
+        records=[(n, made) for n, made in standardized(rows) if not tags[n] & _SEALING],
         truth=dict(enumerate(people)),
         households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),
