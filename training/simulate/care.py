@@ -22,7 +22,8 @@ _FIRST_DAYS_AFTER_BIRTH = 2
 class Care:
     """One entry a child; dates are NaT and the address -1 where they do not apply.
 
-    ``address`` and the carers hold for children in care who do not live at home, and for adopted ones.
+    ``sealed`` is of the adoption, ``expunged`` of the client's record. ``address`` and the carers hold for
+    children in care who do not live at home, and for adopted ones.
     """
 
     known: Bools
@@ -37,6 +38,8 @@ class Care:
     carer_last: Texts
     kin_home: Ints
     adopted: Bools
+    sealed: Bools
+    expunged: Bools
 
 
 def draw_care(
@@ -57,6 +60,7 @@ def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates)
     in_care = family_in[births.home] & happens(rng, care.child_in_care, size)
     left = family_left[births.home] & happens(rng, care.child_in_care, size)
     known = (family_known[births.home] & happens(rng, care.child_known, size)) | in_care | left
+    adopted = left & happens(rng, care.adopted_after_care, size)
     removed, ended = _intervals(rng, births, homes, in_care, left, rates.state.today)
     return Care(
         known=known,
@@ -70,7 +74,9 @@ def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates)
         carer_first=blank(size),
         carer_last=blank(size),
         kin_home=np.full(size, -1),
-        adopted=left & happens(rng, care.adopted_after_care, size),
+        adopted=adopted,
+        sealed=adopted & happens(rng, care.adopted_sealed, size),
+        expunged=known & ~in_care & ~left & happens(rng, care.expunged, size),
     )
 
 

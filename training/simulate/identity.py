@@ -57,6 +57,7 @@ def write_identity(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Ide
     noise, missing = state.rates.noise[kind], state.rates.missing[kind]
     former = _former(rng, state, roster, noise)
     names, carer_surname = _names(rng, state, roster, former)
+    names.uneven = _uneven(state, roster)
     write_names(rng, names, noise, missing, upper=roster.source is Source.STATE)
     columns = {
         "first_name": names.first,
@@ -71,6 +72,7 @@ def write_identity(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Ide
     columns |= _ssn(rng, state, roster)
     columns["identifiers"] = _identifiers(rng, roster, ids, noise, missing)
     columns |= _background(rng, state, roster, missing)
+    columns["death_date"] = _deaths(state, roster)
     return Identity(columns, former, names.placeholder, carer_surname)
 
 
@@ -108,6 +110,16 @@ def _names(rng: Rng, state: State, roster: Roster, former: Bools) -> tuple[Writt
     return written, np.asarray(carer_surname)
 
 
+def _uneven(state: State, roster: Roster) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """How many times likelier each record's names go wrong than a white family's."""
+    uneven = state.rates.uneven
+    by_group = np.ones(len(_RACES))
+    by_group[[BLACK, HISPANIC, ASIAN, AFRICAN]] = uneven.black, uneven.hispanic, uneven.asian, uneven.african
+    learner = state.flags.true["english_learner"][roster.child]
+    factor = by_group[state.homes.group[state.births.home[roster.child]]]
+    return np.where(learner, factor * uneven.english_learner, factor)
+
+
 def _birth(rng: Rng, state: State, roster: Roster, former: Bools) -> dict[str, Texts]:
     kind, child = roster.source.kind, roster.child
     days = np.where(former, state.people.birth_before[child], state.births.day[child])
@@ -129,7 +141,8 @@ def _birth(rng: Rng, state: State, roster: Roster, former: Bools) -> dict[str, T
 def _earlier_values(rng: Rng, state: State, roster: Roster, former: Bools, noise: Noise) -> dict[str, Texts]:
     """Former names and birth dates, where a source that has the new ones kept them."""
     people, child = state.people, roster.child
-    kept = people.changed[child] & ~former & happens(rng, noise.former_given, len(roster))
+    kept = people.changed[child] & ~former & ~state.care.sealed[child]
+    kept &= happens(rng, noise.former_given, len(roster))
     until = iso_dates(people.changed_on[child])
     renamed = (people.first_before != people.first) | (people.last_before != people.last)
     names: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
@@ -156,6 +169,7 @@ def _preferred(rng: Rng, state: State, roster: Roster) -> Texts:
 def _sex(rng: Rng, state: State, roster: Roster, noise: Noise, missing: Missing) -> Texts:
     wrong = happens(rng, noise.sex_wrong, len(roster))
     sex = np.where((state.births.male[roster.child] == 1) ^ wrong, "M", "F").astype(object)
+    sex[state.people.sex_x[roster.child] & ~wrong] = "X"
     sex[happens(rng, missing.sex, len(roster))] = ""
     return sex
 
@@ -195,6 +209,13 @@ def _identifiers(rng: Rng, roster: Roster, ids: StateIds, noise: Noise, missing:
 def _identifier(value: str) -> str:
     held = {"system": STATE_STUDENT_ID, "assigner": STATE_ASSIGNER, "value": value}
     return json.dumps([held], separators=(",", ":"))
+
+
+def _deaths(state: State, roster: Roster) -> Texts:
+    """The day of death, on the records that were kept up to then: a left district never hears of it."""
+    died = iso_dates(state.people.died[roster.child])
+    died[roster.earlier] = ""
+    return died
 
 
 def _background(rng: Rng, state: State, roster: Roster, missing: Missing) -> dict[str, Texts]:

@@ -10,6 +10,8 @@ from itertools import chain
 from anyascii import anyascii
 from nicknames import NickNamer
 
+from training.simulate.rates import Misspelling, load
+
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOUR = {
     key: (row[place - 1] if place else "") + row[place + 1 : place + 2]
@@ -39,6 +41,7 @@ _STREET_TYPES = {
     "Blvd": "Boulevard",
 }  # fmt: skip
 _SHORTEST_TO_SPOIL = 3
+_PARTS = 1_000
 
 
 def keyboard(text: str, draw: int) -> str:
@@ -69,11 +72,19 @@ def _by_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
 
 
 def misspell(text: str, draw: int) -> str:
-    """One mistake: by ear (half of them), by hand, or by scanner."""
-    kind = (draw >> 20) % 10
-    if kind < 5:  # noqa: PLR2004 - tenths
+    """One mistake: by ear, by scanner, or by hand."""
+    kind = (draw >> 20) % _PARTS / _PARTS
+    rates = _misspelling()
+    if kind < rates.by_ear:
         return _by_table(text, draw, _SOUNDS)
-    return keyboard(text, draw) if kind < 9 else _by_table(text, draw, _SCANNED)  # noqa: PLR2004
+    if kind < rates.by_ear + rates.by_scanner:
+        return _by_table(text, draw, _SCANNED)
+    return keyboard(text, draw)
+
+
+@cache
+def _misspelling() -> Misspelling:
+    return load().misspelling
 
 
 def wrong_digit(text: str, draw: int) -> str:

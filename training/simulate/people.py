@@ -14,6 +14,7 @@ from training.simulate.rates import Rates
 
 _STAGE = 4
 _ROUNDS_OF_NEW_NAMES = 4
+_YEARS_DEAD_ON_FILE = 3
 _SSNS = 100 * 99 * 9_999
 _SSN_STEP, _SSN_SHIFT = 61_179_247, 9_973
 """The step has no factor in common with the count of SSNs, so that no number comes twice."""
@@ -41,6 +42,8 @@ class People:
     birth_city: Texts
     birth_state: Texts
     birth_country: Texts
+    sex_x: Bools
+    died: Dates
 
 
 def draw_people(
@@ -75,6 +78,8 @@ def draw_people(
         birth_city=city,
         birth_state=state,
         birth_country=country,
+        sex_x=happens(rng, rates.names.sex_x, len(births)),
+        died=_deaths(rng, births, care, rates),
     )
     _change(rng, people, births, group, rates, book)
     _adopt(rng, people, births, care, group, rates, book)
@@ -167,6 +172,15 @@ def _adopt(
     people.first[renamed] = book.draw_given(rng, group[renamed], births.male[renamed])
     people.changed[rows] = True
     people.changed_on[rows] = care.ended[rows]
+
+
+def _deaths(rng: Rng, births: Births, care: Care, rates: Rates) -> Dates:
+    """The day of death of the few who died, in the last three years; nobody in care or since adopted."""
+    size = len(births)
+    dead = happens(rng, rates.names.died, size) & ~care.in_care & ~care.adopted
+    days = rng.integers(1, _YEARS_DEAD_ON_FILE * 365, size).astype("timedelta64[D]")
+    on = np.fmax(np.maximum(rates.state.today - days, births.day), care.ended)
+    return np.where(dead, on, np.datetime64("NaT", "D"))
 
 
 def _ssns(block: Block, size: int) -> Texts:

@@ -37,6 +37,7 @@ def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Bl
     care, addresses = draw_care(block.stage(3), births, homes, addresses, rates, book)
     people = draw_people(block, births, homes, care, rates, book)
     schooling = draw_schooling(block.stage(5), births, homes, care, addresses, rates)
+    schooling.bury(people.died)
     flags = draw_flags(block.stage(6), births, homes, care, rates)
     return State(block, rates, births, homes, care, addresses, people, schooling, flags)
 

@@ -61,6 +61,8 @@ class Names:
     surname_tail_share: float
     identity_change: float
     change_is_given: float
+    sex_x: float
+    died: float
     change_is_birth_date: float
 
 
@@ -82,6 +84,9 @@ class Care:
     adopted_after_care: float
     adopted_new_given: float
     adopted_two_clients: float
+    adopted_sealed: float
+    expunged: float
+    merged_client: float
     registered_twice: float
     placement_move: float
     foster_surname_at_school: float
@@ -161,6 +166,25 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
+class Misspelling:
+    """How a name is misspelt; the rest is a slip of the keyboard."""
+
+    by_ear: float
+    by_scanner: float
+
+
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """How many times likelier the names of a group go wrong."""
+
+    black: float
+    hispanic: float
+    asian: float
+    african: float
+    english_learner: float
+
+
+@dataclass(frozen=True, slots=True)
 class FlagRates:
     """Special populations."""
 
@@ -188,6 +212,8 @@ class Rates:
     school: School
     missing: dict[str, Missing]
     noise: dict[str, Noise]
+    misspelling: Misspelling
+    uneven: Uneven
     flags: FlagRates
     digest: str
 
@@ -204,6 +230,8 @@ def load() -> Rates:
         school=School(**raw["school"]),
         missing={kind: Missing(**rates) for kind, rates in raw["missing"].items()},
         noise={kind: Noise(**rates) for kind, rates in raw["noise"].items()},
+        misspelling=Misspelling(**raw["misspelling"]),
+        uneven=Uneven(**raw["uneven"]),
         flags=FlagRates(**raw["flags"]),
         digest=hashlib.blake2b(content, digest_size=8).hexdigest(),
     )

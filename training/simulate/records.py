@@ -6,12 +6,13 @@ import numpy as np
 
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.care import GROUP_HOME, RELATIVE_HOME, SETTINGS
-from training.simulate.columns import Bools, Dates, Rng, Texts, blank, iso_dates
+from training.simulate.columns import Bools, Dates, Rng, Texts, blank, happens, iso_dates
 from training.simulate.contacts import write_contacts
 from training.simulate.flags import care_flags, cells, school_flags
 from training.simulate.identity import Identity, StateIds, write_identity
 from training.simulate.places import TOWN_COUNTIES
 from training.simulate.population import State
+from training.simulate.restrictions import expunged_files, sealed_files, write_restrictions
 from training.simulate.rosters import Roster, Source
 
 _NIGHTLY = "T04:00:00.000000Z"
@@ -37,10 +38,12 @@ def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Sourc
     columns["local_id"] = roster.local_id
     columns |= identity.columns
     columns |= write_contacts(rng, state, roster)
+    columns["restrictions"] = write_restrictions(state, roster, columns["restrictions"])
     as_of = _as_of(rng, state, roster, identity.former)
     columns["as_of"] = np.asarray(iso_dates(as_of) + _NIGHTLY)
     if roster.source is Source.CCWIS:
         columns["placements"] = _placements(state, roster)
+        columns["merged_into"] = _merged(rng, state, roster)
         columns["flags"] = care_flags(rng, state.flags, state.care, roster.child, state.rates)
     else:
         columns |= _school_columns(state, roster)
@@ -100,13 +103,26 @@ def _placements(state: State, roster: Roster) -> Texts:
     return cells(held)
 
 
+def _merged(rng: Rng, state: State, roster: Roster) -> Texts:
+    """Second registrations that a worker has found, each with the client that it was merged into."""
+    first = blank(len(state.births))
+    kept = ~(roster.second & roster.earlier)
+    first[roster.child[kept]] = roster.local_id[kept]
+    merged = ~kept & ~state.care.adopted[roster.child]
+    merged &= happens(rng, state.rates.care.merged_client, len(roster))
+    return np.where(merged, first[roster.child], "")
+
+
 def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     """When each record was last true at its source: no earlier than anything that it tells of."""
     today, size, child = state.rates.state.today, len(roster), roster.child
     recent = 1 if roster.source is not Source.CCWIS else 200
     days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
     moment = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
-    told: list[Dates] = [np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child])]
+    told: list[Dates] = [
+        state.people.died[child],
+        np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),
+    ]
     if roster.source is Source.CCWIS:
         told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
     else:
@@ -148,6 +164,10 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "in_care": care.in_care[child],
         "left_care": care.left_care[child],
         "adopted": care.adopted[child],
+        "sealed": sealed_files(state, roster),
+        "expunged": expunged_files(state, roster),
+        "sex_x": state.people.sex_x[child],
+        "died": ~np.isnat(state.people.died[child]),
         "kinship_care": care.setting[child] == RELATIVE_HOME,
         "group_home": care.setting[child] == GROUP_HOME,
         "carer_surname": identity.carer_surname,

@@ -37,6 +37,15 @@ class Schooling:
         """Whether the state's student file knows the child."""
         return np.asarray(self.enrolled | self.leaver)
 
+    def bury(self, died: Dates) -> None:
+        """Take the children who died off the rolls, on the day of death; a move after it never was."""
+        dead = ~np.isnat(died)
+        self.leaver |= self.enrolled & dead
+        self.enrolled &= ~dead
+        self.moved &= ~dead
+        self.exit = np.where(dead & self.leaver, died, self.exit)
+        self.entry = np.where(dead, np.fmin(self.entry, died), self.entry)
+
     def school(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
         """School and district codes, now or before the move."""
         districts = district_codes((self.town_before if before else self.town)[rows])

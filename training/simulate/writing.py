@@ -14,13 +14,14 @@ _PLACEHOLDERS = {1: "Baby Boy", 0: "Baby Girl"}
 
 @dataclass(slots=True)
 class Written:
-    """Names as written, and where the given name is a placeholder."""
+    """Names as written, where the given one is a placeholder, and how many times likelier each goes wrong."""
 
     first: Texts
     middle: Texts
     last: Texts
     suffix: Texts
     placeholder: Bools
+    uneven: "float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]" = 1.0
 
 
 def write_names(rng: Rng, names: Written, noise: Noise, missing: Missing, *, upper: bool) -> Written:
@@ -31,11 +32,11 @@ def write_names(rng: Rng, names: Written, noise: Noise, missing: Missing, *, upp
     names.suffix[happens(rng, missing.suffix, size)] = ""
     change(names.first, real & happens(rng, noise.given_nickname, size), rng, mistakes.nickname)
     change(names.first, real & happens(rng, noise.given_variant, size), rng, mistakes.other_spelling)
-    change(names.first, real & happens(rng, noise.given_typo, size), rng, mistakes.misspell)
+    change(names.first, real & happens(rng, noise.given_typo * names.uneven, size), rng, mistakes.misspell)
     change(names.last, happens(rng, noise.surname_reduced, size), rng, _reduced)
     change(names.last, happens(rng, noise.surname_joined, size), rng, mistakes.join_surnames)
     change(names.last, happens(rng, noise.given_variant, size), rng, mistakes.other_spelling)
-    change(names.last, happens(rng, noise.surname_typo, size), rng, mistakes.misspell)
+    change(names.last, happens(rng, noise.surname_typo * names.uneven, size), rng, mistakes.misspell)
     _move_parts(rng, names, noise, real)
     every = np.ones(size, dtype=bool)
     plain = every if upper else happens(rng, noise.plain_letters, size)
@@ -58,7 +59,7 @@ def _move_parts(rng: Rng, names: Written, noise: Noise, real: Bools) -> None:
     called = np.flatnonzero(real & (names.middle != "") & happens(rng, noise.goes_by_middle, size))
     names.first[called], names.middle[called] = names.middle[called], names.first[called]
     change(names.middle, happens(rng, noise.middle_initial, size), rng, lambda text, _: text[:1])
-    swapped = np.flatnonzero(real & happens(rng, noise.names_swapped, size))
+    swapped = np.flatnonzero(real & happens(rng, noise.names_swapped * names.uneven, size))
     names.first[swapped], names.last[swapped] = names.last[swapped], names.first[swapped]
 
 
