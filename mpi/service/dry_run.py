@@ -209,7 +209,9 @@ def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progr
         for number, payload in unit.derived.all_features(config_id)
         if number in named and number not in file.said
     )
-    return score_pairs(index.matcher, chain(stored, file.features.items()), pairs, index, progress)
+    floor = index.matcher.model.thresholds.stored_from
+    features = chain(stored, file.features.items())
+    return score_pairs(index.matcher, features, pairs, floor, index, progress)
 
 
 def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:

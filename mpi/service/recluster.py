@@ -1,23 +1,18 @@
 """Re-cluster: think the whole index through again, as a plan to read before it is applied."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.matching.batch import candidate_pairs
-from mpi.matching.keys import keys
 from mpi.service.closure import everything
 from mpi.service.context import Index, Matcher
-from mpi.service.reindex import Progress, key_table, score_pairs, silent
+from mpi.service.derive import Derived, derive
+from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import today
 from mpi.service.settle import Settlement, publish, settle
-from mpi.standardize.payload import features_to_bytes, from_payload
-from mpi.standardize.record import standardize
-from mpi.storage.repositories.derived import Edges
+from mpi.standardize.payload import features_to_bytes
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 
@@ -92,12 +87,12 @@ def recluster(
     if not apply:
         with index.database.read(viewer) as unit:
             _require_in_force(unit, index, matcher)
-            derived = _derive(unit, index, matcher, progress)
+            derived = derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress)
             settlement = _settle(unit, matcher, derived)
             return _plan(unit, settlement, matcher, applied=False)
     with index.database.write(viewer, "recluster") as unit:
         _require_in_force(unit, index, matcher)
-        derived = _derive(unit, index, matcher, progress)
+        derived = derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress)
         settlement = _settle(unit, matcher, derived)
         plan = _plan(unit, settlement, matcher, applied=True)
         _replace(unit, matcher, derived)
@@ -111,49 +106,18 @@ def _require_in_force(unit: ReadUnit, index: Index, matcher: Matcher) -> None:
         index.config_id(unit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Derived:
-    features: dict[int, Features]
-    keys: list[tuple[int, int, int]]
-    edges: Edges
-
-
-def _derive(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress) -> _Derived:
-    """Features, keys and edges of every active record, anew from what the sources said."""
-    codes = {source.id: source.code for source in unit.sources.all()}
-    active = unit.records.active()
-    groups = {number: record.group_id for number, record in unit.records.get(active).items()}
-    features: dict[int, Features] = {}
-    own_keys: list[tuple[int, int, int]] = []
-    payloads = unit.records.payloads(active)
-    for done, (record, (source_id, payload)) in enumerate(sorted(payloads.items()), 1):
-        features[record] = standardize(from_payload(payload), codes[source_id], index.seal)
-        own_keys += [
-            (groups[record], key, record)
-            for key in keys(features[record], matcher.model.blocking, index.seal)
-        ]
-        if done % 1000 == 0 or done == len(payloads):
-            progress("standardizing", done, len(payloads))
-    pairs = candidate_pairs(key_table([(key, record) for _, key, record in own_keys]))
-    edges = score_pairs(matcher, features.items(), pairs, index, progress)
-    return _Derived(features, own_keys, edges)
-
-
-def _settle(unit: ReadUnit, matcher: Matcher, derived: _Derived) -> Settlement:
-    def features(wanted: Collection[int]) -> Mapping[int, Features]:
-        return {record: derived.features[record] for record in wanted}
-
+def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
     return settle(
         unit,
         everything(unit, derived.edges),
-        features,
+        derived.features_of,
         matcher.scorer,
         matcher.model.thresholds,
         today(),
     )
 
 
-def _replace(unit: WriteUnit, matcher: Matcher, derived: _Derived) -> None:
+def _replace(unit: WriteUnit, matcher: Matcher, derived: Derived) -> None:
     """Put what was derived in the place of what was there, under the matcher's configuration."""
     config_id = activate(unit, matcher)
     unit.derived.drop_all()

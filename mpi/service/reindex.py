@@ -1,6 +1,6 @@
 """Bring features, blocking keys and edges up to date for the records that changed."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,27 +119,37 @@ def _score_many(
         for record, payload in unit.derived.all_features(config_id)
         if record in named
     )
-    return score_pairs(index.matcher, features, pairs, index, progress)
+    floor = index.matcher.model.thresholds.stored_from
+    return score_pairs(index.matcher, features, pairs, floor, index, progress)
 
 
 def score_pairs(
     matcher: Matcher,
-    features: object,
+    features: Iterable[tuple[int, Features]],
     pairs: pa.Table,
+    floor: float,
     index: Index,
     progress: Progress = silent,
 ) -> Edges:
-    """Score candidate pairs with Splink on DuckDB and keep those that are stored."""
+    """Score candidate pairs with Splink on DuckDB and keep those from the floor up.
+
+    Args:
+        matcher: the model.
+        features: of every record that the pairs name.
+        pairs: ``lo``, ``hi``.
+        floor: lowest weight to keep, in bits.
+        index: for a place to spill.
+        progress: told how many pairs are done.
+    """
     scored = predict(
         matcher.model,
-        features,  # type: ignore[arg-type]
+        features,
         pairs,
-        matcher.model.thresholds.stored_from,
+        floor,
         index.home,
         lambda done, total: progress("scoring pairs", done, total),
     )
-    columns = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    lo, hi, bits = columns
+    lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return {(int(a), int(b)): float(w) for a, b, w in zip(lo, hi, np.round(bits, 6), strict=True)}
 
 

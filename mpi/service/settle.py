@@ -86,19 +86,11 @@ def settle(
         today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
     """
     number_of = {key: number for number, key in scope.keys.items()}
-    edges = {
-        pair(scope.keys[lo], scope.keys[hi]): bits
-        for (lo, hi), bits in scope.edges.items()
-        if lo in scope.keys and hi in scope.keys
-    }
-    partitions = [
-        partition(component, thresholds)
-        for component in _components(scope, edges, number_of, features, scorer, thresholds)
-    ]
+    found = partitions(scope, features, scorer, thresholds)
     current = unit.persons.current(scope.seen)
     persons = unit.persons.get(unit.persons.everyone_of(scope.seen))
     holders = _holders(unit, scope, persons)
-    clusters = [cluster for found in partitions for cluster in found.clusters]
+    clusters = [cluster for one in found for cluster in one.clusters]
     plan = assign(clusters, holders, _survivors(unit, clusters, holders, number_of, today))
     bearers = tuple(
         Bearer(tuple(number_of[key] for key in a.cluster), a.person, a.revived) for a in plan.assignments
@@ -109,9 +101,32 @@ def settle(
         plan.retired,
         _emptied(unit, scope, current),
         _awakened(plan, persons),
-        tuple(_tasks(scope, partitions, number_of, thresholds)),
+        tuple(_tasks(scope, found, number_of, thresholds)),
         scope.seen,
     )
+
+
+def partitions(
+    scope: Closure, features: FeatureSource, scorer: Scorer, thresholds: Thresholds
+) -> list[Partition]:
+    """Partition everything in scope, over canonical keys; nobody's ID is looked at.
+
+    Args:
+        scope: whole components.
+        features: where features of their records come from.
+        scorer: scores the pairs that blocking did not bring together.
+        thresholds: the bands.
+    """
+    number_of = {key: number for number, key in scope.keys.items()}
+    edges = {
+        pair(scope.keys[lo], scope.keys[hi]): bits
+        for (lo, hi), bits in scope.edges.items()
+        if lo in scope.keys and hi in scope.keys
+    }
+    return [
+        partition(component, thresholds)
+        for component in _components(scope, edges, number_of, features, scorer, thresholds)
+    ]
 
 
 def _components(
@@ -209,12 +224,12 @@ def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
 
 def _tasks(
     scope: Closure,
-    partitions: list[Partition],
+    settled: list[Partition],
     number_of: Mapping[int, int],
     thresholds: Thresholds,
 ) -> Iterator[Task]:
-    place = {key: n for n, found in enumerate(partitions) for c in found.clusters for key in c}
-    for found in partitions:
+    place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
+    for found in settled:
         for doubt in found.doubts:
             lo, hi = sorted(number_of[key] for key in doubt.pair)
             yield Task(_task_key(doubt.pair), "pair", lo, hi, doubt.bits, doubt.reason)

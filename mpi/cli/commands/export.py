@@ -9,9 +9,10 @@ import typer
 
 from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.progress import shown_progress
 from mpi.cli.session import opened
-from mpi.domain.errors import InputError
 from mpi.service.export import HEADER, export_crosswalk
+from mpi.service.research import research_crosswalk
 
 
 class Purpose(StrEnum):
@@ -24,18 +25,20 @@ class Purpose(StrEnum):
 def crosswalk(
     out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
     purpose: Annotated[
-        Purpose, typer.Option(help="operational: enterprise IDs as they are.")
+        Purpose, typer.Option(help="operational: enterprise IDs; statistical: IDs of a research partition.")
     ] = Purpose.OPERATIONAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Write all enterprise IDs as CSV.
 
-    The columns are source, local_id, enterprise_id. The file is written whole or not at all.
+    The columns are source, local_id, enterprise_id. The file is written whole or not at all. For research the
+    third column holds IDs that are drawn anew for each export, of a partition that misses less and errs more.
     """
-    if purpose is Purpose.STATISTICAL:
-        raise InputError("--purpose statistical: comes in a later version; this one exports operational IDs")
-    with opened() as session:
-        rows = export_crosswalk(session.index, session.viewer)
+    with opened() as session, shown_progress() as report:
+        if purpose is Purpose.STATISTICAL:
+            rows = research_crosswalk(session.index, session.viewer, report)
+        else:
+            rows = export_crosswalk(session.index, session.viewer)
         count = write_csv(out, HEADER, (astuple(row) for row in rows))
     written = {"file": str(out), "rows": count}
     if as_json:

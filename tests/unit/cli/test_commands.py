@@ -3,13 +3,12 @@
 import csv
 import json
 import stat
-from pathlib import Path
 
 import pytest
 
 from mpi.cli.commands import serve
 from tests.models import tiny_model
-from tests.unit.cli.conftest import is_one_line
+from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA = {"first_name": "Ana", "last_name": "Lopez", "birth_date": "2010-01-02"}
 
@@ -144,10 +143,18 @@ def test_an_export_that_cannot_be_written_names_the_file_asked_for(mpi, home):
     assert (ended.code, ended.err) == (10, "mpi: no/such/x.csv: No such file or directory\n")
 
 
-def test_a_statistical_export_says_that_it_comes_later(mpi, home):
-    ended = mpi("export", "crosswalk", "--out", "x.csv", "--purpose", "statistical")
-    assert ended.code == 5
-    assert not Path("x.csv").exists()
+def test_a_statistical_export_holds_every_record_under_ids_of_its_own(mpi, home, tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + "1,Amara,Okonkwo,2014-03-09,43001\n")
+    for source in ("sis", "ccwis"):
+        assert mpi("ingest", "a.csv", "--source", source).code == 0
+    ids = []
+    for number, purpose in enumerate(("operational", "statistical", "statistical")):
+        assert mpi("export", "crosswalk", "--out", f"{number}.csv", "--purpose", purpose).code == 0
+        written = (tmp_path / f"{number}.csv").read_text().split()[1:]
+        assert [line.rsplit(",", 1)[0] for line in written] == ["ccwis,1", "sis,1"]
+        [one] = {line.rsplit(",", 1)[1] for line in written}
+        ids.append(one)
+    assert len(set(ids)) == 3
 
 
 def test_recluster_has_nothing_to_do_on_what_was_resolved(mpi, home):
