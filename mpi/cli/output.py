@@ -1,5 +1,6 @@
 """What commands print: tables for people, JSON for programs; notes go to standard error."""
 
+import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
@@ -81,14 +82,15 @@ def _print(console: Console, table: Table) -> None:
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().strip("\n").split("\n")]
-    # Rich would end the process where the pipe is closed; our own write raises.
     sys.stdout.write("\n".join(lines).strip("\n") + "\n\n")
 
 
 def _console() -> Console:
     terminal = sys.stdout.isatty()
     return Console(
-        file=sys.stdout,
+        # Rich would end the process where a pipe is closed: it draws in memory, and our own write raises.
+        file=io.StringIO(),
+        force_terminal=terminal,
         markup=False,
         highlight=False,
         emoji=False,

@@ -273,7 +273,9 @@ def test_a_disk_that_fills_up_under_an_export_leaves_the_earlier_file(mpi, home,
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file.csv", "home", "model", "x.csv"]
 
 
-def test_a_reader_that_goes_away_is_no_error(home):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(home, monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     reading, writing = os.pipe()
     os.close(reading)
     code, _out, err = finished("report", "summary", stdout=writing)
