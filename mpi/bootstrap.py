@@ -80,7 +80,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
 def _disposed_on_failure(database: Database) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except BaseException:  # whatever ended it, an interrupt too: no connection may be left open
         database.dispose()
         raise
 

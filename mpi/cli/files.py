@@ -43,7 +43,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException:  # whatever ended it, an interrupt too: no file in part may be left
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
