@@ -47,6 +47,8 @@ class Features:
         household_ids: the source's household or family identifiers, namespaced by source, sorted.
         birth_place: ``CITY|STATE|COUNTRY`` of birth.
         multiple_birth: whether the source says twin or other multiple; may only lower a band.
+        placement_homes: those of ``addresses`` in which the child is or was placed, sorted; may only lower a
+            band.
     """
 
     given: str | None = None
@@ -81,6 +83,7 @@ class Features:
     household_ids: tuple[str, ...] = ()
     birth_place: str | None = None
     multiple_birth: bool | None = None
+    placement_homes: tuple[str, ...] = ()
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))

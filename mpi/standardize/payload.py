@@ -21,6 +21,7 @@ _RECORD_COLUMNS = tuple(sorted(column_names(CanonicalRecord)))
 _ITEM_COLUMNS = {kind: tuple(sorted(ITEM_COLUMNS[field])) for field, kind in ITEM_KINDS.items()}
 _HASH_BYTES = 16
 
+_MISSING: list[Any] = [() if name in LIST_COLUMNS else None for name in FEATURE_COLUMNS]
 _LIST_POSITIONS = tuple(position for position, name in enumerate(FEATURE_COLUMNS) if name in LIST_COLUMNS)
 
 
@@ -72,8 +73,12 @@ def features_to_bytes(features: Features) -> bytes:
 
 
 def features_from_bytes(data: bytes) -> Features:
-    """The features that ``features_to_bytes`` wrote; on the hot path, so nothing is checked."""
+    """The features that ``features_to_bytes`` wrote; on the hot path, so nothing is checked.
+
+    Columns are only ever added at the end: what an earlier version stored has them missing.
+    """
     values = orjson.loads(data)
+    values += _MISSING[len(values) :]
     for position in _LIST_POSITIONS:
         values[position] = tuple(values[position])
     return Features(*values)

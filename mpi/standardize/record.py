@@ -10,6 +10,7 @@ from mpi.standardize.guardians import guardian_names
 from mpi.standardize.identifiers import household_ids, read_identifiers
 from mpi.standardize.person_names import PersonNames, read_names
 from mpi.standardize.phones import read_email, read_phones
+from mpi.standardize.placements import placement_homes
 
 STANDARDIZER_VERSION = "2"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""
@@ -64,6 +65,7 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         household_ids=household_ids(record.household_ids, source),
         birth_place=_birth_place(record),
         multiple_birth=True if names.says_multiple_birth else record.multiple_birth,
+        placement_homes=placement_homes(record, homes),
     )
 
 

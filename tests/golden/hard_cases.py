@@ -29,7 +29,7 @@ DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))
 CASES = DATA / "hardcases" / "hard_cases.csv"
 OPERATOR = operator()
 STATE_RECORDS = 5_000
-_ADDRESS = re.compile(r"(?P<line>.*?)\s+(?P<postal>\d{5})(?:\s+\(.*\))?")
+_ADDRESS = re.compile(r"(?P<line>.*?)\s+(?P<postal>\d{5})(?:\s+\((?:(?P<type>placement)|.*)\))?")
 _RELATIONSHIPS = ("foster parent", "grandmother")
 _MOST_TASKS = 1000
 
@@ -190,7 +190,10 @@ def _record(side: str, row: Mapping[str, str]) -> Record:
 
 def _address(text: str) -> Record:
     found = _ADDRESS.fullmatch(text)
-    return {"address_line1": found["line"], "postal_code": found["postal"]} if found else {}
+    if found is None:
+        return {}
+    home: Record = {"address_line1": found["line"], "postal_code": found["postal"]}
+    return {"addresses": json.dumps([{**home, "type": found["type"]}])} if found["type"] else home
 
 
 def _guardian(text: str) -> Record:

@@ -1,5 +1,6 @@
 from dataclasses import fields, replace
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +114,9 @@ FEATURES = st.builds(
 @given(FEATURES)
 def test_features_come_back_from_their_bytes_as_they_were(features):
     assert features_from_bytes(features_to_bytes(features)) == features
+
+
+def test_features_stored_before_a_column_was_added_have_it_missing():
+    stored = features_to_bytes(Features(given="ANA", placement_homes=("9 LAKE DR|43011",)))
+    earlier = orjson.dumps(orjson.loads(stored)[: FEATURE_COLUMNS.index("placement_homes")])
+    assert features_from_bytes(earlier) == Features(given="ANA")

@@ -24,7 +24,10 @@ CHILD = {
 
 
 def test_every_column_can_be_filled():
-    features = features_of(**CHILD)
+    home = {"address_line1": "9 Lake Dr", "postal_code": "43011", "type": "placement"}
+    flat = ("address_line1", "address_line2", "city", "state", "postal_code")
+    own = {name: CHILD[name] for name in flat}
+    features = features_of(**CHILD, addresses=[own, home])
     assert [name for name in FEATURE_COLUMNS if getattr(features, name) in (None, ())] == []
 
 
