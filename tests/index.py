@@ -16,13 +16,15 @@ OPERATOR = operator()
 
 
 @contextmanager
-def an_index(folder: Path, *sources: str, secret: str | None = None, **model: object):
-    """A new test index with the given sources."""
+def an_index(
+    folder: Path, *sources: str, secret: str | None = None, database_url: str | None = None, **model: object
+):
+    """A new test index with the given sources; on SQLite, in the folder, unless another store is named."""
     folder.mkdir(parents=True, exist_ok=True)
     if secret is not None:
         (folder / "secret.key").write_text(secret)
     model_folder = tiny_model(folder / "tiny", **model)
-    settings = Settings(home=folder, model=str(model_folder), database_url=None, secret_file=None)
+    settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
     index, _key = init_index(settings, is_test=True)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))

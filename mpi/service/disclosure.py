@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.context import Index
+from mpi.storage.database import Lock
 from mpi.storage.repositories.disclosures import Disclosure
 
 
@@ -34,7 +35,7 @@ def disclose(
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    with index.database.write(viewer, "disclose") as unit:
+    with index.database.write(viewer, "disclose", Lock.NONE) as unit:
         unit.disclosures.add(
             unit.counters.take("disclosure"),
             Disclosure(

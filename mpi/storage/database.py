@@ -1,25 +1,38 @@
-"""The database: an engine for SQLite or PostgreSQL, and units of work on it.
-
-SQLAlchemy opens no transaction for a SELECT on SQLite, so every transaction is begun by event: a writing
-unit with BEGIN IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot).
-"""
+"""The database: an engine for SQLite or PostgreSQL, and units of work on it."""
 
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mpi.domain.errors import StoreError
+from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
+from mpi.storage import postgresql, sqlite
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 BUSY_TIMEOUT_MS = 30_000
-_BUSY = "the database is busy with another writer: try again"
+_LOST = (
+    "the connection to the database was lost at the commit: the step was kept whole or not at all; "
+    "look, or send it again"
+)
+
+
+class Lock(Enum):
+    """What a writing unit keeps others from.
+
+    SQLite has one writer, whatever is asked.
+    """
+
+    INDEX = "index"
+    """Nobody else writes to the index meanwhile."""
+    NONE = "none"
+    """For what only adds rows of its own, as the ledger does."""
 
 
 class Database:
@@ -31,13 +44,18 @@ class Database:
     Attributes:
         commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
             too late.
+
+    Raises:
+        InputError: the URL is neither.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
+        parsed = _parsed(url)
+        self.is_postgresql = parsed.get_backend_name() == "postgresql"
+        self.engine = _engine(parsed)
         self.commit_begun = False
-        self._turn = None if sqlite_path(url) is None else threading.Lock()
+        self._turn = threading.Lock()
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
@@ -46,31 +64,35 @@ class Database:
             yield ReadUnit(connection, viewer)
 
     @contextmanager
-    def write(self, viewer: Viewer, kind: str) -> Iterator[WriteUnit]:
+    def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
         """One transaction: committed on a clean exit, rolled back on any other; nobody else commits.
 
         Args:
             viewer: who acts; goes on the commit.
             kind: what is done, such as ``upsert`` or ``load``.
+            lock: what it keeps others from.
         """
-        with self._in_turn(), self._connected(writing=True) as connection:
+        with self._in_turn(lock), self._connected(writing=True) as connection:
+            if self.is_postgresql and lock is Lock.INDEX:
+                postgresql.lock_index(connection)
             self.commit_begun = False
             unit = WriteUnit(connection, viewer, kind)
             yield unit
             self.commit_begun = True
-            connection.commit()
+            _commit(connection)
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        """Queue behind this process's other writers to SQLite, whose own wait polls and starves some.
+    def _in_turn(self, lock: Lock) -> Iterator[None]:
+        """Queue behind this process's other writers, holding no connection meanwhile.
 
-        Measured: 8 threads, reads on the ledger and upserts, p99 430 ms by polling, 75 ms in turn.
+        SQLite's own wait polls and starves some. Measured: 8 threads, reads on the ledger and upserts, p99
+        430 ms by polling, 75 ms in turn.
         """
-        if self._turn is None:
+        if self.is_postgresql and lock is Lock.NONE:
             yield
             return
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-            raise StoreError(_BUSY)
+            raise StoreError(sqlite.BUSY)
         try:
             yield
         finally:
@@ -78,8 +100,12 @@ class Database:
 
     @contextmanager
     def _connected(self, *, writing: bool) -> Iterator[Connection]:
+        options = postgresql.WRITING if writing else postgresql.READING
         with plainly(), self.engine.connect() as connection:
-            yield connection.execution_options(mpi_writing=writing)
+            if not self.is_postgresql:
+                yield connection.execution_options(mpi_writing=writing)
+                return
+            yield connection.execution_options(**options)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
@@ -95,70 +121,55 @@ def plainly() -> Iterator[None]:
     """
     try:
         yield
+    except PoolTimeout as error:
+        raise StoreError(sqlite.BUSY) from error
     except (DBAPIError, sqlite3.Error) as error:
         raise StoreError(_explain(error)) from error
 
 
 def sqlite_path(url: str) -> Path | None:
     """The file behind an SQLite URL; None for another store."""
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     return Path(parsed.database)
 
 
-def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(
-        url,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        _prepare(connection)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("mpi_writing", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
+def _parsed(url: str) -> URL:
+    # Neither the URL nor what SQLAlchemy says of it is told: it may hold a password.
+    try:
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if _old_name(url) else url)
+    except (ArgumentError, ValueError):
+        raise InputError(_URLS) from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InputError(_URLS)
+    return parsed
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma, value, expected in (
-        ("journal_mode", "WAL", "wal"),
-        ("synchronous", "FULL", 2),
-        ("foreign_keys", "ON", 1),
-    ):
-        cursor.execute(f"PRAGMA {pragma}={value}")
-        got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
-        if got != expected:
-            raise StoreError(
-                f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
-            )
-    cursor.execute("PRAGMA cache_size=-65536")
-    cursor.execute("PRAGMA temp_store=MEMORY")
-    cursor.close()
+_URLS = "MPI_DATABASE_URL: not sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def _old_name(url: str) -> bool:
+    return url.startswith("postgres://")
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return postgresql.open_engine(url, BUSY_TIMEOUT_MS)
+    return sqlite.open_engine(url, BUSY_TIMEOUT_MS)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreError(_LOST) from error
+        raise
 
 
 def _explain(error: DBAPIError | sqlite3.Error) -> str:
-    """One line without the statement or its parameters, which hold personal values."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    text = str(cause)
-    if "disk is full" in text or "disk I/O" in text:
-        return "the disk is full or failing: nothing of this step was kept; free space and run it again"
-    if "not a database" in text or "malformed" in text:
-        return "the database file is damaged, or is none: restore a backup"
-    if "unable to open" in text or "readonly" in text:
-        return "the database cannot be opened for writing: are its file and folder there, and yours?"
-    if "locked" in text:
-        return _BUSY
-    if "no such table" in text or "no such column" in text:
-        return "the database is not of this version: run mpi db upgrade"
-    return f"the database refused the step ({type(cause).__name__}); nothing of it was kept"
+    if isinstance(cause, sqlite3.Error):
+        return sqlite.explain(cause)
+    return postgresql.explain(cause if cause is not None else error)

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 
 import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
+from mpi.storage import postgresql
 from mpi.storage.database import Database, plainly
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -40,6 +41,8 @@ def upgrade(database: Database) -> SchemaState:
         StoreError: the database is from a newer version of the program.
     """
     with plainly(), database.engine.begin() as connection:
+        if database.is_postgresql:
+            postgresql.lock_index(connection)
         before = _state(connection)
         if before is SchemaState.NEWER:
             raise StoreError(NEWER)
@@ -47,6 +50,8 @@ def upgrade(database: Database) -> SchemaState:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if database.is_postgresql:
+                postgresql.compare_as_bytes(connection)
     return before
 
 

@@ -1,10 +1,12 @@
 """Numbers taken in the transaction that uses them."""
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, text
 
-from mpi.storage.tables import CounterRow
-
-_counter = CounterRow.__table__  # type: ignore[attr-defined]
+_TAKE = text(
+    "INSERT INTO counter (name, next) VALUES (:name, 1 + :count) "
+    "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next"
+)
+"""One step on both stores: the row is locked from here to the end of the transaction."""
 
 
 class Counters:
@@ -18,13 +20,5 @@ class Counters:
 
     def take(self, name: str, count: int = 1) -> int:
         """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
-        updated = self._connection.execute(
-            update(_counter).where(_counter.c.name == name).values(next=_counter.c.next + count)
-        )
-        if updated.rowcount == 0:
-            self._connection.execute(insert(_counter).values(name=name, next=1 + count))
-            return 1
-        following = self._connection.execute(
-            select(_counter.c.next).where(_counter.c.name == name)
-        ).scalar_one()
+        following = self._connection.execute(_TAKE, {"name": name, "count": count}).scalar_one()
         return int(following) - count

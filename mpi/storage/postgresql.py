@@ -1,0 +1,137 @@
+"""PostgreSQL: readers on one snapshot, writers in the order of their advisory locks.
+
+A writing unit is READ COMMITTED on purpose: each of its statements sees all that was committed before it. At
+a higher level the snapshot is taken by the very statement that then waits for a lock, and what the writer
+before it has committed would stay unseen.
+"""
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+
+from mpi.domain.errors import StoreError
+from mpi.storage.sqlite import BUSY
+
+READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+WRITING = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
+
+INDEX_LOCK = 0x6D70695F696E6478
+"""Advisory lock of the whole index, "mpi_indx" in ASCII."""
+
+_CONNECT_TIMEOUT_S = 10
+_POOL, _OVERFLOW = 10, 20
+_CONNECTION_CLASS = "08"
+
+_REFUSALS = {
+    "53100": "the database server's disk is full: nothing of this step was kept; free space and run it again",
+    "53300": "the database server takes no more connections: try again, or raise its max_connections",
+    "55P03": BUSY,
+    "57014": BUSY,
+    "40001": BUSY,
+    "40P01": BUSY,
+    "57P01": "the database server is stopping: try again when it is back; nothing of this step was kept",
+    "57P02": "the database server is stopping: try again when it is back; nothing of this step was kept",
+    "57P03": "the database server is starting or stopping: try again",
+    "42P01": "the database is not of this version: run mpi db upgrade",
+    "42703": "the database is not of this version: run mpi db upgrade",
+    "42501": "the database user of MPI_DATABASE_URL lacks a privilege: docs/postgresql.md has those it needs",
+    "25006": "the database server is read-only, as a standby is: set MPI_DATABASE_URL to the one that writes",
+    "XX001": "the database is damaged: restore a backup",
+    "XX002": "the database is damaged: restore a backup",
+    "28P01": "the database server refused the password in MPI_DATABASE_URL",
+    "28000": "the database server does not let the user of MPI_DATABASE_URL in: see its pg_hba.conf",
+    "3D000": "there is no such database on the server: create it, as docs/postgresql.md says",
+}
+"""One line by SQLSTATE."""
+
+_BEFORE_ANY_SESSION = (
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("pg_hba.conf", "28000"),
+    ("too many clients", "53300"),
+    ("too many connections", "53300"),
+    ("remaining connection slots", "53300"),
+    ("is starting up", "57P03"),
+    ("is shutting down", "57P03"),
+    ("does not exist", "3D000"),
+)
+"""What tells refusals apart while connecting, where libpq gives no SQLSTATE; in the server's English."""
+
+
+def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
+    """An engine whose every connection is durable, and waits no longer for a lock than it should."""
+    defaults = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "mpi"}
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={name: value for name, value in defaults.items() if name not in url.query},
+        pool_size=_POOL,
+        max_overflow=_OVERFLOW,
+        pool_timeout=busy_timeout_ms / 1000,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        _prepare(connection, busy_timeout_ms)
+
+    return engine
+
+
+def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
+    """Assert what the laws rest on, as the server or the role may be set otherwise."""
+    connection.autocommit = True
+    cursor = connection.execute("SELECT current_setting('server_encoding'), current_setting('fsync')")
+    encoding, fsync = cursor.fetchone()
+    if encoding != "UTF8":
+        raise StoreError(f"the database is encoded in {encoding}: create one WITH ENCODING 'UTF8'")
+    if fsync != "on":
+        raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
+    connection.execute("SET synchronous_commit = on")
+    connection.execute(f"SET lock_timeout = {int(busy_timeout_ms)}")
+    connection.autocommit = False
+
+
+def lock_index(connection: Connection) -> None:
+    """Wait for every other writer of the index, and keep those to come waiting until this one is done."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
+
+
+def compare_as_bytes(connection: Connection) -> None:
+    """Give every text column the collation "C": order must not depend on a server's locale.
+
+    Done after each upgrade and not in a migration, so that no migration can forget a column.
+    """
+    columns = connection.execute(
+        text(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND data_type = 'text' "
+            "AND collation_name IS DISTINCT FROM 'C' ORDER BY 1, 2"
+        )
+    ).all()
+    changes: dict[str, list[str]] = {}
+    for table, column in columns:
+        changes.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE text COLLATE "C"')
+    for table, alterations in changes.items():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(alterations)}')
+
+
+def explain(error: BaseException) -> str:
+    """One line for people, without the statement or its parameters, which hold personal values."""
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return _explain_connection(str(error))
+    if state.startswith(_CONNECTION_CLASS):
+        return "the connection to the database server was lost; nothing of this step was kept: try again"
+    return _REFUSALS.get(
+        state, f"the database refused the step ({type(error).__name__}, {state}); nothing of it was kept"
+    )
+
+
+def _explain_connection(said: str) -> str:
+    for words, state in _BEFORE_ANY_SESSION:
+        if words in said:
+            return _REFUSALS[state]
+    if "connection" in said or "server" in said or "host" in said:
+        return "the database server of MPI_DATABASE_URL cannot be reached: is it up, and the address right?"
+    return "the database driver refused the step; nothing of it was kept"

@@ -1,0 +1,69 @@
+"""SQLite: one file, one writer at a time, a snapshot for each reader.
+
+SQLAlchemy opens no transaction for a SELECT on SQLite, so every transaction is begun by event: a writing
+unit with BEGIN IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot).
+"""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from mpi.domain.errors import StoreError
+
+BUSY = "the database is busy with another writer: try again"
+
+
+def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
+    """An engine whose every connection is durable and checks its keys."""
+    engine = create_engine(
+        url,
+        connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        _prepare(connection)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("mpi_writing", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma, value, expected in (
+        ("journal_mode", "WAL", "wal"),
+        ("synchronous", "FULL", 2),
+        ("foreign_keys", "ON", 1),
+    ):
+        cursor.execute(f"PRAGMA {pragma}={value}")
+        got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if got != expected:
+            raise StoreError(
+                f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
+            )
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def explain(error: sqlite3.Error) -> str:
+    """One line for people, without the statement or its parameters, which hold personal values."""
+    text = str(error)
+    if "disk is full" in text or "disk I/O" in text:
+        return "the disk is full or failing: nothing of this step was kept; free space and run it again"
+    if "not a database" in text or "malformed" in text:
+        return "the database file is damaged, or is none: restore a backup"
+    if "unable to open" in text or "readonly" in text:
+        return "the database cannot be opened for writing: are its file and folder there, and yours?"
+    if "locked" in text:
+        return BUSY
+    if "no such table" in text or "no such column" in text:
+        return "the database is not of this version: run mpi db upgrade"
+    return f"the database refused the step ({type(error).__name__}); nothing of it was kept"

