@@ -19,6 +19,8 @@ GROUPS = 6
 
 _RANK_SEED = 20_260_901
 _ZIPF_FLATTENING = 20.0
+_SPANISH_SURNAME_FLATTENING, _SPANISH_GIVEN_FLATTENING = 10.0, 4.0
+"""Steeper, so that two Hispanic children share a surname (42 in 10,000) or a given name as by the census."""
 _NEIGHBOURS = 3
 _AFTER_LATIN = "\u0250"
 
@@ -105,12 +107,14 @@ class NameBook:
         return found
 
 
-def zipf(names: Iterable[str], common: Sequence[str] = ()) -> dict[str, float]:
+def zipf(
+    names: Iterable[str], common: Sequence[str] = (), flattening: float = _ZIPF_FLATTENING
+) -> dict[str, float]:
     """Weights that fall with rank; ``common`` names rank first, the rest in a fixed shuffled order."""
     rest = sorted(set(names) - set(common))
     np.random.default_rng(_RANK_SEED).shuffle(rest)
     ranked = [*common, *rest]
-    return {name: 1.0 / (rank + _ZIPF_FLATTENING) for rank, name in enumerate(ranked)}
+    return {name: 1.0 / (rank + flattening) for rank, name in enumerate(ranked)}
 
 
 def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
@@ -123,7 +127,7 @@ def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float
     return blended
 
 
-def _faker(locale: str, attribute: str) -> dict[str, float]:
+def _faker(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
     """A list of one of Faker's locales as weights: its own where it has them, else by rank."""
     names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
     latin = {
@@ -133,17 +137,21 @@ def _faker(locale: str, attribute: str) -> dict[str, float]:
     }
     if isinstance(names, Mapping):
         return {name: float(names[written]) for name, written in latin.items()}
-    return zipf(latin)
+    return zipf(latin, flattening=flattening)
 
 
-def _pooled(locales: Sequence[str], attribute: str) -> dict[str, float]:
-    return blend([(1.0, _faker(locale, attribute)) for locale in locales])
+def _pooled(locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
+    return blend([(1.0, _faker(locale, attribute, flattening)) for locale in locales])
 
 
 def _surname_pools(tail_share: float) -> list[Pool]:
     usual = _faker("en_US", "last_names")
     european = _pooled(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
-    spanish = zipf([*_faker("es_MX", "last_names"), *_faker("es_ES", "last_names")], common=_HISPANIC_COMMON)
+    spanish = zipf(
+        [*_faker("es_MX", "last_names"), *_faker("es_ES", "last_names")],
+        common=_HISPANIC_COMMON,
+        flattening=_SPANISH_SURNAME_FLATTENING,
+    )
     asian = blend([
         (0.45, _faker("en_IN", "last_names")),
         (0.25, _faker("vi_VN", "last_names")),
@@ -162,7 +170,7 @@ def _given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dic
     tail = _faker("en", attribute)
     american = blend([(1 - tail_share, usual), (tail_share, tail)])
     distinctive = zipf((), common=_DISTINCTIVE_GIVEN[male])
-    spanish = _pooled(("es_MX", "es_ES"), attribute)
+    spanish = _pooled(("es_MX", "es_ES"), attribute, _SPANISH_GIVEN_FLATTENING)
     asian = blend([
         (0.40, _faker("en_IN", attribute)), (0.10, _faker("vi_VN", attribute)),
         (0.10, _faker("zh_CN", "first_romanized_names")), (0.40, american),

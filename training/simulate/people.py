@@ -36,6 +36,7 @@ class People:
     last_before: Texts
     birth_before: Dates
     namesake: Bools
+    stranger: Bools
     changed: Bools
     changed_on: Dates
     ssn: Texts
@@ -72,6 +73,7 @@ def draw_people(
         last_before=last.copy(),
         birth_before=births.day.copy(),
         namesake=namesake,
+        stranger=np.zeros(len(births), dtype=bool),
         changed=np.zeros(len(births), dtype=bool),
         changed_on=np.full(len(births), np.datetime64("NaT", "D")),
         ssn=_ssns(block, len(births)),

@@ -8,6 +8,7 @@ from training.simulate.columns import Rng
 from training.simulate.families import Births, Homes, draw_births, draw_homes
 from training.simulate.flags import Flags, draw_flags
 from training.simulate.names import NameBook
+from training.simulate.namesakes import make_strangers_alike
 from training.simulate.people import People, draw_people
 from training.simulate.places import Addresses
 from training.simulate.rates import Rates
@@ -36,6 +37,7 @@ def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Bl
     homes, addresses = draw_homes(block, int(births.home[-1]) + 1, rates, book)
     care, addresses = draw_care(block.stage(3), births, homes, addresses, rates, book)
     people = draw_people(block, births, homes, care, rates, book)
+    make_strangers_alike(block, births, homes, care, people, rates)
     schooling = draw_schooling(block.stage(5), births, homes, care, addresses, rates)
     schooling.bury(people.died)
     flags = draw_flags(block.stage(6), births, homes, care, rates)

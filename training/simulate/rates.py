@@ -67,6 +67,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class Strangers:
+    """Pairs of strangers made alike beyond chance, in a state of one million children."""
+
+    hispanic_pairs: float
+    other_pairs: float
+
+
+@dataclass(frozen=True, slots=True)
 class Care:
     """Child welfare: who is known, in care, placed where, adopted."""
 
@@ -208,6 +216,7 @@ class Rates:
     state: State
     families: Families
     names: Names
+    strangers: Strangers
     care: Care
     school: School
     missing: dict[str, Missing]
@@ -226,6 +235,7 @@ def load() -> Rates:
         state=State(**raw["state"]),
         families=Families(**raw["families"]),
         names=Names(**raw["names"]),
+        strangers=Strangers(**raw["strangers"]),
         care=Care(**raw["care"]),
         school=School(**raw["school"]),
         missing={kind: Missing(**rates) for kind, rates in raw["missing"].items()},

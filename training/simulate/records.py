@@ -158,6 +158,7 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "name_changed": state.people.changed[child],
         "former_identity": identity.former,
         "cousin_namesake": state.people.namesake[child],
+        "stranger_namesake": state.people.stranger[child],
         "mononym": state.people.first[child] == state.people.last[child],
         "address_confidential": state.homes.confidential[births.home[child]],
         "two_surnames": state.homes.two_surnames[births.home[child]] & own_surname,
