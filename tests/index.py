@@ -91,3 +91,20 @@ def many_children(count: int, start: int = 0) -> list[dict[str, object]]:
         )
         for number in range(start, start + count)
     ]
+
+
+def all_that_is_stored(index) -> bytes:
+    """Every byte of the database: SQLite's file, what was deleted too; of PostgreSQL every value there is."""
+    with index.database.engine.connect() as connection:
+        if index.database.is_postgresql:
+            cursor = connection.connection.cursor()
+            tables = [row[0] for row in cursor.execute("SELECT relname FROM pg_stat_user_tables")]
+            found = b""
+            for table in tables:
+                with cursor.copy(f'COPY "{table}" TO STDOUT (FORMAT binary)') as copy:
+                    found += b"".join(bytes(piece) for piece in copy)
+            return found
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("VACUUM")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(index.database.engine.url.database).read_bytes()

@@ -1,4 +1,4 @@
-"""One fixture: an index with a school and a child-welfare source. Odd cases build their own."""
+"""One fixture: an index with a school and a child-welfare source, on either store. Odd cases build their own."""
 
 import pytest
 
@@ -6,6 +6,6 @@ from tests.index import an_index
 
 
 @pytest.fixture
-def index(tmp_path):
-    with an_index(tmp_path / "home", "sis", "ccwis") as index:
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
         yield index

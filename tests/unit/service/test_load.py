@@ -11,7 +11,16 @@ from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.records import read
 from mpi.service.verify import verify
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, partition_of, rows
+from tests.index import (
+    OPERATOR,
+    a_child,
+    all_that_is_stored,
+    crosswalk,
+    load_rows,
+    many_children,
+    partition_of,
+    rows,
+)
 
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
 TUESDAY = datetime(2026, 9, 8, tzinfo=UTC)
@@ -185,27 +194,20 @@ def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index
     assert set(crosswalk(index)) == {("sis", "s1")}
 
 
-def test_an_expunged_record_leaves_no_value_in_the_database(index, tmp_path):
+def test_an_expunged_record_leaves_no_value_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
     load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}]))
-    with index.database.engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("VACUUM")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    content = (tmp_path / "home" / "mpi.db").read_bytes()
+    content = all_that_is_stored(index)
     assert b"Zebulonia" not in content
     assert b"ZEBULONIA" not in content
 
 
-def test_an_ssn_is_nowhere_in_the_database(index, tmp_path):
+def test_an_ssn_is_nowhere_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", ssn="219-09-9998", ssn_last4="9998"))
     load_rows(
         index, "sis", a_child("s1", identifiers=[{"system": "SSN", "assigner": "SSA", "value": "219099998"}])
     )
-    with index.database.engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    content = (tmp_path / "home" / "mpi.db").read_bytes()
+    content = all_that_is_stored(index)
     assert b"219-09-9998" not in content
     assert b"219099998" not in content
 

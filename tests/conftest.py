@@ -1,0 +1,35 @@
+"""The two stores. A test that takes ``database_url`` runs on each of them."""
+
+import pytest
+
+from tests.postgres import NoServer, a_server
+
+STORES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this test process; without one the test fails, and says why."""
+    try:
+        with a_server() as server:
+            yield server
+    except NoServer as why:
+        pytest.fail(str(why), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def _shared_database(postgres):
+    return postgres.new_schema()
+
+
+@pytest.fixture
+def postgres_url(postgres, _shared_database):
+    """A database on PostgreSQL at this version's schema, without a row; the same for all tests in turn."""
+    postgres.empty(_shared_database)
+    return postgres.url(_shared_database)
+
+
+@pytest.fixture(params=STORES)
+def database_url(request):
+    """Where a new index is kept, on either store; None is an SQLite file in its home."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
