@@ -1,4 +1,4 @@
-"""One fixture: an index with a school and a child-welfare source, on either store. Odd cases build their own."""
+"""One fixture: an index with a school and a child-welfare source, on either store."""
 
 import pytest
 
