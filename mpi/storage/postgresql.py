@@ -71,7 +71,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         hide_parameters=True,
     )
 
-    @event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect", insert=True)
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
         _prepare(connection, busy_timeout_ms)
 
@@ -80,12 +80,11 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
     """Assert what the laws rest on, as the server or the role may be set otherwise."""
-    connection.autocommit = True
-    cursor = connection.execute("SELECT current_setting('server_encoding'), current_setting('fsync')")
-    encoding, fsync = cursor.fetchone()
+    encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database is encoded in {encoding}: create one WITH ENCODING 'UTF8'")
-    if fsync != "on":
+    connection.autocommit = True
+    if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
         raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
     connection.execute("SET synchronous_commit = on")
     connection.execute(f"SET lock_timeout = {int(busy_timeout_ms)}")

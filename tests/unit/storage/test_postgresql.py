@@ -1,0 +1,203 @@
+"""What PostgreSQL alone must be told, and how it fails, against a real server."""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import operator
+from mpi.storage import database as database_module
+from mpi.storage import migrate, postgresql
+from mpi.storage.database import Database, Lock
+from tests.postgres import LOCKED, PASSWORD, a_server
+
+
+@contextmanager
+def opened(url):
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+@pytest.fixture
+def database(postgres_url):
+    with opened(postgres_url) as database:
+        yield database
+
+
+def refusal(url) -> str:
+    """What a user is told of a database that cannot be used."""
+    with opened(url) as database, pytest.raises(StoreError) as caught, database.read(operator()):
+        pass
+    told = str(caught.value)
+    assert "\n" not in told
+    assert "hunter2" not in told
+    assert PASSWORD not in told
+    return told
+
+
+def test_a_server_that_is_not_there_is_one_line(postgres):
+    assert "cannot be reached" in refusal("postgresql+psycopg://u:hunter2@127.0.0.1:1/mpi")
+    assert "cannot be reached" in refusal(f"postgresql+psycopg://u@/mpi?host={postgres.folder}/none")
+    assert "cannot be reached" in refusal("postgresql+psycopg://u:hunter2@host.invalid/mpi")
+
+
+def test_a_wrong_password_is_one_line_without_it(postgres):
+    assert "refused the password" in refusal(postgres.url("postgres", LOCKED, "hunter2"))
+    assert "refused the password" in refusal(postgres.url("postgres", LOCKED))
+    with opened(postgres.url("postgres", LOCKED, PASSWORD)) as database, database.read(operator()):
+        pass
+
+
+def test_a_database_that_is_not_there_is_one_line(postgres):
+    assert "no such database" in refusal(postgres.url("nowhere"))
+
+
+def test_a_database_of_another_encoding_is_refused_before_anything_is_kept_in_it(postgres):
+    postgres.run(
+        "CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+    )
+    assert "UTF8" in refusal(postgres.url("ascii"))
+
+
+def test_a_user_without_privileges_is_told_where_they_are_listed(postgres):
+    name = postgres.new_database()
+    postgres.run("CREATE ROLE without LOGIN")
+    with opened(postgres.url(name, "without")) as database:
+        with pytest.raises(StoreError, match=r"lacks a privilege: docs/postgresql\.md"):
+            migrate.upgrade(database)
+    postgres.drop(name)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("53100", "disk is full"),
+        ("40001", "try again"),
+        ("40P01", "try again"),
+        ("55P03", "try again"),
+        ("25006", "read-only"),
+        ("XX001", "damaged"),
+        ("57P03", "starting or stopping"),
+        ("22003", "refused the step"),
+    ],
+)
+def test_what_the_server_says_is_one_line_without_the_values_of_the_step(database, state, words):
+    with pytest.raises(StoreError, match=words) as caught, database.write(operator(), "test") as unit:
+        unit.connection.execute(
+            text(f"DO $$ BEGIN RAISE EXCEPTION 'Zebulonia' USING ERRCODE = '{state}'; END $$")
+        )
+    assert "Zebulonia" not in str(caught.value)
+
+
+def test_a_value_that_postgresql_cannot_keep_is_one_line_without_it(database):
+    with pytest.raises(StoreError) as caught, database.write(operator(), "test") as unit:
+        unit.counters.take("Zebulonia\0")
+    assert "Zebulonia" not in str(caught.value)
+
+
+def test_a_deadlock_costs_one_of_two_its_step_and_says_to_try_again(database):
+    with database.write(operator(), "test") as unit:
+        unit.counters.take("a")
+        unit.counters.take("b")
+    told, both = [], threading.Barrier(2)
+
+    def work(first, second):
+        try:
+            with database.write(operator(), "test", Lock.NONE) as unit:
+                unit.counters.take(first)
+                both.wait(10)
+                unit.counters.take(second)
+        except StoreError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=work, args=pair) for pair in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert told == ["the database is busy with another writer: try again"]
+    with database.write(operator(), "test") as unit:
+        assert (unit.counters.take("a"), unit.counters.take("b")) == (3, 3)
+
+
+def test_a_writer_waits_for_one_of_another_process_no_longer_than_it_should(postgres_url, monkeypatch):
+    with opened(postgres_url) as holder, holder.write(operator(), "test"):
+        monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
+        with opened(postgres_url) as database:
+            with pytest.raises(StoreError, match="busy with another writer"):
+                with database.write(operator(), "test"):
+                    pass
+            with database.write(operator(), "disclose", Lock.NONE) as unit:
+                assert unit.counters.take("disclosure") == 1
+
+
+def test_readers_that_take_every_connection_are_told_to_try_again(postgres_url, monkeypatch):
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(postgresql, "_POOL", 1)
+    monkeypatch.setattr(postgresql, "_OVERFLOW", 0)
+    with opened(postgres_url) as database, database.read(operator()):
+        with pytest.raises(StoreError, match="try again"), database.read(operator()):
+            pass
+
+
+def test_a_reading_unit_cannot_write(database):
+    with pytest.raises(StoreError, match="read-only"), database.read(operator()) as unit:
+        unit.connection.execute(text("DELETE FROM counter"))
+
+
+def test_what_a_connection_is_told_stays_though_the_role_says_otherwise(postgres, postgres_url):
+    postgres.run("ALTER ROLE postgres SET synchronous_commit = off")
+    postgres.run("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'")
+    try:
+        with opened(postgres_url) as database:
+            levels = []
+            for begin in (database.read, lambda who: database.write(who, "test")):
+                with begin(operator()) as unit:
+                    levels += unit.connection.execute(
+                        text("SELECT current_setting('synchronous_commit'), "
+                             "current_setting('transaction_isolation')")
+                    ).one()  # fmt: skip
+    finally:
+        postgres.run("ALTER ROLE postgres RESET ALL")
+    assert levels == ["on", "repeatable read", "on", "read committed"]
+
+
+def test_text_sorts_as_bytes_whatever_the_locale_of_the_server(database):
+    with database.read(operator()) as unit:
+        others = unit.connection.execute(
+            text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = "
+                 "'public' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'")
+        ).all()  # fmt: skip
+    assert others == []
+
+
+def test_a_connection_lost_at_the_commit_is_not_called_undone(postgres, database):
+    with pytest.raises(StoreError, match="kept whole or not at all"):
+        with database.write(operator(), "test") as unit:
+            assert unit.commit_no == 1
+            me = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            postgres.run(f"SELECT pg_terminate_backend({me})")
+            postgres.run("SELECT pg_sleep(0.05)")
+
+
+def test_a_server_that_dies_and_returns_is_used_again_by_the_same_process():
+    with a_server() as server:
+        name = server.new_schema()
+        with opened(server.url(name)) as database:
+            with database.write(operator(), "test") as unit:
+                assert unit.commit_no == 1
+            with pytest.raises(StoreError, match=r"lost|stop"), database.write(operator(), "test") as unit:
+                assert unit.commit_no == 2
+                server.stop(signal.SIGKILL)
+                unit.counters.take("a")
+            with pytest.raises(StoreError, match="cannot be reached"), database.read(operator()):
+                pass
+            server.again()
+            with database.write(operator(), "test") as unit:
+                assert unit.commit_no == 2
