@@ -41,7 +41,7 @@ def _open(settings: Settings, database: Database) -> Index:
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     matcher = load_matcher(settings, f"{active.model_name}/{active.model_version}")
-    if matcher.digest != active.digest:
+    if not matcher.runs(active):
         raise StoreError(
             f"model {active.model_name}/{active.model_version} is not the one that the index runs on: "
             "restore its folder, or set MPI_MODEL to it"

@@ -20,6 +20,7 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
+from mpi.standardize.shared_values import find_shared, without_shared
 
 SEAL = KeyedHash(bytes(SECRET_BYTES))
 """Training keeps no token: the key only has to be the same for all records of a run."""
@@ -77,6 +78,17 @@ def features_of(rows: Iterable[Sent], workers: int | None = None) -> list[Featur
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         return [features for done in pool.map(_standardized, chain(first, chunks)) for features in done]
+
+
+def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
+    """The records as an index compares them once it is re-clustered with fresh lists.
+
+    Args:
+        records: all of the index's, numbered; nothing taken out of them.
+    """
+    standing = list(records)
+    shared = find_shared((features for _, features in standing), SEAL)
+    return [(number, without_shared(features, shared, SEAL)) for number, features in standing]
 
 
 def _standardized(rows: Sequence[Sent]) -> list[Features | None]:

@@ -25,9 +25,15 @@ def show_plan(plan: ReclusterPlan, *, as_json: bool) -> None:
             "split": plan.split,
             "records moved": plan.moved,
             "review tasks": plan.tasks,
+            "shared values": plan.lists.listed,
             "applied": plan.applied,
         }
     )
+    if not plan.lists.fresh:
+        note(
+            f"shared values: {plan.lists.added:,} to be listed and {plan.lists.dropped:,} no longer; "
+            "mpi recluster --refresh-lists proposes with them"
+        )
     if plan.is_empty:
         note("nothing to do: no ID changes")
         return

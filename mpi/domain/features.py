@@ -40,7 +40,8 @@ class Features:
         city: city.
         state: two letters where known.
         postal_code: five digits.
-        addresses: ``number street|postal code or city`` of each address, sorted.
+        addresses: ``number street|postal code or city`` of each address, sorted; ``|unit`` after it where the
+            configuration lists the house as a shared one.
         phones: E.164 numbers, sorted.
         email: lower case.
         guardians: ``GIVEN SURNAME`` of each parent or guardian, closed up, sorted.

@@ -1,14 +1,19 @@
 """What every use case needs: the database, the compiled model, the secret, and where files may go."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpi.domain.errors import ConflictError
+from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import CanonicalRecord
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
+from mpi.standardize.record import standardize
+from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.database import Database
+from mpi.storage.repositories.configs import ActiveConfig
 from mpi.storage.unit import ReadUnit
 
 
@@ -19,10 +24,15 @@ class Matcher:
     model: MatchModel
     scorer: Scorer
 
-    @property
-    def digest(self) -> str:
-        """Names the configuration: everything of the model that enters the computed partition."""
-        return hashlib.sha256(f"{self.model.digest}|{self.model.standardizer}".encode()).hexdigest()
+    def digest(self, shared: SharedValues) -> str:
+        """Names the configuration: everything of the model, and of the lists, that enters the partition."""
+        parts = [self.model.digest, self.model.standardizer, *([shared.digest] if shared else [])]
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+    def runs(self, config: ActiveConfig) -> bool:
+        """Whether the configuration is one of this model."""
+        mine = (self.model.digest, self.model.standardizer)
+        return mine == (config.model_digest, config.standardizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Index:
         seal: keyed hashes under the index's secret.
         home: folder for spills and rejects, readable by this user only.
         is_test: whether its IDs are marked as test IDs.
+        known_lists: lists of configurations read so far; a configuration never changes.
     """
 
     database: Database
@@ -42,6 +53,7 @@ class Index:
     seal: KeyedHash
     home: Path
     is_test: bool
+    known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:
         """The configuration in force, read in the caller's own transaction.
@@ -50,9 +62,33 @@ class Index:
             ConflictError: another process has moved the index to another model.
         """
         active = unit.configs.active()
-        if active is None or active.digest != self.matcher.digest:
+        if active is None or not self.matcher.runs(active):
             raise ConflictError("the index has moved to another model: start this process again")
         return active.id
+
+    def shared(self, unit: ReadUnit) -> SharedValues:
+        """The shared values listed by the configuration in force, read in the caller's own transaction.
+
+        Raises:
+            ConflictError: another process has moved the index to another model.
+        """
+        return self.lists_of(unit, self.config_id(unit))
+
+    def lists_of(self, unit: ReadUnit, config_id: int) -> SharedValues:
+        """The shared values that a configuration lists."""
+        if config_id not in self.known_lists:
+            self.known_lists[config_id] = SharedValues.from_text(unit.configs.lists(config_id))
+        return self.known_lists[config_id]
+
+    def comparable(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
+        """A record as every path compares it: standardized, and without shared values.
+
+        Args:
+            record: as it came through the door.
+            source: the code of its source.
+            shared: the lists of the configuration in force.
+        """
+        return without_shared(standardize(record, source, self.seal), shared, self.seal)
 
 
 def canonical_key(seal: KeyedHash, source: str, local_id: str) -> int:

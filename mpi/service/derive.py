@@ -10,30 +10,42 @@ from mpi.service.context import Index, Matcher
 from mpi.service.reindex import Progress, key_table, score_pairs
 from mpi.standardize.payload import from_payload
 from mpi.standardize.record import standardize
+from mpi.standardize.shared_values import SharedValues, find_shared, without_shared
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What follows from the active records under one model.
+    """What follows from the active records under one configuration.
 
     Args:
-        features: by record.
+        features: by record, without shared values.
         keys: (visibility group, key, record).
         edges: candidate pairs from the floor up.
+        shared: the lists of shared values that were taken out.
+        found: the lists as they would be if they were made from the active records now.
     """
 
     features: dict[int, Features]
     keys: list[tuple[int, int, int]]
     edges: Edges
+    shared: SharedValues
+    found: SharedValues
 
     def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:
         """Features of some records."""
         return {record: self.features[record] for record in wanted}
 
 
-def derive(unit: ReadUnit, index: Index, matcher: Matcher, floor: float, progress: Progress) -> Derived:
+def derive(
+    unit: ReadUnit,
+    index: Index,
+    matcher: Matcher,
+    floor: float,
+    progress: Progress,
+    shared: SharedValues | None = None,
+) -> Derived:
     """Derive everything under a model.
 
     Args:
@@ -42,21 +54,23 @@ def derive(unit: ReadUnit, index: Index, matcher: Matcher, floor: float, progres
         matcher: the model.
         floor: lowest weight of an edge, in bits.
         progress: told of long steps.
+        shared: the lists of shared values; None for those that the active records make now.
     """
     codes = {source.id: source.code for source in unit.sources.all()}
     active = unit.records.active()
     groups = {number: record.group_id for number, record in unit.records.get(active).items()}
     features: dict[int, Features] = {}
-    own_keys: list[tuple[int, int, int]] = []
     payloads = unit.records.payloads(active)
     for done, (record, (source_id, payload)) in enumerate(sorted(payloads.items()), 1):
         features[record] = standardize(from_payload(payload), codes[source_id], index.seal)
-        own_keys += [
-            (groups[record], key, record)
-            for key in keys(features[record], matcher.model.blocking, index.seal)
-        ]
         if done % 1000 == 0 or done == len(payloads):
             progress("standardizing", done, len(payloads))
+    found = find_shared(features.values(), index.seal)
+    listed = found if shared is None else shared
+    own_keys: list[tuple[int, int, int]] = []
+    for record, sent in features.items():
+        features[record] = mine = without_shared(sent, listed, index.seal)
+        own_keys += [(groups[record], key, record) for key in keys(mine, matcher.model.blocking, index.seal)]
     pairs = candidate_pairs(key_table([(key, record) for _, key, record in own_keys]))
     edges = score_pairs(matcher, features.items(), pairs, floor, index, progress)
-    return Derived(features, own_keys, edges)
+    return Derived(features, own_keys, edges, listed, found)

@@ -36,7 +36,7 @@ from mpi.service.reindex import (
 )
 from mpi.service.statements import Statement, Verdict, judge
 from mpi.standardize.payload import features_from_bytes
-from mpi.standardize.record import standardize
+from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.records import StoredRecord
 from mpi.storage.repositories.sources import Source
@@ -116,7 +116,7 @@ def dry_run(
         verdicts = {local_id: judge(existing.get(local_id), one) for local_id, one in said.items()}
         _foresee(unit, receipt, options, clock.iso(moment), existing, sent, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _File(index, source, news, existing)
+        file = _File(index, index.shared(unit), source, news, existing)
         best = _best(_score(unit, index, file, progress), file.features)
         return DryRun(receipt, _bands(index, file, best), _sample(unit, index, file, best))
 
@@ -153,6 +153,7 @@ class _File:
     def __init__(
         self,
         index: Index,
+        shared: SharedValues,
         source: Source,
         news: Collection[Statement],
         existing: Mapping[str, StoredRecord],
@@ -164,7 +165,7 @@ class _File:
             old = existing.get(one.local_id)
             number = -position if old is None else old.id
             self.said[number] = one
-            self.features[number] = standardize(one.record, source.code, index.seal)
+            self.features[number] = index.comparable(one.record, source.code, shared)
             self.keys[number] = keys(self.features[number], index.matcher.model.blocking, index.seal)
 
 

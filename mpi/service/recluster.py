@@ -13,6 +13,7 @@ from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import today
 from mpi.service.settle import Settlement, publish, settle
 from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 
@@ -32,6 +33,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Lists:
+    """Lists of shared values, by how many values they have.
+
+    Args:
+        listed: values on the lists that the plan was made with.
+        fresh: whether these are the lists that the active records make now.
+        added: values that the active records add to the lists in force.
+        dropped: values that they take from them.
+    """
+
+    listed: int
+    fresh: bool
+    added: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReclusterPlan:
     """What a re-cluster would do.
 
@@ -46,6 +64,7 @@ class ReclusterPlan:
         tasks: review tasks after it.
         changes: the plan line by line.
         model: the model it was made with, ``name/version``.
+        lists: the configuration's lists of shared values.
         applied: whether it has been carried out.
     """
 
@@ -59,6 +78,7 @@ class ReclusterPlan:
     tasks: int
     changes: tuple[Change, ...]
     model: str
+    lists: Lists
     applied: bool
 
     @property
@@ -68,7 +88,13 @@ class ReclusterPlan:
 
 
 def recluster(
-    index: Index, viewer: Viewer, matcher: Matcher, *, apply: bool, progress: Progress = silent
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    *,
+    apply: bool,
+    refresh_lists: bool = False,
+    progress: Progress = silent,
 ) -> ReclusterPlan:
     """Re-think every record with a model, and apply the plan or only show it.
 
@@ -77,6 +103,9 @@ def recluster(
         viewer: who asks.
         matcher: the model; the one in force, or another, which applying makes the one in force.
         apply: carry the plan out; otherwise nothing is changed.
+        refresh_lists: make the lists of shared values anew from the active records, which is another
+            configuration; with another model that is always done. Otherwise those in force hold, so that an
+            index to which nobody has done anything has nothing to do (law 1).
         progress: told of long steps.
 
     Raises:
@@ -84,26 +113,41 @@ def recluster(
         AccessDenied: the viewer may not re-cluster.
     """
     permit(viewer, Action.RECLUSTER)
+    floor = matcher.model.thresholds.stored_from
     if not apply:
         with index.database.read(viewer) as unit:
-            _require_in_force(unit, index, matcher)
-            derived = derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress)
+            before, shared = _lists(unit, index, matcher, refresh=refresh_lists)
+            derived = derive(unit, index, matcher, floor, progress, shared)
             settlement = _settle(unit, matcher, derived)
-            return _plan(unit, settlement, matcher, applied=False)
+            return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
     with index.database.write(viewer, "recluster") as unit:
-        _require_in_force(unit, index, matcher)
-        derived = derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress)
+        before, shared = _lists(unit, index, matcher, refresh=refresh_lists)
+        derived = derive(unit, index, matcher, floor, progress, shared)
         settlement = _settle(unit, matcher, derived)
-        plan = _plan(unit, settlement, matcher, applied=True)
+        plan = _plan(unit, settlement, matcher, _compared(before, derived), applied=True)
         _replace(unit, matcher, derived)
         publish(unit, settlement, "recluster", test=index.is_test)
         return plan
 
 
-def _require_in_force(unit: ReadUnit, index: Index, matcher: Matcher) -> None:
-    """A process that missed a move to another model must not move the index back in passing."""
+def _lists(
+    unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
+) -> tuple[SharedValues, SharedValues | None]:
+    """The lists in force, and those to think with; None for new ones.
+
+    A process that missed a move to another model must not move the index back in passing.
+    """
+    active = unit.configs.active()
+    in_force = NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
     if matcher is index.matcher:
         index.config_id(unit)
+    keep = not refresh and active is not None and matcher.runs(active)
+    return in_force, in_force if keep else None
+
+
+def _compared(before: SharedValues, derived: Derived) -> Lists:
+    found = derived.found
+    return Lists(len(derived.shared), derived.shared == found, found - before, before - found)
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
@@ -119,31 +163,32 @@ def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
 
 def _replace(unit: WriteUnit, matcher: Matcher, derived: Derived) -> None:
     """Put what was derived in the place of what was there, under the matcher's configuration."""
-    config_id = activate(unit, matcher)
+    config_id = activate(unit, matcher, derived.shared)
     unit.derived.drop_all()
     unit.derived.put_features(config_id, ((r, features_to_bytes(f)) for r, f in derived.features.items()))
     unit.derived.put_keys(config_id, derived.keys)
     unit.derived.put_edges(config_id, derived.edges)
 
 
-def activate(unit: WriteUnit, matcher: Matcher) -> int:
-    """Make the matcher's configuration the one in force; returns its number."""
+def activate(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
+    """Make the configuration of a model and lists the one in force; returns its number."""
     active = unit.configs.active()
-    if active is not None and active.digest == matcher.digest:
+    digest = matcher.digest(shared)
+    if active is not None and active.digest == digest:
         return active.id
-    config_id = unit.configs.by_digest(matcher.digest)
+    config_id = unit.configs.by_digest(digest)
     if config_id is None:
         config_id = unit.counters.take("config")
-        unit.configs.add(_config(config_id, matcher, unit.commit_no))
+        unit.configs.add(_config(config_id, matcher, shared, unit.commit_no))
     unit.configs.flip(unit.counters.take("epoch"), config_id, unit.commit_no)
     return config_id
 
 
-def _config(number: int, matcher: Matcher, commit_no: int) -> dict[str, Any]:
+def _config(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
     thresholds = matcher.model.thresholds
     return {
         "id": number,
-        "digest": matcher.digest,
+        "digest": matcher.digest(shared),
         "model_name": matcher.model.name,
         "model_version": matcher.model.version,
         "model_digest": matcher.model.digest,
@@ -156,11 +201,14 @@ def _config(number: int, matcher: Matcher, commit_no: int) -> dict[str, Any]:
                 "cohesion": thresholds.cohesion,
             }
         ).decode(),
+        "lists": shared.to_text(),
         "created_commit": commit_no,
     }
 
 
-def _plan(unit: ReadUnit, settlement: Settlement, matcher: Matcher, *, applied: bool) -> ReclusterPlan:
+def _plan(
+    unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: Lists, *, applied: bool
+) -> ReclusterPlan:
     changes = list(_lines(unit, settlement))
     moved = sum(
         settlement.current.get(record) != bearer.person
@@ -179,6 +227,7 @@ def _plan(unit: ReadUnit, settlement: Settlement, matcher: Matcher, *, applied: 
         tasks=len(settlement.tasks),
         changes=tuple(changes),
         model=matcher.model.ref,
+        lists=lists,
         applied=applied,
     )
 

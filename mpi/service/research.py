@@ -41,8 +41,8 @@ def research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent
 def _rows(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
     thresholds = index.matcher.model.statistical
     with index.database.read(viewer) as unit:
-        index.config_id(unit)
-        derived = derive(unit, index, index.matcher, thresholds.stored_from, progress)
+        shared = index.shared(unit)
+        derived = derive(unit, index, index.matcher, thresholds.stored_from, progress, shared)
         scope = everything(unit, derived.edges)
         found = partitions(scope, derived.features_of, index.matcher.scorer, thresholds)
         drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))

@@ -15,6 +15,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.reindex import candidates, load_features
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
+from mpi.standardize.shared_values import without_shared
 from mpi.storage.unit import ReadUnit
 
 MOST_RESULTS = 10
@@ -51,12 +52,14 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
     permit(viewer, Action.PERSON_SEARCH)
     fields = {name: value for name, value in sent.items() if name != "source"}
     came = receive({**fields, "local_id": "-"}, index.seal, clock.now())
-    query = standardize(came.record, SEARCHED_AS, index.seal)
-    own_keys = keys(query, index.matcher.model.blocking, index.seal)
-    if not own_keys:
+    sent_features = standardize(came.record, SEARCHED_AS, index.seal)
+    # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
+    if not keys(sent_features, index.matcher.model.blocking, index.seal):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
+        query = without_shared(sent_features, index.shared(unit), index.seal)
+        own_keys = keys(query, index.matcher.model.blocking, index.seal)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
         known = load_features(unit, config_id, near)
         persons = unit.persons.current(near)

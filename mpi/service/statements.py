@@ -13,7 +13,6 @@ from mpi.service.reindex import Changed
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import content_hash, to_payload
-from mpi.standardize.record import standardize
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import WriteUnit
@@ -175,6 +174,7 @@ class _Writer:
         self._source = source
         self._batch_id = batch_id
         self._numbers = numbers
+        self._shared = index.shared(unit)
         self._records: list[dict[str, Any]] = []
         self._versions: list[tuple[dict[str, Any], Statement]] = []
         self._ended: list[int] = []
@@ -201,7 +201,7 @@ class _Writer:
                 self._sealed.append((record_id, sealing(said.record)))
                 self.gone.add(record_id)
             case Verdict.CREATED | Verdict.UPDATED:
-                features = standardize(said.record, self._source.code, self._index.seal)
+                features = self._index.comparable(said.record, self._source.code, self._shared)
                 group = self._source.group_id if old is None else old.group_id
                 self.changed[record_id] = Changed(group, features)
         if old is None:

@@ -87,8 +87,13 @@ def read_place(address: Address) -> Place:
     where = postal or city
     key = None
     if street.street and where and (street.number or street.is_box):
-        key = f"{street.number} {street.street}|{where}" if street.number else (f"{street.street}|{where}")
+        key = address_key(street.number, street.street, where)
     return Place(street.number, street.street, unit, city, codes.state(address.state), postal, key)
+
+
+def address_key(number: str | None, street: str, where: str) -> str:
+    """``number street|where``, where is the postal code or else the city; a post-office box has no number."""
+    return f"{number} {street}|{where}" if number else f"{street}|{where}"
 
 
 @lru_cache(CACHE_SIZE)

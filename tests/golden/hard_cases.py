@@ -18,10 +18,11 @@ from mpi.intake.rows import SentRow
 from mpi.service.context import Index
 from mpi.service.export import export_crosswalk
 from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert
 from mpi.service.sources import NewSource, add_source
 from mpi.service.tasks import review_tasks
-from tests.golden.scenes import OTHERS, Other
+from tests.golden.scenes import OTHERS, RECLUSTERED, Other
 from training.simulate.simulation import simulate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,8 @@ def decide(case: Case, state: Path, folder: Path) -> str:
     with _opened(folder) as index:
         for source, record in _before(case):
             upsert(index, OPERATOR, source, record)
+        if case.name in RECLUSTERED:
+            recluster(index, OPERATOR, index.matcher, apply=True, refresh_lists=True)
         if case.name == "HC15":
             return _sealed_after_linking(index, case)
         if case.name.startswith("HC28"):

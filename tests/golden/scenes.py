@@ -27,6 +27,9 @@ _RESIDENTS = (
 )  # fmt: skip
 _SURNAMES = ("Abbott", "Brandt", "Coleman", "Dawson", "Ellison", "Fuentes", "Greene", "Holloway", "Ingram")
 
+RECLUSTERED = frozenset({"HC17"})
+"""Scenes re-clustered with fresh lists before the pair arrives, so that the address is listed as a shared one."""
+
 OTHERS: dict[str, tuple[Other, ...]] = {
     # Each twin is in both systems.
     "HC02": (Other("SIS", "left"), Other("CCWIS", "right", {"multiple_birth": "true"})),

@@ -1,6 +1,6 @@
 """A set of records whose truth is known, with what is needed to say where a model errs."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from training.blocking import Records
 from training.fit.errors import TrainingError
-from training.records import Sent, features_of
+from training.records import Sent, features_of, reclustered
 
 Person = Hashable
 
@@ -56,13 +56,18 @@ class Dataset:
         return dict(self.records)
 
 
-def standardized(rows: Sequence[Sent]) -> list[tuple[int, Features]]:
-    """The rows as records, numbered by their place; a row that the door refuses is left out.
+def standardized(rows: Sequence[Sent], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:
+    """The rows as records of an index with fresh lists, numbered by their place.
+
+    Args:
+        rows: as they stand in the files; one that the door refuses is left out.
+        inactive: places of rows that an index holds and never compares.
 
     Raises:
         TrainingError: there is none that can be used.
     """
-    found = [(n, made) for n, made in enumerate(features_of(rows)) if made is not None]
+    made = enumerate(features_of(rows))
+    found = [(n, features) for n, features in made if features is not None and n not in inactive]
     if not found:
         raise TrainingError("the files hold no record that can be used")
-    return found
+    return reclustered(found)

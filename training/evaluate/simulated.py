@@ -48,7 +48,7 @@ def as_dataset(name: str, population: Population) -> Dataset:
     in_care = frozenset(n for n, held in enumerate(tags) if sources[n] == Source.CCWIS and "in_care" in held)
     return Dataset(
         name=name,
-        records=[(n, made) for n, made in standardized(rows) if not tags[n] & _SEALING],
+        records=standardized(rows, inactive=frozenset(n for n, held in enumerate(tags) if held & _SEALING)),
         truth=dict(enumerate(people)),
         households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),

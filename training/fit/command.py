@@ -10,7 +10,7 @@ from training.fit.errors import TrainingError
 from training.fit.fitting import FitOptions, fit
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
-from training.records import features_of, read_rows
+from training.records import features_of, read_rows, reclustered
 
 
 def run(
@@ -24,7 +24,7 @@ def run(
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
         read = features_of(row for path in data for row in read_rows(path))
-    records = [(number, features) for number, features in enumerate(read) if features is not None]
+    records = reclustered((n, features) for n, features in enumerate(read) if features is not None)
     if not records:
         raise TrainingError("the files hold no record that can be used")
     with console.status(f"Fitting to {len(records):,} records"):

@@ -30,6 +30,12 @@ def run(
         str | None,
         typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
     ] = None,
+    refresh_lists: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-lists", help="Find anew which addresses and telephones many unrelated people use."
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Think the whole index through, as a plan first.
@@ -43,7 +49,14 @@ def run(
         matcher = session.index.matcher if model is None else open_matcher(model)
         if model is not None and apply:
             keep_model(session.settings, model)
-        plan = recluster(session.index, session.viewer, matcher, apply=apply, progress=report)
+        plan = recluster(
+            session.index,
+            session.viewer,
+            matcher,
+            apply=apply,
+            refresh_lists=refresh_lists,
+            progress=report,
+        )
     show_plan(plan, as_json=as_json)
     if not plan.applied and not plan.is_empty:
         note("dry run: nothing was changed; --apply carries it out")

@@ -30,6 +30,8 @@ class ActiveConfig:
     digest: str
     model_name: str
     model_version: str
+    model_digest: str
+    standardizer: str
 
 
 class Configs:
@@ -60,11 +62,23 @@ class Configs:
     def active(self) -> ActiveConfig | None:
         """The configuration of the open epoch."""
         row = self._connection.execute(
-            select(_config.c.id, _config.c.digest, _config.c.model_name, _config.c.model_version)
+            select(
+                _config.c.id,
+                _config.c.digest,
+                _config.c.model_name,
+                _config.c.model_version,
+                _config.c.model_digest,
+                _config.c.standardizer,
+            )
             .join(_epoch, _epoch.c.config_id == _config.c.id)
             .where(_epoch.c.to_commit.is_(None))
         ).first()
         return None if row is None else ActiveConfig(*row)
+
+    def lists(self, config_id: int) -> str:
+        """The lists of facts about values of a configuration, as JSON."""
+        found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
+        return str(found.scalar_one())
 
     def by_digest(self, digest: str) -> int | None:
         """The number of a configuration that was ever in force."""

@@ -1,0 +1,172 @@
+"""Values that many unrelated people use, and records without them.
+
+A group home, a shelter, an agency's office or a block of flats is the address of dozens of children who are
+not kin, and its telephone their telephone. Where two records agree on one it says nothing, so it is taken
+out of their features before they are blocked or compared.
+
+Which values these are is a *fact about the index*, found over all of its active records when a person
+re-clusters it with fresh lists, and kept in its configuration. It is never counted while a record is scored:
+the answer would depend on what had come before (law 1).
+"""
+
+import hashlib
+from array import array
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Self
+
+import numpy as np
+import orjson
+
+from mpi.domain.errors import StoreError
+from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.standardize.addresses import address_key
+
+COLUMNS = ("addresses", "phones", "email", "household_ids")
+"""Columns whose values stand for one household. A guardian's name is shared by being common (ADR 0017)."""
+
+LEAST_BIRTH_DATES = 12
+"""Distinct birth dates from which a value is not a household's (ADR 0017)."""
+
+_DOMAIN = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedValues:
+    """Lists of shared values, as keyed hashes.
+
+    Args:
+        hashes: column to the hashes of its shared values; a column that has none is left out.
+    """
+
+    hashes: Mapping[str, frozenset[int]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def __len__(self) -> int:
+        """How many values are listed."""
+        return sum(map(len, self.hashes.values()))
+
+    def __sub__(self, other: Self) -> int:
+        """How many values are listed here and not there."""
+        return sum(len(mine - other.hashes.get(column, frozenset())) for column, mine in self.hashes.items())
+
+    @property
+    def digest(self) -> str:
+        """Names the lists: equal lists have equal digests."""
+        return hashlib.sha256(self.to_text().encode()).hexdigest()
+
+    def to_text(self) -> str:
+        """The lists as JSON, sorted."""
+        stated = {column: sorted(self.hashes[column]) for column in COLUMNS if column in self.hashes}
+        return orjson.dumps(stated).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The lists that ``to_text`` wrote.
+
+        Raises:
+            StoreError: it wrote no such text.
+        """
+        try:
+            stated = orjson.loads(text)
+            return cls(MappingProxyType({column: frozenset(map(int, stated[column])) for column in stated}))
+        except (ValueError, TypeError) as error:
+            raise StoreError("the configuration's lists cannot be read: restore a backup") from error
+
+
+NO_SHARED_VALUES = SharedValues()
+
+
+def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
+    """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates.
+
+    The order of the records does not matter. A record without a birth date is not counted.
+
+    Args:
+        records: features of all active records, nothing taken out of them.
+        seal: the index's secret.
+    """
+    borne = {column: (array("q"), array("q")) for column in COLUMNS}
+    for features in records:
+        if features.birth_date is None:
+            continue
+        day = date.fromisoformat(features.birth_date).toordinal()
+        for column, (hashes, days) in borne.items():
+            for value in _values(features, column):
+                hashes.append(_hash(seal, column, value))
+                days.append(day)
+    found = {column: _shared(*pairs) for column, pairs in borne.items()}
+    return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
+
+
+def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) -> Features:
+    """The features without shared values; city and postal code stay, as they never stood for a household.
+
+    Args:
+        features: of one record, as standardized.
+        shared: the lists of the configuration.
+        seal: the secret that the lists were made under.
+    """
+    changes: dict[str, tuple[str, ...] | str | None] = {}
+    for column, listed in shared.hashes.items():
+        gone = {value for value in _values(features, column) if _hash(seal, column, value) in listed}
+        if not gone:
+            continue
+        if column == "addresses":
+            changes |= _without_homes(features, gone)
+        elif column in LIST_COLUMNS:
+            changes[column] = tuple(value for value in getattr(features, column) if value not in gone)
+        else:
+            changes[column] = None
+    return replace(features, **changes) if changes else features  # type: ignore[arg-type]
+
+
+def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple[str, ...] | None]:
+    """What tells of shared addresses, taken out; a flat in a shared house stays unless shared itself."""
+    house, flat = _first_home(features)
+    instead = {house: flat} if flat not in gone else {}
+
+    def kept(homes: Iterable[str]) -> tuple[str, ...]:
+        left = (instead.get(home) if home in gone else home for home in homes)
+        return tuple(sorted(home for home in left if home))
+
+    changes: dict[str, tuple[str, ...] | None] = {
+        "addresses": kept(features.addresses),
+        "placement_homes": kept(features.placement_homes),
+    }
+    if house in gone:
+        changes |= dict.fromkeys(("street_number", "street", "unit"))
+    return changes
+
+
+def _first_home(features: Features) -> tuple[str | None, str | None]:
+    """The first address as ``addresses`` has it, and the flat in it where there is one."""
+    where = features.postal_code or features.city
+    house = address_key(features.street_number, features.street, where) if features.street and where else None
+    if house not in features.addresses:
+        return None, None
+    return house, f"{house}|{features.unit}" if features.unit else None
+
+
+def _values(features: Features, column: str) -> tuple[str, ...]:
+    """What is counted and looked up: a column's values, and the flat in a house beside the house."""
+    value = getattr(features, column)
+    if column not in LIST_COLUMNS:
+        return () if value is None else (value,)
+    flat = _first_home(features)[1] if column == "addresses" else None
+    return tuple(value) if flat is None else (*value, flat)
+
+
+def _hash(seal: KeyedHash, column: str, value: str) -> int:
+    return seal.int64(_DOMAIN, f"{column}|{value}")
+
+
+def _shared(hashes: "array[int]", days: "array[int]") -> frozenset[int]:
+    pairs = np.vstack([np.asarray(hashes), np.asarray(days)])
+    pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
+    another = np.ones(pairs.shape[1], dtype=np.bool_)
+    another[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
+    values, dates = np.unique(pairs[0, another], return_counts=True)
+    return frozenset(values[dates >= LEAST_BIRTH_DATES].tolist())
