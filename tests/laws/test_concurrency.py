@@ -1,7 +1,8 @@
-"""Many writers at once on one embedded index: nothing lost, nobody stuck, the laws kept."""
+"""Many writers at once on one index, on either store: nothing lost, nobody stuck, the laws kept."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
@@ -10,6 +11,7 @@ from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert, withdraw
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
+from tests.laws.crowd import all_at_once
 
 TWINS = ("Jayden", "Jaylen")
 
@@ -26,10 +28,12 @@ def kept(index, local_id: str) -> str | None:
     return shown["record"]["postal_code"] if shown["enterprise_id"] else None
 
 
-def test_writers_of_one_family_a_load_and_a_recluster_at_once_lose_nothing(tmp_path):
+def test_writers_of_one_family_a_load_and_a_recluster_at_once_lose_nothing(tmp_path, database_url):
     """Two processes' worth of connections; each record has one writer, who must find his last word kept."""
-    with an_index(tmp_path / "home", "sis", "ccwis") as index:
-        other = open_index(Settings(home=tmp_path / "home", model=None, database_url=None, secret_file=None))
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+        other = open_index(
+            Settings(home=tmp_path / "home", model=None, database_url=database_url, secret_file=None)
+        )
         try:
             acknowledged: dict[str, str | None] = {}
             start = threading.Barrier(7)
@@ -72,8 +76,8 @@ def test_writers_of_one_family_a_load_and_a_recluster_at_once_lose_nothing(tmp_p
             other.database.dispose()
 
 
-def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path):
-    with an_index(tmp_path / "home", "sis") as index:
+def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
 
         def write(number: int) -> str:
             return upsert(index, OPERATOR, "sis", a_child("1", postal_code=f"{44000 + number}")).record
@@ -87,4 +91,68 @@ def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path):
             versions = unit.records.versions(record.id)
         assert len(versions) == 40
         assert [version.state for version in versions].count("active") == 1
+        assert verify(index, OPERATOR) == []
+
+
+@contextmanager
+def following(index):
+    """Read the feed of events while others write; what was read is complete at the end."""
+    read_so_far, ended = [], threading.Event()
+
+    def follow() -> None:
+        last_look = False
+        while not last_look:
+            last_look = ended.is_set()
+            after = read_so_far[-1].commit_no if read_so_far else 0
+            with index.database.read(OPERATOR) as unit:
+                read_so_far.extend(unit.persons.events_after(after, 100))
+            ended.wait(0.005)
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    try:
+        yield read_so_far
+    finally:
+        ended.set()
+        follower.join()
+
+
+SIBLINGS = ("Amara", "Bolanle", "Chidi", "Dayo", "Efe")
+
+
+def test_several_processes_give_one_person_one_id_a_family_its_people_and_lose_no_update(
+    tmp_path, database_url
+):
+    home = tmp_path / "home"
+    with an_index(home, "sis", database_url=database_url) as index:
+        person = [a_child(f"p{n}") for n in range(50)]
+        family = [
+            a_child(
+                f"f{n}", first_name=SIBLINGS[n % 5], last_name="Achebe", birth_date=f"201{n % 5}-05-1{n % 5}"
+            )
+            for n in range(50)
+        ]
+        again = [a_child(f"u{n % 5}", birth_date="2009-09-09", postal_code=f"4400{n}") for n in range(25)]
+        dealt = [record for pair in zip(person, family, strict=True) for record in pair] + again
+        with following(index) as followed:
+            answers = all_at_once(index, home, database_url, "sis", dealt)
+
+        assert len(answers) == 125
+        links = crosswalk(index)
+        assert len({links["sis", record["local_id"]] for record in person}) == 1
+        siblings = [{links["sis", r["local_id"]] for r in family[n::5]} for n in range(5)]
+        assert [len(ids) for ids in siblings] == [1] * 5
+        assert len(set.union(*siblings)) == 5
+        outcomes = [answer.record for answer in answers if answer.local_id.startswith("u")]
+        assert (outcomes.count("created"), outcomes.count("updated")) == (5, 20)
+        with index.database.read(OPERATOR) as unit:
+            assert sum(len(unit.records.versions(r)) for r in unit.records.active()) == 125
+            events = unit.persons.events_after(0, 10_000)
+            last = unit.last_commit()
+            moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]
+        # One number a transaction, none left out, each no earlier than the one before it.
+        assert len(moments) == last == 125 + 2
+        assert moments == sorted(moments)
+        # Whoever follows the feed meanwhile misses none: no number appears after a higher one was read.
+        assert followed == events
         assert verify(index, OPERATOR) == []
