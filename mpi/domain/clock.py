@@ -10,6 +10,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def today() -> str:
+    """The present day in UTC, ``YYYY-MM-DD``."""
+    return now().date().isoformat()
+
+
 def iso(moment: datetime) -> str:
     """A moment as the index writes it: ``2026-11-24T15:04:05.123456Z``, which sorts as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,8 +13,9 @@ class DecisionKind(StrEnum):
 
 
 class Authority(IntEnum):
-    """Whose word outranks whose; higher wins."""
+    """Whose word outranks whose; higher wins. A hold keeps what is published until a person releases it."""
 
+    HOLD = 0
     MIGRATION = 1
     SOURCE = 2
     STEWARD = 3

@@ -8,7 +8,8 @@ MpiError
 │   └── EidError          not an enterprise ID
 ├── NotFoundError         no such source, record or person (for this viewer)
 ├── ConflictError         the state does not allow it
-│   └── DecisionConflict  contradicts a decision in force
+│   ├── DecisionConflict  contradicts a decision in force
+│   └── StaleError        what it was read from has changed since
 ├── NotAuthenticated      nobody knows who asks
 ├── AccessDenied          the policy says no
 ├── LoadHeld              a load guard stopped a file; nothing of it was applied
@@ -81,9 +82,30 @@ class ConflictError(MpiError):
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
-    """It contradicts a decision in force."""
+    """It contradicts a decision in force.
+
+    Args:
+        detail: one sentence for a person.
+        chain: numbers of the decisions that together say the contrary, all of which the viewer may see.
+    """
 
     code = "decision-conflict"
+
+    def __init__(self, detail: str, chain: tuple[int, ...] = ()) -> None:
+        super().__init__(detail)
+        self.chain = chain
+
+
+class StaleError(ConflictError):
+    """What the caller read has changed since: read it again."""
+
+    code = "stale"
+
+
+class ReusedKeyError(InputError):
+    """An idempotency key came again with another call."""
+
+    code = "idempotency-key-reused"
 
 
 class NotAuthenticated(MpiError):  # noqa: N818 - the field's word

@@ -1,6 +1,6 @@
 """Who is asking, and what the policy lets them do: the one place that says yes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mpi.domain.errors import AccessDenied
@@ -27,6 +27,22 @@ class Action(StrEnum):
     LOAD = "load"
     RECLUSTER = "recluster"
     REPORT = "report"
+    DECISION_READ = "decision.read"
+    DECIDE = "decide"
+    CLIENT_ADMIN = "client.admin"
+
+
+@dataclass(frozen=True, slots=True)
+class OnceOnly:
+    """That a call must not be done twice.
+
+    Args:
+        key: the caller's idempotency key.
+        call: what is asked, whole: method, path and body; only a keyed hash of it is kept.
+    """
+
+    key: str
+    call: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +54,14 @@ class Viewer:
         purpose: purpose of use, one of PURPOSES, or None where the caller gave none.
         actions: what the client was granted.
         sources: codes of the sources it may write and read; None for all.
+        once: set where the call bears an idempotency key.
     """
 
     client: str
     purpose: str | None = None
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
+    once: OnceOnly | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
         """Whether records of the source exist for this viewer at all (law 7)."""

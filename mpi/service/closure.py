@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from mpi.domain.decision import Decision
+from mpi.storage.repositories.decisions import NamedDecision
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
@@ -19,6 +20,7 @@ class Closure:
         decisions: decisions in force that name any of the records, or that a chain reaches.
         seen: every record reached, the withdrawn ones too.
         outside: canonical keys of the records just outside, at the other end of a weaker edge.
+        named: the same decisions with the records that they name.
     """
 
     keys: dict[int, int]
@@ -26,6 +28,7 @@ class Closure:
     decisions: tuple[Decision, ...]
     seen: frozenset[int]
     outside: dict[int, int] = field(default_factory=dict)
+    named: tuple[NamedDecision, ...] = ()
 
 
 def closure(
@@ -34,7 +37,7 @@ def closure(
     """Follow edges from the influence floor up, decisions and shared persons until nothing is added."""
     seen: set[int] = set()
     edges: Edges = {}
-    decisions: dict[int, Decision] = {}
+    decisions: dict[int, NamedDecision] = {}
     frontier = set(touched)
     while frontier:
         seen |= frontier
@@ -45,7 +48,7 @@ def closure(
             if bits >= influence_floor:
                 reached.update(edge)
         for named in unit.decisions.naming(frontier):
-            decisions[named.decision.id] = named.decision
+            decisions[named.decision.id] = named
             reached |= named.record_ids
         persons = set(unit.persons.current(frontier).values())
         for members in unit.persons.members(persons).values():
@@ -55,15 +58,17 @@ def closure(
     return Closure(
         unit.records.keys(seen),
         edges,
-        tuple(sorted(decisions.values())),
+        tuple(sorted(named.decision for named in decisions.values())),
         frozenset(seen),
         unit.records.keys(outside),
+        tuple(decisions[number] for number in sorted(decisions)),
     )
 
 
 def everything(unit: ReadUnit, edges: Edges) -> Closure:
     """The whole index as one closure, over edges already scored."""
     keys = unit.records.active()
-    decisions = tuple(sorted(named.decision for named in unit.decisions.in_force()))
+    named = tuple(unit.decisions.in_force())
+    decisions = tuple(sorted(one.decision for one in named))
     seen = frozenset(keys) | frozenset(unit.persons.all_current())
-    return Closure(keys, edges, decisions, seen)
+    return Closure(keys, edges, decisions, seen, named=named)

@@ -8,7 +8,6 @@ from itertools import islice
 
 from mpi.domain import clock
 from mpi.domain.errors import RecordError
-from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.context import Index
@@ -16,7 +15,7 @@ from mpi.service.guards import Effect, held_because
 from mpi.service.reindex import Changed, Progress, silent
 from mpi.service.resolve import resolve
 from mpi.service.statements import Statement, Verdict, judge, statement, take
-from mpi.standardize.dates import iso_day
+from mpi.service.who import who
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload
 from mpi.standardize.scalars import local_id_of
@@ -378,9 +377,4 @@ def _renamed(unit: ReadUnit, existing: Mapping[str, StoredRecord], said: Mapping
         and judge(record, said[local_id]) is Verdict.UPDATED
     }
     old = unit.records.payloads(updated)
-    return sum(_who(from_payload(old[number][1])) != _who(record) for number, record in updated.items())
-
-
-def _who(record: CanonicalRecord) -> tuple[object, ...]:
-    names = (record.first_name, record.last_name)
-    return (*((name or "").casefold() for name in names), iso_day(record.birth_date) or record.birth_date)
+    return sum(who(from_payload(old[number][1])) != who(record) for number, record in updated.items())

@@ -10,6 +10,7 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.etags import etag
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
@@ -44,6 +45,7 @@ class PersonView:
         records: source records it holds, or held as of the commit asked for.
         flags: special-population flags of those records.
         since: when the ID was minted.
+        etag: names what was read, for ``If-Match``; empty for a past moment.
     """
 
     enterprise_id: str
@@ -52,6 +54,7 @@ class PersonView:
     records: tuple[Label, ...]
     flags: tuple[FlagView, ...]
     since: str
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
             tuple(labels[number] for number in members if number in labels),
             _flags(unit, members, labels) if at is None else (),
             minted,
+            etag(unit, index, [found]) if at is None else "",
         )
     disclose(
         index, viewer, Action.PERSON_READ, labels, ("now", "records", *(("flags",) if view.flags else ()))

@@ -13,6 +13,7 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.questions import PAIR
 from mpi.service.resolve import resolve
 from mpi.service.statements import Verdict, statement, take
 from mpi.standardize.door import receive
@@ -170,7 +171,8 @@ def _answer(
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
-    tasks = tuple(task.key for task in unit.tasks.of([record_id]))
+    asked = unit.tasks.of([record_id], clock.today())
+    tasks = tuple(task.key for task in asked if task.kind == PAIR)
     alone = len(unit.persons.members([after])[after]) == 1
     outcome = _outcome(verdict, before, after, alone=alone, doubted=bool(tasks))
     return Resolved(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
@@ -45,7 +46,7 @@ def _summary(unit: ReadUnit) -> Report:
         ("persons, active", persons.get("active", 0)),
         ("persons, retired", persons.get("retired", 0)),
         ("persons, empty", persons.get("empty", 0)),
-        ("review tasks, open", unit.tasks.count()),
+        ("review tasks, open", unit.tasks.count(clock.today())),
         ("model", "" if config is None else f"{config.model_name}/{config.model_version}"),
     )
     return Report("summary", "The index at a glance", ("what", "count"), rows)

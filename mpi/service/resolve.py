@@ -1,14 +1,13 @@
 """Resolve: after records changed, index them anew, settle every component reached, publish."""
 
 from collections.abc import Collection, Mapping
-from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.closure import closure
 from mpi.service.context import Index
 from mpi.service.reindex import Changed, Progress, load_features, reindex, silent
-from mpi.service.settle import Settlement, publish, settle
+from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
 from mpi.storage.unit import WriteUnit
 
 
@@ -32,20 +31,42 @@ def resolve(
     """
     if not changed and not gone:
         return None
+    touched = reindex(unit, index, changed, gone, progress)
+    return resettle(unit, index, touched, cause, known=changed)
+
+
+def resettle(
+    unit: WriteUnit,
+    index: Index,
+    touched: Collection[int],
+    cause: str,
+    choice: Choice = NO_CHOICE,
+    known: Mapping[int, Changed] | None = None,
+) -> Settlement:
+    """Settle the components of records whose decisions or neighbours are others now, and publish that.
+
+    Args:
+        unit: the transaction that also wrote what changed.
+        index: model, scorer, secret.
+        touched: the records.
+        cause: goes on memberships and events.
+        choice: what a steward chose about the IDs.
+        known: records whose features are at hand.
+    """
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    touched = reindex(unit, index, changed, gone, progress)
     scope = closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
+    at_hand = known or {}
 
     def features(wanted: Collection[int]) -> Mapping[int, Features]:
-        known = {r: changed[r].features for r in wanted if r in changed}
-        return known | load_features(unit, config_id, [r for r in wanted if r not in known])
+        mine = {r: at_hand[r].features for r in wanted if r in at_hand}
+        return mine | load_features(unit, config_id, [r for r in wanted if r not in mine])
 
-    settlement = settle(unit, scope, features, index.matcher.scorer, thresholds, today())
+    settlement = settle(unit, scope, features, index.matcher.scorer, thresholds, clock.today(), choice)
     publish(unit, settlement, cause, test=index.is_test)
     return settlement
 
 
 def today() -> str:
     """The plan's date, ``YYYY-MM-DD``."""
-    return date.isoformat(clock.now().date())
+    return clock.today()

@@ -5,17 +5,18 @@ whole re-cluster go through the same two functions.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
-from mpi.clustering.component import Component, Pair, Piece, pair, pieces, spanning
-from mpi.clustering.partition import Partition, Reason, partition
+from mpi.clustering.component import Component, Pair, Piece, pair, pieces
+from mpi.clustering.partition import Partition, partition
 from mpi.domain import eid
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.scorer import Scorer
 from mpi.service.closure import Closure
 from mpi.service.enrollment import has_open_enrollment
+from mpi.service.questions import questions
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.tasks import Task
@@ -42,6 +43,36 @@ class Bearer:
     records: tuple[int, ...]
     person: int | None
     revived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a steward chose about enterprise IDs, where the rules leave a choice.
+
+    Args:
+        survivors: persons that keep their ID wherever others contest it.
+        keeps: the records that a person's ID is to stay with, by person.
+    """
+
+    survivors: frozenset[int] = frozenset()
+    keeps: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @property
+    def survivor_keys(self) -> dict[int, SurvivorKey]:
+        """Survivor keys that no other surpasses."""
+        return {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
+
+    def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
+        """The holder, claiming no more than the records that its ID is to stay with."""
+        kept = self.keeps.get(holder.person)
+        if kept is None:
+            return holder
+        claimed = frozenset(keys[record] for record in kept if record in keys)
+        return replace(holder, records=holder.records & claimed)
+
+
+_MOST = 10**9
+NO_CHOICE = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +105,7 @@ def settle(
     scorer: Scorer,
     thresholds: Thresholds,
     today: str,
+    choice: Choice = NO_CHOICE,
 ) -> Settlement:
     """Partition and assign everything in scope.
 
@@ -84,14 +116,16 @@ def settle(
         scorer: scores the pairs that blocking did not bring together.
         thresholds: the bands.
         today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
+        choice: what a steward chose about the IDs.
     """
     number_of = {key: number for number, key in scope.keys.items()}
     found = partitions(scope, features, scorer, thresholds)
     current = unit.persons.current(scope.seen)
     persons = unit.persons.get(unit.persons.everyone_of(scope.seen))
-    holders = _holders(unit, scope, persons)
+    holders = [choice.of(holder, scope.keys) for holder in _holders(unit, scope, persons)]
     clusters = [cluster for one in found for cluster in one.clusters]
-    plan = assign(clusters, holders, _survivors(unit, clusters, holders, number_of, today))
+    survivors = _survivors(unit, clusters, holders, number_of, today) | choice.survivor_keys
+    plan = assign(clusters, holders, survivors)
     bearers = tuple(
         Bearer(tuple(number_of[key] for key in a.cluster), a.person, a.revived) for a in plan.assignments
     )
@@ -101,7 +135,7 @@ def settle(
         plan.retired,
         _emptied(unit, scope, current),
         _awakened(plan, persons),
-        tuple(_tasks(scope, found, number_of, thresholds)),
+        tuple(questions(unit, scope, found, thresholds)),
         scope.seen,
     )
 
@@ -220,38 +254,6 @@ def _emptied(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tupl
 def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
     bearing = {a.person for a in plan.assignments if a.person is not None}
     return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
-
-
-def _tasks(
-    scope: Closure,
-    settled: list[Partition],
-    number_of: Mapping[int, int],
-    thresholds: Thresholds,
-) -> Iterator[Task]:
-    place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
-    for found in settled:
-        for doubt in found.doubts:
-            lo, hi = sorted(number_of[key] for key in doubt.pair)
-            yield Task(_task_key(doubt.pair), "pair", lo, hi, doubt.bits, doubt.reason)
-    # Pairs below the influence floor lie across components, so no partition has seen them.
-    known = scope.outside | scope.keys
-    parted: dict[Pair, tuple[int, int, float]] = {}
-    for (lo, hi), bits in scope.edges.items():
-        if bits < thresholds.review or lo not in known or hi not in known:
-            continue
-        left, right = known[lo], known[hi]
-        if place.get(left) == place.get(right):
-            continue
-        if bits < thresholds.influence_floor:
-            yield Task(_task_key(pair(left, right)), "pair", lo, hi, bits, Reason.BAND)
-        else:
-            parted[pair(left, right)] = (lo, hi, bits)
-    for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
-        yield Task(_task_key(edge), "pair", *parted[edge], Reason.OVERSIZED)
-
-
-def _task_key(keys: Pair) -> str:
-    return f"pair:{keys[0]}:{keys[1]}"
 
 
 def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
+from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
@@ -16,6 +17,7 @@ from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.records import Records
 from mpi.storage.repositories.sources import Sources
+from mpi.storage.repositories.steps import Steps
 from mpi.storage.repositories.tasks import Tasks
 from mpi.storage.tables import CommitRow
 
@@ -43,6 +45,8 @@ class ReadUnit:
         self.tasks = Tasks(connection)
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
+        self.steps = Steps(connection)
+        self.answers = Answers(connection)
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""

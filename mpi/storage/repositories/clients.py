@@ -1,9 +1,10 @@
 """Service clients and the hashes of their keys."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.viewer import Action
 from mpi.storage.tables import ClientRow
@@ -45,10 +46,33 @@ class Clients:
         row = self._connection.execute(
             select(_client).where(_client.c.key_hash == key_hash, _client.c.revoked_commit.is_(None))
         ).first()
-        if row is None:
-            return None
-        return Client(
-            row.name,
-            frozenset(Action(action) for action in orjson.loads(row.actions)),
-            None if row.sources is None else frozenset(orjson.loads(row.sources)),
+        return None if row is None else _client_of(row)
+
+    def all(self) -> list[Client]:
+        """Clients whose key opens the index, by name."""
+        rows = self._connection.execute(
+            select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
+        return [_client_of(row) for row in rows]
+
+    def every(self) -> list[tuple[Client, int, int | None]]:
+        """Every client ever added, with the commits of its making and its revoking, by name."""
+        rows = self._connection.execute(select(_client).order_by(_client.c.name))
+        return [(_client_of(row), row.created_commit, row.revoked_commit) for row in rows]
+
+    def revoke(self, name: str, commit_no: int) -> bool:
+        """End a client's key; False where there is no such client, or its key has ended."""
+        ended = self._connection.execute(
+            update(_client)
+            .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
+            .values(revoked_commit=commit_no)
+        )
+        return ended.rowcount == 1
+
+
+def _client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
+    return Client(
+        row.name,
+        frozenset(Action(action) for action in orjson.loads(row.actions)),
+        None if row.sources is None else frozenset(orjson.loads(row.sources)),
+    )

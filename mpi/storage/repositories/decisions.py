@@ -1,25 +1,129 @@
-"""Decisions in force, over records by number."""
+"""Decisions: those in force, over records by number, and every one ever made."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, Select, select
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.tables import DecisionMemberRow, DecisionRow, RecordRow
+from mpi.storage.repositories.records import RecordState
+from mpi.storage.tables import DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
 
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
+_supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
+
+
+class DecisionStatus(StrEnum):
+    """Whether a decision binds."""
+
+    IN_FORCE = "in_force"
+    PENDING = "pending"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDecision:
-    """A decision in force, by canonical keys, with the numbers of the records that it names."""
+    """A decision in force, by canonical keys, with the numbers of the records that it names.
+
+    Args:
+        decision: what the partition reads.
+        record_ids: every record that it names.
+        recheck_on: day from which it is to be looked at again, ``YYYY-MM-DD``.
+        evidence: an UNSURE's evidence as seen: bits by (lower record number, higher); else empty.
+    """
 
     decision: Decision
     record_ids: frozenset[int]
+    recheck_on: str | None = None
+    evidence: tuple[tuple[tuple[int, int], float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """A decision as its maker left it.
+
+    Args:
+        id: its number.
+        kind: what was said.
+        authority: whose word it is.
+        status: whether it binds.
+        commit_no: when it was made.
+        ended_commit: when it was revoked or superseded, if it is so now.
+        effective_from: day from which it binds, where that was not at once.
+        reason: its maker's code.
+        recheck_on: day from which it is to be looked at again.
+        evidence: as seen: model, and each pair's bits and levels.
+        step_id: the step that made it.
+        origin: what kind of step.
+        groups: record numbers, by group.
+        seen: the version of each record that its maker saw; None of one that was withdrawn.
+        supersedes: decisions whose place it took.
+    """
+
+    id: int
+    kind: DecisionKind
+    authority: Authority
+    status: DecisionStatus
+    commit_no: int
+    ended_commit: int | None
+    effective_from: str | None
+    reason: str
+    recheck_on: str | None
+    evidence: dict[str, Any]
+    step_id: int | None
+    origin: str | None
+    groups: tuple[tuple[int, ...], ...]
+    seen: dict[int, int | None]
+    supersedes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """A decision to be added.
+
+    Args:
+        id: its number.
+        kind: what is said.
+        authority: whose word it is.
+        status: in force, or pending.
+        groups: record numbers, by group.
+        seen: the version of each record that its maker sees.
+        reason: its maker's code.
+        evidence: as seen.
+        config_id: the configuration that the evidence was computed under.
+        step_id: the step that makes it.
+        origin: what kind of step.
+        effective_from: day from which it binds.
+        recheck_on: day from which it is to be looked at again.
+        asserting_record: the record whose source says it.
+    """
+
+    id: int
+    kind: DecisionKind
+    authority: Authority
+    status: DecisionStatus
+    groups: tuple[tuple[int, ...], ...]
+    seen: dict[int, int | None]
+    reason: str
+    evidence: dict[str, Any]
+    config_id: int
+    step_id: int
+    origin: str
+    effective_from: str | None = None
+    recheck_on: str | None = None
+    asserting_record: int | None = None
+
+    @property
+    def record_ids(self) -> frozenset[int]:
+        """Every record that it names."""
+        return frozenset(record for group in self.groups for record in group)
 
 
 class Decisions:
@@ -30,7 +134,7 @@ class Decisions:
 
     def in_force(self) -> list[NamedDecision]:
         """Every decision in force."""
-        return self._load(select(_decision.c.id).where(_decision.c.status == "in_force"))
+        return self._load(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
 
     def naming(self, record_ids: Collection[int]) -> list[NamedDecision]:
         """Decisions in force that name any of the records."""
@@ -39,10 +143,174 @@ class Decisions:
             numbers = (
                 select(_decision.c.id)
                 .join(_member, _member.c.decision_id == _decision.c.id)
-                .where(_decision.c.status == "in_force", _member.c.record_id.in_(chunk))
+                .where(_decision.c.status == DecisionStatus.IN_FORCE, _member.c.record_id.in_(chunk))
             )
             found.update({named.decision.id: named for named in self._load(numbers)})
         return [found[number] for number in sorted(found)]
+
+    def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
+        """Decisions by number, whatever their status."""
+        found: dict[int, StoredDecision] = {}
+        for chunk in chunked(numbers):
+            found.update(self._stored(_decision.c.id.in_(chunk)))
+        return found
+
+    def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
+        """Every decision that names any of the records, whatever its status."""
+        numbers: set[int] = set()
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_member.c.decision_id).where(_member.c.record_id.in_(chunk)).distinct()
+            )
+            numbers.update(row[0] for row in rows)
+        return self.get(numbers)
+
+    def latest(self, before: int | None, limit: int) -> list[StoredDecision]:
+        """Decisions newest first, below a number if one is given."""
+        statement = select(_decision.c.id).order_by(_decision.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(_decision.c.id < before)
+        numbers = [row[0] for row in self._connection.execute(statement)]
+        found = self.get(numbers)
+        return [found[number] for number in numbers if number in found]
+
+    def of_step(self, step_id: int) -> list[StoredDecision]:
+        """The decisions that a step made."""
+        return list(self._stored(_decision.c.step_id == step_id).values())
+
+    def asserted_by(self, record_id: int, origin: str) -> list[StoredDecision]:
+        """What a record's source says with it and stands by, of one kind."""
+        return [
+            found
+            for found in self._stored(_decision.c.asserting_record == record_id).values()
+            if found.origin == origin and found.status != DecisionStatus.REVOKED
+        ]
+
+    def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
+        """(decision, version seen, version now) of active records that their source has restated since."""
+        found: list[tuple[int, int, int]] = []
+        for chunk in chunked(numbers):
+            rows = self._connection.execute(
+                select(_member.c.decision_id, _member.c.version_id_seen, _record.c.version_id)
+                .join(_record, _record.c.id == _member.c.record_id)
+                .where(
+                    _member.c.decision_id.in_(chunk),
+                    _member.c.version_id_seen.is_not(None),
+                    _record.c.state == RecordState.ACTIVE,
+                    _record.c.version_id != _member.c.version_id_seen,
+                )
+            )
+            found += [(row[0], row[1], row[2]) for row in rows]
+        return found
+
+    def due(self, day: str) -> list[StoredDecision]:
+        """Pending decisions whose day has come."""
+        found = self._stored(
+            (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
+        )
+        return list(found.values())
+
+    def add(self, decision: NewDecision, commit_no: int) -> None:
+        """Add a decision with its members."""
+        self._connection.execute(
+            insert(_decision).values(
+                id=decision.id,
+                kind=decision.kind.value,
+                authority=int(decision.authority),
+                status=decision.status.value,
+                commit_no=commit_no,
+                effective_from=decision.effective_from,
+                reason=decision.reason,
+                recheck_on=decision.recheck_on,
+                evidence=orjson.dumps(decision.evidence).decode(),
+                config_id=decision.config_id,
+                step_id=decision.step_id,
+                origin=decision.origin,
+                asserting_record=decision.asserting_record,
+            )
+        )
+        self._connection.execute(
+            insert(_member),
+            [
+                {
+                    "decision_id": decision.id,
+                    "record_id": record,
+                    "group_no": place,
+                    "version_id_seen": decision.seen.get(record),
+                }
+                for place, group in enumerate(decision.groups)
+                for record in group
+            ],
+        )
+
+    def supersede(
+        self, number: int, superseded: Collection[int], commit_no: int, *, binding: bool = True
+    ) -> None:
+        """Put a decision in the place of others; one that does not bind yet leaves them in force."""
+        if superseded:
+            self._connection.execute(
+                insert(_supersedes),
+                [{"decision_id": number, "superseded_id": old} for old in sorted(superseded)],
+            )
+            if binding:
+                self.set_status(superseded, DecisionStatus.SUPERSEDED, commit_no)
+
+    def superseders(self, number: int) -> set[int]:
+        """Decisions that took the place of one."""
+        rows = self._connection.execute(
+            select(_supersedes.c.decision_id).where(_supersedes.c.superseded_id == number)
+        )
+        return {row[0] for row in rows}
+
+    def set_status(self, numbers: Iterable[int], status: DecisionStatus, ended: int | None) -> None:
+        """Change whether decisions bind."""
+        for chunk in chunked(sorted(numbers)):
+            self._connection.execute(
+                update(_decision)
+                .where(_decision.c.id.in_(chunk))
+                .values(status=status.value, ended_commit=ended)
+            )
+
+    def _stored(self, condition: ColumnElement[bool]) -> dict[int, StoredDecision]:
+        heads = self._connection.execute(select(_decision).where(condition).order_by(_decision.c.id)).all()
+        numbers = [row.id for row in heads]
+        groups: dict[int, dict[int, list[int]]] = {}
+        seen: dict[int, dict[int, int | None]] = {}
+        superseded: dict[int, list[int]] = {}
+        for chunk in chunked(numbers):
+            members = self._connection.execute(
+                select(_member)
+                .where(_member.c.decision_id.in_(chunk))
+                .order_by(_member.c.group_no, _member.c.record_id)
+            )
+            for row in members:
+                groups.setdefault(row.decision_id, {}).setdefault(row.group_no, []).append(row.record_id)
+                seen.setdefault(row.decision_id, {})[row.record_id] = row.version_id_seen
+            replaced = self._connection.execute(
+                select(_supersedes).where(_supersedes.c.decision_id.in_(chunk))
+            )
+            for row in replaced:
+                superseded.setdefault(row.decision_id, []).append(row.superseded_id)
+        return {
+            row.id: StoredDecision(
+                row.id,
+                DecisionKind(row.kind),
+                Authority(row.authority),
+                DecisionStatus(row.status),
+                row.commit_no,
+                row.ended_commit,
+                row.effective_from,
+                row.reason,
+                row.recheck_on,
+                orjson.loads(row.evidence),
+                row.step_id,
+                row.origin,
+                tuple(tuple(group) for group in groups.get(row.id, {}).values()),
+                seen.get(row.id, {}),
+                tuple(sorted(superseded.get(row.id, ()))),
+            )
+            for row in heads
+        }
 
     def _load(self, numbers: Select[int]) -> list[NamedDecision]:
         rows = self._connection.execute(
@@ -50,6 +318,7 @@ class Decisions:
                 _decision.c.id,
                 _decision.c.kind,
                 _decision.c.authority,
+                _decision.c.recheck_on,
                 _member.c.group_no,
                 _member.c.record_id,
                 _record.c.canonical_key,
@@ -59,13 +328,15 @@ class Decisions:
             .where(_decision.c.id.in_(numbers))
             .order_by(_decision.c.id, _member.c.group_no, _record.c.canonical_key)
         ).all()
-        heads: dict[int, tuple[str, int]] = {}
+        heads: dict[int, tuple[str, int, str | None]] = {}
         groups: dict[int, dict[int, list[int]]] = {}
         records: dict[int, set[int]] = {}
         for row in rows:
-            heads[row.id] = (row.kind, row.authority)
+            heads[row.id] = (row.kind, row.authority, row.recheck_on)
             groups.setdefault(row.id, {}).setdefault(row.group_no, []).append(row.canonical_key)
             records.setdefault(row.id, set()).add(row.record_id)
+        unsure = [number for number, (kind, _, _) in heads.items() if kind == DecisionKind.UNSURE]
+        seen = self._bits_seen(unsure)
         return [
             NamedDecision(
                 Decision(
@@ -75,6 +346,19 @@ class Decisions:
                     tuple(tuple(group) for group in groups[number].values()),
                 ),
                 frozenset(records[number]),
+                recheck_on,
+                seen.get(number, ()),
             )
-            for number, (kind, authority) in heads.items()
+            for number, (kind, authority, recheck_on) in heads.items()
         ]
+
+    def _bits_seen(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
+        found = {}
+        for chunk in chunked(numbers):
+            rows = self._connection.execute(
+                select(_decision.c.id, _decision.c.evidence).where(_decision.c.id.in_(chunk))
+            )
+            for row in rows:
+                pairs = orjson.loads(row.evidence).get("pairs", ())
+                found[row.id] = tuple((tuple(each["records"]), each["bits"]) for each in pairs)
+        return found

@@ -173,6 +173,26 @@ class Records:
             found.update({row.id: (row.source_id, row.payload) for row in rows})
         return found
 
+    def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
+        """When versions were true at their sources."""
+        found = {}
+        for chunk in chunked(version_ids):
+            rows = self._connection.execute(
+                select(_version.c.id, _version.c.as_of).where(_version.c.id.in_(chunk))
+            )
+            found.update({row.id: row.as_of for row in rows})
+        return found
+
+    def payloads_of(self, version_ids: Collection[int]) -> dict[int, bytes]:
+        """What versions state."""
+        found = {}
+        for chunk in chunked(version_ids):
+            rows = self._connection.execute(
+                select(_version.c.id, _version.c.payload).where(_version.c.id.in_(chunk))
+            )
+            found.update({row.id: row.payload for row in rows})
+        return found
+
     def versions(self, record_id: int) -> list[StoredVersion]:
         """Everything a source ever said about one record, oldest as-of first."""
         rows = self._connection.execute(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select
 
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.derived import MICROBITS
@@ -15,7 +15,18 @@ _task = TaskRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One doubtful pair of records, ``lo < hi`` by number; weight in bits."""
+    """One question about two records, ``lo < hi`` by number; weight in bits.
+
+    Args:
+        key: names it.
+        kind: ``pair``, ``conflict`` or ``recheck``.
+        lo: the one record.
+        hi: the other.
+        bits: of the pair.
+        reason: why it is asked.
+        quiet_until: day from which it is asked; None for at once.
+        decision_id: the decision that it is about.
+    """
 
     key: str
     kind: str
@@ -23,10 +34,29 @@ class Task:
     hi: int
     bits: float
     reason: str
+    quiet_until: str | None = None
+    decision_id: int | None = None
+
+
+NEVER = "9999-12-31"
+"""``quiet_until`` of a question that only other evidence can bring up again."""
 
 
 def _task_of(row: Row[*tuple[Any, ...]]) -> Task:
-    return Task(row.key, row.kind, row.lo, row.hi, row.weight / MICROBITS, row.reason)
+    return Task(
+        row.key,
+        row.kind,
+        row.lo,
+        row.hi,
+        row.weight / MICROBITS,
+        row.reason,
+        row.quiet_until,
+        row.decision_id,
+    )
+
+
+def _asked(today: str) -> ColumnElement[bool]:
+    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
 
 
 class Tasks:
@@ -52,27 +82,42 @@ class Tasks:
                 "weight": round(task.bits * MICROBITS),
                 "reason": task.reason,
                 "opened_commit": opened.get(task.key, commit_no),
+                "quiet_until": task.quiet_until,
+                "decision_id": task.decision_id,
             }
             for task in tasks
         ]
         if rows:
             self._connection.execute(insert(_task), rows)
 
-    def of(self, record_ids: Collection[int]) -> list[Task]:
-        """Tasks that touch any of the records, heaviest first."""
+    def of(self, record_ids: Collection[int], today: str) -> list[Task]:
+        """Tasks that touch any of the records and are asked on a day, heaviest first."""
         found: dict[str, Task] = {}
         for chunk in chunked(record_ids):
             rows = self._connection.execute(
-                select(_task).where(or_(_task.c.lo.in_(chunk), _task.c.hi.in_(chunk)))
+                select(_task).where(or_(_task.c.lo.in_(chunk), _task.c.hi.in_(chunk)), _asked(today))
             )
             found.update({row.key: _task_of(row) for row in rows})
         return sorted(found.values(), key=lambda task: (-task.bits, task.key))
 
-    def all(self) -> list[Task]:
-        """Every open task, heaviest first."""
-        rows = self._connection.execute(select(_task).order_by(_task.c.weight.desc(), _task.c.key))
+    def all(self, today: str | None = None) -> list[Task]:
+        """Every task, heaviest first; with a day, those that are asked on it."""
+        statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
+        rows = self._connection.execute(statement if today is None else statement.where(_asked(today)))
         return [_task_of(row) for row in rows]
 
-    def count(self) -> int:
-        """How many tasks are open."""
-        return int(self._connection.execute(select(func.count()).select_from(_task)).scalar_one())
+    def count(self, today: str | None = None) -> int:
+        """How many tasks there are; with a day, how many are asked on it."""
+        counted = select(func.count()).select_from(_task)
+        counted = counted if today is None else counted.where(_asked(today))
+        return int(self._connection.execute(counted).scalar_one())
+
+    def about(self, decision_ids: Collection[int], kind: str) -> set[int]:
+        """Those of the decisions that a task of a kind is about."""
+        found: set[int] = set()
+        for chunk in chunked(decision_ids):
+            rows = self._connection.execute(
+                select(_task.c.decision_id).where(_task.c.kind == kind, _task.c.decision_id.in_(chunk))
+            )
+            found.update(row[0] for row in rows)
+        return found

@@ -12,7 +12,14 @@ from mpi.storage.tables.identity import (
     MembershipRow,
     PersonRow,
 )
-from mpi.storage.tables.ledger import ClientRow, CommitRow, CounterRow, DisclosureRow, IndexRow
+from mpi.storage.tables.ledger import (
+    ClientRow,
+    CommitRow,
+    CounterRow,
+    DisclosureRow,
+    IndexRow,
+    KeptAnswerRow,
+)
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -21,20 +28,26 @@ from mpi.storage.tables.sources import (
     RecordRow,
     RecordVersionRow,
     RejectRow,
+    SightingRow,
     SourceRow,
 )
 from mpi.storage.tables.statements import (
     ApprovalRow,
     DecisionMemberRow,
     DecisionRow,
+    DecisionSupersedesRow,
     HoldRow,
     NoteRow,
+    ProposalItemRow,
+    ProposalRow,
+    StepRow,
 )
 
 __all__ = [
     "AgencyRow", "ApprovalRow", "BatchRow", "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow",
-    "CounterRow", "DecisionMemberRow", "DecisionRow", "DisclosureRow", "EdgeRow", "EpochRow",
-    "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow", "IndexRow", "MembershipRow", "NoteRow",
-    "PersonRow", "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SourceRow",
-    "TaskRow", "TaskWorkRow",
+    "CounterRow", "DecisionMemberRow", "DecisionRow", "DecisionSupersedesRow", "DisclosureRow",
+    "EdgeRow", "EpochRow", "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow", "IndexRow",
+    "KeptAnswerRow", "MembershipRow", "NoteRow", "PersonRow", "ProposalItemRow", "ProposalRow",
+    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SightingRow", "SourceRow",
+    "StepRow", "TaskRow", "TaskWorkRow",
 ]  # fmt: skip

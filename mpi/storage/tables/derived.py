@@ -44,7 +44,11 @@ class EdgeRow(SQLModel, table=True):
 
 
 class TaskRow(SQLModel, table=True):
-    """A question for a steward, derived: its key is its kind and its records' canonical keys."""
+    """A question for a steward, derived: its key is its kind and its records' canonical keys.
+
+    ``quiet_until`` is the day from which it is asked, where a decision silenced it or asked for that day;
+    ``decision_id`` the decision that it is about.
+    """
 
     __tablename__ = "task"
     key: str = text(primary_key=True)
@@ -54,6 +58,8 @@ class TaskRow(SQLModel, table=True):
     weight: int = big()
     reason: str = text()
     opened_commit: int = big()
+    quiet_until: str | None = text(default=None)
+    decision_id: int | None = big(default=None)
 
 
 class TaskWorkRow(SQLModel, table=True):

@@ -66,3 +66,18 @@ class DisclosureRow(SQLModel, table=True):
     record_ids: str = text()
     fields: str = text()
     handle: str | None = text(default=None)
+
+
+class KeptAnswerRow(SQLModel, table=True):
+    """What a call with an idempotency key was answered, so that the same call is not done twice.
+
+    ``digest`` is a keyed hash of the call; ``record_ids`` are the records that the answer shows.
+    """
+
+    __tablename__ = "kept_answer"
+    client: str = text(primary_key=True)
+    key: str = text(primary_key=True)
+    digest: str = text()
+    at: str = text(index=True)
+    record_ids: str = text()
+    answer: str = text()

@@ -50,6 +50,7 @@ class BatchRow(SQLModel, table=True):
     as_of: str | None = text(default=None)
     counts: str = text()
     held_reason: str | None = text(default=None)
+    undone_commit: int | None = big(default=None)
 
 
 class RejectRow(SQLModel, table=True):
@@ -101,11 +102,15 @@ class RecordAliasRow(SQLModel, table=True):
 class RecordVersionRow(SQLModel, table=True):
     """One statement of a source about one record; never rewritten.
 
-    ``state`` is ``active``, ``superseded`` (a newer one came) or ``history`` (it arrived late).
+    ``state`` is ``active``, ``superseded`` (a newer one came), ``history`` (it arrived late), ``held`` (its
+    source is paused) or ``undone`` (its load was taken back).
     """
 
     __tablename__ = "record_version"
-    __table_args__ = (Index("ix_record_version_record", "record_id", "as_of"),)
+    __table_args__ = (
+        Index("ix_record_version_record", "record_id", "as_of"),
+        Index("ix_record_version_batch", "batch_id"),
+    )
     id: int = pk()
     record_id: int = big(foreign_key="record.id")
     as_of: str = text()
@@ -116,6 +121,25 @@ class RecordVersionRow(SQLModel, table=True):
     content_hash: str = text()
     issues: str = text(default="[]")
     payload: bytes = Field(sa_type=LargeBinary)
+
+
+class SightingRow(SQLModel, table=True):
+    """A statement without content of its own: ``same`` restates a version, ``gone`` says the record is gone.
+
+    With the versions these are all that a source ever said, so that a load can be undone in any order.
+    """
+
+    __tablename__ = "sighting"
+    __table_args__ = (
+        Index("ix_sighting_batch", "batch_id"),
+        {"sqlite_with_rowid": False},
+    )
+    record_id: int = pk(foreign_key="record.id")
+    commit_no: int = pk()
+    kind: str = text()
+    as_of: str = text()
+    batch_id: int | None = big(default=None)
+    version_id: int | None = big(default=None)
 
 
 class FlagRow(SQLModel, table=True):

@@ -6,7 +6,11 @@ from mpi.storage.columns import big, pk, text
 
 
 class DecisionRow(SQLModel, table=True):
-    """A decision: SAME, DIFFERENT or UNSURE, by whom, when, why, on what evidence."""
+    """A decision: SAME, DIFFERENT or UNSURE, by whom, when, why, on what evidence.
+
+    ``status`` is ``in_force``, ``pending`` (until ``effective_from``), ``superseded`` or ``revoked``.
+    ``origin`` says by what kind of step it came; ``asserting_record`` is the record whose source said it.
+    """
 
     __tablename__ = "decision"
     id: int = pk()
@@ -18,9 +22,11 @@ class DecisionRow(SQLModel, table=True):
     effective_from: str | None = text(default=None)
     reason: str = text()
     recheck_on: str | None = text(default=None)
-    supersedes: int | None = big(default=None)
     evidence: str = text(default="{}")
     config_id: int | None = big(default=None)
+    step_id: int | None = big(default=None, index=True)
+    origin: str | None = text(default=None)
+    asserting_record: int | None = big(default=None, index=True)
 
 
 class DecisionMemberRow(SQLModel, table=True):
@@ -31,6 +37,56 @@ class DecisionMemberRow(SQLModel, table=True):
     record_id: int = pk(foreign_key="record.id", index=True)
     group_no: int
     version_id_seen: int | None = big(default=None)
+
+
+class DecisionSupersedesRow(SQLModel, table=True):
+    """That a decision took the place of another, which is in force again when it is revoked."""
+
+    __tablename__ = "decision_supersedes"
+    decision_id: int = pk(foreign_key="decision.id")
+    superseded_id: int = pk(foreign_key="decision.id", index=True)
+
+
+class StepRow(SQLModel, table=True):
+    """Something that a person did and may undo: a decision, merge, split, move, load, re-key, proposal.
+
+    ``detail`` holds numbers of records and persons, never their values.
+    """
+
+    __tablename__ = "step"
+    id: int = pk()
+    kind: str = text()
+    commit_no: int = big(index=True)
+    undone_commit: int | None = big(default=None, index=True)
+    reason: str = text()
+    detail: str = text(default="{}")
+
+
+class ProposalRow(SQLModel, table=True):
+    """A re-cluster to be read before it is applied; its date and items are frozen when it is made."""
+
+    __tablename__ = "proposal"
+    id: int = pk()
+    status: str = text()
+    model: str = text()
+    config_digest: str = text()
+    model_before: str = text()
+    on_date: str = text()
+    commit_no: int = big()
+    applied_commit: int | None = big(default=None)
+    ended_commit: int | None = big(default=None)
+
+
+class ProposalItemRow(SQLModel, table=True):
+    """One change of a proposal, named by a fingerprint of the records and persons that it is about."""
+
+    __tablename__ = "proposal_item"
+    proposal_id: int = pk(foreign_key="proposal.id")
+    no: int = pk()
+    fingerprint: str = text()
+    kind: str = text()
+    status: str = text()
+    detail: str = text(default="{}")
 
 
 class ApprovalRow(SQLModel, table=True):

@@ -1,0 +1,77 @@
+"""Chains of decisions: which decisions together say that two records are one person. Pure."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from mpi.domain.decision import Decision, DecisionKind
+
+Pair = tuple[int, int]
+
+
+def contradicted(new: Decision, others: Sequence[Decision]) -> tuple[int, ...] | None:
+    """The decisions that a new one contradicts, as a chain; None where it contradicts none.
+
+    A SAME contradicts a DIFFERENT whose groups it would chain together; a DIFFERENT the SAMEs that chain its
+    groups. What contradicts without the new one is not laid to its charge.
+
+    Args:
+        new: the decision to be made; its number is not looked at.
+        others: decisions in force, by whatever keys the new one has.
+
+    Returns:
+        Numbers of the others on the shortest chain, in its order, a DIFFERENT last.
+    """
+    sames = [other for other in others if other.kind is DecisionKind.SAME]
+    if new.kind is DecisionKind.DIFFERENT:
+        return _joined(_apart(new), sames)
+    if new.kind is DecisionKind.SAME:
+        for other in others:
+            if other.kind is not DecisionKind.DIFFERENT or _joined(_apart(other), sames) is not None:
+                continue
+            chain = _joined(_apart(other), [*sames, new])
+            if chain is not None:
+                return (*(number for number in chain if number != new.id), other.id)
+    return None
+
+
+def chain_between(left: Iterable[int], right: Iterable[int], others: Iterable[Decision]) -> tuple[int, ...]:
+    """Numbers of the SAMEs that chain a record of one group to one of another; empty where none do."""
+    sames = [other for other in others if other.kind is DecisionKind.SAME]
+    return _joined([(frozenset(left), frozenset(right))], sames) or ()
+
+
+def _apart(decision: Decision) -> list[tuple[frozenset[int], frozenset[int]]]:
+    groups = [frozenset(group) for group in decision.groups]
+    return [(one, other) for place, one in enumerate(groups) for other in groups[place + 1 :]]
+
+
+def _joined(
+    pairs: Iterable[tuple[frozenset[int], frozenset[int]]], sames: Sequence[Decision]
+) -> tuple[int, ...] | None:
+    naming: dict[int, list[Decision]] = {}
+    for same in sames:
+        for record in same.groups[0]:
+            naming.setdefault(record, []).append(same)
+    for left, right in pairs:
+        found = _path(left, right, naming)
+        if found is not None:
+            return found
+    return None
+
+
+def _path(
+    left: frozenset[int], right: frozenset[int], naming: dict[int, list[Decision]]
+) -> tuple[int, ...] | None:
+    waiting: deque[tuple[int, tuple[int, ...]]] = deque((record, ()) for record in sorted(left))
+    reached = set(left)
+    while waiting:
+        record, chain = waiting.popleft()
+        for same in naming.get(record, ()):
+            longer = chain if same.id in chain else (*chain, same.id)
+            for other in same.groups[0]:
+                if other in right:
+                    return longer
+                if other not in reached:
+                    reached.add(other)
+                    waiting.append((other, longer))
+    return None

@@ -1,0 +1,188 @@
+"""Deciding: check a decision against those in force, write it down, and let it take effect.
+
+What a merge, a split and a move share with a plain decision. A decision is checked against what its maker may
+see: what the maker cannot know of does not refuse it, and where it meets that all the same, the partition
+suspends one of the two and a task shows the chain to whom may see it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
+from mpi.service.chains import contradicted
+from mpi.service.context import Index
+from mpi.service.evidence import evidence
+from mpi.service.named import Groups, visible
+from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, StoredDecision
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A decision to be written down.
+
+    Args:
+        kind: what is said.
+        groups: record numbers.
+        reason: its maker's code.
+        origin: the kind of step.
+        authority: whose word it is.
+        effective_from: day from which it binds; None for at once.
+        recheck_on: day from which it is to be looked at again.
+        note: free text, kept apart.
+        supersedes: numbers of decisions whose place it takes.
+        asserting_record: the record whose source says it.
+    """
+
+    kind: DecisionKind
+    groups: Groups
+    reason: str
+    origin: str
+    authority: Authority = Authority.STEWARD
+    effective_from: str | None = None
+    recheck_on: str | None = None
+    note: str | None = None
+    supersedes: Collection[int] = ()
+    asserting_record: int | None = None
+
+    @property
+    def record_ids(self) -> set[int]:
+        """Every record that it names."""
+        return {record for group in self.groups for record in group}
+
+
+def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
+    """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
+    labels = visible(unit, {record for group in decision.groups for record in group})
+    groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
+    groups = tuple(group for group in groups if group)
+    if decision.kind is DecisionKind.DIFFERENT:
+        return groups if len(groups) > 1 else None
+    return groups if groups and len(groups[0]) > 1 else None
+
+
+def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
+    """Whether the viewer may take a decision back that it can see.
+
+    A client of certain sources takes back its own only. Whether another's names records that it may not see
+    is itself not to be told, so it does not depend on that.
+    """
+    if unit.viewer.sources is None:
+        return True
+    return is_own(unit, decision)
+
+
+def is_own(unit: ReadUnit, decision: StoredDecision) -> bool:
+    """Whether the viewer made the decision."""
+    return unit.commit_info({decision.commit_no})[decision.commit_no][1] == unit.viewer.client
+
+
+def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
+    """A decision that the viewer may know of.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = unit.decisions.get([number]).get(number)
+    if found is None or found.authority is Authority.HOLD or projected(unit, found) is None:
+        raise NotFoundError(f"there is no decision {number}")
+    return found
+
+
+def write_down(unit: WriteUnit, index: Index, step_id: int, said: Statement) -> int:
+    """Check a decision, and add it; returns its number. It takes effect when its records are settled.
+
+    Raises:
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        NotFoundError: it would supersede a decision that there is not.
+        ConflictError: it would supersede one that is not in force, or is not its maker's.
+    """
+    _require_supersedable(unit, said.supersedes)
+    _require_no_contradiction(unit, said)
+    number = unit.counters.take("decision")
+    pending = said.effective_from is not None and said.effective_from > clock.today()
+    stored = unit.records.get(said.record_ids)
+    unit.decisions.add(
+        NewDecision(
+            number,
+            said.kind,
+            said.authority,
+            DecisionStatus.PENDING if pending else DecisionStatus.IN_FORCE,
+            said.groups,
+            {r: one.version_id if one.state == "active" else None for r, one in stored.items()},
+            said.reason,
+            evidence(unit, index, said.kind, said.groups),
+            index.config_id(unit),
+            step_id,
+            said.origin,
+            said.effective_from if pending else None,
+            said.recheck_on,
+            said.asserting_record,
+        ),
+        unit.commit_no,
+    )
+    if said.note:
+        unit.steps.add_note(unit.counters.take("note"), number, unit.commit_no, said.note)
+    unit.decisions.supersede(number, said.supersedes, unit.commit_no, binding=not pending)
+    return number
+
+
+def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
+    """Every record that the decisions, or those whose place they take, name."""
+    found = unit.decisions.get(numbers)
+    superseded = unit.decisions.get({old for decision in found.values() for old in decision.supersedes})
+    everyone = [*found.values(), *superseded.values()]
+    return {record for decision in everyone for group in decision.groups for record in group}
+
+
+def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
+    """The decisions in force that chains of decisions reach from the records, as the viewer may see them."""
+    found: dict[int, StoredDecision] = {}
+    seen: set[int] = set()
+    frontier = set(record_ids)
+    while frontier:
+        seen |= frontier
+        numbers = {named.decision.id for named in unit.decisions.naming(frontier)} - found.keys()
+        reached: set[int] = set()
+        for number, decision in unit.decisions.get(numbers).items():
+            groups = projected(unit, decision)
+            if groups is not None:
+                found[number] = decision
+                reached.update(record for group in groups for record in group)
+        frontier = reached - seen
+    return [found[number] for number in sorted(found)]
+
+
+def as_seen(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
+    """Decisions over record numbers, as the viewer may see them."""
+    seen = ((decision, projected(unit, decision)) for decision in decisions)
+    return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
+
+
+def _require_supersedable(unit: ReadUnit, numbers: Collection[int]) -> None:
+    for number in numbers:
+        old = require_decision(unit, number)
+        if old.status is not DecisionStatus.IN_FORCE:
+            raise ConflictError(f"decision {number} is not in force: there is nothing to supersede")
+        if not may_undo(unit, old):
+            raise ConflictError(f"decision {number} is another's: only its maker may supersede it")
+
+
+def _require_no_contradiction(unit: ReadUnit, said: Statement) -> None:
+    """A weaker authority refuses nothing, and a source is not refused: there the partition decides."""
+    if said.authority < Authority.STEWARD or said.kind is DecisionKind.UNSURE:
+        return
+    near = [
+        decision
+        for decision in neighbourhood(unit, said.record_ids)
+        if decision.authority >= said.authority and decision.id not in set(said.supersedes)
+    ]
+    chain = contradicted(Decision(0, said.kind, said.authority, said.groups), as_seen(unit, near))
+    if chain is not None:
+        listed = ", ".join(str(number) for number in chain)
+        raise DecisionConflict(
+            f"it contradicts what is in force (decisions {listed}); supersede one of them to take its place",
+            chain,
+        )

@@ -1,0 +1,300 @@
+"""Decisions: make one, read one, list them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.deciding import Statement, may_undo, projected, require_decision, touched_by, write_down
+from mpi.service.disclosure import disclose
+from mpi.service.effects import Effect, changes
+from mpi.service.named import Groups, numbers_of, visible
+from mpi.service.once import keep_answer, kept_answer
+from mpi.service.questions import CONFLICT
+from mpi.service.resolve import resettle
+from mpi.service.steps import add_step, note_text, reason_code, step
+from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.records import Label
+from mpi.storage.unit import ReadUnit
+
+MOST_RECORDS = 500
+"""Named by one decision."""
+MOST_UNSURE = 25
+"""Named by one UNSURE, so that the evidence of every pair is kept."""
+MOST_LISTED = 1000
+FIELDS = ("source", "local_id", "match_weight", "levels", "reason", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decision as a steward states it.
+
+    Args:
+        kind: SAME, DIFFERENT or UNSURE.
+        groups: records by their sources' words: one group, and for a DIFFERENT two or more.
+        reason: a code.
+        effective_from: day from which it binds, ``YYYY-MM-DD``; None for at once.
+        recheck_on: day from which it is to be looked at again.
+        note: free text.
+        supersedes: decisions whose place it takes.
+    """
+
+    kind: DecisionKind
+    groups: Sequence[Sequence[Label]]
+    reason: str
+    effective_from: str | None = None
+    recheck_on: str | None = None
+    note: str | None = None
+    supersedes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """A decision as a viewer may see it.
+
+    Args:
+        id: its number.
+        kind: SAME, DIFFERENT or UNSURE.
+        status: ``in_force``, ``pending``, ``superseded`` or ``revoked``.
+        suspended: whether it is in force and gives way to a stronger one.
+        authority: ``steward``, ``source`` or ``migration``.
+        by: the client that made it.
+        at: when.
+        reason: its maker's code.
+        notes: free text.
+        groups: records, by group.
+        seen: as-of of the version of each record that its maker saw; None of a withdrawn one.
+        evidence: the model, and the weight and levels of each pair as its maker saw them.
+        effective_from: day from which it binds, while it is pending.
+        recheck_on: day from which it is to be looked at again.
+        supersedes: decisions whose place it took.
+        step: the step that made it.
+        origin: what kind of step.
+        ended_at: when it was superseded or revoked.
+        ended_by: by whom.
+    """
+
+    id: int
+    kind: DecisionKind
+    status: str
+    suspended: bool
+    authority: str
+    by: str
+    at: str
+    reason: str
+    notes: tuple[str, ...]
+    groups: tuple[tuple[Label, ...], ...]
+    seen: tuple[Mapping[str, str | None], ...]
+    evidence: Mapping[str, Any]
+    effective_from: str | None
+    recheck_on: str | None
+    supersedes: tuple[int, ...]
+    step: int | None
+    origin: str | None
+    ended_at: str | None
+    ended_by: str | None
+
+
+def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False) -> Effect:
+    """Decide, or see what deciding would do.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        asked: what is decided.
+        preview: change nothing.
+
+    Raises:
+        InputError: the decision is not well formed.
+        NotFoundError: it names a record or decision that the viewer may not know of.
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    reason, note = reason_code(asked.reason), note_text(asked.note)
+    days = [_day(asked.effective_from, "effective_from"), _day(asked.recheck_on, "recheck_on")]
+    with step(index, viewer, "decision", preview=preview) as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return effect_of(kept)
+        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        step_id = add_step(unit, "decision", reason, {"groups": groups})
+        said = Statement(
+            asked.kind,
+            groups,
+            reason,
+            "decision",
+            effective_from=days[0],
+            recheck_on=days[1],
+            note=note,
+            supersedes=asked.supersedes,
+        )
+        number = write_down(unit, index, step_id, said)
+        settlement = resettle(unit, index, touched_by(unit, [number]), "decision")
+        persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+        effect = Effect(
+            "decision",
+            preview,
+            None if preview else step_id,
+            () if preview else (number,),
+            persons,
+            moved,
+            told,
+        )
+        keep_answer(unit, index, effect.as_dict(), shown | said.record_ids)
+    return effect
+
+
+def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
+    """One decision, with the evidence as its maker saw it.
+
+    Raises:
+        NotFoundError: there is none that the viewer may know of.
+        AccessDenied: the viewer may not read decisions.
+    """
+    permit(viewer, Action.DECISION_READ)
+    with index.database.read(viewer) as unit:
+        found = require_decision(unit, number)
+        [view] = views(unit, [found])
+    disclose(index, viewer, Action.DECISION_READ, found.seen, FIELDS)
+    return view
+
+
+def decisions(
+    index: Index, viewer: Viewer, before: int | None = None, limit: int = 100
+) -> list[DecisionView]:
+    """Decisions, newest first.
+
+    Args:
+        index: the open index.
+        viewer: who asks; a decision about records that it may not see is left out.
+        before: number to go on below.
+        limit: how many at most, up to ``MOST_LISTED``.
+
+    Raises:
+        AccessDenied: the viewer may not read decisions.
+    """
+    permit(viewer, Action.DECISION_READ)
+    wanted = min(limit, MOST_LISTED)
+    with index.database.read(viewer) as unit:
+        found: list[DecisionView] = []
+        shown: set[int] = set()
+        while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
+            before = page[-1].id
+            seen = [one for one in page if one.authority.name != "HOLD" and projected(unit, one) is not None]
+            found += views(unit, seen)
+            shown |= {record for one in seen for record in one.seen}
+    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
+    return found[:wanted]
+
+
+def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
+    """Decisions as the viewer may see them; those of which nothing is left are left out."""
+    times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
+    notes = unit.steps.notes([one.id for one in found])
+    suspended = unit.tasks.about([one.id for one in found], CONFLICT)
+    views = []
+    for one in found:
+        groups = projected(unit, one)
+        if groups is None:
+            continue
+        labels = visible(unit, {record for group in groups for record in group})
+        at, by, _ = times[one.commit_no]
+        ended = None if one.ended_commit is None else times[one.ended_commit]
+        views.append(
+            DecisionView(
+                one.id,
+                one.kind,
+                one.status.value,
+                one.status is DecisionStatus.IN_FORCE and one.id in suspended,
+                one.authority.name.lower(),
+                by,
+                at,
+                one.reason,
+                # Another's note may tell of records that the viewer may not see.
+                tuple(notes.get(one.id, ())) if may_undo(unit, one) else (),
+                tuple(tuple(labels[record] for record in group) for group in groups),
+                _seen(unit, one, labels),
+                _evidence(one, labels),
+                one.effective_from if one.status is DecisionStatus.PENDING else None,
+                one.recheck_on,
+                tuple(old for old in one.supersedes if _known(unit, old)),
+                one.step_id,
+                one.origin,
+                None if ended is None else ended[0],
+                None if ended is None else ended[1],
+            )
+        )
+    return views
+
+
+def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
+    """The groups, if the kind can have them.
+
+    Raises:
+        InputError: too few or too many records or groups, or a record that is named twice.
+    """
+    named = [record for group in groups for record in group]
+    if len(named) != len(set(named)):
+        raise InputError("groups: a record is named twice")
+    if len(named) > MOST_RECORDS:
+        raise InputError(f"groups: a decision names at most {MOST_RECORDS} records")
+    if kind is DecisionKind.DIFFERENT:
+        if len(groups) < len(("one", "other")) or not all(groups):
+            raise InputError("groups: DIFFERENT takes two or more groups of one or more records")
+        return groups
+    if len(groups) != 1 or len(named) < len(("one", "other")):
+        raise InputError(f"groups: {kind.value} takes one group of two or more records")
+    if kind is DecisionKind.UNSURE and len(named) > MOST_UNSURE:
+        raise InputError(f"groups: UNSURE names at most {MOST_UNSURE} records")
+    return groups
+
+
+def effect_of(kept: Mapping[str, Any]) -> Effect:
+    """An effect from its plain values."""
+    return Effect(**kept)
+
+
+def _day(text: str | None, name: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
+
+
+def _known(unit: ReadUnit, number: int) -> bool:
+    old = unit.decisions.get([number]).get(number)
+    return old is not None and projected(unit, old) is not None
+
+
+def _seen(
+    unit: ReadUnit, one: StoredDecision, labels: Mapping[int, Label]
+) -> tuple[Mapping[str, str | None], ...]:
+    versions = {one.seen.get(record) for record in labels} - {None}
+    as_of = unit.records.as_of({version for version in versions if version is not None})
+    return tuple(
+        {
+            "source": label.source,
+            "local_id": label.local_id,
+            "as_of": as_of.get(one.seen.get(record) or 0),
+        }
+        for record, label in sorted(labels.items(), key=lambda item: (item[1].source, item[1].local_id))
+    )
+
+
+def _evidence(one: StoredDecision, labels: Mapping[int, Label]) -> Mapping[str, Any]:
+    pairs = [
+        {
+            "records": [labels[record] for record in each["records"]],
+            "match_weight": each["bits"],
+            "levels": each["levels"],
+        }
+        for each in one.evidence.get("pairs", ())
+        if all(record in labels for record in each["records"])
+    ]
+    return {"model": one.evidence.get("model"), "pairs": pairs}

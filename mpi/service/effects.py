@@ -1,0 +1,172 @@
+"""Effects: what a step does to people, IDs and flags, and who is told, as the viewer may see it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mpi.domain.viewer import Action
+from mpi.service.named import visible
+from mpi.storage.repositories.persons import Person, PersonStatus
+from mpi.storage.repositories.records import Label
+from mpi.storage.unit import WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEffect:
+    """What becomes of one person.
+
+    Args:
+        enterprise_id: its ID; None for one that a preview would mint.
+        change: ``kept``, ``new``, ``revived``, ``retired`` or ``emptied``.
+        before: records that it held.
+        after: records that it holds.
+        flags: populations of the flags of those records, for which somebody may have to be told.
+    """
+
+    enterprise_id: str | None
+    change: str
+    before: tuple[Label, ...]
+    after: tuple[Label, ...]
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A record that goes from one person to another; None where it has none, or a preview would mint one."""
+
+    source: str
+    local_id: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """What an undo does not change, and the decision that would.
+
+    Args:
+        together: whether the groups stay one person; otherwise they stay apart.
+        because: ``model`` or ``decision``.
+        offer: the opposite decision: its kind and groups.
+    """
+
+    together: bool
+    because: str
+    offer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a step did, or in a preview would do.
+
+    Args:
+        kind: ``decision``, ``merge``, ``split``, ``move``, ``undo``, …
+        preview: whether nothing was changed.
+        step: number under which it can be undone; None in a preview.
+        decisions: numbers of the decisions that it made; empty in a preview.
+        persons: the people whose records change.
+        moved: the records that change person.
+        told: clients that see the change in the feed.
+        stays: of an undo, what it does not change.
+        etag: of the persons as they were read: apply with ``If-Match``.
+    """
+
+    kind: str
+    preview: bool
+    step: int | None
+    decisions: tuple[int, ...]
+    persons: tuple[PersonEffect, ...]
+    moved: tuple[Moved, ...]
+    told: tuple[str, ...]
+    stays: tuple[Stays, ...] = ()
+    etag: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def changes(
+    unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
+) -> tuple[tuple[PersonEffect, ...], tuple[Moved, ...], tuple[str, ...], frozenset[int]]:
+    """People, records moved, who is told, and the records shown; told from before and after publishing.
+
+    Args:
+        unit: the transaction, after publishing.
+        before: the person of each settled record before.
+        settled: every record that was settled.
+        preview: whether IDs minted in this transaction are only tried.
+    """
+    after = unit.persons.current(settled)
+    labels = visible(unit, settled)
+    moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
+    touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
+    persons = unit.persons.get(touched)
+    minted = unit.commit_no if moved else -1
+    eids = {
+        number: None if preview and person.minted_commit == minted else person.eid
+        for number, person in persons.items()
+    }
+    shown = frozenset(
+        record for record in labels if before.get(record) in touched or after.get(record) in touched
+    )
+    flags = _flags(unit, shown)
+    effects = [
+        PersonEffect(
+            eids[number],
+            _change(person, before, minted),
+            _held(before, number, labels),
+            _held(after, number, labels),
+            _flags_of({r for r in shown if number in (before.get(r), after.get(r))}, flags),
+        )
+        for number, person in sorted(persons.items())
+    ]
+    lines = tuple(
+        Moved(
+            labels[record].source,
+            labels[record].local_id,
+            None if record not in before else eids[before[record]],
+            None if record not in after else eids[after[record]],
+        )
+        for record in sorted(moved, key=lambda record: (labels[record].source, labels[record].local_id))
+    )
+    return tuple(effects), lines, _told(unit, {labels[record].source for record in moved}), shown
+
+
+def _change(person: Person, before: Mapping[int, int], minted: int) -> str:
+    if person.status == PersonStatus.RETIRED:
+        return "retired"
+    if person.status == PersonStatus.EMPTY:
+        return "emptied"
+    if person.minted_commit == minted:
+        return "new"
+    return "kept" if person.id in before.values() else "revived"
+
+
+def _held(of: Mapping[int, int], person: int, labels: Mapping[int, Label]) -> tuple[Label, ...]:
+    held = (labels[record] for record, bearer in of.items() if bearer == person and record in labels)
+    return tuple(sorted(held, key=lambda label: (label.source, label.local_id)))
+
+
+def _flags(unit: WriteUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for row in unit.records.flags(record_ids):
+        found.setdefault(row.record_id, set()).add(row.population)
+    return found
+
+
+def _flags_of(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tuple[str, ...]:
+    return tuple(sorted({population for record in record_ids for population in flags.get(record, ())}))
+
+
+def _told(unit: WriteUnit, sources: Collection[str]) -> tuple[str, ...]:
+    """Clients that may read the feed of any of the sources."""
+    return tuple(
+        sorted(
+            client.name
+            for client in unit.clients.all()
+            if Action.CROSSWALK_READ in client.actions
+            and (client.sources is None or any(source in client.sources for source in sources))
+            and sources
+        )
+    )

@@ -1,0 +1,46 @@
+"""Tags of persons as a viewer sees them: what ``If-Match`` is compared with."""
+
+from collections.abc import Collection, Iterable
+
+import orjson
+
+from mpi.domain.errors import StaleError
+from mpi.service.context import Index
+from mpi.service.named import visible
+from mpi.storage.repositories.persons import Person
+from mpi.storage.unit import ReadUnit
+
+
+def etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:
+    """One tag of several persons: another one as soon as one gains, loses or changes a visible record."""
+    seen = []
+    ordered = sorted(persons, key=lambda person: person.id)
+    members = unit.persons.members([person.id for person in ordered])
+    records = unit.records.get({record for held in members.values() for record in held})
+    labels = visible(unit, records)
+    for person in ordered:
+        held = [(r, records[r].version_id) for r in members[person.id] if r in labels]
+        seen.append((person.eid, person.status, held))
+    return index.seal.token("etag", orjson.dumps(seen).decode())
+
+
+def require_fresh(
+    unit: ReadUnit, index: Index, persons: Collection[Person], expected: Collection[str] | None
+) -> str:
+    """The persons' tag, if it is one that the caller expects.
+
+    Args:
+        unit: the transaction that will change them.
+        index: for the secret.
+        persons: everybody that the step is about.
+        expected: tags as read: one of all persons together, or one of each; None for any.
+
+    Raises:
+        StaleError: they have changed since.
+    """
+    now = etag(unit, index, persons)
+    if expected is None or "*" in expected or now in expected:
+        return now
+    if len(persons) > 1 and all(etag(unit, index, [person]) in expected for person in persons):
+        return now
+    raise StaleError("what you read has changed since: look again, then decide")

@@ -1,0 +1,291 @@
+"""Merge two persons, split one, move records: each is written down as decisions over records as seen.
+
+A merge stores SAME over all records of its persons; a split DIFFERENT between its parts; a move both. Where a
+split or a move takes the place of a SAME, what that said within each part is said again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain import eid as eids
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.deciding import Statement, projected, require_decision, touched_by, write_down
+from mpi.service.decisions import effect_of
+from mpi.service.effects import Effect, changes
+from mpi.service.etags import require_fresh
+from mpi.service.named import Groups, numbers_of, visible
+from mpi.service.once import keep_answer, kept_answer
+from mpi.service.resolve import resettle
+from mpi.service.settle import Choice
+from mpi.service.steps import add_step, note_text, reason_code, step
+from mpi.storage.repositories.persons import Person, PersonStatus
+from mpi.storage.repositories.records import Label
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What every such step is given.
+
+    Args:
+        reason: a code.
+        note: free text.
+        supersedes: decisions whose place it takes.
+        expected: tags of the persons as the steward read them; None for as they are.
+        preview: change nothing.
+    """
+
+    reason: str
+    note: str | None = None
+    supersedes: tuple[int, ...] = ()
+    expected: tuple[str, ...] | None = None
+    preview: bool = False
+
+
+def merge(
+    index: Index, viewer: Viewer, texts: Sequence[str], why: Why, survivor: str | None = None
+) -> Effect:
+    """Make two or more persons one.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        texts: their enterprise IDs.
+        why: reason, and the rest.
+        survivor: the ID that is to stay; without one it is that of an open enrolment, then of the most
+            records, then the oldest.
+
+    Raises:
+        EidError: a text is no enterprise ID.
+        InputError: fewer than two persons, or a survivor that is none of them.
+        NotFoundError: a person that the viewer may not know of.
+        ConflictError: one of them is retired or empty.
+        StaleError: they have changed since they were read.
+        DecisionConflict: decisions in force keep them apart.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "merge", why) as made:
+        if made.kept is None:
+            persons = made.persons(texts)
+            chosen = frozenset[int]()
+            if survivor is not None:
+                chosen = frozenset(p.id for p in persons if p.eid == eids.parse(survivor))
+                if not chosen:
+                    raise InputError("survivor: give one of the enterprise IDs that are merged")
+            made.read(persons)
+            parts = tuple(made.held[person.id] for person in persons)
+            together = tuple(sorted(record for part in parts for record in part))
+            made.say(DecisionKind.SAME, (together,), why.supersedes)
+            made.take_effect({"parts": parts}, Choice(survivors=chosen))
+    return made.effect
+
+
+def split(
+    index: Index,
+    viewer: Viewer,
+    text: str,
+    groups: Sequence[Sequence[Label]],
+    why: Why,
+    keep: int | Label | None = None,
+) -> Effect:
+    """Part one person's records into several persons.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        text: the enterprise ID.
+        groups: its records, by part; of one part alone, the other is the rest.
+        why: reason, and the rest.
+        keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
+            the part that holds most.
+
+    Raises:
+        EidError: it is no enterprise ID.
+        InputError: fewer than two parts, or a record that is not the person's, or is in two parts.
+        NotFoundError: a person or record that the viewer may not know of.
+        ConflictError: the person is retired or empty.
+        StaleError: it has changed since it was read.
+        DecisionConflict: decisions in force keep the parts together.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "split", why) as made:
+        if made.kept is None:
+            [person] = made.persons([text])
+            made.read([person])
+            held = made.held[person.id]
+            parts = _parts(numbers_of(made.unit, groups), held)
+            made.say(DecisionKind.DIFFERENT, parts, why.supersedes)
+            made.say_again(why.supersedes, parts)
+            kept = _kept(made.unit, parts, keep)
+            choice = Choice() if kept is None else Choice(keeps={person.id: frozenset(kept)})
+            made.take_effect({"parts": parts}, choice)
+    return made.effect
+
+
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[Label], to: str, why: Why) -> Effect:
+    """Move records from one person to another.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        text: the enterprise ID that they are to leave.
+        records: the records.
+        to: the enterprise ID that they are to join.
+        why: reason, and the rest.
+
+    Raises:
+        EidError: a text is no enterprise ID.
+        InputError: a record is not the first person's, or all of them are: that is a merge.
+        NotFoundError: a person or record that the viewer may not know of.
+        ConflictError: a person is retired or empty.
+        StaleError: they have changed since they were read.
+        DecisionConflict: decisions in force say otherwise.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "move", why) as made:
+        if made.kept is None:
+            leaving, joining = made.persons([text, to])
+            made.read([leaving, joining])
+            moved, rest = _parts(numbers_of(made.unit, [records]), made.held[leaving.id])
+            made.say(DecisionKind.DIFFERENT, (moved, rest), why.supersedes)
+            made.say_again(why.supersedes, (moved, rest))
+            together = tuple(sorted({*moved, *made.held[joining.id]}))
+            made.say(DecisionKind.SAME, (together,), ())
+            keeps = {leaving.id: frozenset(rest)}
+            parts = (moved, rest, made.held[joining.id])
+            made.take_effect({"parts": parts}, Choice(frozenset({joining.id}), keeps))
+    return made.effect
+
+
+class _Step:
+    """One such step inside its transaction: what it says, and what that does."""
+
+    def __init__(self, index: Index, viewer: Viewer, kind: str, why: Why) -> None:
+        self._index = index
+        self._kind = kind
+        self._why = replace(why, reason=reason_code(why.reason), note=note_text(why.note))
+        self._context = step(index, viewer, kind, preview=why.preview)
+        self._said: list[Statement] = []
+        self._etag = ""
+        self.held: Mapping[int, tuple[int, ...]] = {}
+        self.kept: object = None
+        self.effect: Effect
+        self.unit: WriteUnit
+
+    def __enter__(self) -> "_Step":
+        self.unit = self._context.__enter__()
+        try:
+            kept = kept_answer(self.unit, self._index)
+        except BaseException as error:
+            self._context.__exit__(type(error), error, error.__traceback__)
+            raise
+        if kept is not None:
+            self.kept, self.effect = kept, effect_of(kept)
+        return self
+
+    def __exit__(self, *raised: object) -> bool | None:
+        return self._context.__exit__(*raised)  # type: ignore[arg-type]
+
+    def persons(self, texts: Sequence[str]) -> list[Person]:
+        """The persons that the step is about, as the viewer may know of them."""
+        wanted = [eids.parse(text) for text in texts]
+        if len(set(wanted)) != len(wanted) or (self._kind == "merge" and len(wanted) < len(("one", "other"))):
+            raise InputError("give the enterprise IDs of two or more persons")
+        found = []
+        for eid in wanted:
+            person = self.unit.persons.by_eid(eid)
+            if person is None:
+                raise NotFoundError("this index never gave out that enterprise ID")
+            found.append(person)
+        return found
+
+    def read(self, persons: Sequence[Person]) -> None:
+        """Read whom the persons hold, and see that they are as the steward read them."""
+        members = self.unit.persons.members([person.id for person in persons])
+        labels = visible(self.unit, {record for held in members.values() for record in held})
+        self.held = {n: tuple(r for r in held if r in labels) for n, held in members.items()}
+        for person in persons:
+            if self.held[person.id]:
+                continue
+            if person.status == PersonStatus.ACTIVE or not self._was_seen(person):
+                # It holds nothing that the viewer may know of, and so it is nobody to them.
+                raise NotFoundError("this index never gave out that enterprise ID")
+            raise ConflictError(f"{person.eid} is {person.status}: look it up to see who holds its records")
+        self._etag = require_fresh(self.unit, self._index, persons, self._why.expected)
+
+    def _was_seen(self, person: Person) -> bool:
+        records = {event.record_id for event in self.unit.persons.events_of([person.id])}
+        return self.unit.viewer.sources is None or bool(visible(self.unit, records))
+
+    def say(self, kind: DecisionKind, groups: Groups, supersedes: Collection[int]) -> None:
+        """Add a decision to the step."""
+        note = None if self._said else self._why.note
+        said = Statement(kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes))
+        self._said.append(said)
+
+    def say_again(self, superseded: Collection[int], parts: Groups) -> None:
+        """Say again within each part what a SAME said that is superseded."""
+        for number in superseded:
+            old = require_decision(self.unit, number)
+            if old.kind is DecisionKind.SAME:
+                for part in parts:
+                    groups = projected(self.unit, old) or ((),)
+                    rest = tuple(record for record in groups[0] if record in part)
+                    if len(rest) > 1:
+                        self.say(DecisionKind.SAME, (rest,), ())
+
+    def take_effect(self, detail: dict[str, object], choice: Choice) -> None:
+        """Write the decisions down, settle, publish, and say what that did."""
+        unit, why = self.unit, self._why
+        step_id = add_step(unit, self._kind, why.reason, detail)
+        numbers = tuple(write_down(unit, self._index, step_id, said) for said in self._said)
+        settlement = resettle(unit, self._index, touched_by(unit, numbers), self._kind, choice)
+        persons, moved, told, shown = changes(
+            unit, settlement.current, settlement.records, preview=why.preview
+        )
+        self.effect = Effect(
+            self._kind,
+            why.preview,
+            None if why.preview else step_id,
+            () if why.preview else numbers,
+            persons,
+            moved,
+            told,
+            (),
+            self._etag,
+        )
+        named = {record for said in self._said for record in said.record_ids}
+        keep_answer(unit, self._index, self.effect.as_dict(), shown | named)
+
+
+def _parts(groups: Groups, held: Sequence[int]) -> Groups:
+    named = [record for group in groups for record in group]
+    if set(named) - set(held):
+        raise InputError("groups: a record is not one of this person's")
+    if len(named) != len(set(named)):
+        raise InputError("groups: a record is named twice")
+    if len(groups) == 1:
+        groups = (*groups, tuple(record for record in held if record not in set(named)))
+    if len(groups) < len(("one", "other")) or not all(groups):
+        raise InputError("groups: a split leaves two or more parts with records")
+    return groups
+
+
+def _kept(unit: ReadUnit, parts: Groups, keep: int | Label | None) -> tuple[int, ...] | None:
+    if keep is None:
+        return None
+    if isinstance(keep, int):
+        if not 0 <= keep < len(parts):
+            raise InputError("keep: give the place of a part, from 0")
+        return parts[keep]
+    [[record]] = numbers_of(unit, [[keep]])
+    for part in parts:
+        if record in part:
+            return part
+    raise InputError("keep: the record is in none of the parts")

@@ -1,0 +1,177 @@
+"""Questions: the review tasks that follow from partitions and decisions; nobody's clock is read.
+
+A pair that a decision answered is asked about no more. UNSURE keeps a pair quiet while its weight is what
+its maker saw, to the millionth of a bit. A task that waits for a day says which (``quiet_until``); who reads
+tasks knows what day it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mpi.clustering.component import Pair, pair, spanning
+from mpi.clustering.partition import Partition, Reason
+from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.domain.weight import Thresholds
+from mpi.service.chains import contradicted
+from mpi.service.closure import Closure
+from mpi.service.who import who
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.decisions import NamedDecision
+from mpi.storage.repositories.derived import MICROBITS
+from mpi.storage.repositories.tasks import NEVER, Task
+from mpi.storage.unit import ReadUnit
+
+PAIR = "pair"
+"""Are these two records one person?"""
+CONFLICT = "conflict"
+"""Decisions meet and one of them gave way: which holds?"""
+RECHECK = "recheck"
+"""Does this decision still hold?"""
+
+
+def questions(
+    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], thresholds: Thresholds
+) -> Iterator[Task]:
+    """The tasks of settled components.
+
+    Args:
+        unit: the transaction to read versions in.
+        scope: what was settled.
+        settled: its partitions.
+        thresholds: the bands.
+    """
+    suspended = {decision.id for found in settled for decision in found.suspended}
+    parted = _Parted([decision for decision in scope.decisions if decision.id not in suspended])
+    quiet = _quiet(scope.named)
+    keys = scope.outside | scope.keys
+    for task in _pairs(scope, settled, thresholds):
+        if not parted.apart(keys[task.lo], keys[task.hi]):
+            yield _quietened(task, quiet)
+    yield from _conflicts(scope, suspended)
+    yield from _rechecks(unit, scope)
+
+
+class _Parted:
+    """Which records decisions hold apart, those that gave way left out."""
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self._root: dict[int, int] = {}
+        different = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
+        for decision in decisions if different else ():
+            if decision.kind is DecisionKind.SAME:
+                first, *rest = decision.groups[0]
+                for other in rest:
+                    self._root[self._find(other)] = self._find(first)
+        self._apart = {
+            frozenset((self._find(left), self._find(right)))
+            for decision in different
+            for place, group in enumerate(decision.groups)
+            for later in decision.groups[place + 1 :]
+            for left in group
+            for right in later
+        }
+
+    def _find(self, record: int) -> int:
+        while (above := self._root.get(record, record)) != record:
+            self._root[record] = self._root.get(above, above)
+            record = above
+        return record
+
+    def apart(self, left: int, right: int) -> bool:
+        """Whether a decision says that the two are different persons."""
+        return bool(self._apart) and frozenset((self._find(left), self._find(right))) in self._apart
+
+
+def _quiet(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[int, str]]]:
+    """By pair of record numbers: the weight in millionths of a bit that is known, and quiet until when."""
+    found: dict[tuple[int, int], list[tuple[int, str]]] = {}
+    for one in named:
+        for records, bits in one.evidence:
+            known = (round(bits * MICROBITS), one.recheck_on or NEVER)
+            found.setdefault(records, []).append(known)
+    return found
+
+
+def _quietened(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
+    known = quiet.get((task.lo, task.hi), ())
+    until = max((day for bits, day in known if bits == round(task.bits * MICROBITS)), default=None)
+    return Task(task.key, task.kind, task.lo, task.hi, task.bits, task.reason, until)
+
+
+def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:
+    number_of = {key: number for number, key in scope.keys.items()}
+    place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
+    for found in settled:
+        for doubt in found.doubts:
+            lo, hi = sorted(number_of[key] for key in doubt.pair)
+            yield Task(_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
+    # Pairs below the influence floor lie across components, so no partition has seen them.
+    known = scope.outside | scope.keys
+    parted: dict[Pair, tuple[int, int, float]] = {}
+    for (lo, hi), bits in scope.edges.items():
+        if bits < thresholds.review or lo not in known or hi not in known:
+            continue
+        left, right = known[lo], known[hi]
+        if place.get(left) == place.get(right):
+            continue
+        if bits < thresholds.influence_floor:
+            yield Task(_pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
+        else:
+            parted[pair(left, right)] = (lo, hi, bits)
+    for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
+        yield Task(_pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
+
+
+def _pair_key(keys: Pair) -> str:
+    return f"{PAIR}:{keys[0]}:{keys[1]}"
+
+
+def _conflicts(scope: Closure, suspended: set[int]) -> Iterator[Task]:
+    """A task for each decision that gave way, about two active records of the chain."""
+    if not suspended:
+        return
+    by_id = {decision.id: decision for decision in scope.decisions}
+    holding = [decision for decision in scope.decisions if decision.id not in suspended]
+    for number in sorted(suspended):
+        chain = (*(contradicted(by_id[number], holding) or ()), number)
+        ends = _two_active(scope, [by_id[each] for each in chain])
+        if ends is not None:
+            yield Task(f"{CONFLICT}:{number}", CONFLICT, *ends, 0.0, "suspended", None, number)
+
+
+def _rechecks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+    """A task for each decision whose record is no longer whom its maker saw, or whose day will come."""
+    asked = {
+        one.decision.id: one
+        for one in scope.named
+        if one.decision.kind is not DecisionKind.UNSURE and one.decision.authority is not Authority.HOLD
+    }
+    changed = _changed(unit, asked)
+    for number, one in asked.items():
+        ends = _two_active(scope, [one.decision])
+        if ends is None:
+            continue
+        if number in changed:
+            yield Task(f"{RECHECK}:{number}", RECHECK, *ends, 0.0, "changed", None, number)
+        elif one.recheck_on is not None:
+            yield Task(f"{RECHECK}:{number}", RECHECK, *ends, 0.0, "due", one.recheck_on, number)
+
+
+def _changed(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
+    """Decisions that name a record whose name or birth date is another than its maker saw."""
+    moved = unit.decisions.restated(decision_ids)
+    payloads = unit.records.payloads_of({version for _, *versions in moved for version in versions})
+    return {
+        number
+        for number, seen, now in moved
+        if who(from_payload(payloads[seen])) != who(from_payload(payloads[now]))
+    }
+
+
+def _two_active(scope: Closure, decisions: Sequence[Decision]) -> tuple[int, int] | None:
+    number_of = {key: number for number, key in scope.keys.items()}
+    groups = [group for decision in decisions for group in decision.groups]
+    first = sorted({key for group in groups for key in group if key in number_of})
+    if len(first) < len(("one", "other")):
+        return None
+    lo, hi = sorted(number_of[key] for key in first[:2])
+    return lo, hi

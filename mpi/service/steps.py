@@ -1,0 +1,75 @@
+"""Steps: what a person does, tried and taken back for a preview, or done and written down to be undone.
+
+A preview is the step itself, rolled back: so it shows what applying does, whatever the step is made of.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Viewer
+from mpi.service.context import Index
+from mpi.storage.repositories.steps import Step
+from mpi.storage.unit import WriteUnit
+
+LONGEST_REASON = 64
+LONGEST_NOTE = 4000
+
+
+class _TakenBack(Exception):  # noqa: N818 - what happened, not a fault
+    """The preview is made: roll back."""
+
+
+@contextmanager
+def step(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
+    """One transaction that a preview leaves no trace of.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        kind: goes on the commit.
+        preview: roll everything back at the end.
+    """
+    try:
+        with index.database.write(viewer, kind) as unit:
+            yield unit
+            _go_on_unless(preview)
+    except _TakenBack:
+        pass
+
+
+def _go_on_unless(preview: bool) -> None:
+    if preview:
+        raise _TakenBack
+
+
+def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
+    """Write down what is done; returns its number."""
+    number = unit.counters.take("step")
+    unit.steps.add(Step(number, kind, unit.commit_no, None, reason, dict(detail)))
+    return number
+
+
+def reason_code(text: str) -> str:
+    """A reason as given, checked.
+
+    Raises:
+        InputError: it is empty, too long, or not one line.
+    """
+    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
+        raise InputError(
+            f"reason: give a code of 1 to {LONGEST_REASON} characters, and in the note what tells of a person"
+        )
+    return text
+
+
+def note_text(text: str | None) -> str | None:
+    """A note as given, checked.
+
+    Raises:
+        InputError: it is too long.
+    """
+    if text is not None and len(text) > LONGEST_NOTE:
+        raise InputError(f"note: at most {LONGEST_NOTE:,} characters")
+    return text or None

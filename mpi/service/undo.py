@@ -1,0 +1,242 @@
+"""Undo: revoke what a person said, and compute anew. Nothing is played backwards.
+
+So the result is what the partition would be without the step, with all that came since; where the model or
+another decision still joins or parts the records they stay so, and the answer says it and offers the opposite
+decision.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from mpi.domain.decision import Decision, DecisionKind
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.chains import chain_between
+from mpi.service.context import Index
+from mpi.service.deciding import as_seen, may_undo, neighbourhood, projected, require_decision, touched_by
+from mpi.service.decisions import effect_of
+from mpi.service.effects import Effect, Stays, changes
+from mpi.service.named import Groups, visible
+from mpi.service.once import keep_answer, kept_answer
+from mpi.service.resolve import resettle
+from mpi.service.settle import Choice
+from mpi.service.steps import add_step, reason_code, step
+from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.steps import Step
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+BY_DECISIONS = frozenset({"decision", "merge", "split", "move"})
+"""Steps that are made of decisions and nothing else."""
+
+
+def undo_decision(
+    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+) -> Effect:
+    """Take a decision back.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        number: the decision.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such decision that the viewer may know of.
+        ConflictError: it was taken back before, or is another's.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return effect_of(kept)
+        found = require_decision(unit, number)
+        of = None if found.step_id is None else unit.steps.get(found.step_id)
+        return _undo(unit, index, [found], of, code, preview=preview)
+
+
+def undo_step(
+    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+) -> Effect:
+    """Take a merge, split, move or decision back, whole.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        number: the step.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return effect_of(kept)
+        of = unit.steps.get(number)
+        made = [] if of is None else unit.decisions.of_step(of.id)
+        seen = [one for one in made if projected(unit, one) is not None]
+        if of is None or (of.kind in BY_DECISIONS and not seen) or (viewer.sources is not None and not seen):
+            raise NotFoundError(f"there is no step {number}")
+        if of.kind not in BY_DECISIONS:
+            raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
+        standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
+        if not standing:
+            raise ConflictError(f"step {number} was undone before")
+        return _undo(unit, index, standing, of, code, preview=preview)
+
+
+def _undo(
+    unit: WriteUnit,
+    index: Index,
+    taken_back: Sequence[StoredDecision],
+    of: Step | None,
+    reason: str,
+    *,
+    preview: bool,
+) -> Effect:
+    for one in taken_back:
+        if one.status is DecisionStatus.REVOKED:
+            raise ConflictError(f"decision {one.id} was undone before")
+        if not may_undo(unit, one):
+            raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
+    detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
+    step_id = add_step(unit, "undo", reason, detail | ({} if of is None else {"step": of.id}))
+    revoke(unit, taken_back)
+    if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
+        unit.steps.mark_undone(of.id, unit.commit_no)
+    touched = touched_by(unit, [one.id for one in taken_back])
+    cause = "undo" if of is None else f"undo {of.kind}"
+    choice = Choice(keeps=_as_before(unit, touched, min(one.commit_no for one in taken_back)))
+    settlement = resettle(unit, index, touched, cause, choice)
+    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+    effect = Effect(
+        "undo",
+        preview,
+        None if preview else step_id,
+        (),
+        persons,
+        moved,
+        told,
+        tuple(_stays(unit, taken_back, of)),
+    )
+    keep_answer(unit, index, effect.as_dict(), shown | visible(unit, touched).keys())
+    return effect
+
+
+def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
+    """Revoke decisions, and put those back in force whose place only they took."""
+    unit.decisions.set_status([one.id for one in taken_back], DecisionStatus.REVOKED, unit.commit_no)
+    waiting = [old for one in taken_back for old in one.supersedes]
+    while waiting:
+        number = waiting.pop()
+        [old] = unit.decisions.get([number]).values()
+        if _superseded(unit, number):
+            continue
+        if old.status is DecisionStatus.SUPERSEDED:
+            unit.decisions.set_status([number], DecisionStatus.IN_FORCE, None)
+        elif old.status is DecisionStatus.REVOKED:
+            waiting += old.supersedes
+
+
+def _as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
+    """By person: those of its records that it held before the step; its ID stays with them, as it was."""
+    found = {}
+    persons = set(unit.persons.current(touched).values())
+    for person, held in unit.persons.members(persons).items():
+        kept = set(held) & set(unit.persons.members_at(person, commit_no - 1))
+        if kept:
+            found[person] = frozenset(kept)
+    return found
+
+
+def _superseded(unit: ReadUnit, number: int) -> bool:
+    """Whether a decision in force took its place, or the place of one that did, and so on."""
+    above = unit.decisions.get(unit.decisions.superseders(number))
+    return any(
+        one.status is DecisionStatus.IN_FORCE
+        or (one.status is not DecisionStatus.PENDING and _superseded(unit, one.id))
+        for one in above.values()
+    )
+
+
+def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:
+    """What the records of the decisions still are to each other, and the decision that would change it."""
+    near = as_seen(unit, neighbourhood(unit, {record for one in taken_back for record in one.seen}))
+    found: list[Stays] = []
+    for one in taken_back:
+        groups = projected(unit, one)
+        if groups is None or one.kind is DecisionKind.UNSURE:
+            continue
+        labels = visible(unit, {record for group in groups for record in group})
+        persons = unit.persons.current(labels)
+        if one.kind is DecisionKind.SAME:
+            found += _together(_said_together(groups[0], of), persons, near, labels)
+        else:
+            found += _apart(groups, persons, near, labels)
+    return found
+
+
+def _said_together(group: tuple[int, ...], of: Step | None) -> Groups:
+    """The parts that a merge put together; of another SAME each record is one."""
+    parts = [] if of is None or of.kind != "merge" else of.detail.get("parts", [])
+    known = tuple(tuple(record for record in part if record in group) for part in parts)
+    return tuple(part for part in known if part) or tuple((record,) for record in group)
+
+
+def _together(
+    parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+) -> list[Stays]:
+    bearers = [{persons[record] for record in part if record in persons} for part in parts]
+    held: dict[int, list[int]] = {}
+    for place, mine in enumerate(bearers):
+        for person in mine:
+            held.setdefault(person, []).append(place)
+    together = sorted({place for places in held.values() if len(places) > 1 for place in places})
+    if not together:
+        return []
+    first = parts[together[0]]
+    by_decision = any(chain_between(first, parts[other], near) for other in together[1:])
+    return [_offer(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
+
+
+def _apart(
+    groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+) -> list[Stays]:
+    bearers = [{persons[record] for record in group if record in persons} for group in groups]
+    alone = [
+        place
+        for place, mine in enumerate(bearers)
+        if mine and not any(mine & others for n, others in enumerate(bearers) if n != place)
+    ]
+    if len(alone) < len(("one", "other")):
+        return []
+    named = {record for place in alone for record in groups[place]}
+    by_decision = any(
+        decision.kind is DecisionKind.DIFFERENT and sum(bool(named & set(g)) for g in decision.groups) > 1
+        for decision in near
+    )
+    return [_offer(DecisionKind.SAME, [sorted(named)], labels, by_decision)]
+
+
+def _offer(
+    kind: DecisionKind,
+    groups: Sequence[Collection[int]],
+    labels: Mapping[int, Label],
+    by_decision: bool,
+) -> Stays:
+    named = [
+        [{"source": labels[r].source, "local_id": labels[r].local_id} for r in group if r in labels]
+        for group in groups
+    ]
+    return Stays(
+        kind is DecisionKind.DIFFERENT,
+        "decision" if by_decision else "model",
+        {"kind": kind.value, "groups": named},
+    )
