@@ -1,11 +1,14 @@
 """What every handler is given: the open index, and who is calling."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from mpi.domain.viewer import PURPOSES, Viewer
+from mpi.api.body import RawDep
+from mpi.domain.errors import NotFoundError
+from mpi.domain.viewer import PURPOSES, OnceOnly, Viewer
 from mpi.service.clients import authenticate
 from mpi.service.context import Index
 
@@ -44,3 +47,63 @@ def caller(
 
 
 CallerDep = Annotated[Viewer, Depends(caller)]
+
+
+def writer(
+    request: Request,
+    viewer: CallerDep,
+    body: RawDep,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description=(
+                "Names the call: the same call again, within seven days, is not done twice and gets the same "
+                "answer; another call under the same key is refused."
+            ),
+            examples=["5b0c2c1e"],
+        ),
+    ] = None,
+) -> Viewer:
+    """Who is calling, with the key that makes the call be done once only."""
+    if key is None:
+        return viewer
+    call = b"\n".join(
+        (request.method.encode(), request.scope["raw_path"], request.scope["query_string"], body)
+    )
+    return replace(viewer, once=OnceOnly(key, call))
+
+
+WriterDep = Annotated[Viewer, Depends(writer)]
+
+
+def tags(
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description="Tags of the persons as they were read: if they have changed since, 412.",
+            examples=['"3f0c"'],
+        ),
+    ] = None,
+) -> tuple[str, ...] | None:
+    """What the caller read; None where it does not say."""
+    if if_match is None:
+        return None
+    return tuple(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
+
+
+IfMatchDep = Annotated[tuple[str, ...] | None, Depends(tags)]
+
+
+def literal_action(request: Request) -> None:
+    """Refuse a path whose colon came encoded: that is data, never an action.
+
+    Raises:
+        NotFoundError: it did.
+    """
+    if b":" not in request.scope["raw_path"].rsplit(b"/", 1)[-1]:
+        raise NotFoundError("no such path")
+
+
+ActionPath = Depends(literal_action)

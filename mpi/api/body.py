@@ -28,19 +28,30 @@ class Line:
     data: bytes | None
 
 
-async def sent_record(request: Request) -> dict[str, object]:
-    """The body as one JSON object.
+async def raw_body(request: Request) -> bytes:
+    """The body, bounded.
 
     Raises:
         TooLargeError: it has more than ``LARGEST_RECORD_BYTES``.
-        InputError: it is no JSON object.
     """
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > LARGEST_RECORD_BYTES:
             raise TooLargeError(_TOO_LARGE)
-    return json_object(bytes(data))
+    return bytes(data)
+
+
+RawDep = Annotated[bytes, Depends(raw_body)]
+
+
+async def sent_record(data: RawDep) -> dict[str, object]:
+    """The body as one JSON object.
+
+    Raises:
+        InputError: it is no JSON object.
+    """
+    return json_object(data)
 
 
 SentDep = Annotated[dict[str, object], Depends(sent_record)]
@@ -61,7 +72,7 @@ def json_object(data: bytes | None) -> dict[str, object]:
         # Its position, not its message, which may quote the text.
         raise InputError(f"not JSON in UTF-8 (line {error.lineno}, column {error.colno})") from None
     if not isinstance(parsed, dict):
-        raise InputError("send a canonical record as one JSON object")
+        raise InputError("send one JSON object")
     return parsed
 
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from mpi.domain.errors import (
     AccessDenied,
     ConflictError,
+    DecisionConflict,
     EidError,
     InputError,
     LoadHeld,
@@ -22,6 +23,8 @@ from mpi.domain.errors import (
     NotAuthenticated,
     NotFoundError,
     RecordError,
+    ReusedKeyError,
+    StaleError,
     StoreError,
 )
 
@@ -55,6 +58,9 @@ STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     AccessDenied: (HTTPStatus.FORBIDDEN, "The policy does not permit it"),
     NotFoundError: (HTTPStatus.NOT_FOUND, "No such thing"),
     ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
+    DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
+    StaleError: (HTTPStatus.PRECONDITION_FAILED, "What was read has changed"),
+    ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
@@ -85,6 +91,8 @@ def problem_of(error: Exception) -> Problem:
     problem = _problem(status, error.code, title, detail)
     if isinstance(error, RecordError):
         problem |= {"field": error.field, "reason": error.reason}
+    if isinstance(error, DecisionConflict):
+        problem |= {"chain": error.chain}
     return problem
 
 

@@ -11,6 +11,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, may_undo, projected, require_decision, touched_by, write_down
 from mpi.service.disclosure import disclose
+from mpi.service.effects import FIELDS as EFFECT_FIELDS
 from mpi.service.effects import Effect, changes
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
@@ -145,6 +146,7 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
             told,
         )
         keep_answer(unit, index, effect.as_dict(), shown | said.record_ids)
+    disclose(index, viewer, Action.DECIDE, shown, EFFECT_FIELDS)
     return effect
 
 

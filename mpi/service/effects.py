@@ -10,6 +10,8 @@ from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import WriteUnit
 
+FIELDS = ("source", "local_id", "enterprise_id", "flags")
+
 
 @dataclass(frozen=True, slots=True)
 class PersonEffect:

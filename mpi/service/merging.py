@@ -14,7 +14,8 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, projected, require_decision, touched_by, write_down
 from mpi.service.decisions import effect_of
-from mpi.service.effects import Effect, changes
+from mpi.service.disclosure import disclose
+from mpi.service.effects import FIELDS, Effect, changes
 from mpi.service.etags import require_fresh
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
@@ -81,7 +82,7 @@ def merge(
             together = tuple(sorted(record for part in parts for record in part))
             made.say(DecisionKind.SAME, (together,), why.supersedes)
             made.take_effect({"parts": parts}, Choice(survivors=chosen))
-    return made.effect
+    return made.disclosed()
 
 
 def split(
@@ -124,7 +125,7 @@ def split(
             kept = _kept(made.unit, parts, keep)
             choice = Choice() if kept is None else Choice(keeps={person.id: frozenset(kept)})
             made.take_effect({"parts": parts}, choice)
-    return made.effect
+    return made.disclosed()
 
 
 def move(index: Index, viewer: Viewer, text: str, records: Sequence[Label], to: str, why: Why) -> Effect:
@@ -160,7 +161,7 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[Label], to: 
             keeps = {leaving.id: frozenset(rest)}
             parts = (moved, rest, made.held[joining.id])
             made.take_effect({"parts": parts}, Choice(frozenset({joining.id}), keeps))
-    return made.effect
+    return made.disclosed()
 
 
 class _Step:
@@ -168,11 +169,13 @@ class _Step:
 
     def __init__(self, index: Index, viewer: Viewer, kind: str, why: Why) -> None:
         self._index = index
+        self._viewer = viewer
         self._kind = kind
         self._why = replace(why, reason=reason_code(why.reason), note=note_text(why.note))
         self._context = step(index, viewer, kind, preview=why.preview)
         self._said: list[Statement] = []
         self._etag = ""
+        self._shown: frozenset[int] = frozenset()
         self.held: Mapping[int, tuple[int, ...]] = {}
         self.kept: object = None
         self.effect: Effect
@@ -188,6 +191,11 @@ class _Step:
         if kept is not None:
             self.kept, self.effect = kept, effect_of(kept)
         return self
+
+    def disclosed(self) -> Effect:
+        """The effect, once the ledger says that it leaves."""
+        disclose(self._index, self._viewer, Action.DECIDE, self._shown, FIELDS)
+        return self.effect
 
     def __exit__(self, *raised: object) -> bool | None:
         return self._context.__exit__(*raised)  # type: ignore[arg-type]
@@ -261,7 +269,8 @@ class _Step:
             self._etag,
         )
         named = {record for said in self._said for record in said.record_ids}
-        keep_answer(unit, self._index, self.effect.as_dict(), shown | named)
+        self._shown = shown | named
+        keep_answer(unit, self._index, self.effect.as_dict(), self._shown)
 
 
 def _parts(groups: Groups, held: Sequence[int]) -> Groups:

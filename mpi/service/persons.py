@@ -9,6 +9,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.etags import etag
 from mpi.standardize.scalars import local_id_of
@@ -59,7 +60,7 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """One change of one record's person."""
+    """One change of one record's person; or a person's step that changed none, with no record."""
 
     at: str
     client: str
@@ -67,6 +68,7 @@ class LineageStep:
     record: Label | None
     before: str | None
     after: str | None
+    step: int | None = None
 
 
 def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
@@ -112,6 +114,9 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
 def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     """Every change that took a record into or out of an enterprise ID, oldest first.
 
+    A decision, merge, split or move about its records shows, and so does its undo, even where it changed
+    nothing because the model or another decision says the same.
+
     Raises:
         EidError: it is not an enterprise ID.
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
@@ -121,25 +126,49 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         events = unit.persons.events_of([found.id])
-        info = unit.commit_info({event.commit_no for event in events})
         labels = _visible(unit, {event.record_id for event in events})
         ids = {p for event in events for p in (event.before, event.after) if p is not None}
         names = {number: one.eid for number, one in unit.persons.get(ids).items()}
-        steps = tuple(
-            LineageStep(
-                info[event.commit_no][0],
-                info[event.commit_no][1],
-                event.cause,
-                labels.get(event.record_id),
-                None if event.before is None else names[event.before],
-                None if event.after is None else names[event.after],
+        # A sealed record has no label: its steps do not show.
+        shown = [event for event in events if event.record_id in labels]
+        acts = _acts(unit, labels)
+        quiet = {commit: act for commit, act in acts.items() if commit not in {e.commit_no for e in shown}}
+        info = unit.commit_info({event.commit_no for event in shown} | quiet.keys())
+        lines = [
+            (
+                event.commit_no,
+                LineageStep(
+                    info[event.commit_no][0],
+                    info[event.commit_no][1],
+                    event.cause,
+                    labels[event.record_id],
+                    None if event.before is None else names[event.before],
+                    None if event.after is None else names[event.after],
+                    acts[event.commit_no][0] if event.commit_no in acts else None,
+                ),
             )
-            for event in events
-            # A sealed record has no label: its steps do not show.
-            if event.record_id in labels
-        )
+            for event in shown
+        ] + [
+            (commit, LineageStep(*info[commit][:2], cause, None, None, None, step))
+            for commit, (step, cause) in quiet.items()
+        ]
+        steps = tuple(line for _, line in sorted(lines, key=lambda line: line[0]))
     disclose(index, viewer, Action.PERSON_READ, labels, ("before", "after", "cause"))
     return steps
+
+
+def _acts(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[int, tuple[int, str]]:
+    """By commit: the step about any of the records that was done or undone in it, and what to call that."""
+    made = unit.decisions.of_records(labels).values()
+    seen = {one.step_id for one in made if one.step_id is not None and projected(unit, one) is not None}
+    found: dict[int, tuple[int, str]] = {}
+    for number in sorted(seen):
+        step = unit.steps.get(number)
+        if step is not None:
+            found[step.commit_no] = (number, step.kind)
+            if step.undone_commit is not None:
+                found[step.undone_commit] = (number, f"undo {step.kind}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        query = without_shared(sent_features, index.shared(unit), index.seal)
+        query = without_shared(sent_features, index.lists_of(unit, config_id), index.seal)
         own_keys = keys(query, index.matcher.model.blocking, index.seal)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
         known = load_features(unit, config_id, near)

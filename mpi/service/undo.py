@@ -15,7 +15,8 @@ from mpi.service.chains import chain_between
 from mpi.service.context import Index
 from mpi.service.deciding import as_seen, may_undo, neighbourhood, projected, require_decision, touched_by
 from mpi.service.decisions import effect_of
-from mpi.service.effects import Effect, Stays, changes
+from mpi.service.disclosure import disclose
+from mpi.service.effects import FIELDS, Effect, Stays, changes
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.resolve import resettle
@@ -54,7 +55,9 @@ def undo_decision(
             return effect_of(kept)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
-        return _undo(unit, index, [found], of, code, preview=preview)
+        effect, shown = _undo(unit, index, [found], of, code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    return effect
 
 
 def undo_step(
@@ -89,7 +92,9 @@ def undo_step(
         standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
         if not standing:
             raise ConflictError(f"step {number} was undone before")
-        return _undo(unit, index, standing, of, code, preview=preview)
+        effect, shown = _undo(unit, index, standing, of, code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    return effect
 
 
 def _undo(
@@ -100,7 +105,7 @@ def _undo(
     reason: str,
     *,
     preview: bool,
-) -> Effect:
+) -> tuple[Effect, frozenset[int]]:
     for one in taken_back:
         if one.status is DecisionStatus.REVOKED:
             raise ConflictError(f"decision {one.id} was undone before")
@@ -126,8 +131,9 @@ def _undo(
         told,
         tuple(_stays(unit, taken_back, of)),
     )
-    keep_answer(unit, index, effect.as_dict(), shown | visible(unit, touched).keys())
-    return effect
+    shown |= visible(unit, touched).keys()
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return effect, shown
 
 
 def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:

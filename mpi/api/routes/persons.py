@@ -1,8 +1,8 @@
 """Persons: search for one, look one up, its history."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from mpi.api.access import CallerDep, IndexDep
+from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.body import SentDep
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
@@ -19,7 +19,8 @@ router = APIRouter(tags=["persons"])
     "/v1/persons:search",
     response_model=list[FoundOut],
     summary="Ask who a record might be, storing nothing",
-    responses=problems(413, 422),
+    responses=problems(404, 413, 422),
+    dependencies=[ActionPath],
     openapi_extra=record_body(CHILD, "What is known of the person, as a canonical record."),
 )
 def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep) -> list[Found]:
@@ -33,9 +34,17 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep
     summary="Look up an enterprise ID",
     responses=problems(404),
 )
-def get_person(index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep) -> PersonView:
-    """Its records and flags, now or at a past moment. A retired ID answers with who took over."""
-    return persons.person(index, viewer, eid, query.as_of)
+def get_person(
+    index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep, response: Response
+) -> PersonView:
+    """Its records and flags, now or at a past moment. A retired ID answers with who took over.
+
+    `ETag` names what was read, for the `If-Match` of a merge, split or move.
+    """
+    found = persons.person(index, viewer, eid, query.as_of)
+    if found.etag:
+        response.headers["ETag"] = f'"{found.etag}"'
+    return found
 
 
 @router.get(

@@ -6,6 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
+from mpi.service.decisions import MOST_LISTED
 from mpi.service.events import MOST_EVENTS
 from mpi.service.tasks import MOST_TASKS
 
@@ -51,10 +52,21 @@ class TasksQuery(NoQuery):
     limit: int = Field(100, ge=1, le=MOST_TASKS, description="How many tasks at most.")
 
 
+class DecisionsQuery(NoQuery):
+    """Where to go on, and how many."""
+
+    before: int | None = Field(
+        None, ge=1, lt=2**63, description="`id` of the last decision of the page before."
+    )
+    limit: int = Field(100, ge=1, le=MOST_LISTED, description="How many decisions at most.")
+
+
 NoQueryDep = Annotated[NoQuery, Query()]
 AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]
 EventsDep = Annotated[EventsQuery, Query()]
+DecisionsDep = Annotated[DecisionsQuery, Query()]
+NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Its number.", examples=[12])]
 TasksDep = Annotated[TasksQuery, Query()]
 EidDep = Annotated[
     str,

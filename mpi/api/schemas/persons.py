@@ -78,15 +78,22 @@ class LineageStepOut(BaseModel):
     """One record came to this ID, or left it."""
 
     model_config = _example(
-        at=EXAMPLE_AT, client="district-01", cause="upsert", record=_LABEL, before=None, after=EXAMPLE_EID
+        at=EXAMPLE_AT,
+        client="district-01",
+        cause="upsert",
+        record=_LABEL,
+        before=None,
+        after=EXAMPLE_EID,
+        step=None,
     )
 
     at: str = Field(description="When.")
     client: str = Field(description="By whose call.")
     cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, `recluster`, …")
-    record: LabelOut | None = Field(description="Which record.")
+    record: LabelOut | None = Field(description="Which record; null of a step that changed none.")
     before: str | None = Field(description="Enterprise ID that it had.")
     after: str | None = Field(description="Enterprise ID that it has since.")
+    step: int | None = Field(description="The steward's step that did it, by which it can be undone.")
 
 
 class ContributionOut(BaseModel):

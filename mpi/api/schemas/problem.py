@@ -34,6 +34,11 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
         "title": "The present state does not allow it",
         "detail": "the index has moved to another model: start this process again",
     },
+    412: {
+        "type": "urn:mpi:problem:stale",
+        "title": "What was read has changed",
+        "detail": "what you read has changed since: look again, then decide",
+    },
     413: {
         "type": "urn:mpi:problem:too-large",
         "title": "Too large",
@@ -66,6 +71,7 @@ class ProblemOut(BaseModel):
     instance: str | None = Field(None, description="This one occurrence, as the server's log names it.")
     field: str | None = Field(None, description="Of a refused record: the canonical field at fault.")
     reason: str | None = Field(None, description="Of a refused record: a stable reason code.")
+    chain: list[int] | None = Field(None, description="Of a contradiction: the decisions that say so.")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,0 +1,186 @@
+"""Decisions, and the steps that are made of them: merge, split, move, undo."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.decisions import DECIDE, MERGE, MOVE, SPLIT, UNDO, DecisionOut, EffectOut
+from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, permit
+from mpi.service import decisions, merging, undo
+from mpi.service.decisions import Asked, DecisionView
+from mpi.service.effects import Effect
+from mpi.service.merging import Why
+
+router = APIRouter(tags=["decisions"])
+_WHY = ("reason", "note", "supersedes", "preview")
+_UNDONE = "undo"
+
+
+@router.post(
+    "/v1/decisions",
+    response_model=EffectOut,
+    summary="Decide that records are one person, are not, or that it is unsure",
+    responses=problems(404, 409, 413, 422),
+    openapi_extra=DECIDE,
+)
+def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: AskedDep) -> Effect:
+    """It holds until it is undone or superseded, whatever its records come to say and whatever the model.
+
+    One that contradicts decisions in force is answered 409 with their numbers in `chain`.
+    """
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "kind", "groups", "effective_from", "recheck_on", *_WHY)
+    asked = Asked(
+        _kind(body.text("kind")),
+        body.groups("groups"),
+        body.text("reason"),
+        body.optional_text("effective_from"),
+        body.optional_text("recheck_on"),
+        body.optional_text("note"),
+        body.numbers("supersedes"),
+    )
+    return decisions.decide(index, viewer, asked, preview=body.flag("preview"))
+
+
+@router.get(
+    "/v1/decisions",
+    response_model=list[DecisionOut],
+    summary="List decisions, newest first",
+    responses=problems(),
+)
+def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> list[DecisionView]:
+    """Those about records that the caller may see; go on with `before` set to the last `id`."""
+    return decisions.decisions(index, viewer, query.before, query.limit)
+
+
+@router.get(
+    "/v1/decisions/{number}",
+    response_model=DecisionOut,
+    summary="Read a decision with the evidence that its maker saw",
+    responses=problems(404),
+)
+def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> DecisionView:
+    """Who said what, when and why; and whether it still binds."""
+    return decisions.decision(index, viewer, number)
+
+
+@router.post(
+    "/v1/decisions/{number}:undo",
+    response_model=EffectOut,
+    summary="Take a decision back",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_decision_undo(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Effect:
+    """The result is what would be without it, with all that came since; `stays` tells what stays as it is."""
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "reason", "preview")
+    reason = body.optional_text("reason") or _UNDONE
+    return undo.undo_decision(index, viewer, number, reason, preview=body.flag("preview"))
+
+
+@router.post(
+    "/v1/steps/{number}:undo",
+    response_model=EffectOut,
+    summary="Take a merge, split, move or decision back, whole",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_step_undo(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Effect:
+    """All decisions that the step made are revoked, in any order with other steps."""
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "reason", "preview")
+    reason = body.optional_text("reason") or _UNDONE
+    return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
+
+
+@router.post(
+    "/v1/persons:merge",
+    response_model=EffectOut,
+    summary="Make two or more persons one",
+    responses=problems(404, 409, 412, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=MERGE,
+)
+def post_merge(index: IndexDep, viewer: WriterDep, tags: IfMatchDep, _: NoQueryDep, sent: AskedDep) -> Effect:
+    """The survivor keeps its ID; the others are retired and answer with it.
+
+    Survivor is the ID with an open enrolment, then of most records, then the oldest, unless `survivor` says.
+    """
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "eids", "survivor", *_WHY)
+    why = _why(body, tags)
+    return merging.merge(index, viewer, body.texts("eids"), why, body.optional_text("survivor"))
+
+
+@router.post(
+    "/v1/persons/{eid}:split",
+    response_model=EffectOut,
+    summary="Part one person's records into several persons",
+    responses=problems(404, 409, 412, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=SPLIT,
+)
+def post_split(
+    index: IndexDep,
+    viewer: WriterDep,
+    eid: EidDep,
+    tags: IfMatchDep,
+    _: NoQueryDep,
+    sent: AskedDep,
+) -> Effect:
+    """The part that holds most of its records keeps the ID, unless `keep` says."""
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "groups", "keep", *_WHY)
+    why = _why(body, tags)
+    return merging.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"))
+
+
+@router.post(
+    "/v1/persons/{eid}:move",
+    response_model=EffectOut,
+    summary="Move records from one person to another",
+    responses=problems(404, 409, 412, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=MOVE,
+)
+def post_move(
+    index: IndexDep,
+    viewer: WriterDep,
+    eid: EidDep,
+    tags: IfMatchDep,
+    _: NoQueryDep,
+    sent: AskedDep,
+) -> Effect:
+    """They are held apart from the one person, and together with the other."""
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "records", "to", *_WHY)
+    why = _why(body, tags)
+    return merging.move(index, viewer, eid, body.records("records"), body.text("to"), why)
+
+
+def _why(body: Body, tags: tuple[str, ...] | None) -> Why:
+    return Why(
+        body.text("reason"),
+        body.optional_text("note"),
+        body.numbers("supersedes"),
+        tags,
+        body.flag("preview"),
+    )
+
+
+def _kind(text: str) -> DecisionKind:
+    try:
+        return DecisionKind(text)
+    except ValueError:
+        raise InputError(f"kind: one of {', '.join(kind.value for kind in DecisionKind)}") from None

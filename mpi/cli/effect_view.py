@@ -1,0 +1,42 @@
+"""What a step did or would do, for people and programs."""
+
+from mpi.cli.naming import shown_group
+from mpi.cli.output import note, print_facts, print_json, print_table
+from mpi.service.effects import Effect
+
+
+def show_effect(effect: Effect, *, as_json: bool) -> None:
+    """Print an effect."""
+    if as_json:
+        print_json(effect.as_dict())
+        return
+    facts = {"step": effect.step, "decisions": effect.decisions, "told": effect.told, "etag": effect.etag}
+    print_facts({name: value for name, value in facts.items() if value})
+    if effect.persons:
+        print_table(
+            ("enterprise ID", "change", "records before", "records after", "flags"),
+            [
+                (
+                    person.enterprise_id or "(new)",
+                    person.change,
+                    shown_group(person.before),
+                    shown_group(person.after),
+                    person.flags,
+                )
+                for person in effect.persons
+            ],
+        )
+    else:
+        note("no record changes person")
+    for stays in effect.stays:
+        groups = " / ".join(
+            " ".join(f"{label['source']}:{label['local_id']}" for label in group)
+            for group in stays.offer["groups"]
+        )
+        state = "one person" if stays.together else "apart"
+        note(
+            f"they stay {state}, because the {stays.because} says so; to change that: "
+            f"mpi decide {stays.offer['kind']} {groups} --reason CODE"
+        )
+    if effect.preview:
+        note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
