@@ -61,7 +61,7 @@ def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates)
     left = family_left[births.home] & happens(rng, care.child_in_care, size)
     known = (family_known[births.home] & happens(rng, care.child_known, size)) | in_care | left
     adopted = left & happens(rng, care.adopted_after_care, size)
-    removed, ended = _intervals(rng, births, homes, in_care, left, rates.state.today)
+    removed, ended = _intervals(rng, births, homes, (in_care, left), rates)
     return Care(
         known=known,
         in_care=in_care,
@@ -81,11 +81,12 @@ def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates)
 
 
 def _intervals(
-    rng: Rng, births: Births, homes: Homes, in_care: Bools, left: Bools, today: np.datetime64
+    rng: Rng, births: Births, homes: Homes, who: tuple[Bools, Bools], rates: rates_module.Rates
 ) -> tuple[Dates, Dates]:
     """Removal and end of care; siblings leave home on one day unless the younger was not yet born."""
+    (in_care, left), today, since = who, rates.state.today, rates.care.left_care_mean_days
     stay = np.minimum(rng.exponential(_MEAN_DAYS_IN_CARE, len(homes)), _LONGEST_DAYS_IN_CARE)
-    since_end = rng.exponential(_MEAN_DAYS_IN_CARE * 2, len(homes))[births.home] * left
+    since_end = rng.exponential(since, len(homes))[births.home] * left
     removed = today - (stay[births.home] + since_end + 1).astype("timedelta64[D]")
     removed = np.maximum(removed, births.day + np.timedelta64(_FIRST_DAYS_AFTER_BIRTH, "D"))
     removed = np.minimum(removed, today)

@@ -9,6 +9,7 @@ Texts = npt.NDArray[np.object_]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Dates = npt.NDArray[np.datetime64]
+Spans = npt.NDArray[np.timedelta64]
 Rng = np.random.Generator
 
 DRAWS = 2**31

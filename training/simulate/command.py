@@ -1,13 +1,17 @@
 """``python -m training simulate``: write a synthetic state."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from mpi.cli.progress import shown_progress
+from mpi.domain.errors import InputError
 from training.simulate.census import census_names
+from training.simulate.feed_files import FeedPlan, save_feeds
+from training.simulate.feeds import children_for
 from training.simulate.names import faker_names
 from training.simulate.output import save_all
 from training.simulate.rates import load
@@ -28,17 +32,35 @@ def run(
         Path | None, typer.Option(help="Folder of census name tables, for more lifelike names.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.CSV,
+    weeks: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_040, help="Weekly feeds for so many weeks after a first, as CSV."),
+    ] = None,
 ) -> None:
-    """Simulate a state: two districts, the state's student-ID file and child welfare, with the truth."""
+    """Simulate a state: two districts, the state's student-ID file and child welfare, with the truth.
+
+    With --weeks, a folder a week: the first with everything, the others with what each source sends of what
+    happened since. feeds.csv lists the files in the order in which they are to be loaded.
+    """
     rates = load()
     book = faker_names(rates.names.tail_share, rates.names.surname_tail_share)
     if names is not None:
         book = census_names(names, book)
+    if weeks is not None:
+        if form is not Format.CSV:
+            raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
+        size = children or children_for(records, seed, weeks, rates, book)
+        with shown_progress() as report:
+            made = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)
+        _show(made, f"Weekly feeds over {weeks} weeks, seed {seed}", "")
+        return
     populations = stream(records=records, seed=seed, children=children, book=book, rates=rates)
     manifest = save_all(populations, out, form)
-    table = Table("file", "records", title=f"Synthetic state, seed {seed}")
-    by_source = manifest["records_by_source"]
-    if isinstance(by_source, dict):
-        for source, count in by_source.items():
-            table.add_row(f"{source}.{form}", f"{count:,}")
+    _show(manifest, f"Synthetic state, seed {seed}", f".{form}")
+
+
+def _show(manifest: dict[str, Any], title: str, ending: str) -> None:
+    table = Table("file" if ending else "source", "records", title=title)
+    for source, count in manifest["records_by_source"].items():
+        table.add_row(f"{source}{ending}", f"{count:,}")
     Console().print(table)

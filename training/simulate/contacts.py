@@ -16,6 +16,7 @@ _GUARDIAN_NICKNAME = 0.05
 _GUARDIAN_TYPO = 0.02
 _OLD_PHONE = 0.3
 _PHONE_OTHERWISE = 0.5
+_HOUSEHOLD_STAGE = 20
 
 
 def write_contacts(rng: Rng, state: State, roster: Roster) -> dict[str, Texts]:
@@ -98,7 +99,9 @@ def _lines(rng: Rng, state: State, roster: Roster, whose: Whose) -> dict[str, Te
 
 def _households(rng: Rng, state: State, roster: Roster) -> Texts:
     """The source's own family or case number, which says nothing outside it."""
-    numbers = rng.permutation(len(state.homes) * 3)[: len(state.homes)]
+    # Not of the source's random numbers: a record written later has its family's number all the same.
+    own = state.block.stage(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
+    numbers = own.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"
     held = texts([f"{prefix}{100_000 + number}" for number in state.block.interleaved(numbers).tolist()])
     column: Texts = held[state.births.home[roster.child]]

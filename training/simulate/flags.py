@@ -79,7 +79,7 @@ _TO_THE_15TH: Any = np.timedelta64(14, "D")
 _A_YEAR: Any = np.timedelta64(1, "Y")
 
 
-def _school_opens(year: Dates) -> Dates:
+def school_opens(year: Dates) -> Dates:
     """The 15th of August of each year."""
     august = year.astype("datetime64[M]") + _TO_AUGUST
     opens: Dates = august.astype("datetime64[D]") + _TO_THE_15TH
@@ -91,7 +91,7 @@ def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Ra
 
     Schools assert these by the school year: each begins with the year in which the record was true.
     """
-    begin = iso_dates(_school_year(as_of))
+    begin = iso_dates(school_year(as_of))
     held: list[list[dict[str, str]]] = [[] for _ in range(len(children))]
     for population, definition in POPULATIONS.items():
         carried = flags.true[population][children] & happens(rng, rates.flags.reported, len(children))
@@ -104,10 +104,10 @@ def school_flags(rng: Rng, flags: Flags, children: Ints, as_of: Dates, rates: Ra
     return cells(held)
 
 
-def _school_year(days: Dates) -> Dates:
+def school_year(days: Dates) -> Dates:
     """The 15th of the last August."""
     year = days.astype("datetime64[Y]")
-    opening, before = _school_opens(year), _school_opens(year - _A_YEAR)
+    opening, before = school_opens(year), school_opens(year - _A_YEAR)
     return np.where(opening <= days, opening, before)
 
 

@@ -126,6 +126,7 @@ def _birth(rng: Rng, state: State, roster: Roster, former: Bools) -> dict[str, T
     beside = np.minimum(child + 1, len(state.births) - 1)
     copied = happens(rng, state.rates.noise[kind].birth_of_sibling, len(roster))
     copied &= state.births.home[beside] == state.births.home[child]
+    copied &= state.births.day[beside] <= state.rates.state.today
     days = np.where(copied, state.births.day[beside], days)
     dates, quality = write_birth_dates(
         rng, days, state.rates.noise[kind], state.rates.missing[kind], state.rates.state.today

@@ -15,7 +15,7 @@ from training.simulate.simulation import Population
 from training.simulate.tables import Format, Table
 
 
-def save(population: Population, folder: Path) -> dict[str, object]:
+def save(population: Population, folder: Path) -> dict[str, Any]:
     """Write a state as CSV into the folder, which is made; gives back the manifest.
 
     Raises:
@@ -24,7 +24,7 @@ def save(population: Population, folder: Path) -> dict[str, object]:
     return save_all([population], folder)
 
 
-def save_all(populations: Iterable[Population], folder: Path, form: Format = Format.CSV) -> dict[str, object]:
+def save_all(populations: Iterable[Population], folder: Path, form: Format = Format.CSV) -> dict[str, Any]:
     """Write the blocks of a state as they come, each let go before the next is made.
 
     Raises:
@@ -36,7 +36,7 @@ def save_all(populations: Iterable[Population], folder: Path, form: Format = For
         raise FileError(f"the state cannot be written to {folder}: {error.strerror}") from error
 
 
-def _save(populations: Iterable[Population], folder: Path, form: Format) -> dict[str, object]:
+def _save(populations: Iterable[Population], folder: Path, form: Format) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def _save(populations: Iterable[Population], folder: Path, form: Format) -> dict
             for source, file in population.files.items():
                 tables[source].append([file.columns[name] for name in SENT_FIELDS])
                 truth.append([file.truth[name] for name in TRUTH_FIELDS])
-            manifest = _added(manifest, describe(population))
+            manifest = added(manifest, describe(population))
     content = json.dumps(manifest, indent=2) + "\n"
     (folder / "manifest.json").write_text(content, encoding="utf-8", newline="\n")
     return manifest
@@ -74,7 +74,7 @@ _COUNTED = ("records", "persons", "children", "households")
 _COUNTED_BY_NAME = ("records_by_source", "tagged_records")
 
 
-def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The manifest of two parts of a state, which share nobody."""
     if not one:
         return other

@@ -83,6 +83,7 @@ class Care:
     family_in_care: float
     child_in_care: float
     family_left_care: float
+    left_care_mean_days: int
     relative_home: float
     group_home: float
     trial_home_visit: float
@@ -116,6 +117,18 @@ class School:
     two_state_ids_after_move: float
     registered_twice: float
     district_shares: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What happens from week to week, and how each kind of source sends it."""
+
+    newcomers_a_year: float
+    departures_a_year: float
+    corrected_a_week: float
+    closed_case_kept_years: int
+    closed_case_dropped: float
+    full_every_weeks: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +232,7 @@ class Rates:
     strangers: Strangers
     care: Care
     school: School
+    feed: Feed
     missing: dict[str, Missing]
     noise: dict[str, Noise]
     misspelling: Misspelling
@@ -238,6 +252,7 @@ def load() -> Rates:
         strangers=Strangers(**raw["strangers"]),
         care=Care(**raw["care"]),
         school=School(**raw["school"]),
+        feed=Feed(**raw["feed"]),
         missing={kind: Missing(**rates) for kind, rates in raw["missing"].items()},
         noise={kind: Noise(**rates) for kind, rates in raw["noise"].items()},
         misspelling=Misspelling(**raw["misspelling"]),

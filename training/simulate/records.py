@@ -15,17 +15,22 @@ from training.simulate.population import State
 from training.simulate.restrictions import expunged_files, sealed_files, write_restrictions
 from training.simulate.rosters import Roster, Source
 
-_NIGHTLY = "T04:00:00.000000Z"
+NIGHTLY = "T04:00:00.000000Z"
+"""The hour, in UTC, at which each system is read."""
 TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One system's file and, apart from it, the truth: the columns of SENT_FIELDS and TRUTH_FIELDS."""
+    """One system's file and, apart from it, the truth: the columns of SENT_FIELDS and TRUTH_FIELDS.
+
+    ``identity`` says what befell each record when it was written.
+    """
 
     source: Source
     columns: dict[str, Texts]
     truth: dict[str, Texts]
+    identity: Identity
 
     def __len__(self) -> int:
         return len(self.columns["local_id"])
@@ -40,7 +45,7 @@ def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Sourc
     columns |= write_contacts(rng, state, roster)
     columns["restrictions"] = write_restrictions(state, roster, columns["restrictions"])
     as_of = _as_of(rng, state, roster, identity.former)
-    columns["as_of"] = np.asarray(iso_dates(as_of) + _NIGHTLY)
+    columns["as_of"] = np.asarray(iso_dates(as_of) + NIGHTLY)
     if roster.source is Source.CCWIS:
         columns["placements"] = _placements(state, roster)
         columns["merged_into"] = _merged(rng, state, roster)
@@ -48,7 +53,7 @@ def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> Sourc
     else:
         columns |= _school_columns(state, roster)
         columns["flags"] = school_flags(rng, state.flags, roster.child, as_of, state.rates)
-    return SourceFile(roster.source, columns, _truth(state, roster, identity))
+    return SourceFile(roster.source, columns, tell_truth(state, roster, identity), identity)
 
 
 def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
@@ -134,7 +139,8 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     return moment
 
 
-def _truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
+def tell_truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
+    """The columns of TRUTH_FIELDS: whose each record is, and what is true of it."""
     child = roster.child
     source = np.full(len(roster), str(roster.source), dtype=object)
     homes = state.block.interleaved(state.births.home[child]) + 1

@@ -12,7 +12,7 @@ from training.simulate.rates import Rates
 
 GRADES = ("PK", "KG", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12")
 _PRESCHOOL_FROM, _SCHOOL_FROM, _LEAVERS_FROM = 3, 5, 18
-_MIDDLE_FROM, _HIGH_FROM = GRADES.index("06"), GRADES.index("09")
+MIDDLE_FROM, HIGH_FROM = GRADES.index("06"), GRADES.index("09")
 _SCHOOLS_A_LEVEL = 6
 
 
@@ -77,7 +77,7 @@ def draw_schooling(
     entry = _first_of_school(today, age, rng)
     entry = np.where(moved, moved_on + np.timedelta64(4, "D"), entry)
     nothing = np.datetime64("NaT", "D")
-    level = np.where(grade >= _HIGH_FROM, "H", np.where(grade >= _MIDDLE_FROM, "M", "E"))
+    level = np.where(grade >= HIGH_FROM, "H", np.where(grade >= MIDDLE_FROM, "M", "E"))
     return Schooling(
         enrolled=enrolled,
         leaver=leaver,
