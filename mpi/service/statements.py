@@ -201,7 +201,7 @@ class _Writer:
                 self._sealed.append((record_id, sealing(said.record)))
                 self.gone.add(record_id)
             case Verdict.CREATED | Verdict.UPDATED:
-                features = self._index.comparable(said.record, self._source.code, type(self._shared)())
+                features = self._index.comparable(said.record, self._source.code, self._shared)
                 group = self._source.group_id if old is None else old.group_id
                 self.changed[record_id] = Changed(group, features)
         if old is None:
