@@ -18,6 +18,7 @@ from training.evaluate.dataset import Dataset, standardized
 from training.evaluate.evaluation import Evaluation, measure
 from training.evaluate.fitted import fitted_model
 from training.evaluate.must_show import CHILDREN, SIMULATED, Promise, promises
+from training.evaluate.saved import is_saved_state, saved_state
 from training.evaluate.simulated import name_book, simulated_state
 from training.evaluate.strangers import Strangers, judge_strangers, stress_set
 from training.evaluate.suite import DEVELOPMENT_SETS, TRUTH
@@ -34,7 +35,9 @@ _NAME_TABLES = "names"
 
 
 def run(
-    data: Annotated[list[Path], typer.Option(help="Files with the truth; or the suite's folder.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Files with the truth, a simulated state's or the suite's folder.")
+    ],
     truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH,
     suite: Annotated[str | None, typer.Option(help="'dev': the public sets under --data.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Sets of the suite; all by default.")] = None,
@@ -47,7 +50,8 @@ def run(
     results: dict[str, Evaluation] = {}
     strangers = None
     if suite is None:
-        results["records"] = measure(loaded, _files(data, truth_column))
+        dataset = _files(data, truth_column)
+        results[dataset.name] = measure(loaded, dataset)
     else:
         wanted = _wanted(suite, only)
         for own, dataset in _sets(loaded, wanted, data[0]):
@@ -73,6 +77,8 @@ def run(
 
 
 def _files(data: list[Path], truth_column: str) -> Dataset:
+    if len(data) == 1 and is_saved_state(data[0]):
+        return saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
     truth = {number: row.others[truth_column] for number, row in enumerate(rows)}
     return Dataset("records", standardized(rows), truth)

@@ -1,5 +1,6 @@
 """A simulated state as a set of records whose truth is known."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from training.simulate.simulation import Population, simulate
 SEED = 20_263
 """Of the evaluation's own states: no model is fitted on them."""
 
-_SEALING = frozenset({"sealed", "expunged"})
+SEALING = frozenset({"sealed", "expunged"})
 """Tags of records that an index holds and never compares."""
 
 _GROUPS = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
@@ -45,16 +46,28 @@ def as_dataset(name: str, population: Population) -> Dataset:
     people = population.truth("person_id").tolist()
     tags = [frozenset(held.split("|")) for held in population.truth("tags").tolist()]
     sources = population.truth("source").tolist()
-    in_care = frozenset(n for n, held in enumerate(tags) if sources[n] == Source.CCWIS and "in_care" in held)
+    barred = frozenset(n for n, held in enumerate(tags) if held & SEALING)
+    records = standardized(rows, inactive=barred)
     return Dataset(
         name=name,
-        records=standardized(rows, inactive=frozenset(n for n, held in enumerate(tags) if held & _SEALING)),
-        truth=dict(enumerate(people)),
+        records=records,
+        truth={n: people[n] for n, _ in records},
         households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),
         groups=_groups(population, rows, people, tags),
-        care=Care(in_care, frozenset(n for n, source in enumerate(sources) if source != Source.CCWIS)),
+        care=care_among((n for n, _ in records), sources, tags),
     )
+
+
+def care_among(records: Iterable[int], sources: Sequence[str], tags: Sequence[frozenset[str]]) -> Care:
+    """Which of the records are of child welfare about children in care, and which are of schools."""
+    client, school = set(), set()
+    for number in records:
+        if sources[number] != Source.CCWIS:
+            school.add(number)
+        elif "in_care" in tags[number]:
+            client.add(number)
+    return Care(frozenset(client), frozenset(school))
 
 
 def child_of(person: Person) -> int:
@@ -78,11 +91,12 @@ def _groups(
         "sex": {person: ("female", "male")[births.male[child_of(person)]] for person in held},
         "surnames": {p: "two" if "two_surnames" in marks else "one" for p, marks in held.items()},
         "SSN": {person: "known" if person in numbered else "missing" for person in held},
-        "foster care": {person: _care_of(marks) for person, marks in held.items()},
+        "foster care": {person: care_of(marks) for person, marks in held.items()},
     }
 
 
-def _care_of(marks: set[str]) -> str:
+def care_of(marks: set[str]) -> str:
+    """A child's foster status for the bias table, from the tags of its records."""
     if "adopted" in marks:
         return "adopted"
     if "in_care" in marks:

@@ -1,7 +1,7 @@
 """Tables that grow block by block: CSV or Parquet, one open file each."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mpi.domain.errors import FileError
 from training.simulate.columns import Texts
 
 
@@ -54,3 +55,21 @@ class Table(AbstractContextManager["Table"]):
             self._file.close()
         else:
             self._parquet.close()
+
+
+def read_table(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of such a file, an empty cell as an empty text.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        if path.suffix == f".{Format.CSV}":
+            with path.open(encoding="utf-8", newline="") as file:
+                yield from csv.DictReader(file)
+            return
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches():
+                yield from ({name: value or "" for name, value in row.items()} for row in batch.to_pylist())
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as fault:
+        raise FileError(f"{path}: cannot be read: {fault}") from None
