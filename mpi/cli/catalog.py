@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, Entry] = {
     "source add": Entry("Add a source, whose records then may be loaded.", "mpi.cli.commands.source:add"),
     "source list": Entry("List the sources.", "mpi.cli.commands.source:list_all"),
     "ingest": Entry("Load a file of one source's records.", "mpi.cli.commands.ingest:run"),
+    "load": Entry("Take loads back."),
+    "load undo": Entry("Take a load back, whatever came since.", "mpi.cli.commands.load:undo"),
     "resolve": Entry("Take one record from standard input; answer its ID.", "mpi.cli.commands.resolve:run"),
     "search": Entry("Find who a record on standard input might be.", "mpi.cli.commands.search:run"),
     "recluster": Entry("Think the whole index through, as a plan first.", "mpi.cli.commands.recluster:run"),

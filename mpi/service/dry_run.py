@@ -34,7 +34,7 @@ from mpi.service.reindex import (
     score_pairs,
     silent,
 )
-from mpi.service.statements import Statement, Verdict, judge
+from mpi.service.statements import Statement, Verdict, verdict_of
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.derived import Edges
@@ -113,7 +113,9 @@ def dry_run(
         sent = receive_rows(index, rows, moment, receipt)
         said = sent.said
         existing = unit.records.of_source(source.id)
-        verdicts = {local_id: judge(existing.get(local_id), one) for local_id, one in said.items()}
+        verdicts = {
+            local_id: verdict_of(source, existing.get(local_id), one) for local_id, one in said.items()
+        }
         _foresee(unit, receipt, options, clock.iso(moment), existing, sent, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
         file = _File(index, index.shared(unit), source, news, existing)

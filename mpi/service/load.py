@@ -14,12 +14,14 @@ from mpi.service.context import Index
 from mpi.service.guards import Effect, held_because
 from mpi.service.reindex import Changed, Progress, silent
 from mpi.service.resolve import resolve
+from mpi.service.standing import restate
 from mpi.service.statements import Statement, Verdict, judge, statement, take
 from mpi.service.who import who
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
@@ -229,6 +231,15 @@ class _Load:
         if reason is None:
             self._write(said, existing, absent, receipt, progress)
             self._unit.records.seen({record.id: self._as_of for record in absent + still_gone})
+            self._unit.sightings.add(
+                (
+                    Sighting(record.id, SightingKind.GONE, self._as_of, None, receipt.batch)
+                    for record in (lacking_records(existing, sent) if full else ())
+                ),
+                self._unit.commit_no,
+            )
+            held = [r.id for r in existing.values() if r.state == RecordState.HELD] if full else []
+            restate(self._unit, self._index, held)
         else:
             receipt.status, receipt.held_reason, receipt.held = "held", reason, len(said)
         self._keep(receipt)
@@ -304,6 +315,8 @@ def count_verdicts(
                 receipt.created += 1
             case Verdict.UNCHANGED:
                 receipt.unchanged += 1
+            case Verdict.HELD:
+                receipt.held += 1
             case Verdict.HISTORY:
                 receipt.history += 1
             case Verdict.REFUSED:
@@ -337,6 +350,17 @@ def withdrawn_records(existing: Mapping[str, StoredRecord], sent: Sent, as_of: s
     came in time.
     """
     return [] if sent.nameless else _lacking(existing, sent, as_of, RecordState.WITHDRAWN)
+
+
+def lacking_records(existing: Mapping[str, StoredRecord], sent: Sent) -> list[StoredRecord]:
+    """Every record that a full snapshot says is gone, also one that its source has stated since."""
+    if sent.nameless:
+        return []
+    return [
+        record
+        for local_id, record in existing.items()
+        if local_id not in sent.said and local_id not in sent.refused and record.state != RecordState.SEALED
+    ]
 
 
 def _lacking(

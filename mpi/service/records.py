@@ -15,10 +15,12 @@ from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.questions import PAIR
 from mpi.service.resolve import resolve
+from mpi.service.standing import restate
 from mpi.service.statements import Verdict, statement, take
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
-from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.records import RecordState, StoredRecord, StoredVersion
+from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 
@@ -106,10 +108,11 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
     permit(viewer, Action.RECORD_WRITE, source_code)
     with index.database.write(viewer, "withdraw") as unit:
         record = _record(unit, source_code, local_id)
-        if record.state == RecordState.ACTIVE:
-            unit.records.set_state([record.id], RecordState.WITHDRAWN)
-            unit.records.seen({record.id: max(record.last_seen, clock.iso(clock.now()))})
-            resolve(unit, index, {}, {record.id}, "withdraw")
+        if record.state in (RecordState.ACTIVE, RecordState.HELD):
+            as_of = max(record.last_seen, clock.iso(clock.now()))
+            unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
+            gone = restate(unit, index, [record.id]).gone
+            resolve(unit, index, {}, gone, "withdraw")
         return Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
 
 
@@ -124,7 +127,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     with index.database.read(viewer) as unit:
         record = _record(unit, source_code, local_id)
         person = unit.persons.current([record.id]).get(record.id)
-        version = next(v for v in unit.records.versions(record.id) if v.id == record.version_id)
+        version = _shown(unit, record)
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
@@ -144,6 +147,16 @@ def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     if record is None or record.state == RecordState.SEALED:
         raise NotFoundError(f"source {source_code!r} has no such record")
     return record
+
+
+def _shown(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
+    """The active version; of a record that has none yet, the one that is held."""
+    versions = unit.records.versions(record.id)
+    found = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
+    if not found:
+        # Nothing that was said of it counts any more: its load was undone.
+        raise NotFoundError("there is no such record")
+    return found[-1]
 
 
 def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
@@ -169,6 +182,9 @@ def _answer(
     after = unit.persons.current([record_id]).get(record_id)
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
+    if verdict is Verdict.HELD:
+        eid = None if after is None else unit.persons.get([after])[after].eid
+        return Resolved(source, local_id, eid, Outcome.HELD, "held", issues=issues)
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
     asked = unit.tasks.of([record_id], clock.today())

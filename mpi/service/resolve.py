@@ -18,6 +18,7 @@ def resolve(
     gone: Collection[int],
     cause: str,
     progress: Progress = silent,
+    choice: Choice = NO_CHOICE,
 ) -> Settlement | None:
     """Bring the published partition up to date; None where nothing changed.
 
@@ -28,11 +29,12 @@ def resolve(
         gone: records that no longer take part.
         cause: goes on memberships and events, such as ``upsert``, ``load``, ``withdraw``.
         progress: told of long steps.
+        choice: what is chosen about the IDs.
     """
     if not changed and not gone:
         return None
     touched = reindex(unit, index, changed, gone, progress)
-    return resettle(unit, index, touched, cause, known=changed)
+    return resettle(unit, index, touched, cause, choice, changed)
 
 
 def resettle(

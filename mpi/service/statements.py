@@ -14,6 +14,7 @@ from mpi.standardize.addresses import is_confidential
 from mpi.standardize.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import WriteUnit
 
@@ -30,6 +31,10 @@ class Verdict(StrEnum):
     HISTORY = "history"
     SEALED = "sealed"
     REFUSED = "refused"
+    HELD = "held"
+
+
+_TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,12 @@ def judge(existing: StoredRecord | None, said: Statement) -> Verdict:
     return Verdict.HISTORY if said.as_of < existing.last_seen else Verdict.UPDATED
 
 
+def verdict_of(source: Source, existing: StoredRecord | None, said: Statement) -> Verdict:
+    """What becomes of a statement: of a paused source, one that would take effect is held."""
+    verdict = judge(existing, said)
+    return Verdict.HELD if source.paused and verdict in _TAKING_EFFECT else verdict
+
+
 def take(
     unit: WriteUnit,
     index: Index,
@@ -145,7 +156,7 @@ def take(
         existing: the records of those local IDs that there are.
         batch_id: the load that it is part of.
     """
-    verdicts = {s.local_id: judge(existing.get(s.local_id), s) for s in said}
+    verdicts = {s.local_id: verdict_of(source, existing.get(s.local_id), s) for s in said}
     numbers = _numbers(unit, said, existing)
     writer = _Writer(unit, index, source, batch_id, numbers)
     for one in said:
@@ -179,6 +190,7 @@ class _Writer:
         self._versions: list[tuple[dict[str, Any], Statement]] = []
         self._ended: list[int] = []
         self._seen: dict[int, str] = {}
+        self._sightings: list[Sighting] = []
         self._activated: list[int] = []
         self._sealed: list[tuple[int, str | None]] = []
         self.changed: dict[int, Changed] = {}
@@ -186,24 +198,16 @@ class _Writer:
 
     def add(self, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
         record_id = self._numbers[said.local_id]
-        match verdict:
-            case Verdict.REFUSED:
-                return
-            case Verdict.UNCHANGED:
-                if old is not None and said.as_of > old.last_seen:
-                    self._seen[record_id] = said.as_of
-                return
-            case Verdict.HISTORY:
-                if not self._unit.records.has_version(record_id, said.as_of, said.content_hash):
-                    self._version(record_id, said, "history")
-                return
-            case Verdict.SEALED:
-                self._sealed.append((record_id, sealing(said.record)))
-                self.gone.add(record_id)
-            case Verdict.CREATED | Verdict.UPDATED:
-                features = self._index.comparable(said.record, self._source.code, self._shared)
-                group = self._source.group_id if old is None else old.group_id
-                self.changed[record_id] = Changed(group, features)
+        if verdict is Verdict.SEALED:
+            self._sealed.append((record_id, sealing(said.record)))
+            self.gone.add(record_id)
+        elif verdict in _TAKING_EFFECT:
+            features = self._index.comparable(said.record, self._source.code, self._shared)
+            group = self._source.group_id if old is None else old.group_id
+            self.changed[record_id] = Changed(group, features)
+        else:
+            self._set_aside(record_id, said, old, verdict)
+            return
         if old is None:
             self._record(record_id, said)
         elif old.version_id is not None:
@@ -211,7 +215,40 @@ class _Writer:
         self._version(record_id, said, "active")
         self._activated.append(record_id)
 
-    def _record(self, record_id: int, said: Statement) -> None:
+    def _set_aside(self, record_id: int, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
+        """Keep a statement that leaves the active version as it is; one that is refused is not kept."""
+        match verdict:
+            case Verdict.UNCHANGED if old is not None:
+                self._unchanged(old, said)
+            case Verdict.HISTORY:
+                known = self._unit.records.version_of(record_id, said.as_of, said.content_hash)
+                if known is None:
+                    self._version(record_id, said, "history")
+                else:
+                    self._sight(record_id, said, known)
+            case Verdict.HELD:
+                if old is None:
+                    self._record(record_id, said, RecordState.HELD)
+                self._version(record_id, said, "held")
+            case _:
+                pass
+
+    def _unchanged(self, old: StoredRecord, said: Statement) -> None:
+        """The source stands by the active version: said again, that counts where the first is undone."""
+        if said.as_of > old.last_seen:
+            self._seen[old.id] = said.as_of
+        elif self._batch_id is None and said.as_of == old.last_seen:
+            # Sent again and again, as after lost answers: twice is enough, of which one may be a load's.
+            heard = self._unit.sightings.heard([old.id])[old.id]
+            if sum((one.as_of, one.version_id) == (said.as_of, old.version_id) for one in heard) > 1:
+                return
+        self._sight(old.id, said, old.version_id)
+
+    def _sight(self, record_id: int, said: Statement, version_id: int | None) -> None:
+        sighting = Sighting(record_id, SightingKind.SAME, said.as_of, version_id, self._batch_id)
+        self._sightings.append(sighting)
+
+    def _record(self, record_id: int, said: Statement, state: RecordState = RecordState.ACTIVE) -> None:
         self._records.append(
             {
                 "id": record_id,
@@ -219,7 +256,7 @@ class _Writer:
                 "local_id": said.local_id,
                 "group_id": self._source.group_id,
                 "subject": said.record.subject,
-                "state": RecordState.ACTIVE.value,
+                "state": state.value,
                 "canonical_key": canonical_key(self._index.seal, self._source.code, said.local_id),
                 "version_id": None,
                 "last_seen": said.as_of,
@@ -245,6 +282,8 @@ class _Writer:
             self._write_versions()
         records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
         records.seen(self._seen)
+        if self._sightings:
+            self._unit.sightings.add(self._sightings, self._unit.commit_no)
         if self._sealed:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             for record, kind in self._sealed:

@@ -118,7 +118,7 @@ def _undo(
         unit.steps.mark_undone(of.id, unit.commit_no)
     touched = touched_by(unit, [one.id for one in taken_back])
     cause = "undo" if of is None else f"undo {of.kind}"
-    choice = Choice(keeps=_as_before(unit, touched, min(one.commit_no for one in taken_back)))
+    choice = Choice(keeps=as_before(unit, touched, min(one.commit_no for one in taken_back)))
     settlement = resettle(unit, index, touched, cause, choice)
     persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
     effect = Effect(
@@ -151,7 +151,7 @@ def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
             waiting += old.supersedes
 
 
-def _as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
+def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
     """By person: those of its records that it held before the step; its ID stays with them, as it was."""
     found = {}
     persons = set(unit.persons.current(touched).values())

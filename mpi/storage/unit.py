@@ -16,6 +16,7 @@ from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.records import Records
+from mpi.storage.repositories.sightings import Sightings
 from mpi.storage.repositories.sources import Sources
 from mpi.storage.repositories.steps import Steps
 from mpi.storage.repositories.tasks import Tasks
@@ -45,6 +46,7 @@ class ReadUnit:
         self.tasks = Tasks(connection)
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
+        self.sightings = Sightings(connection)
         self.steps = Steps(connection)
         self.answers = Answers(connection)
 

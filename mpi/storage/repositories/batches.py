@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.tables import BatchRow, RejectRow, SourceRow
 
 _batch = BatchRow.__table__  # type: ignore[attr-defined]
 _reject = RejectRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
+
+
+UNDONE = "undone"
+"""Status of a load that was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Batches:
         """Add refused rows."""
         if rows:
             self._connection.execute(insert(_reject), rows)
+
+    def get(self, number: int) -> Batch | None:
+        """A receipt by its number."""
+        return next((batch for batch in self.all() if batch.id == number), None)
+
+    def mark_undone(self, number: int, commit_no: int) -> None:
+        """Note that a load was taken back: nothing that it said counts any more."""
+        self._connection.execute(
+            update(_batch).where(_batch.c.id == number).values(status=UNDONE, undone_commit=commit_no)
+        )
 
     def all(self) -> list[Batch]:
         """Every receipt, oldest first."""

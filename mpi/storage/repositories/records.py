@@ -205,18 +205,25 @@ class Records:
             for r in rows
         ]
 
-    def has_version(self, record_id: int, as_of: str, content_hash: str) -> bool:
-        """Whether the source has said exactly this, as of exactly then."""
-        return (
-            self._connection.execute(
-                select(_version.c.id).where(
-                    _version.c.record_id == record_id,
-                    _version.c.as_of == as_of,
-                    _version.c.content_hash == content_hash,
-                )
-            ).first()
-            is not None
-        )
+    def version_of(self, record_id: int, as_of: str, content_hash: str) -> int | None:
+        """The version with which the source has said exactly this, as of exactly then."""
+        found = self._connection.execute(
+            select(func.max(_version.c.id)).where(
+                _version.c.record_id == record_id,
+                _version.c.as_of == as_of,
+                _version.c.content_hash == content_hash,
+                _version.c.state != "held",
+            )
+        ).scalar()
+        return None if found is None else int(found)
+
+    def release(self, source_id: int) -> set[int]:
+        """Let the held versions of a source count; returns their records."""
+        mine = select(_record.c.id).where(_record.c.source_id == source_id)
+        held = (_version.c.state == "held") & _version.c.record_id.in_(mine)
+        found = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(held))}
+        self._connection.execute(update(_version).where(held).values(state="history"))
+        return found
 
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
         """Flags on the active versions of the given records, with their record."""
@@ -257,6 +264,31 @@ class Records:
                 {"record_id": r["record_id"], "new_version": r["version_id"], "as_of": r["as_of"]}
                 for r in rows
             ],
+        )
+
+    def revive_versions(self, version_ids: Collection[int]) -> None:
+        """Mark versions as active again."""
+        self._many(
+            update(_version)
+            .where(_version.c.id == bindparam("version"))
+            .values(state="active", ended_commit=None),
+            [{"version": version} for version in version_ids],
+        )
+
+    def forget_versions(self, record_ids: Collection[int]) -> None:
+        """Let records of which nothing counts any more have no version."""
+        self._many(
+            update(_record).where(_record.c.id == bindparam("record")).values(version_id=None),
+            [{"record": record} for record in record_ids],
+        )
+
+    def mark_undone(self, batch_id: int) -> None:
+        """Mark the versions of a load that was undone, but for those that another statement restates."""
+        standing = select(_record.c.version_id).where(_record.c.version_id.is_not(None))
+        self._connection.execute(
+            update(_version)
+            .where(_version.c.batch_id == batch_id, _version.c.id.not_in(standing))
+            .values(state="undone")
         )
 
     def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:

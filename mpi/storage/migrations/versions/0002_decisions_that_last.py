@@ -46,6 +46,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_sighting_batch", "sighting", ["batch_id"])
+    # What was said before statements without content were kept: that a record is gone, or still stands.
+    op.execute(
+        """
+        INSERT INTO sighting (record_id, commit_no, kind, as_of, batch_id, version_id)
+        SELECT record.id, (SELECT max(no) FROM commit_log),
+               CASE WHEN record.state = 'withdrawn' THEN 'gone' ELSE 'same' END,
+               record.last_seen, NULL, record.version_id
+        FROM record JOIN record_version ON record_version.id = record.version_id
+        WHERE record.state = 'withdrawn'
+           OR (record.state = 'active' AND record.last_seen > record_version.as_of)
+        """
+    )
     op.create_table(
         "proposal",
         sa.Column("id", _BIG, autoincrement=False, nullable=False),

@@ -1,0 +1,35 @@
+"""Loads: take one back."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, IndexDep, WriterDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.decisions import UNDO
+from mpi.api.schemas.loads import LoadUndoneOut
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.viewer import Action, permit
+from mpi.service.load_undo import LoadUndone, undo_load
+
+router = APIRouter(tags=["records"])
+
+
+@router.post(
+    "/v1/loads/{number}:undo",
+    response_model=LoadUndoneOut,
+    summary="Take a load back",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_load_undo(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> LoadUndone:
+    """Nothing that it said counts any more: records, people and IDs are as they would be without it.
+
+    What came since stays. A record that it sealed stays sealed.
+    """
+    permit(viewer, Action.LOAD)
+    body = Body(sent, "reason", "preview")
+    reason = body.optional_text("reason") or "bad-load"
+    return undo_load(index, viewer, number, reason, preview=body.flag("preview"))

@@ -1,0 +1,35 @@
+"""Loads as callers see them."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LoadUndoneOut(BaseModel):
+    """What undoing a load did, or in a preview would do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "batch": 4,
+                "source": "D01-SIS",
+                "preview": False,
+                "step": 9,
+                "stated": 1200,
+                "restored": 1185,
+                "removed": 3,
+                "moved": 12,
+                "persons": {"kept": 4, "retired": 1, "revived": 5},
+                "told": ["district-01"],
+            }
+        }
+    )
+
+    batch: int = Field(description="The load.")
+    source: str = Field(description="Its source.")
+    preview: bool = Field(description="Whether nothing was changed.")
+    step: int | None = Field(description="The step; null in a preview.")
+    stated: int = Field(description="Records that it said something about.")
+    restored: int = Field(description="Records that another statement stands for instead.")
+    removed: int = Field(description="Records that take no part without it.")
+    moved: int = Field(description="Records that change person, of those that the caller may see.")
+    persons: dict[str, int] = Field(description="People whose records change, by what becomes of them.")
+    told: list[str] = Field(description="Clients that see the change in the feed.")

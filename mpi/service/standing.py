@@ -1,0 +1,122 @@
+"""Standing: which statement of its source stands for a record, told anew from all that was said.
+
+The latest stands: greatest as-of, then receipt. Statements of a load that was undone do not count, nor do
+those that wait while their source is paused. What an upsert, a withdrawal or a load does step by step comes
+to the same.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from mpi.service.context import Index
+from mpi.service.reindex import Changed
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sightings import Heard
+from mpi.storage.unit import WriteUnit
+
+
+@dataclass(slots=True)
+class Restated:
+    """What telling records anew changed.
+
+    Args:
+        changed: records that another statement stands for, to be indexed again.
+        gone: records that no longer take part.
+    """
+
+    changed: dict[int, Changed] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+
+
+def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
+    """Let the statement that stands be the active version of each record; a sealed one stays as it is.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing.
+        record_ids: records of which something was said, taken back, held or let go.
+    """
+    records = {
+        number: record
+        for number, record in unit.records.get(record_ids).items()
+        if record.state != RecordState.SEALED
+    }
+    heard = unit.sightings.heard(records)
+    stands = {number: _standing(said) for number, said in heard.items()}
+    found = Restated()
+    activated: dict[int, Heard] = {}
+    for number, record in records.items():
+        standing = stands[number]
+        if standing is not None and standing.version_id is not None:
+            if record.state != RecordState.ACTIVE or record.version_id != standing.version_id:
+                activated[number] = standing
+        elif record.state == RecordState.ACTIVE:
+            found.gone.add(number)
+    _activate(unit, records, activated)
+    found.changed.update(_features(unit, index, records, activated))
+    _set_others(unit, records, heard, stands, activated)
+    unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
+    return found
+
+
+def _standing(said: Collection[Heard]) -> Heard | None:
+    return max((one for one in said if not one.held), key=_order, default=None)
+
+
+def _order(one: Heard) -> tuple[str, int]:
+    return one.as_of, one.commit_no
+
+
+def _activate(unit: WriteUnit, records: Mapping[int, StoredRecord], activated: Mapping[int, Heard]) -> None:
+    ended = [r.version_id for n, r in records.items() if n in activated and r.version_id is not None]
+    unit.records.end_versions(ended, unit.commit_no if ended else 0)
+    unit.records.activate(
+        [
+            {"record_id": number, "version_id": one.version_id, "as_of": one.as_of}
+            for number, one in activated.items()
+        ]
+    )
+    unit.records.revive_versions([one.version_id for one in activated.values() if one.version_id is not None])
+
+
+def _features(
+    unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, Heard]
+) -> dict[int, Changed]:
+    codes = {source.id: source.code for source in unit.sources.all()}
+    payloads = unit.records.payloads(activated)
+    if not payloads:
+        return {}
+    shared = index.shared(unit)
+    return {
+        number: Changed(
+            records[number].group_id,
+            index.comparable(from_payload(payload), codes[source_id], shared),
+        )
+        for number, (source_id, payload) in payloads.items()
+    }
+
+
+def _set_others(
+    unit: WriteUnit,
+    records: Mapping[int, StoredRecord],
+    heard: Mapping[int, Collection[Heard]],
+    stands: Mapping[int, Heard | None],
+    activated: Mapping[int, Heard],
+) -> None:
+    """Records that take no part: held where something newer waits, withdrawn otherwise."""
+    held, withdrawn, untold = [], [], []
+    for number, record in records.items():
+        standing = stands[number]
+        if number in activated or (standing is not None and standing.version_id is not None):
+            continue
+        waiting = [one for one in heard[number] if one.held]
+        if waiting and (standing is None or max(map(_order, waiting)) > _order(standing)):
+            held.append(number)
+        elif record.state != RecordState.WITHDRAWN:
+            withdrawn.append(number)
+        if standing is None and not waiting:
+            untold.append(number)
+    unit.records.set_state(held, RecordState.HELD)
+    unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
+    unit.records.forget_versions(untold)

@@ -1,0 +1,128 @@
+"""Everything that sources ever said about records: versions, restatements, and that a record is gone."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select, union
+
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow
+
+_batch = BatchRow.__table__  # type: ignore[attr-defined]
+_sighting = SightingRow.__table__  # type: ignore[attr-defined]
+_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+
+
+class SightingKind(StrEnum):
+    """What a statement without content says."""
+
+    SAME = "same"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A statement without content of its own.
+
+    Args:
+        record_id: the record.
+        kind: whether it restates a version, or says that the record is gone.
+        as_of: when that was true at its source.
+        version_id: the version that it restates.
+        batch_id: the load that said it.
+    """
+
+    record_id: int
+    kind: SightingKind
+    as_of: str
+    version_id: int | None = None
+    batch_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Heard:
+    """One statement that counts, in the order in which the latest stands: as-of, then receipt.
+
+    Args:
+        as_of: when it was true at its source.
+        commit_no: when it was received.
+        version_id: what it states; None where it says that the record is gone.
+        held: whether its source is paused, so that it does not count yet.
+    """
+
+    as_of: str
+    commit_no: int
+    version_id: int | None
+    held: bool
+
+
+class Sightings:
+    """What was said, and what of it still counts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, sightings: Iterable[Sighting], commit_no: int) -> None:
+        """Add statements, each of another record."""
+        rows = [
+            {
+                "record_id": one.record_id,
+                "commit_no": commit_no,
+                "kind": one.kind.value,
+                "as_of": one.as_of,
+                "version_id": one.version_id,
+                "batch_id": one.batch_id,
+            }
+            for one in sightings
+        ]
+        if rows:
+            self._connection.execute(insert(_sighting), rows)
+
+    def heard(self, record_ids: Collection[int]) -> dict[int, list[Heard]]:
+        """Every statement about the records but those of loads that were undone."""
+        undone = select(_batch.c.id).where(_batch.c.undone_commit.is_not(None))
+        found: dict[int, list[Heard]] = {record: [] for record in record_ids}
+        for chunk in chunked(record_ids):
+            versions = self._connection.execute(
+                select(
+                    _version.c.record_id,
+                    _version.c.as_of,
+                    _version.c.received_commit,
+                    _version.c.id,
+                    _version.c.state,
+                ).where(
+                    _version.c.record_id.in_(chunk),
+                    _version.c.batch_id.is_(None) | _version.c.batch_id.not_in(undone),
+                )
+            )
+            for row in versions:
+                found[row.record_id].append(
+                    Heard(row.as_of, row.received_commit, row.id, row.state == "held")
+                )
+            sightings = self._connection.execute(
+                select(_sighting).where(
+                    _sighting.c.record_id.in_(chunk),
+                    _sighting.c.batch_id.is_(None) | _sighting.c.batch_id.not_in(undone),
+                )
+            )
+            for row in sightings:
+                found[row.record_id].append(
+                    Heard(
+                        row.as_of,
+                        row.commit_no,
+                        None if row.kind == SightingKind.GONE else row.version_id,
+                        held=False,
+                    )
+                )
+        return found
+
+    def of_batch(self, batch_id: int) -> set[int]:
+        """Records that a load said something about."""
+        rows = self._connection.execute(
+            union(
+                select(_version.c.record_id).where(_version.c.batch_id == batch_id),
+                select(_sighting.c.record_id).where(_sighting.c.batch_id == batch_id),
+            )
+        )
+        return {row[0] for row in rows}
