@@ -11,7 +11,9 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.matching.model import DEFAULT_MODEL
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
-from tests.golden.hard_cases import cases, decide, make_state
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, find_shared, without_shared
+from tests.golden.hard_cases import Case, cases, decide, make_state, others
+from tests.golden.scenes import RECLUSTERED
 
 _SEAL = KeyedHash(bytes(SECRET_BYTES))
 
@@ -25,12 +27,20 @@ def main() -> None:
         for name, case in cases().items():
             decided = decide(case, state, Path(folder) / name)
             expected = case.expected.removesuffix("_no_address")
-            bits = scorer.weight(*(_features(*side) for side in (case.left, case.right)))
+            shared = _shared(case)
+            pair = (without_shared(_features(*side), shared, _SEAL) for side in (case.left, case.right))
+            bits = scorer.weight(*pair)
             kept += decided == expected
             mark = "" if decided == expected else "  WRONG"
             print(f"{name:6} {case.topic:42.42} {expected:8} {decided:12} {bits:+7.2f}{mark}", flush=True)
     print(f"{kept} of {len(cases())} as expected")
     sys.exit(kept < len(cases()))
+
+
+def _shared(case: Case) -> SharedValues:
+    if case.name not in RECLUSTERED:
+        return NO_SHARED_VALUES
+    return find_shared((_features(*other) for other in others(case)), _SEAL)
 
 
 def _features(source: str, record: dict[str, object]) -> Features:

@@ -74,7 +74,7 @@ def decide(case: Case, state: Path, folder: Path) -> str:
     """Play the scene in a copy of the state and say what the index made of the pair."""
     shutil.copytree(state, folder)
     with _opened(folder) as index:
-        for source, record in _before(case):
+        for source, record in others(case):
             upsert(index, OPERATOR, source, record)
         if case.name in RECLUSTERED:
             recluster(index, OPERATOR, index.matcher, apply=True, refresh_lists=True)
@@ -135,7 +135,7 @@ def _unknown(index: Index, source: str, local_id: str) -> bool:
     return all((row.source, row.local_id) != (source, local_id) for row in export_crosswalk(index, OPERATOR))
 
 
-def _before(case: Case) -> Iterator[tuple[str, Record]]:
+def others(case: Case) -> Iterator[tuple[str, Record]]:
     """The scene's other records."""
     for number, other in enumerate(OTHERS.get(case.name, ())):
         yield other.source, _other(case, other, number)

@@ -28,7 +28,7 @@ _RESIDENTS = (
 _SURNAMES = ("Abbott", "Brandt", "Coleman", "Dawson", "Ellison", "Fuentes", "Greene", "Holloway", "Ingram")
 
 RECLUSTERED = frozenset({"HC17"})
-"""Scenes re-clustered with fresh lists before the pair arrives, so that the address is listed as a shared one."""
+"""Scenes re-clustered with fresh lists before the pair arrives, so that their address is listed as shared."""
 
 OTHERS: dict[str, tuple[Other, ...]] = {
     # Each twin is in both systems.

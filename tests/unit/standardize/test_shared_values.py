@@ -108,6 +108,11 @@ def test_a_post_office_box_can_be_shared():
     assert left == features_of(postal_code="44101")
 
 
+def test_a_street_without_a_number_is_no_home_and_is_never_listed():
+    street = {"address_line1": "Oak St", "address_line2": "Apt 2", "postal_code": "43010"}
+    assert find_shared(children(**street), SEAL) == NO_SHARED_VALUES
+
+
 def test_equal_texts_of_different_columns_are_different_values():
     listed = find_shared(children(household_ids="A@B.EXAMPLE"), SEAL)
     mine = replace(features_of(), email="sis|A@B EXAMPLE")
