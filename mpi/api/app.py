@@ -11,7 +11,7 @@ from mpi.api import problems
 from mpi.api.metrics import Metrics
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages.routes import router as pages
-from mpi.api.routes import crosswalk, decisions, health, loads, persons, records, tasks
+from mpi.api.routes import crosswalk, decisions, health, loads, persons, records, sources, tasks
 from mpi.api.shell import Shell
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
@@ -55,7 +55,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.metrics = Metrics()
     problems.install(app)
-    for module in (records, loads, persons, decisions, crosswalk, tasks, health):
+    for module in (records, loads, sources, persons, decisions, crosswalk, tasks, health):
         app.include_router(module.router)
     if open_pages:
         app.include_router(pages)

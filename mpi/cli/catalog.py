@@ -23,6 +23,20 @@ COMMANDS: Mapping[str, Entry] = {
     "source": Entry("Add and list sources."),
     "source add": Entry("Add a source, whose records then may be loaded.", "mpi.cli.commands.source:add"),
     "source list": Entry("List the sources.", "mpi.cli.commands.source:list_all"),
+    "source pause": Entry(
+        "Hold what a source sends, and link nothing of it.", "mpi.cli.commands.source:pause"
+    ),
+    "source resume": Entry("Let what was held take effect.", "mpi.cli.commands.source:resume"),
+    "client": Entry("Add, list and revoke clients of the API."),
+    "client add": Entry(
+        "Add a client of the API and show its key, this once.", "mpi.cli.commands.client:add"
+    ),
+    "client list": Entry(
+        "List the clients of the API and what each may do.", "mpi.cli.commands.client:list_all"
+    ),
+    "client revoke": Entry(
+        "End a client's key: its next call is refused.", "mpi.cli.commands.client:revoke"
+    ),
     "ingest": Entry("Load a file of one source's records.", "mpi.cli.commands.ingest:run"),
     "load": Entry("Take loads back."),
     "load undo": Entry("Take a load back, whatever came since.", "mpi.cli.commands.load:undo"),

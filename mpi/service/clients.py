@@ -1,9 +1,16 @@
-"""Clients: who is calling, by their key."""
+"""Clients: who is calling, by their key; and who may call at all."""
 
-from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.domain.viewer import PURPOSES, Viewer
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
+from mpi.domain.viewer import PURPOSES, Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.setup import key_hash
+from mpi.storage.repositories.clients import Client
+
+LONGEST_NAME = 64
 
 _NOBODY = Viewer("nobody")
 
@@ -29,3 +36,100 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
     return Viewer(client.name, purpose, client.actions, client.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """A client; its key is kept only as a hash, and not shown.
+
+    Args:
+        name: as it goes on commits and on the ledger.
+        scopes: what it may do.
+        sources: codes of the sources it may write and read; None for all.
+        since: when it was added.
+        revoked: when its key was ended; None while it opens the index.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+    sources: tuple[str, ...] | None
+    since: str
+    revoked: str | None
+
+
+def add_client(
+    index: Index, viewer: Viewer, name: str, scopes: Collection[str], sources: Collection[str] | None
+) -> str:
+    """Add a client that may do what is named and nothing else; returns its key, which is shown this once.
+
+    Args:
+        index: the open index.
+        viewer: who adds it; it grants no more than it has.
+        name: 1 to 64 letters, digits, ``_``, ``-`` or ``.``; never given again.
+        scopes: names of actions.
+        sources: codes of sources that there are; None for all, of now and later.
+
+    Raises:
+        InputError: the name cannot be one, or a scope is none.
+        NotFoundError: no such source.
+        ConflictError: there is or was a client of that name.
+        AccessDenied: the viewer may not add clients, or would grant more than it has.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
+    if not name or len(name) > LONGEST_NAME or not allowed:
+        raise InputError(f"a client's name has 1 to {LONGEST_NAME} letters, digits, '_', '-' or '.'")
+    granted = _actions(scopes)
+    if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
+        raise AccessDenied("a client can be granted no more than its granter has")
+    with index.database.write(viewer, "client-add") as unit:
+        for code in sources or ():
+            unit.sources.by_code(code)
+        if any(client.name == name for client, _, _ in unit.clients.every()):
+            raise ConflictError(f"there is or was a client {name!r}: take another name")
+        key = f"mpi_{secrets.token_urlsafe(32)}"
+        client = Client(name, granted, None if sources is None else frozenset(sources))
+        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+        return key
+
+
+def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
+    """Every client there is or was, by name.
+
+    Raises:
+        AccessDenied: the viewer may not see clients.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    with index.database.read(viewer) as unit:
+        every = unit.clients.every()
+        times = unit.commit_info({c for _, *commits in every for c in commits if c is not None})
+    return [
+        ClientView(
+            client.name,
+            tuple(sorted(client.actions)),
+            None if client.sources is None else tuple(sorted(client.sources)),
+            times[added][0],
+            None if revoked is None else times[revoked][0],
+        )
+        for client, added, revoked in every
+    ]
+
+
+def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
+    """End a client's key: its next call is refused.
+
+    Raises:
+        NotFoundError: there is no such client, or its key has ended.
+        AccessDenied: the viewer may not revoke clients.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    with index.database.write(viewer, "client-revoke") as unit:
+        if not unit.clients.revoke(name, unit.commit_no):
+            raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+
+
+def _actions(scopes: Collection[str]) -> frozenset[Action]:
+    try:
+        return frozenset(Action(scope) for scope in scopes)
+    except ValueError:
+        raise InputError(f"no such scope; it is one of {', '.join(sorted(Action))}") from None

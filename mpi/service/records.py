@@ -13,6 +13,7 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import PAIR
 from mpi.service.resolve import resolve
 from mpi.service.standing import restate
@@ -86,6 +87,8 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     dated = sent.get("as_of") not in (None, "")
     local_id = came.record.local_id
     with index.database.write(viewer, "upsert") as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return _kept(kept)
         source = unit.sources.by_code(source_code)
         existing = unit.records.find(source.id, [local_id])
         record = came.record if dated else _as_received(came.record, existing.get(local_id))
@@ -93,9 +96,11 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         record_id = taken.record_ids[local_id]
         before = unit.persons.current([record_id]).get(record_id)
         resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert")
-        return _answer(
+        answer = _answer(
             unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
         )
+        keep_answer(unit, index, answer.as_dict(), [record_id])
+        return answer
 
 
 def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Resolved:
@@ -107,13 +112,17 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
     with index.database.write(viewer, "withdraw") as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return _kept(kept)
         record = _record(unit, source_code, local_id)
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.iso(clock.now()))
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             gone = restate(unit, index, [record.id]).gone
             resolve(unit, index, {}, gone, "withdraw")
-        return Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
+        answer = Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
+        keep_answer(unit, index, answer.as_dict(), [record.id])
+        return answer
 
 
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
@@ -138,6 +147,12 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         }
     disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
     return answer
+
+
+def _kept(kept: Mapping[str, Any]) -> Resolved:
+    issues = tuple(QualityIssue(**issue) for issue in kept["issues"])
+    plain = {**kept, "outcome": Outcome(kept["outcome"]), "tasks": tuple(kept["tasks"]), "issues": issues}
+    return Resolved(**plain)
 
 
 def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mpi.api.access import CallerDep, IndexDep
+from mpi.api.access import CallerDep, IndexDep, WriterDep
 from mpi.api.addressing import AddressDep
 from mpi.api.body import SentDep
 from mpi.api.bulk import Exchange, answers
@@ -29,7 +29,7 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     openapi_extra=record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
 )
 def put_record(
-    index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep, sent: SentDep
+    index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep, sent: SentDep
 ) -> Resolved:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
     if sent.setdefault("local_id", address.local_id) != address.local_id:
@@ -54,7 +54,7 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
     summary="Withdraw a record",
     responses=problems(404, 409, 422),
 )
-def delete_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep) -> Resolved:
+def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Resolved:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return records.withdraw(index, viewer, address.source, address.local_id)
 

@@ -68,6 +68,7 @@ EventsDep = Annotated[EventsQuery, Query()]
 DecisionsDep = Annotated[DecisionsQuery, Query()]
 NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Its number.", examples=[12])]
 TasksDep = Annotated[TasksQuery, Query()]
+SourceDep = Annotated[str, Path(description="Code of the source.", examples=["D01-SIS"])]
 EidDep = Annotated[
     str,
     Path(description="An enterprise ID; case, hyphens and spaces do not matter.", examples=[EXAMPLE_EID]),

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.progress import shown_progress
 from mpi.cli.session import opened
+from mpi.domain.errors import InputError
+from mpi.service.pausing import Paused
+from mpi.service.pausing import pause as pause_source
+from mpi.service.pausing import resume as resume_source
 from mpi.service.sources import NewSource, SourceKind, add_source, list_sources
 
 _COLUMNS = ("code", "name", "agency", "kind")
@@ -37,3 +42,41 @@ def list_all(as_json: JsonFlag = False) -> None:
         print_json([{column: source[column] for column in _COLUMNS} for source in sources])
     else:
         print_table(_COLUMNS, [[source[column] for column in _COLUMNS] for source in sources])
+
+
+Code = Annotated[str | None, typer.Argument(help="The source; or give --all.")]
+All = Annotated[bool, typer.Option("--all", help="All sources.")]
+
+
+def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
+    """Hold what a source sends, and link nothing of it.
+
+    Records are accepted and held. Withdrawals and seals take effect at once.
+    """
+    with opened() as session:
+        _show(pause_source(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json)
+
+
+def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
+    """Let what was held take effect.
+
+    It does so in the order of as-of and receipt, as if it had never been held.
+    """
+    with opened() as session, shown_progress() as report:
+        resumed = resume_source(
+            session.index, session.viewer, _one_or_all(code, every=every), progress=report
+        )
+    _show(resumed, as_json=as_json)
+
+
+def _one_or_all(code: str | None, *, every: bool) -> str | None:
+    if (code is None) != every:
+        raise InputError("name one source, or give --all")
+    return code
+
+
+def _show(paused: Paused, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(paused))
+    else:
+        print_facts(asdict(paused))

@@ -1,8 +1,9 @@
 """Agencies and sources."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.tables import AgencyRow, SourceRow
@@ -79,6 +80,10 @@ class Sources:
                 created_commit=commit_no,
             )
         )
+
+    def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
+        """Hold what sources say, or let it take effect."""
+        self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
 
     def groups(self) -> list[int]:
         """Every visibility group in use, ascending."""

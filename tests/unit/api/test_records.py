@@ -149,3 +149,28 @@ def test_a_body_of_more_than_a_megabyte_is_too_large(call, chunked):
     pieces = (body[start : start + 50_000] for start in range(0, len(body), 50_000))
     answer = call.put("/v1/sources/D01/records/huge", content=pieces if chunked else body)
     problem(answer, 413, "too-large")
+
+
+def test_a_record_under_one_key_is_answered_as_the_first_time_and_another_call_is_refused(call):
+    path, key = "/v1/sources/D01/records/once", {"Idempotency-Key": "records-once"}
+    child = a_child(None, first_name="Onceia", last_name="Onlyson")
+    first = call.put(path, json=child, headers=key).json()
+    assert first["outcome"] == "created"
+    assert call.put(path, json=child, headers=key).json() == first
+    problem(call.put(path, json=child | {"grade": "05"}, headers=key), 422, "idempotency-key-reused")
+    gone = {"Idempotency-Key": "records-gone"}
+    assert call.delete(path, headers=gone).json()["outcome"] == "withdrawn"
+    call.put(path, json=child)
+    assert call.delete(path, headers=gone).json()["outcome"] == "withdrawn"
+    assert call.get(path).json()["state"] == "active"
+
+
+def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
+    from sqlalchemy import text
+
+    child = a_child(None, first_name="Keptia", last_name="Secretson")
+    call.put("/v1/sources/D01/records/kept", json=child, headers={"Idempotency-Key": "kept"})
+    with index.database.read(None) as unit:
+        rows = unit.connection.execute(text("SELECT * FROM kept_answer WHERE key = 'kept'")).all()
+    assert len(rows) == 1
+    assert "Keptia" not in str(rows)

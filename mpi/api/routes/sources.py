@@ -1,0 +1,47 @@
+"""Sources: pause and resume automatic linking."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.parameters import NoQueryDep, SourceDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.sources import PausedOut
+from mpi.domain.viewer import Action, permit
+from mpi.service.pausing import Paused, pause, resume
+
+router = APIRouter(tags=["records"])
+_WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
+
+
+@router.post(
+    "/v1/sources/{source}:pause",
+    response_model=PausedOut,
+    summary="Hold what a source sends, and link nothing of it",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=_WHY,
+)
+def post_pause(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+) -> Paused:
+    """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    return pause(index, viewer, source, Body(sent, "reason").optional_text("reason") or "pause")
+
+
+@router.post(
+    "/v1/sources/{source}:resume",
+    response_model=PausedOut,
+    summary="Let what was held take effect",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=_WHY,
+)
+def post_resume(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+) -> Paused:
+    """In the order of as-of and receipt, as if it had never been held."""
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    return resume(index, viewer, source, Body(sent, "reason").optional_text("reason") or "resume")
