@@ -159,7 +159,8 @@ def _change(rng: Rng, people: People, births: Births, group: Ints, rates: Rates,
     people.last[surname] = book.draw_surnames(rng, group[surname])
     people.suffix[np.concatenate([given, surname])] = ""
     people.changed |= changed
-    on = births.day + (age * rng.random(size)).astype("timedelta64[D]")
+    # Most identities that change do so before the second birthday (Duncan 2015).
+    on = births.day + (age * rng.random(size) ** 3).astype("timedelta64[D]")
     people.changed_on = np.where(changed, on, people.changed_on)
 
 

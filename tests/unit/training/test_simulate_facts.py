@@ -102,3 +102,13 @@ def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None
     )
     rates = load().misspelling
     assert by_hand == pytest.approx(1 - rates.by_ear - rates.by_scanner, abs=0.05)
+
+
+def test_most_identities_that_change_do_so_in_the_first_two_years() -> None:
+    population = simulate(records=20_000, seed=6)
+    people, births = population.state.people, population.state.births
+    grown = people.changed & ~population.state.care.adopted
+    grown &= births.day < population.state.rates.state.today - np.timedelta64(13 * 365, "D")
+    age = (people.changed_on - births.day)[grown].astype(int) / 365.25
+    assert 0.45 < (age < 2).mean() < 0.75
+    assert age.max() > 10
