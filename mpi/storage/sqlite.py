@@ -8,10 +8,19 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from mpi.domain.errors import StoreError
 
 BUSY = "the database is busy with another writer: try again"
+
+
+class _Compiler(SQLiteCompiler):
+    """SQLAlchemy's own, which leaves hints out: SQLite has no statistics and must be told of some indexes."""
+
+    def get_from_hint_text(self, _table: object, text: str | None) -> str | None:
+        """The hint as it stands after the table's name."""
+        return text
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
@@ -21,6 +30,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
         hide_parameters=True,
     )
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own

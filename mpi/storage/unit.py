@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
@@ -23,6 +23,17 @@ from mpi.storage.repositories.tasks import Tasks
 from mpi.storage.tables import CommitRow
 
 _commit = CommitRow.__table__  # type: ignore[attr-defined]
+_last = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
+_now = bindparam("now", type_=Text())
+# A clock set back must not make a later commit look earlier: as-of relies on the order.
+_COMMIT = insert(_commit).values(
+    no=bindparam("no"),
+    at=case((_last > _now, _last), else_=_now),
+    actor=bindparam("client"),
+    client=bindparam("client"),
+    purpose=bindparam("purpose"),
+    kind=bindparam("kind"),
+)
 
 
 class ReadUnit:
@@ -96,19 +107,14 @@ class WriteUnit(ReadUnit):
         """This transaction's number on the one clock; a transaction that never asks leaves no commit."""
         if self._commit_no is None:
             self._commit_no = self.counters.take("commit")
-            last = self.connection.execute(
-                select(_commit.c.at).where(_commit.c.no == self._commit_no - 1)
-            ).scalar()
-            # A clock set back must not make a later commit look earlier: as-of relies on the order.
-            at = max(clock.iso(clock.now()), last or "")
             self.connection.execute(
-                insert(_commit).values(
-                    no=self._commit_no,
-                    at=at,
-                    actor=self.viewer.client,
-                    client=self.viewer.client,
-                    purpose=self.viewer.purpose,
-                    kind=self._kind,
-                )
+                _COMMIT,
+                {
+                    "no": self._commit_no,
+                    "now": clock.iso(clock.now()),
+                    "client": self.viewer.client,
+                    "purpose": self.viewer.purpose,
+                    "kind": self._kind,
+                },
             )
         return self._commit_no

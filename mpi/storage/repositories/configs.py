@@ -34,11 +34,26 @@ class ActiveConfig:
     standardizer: str
 
 
+_ACTIVE = (
+    select(
+        _config.c.id,
+        _config.c.digest,
+        _config.c.model_name,
+        _config.c.model_version,
+        _config.c.model_digest,
+        _config.c.standardizer,
+    )
+    .join(_epoch, _epoch.c.config_id == _config.c.id)
+    .where(_epoch.c.to_commit.is_(None))
+)
+
+
 class Configs:
     """By which model, by which settings, since when."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._active: ActiveConfig | None = None
 
     def index(self) -> IndexInfo | None:
         """The index's own row; None before ``mpi init``."""
@@ -60,20 +75,11 @@ class Configs:
         )
 
     def active(self) -> ActiveConfig | None:
-        """The configuration of the open epoch."""
-        row = self._connection.execute(
-            select(
-                _config.c.id,
-                _config.c.digest,
-                _config.c.model_name,
-                _config.c.model_version,
-                _config.c.model_digest,
-                _config.c.standardizer,
-            )
-            .join(_epoch, _epoch.c.config_id == _config.c.id)
-            .where(_epoch.c.to_commit.is_(None))
-        ).first()
-        return None if row is None else ActiveConfig(*row)
+        """The configuration of the open epoch; read once a transaction."""
+        if self._active is None:
+            row = self._connection.execute(_ACTIVE).first()
+            self._active = None if row is None else ActiveConfig(*row)
+        return self._active
 
     def lists(self, config_id: int) -> str:
         """The lists of facts about values of a configuration, as JSON."""
@@ -91,6 +97,7 @@ class Configs:
 
     def flip(self, number: int, config_id: int, commit_no: int) -> None:
         """Close the open epoch and open one of the given configuration."""
+        self._active = None
         self._connection.execute(
             update(_epoch).where(_epoch.c.to_commit.is_(None)).values(to_commit=commit_no)
         )

@@ -2,14 +2,46 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sqlalchemy import Connection, delete, insert, or_, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, union_all
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
 
 _feature = FeatureRow.__table__  # type: ignore[attr-defined]
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
 _edge = EdgeRow.__table__  # type: ignore[attr-defined]
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+# SQLite has no statistics, and would rather read every edge by the key than those of one end by its index.
+_ENDS = ((_edge.c.lo, ""), (_edge.c.hi, "INDEXED BY ix_edge_hi"))
+_EDGES_OF = union_all(
+    *(
+        select(_edge.c.lo, _edge.c.hi, _edge.c.weight)
+        .where(
+            _edge.c.config_id == bindparam("config"), among(end, "ids"), _edge.c.weight >= bindparam("floor")
+        )
+        .with_hint(_edge, hint, "sqlite")
+        for end, hint in _ENDS
+    )
+)
+_FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
+    _feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")
+)
+_SHARING = select(_key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
+)
+_DROPS = (
+    delete(_feature).where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")),
+    delete(_key).where(_key.c.config_id == bindparam("config"), among(_key.c.record_id, "ids")),
+    *(
+        delete(_edge)
+        .where(_edge.c.config_id == bindparam("config"), among(end, "ids"))
+        .with_hint(hint, dialect_name="sqlite")
+        for end, hint in _ENDS
+    ),
+)
+_PUT_FEATURES, _PUT_KEYS, _PUT_EDGES = insert(_feature), insert(_key), insert(_edge)
 
 MICROBITS = 1_000_000
 """Edges keep weights as whole millionths of a bit."""
@@ -28,13 +60,13 @@ class Derived:
         """Add features of records that have none."""
         rows = [{"config_id": config_id, "record_id": r, "payload": p} for r, p in payloads]
         if rows:
-            self._connection.execute(insert(_feature), rows)
+            self._connection.execute(_PUT_FEATURES, rows)
 
     def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
         """Add blocking keys: (visibility group, key, record)."""
         rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in keys]
         if rows:
-            self._connection.execute(insert(_key), rows)
+            self._connection.execute(_PUT_KEYS, rows)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
@@ -43,17 +75,13 @@ class Derived:
             for (lo, hi), bits in edges.items()
         ]
         if rows:
-            self._connection.execute(insert(_edge), rows)
+            self._connection.execute(_PUT_EDGES, rows)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove features, keys and edges of the given records."""
         for chunk in chunked(record_ids):
-            for table, condition in (
-                (_feature, _feature.c.record_id.in_(chunk)),
-                (_key, _key.c.record_id.in_(chunk)),
-                (_edge, or_(_edge.c.lo.in_(chunk), _edge.c.hi.in_(chunk))),
-            ):
-                self._connection.execute(delete(table).where(table.c.config_id == config_id, condition))
+            for statement in _DROPS:
+                self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
     def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
         """Remove everything derived, of one configuration or of all."""
@@ -67,11 +95,7 @@ class Derived:
         """Feature payloads of the records that have them."""
         found = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_feature.c.record_id, _feature.c.payload).where(
-                    _feature.c.config_id == config_id, _feature.c.record_id.in_(chunk)
-                )
-            )
+            rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
             found.update({row.record_id: row.payload for row in rows})
         return found
 
@@ -97,11 +121,7 @@ class Derived:
         """(key, record) of every record in those visibility groups that has one of the keys."""
         found: list[tuple[int, int]] = []
         for chunk in chunked(keys):
-            rows = self._connection.execute(
-                select(_key.c.key, _key.c.record_id).where(
-                    _key.c.config_id == config_id, _key.c.group_id.in_(groups), _key.c.key.in_(chunk)
-                )
-            )
+            rows = self._connection.execute(_SHARING, {"config": config_id, "groups": groups, "keys": chunk})
             found += [(row[0], row[1]) for row in rows]
         return found
 
@@ -109,15 +129,10 @@ class Derived:
         """Edges with either end among the records, from ``floor`` bits up."""
         found: Edges = {}
         for chunk in chunked(record_ids):
-            for end in (_edge.c.lo, _edge.c.hi):
-                rows = self._connection.execute(
-                    select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
-                        _edge.c.config_id == config_id,
-                        end.in_(chunk),
-                        _edge.c.weight >= round(floor * MICROBITS),
-                    )
-                )
-                found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+            rows = self._connection.execute(
+                _EDGES_OF, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+            )
+            found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
 
     def all_edges(self, config_id: int) -> Edges:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, insert, or_, select, update
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow
 
@@ -63,11 +64,41 @@ _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
 SCOPE = "all"
-"""The one scope of enterprise IDs today; first in the memberships' key, so every query names it."""
+"""The one scope of enterprise IDs today; first in the memberships' key, so a query by record names it."""
 
-_MEMBERSHIP = select(
-    _member.c.record_id, _member.c.person_id, _member.c.from_commit, _member.c.to_commit, _member.c.cause
-).where(_member.c.scope == SCOPE)
+_COLUMNS = (
+    _member.c.record_id,
+    _member.c.person_id,
+    _member.c.from_commit,
+    _member.c.to_commit,
+    _member.c.cause,
+)
+_MEMBERSHIP = select(*_COLUMNS).where(_member.c.scope == SCOPE)
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_PERSONS = _PERSON.where(among(_person.c.id, "ids"))
+_BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
+_IS_NOW = _member.c.to_commit.is_(None)
+_WAS_AT = and_(
+    _member.c.from_commit <= bindparam("at"),
+    or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
+)
+_NOW = _MEMBERSHIP.where(_IS_NOW)
+_OF_RECORDS = among(_member.c.record_id, "ids")
+_EVER_OF_RECORDS = _MEMBERSHIP.where(_OF_RECORDS)
+_NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECORDS.where(_WAS_AT)
+# A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
+_EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
+_NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
+_EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
+_PUT_PERSONS, _PUT_MEMBERSHIPS, _PUT_EVENTS = insert(_person), insert(_member), insert(_event)
+_LEAVE = (
+    update(_member)
+    .where(
+        _member.c.scope == SCOPE, _member.c.record_id == bindparam("record"), _member.c.to_commit.is_(None)
+    )
+    .values(to_commit=bindparam("ended"))
+)
 
 
 def _held(person: Person, memberships: Iterable[Membership]) -> set[int]:
@@ -86,13 +117,13 @@ class Persons:
         """Persons by number."""
         found = {}
         for chunk in chunked(person_ids):
-            rows = self._connection.execute(_PERSON.where(_person.c.id.in_(chunk)))
+            rows = self._connection.execute(_PERSONS, {"ids": chunk})
             found.update({row.id: Person(*row) for row in rows})
         return found
 
     def by_eid(self, eid: str) -> Person | None:
         """The person of an enterprise ID, whatever its status."""
-        row = self._connection.execute(_PERSON.where(_person.c.eid == eid)).first()
+        row = self._connection.execute(_BY_EID, {"eid": eid}).first()
         return None if row is None else Person(*row)
 
     def every(self) -> list[Person]:
@@ -106,37 +137,30 @@ class Persons:
 
     def current(self, record_ids: Collection[int]) -> dict[int, int]:
         """The person of each record that has one now."""
-        return {m.record_id: m.person_id for m in self._memberships(_member.c.record_id, record_ids, None)}
+        return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""
         held: dict[int, list[int]] = {person: [] for person in person_ids}
-        for membership in self._memberships(_member.c.person_id, person_ids, None):
+        for membership in self._memberships(_NOW_OF_PERSONS, person_ids):
             held[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in held.items()}
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Records of a person as of a commit, ascending."""
-        found = self._memberships(_member.c.person_id, [person_id], commit_no)
+        found = self._memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
         return sorted(membership.record_id for membership in found)
 
     def person_at(self, record_id: int, commit_no: int) -> int | None:
         """The person of a record as of a commit."""
-        found = self._memberships(_member.c.record_id, [record_id], commit_no)
+        found = self._memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
         return found[0].person_id if found else None
 
     def everyone_of(self, record_ids: Collection[int]) -> set[int]:
         """Every person that ever held one of the records."""
         found: set[int] = set()
         for chunk in chunked(record_ids):
-            found.update(
-                row[0]
-                for row in self._connection.execute(
-                    select(_member.c.person_id)
-                    .where(_member.c.scope == SCOPE, _member.c.record_id.in_(chunk))
-                    .distinct()
-                )
-            )
+            found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
         return found
 
     def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
@@ -147,9 +171,8 @@ class Persons:
         """
         by_id = {person.id: person for person in persons}
         mine: dict[int, list[Membership]] = {number: [] for number in by_id}
-        for chunk in chunked(list(by_id)):
-            for row in self._connection.execute(_MEMBERSHIP.where(_member.c.person_id.in_(chunk))):
-                mine[row.person_id].append(Membership(*row))
+        for membership in self._memberships(_EVER_OF_PERSONS, list(by_id)):
+            mine[membership.person_id].append(membership)
         held = {n: _held(person, mine[n]) for n, person in by_id.items()}
         claiming = {
             n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
@@ -163,9 +186,8 @@ class Persons:
     ) -> Iterator[tuple[int, int]]:
         """(person, record) of each record whose latest membership, before it was retired, was in it."""
         history: dict[int, list[Membership]] = {}
-        for chunk in chunked(record_ids):
-            for row in self._connection.execute(_MEMBERSHIP.where(_member.c.record_id.in_(chunk))):
-                history.setdefault(row.record_id, []).append(Membership(*row))
+        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+            history.setdefault(membership.record_id, []).append(membership)
         for record, memberships in history.items():
             for number in {m.person_id for m in memberships} & persons.keys():
                 until = persons[number].retired_commit
@@ -175,24 +197,16 @@ class Persons:
                 if max(before, key=lambda m: m.from_commit).person_id == number:
                     yield number, record
 
-    def _memberships(self, column: Any, ids: Collection[int], at: int | None) -> list[Membership]:  # noqa: ANN401
-        if at is None:
-            when = _member.c.to_commit.is_(None)
-        else:
-            when = and_(
-                _member.c.from_commit <= at, or_(_member.c.to_commit.is_(None), _member.c.to_commit > at)
-            )
-        found: list[Membership] = []
-        for chunk in chunked(ids):
-            found += [
-                Membership(*row)
-                for row in self._connection.execute(_MEMBERSHIP.where(column.in_(chunk), when))
-            ]
-        return found
+    def _memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
+        return [
+            Membership(*row)
+            for chunk in chunked(ids)
+            for row in self._connection.execute(statement, {"ids": chunk, **others})
+        ]
 
     def all_current(self) -> dict[int, int]:
         """The person of every record that has one now."""
-        rows = self._connection.execute(_MEMBERSHIP.where(_member.c.to_commit.is_(None)))
+        rows = self._connection.execute(_NOW)
         return {row.record_id: row.person_id for row in rows}
 
     def all_memberships(self) -> list[Membership]:
@@ -204,7 +218,7 @@ class Persons:
         """Add persons: rows of id, eid, minted_commit."""
         if rows:
             status = PersonStatus.ACTIVE.value
-            self._connection.execute(insert(_person), [{**r, "scope": SCOPE, "status": status} for r in rows])
+            self._connection.execute(_PUT_PERSONS, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
@@ -219,28 +233,19 @@ class Persons:
 
     def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
         """Move records: (record, person before, person after), with one event each, in the order given."""
-        leaving = [{"record": r} for r, before, _ in changes if before is not None]
+        leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
-            self._connection.execute(
-                update(_member)
-                .where(
-                    _member.c.scope == SCOPE,
-                    _member.c.record_id == bindparam("record"),
-                    _member.c.to_commit.is_(None),
-                )
-                .values(to_commit=commit_no),
-                leaving,
-            )
+            self._connection.execute(_LEAVE, leaving)
         joining = [
             {"scope": SCOPE, "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
             for r, _, after in changes
             if after is not None
         ]
         if joining:
-            self._connection.execute(insert(_member), joining)
+            self._connection.execute(_PUT_MEMBERSHIPS, joining)
         if changes:
             self._connection.execute(
-                insert(_event),
+                _PUT_EVENTS,
                 [
                     {
                         "commit_no": commit_no,
@@ -267,7 +272,7 @@ class Persons:
                     _event.c.before,
                     _event.c.after,
                     _event.c.cause,
-                ).where(or_(_event.c.before.in_(chunk), _event.c.after.in_(chunk)))
+                ).where(or_(among(_event.c.before, chunk), among(_event.c.after, chunk)))
             )
             found.update({(row.commit_no, row.seq): IdentityEvent(*row) for row in rows})
         return [found[place] for place in sorted(found)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.tables import FlagRow, RecordRow, RecordVersionRow, SourceRow
 
@@ -77,6 +78,29 @@ _COLUMNS = (
 )
 _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_FIND = _WITH_HASH.where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
+_GET = _WITH_HASH.where(among(_record.c.id, "ids"))
+_KEYS = select(_record.c.id, _record.c.canonical_key).where(
+    among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
+)
+_LABELS = (
+    select(_record.c.id, _source.c.code, _record.c.local_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .where(among(_record.c.id, "ids"), _record.c.state != RecordState.SEALED)
+)
+_PAYLOADS = (
+    select(_record.c.id, _record.c.source_id, _version.c.payload)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+)
+_PUT_RECORDS, _PUT_VERSIONS, _PUT_FLAGS = insert(_record), insert(_version), insert(_flag)
+_ACTIVATE = (
+    update(_record)
+    .where(_record.c.id == bindparam("record_id"))
+    .values(version_id=bindparam("new_version"), last_seen=bindparam("as_of"), state=RecordState.ACTIVE.value)
+)
+
 
 def _stored(row: AnyRow) -> StoredRecord:
     return StoredRecord(*row)
@@ -92,9 +116,7 @@ class Records:
         """Records of one source, by local ID; those it does not have are left out."""
         found = {}
         for chunk in chunked(local_ids):
-            rows = self._connection.execute(
-                _WITH_HASH.where(_record.c.source_id == source_id, _record.c.local_id.in_(chunk))
-            )
+            rows = self._connection.execute(_FIND, {"source": source_id, "local_ids": chunk})
             found.update({row.local_id: _stored(row) for row in rows})
         return found
 
@@ -107,7 +129,7 @@ class Records:
         """Records by their number."""
         found = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(_WITH_HASH.where(_record.c.id.in_(chunk)))
+            rows = self._connection.execute(_GET, {"ids": chunk})
             found.update({row.id: _stored(row) for row in rows})
         return found
 
@@ -122,11 +144,7 @@ class Records:
         """Canonical keys of the active ones among the given records."""
         found = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_record.c.id, _record.c.canonical_key).where(
-                    _record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE
-                )
-            )
+            rows = self._connection.execute(_KEYS, {"ids": chunk})
             found.update({row.id: row.canonical_key for row in rows})
         return found
 
@@ -134,11 +152,7 @@ class Records:
         """Source code and local ID of records that may show; a sealed record has no label."""
         found = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_record.c.id, _source.c.code, _record.c.local_id)
-                .join(_source, _source.c.id == _record.c.source_id)
-                .where(_record.c.id.in_(chunk), _record.c.state != RecordState.SEALED)
-            )
+            rows = self._connection.execute(_LABELS, {"ids": chunk})
             found.update({row.id: Label(row.code, row.local_id) for row in rows})
         return found
 
@@ -165,11 +179,7 @@ class Records:
         """(source number, payload) of the active version of each active record asked for."""
         found = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_record.c.id, _record.c.source_id, _version.c.payload)
-                .join(_version, _version.c.id == _record.c.version_id)
-                .where(_record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE)
-            )
+            rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
             found.update({row.id: (row.source_id, row.payload) for row in rows})
         return found
 
@@ -178,7 +188,7 @@ class Records:
         found = {}
         for chunk in chunked(version_ids):
             rows = self._connection.execute(
-                select(_version.c.id, _version.c.as_of).where(_version.c.id.in_(chunk))
+                select(_version.c.id, _version.c.as_of).where(among(_version.c.id, chunk))
             )
             found.update({row.id: row.as_of for row in rows})
         return found
@@ -188,7 +198,7 @@ class Records:
         found = {}
         for chunk in chunked(version_ids):
             rows = self._connection.execute(
-                select(_version.c.id, _version.c.payload).where(_version.c.id.in_(chunk))
+                select(_version.c.id, _version.c.payload).where(among(_version.c.id, chunk))
             )
             found.update({row.id: row.payload for row in rows})
         return found
@@ -233,33 +243,27 @@ class Records:
                 select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
                 .join(_version, _version.c.id == _record.c.version_id)
                 .join(_flag, _flag.c.version_id == _version.c.id)
-                .where(_record.c.id.in_(chunk), _record.c.state == RecordState.ACTIVE)
+                .where(among(_record.c.id, chunk), _record.c.state == RecordState.ACTIVE)
                 .order_by(_record.c.canonical_key, _flag.c.seq)
             ).all()
         return found
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add records."""
-        self._many(insert(_record), rows)
+        self._many(_PUT_RECORDS, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
         """Add versions."""
-        self._many(insert(_version), rows)
+        self._many(_PUT_VERSIONS, rows)
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
         """Add flags of versions just added."""
-        self._many(insert(_flag), rows)
+        self._many(_PUT_FLAGS, rows)
 
     def activate(self, rows: list[dict[str, Any]]) -> None:
         """Give records a new active version: rows of record_id, version_id, as_of."""
         self._many(
-            update(_record)
-            .where(_record.c.id == bindparam("record_id"))
-            .values(
-                version_id=bindparam("new_version"),
-                last_seen=bindparam("as_of"),
-                state=RecordState.ACTIVE.value,
-            ),
+            _ACTIVATE,
             [
                 {"record_id": r["record_id"], "new_version": r["version_id"], "as_of": r["as_of"]}
                 for r in rows

@@ -12,6 +12,13 @@ _agency = AgencyRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 
 
+_ALL = (
+    select(_source, _agency.c.code.label("agency"))
+    .join(_agency, _agency.c.id == _source.c.agency_id)
+    .order_by(_source.c.code)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A contributing system."""
@@ -30,15 +37,16 @@ class Sources:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._known: list[Source] | None = None
 
     def all(self) -> list[Source]:
-        """Every source, by code."""
-        rows = self._connection.execute(
-            select(_source, _agency.c.code.label("agency"))
-            .join(_agency, _agency.c.id == _source.c.agency_id)
-            .order_by(_source.c.code)
-        )
-        return [Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused) for r in rows]
+        """Every source, by code; read once a transaction."""
+        if self._known is None:
+            self._known = [
+                Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused)
+                for r in self._connection.execute(_ALL)
+            ]
+        return self._known
 
     def by_code(self, code: str) -> Source:
         """The source of that code.
@@ -61,6 +69,7 @@ class Sources:
         """
         if any(existing.code == source.code for existing in self.all()):
             raise ConflictError(f"there is a source {source.code!r} already")
+        self._known = None
         agency_id = self._connection.execute(
             select(_agency.c.id).where(_agency.c.code == source.agency)
         ).scalar()
@@ -87,5 +96,4 @@ class Sources:
 
     def groups(self) -> list[int]:
         """Every visibility group in use, ascending."""
-        rows = self._connection.execute(select(_source.c.group_id).distinct().order_by(_source.c.group_id))
-        return [row.group_id for row in rows]
+        return sorted({source.group_id for source in self.all()})

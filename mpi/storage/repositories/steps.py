@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, insert, or_, select, update
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.tables import NoteRow, StepRow
 
@@ -64,7 +65,7 @@ class Steps:
         found: dict[int, Step] = {}
         for chunk in chunked(commits):
             rows = self._connection.execute(
-                select(_step).where(or_(_step.c.commit_no.in_(chunk), _step.c.undone_commit.in_(chunk)))
+                select(_step).where(or_(among(_step.c.commit_no, chunk), among(_step.c.undone_commit, chunk)))
             )
             found.update({row.id: _read(row) for row in rows})
         return [found[number] for number in sorted(found)]
@@ -89,7 +90,7 @@ class Steps:
         found: dict[int, list[str]] = {}
         for chunk in chunked(decision_ids):
             rows = self._connection.execute(
-                select(_note).where(_note.c.decision_id.in_(chunk)).order_by(_note.c.id)
+                select(_note).where(among(_note.c.decision_id, chunk)).order_by(_note.c.id)
             )
             for row in rows:
                 found.setdefault(row.decision_id, []).append(row.body)

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.tables import TaskRow
@@ -41,6 +42,12 @@ class Task:
 NEVER = "9999-12-31"
 """``quiet_until`` of a question that only other evidence can bring up again."""
 
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_TOUCHING = or_(among(_task.c.lo, "ids"), among(_task.c.hi, "ids"))
+_TAKE_OUT = delete(_task).where(_TOUCHING).returning(_task.c.key, _task.c.opened_commit)
+_ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
+_OF = select(_task).where(_TOUCHING, _ASKED)
+
 
 def _task_of(row: Row[*tuple[Any, ...]]) -> Task:
     return Task(
@@ -55,10 +62,6 @@ def _task_of(row: Row[*tuple[Any, ...]]) -> Task:
     )
 
 
-def _asked(today: str) -> ColumnElement[bool]:
-    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
-
-
 class Tasks:
     """What waits for a steward."""
 
@@ -69,10 +72,8 @@ class Tasks:
         """Set the tasks that touch the records; one that was open keeps the commit it was opened in."""
         opened: dict[str, int] = {}
         for chunk in chunked(record_ids):
-            touching = or_(_task.c.lo.in_(chunk), _task.c.hi.in_(chunk))
-            known = self._connection.execute(select(_task.c.key, _task.c.opened_commit).where(touching))
+            known = self._connection.execute(_TAKE_OUT, {"ids": chunk})
             opened.update({row.key: row.opened_commit for row in known})
-            self._connection.execute(delete(_task).where(touching))
         rows = [
             {
                 "key": task.key,
@@ -94,30 +95,31 @@ class Tasks:
         """Tasks that touch any of the records and are asked on a day, heaviest first."""
         found: dict[str, Task] = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_task).where(or_(_task.c.lo.in_(chunk), _task.c.hi.in_(chunk)), _asked(today))
-            )
+            rows = self._connection.execute(_OF, {"ids": chunk, "today": today})
             found.update({row.key: _task_of(row) for row in rows})
         return sorted(found.values(), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
         """Every task, heaviest first; with a day, those that are asked on it."""
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
-        rows = self._connection.execute(statement if today is None else statement.where(_asked(today)))
+        if today is None:
+            return [_task_of(row) for row in self._connection.execute(statement)]
+        rows = self._connection.execute(statement.where(_ASKED), {"today": today})
         return [_task_of(row) for row in rows]
 
     def count(self, today: str | None = None) -> int:
         """How many tasks there are; with a day, how many are asked on it."""
         counted = select(func.count()).select_from(_task)
-        counted = counted if today is None else counted.where(_asked(today))
-        return int(self._connection.execute(counted).scalar_one())
+        if today is None:
+            return int(self._connection.execute(counted).scalar_one())
+        return int(self._connection.execute(counted.where(_ASKED), {"today": today}).scalar_one())
 
     def about(self, decision_ids: Collection[int], kind: str) -> set[int]:
         """Those of the decisions that a task of a kind is about."""
         found: set[int] = set()
         for chunk in chunked(decision_ids):
             rows = self._connection.execute(
-                select(_task.c.decision_id).where(_task.c.kind == kind, _task.c.decision_id.in_(chunk))
+                select(_task.c.decision_id).where(_task.c.kind == kind, among(_task.c.decision_id, chunk))
             )
             found.update(row[0] for row in rows)
         return found

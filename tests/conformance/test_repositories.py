@@ -1,0 +1,210 @@
+"""What each repository keeps is what it gives back, at the limits of its types, on either store."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from mpi.domain.errors import NotFoundError, StoreError
+from mpi.domain.viewer import Action
+from mpi.service.load import Snapshot
+from mpi.service.records import upsert
+from mpi.storage.among import among
+from mpi.storage.repositories.clients import Client
+from mpi.storage.repositories.disclosures import Disclosure
+from mpi.storage.repositories.persons import PersonStatus
+from mpi.storage.repositories.records import RecordState
+from mpi.storage.repositories.tasks import Task
+from mpi.storage.tables import RecordRow
+from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
+
+TODAY = "2026-01-01"
+LEAST, GREATEST = -(2**63), 2**63 - 1
+ODD = ("a", "B", "Z", "_", "Å", "é", "ÿ", "ﬀ", "\U0001d49c", "İ", "a b", "-1", "0", "10", "9", "e\u0301")
+"""Local IDs that locales sort otherwise than bytes; the last is not the composed é."""
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as index:
+        yield index
+
+
+@pytest.fixture
+def unit(index):
+    with index.database.write(OPERATOR, "test") as unit:
+        yield unit
+
+
+def records(unit, *local_ids):
+    """Bare records of the source sis, numbered from 1; a version each."""
+    source = unit.sources.by_code("sis")
+    unit.records.insert(
+        [
+            {"id": n, "source_id": source.id, "local_id": local_id, "group_id": source.group_id,
+             "subject": None, "state": "active", "canonical_key": LEAST + n, "version_id": None,
+             "last_seen": "2026-01-01T00:00:00.000000Z"}
+            for n, local_id in enumerate(local_ids, 1)
+        ]
+    )  # fmt: skip
+    unit.records.insert_versions(
+        [
+            {"id": n, "record_id": n, "as_of": "2026-01-01T00:00:00.000000Z", "received_commit": 1,
+             "ended_commit": None, "batch_id": None, "state": "active", "content_hash": f"h{n}",
+             "issues": "[]", "payload": bytes(range(256))}
+            for n, _ in enumerate(local_ids, 1)
+        ]
+    )  # fmt: skip
+    unit.records.activate(
+        [
+            {"record_id": n, "version_id": n, "as_of": "2026-01-01T00:00:00.000000Z"}
+            for n, _ in enumerate(local_ids, 1)
+        ]
+    )
+
+
+def test_local_ids_stay_apart_to_the_byte_and_sort_by_it(unit):
+    records(unit, *ODD)
+    source = unit.sources.by_code("sis")
+    assert set(unit.records.find(source.id, ODD)) == set(ODD)
+    assert unit.records.find(source.id, ["A", "É"]) == {}
+    assert [label.local_id for _, label in unit.records.every_label()] == sorted(ODD)
+
+
+def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
+    records(unit, "1")
+    [(source_id, payload)] = unit.records.payloads([1]).values()
+    assert (source_id, payload) == (unit.sources.by_code("sis").id, bytes(range(256)))
+    assert type(payload) is bytes
+    assert unit.records.keys([1]) == {1: LEAST + 1}
+    unit.derived.put_keys(1, [(1, LEAST, 1), (1, GREATEST, 1), (1, -1, 1), (2, GREATEST, 2)])
+    assert sorted(unit.derived.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
+    assert unit.derived.sharing(1, [2], [LEAST, -1]) == []
+
+
+def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
+    many = range(1, 70_001)
+    unit.derived.put_features(1, ((n, b"x") for n in (1, 9_999, 10_000, 10_001, 70_000)))
+    unit.derived.put_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
+    assert sorted(unit.derived.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
+    assert unit.derived.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
+    assert unit.tasks.of(many, TODAY) == []
+    assert unit.records.get(many) == {}
+    unit.derived.drop(1, many)
+    assert list(unit.derived.all_features(1)) == []
+    assert unit.derived.all_edges(1) == {}
+
+
+def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):
+    table = RecordRow.__table__
+    records(unit, *ODD)
+
+    def named(*local_ids):
+        return set(
+            unit.connection.execute(select(table.c.id).where(among(table.c.local_id, local_ids))).scalars()
+        )
+
+    assert [named("a"), named("B"), named("a", "Z"), named()] == [{1}, {2}, {1, 3}, set()]
+
+
+def test_edges_come_back_to_the_millionth_bit_from_either_end_and_above_the_floor(unit):
+    edges = {(1, 2): 12.345678, (2, 3): -0.000001, (3, 4): 5.0}
+    unit.derived.put_edges(7, edges)
+    assert unit.derived.edges_of(7, [2], -1.0) == {(1, 2): 12.345678, (2, 3): -0.000001}
+    assert unit.derived.edges_of(7, [2, 3, 4], 5.0) == {(1, 2): 12.345678, (3, 4): 5.0}
+    assert unit.derived.edges_of(8, [2], -1.0) == {}
+    assert unit.derived.all_edges(7) == edges
+    unit.derived.drop_all(7, edges_only=True)
+    assert unit.derived.all_edges(7) == {}
+
+
+def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
+    records(unit, "1", "2")
+    unit.persons.mint([{"id": 1, "eid": "A", "minted_commit": 1}, {"id": 2, "eid": "B", "minted_commit": 1}])
+    unit.persons.change(10, [(1, None, 1), (2, None, 1)], "load")
+    unit.persons.change(11, [(2, 1, 2)], "upsert")
+    unit.persons.set_status([1], PersonStatus.RETIRED, 11)
+    assert unit.persons.current([1, 2, 3]) == {1: 1, 2: 2}
+    assert unit.persons.members([1, 2]) == {1: [1], 2: [2]}
+    assert (unit.persons.members_at(1, 10), unit.persons.person_at(2, 10)) == ([1, 2], 1)
+    assert unit.persons.everyone_of([2]) == {1, 2}
+    events = unit.persons.events_after(9, 1)
+    assert [(e.commit_no, e.record_id, e.before, e.after) for e in events] == [
+        (10, 1, None, 1),
+        (10, 2, None, 1),
+    ]
+    assert [e.commit_no for e in unit.persons.events_of([2])] == [11]
+    assert unit.persons.counts() == {"active": 1, "retired": 1}
+    assert unit.persons.by_eid("A").retired_commit == 11
+    assert unit.persons.by_eid("a") is None
+
+
+def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_opened_in(unit):
+    tasks = [Task("b", "pair", 1, 2, 5.5, "band"), Task("B", "pair", 3, 4, 5.5, "band"),
+             Task("a", "pair", 5, 6, 6.25, "margin")]  # fmt: skip
+    unit.tasks.replace([1, 2, 3, 4, 5, 6], tasks, 3)
+    assert [task.key for task in unit.tasks.all()] == ["a", "B", "b"]
+    unit.tasks.replace([1], [replace(tasks[0], bits=4.0)], 9)
+    assert [(task.key, task.bits) for task in unit.tasks.of([2, 4], TODAY)] == [("B", 5.5), ("b", 4.0)]
+    unit.tasks.replace([1, 2, 3, 4], [], 10)
+    assert unit.tasks.count() == 1
+
+
+def test_clients_sources_disclosures_and_flags_come_back_as_they_were_put(unit):
+    unit.clients.add(90, Client("d", frozenset(Action), frozenset({"sis"})), "hash", 1)
+    assert unit.clients.by_key("hash").sources == frozenset({"sis"})
+    assert unit.clients.by_key("HASH") is None
+    assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
+    with pytest.raises(NotFoundError, match="ccwis, sis"):
+        unit.sources.by_code("SIS")
+    told = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "search", (1, 2), ("enterprise_id",))
+    unit.disclosures.add(1, told)
+    assert unit.disclosures.all() == [told]
+    records(unit, "1")
+    unit.records.insert_flags(
+        [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
+    )
+    assert [(flag.record_id, flag.value) for flag in unit.records.flags([1])] == [(1, "Y")]
+
+
+def test_an_erased_record_keeps_nothing_of_its_versions(unit):
+    records(unit, "1")
+    unit.records.set_state([1], RecordState.SEALED)
+    unit.records.erase(1)
+    assert [(v.payload, v.issues) for v in unit.records.versions(1)] == [(b"{}", "[]")]
+    assert unit.records.labels([1]) == {}
+
+
+def test_keys_that_lead_nowhere_and_names_taken_twice_are_refused(index):
+    with pytest.raises(StoreError), index.database.write(OPERATOR, "test") as unit:
+        unit.persons.change(10, [(99, None, 1)], "load")
+        unit.connection.commit()
+    with index.database.write(OPERATOR, "test") as unit:
+        records(unit, "1")
+    with pytest.raises(StoreError), index.database.write(OPERATOR, "test") as unit:
+        records(unit, "1")
+
+
+def test_both_stores_make_the_same_persons_and_events_of_the_same_records(tmp_path, postgres_url):
+    """The partition, who moved when and in what order; IDs are drawn at random."""
+    seen = []
+    secret = "5e" * 32
+    for number, url in enumerate((None, postgres_url)):
+        home = tmp_path / f"home{number}"
+        with an_index(home, "sis", "ccwis", secret=secret, database_url=url) as index:
+            load_rows(index, "sis", *many_children(30))
+            for n, child in enumerate(many_children(10, start=25)):
+                upsert(index, OPERATOR, "ccwis", {**child, "local_id": ODD[n]})
+            upsert(index, OPERATOR, "sis", a_child("c3"))
+            load_rows(index, "sis", *many_children(29), snapshot=Snapshot.FULL, confirm=True)
+            with index.database.read(OPERATOR) as unit:
+                events = [
+                    (e.commit_no, e.seq, e.record_id, e.before, e.after, e.cause)
+                    for e in unit.persons.events_after(0, 10_000)
+                ]
+                keys = unit.records.active()
+                tasks = [(task.key, task.bits) for task in unit.tasks.all()]
+                edges = unit.derived.all_edges(index.config_id(unit))
+            seen.append((events, keys, tasks, edges))
+    assert len(seen[0][0]) > 40
+    assert seen[0] == seen[1]
