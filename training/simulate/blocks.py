@@ -5,6 +5,7 @@ across blocks as they would in life. Every number that must be unique in the sta
 households, SSNs) is interleaved: block *b* of *n* gives out those that leave *b* when divided by *n*.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,13 @@ from training.simulate.columns import Ints, Rng
 
 RECORDS_A_BLOCK = 50_000
 """Source records of a block: some 200 MB while it is being made."""
+
+Report = Callable[[str, int, int], None]
+"""Told the step, how much of it is done, and of how much."""
+
+
+def unwatched(_step: str, _done: int, _total: int) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)

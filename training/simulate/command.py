@@ -46,17 +46,19 @@ def run(
     book = faker_names(rates.names.tail_share, rates.names.surname_tail_share)
     if names is not None:
         book = census_names(names, book)
-    if weeks is not None:
-        if form is not Format.CSV:
-            raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
-        size = children or children_for(records, seed, weeks, rates, book)
-        with shown_progress() as report:
-            made = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)
-        _show(made, f"Weekly feeds over {weeks} weeks, seed {seed}", "")
-        return
-    populations = stream(records=records, seed=seed, children=children, book=book, rates=rates)
-    manifest = save_all(populations, out, form)
-    _show(manifest, f"Synthetic state, seed {seed}", f".{form}")
+    if weeks is not None and form is not Format.CSV:
+        raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
+    with shown_progress() as report:
+        if weeks is not None:
+            size = children or children_for(records, seed, weeks, rates, book)
+            manifest = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)
+        else:
+            populations = stream(records, seed, children, book, rates, report)
+            manifest = save_all(populations, out, form)
+    if weeks is None:
+        _show(manifest, f"Synthetic state, seed {seed}", f".{form}")
+    else:
+        _show(manifest, f"{weeks} weeks, seed {seed}", "")
 
 
 def _show(manifest: dict[str, Any], title: str, ending: str) -> None:

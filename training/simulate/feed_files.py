@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.blocks import blocks
+from training.simulate.blocks import Report, blocks
 from training.simulate.columns import Texts
 from training.simulate.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, cast_size
 from training.simulate.names import NameBook
@@ -22,9 +22,6 @@ from training.simulate.records import NIGHTLY
 FEEDS, TRUTH, MANIFEST = "feeds.csv", "truth.csv", "manifest.json"
 FEED_FIELDS = ("week", "as_of", "source", "snapshot", "file", "records")
 _WEEK_FOLDERS = "week-*"
-
-Report = Callable[[str, int, int], None]
-"""Told the step, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)

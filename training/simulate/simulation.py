@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.blocks import Block, blocks
+from training.simulate.blocks import Block, Report, blocks, unwatched
 from training.simulate.columns import Texts
 from training.simulate.identity import StateIds
 from training.simulate.names import NameBook, faker_names
@@ -65,6 +65,7 @@ def stream(
     children: int | None = None,
     book: NameBook | None = None,
     rates: Rates | None = None,
+    report: Report = unwatched,
 ) -> Iterator[Population]:
     """Simulate a state of any size block by block; a small one is one block, the same as ``simulate``.
 
@@ -74,12 +75,14 @@ def stream(
         children: as for ``simulate``.
         book: as for ``simulate``.
         rates: as for ``simulate``.
+        report: told of each block begun.
     """
     rates = rates or load()
     book = book or _usual_names(rates)
     size = children or round(records / rates.state.records_per_child)
     parts = blocks(seed, round(size * rates.state.records_per_child))
-    for block in parts:
+    for place, block in enumerate(parts):
+        report("simulating", place, len(parts))
         yield _population(block, round(size / len(parts)), book, rates)
 
 

@@ -50,6 +50,13 @@ def test_families_never_straddle_blocks(parts: list[Population]) -> None:
         assert len(set.union(*held)) == sum(map(len, held))
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_each_block_is_told_of_as_it_begins() -> None:
+    told: list[tuple[str, int, int]] = []
+    parts = sum(1 for _ in stream(records=1_800, report=lambda *step: told.append(step)))
+    assert told == [("simulating", place, parts) for place in range(3)]
+
+
 def test_every_child_has_an_ssn_of_its_own(parts: list[Population]) -> None:
     numbers = np.concatenate([part.state.people.ssn for part in parts])
     assert len(set(numbers)) == len(numbers)

@@ -18,7 +18,7 @@ from mpi.service.load import LoadOptions, Snapshot, load
 from tests.index import OPERATOR, an_index
 from training.__main__ import build
 from training.simulate import blocks
-from training.simulate.blocks import Block
+from training.simulate.blocks import Block, unwatched
 from training.simulate.feed_files import FEED_FIELDS, FeedPlan, save_feeds
 from training.simulate.feeds import FEED_TRUTH_FIELDS, BlockFeed, cast_size, children_for
 from training.simulate.names import faker_names
@@ -33,10 +33,6 @@ Key = tuple[str, str]
 def plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
     rates = load_rates()
     return FeedPlan(seed, children, weeks, faker_names(rates.names.tail_share, 0.6), rates)
-
-
-def unwatched(_step: str, _done: int, _total: int) -> None:
-    """Nobody watches."""
 
 
 def read(path: Path) -> list[Row]:
@@ -263,6 +259,13 @@ def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
             assert receipt.adds_up
             assert not receipt.rejected
             assert not receipt.history
+
+
+def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: told.append(step))
+    assert {total for _, _, total in told} == {3}
+    assert sorted({done for _, done, _ in told}) == [0, 1, 2]
 
 
 def test_a_folder_that_holds_feeds_is_left_as_it_is(tmp_path: Path) -> None:
