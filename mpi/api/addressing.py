@@ -46,6 +46,20 @@ def record_address(
     return address_of(request.scope["raw_path"])
 
 
+def rekey_address(
+    request: Request,
+    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
+    local_id: Annotated[  # noqa: ARG001
+        str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
+    ],
+) -> Address:
+    """The record that ``…/records/{local_id}/rekey`` names; raises as ``record_address``."""
+    return address_of(request.scope["raw_path"].rpartition(b"/")[0])
+
+
+RekeyAddressDep = Annotated[Address, Depends(rekey_address)]
+
+
 def address_of(raw_path: bytes) -> Address:
     """The record that a path as sent names; raises as ``record_address`` does."""
     segments = raw_path.split(b"/")

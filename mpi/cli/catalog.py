@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Entry] = {
     "load": Entry("Take loads back."),
     "load undo": Entry("Take a load back, whatever came since.", "mpi.cli.commands.load:undo"),
     "resolve": Entry("Take one record from standard input; answer its ID.", "mpi.cli.commands.resolve:run"),
+    "rekey": Entry("Give records of a source new local IDs, all at once.", "mpi.cli.commands.rekey:run"),
     "search": Entry("Find who a record on standard input might be.", "mpi.cli.commands.search:run"),
     "recluster": Entry("Think the whole index through, as a plan first.", "mpi.cli.commands.recluster:run"),
     "person": Entry("Look up an enterprise ID.", "mpi.cli.commands.person:run"),

@@ -34,6 +34,7 @@ class Statement:
         note: free text, kept apart.
         supersedes: numbers of decisions whose place it takes.
         asserting_record: the record whose source says it.
+        doubtful: whether it is a claim that waits for a steward and binds nothing.
     """
 
     kind: DecisionKind
@@ -46,6 +47,7 @@ class Statement:
     note: str | None = None
     supersedes: Collection[int] = ()
     asserting_record: int | None = None
+    doubtful: bool = False
 
     @property
     def record_ids(self) -> set[int]:
@@ -55,7 +57,10 @@ class Statement:
 
 def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
     """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
-    labels = visible(unit, {record for group in decision.groups for record in group})
+    named = {record for group in decision.groups for record in group}
+    labels = visible(unit, named)
+    if decision.status is DecisionStatus.REVIEW:
+        return decision.groups if named == labels.keys() else None
     groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
     groups = tuple(group for group in groups if group)
     if decision.kind is DecisionKind.DIFFERENT:
@@ -103,13 +108,14 @@ def write_down(unit: WriteUnit, index: Index, step_id: int, said: Statement) -> 
     _require_no_contradiction(unit, said)
     number = unit.counters.take("decision")
     pending = said.effective_from is not None and said.effective_from > clock.today()
+    status = DecisionStatus.PENDING if pending else DecisionStatus.IN_FORCE
     stored = unit.records.get(said.record_ids)
     unit.decisions.add(
         NewDecision(
             number,
             said.kind,
             said.authority,
-            DecisionStatus.PENDING if pending else DecisionStatus.IN_FORCE,
+            DecisionStatus.REVIEW if said.doubtful else status,
             said.groups,
             {r: one.version_id if one.state == "active" else None for r, one in stored.items()},
             said.reason,
@@ -159,6 +165,42 @@ def as_seen(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decisio
     """Decisions over record numbers, as the viewer may see them."""
     seen = ((decision, projected(unit, decision)) for decision in decisions)
     return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
+
+
+def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
+    """Revoke decisions, and put those back in force whose place only they took."""
+    unit.decisions.set_status([one.id for one in taken_back], DecisionStatus.REVOKED, unit.commit_no)
+    waiting = [old for one in taken_back for old in one.supersedes]
+    while waiting:
+        number = waiting.pop()
+        [old] = unit.decisions.get([number]).values()
+        if _superseded(unit, number):
+            continue
+        if old.status is DecisionStatus.SUPERSEDED:
+            unit.decisions.set_status([number], DecisionStatus.IN_FORCE, None)
+        elif old.status is DecisionStatus.REVOKED:
+            waiting += old.supersedes
+
+
+def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
+    """By person: those of its records that it held before the step; its ID stays with them, as it was."""
+    found = {}
+    persons = set(unit.persons.current(touched).values())
+    for person, held in unit.persons.members(persons).items():
+        kept = set(held) & set(unit.persons.members_at(person, commit_no - 1))
+        if kept:
+            found[person] = frozenset(kept)
+    return found
+
+
+def _superseded(unit: ReadUnit, number: int) -> bool:
+    """Whether a decision in force took its place, or the place of one that did, and so on."""
+    above = unit.decisions.get(unit.decisions.superseders(number))
+    return any(
+        one.status is DecisionStatus.IN_FORCE
+        or (one.status is not DecisionStatus.PENDING and _superseded(unit, one.id))
+        for one in above.values()
+    )
 
 
 def _require_supersedable(unit: ReadUnit, numbers: Collection[int]) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.deciding import as_before
 from mpi.service.effects import changes
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.reindex import Progress, silent
-from mpi.service.resolve import resolve
+from mpi.service.resolve import Besides, resolve
 from mpi.service.settle import Choice
 from mpi.service.standing import restate
 from mpi.service.steps import add_step, reason_code, step
-from mpi.service.undo import as_before
 from mpi.storage.repositories.batches import Batch
 from mpi.storage.unit import ReadUnit
 
@@ -91,7 +91,8 @@ def undo_load(
         unit.batches.mark_undone(batch.id, unit.commit_no)
         restated = restate(unit, index, stated)
         unit.records.mark_undone(batch.id)
-        settled = resolve(unit, index, restated.changed, restated.gone, "undo load", progress, choice)
+        besides = Besides(choice, restated.untold)
+        settled = resolve(unit, index, restated.changed, restated.gone, "undo load", progress, besides)
         persons: Collection[Any] = ()
         moved: Collection[Any] = ()
         told: tuple[str, ...] = ()

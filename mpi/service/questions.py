@@ -26,6 +26,8 @@ CONFLICT = "conflict"
 """Decisions meet and one of them gave way: which holds?"""
 RECHECK = "recheck"
 """Does this decision still hold?"""
+CLAIM = "claim"
+"""A source says something that cannot be believed unseen: what is true?"""
 
 
 def questions(
@@ -48,6 +50,8 @@ def questions(
             yield _quietened(task, quiet)
     yield from _conflicts(scope, suspended)
     yield from _rechecks(unit, scope)
+    for number, named in unit.decisions.claims(scope.seen):
+        yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unbelieved", None, number)
 
 
 class _Parted:

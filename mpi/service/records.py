@@ -11,11 +11,12 @@ from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.assertions import Asserted, assert_persons, taken_out
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.questions import PAIR
-from mpi.service.resolve import resolve
+from mpi.service.questions import CLAIM, PAIR
+from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statements import Verdict, statement, take
 from mpi.standardize.door import receive
@@ -75,14 +76,16 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         index: the open index.
         viewer: who sends it.
         source_code: its source.
-        sent: a canonical record as sent.
+        sent: a canonical record as sent; with ``same_as`` and ``not`` its source also says whose it is.
 
     Raises:
         RecordError: the record is refused; nothing is kept of it.
+        InputError: ``same_as`` or ``not`` is not what it can be.
         NotFoundError: no such source.
         AccessDenied: the viewer may not write this source.
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
+    sent, asserted = taken_out(sent)
     came = receive(sent, index.seal, clock.now())
     dated = sent.get("as_of") not in (None, "")
     local_id = came.record.local_id
@@ -95,7 +98,10 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         taken = take(unit, index, source, [statement(record, came.issues)], existing)
         record_id = taken.record_ids[local_id]
         before = unit.persons.current([record_id]).get(record_id)
-        resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert")
+        besides = NOTHING
+        if asserted != Asserted() and taken.verdicts[local_id] not in (Verdict.SEALED, Verdict.REFUSED):
+            besides = Besides(said=lambda: assert_persons(unit, index, record_id, asserted))
+        resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert", besides=besides)
         answer = _answer(
             unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
         )
@@ -203,7 +209,7 @@ def _answer(
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
     asked = unit.tasks.of([record_id], clock.today())
-    tasks = tuple(task.key for task in asked if task.kind == PAIR)
+    tasks = tuple(task.key for task in asked if task.kind in (PAIR, CLAIM))
     alone = len(unit.persons.members([after])[after]) == 1
     outcome = _outcome(verdict, before, after, alone=alone, doubted=bool(tasks))
     return Resolved(

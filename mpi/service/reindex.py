@@ -28,10 +28,11 @@ def silent(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A record whose features are new or have changed."""
+    """A record whose features are new or have changed, and which record its source merged it into."""
 
     group_id: int
     features: Features
+    merged_into: str | None = None
 
 
 def reindex(

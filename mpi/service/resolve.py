@@ -1,14 +1,34 @@
 """Resolve: after records changed, index them anew, settle every component reached, publish."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from mpi.domain import clock
 from mpi.domain.features import Features
+from mpi.service.assertions import Touched, follow
 from mpi.service.closure import closure
 from mpi.service.context import Index
 from mpi.service.reindex import Changed, Progress, load_features, reindex, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
 from mpi.storage.unit import WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What bears on the partition beside the records that changed.
+
+    Args:
+        choice: what is chosen about the IDs.
+        untold: records of which nothing that was said counts any more.
+        said: writes down what else is said, once the records are indexed.
+    """
+
+    choice: Choice = NO_CHOICE
+    untold: Collection[int] = ()
+    said: Callable[[], Touched] = Touched
+
+
+NOTHING = Besides()
 
 
 def resolve(
@@ -18,7 +38,7 @@ def resolve(
     gone: Collection[int],
     cause: str,
     progress: Progress = silent,
-    choice: Choice = NO_CHOICE,
+    besides: Besides = NOTHING,
 ) -> Settlement | None:
     """Bring the published partition up to date; None where nothing changed.
 
@@ -29,12 +49,15 @@ def resolve(
         gone: records that no longer take part.
         cause: goes on memberships and events, such as ``upsert``, ``load``, ``withdraw``.
         progress: told of long steps.
-        choice: what is chosen about the IDs.
+        besides: what else bears on it.
     """
-    if not changed and not gone:
+    if not changed and not gone and besides is NOTHING:
         return None
     touched = reindex(unit, index, changed, gone, progress)
-    return resettle(unit, index, touched, cause, choice, changed)
+    asserted = follow(unit, index, changed, besides.untold)
+    asserted.add(besides.said())
+    choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
+    return resettle(unit, index, touched | asserted.records, cause, choice, changed)
 
 
 def resettle(

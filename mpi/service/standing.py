@@ -23,10 +23,12 @@ class Restated:
     Args:
         changed: records that another statement stands for, to be indexed again.
         gone: records that no longer take part.
+        untold: records of which nothing that was said counts any more.
     """
 
     changed: dict[int, Changed] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    untold: set[int] = field(default_factory=set)
 
 
 def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
@@ -55,7 +57,7 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
             found.gone.add(number)
     _activate(unit, records, activated)
     found.changed.update(_features(unit, index, records, activated))
-    _set_others(unit, records, heard, stands, activated)
+    found.untold.update(_set_others(unit, records, heard, stands, activated))
     unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
     return found
 
@@ -88,13 +90,12 @@ def _features(
     if not payloads:
         return {}
     shared = index.shared(unit)
-    return {
-        number: Changed(
-            records[number].group_id,
-            index.comparable(from_payload(payload), codes[source_id], shared),
-        )
-        for number, (source_id, payload) in payloads.items()
-    }
+    found = {}
+    for number, (source_id, payload) in payloads.items():
+        record = from_payload(payload)
+        features = index.comparable(record, codes[source_id], shared)
+        found[number] = Changed(records[number].group_id, features, record.merged_into)
+    return found
 
 
 def _set_others(
@@ -103,7 +104,7 @@ def _set_others(
     heard: Mapping[int, Collection[Heard]],
     stands: Mapping[int, Heard | None],
     activated: Mapping[int, Heard],
-) -> None:
+) -> list[int]:
     """Records that take no part: held where something newer waits, withdrawn otherwise."""
     held, withdrawn, untold = [], [], []
     for number, record in records.items():
@@ -120,3 +121,4 @@ def _set_others(
     unit.records.set_state(held, RecordState.HELD)
     unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
     unit.records.forget_versions(untold)
+    return untold

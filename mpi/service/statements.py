@@ -204,7 +204,7 @@ class _Writer:
         elif verdict in _TAKING_EFFECT:
             features = self._index.comparable(said.record, self._source.code, self._shared)
             group = self._source.group_id if old is None else old.group_id
-            self.changed[record_id] = Changed(group, features)
+            self.changed[record_id] = Changed(group, features, said.record.merged_into)
         else:
             self._set_aside(record_id, said, old, verdict)
             return

@@ -23,10 +23,10 @@ class TaskView:
 
     Args:
         key: names the task; the same question has the same key whenever it is asked again.
-        kind: ``pair``, ``conflict`` or ``recheck``.
+        kind: ``pair``, ``conflict``, ``recheck`` or ``claim``.
         reason: why the index does not answer it by itself.
         match_weight: of the pair, in bits; 0 where the question is about a decision.
-        records: two records that it is about.
+        records: two records that it is about, or one.
         decisions: the decisions that it is about; of a conflict, the chain.
     """
 
@@ -34,7 +34,7 @@ class TaskView:
     kind: str
     reason: str
     match_weight: float
-    records: tuple[Label, Label]
+    records: tuple[Label, ...]
     decisions: tuple[int, ...] = ()
 
 
@@ -67,7 +67,7 @@ def review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskVie
                 continue
             about = _about(unit, task)
             if about is not None:
-                records = (labels[task.lo], labels[task.hi])
+                records = tuple(labels[end] for end in sorted({task.lo, task.hi}))
                 shown.append(TaskView(task.key, task.kind, task.reason, task.bits, records, about))
                 ends |= {task.lo, task.hi}
     disclose(index, viewer, Action.TASK_READ, ends, FIELDS)

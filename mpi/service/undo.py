@@ -13,12 +13,22 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.chains import chain_between
 from mpi.service.context import Index
-from mpi.service.deciding import as_seen, may_undo, neighbourhood, projected, require_decision, touched_by
+from mpi.service.deciding import (
+    as_before,
+    as_seen,
+    may_undo,
+    neighbourhood,
+    projected,
+    require_decision,
+    revoke,
+    touched_by,
+)
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, Stays, changes
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
+from mpi.service.rekey import REKEY, take_back
 from mpi.service.resolve import resettle
 from mpi.service.settle import Choice
 from mpi.service.steps import add_step, reason_code, step
@@ -63,7 +73,7 @@ def undo_decision(
 def undo_step(
     index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
 ) -> Effect:
-    """Take a merge, split, move or decision back, whole.
+    """Take a merge, split, move, decision or re-key back, whole.
 
     Args:
         index: the open index.
@@ -83,6 +93,8 @@ def undo_step(
         if (kept := kept_answer(unit, index)) is not None:
             return effect_of(kept)
         of = unit.steps.get(number)
+        if of is not None and of.kind == REKEY and of.detail["records"]:
+            return _undo_rekey(unit, index, of, code, preview=preview)
         made = [] if of is None else unit.decisions.of_step(of.id)
         seen = [one for one in made if projected(unit, one) is not None]
         if of is None or (of.kind in BY_DECISIONS and not seen) or (viewer.sources is not None and not seen):
@@ -94,6 +106,19 @@ def undo_step(
             raise ConflictError(f"step {number} was undone before")
         effect, shown = _undo(unit, index, standing, of, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    return effect
+
+
+def _undo_rekey(unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool) -> Effect:
+    if of.undone_commit is not None:
+        raise ConflictError(f"step {of.id} was undone before")
+    touched = take_back(unit, index, of)
+    step_id = add_step(unit, "undo", reason, {"step": of.id})
+    unit.steps.mark_undone(of.id, unit.commit_no)
+    settlement = resettle(unit, index, touched, "undo rekey")
+    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+    effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
+    keep_answer(unit, index, effect.as_dict(), shown)
     return effect
 
 
@@ -134,42 +159,6 @@ def _undo(
     shown |= visible(unit, touched).keys()
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
-
-
-def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
-    """Revoke decisions, and put those back in force whose place only they took."""
-    unit.decisions.set_status([one.id for one in taken_back], DecisionStatus.REVOKED, unit.commit_no)
-    waiting = [old for one in taken_back for old in one.supersedes]
-    while waiting:
-        number = waiting.pop()
-        [old] = unit.decisions.get([number]).values()
-        if _superseded(unit, number):
-            continue
-        if old.status is DecisionStatus.SUPERSEDED:
-            unit.decisions.set_status([number], DecisionStatus.IN_FORCE, None)
-        elif old.status is DecisionStatus.REVOKED:
-            waiting += old.supersedes
-
-
-def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
-    """By person: those of its records that it held before the step; its ID stays with them, as it was."""
-    found = {}
-    persons = set(unit.persons.current(touched).values())
-    for person, held in unit.persons.members(persons).items():
-        kept = set(held) & set(unit.persons.members_at(person, commit_no - 1))
-        if kept:
-            found[person] = frozenset(kept)
-    return found
-
-
-def _superseded(unit: ReadUnit, number: int) -> bool:
-    """Whether a decision in force took its place, or the place of one that did, and so on."""
-    above = unit.decisions.get(unit.decisions.superseders(number))
-    return any(
-        one.status is DecisionStatus.IN_FORCE
-        or (one.status is not DecisionStatus.PENDING and _superseded(unit, one.id))
-        for one in above.values()
-    )
 
 
 def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:

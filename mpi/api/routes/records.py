@@ -5,17 +5,28 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from mpi.api.access import CallerDep, IndexDep, WriterDep
-from mpi.api.addressing import AddressDep
+from mpi.api.addressing import AddressDep, RekeyAddressDep
+from mpi.api.asked import AskedDep, Body
 from mpi.api.body import SentDep
 from mpi.api.bulk import Exchange, answers
 from mpi.api.problems import REQUEST_ID
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
-from mpi.api.schemas.records import BULK_REQUEST, BULK_RESPONSE, CHILD, RecordOut, ResolvedOut, record_body
+from mpi.api.schemas.records import (
+    BULK_REQUEST,
+    BULK_RESPONSE,
+    CHILD,
+    REKEY,
+    RecordOut,
+    RekeyedOut,
+    ResolvedOut,
+    record_body,
+)
 from mpi.domain.errors import RecordError
 from mpi.domain.viewer import Action, permit
 from mpi.service import records
 from mpi.service.records import Resolved
+from mpi.service.rekey import Rekeyed, rekey
 
 router = APIRouter(tags=["records"])
 _PATH = "/v1/sources/{source}/records/{local_id:path}"
@@ -57,6 +68,26 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
 def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Resolved:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return records.withdraw(index, viewer, address.source, address.local_id)
+
+
+@router.post(
+    _PATH + "/rekey",
+    response_model=RekeyedOut,
+    summary="Give a record a new local ID",
+    responses=problems(404, 409, 413, 422),
+    openapi_extra=REKEY,
+)
+def post_rekey(
+    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, sent: AskedDep
+) -> Rekeyed:
+    """Its versions, decisions, links and enterprise ID follow.
+
+    A new ID that another record bears is never taken for it: it is a claim for a steward, and links nothing.
+    """
+    permit(viewer, Action.RECORD_WRITE, address.source)
+    body = Body(sent, "to", "reason")
+    reason = body.optional_text("reason") or "rekey"
+    return rekey(index, viewer, address.source, {address.local_id: body.text("to")}, reason)
 
 
 @router.post(

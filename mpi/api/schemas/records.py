@@ -40,7 +40,11 @@ RECORD_SCHEMA: dict[str, Any] = {
         "A canonical record, whole: a field left out is gone. All fields are optional; an unknown one is "
         "refused. Fields are described in docs/canonical-record.md."
     ),
-    "properties": {name: {} for name in SENT_FIELDS},
+    "properties": {name: {} for name in SENT_FIELDS}
+    | {
+        "same_as": {"type": ["string", "null"], "description": "EID whose record its source says it is."},
+        "not": {"type": "array", "items": {"type": "string"}, "description": "EIDs whose it is not."},
+    },
     "additionalProperties": False,
 }
 
@@ -86,6 +90,40 @@ class ResolvedOut(BaseModel):
     provisional: bool = Field(description="Whether a steward's answer may still give it another ID.")
     tasks: list[str] = Field(description="Keys of the review tasks that ask about it.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")
+
+
+REKEY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"to": {"type": "string"}, "reason": {"type": "string", "maxLength": 64}},
+                    "required": ["to"],
+                    "additionalProperties": False,
+                },
+                "example": {"to": "D01-2027-12345", "reason": "new-sis"},
+            }
+        },
+    }
+}
+
+
+class RekeyedOut(BaseModel):
+    """What became of new local IDs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"source": "D01-SIS", "step": 14, "rekeyed": 1, "review": [], "unknown": []}
+        }
+    )
+
+    source: str = Field(description="The records' source.")
+    step: int | None = Field(description="Number under which it can be undone.")
+    rekeyed: int = Field(description="How many records bear their new ID.")
+    review: list[str] = Field(description="New IDs that another record bears: each is a claim with a task.")
+    unknown: list[str] = Field(description="Old IDs that no record bears.")
 
 
 class RecordOut(BaseModel):

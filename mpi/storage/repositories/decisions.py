@@ -20,12 +20,13 @@ _supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
 
 
 class DecisionStatus(StrEnum):
-    """Whether a decision binds."""
+    """Whether a decision binds; one in review is a claim that waits for a steward."""
 
     IN_FORCE = "in_force"
     PENDING = "pending"
     SUPERSEDED = "superseded"
     REVOKED = "revoked"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +179,45 @@ class Decisions:
         """The decisions that a step made."""
         return list(self._stored(_decision.c.step_id == step_id).values())
 
-    def asserted_by(self, record_id: int, origin: str) -> list[StoredDecision]:
-        """What a record's source says with it and stands by, of one kind."""
+    def asserted_by(self, record_id: int, origin: str, *, revoked: bool = False) -> list[StoredDecision]:
+        """What a record's source says with it, of one kind, oldest first; also what was taken back."""
         return [
             found
             for found in self._stored(_decision.c.asserting_record == record_id).values()
-            if found.origin == origin and found.status != DecisionStatus.REVOKED
+            if found.origin == origin and (revoked or found.status != DecisionStatus.REVOKED)
         ]
+
+    def asserting(self, origin: str, record_ids: Collection[int]) -> set[int]:
+        """Those of the records with which a source said something of one kind."""
+        found: set[int] = set()
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_decision.c.asserting_record).where(
+                    _decision.c.asserting_record.in_(chunk), _decision.c.origin == origin
+                )
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def claims(self, record_ids: Collection[int]) -> list[tuple[int, list[int]]]:
+        """Claims in review that name any of the records, with all that each names."""
+        found: dict[int, list[int]] = {}
+        for chunk in chunked(record_ids):
+            numbers = (
+                select(_member.c.decision_id)
+                .join(_decision, _decision.c.id == _member.c.decision_id)
+                .where(_decision.c.status == DecisionStatus.REVIEW, _member.c.record_id.in_(chunk))
+            )
+            rows = self._connection.execute(
+                select(_member.c.decision_id, _member.c.record_id)
+                .where(_member.c.decision_id.in_(numbers))
+                .order_by(_member.c.decision_id, _member.c.record_id)
+            )
+            for row in rows:
+                members = found.setdefault(row.decision_id, [])
+                if row.record_id not in members:
+                    members.append(row.record_id)
+        return sorted(found.items())
 
     def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
         """(decision, version seen, version now) of active records that their source has restated since."""

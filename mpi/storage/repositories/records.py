@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.tables import FlagRow, RecordRow, RecordVersionRow, SourceRow
+from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
 
 _record = RecordRow.__table__  # type: ignore[attr-defined]
 _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
+_alias = RecordAliasRow.__table__  # type: ignore[attr-defined]
 _flag = FlagRow.__table__  # type: ignore[attr-defined]
 
 
@@ -269,6 +270,40 @@ class Records:
                 for r in rows
             ],
         )
+
+    def rename(self, names: Mapping[int, tuple[str, int]]) -> None:
+        """Give records another local ID and the canonical key that goes with it."""
+        self._many(
+            update(_record)
+            .where(_record.c.id == bindparam("record"))
+            .values(local_id=bindparam("name"), canonical_key=bindparam("key")),
+            [{"record": record, "name": name, "key": key} for record, (name, key) in names.items()],
+        )
+
+    def add_alias(self, number: int, source_id: int, local_id: str, record_id: int, commit_no: int) -> None:
+        """Note the local ID that a record had until now."""
+        self._connection.execute(
+            delete(_alias).where(_alias.c.source_id == source_id, _alias.c.local_id == local_id)
+        )
+        self._connection.execute(
+            insert(_alias).values(
+                id=number,
+                source_id=source_id,
+                local_id=local_id,
+                record_id=record_id,
+                from_commit=0,
+                to_commit=commit_no,
+            )
+        )
+
+    def old_names(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
+        """The local IDs that records had until a commit."""
+        rows = self._connection.execute(
+            select(_alias.c.record_id, _alias.c.local_id).where(
+                _alias.c.record_id.in_(record_ids), _alias.c.to_commit == commit_no
+            )
+        )
+        return {row.record_id: row.local_id for row in rows}
 
     def revive_versions(self, version_ids: Collection[int]) -> None:
         """Mark versions as active again."""

@@ -20,7 +20,7 @@ class Task:
 
     Args:
         key: names it.
-        kind: ``pair``, ``conflict`` or ``recheck``.
+        kind: ``pair``, ``conflict``, ``recheck`` or ``claim``.
         lo: the one record.
         hi: the other.
         bits: of the pair.

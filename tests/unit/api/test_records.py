@@ -174,3 +174,30 @@ def test_what_is_kept_of_a_call_under_a_key_is_no_value_of_it(call, index):
         rows = unit.connection.execute(text("SELECT * FROM kept_answer WHERE key = 'kept'")).all()
     assert len(rows) == 1
     assert "Keptia" not in str(rows)
+
+
+def test_a_record_gets_a_new_local_id_over_http_whatever_characters_they_hold(call):
+    child = a_child(None, first_name="Rekia", last_name="Newman")
+    eid = call.put("/v1/sources/D01/records/a%2Fb", json=child).json()["enterprise_id"]
+    done = call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "b%2F/c"})
+    assert (done.status_code, done.json()["rekeyed"]) == (200, 1)
+    assert call.get("/v1/sources/D01/records/b%252F%2Fc").json()["enterprise_id"] == eid
+    problem(call.get("/v1/sources/D01/records/a%2Fb"), 404, "not-found")
+    problem(call.post("/v1/sources/D01/records/a%2Fb/rekey", json={"to": "x"}), 404, "not-found")
+    undone = call.post(f"/v1/steps/{done.json()['step']}:undo")
+    assert undone.status_code == 200, undone.text
+    assert call.get("/v1/sources/D01/records/a%2Fb").json()["enterprise_id"] == eid
+
+
+def test_what_a_source_says_with_a_record_comes_over_http(call):
+    first = call.put(
+        "/v1/sources/CCWIS/records/sa", json=a_child(None, first_name="Saia", last_name="Assert")
+    )
+    eid = first.json()["enterprise_id"]
+    other = a_child(None, first_name="Otto", last_name="Different", birth_date="2001-01-01")
+    assert (
+        call.put("/v1/sources/D01/records/sa", json=other | {"same_as": eid}).json()["enterprise_id"] == eid
+    )
+    taken_back = call.put("/v1/sources/D01/records/sa", json=other | {"same_as": None}).json()
+    assert taken_back["enterprise_id"] != eid
+    problem(call.put("/v1/sources/D01/records/sa", json=other | {"same_as": 7}), 400, "invalid-input")

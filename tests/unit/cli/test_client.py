@@ -97,3 +97,20 @@ def test_a_source_is_paused_and_resumed(mpi, home):
     assert sent() == "unchanged"
     assert mpi("source", "pause").code == 5
     assert mpi("source", "resume", "nowhere").code == 6
+
+
+def test_a_file_of_new_local_ids_is_taken_at_once_and_back_again(mpi, home, tmp_path):
+    child = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
+    eid = mpi("resolve", "--json", send=child).json["enterprise_id"]
+    file = tmp_path / "new.csv"
+    file.write_text("old,new\n1,2027-1\n9,10\n")
+    done = mpi("rekey", str(file), "--source", "sis", "--json")
+    assert (done.json["rekeyed"], done.json["unknown"]) == (1, ["9"])
+    found = mpi("crosswalk", "--source", "sis", "--local-id", "2027-1", "--json").json
+    assert found["enterprise_id"] == eid
+    assert mpi("undo", str(done.json["step"]), "--step").code == 0
+    assert mpi("crosswalk", "--source", "sis", "--local-id", "2027-1").code == 6
+    for wrong in ("a,b\n1,2\n", "old,new\n1\n", "old,new\n1,2\n1,3\n"):
+        file.write_text(wrong)
+        refused = mpi("rekey", str(file), "--source", "sis")
+        assert (refused.code, is_one_line(refused.err)) == (5, True)

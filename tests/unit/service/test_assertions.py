@@ -1,0 +1,244 @@
+"""What sources say about who is who: believed, outranked, taken back; a link only where it can be meant."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.decisions import decision, decisions
+from mpi.service.load_undo import undo_load
+from mpi.service.merging import Why, merge, split
+from mpi.service.persons import crosswalk as look_up
+from mpi.service.persons import person
+from mpi.service.records import upsert, withdraw
+from mpi.service.rekey import rekey
+from mpi.service.tasks import review_tasks
+from mpi.service.undo import undo_decision, undo_step
+from mpi.service.verify import verify
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
+from tests.unit.service.test_decisions import labels, put, said, together
+
+ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
+MISTYPED = "T7K3-M92Q-X0HA"
+NEVER_GIVEN = "T7K3-M92Q-X0HN"
+
+
+def sent(index, name: str, viewer=OPERATOR, **changes):
+    source, local_id = name.split(":")
+    said = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
+    return upsert(index, viewer, source, a_child(local_id, **changes) | said)
+
+
+def kinds(index) -> list[str]:
+    return [task.kind for task in review_tasks(index, OPERATOR)]
+
+
+def eid_of(index, name: str) -> str:
+    return crosswalk(index)[tuple(name.split(":"))]
+
+
+@pytest.fixture
+def amara(index) -> str:
+    return put(index, "ccwis:1")
+
+
+def test_same_as_joins_until_its_source_takes_it_back(index, amara):
+    answer = sent(index, "sis:9", **ZOE, same_as=amara)
+    assert (answer.outcome, answer.enterprise_id) == ("linked", amara)
+    sent(index, "sis:9", **ZOE, grade="05")
+    assert together(index, "sis:9", "ccwis:1")
+    [view] = decisions(index, OPERATOR)
+    assert (view.authority, view.origin, view.status) == ("source", "same_as", "in_force")
+    assert len(view.evidence["pairs"]) == 1
+    sent(index, "sis:9", **ZOE, grade="05", same_as=None)
+    assert not together(index, "sis:9", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+def test_not_parts_what_the_model_would_link(index, amara):
+    answer = upsert(index, OPERATOR, "sis", {**a_child("1"), "not": [amara]})
+    assert answer.enterprise_id != amara
+    upsert(index, OPERATOR, "sis", {**a_child("1"), "not": []})
+    assert together(index, "sis:1", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_steward_goes_before_a_source_and_a_task_shows_where_they_meet(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    assert not together(index, "sis:9", "ccwis:1")
+    assert kinds(index) == ["conflict"]
+
+
+def test_an_import_that_contradicts_a_decision_changes_nothing_and_is_asked_about(index, amara):
+    sent(index, "sis:9", **ZOE)
+    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    before = crosswalk(index)
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    assert crosswalk(index) == before
+    assert kinds(index) == ["conflict"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("eid", [MISTYPED, NEVER_GIVEN, "nonsense", ""])
+def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
+    answer = sent(index, "sis:9", **ZOE, same_as=eid)
+    assert (answer.outcome, answer.provisional, len(answer.tasks)) == ("review", True, 1)
+    assert len(partition_of(index)) == 2
+    [task] = review_tasks(index, OPERATOR)
+    assert (task.kind, task.records) == ("claim", labels("sis:9"))
+    [number] = task.decisions
+    assert decision(index, OPERATOR, number).status == "review"
+    undo_decision(index, OPERATOR, number)
+    assert review_tasks(index, OPERATOR) == []
+
+
+def test_an_eid_that_its_source_may_not_know_of_answers_as_one_never_given(index, amara):
+    district = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
+    answers = [
+        sent(index, name, district, **ZOE | {"birth_date": day}, same_as=eid)
+        for name, day, eid in (("sis:8", "2001-05-06", amara), ("sis:9", "2002-05-06", NEVER_GIVEN))
+    ]
+    assert len({(a.outcome, a.record, a.provisional, len(a.tasks)) for a in answers}) == 1
+    assert len(partition_of(index)) == 3
+
+
+def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
+    sent(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
+    other = sent(index, "sis:2", **ZOE).enterprise_id
+    done = merge(index, OPERATOR, [amara, other], Why("x"), survivor=other)
+    newcomer = {"first_name": "Ulf", "last_name": "Berg", "birth_date": "1999-09-09"}
+    assert sent(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
+    sent(index, "sis:7", **newcomer, same_as=None)
+    split(
+        index,
+        OPERATOR,
+        other,
+        [labels("ccwis:1"), labels("ccwis:2", "sis:2")],
+        Why("x", supersedes=done.decisions),
+        keep=1,
+    )
+    assert len(person(index, OPERATOR, amara).now) == 2
+    answer = sent(index, "sis:7", **newcomer, same_as=amara)
+    assert answer.enterprise_id not in {amara, other}
+    assert kinds(index) == ["claim"]
+
+
+def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    assert together(index, "sis:9", "ccwis:1")
+    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
+    assert not together(index, "sis:9", "ccwis:1")
+    assert kinds(index) == ["claim"]
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_is_no_assertion_is_refused_and_nothing_is_kept(index):
+    for wrong in ({"same_as": 7}, {"not": "x"}, {"not": [7]}, {"not": ["x"] * 21}):
+        with pytest.raises(InputError):
+            upsert(index, OPERATOR, "sis", {**a_child("1"), **wrong})
+    assert crosswalk(index) == {}
+
+
+def test_two_ccwis_ids_merged_then_un_merged(index):
+    first = put(index, "ccwis:1")
+    second = sent(index, "ccwis:2", **ZOE).enterprise_id
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    assert together(index, "ccwis:1", "ccwis:2")
+    withdraw(index, OPERATOR, "ccwis", "2")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    assert together(index, "ccwis:1", "ccwis:2")
+    sent(index, "ccwis:2", **ZOE)
+    assert (eid_of(index, "ccwis:1"), eid_of(index, "ccwis:2")) == (first, second)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
+    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert len(crosswalk(index)) == 1
+    load_rows(index, "ccwis", a_child("1"))
+    assert together(index, "ccwis:1", "ccwis:2")
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index):
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
+    [view] = decisions(index, OPERATOR)
+    undo_decision(index, OPERATOR, view.id)
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
+    assert not together(index, "ccwis:1", "ccwis:2")
+    load_rows(index, "ccwis", a_child("2", **ZOE))
+    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert not together(index, "ccwis:1", "ccwis:2")
+
+
+def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE), as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    bad = load_rows(
+        index, "ccwis", a_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
+    )
+    assert together(index, "ccwis:1", "ccwis:2")
+    undo_load(index, OPERATOR, bad.batch)
+    assert not together(index, "ccwis:1", "ccwis:2")
+    new = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
+    undo_load(index, OPERATOR, new.batch)
+    assert [one.status for one in decisions(index, OPERATOR)] == ["revoked", "revoked"]
+    assert verify(index, OPERATOR) == []
+
+
+def test_decisions_links_and_ids_follow_a_rekey(index, amara):
+    sent(index, "sis:9", **ZOE)
+    number = said(index, "SAME", ["sis:9", "ccwis:1"])
+    done = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
+    assert (done.rekeyed, done.review, done.unknown) == (1, (), ())
+    assert crosswalk(index) == {("sis", "2027-9"): amara, ("ccwis", "1"): amara}
+    assert set(decision(index, OPERATOR, number).groups[0]) == set(labels("sis:2027-9", "ccwis:1"))
+    with pytest.raises(NotFoundError):
+        look_up(index, OPERATOR, "sis", "9")
+    assert verify(index, OPERATOR) == []
+    undo_step(index, OPERATOR, done.step)
+    assert crosswalk(index) == {("sis", "9"): amara, ("ccwis", "1"): amara}
+    with pytest.raises(ConflictError, match="undone before"):
+        undo_step(index, OPERATOR, done.step)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_rekey_to_an_id_that_another_record_bears_is_a_review_and_never_a_link(index):
+    put(index, "sis:1")
+    sent(index, "sis:2", **ZOE)
+    before = crosswalk(index)
+    done = rekey(index, OPERATOR, "sis", {"1": "2"})
+    assert (done.rekeyed, done.review, done.step) == (0, ("2",), None)
+    assert crosswalk(index) == before
+    [task] = review_tasks(index, OPERATOR)
+    assert (task.kind, task.records) == ("claim", labels("sis:1", "sis:2"))
+
+
+def test_ids_may_be_exchanged_and_a_chain_of_new_ids_is_taken_at_once(index):
+    put(index, "sis:1")
+    sent(index, "sis:2", **ZOE)
+    one, two = eid_of(index, "sis:1"), eid_of(index, "sis:2")
+    assert rekey(index, OPERATOR, "sis", {"1": "2", "2": "1"}).rekeyed == 2
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
+    done = rekey(index, OPERATOR, "sis", {"1": "2", "2": "3", "9": "10"})
+    assert (done.rekeyed, done.unknown) == (2, ("9",))
+    assert (eid_of(index, "sis:3"), eid_of(index, "sis:2")) == (one, two)
+    undo_step(index, OPERATOR, done.step)
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_rekey_that_cannot_be_is_refused_whole(index):
+    put(index, "sis:1")
+    with pytest.raises(InputError):
+        rekey(index, OPERATOR, "sis", {"1": "3", "2": "3"})
+    with pytest.raises(NotFoundError):
+        rekey(index, OPERATOR, "sis", {"7": "8"})
+    with pytest.raises(AccessDenied):
+        rekey(index, Viewer("x", None, frozenset(Action), frozenset({"ccwis"})), "sis", {"1": "2"})
+    upsert(index, OPERATOR, "sis", a_child("5", restrictions=[{"kind": "sealed"}]))
+    with pytest.raises(NotFoundError):
+        rekey(index, OPERATOR, "sis", {"5": "6"})
+    assert rekey(index, OPERATOR, "sis", {"1": "5"}).rekeyed == 0
+    assert review_tasks(index, OPERATOR) == []
