@@ -94,19 +94,25 @@ def open_book(state: State, timeline: Timeline, roster: Roster) -> Book:
     rng = state.block.stage(_STAGE + list(Source).index(roster.source))
     care, people, child = state.care, state.people, roster.child
     at_ccwis = roster.source is Source.CCWIS
+    days = _clients(rng, state, timeline, roster) if at_ccwis else _pupils(rng, timeline, roster)
+    made = days[0]
     lag = _days(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
+
+    def learned(dates: Dates, after: Spans) -> Dates:
+        """When the source learns of it; what is older than the record stands in it from the first."""
+        return np.where(dates > made, dates + after, NEVER)
+
+    at_once = np.zeros_like(lag)
     placements = [care.removed[child], care.placed[child], care.ended[child]]
     due = {
-        Part.IDENTITY: [people.changed_on[child] + lag],
-        Part.HOME: [timeline.home_moved[state.births.home[child]] + lag],
-        Part.CARE: placements if at_ccwis else [dates + lag for dates in placements],
+        Part.IDENTITY: [learned(people.changed_on[child], lag)],
+        Part.HOME: [learned(timeline.home_moved[state.births.home[child]], lag)],
+        Part.CARE: [learned(dates, at_once if at_ccwis else lag) for dates in placements],
         Part.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.ends[child]],
-        Part.DEATH: [people.died[child] + lag],
+        Part.DEATH: [learned(people.died[child], lag)],
         Part.BARS: [timeline.expunged_on[child]],
     }
-    if at_ccwis:
-        return Book(roster, *_clients(rng, state, timeline, roster), due | {Part.SCHOOL: []})
-    return Book(roster, *_pupils(rng, timeline, roster), due | {Part.BARS: []})
+    return Book(roster, *days, due | {Part.SCHOOL if at_ccwis else Part.BARS: []})
 
 
 def _pupils(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:

@@ -99,6 +99,7 @@ def _schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> 
     begun = timeline.begins <= day
     leaver = begun & (timeline.ends <= day)
     moved = timeline.moved_on <= day
+    ahead = timeline.moved_on > day
     until = np.where(leaver, timeline.ends, day)
     year = school_year(until).astype("datetime64[Y]").astype(np.int64) + 1970
     grade = np.clip(year - timeline.kindergarten + 1, 0, len(GRADES) - 1)
@@ -108,7 +109,9 @@ def _schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> 
         enrolled=begun & ~leaver,
         leaver=leaver,
         moved=moved,
-        town=np.where(timeline.moved_on > day, schooling.town_before, schooling.town),
+        town=np.where(ahead, schooling.town_before, schooling.town),
+        # As ``Schooling.school`` numbers the school that was left.
+        number=np.where(ahead, schooling.number + 1, schooling.number),
         grade=texts(GRADES)[grade],
         level=level.astype(object),
         entry=_told(np.where(moved, timeline.entered_on, _entries(timeline, grade)), day),

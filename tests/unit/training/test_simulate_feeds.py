@@ -19,11 +19,14 @@ from tests.index import OPERATOR, an_index
 from training.__main__ import build
 from training.simulate import blocks
 from training.simulate.blocks import Block, unwatched
+from training.simulate.books import Part, open_book
 from training.simulate.feed_files import FEED_FIELDS, FeedPlan, save_feeds
 from training.simulate.feeds import FEED_TRUTH_FIELDS, BlockFeed, cast_size, children_for
 from training.simulate.names import faker_names
+from training.simulate.population import draw_state
 from training.simulate.rates import load as load_rates
-from training.simulate.rosters import Source
+from training.simulate.rosters import Source, draw_rosters
+from training.simulate.timeline import draw_timeline, rates_over
 
 WEEKS, CHILDREN = 60, 1_800
 Row = dict[str, str]
@@ -201,6 +204,31 @@ def test_a_sealed_client_is_told_of_once_and_followed_by_the_adopted_child_under
                 others = clients[truth[Source.CCWIS, number]["person_id"]]
                 followed += any(week > 0 and first in (week, week + 1) for _, first in others)
     assert followed > 1
+
+
+def test_a_pupil_leaves_the_school_that_he_went_to(feeds) -> None:
+    left = [
+        (before[number]["school_id"], row["school_id"])
+        for line, rows, before in steps(feeds)
+        for number, row in rows.items()
+        if line["source"] in (Source.NORTH, Source.SOUTH) and number in before
+        if row["exit_date"] and not before[number]["exit_date"]
+    ]
+    assert len(left) > 20
+    assert all(before == after for before, after in left)
+
+
+def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
+    made = plan(weeks=52)
+    state = draw_state(4, 3_000, rates_over(made.rates, 52), made.book)
+    timeline = draw_timeline(state, 52)
+    for roster in draw_rosters(state.block.stage(7), state.schooling, state.care, state.rates).values():
+        book = open_book(state, timeline, roster)
+        changed_on = state.people.changed_on[roster.child]
+        due = book.due[Part.IDENTITY][0]
+        assert np.isnat(due[changed_on <= book.made]).all()
+        assert (due >= changed_on)[changed_on > book.made].all()
+        assert not np.isnat(due).all()
 
 
 def test_nothing_is_told_before_it_happens(feeds) -> None:
