@@ -11,7 +11,7 @@ from mpi.api import problems
 from mpi.api.metrics import Metrics
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages.routes import router as pages
-from mpi.api.routes import crosswalk, decisions, health, loads, persons, records, sources, tasks
+from mpi.api.routes import crosswalk, decisions, health, loads, persons, proposals, records, sources, tasks
 from mpi.api.shell import Shell
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
@@ -30,6 +30,7 @@ _TAGS = [
     {"name": "records", "description": "What the sources say."},
     {"name": "persons", "description": "Who that is."},
     {"name": "decisions", "description": "What people decide, and take back."},
+    {"name": "recluster", "description": "What would change, before it does."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "review", "description": "What waits for a steward."},
 ]
@@ -55,7 +56,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.metrics = Metrics()
     problems.install(app)
-    for module in (records, loads, sources, persons, decisions, crosswalk, tasks, health):
+    for module in (records, loads, sources, persons, decisions, proposals, crosswalk, tasks, health):
         app.include_router(module.router)
     if open_pages:
         app.include_router(pages)

@@ -44,6 +44,26 @@ COMMANDS: Mapping[str, Entry] = {
     "rekey": Entry("Give records of a source new local IDs, all at once.", "mpi.cli.commands.rekey:run"),
     "search": Entry("Find who a record on standard input might be.", "mpi.cli.commands.search:run"),
     "recluster": Entry("Think the whole index through, as a plan first.", "mpi.cli.commands.recluster:run"),
+    "proposal": Entry("Re-cluster as a proposal: make, read, apply, reject, roll back."),
+    "proposal make": Entry(
+        "Think the whole index through, as a proposal to be read.", "mpi.cli.commands.proposal:make"
+    ),
+    "proposal show": Entry("List proposals, or read one with its items.", "mpi.cli.commands.proposal:show"),
+    "proposal apply": Entry(
+        "Carry a proposal out, whole or in part; the rest is held.", "mpi.cli.commands.proposal:apply"
+    ),
+    "proposal reject": Entry("Say no to a proposal.", "mpi.cli.commands.proposal:reject"),
+    "proposal rollback": Entry(
+        "Take an applied proposal back; what came since stays.", "mpi.cli.commands.proposal:rollback"
+    ),
+    "hold": Entry("Computed changes that wait for a person."),
+    "hold list": Entry(
+        "List computed changes that wait for a person.", "mpi.cli.commands.proposal:list_holds"
+    ),
+    "hold release": Entry("Let a held change happen.", "mpi.cli.commands.proposal:release"),
+    "hold refuse": Entry(
+        "Say no to a held change, as a steward's decision.", "mpi.cli.commands.proposal:refuse"
+    ),
     "person": Entry("Look up an enterprise ID.", "mpi.cli.commands.person:run"),
     "lineage": Entry("List every change of an enterprise ID's records.", "mpi.cli.commands.lineage:run"),
     "crosswalk": Entry("Tell the enterprise ID of one source record.", "mpi.cli.commands.crosswalk:run"),

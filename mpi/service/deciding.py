@@ -154,7 +154,7 @@ def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDec
         reached: set[int] = set()
         for number, decision in unit.decisions.get(numbers).items():
             groups = projected(unit, decision)
-            if groups is not None:
+            if groups is not None and decision.authority is not Authority.HOLD:
                 found[number] = decision
                 reached.update(record for group in groups for record in group)
         frontier = reached - seen

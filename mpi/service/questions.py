@@ -136,6 +136,8 @@ def _conflicts(scope: Closure, suspended: set[int]) -> Iterator[Task]:
     by_id = {decision.id: decision for decision in scope.decisions}
     holding = [decision for decision in scope.decisions if decision.id not in suspended]
     for number in sorted(suspended):
+        if by_id[number].authority is Authority.HOLD:
+            continue
         chain = (*(contradicted(by_id[number], holding) or ()), number)
         ends = _two_active(scope, [by_id[each] for each in chain])
         if ends is not None:

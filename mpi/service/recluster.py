@@ -116,21 +116,21 @@ def recluster(
     floor = matcher.model.thresholds.stored_from
     if not apply:
         with index.database.read(viewer) as unit:
-            before, shared = _lists(unit, index, matcher, refresh=refresh_lists)
+            before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
             derived = derive(unit, index, matcher, floor, progress, shared)
             settlement = _settle(unit, matcher, derived)
             return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
     with index.database.write(viewer, "recluster") as unit:
-        before, shared = _lists(unit, index, matcher, refresh=refresh_lists)
+        before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
         derived = derive(unit, index, matcher, floor, progress, shared)
         settlement = _settle(unit, matcher, derived)
         plan = _plan(unit, settlement, matcher, _compared(before, derived), applied=True)
-        _replace(unit, matcher, derived)
+        replace_derived(unit, matcher, derived)
         publish(unit, settlement, "recluster", test=index.is_test)
         return plan
 
 
-def _lists(
+def lists_for(
     unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
 ) -> tuple[SharedValues, SharedValues | None]:
     """The lists in force, and those to think with; None for new ones.
@@ -161,7 +161,7 @@ def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
     )
 
 
-def _replace(unit: WriteUnit, matcher: Matcher, derived: Derived) -> None:
+def replace_derived(unit: WriteUnit, matcher: Matcher, derived: Derived) -> None:
     """Put what was derived in the place of what was there, under the matcher's configuration."""
     config_id = activate(unit, matcher, derived.shared)
     unit.derived.drop_all()

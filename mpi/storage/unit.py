@@ -15,6 +15,7 @@ from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.persons import Persons
+from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
 from mpi.storage.repositories.sightings import Sightings
 from mpi.storage.repositories.sources import Sources
@@ -57,6 +58,7 @@ class ReadUnit:
         self.tasks = Tasks(connection)
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
+        self.proposals = Proposals(connection)
         self.sightings = Sightings(connection)
         self.steps = Steps(connection)
         self.answers = Answers(connection)

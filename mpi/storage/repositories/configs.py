@@ -86,6 +86,17 @@ class Configs:
         found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
         return str(found.scalar_one())
 
+    def ended_in(self, commit_no: int) -> int | None:
+        """The configuration whose epoch a commit ended."""
+        found = self._connection.execute(
+            select(_epoch.c.config_id).where(_epoch.c.to_commit == commit_no)
+        ).scalar()
+        return None if found is None else int(found)
+
+    def digest(self, number: int) -> str | None:
+        """What names a configuration."""
+        return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
+
     def by_digest(self, digest: str) -> int | None:
         """The number of a configuration that was ever in force."""
         found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()

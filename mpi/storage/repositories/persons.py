@@ -260,6 +260,11 @@ class Persons:
                 ],
             )
 
+    def changed_in(self, commit_no: int) -> set[int]:
+        """Records that changed person in a commit."""
+        rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
+        return {row[0] for row in rows}
+
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
         """Events that took a record into or out of the persons, in order."""
         found: dict[tuple[int, int], IdentityEvent] = {}

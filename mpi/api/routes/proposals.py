@@ -1,0 +1,181 @@
+"""Re-cluster as a proposal: make it, read it, apply all or some of it, reject it, roll it back; and holds."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.proposals import (
+    APPLY,
+    NOTHING,
+    PROPOSE,
+    AppliedOut,
+    HoldEndedOut,
+    HoldOut,
+    ProposalOut,
+)
+from mpi.bootstrap import keep_model, load_matcher
+from mpi.config import Settings
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, permit
+from mpi.service import holds, proposals
+from mpi.service.context import Index, Matcher
+from mpi.service.holds import HoldView, require_whole_index
+from mpi.service.proposals import Applied, ProposalView
+
+router = APIRouter(tags=["recluster"])
+_MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
+
+
+@router.post(
+    "/v1/recluster-runs",
+    response_model=ProposalOut,
+    summary="Think the whole index through, as a proposal to be read",
+    responses=problems(409, 413),
+    openapi_extra=PROPOSE,
+)
+def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> ProposalView:
+    """What would merge, split and move, which IDs, and the work that follows. Nothing changes."""
+    require_whole_index(viewer)
+    body = Body(sent, "model", "refresh_lists", "reason")
+    reason = body.optional_text("reason") or "recluster"
+    matcher = _matcher(index, body.optional_text("model"), keep=True)
+    return proposals.propose(index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason)
+
+
+@router.get(
+    "/v1/recluster-runs",
+    response_model=list[ProposalOut],
+    summary="List proposals, newest first",
+    responses=problems(),
+)
+def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[ProposalView]:
+    """Without their items."""
+    return proposals.proposals(index, viewer)
+
+
+@router.get(
+    "/v1/recluster-runs/{number}",
+    response_model=ProposalOut,
+    summary="Read a proposal",
+    responses=problems(404),
+)
+def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> ProposalView:
+    """With its items, and what became of each."""
+    return proposals.proposal(index, viewer, number)
+
+
+@router.post(
+    "/v1/recluster-runs/{number}:apply",
+    response_model=AppliedOut,
+    summary="Carry a proposal out, whole or in part",
+    responses=problems(404, 409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=APPLY,
+)
+def post_apply(
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Applied:
+    """What is not approved is held, and so is an item that has changed since it was read."""
+    require_whole_index(viewer)
+    body = Body(sent, "items")
+    approved = body.numbers("items") if "items" in sent else None
+    matcher = _matcher(index, proposals.proposal(index, viewer, number).model)
+    done = proposals.apply_proposal(index, viewer, matcher, number, approved)
+    request.app.state.index = replace(index, matcher=matcher)
+    return done
+
+
+@router.post(
+    "/v1/recluster-runs/{number}:reject",
+    response_model=AppliedOut,
+    summary="Say no to a proposal",
+    responses=problems(404, 409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=NOTHING,
+)
+def post_reject(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Applied:
+    """Nothing of it is applied or held."""
+    require_whole_index(viewer)
+    Body(sent, "reason")
+    return proposals.reject_proposal(index, viewer, number)
+
+
+@router.post(
+    "/v1/recluster-runs/{number}:rollback",
+    response_model=AppliedOut,
+    summary="Take an applied proposal back",
+    responses=problems(404, 409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=NOTHING,
+)
+def post_rollback(
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Applied:
+    """The same step with the earlier configuration; what came since stays, and its holds end."""
+    require_whole_index(viewer)
+    Body(sent, "reason")
+    matcher = _matcher(index, proposals.proposal(index, viewer, number).model_before)
+    done = proposals.roll_back_proposal(index, viewer, matcher, number)
+    request.app.state.index = replace(index, matcher=matcher)
+    return done
+
+
+@router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())
+def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldView]:
+    """Computed changes that wait for a person, oldest first."""
+    return holds.holds(index, viewer)
+
+
+@router.post(
+    "/v1/holds/{number}:release",
+    response_model=HoldEndedOut,
+    summary="Let a held change happen",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=NOTHING,
+)
+def post_release(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> dict[str, Any]:
+    """As it is computed now."""
+    require_whole_index(viewer)
+    Body(sent, "reason")
+    return {"hold": number, "status": "released", "moved": holds.release_hold(index, viewer, number)}
+
+
+@router.post(
+    "/v1/holds/{number}:refuse",
+    response_model=HoldEndedOut,
+    summary="Say no to a held change",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=NOTHING,
+)
+def post_refuse(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> dict[str, Any]:
+    """What it would have changed is a steward's decision from now on."""
+    permit(viewer, Action.DECIDE)
+    require_whole_index(viewer)
+    Body(sent, "reason")
+    return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}
+
+
+def _matcher(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
+    """The model of a name and version; no other path of this machine can be named."""
+    if ref is None or ref == index.matcher.model.ref:
+        return index.matcher
+    if not _MODEL.fullmatch(ref):
+        raise InputError("model: give it as name/version")
+    settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
+    if keep:
+        keep_model(settings, ref)
+    return load_matcher(settings, ref)

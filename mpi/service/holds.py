@@ -1,0 +1,168 @@
+"""Holds: computed changes that wait for a person, listed, released or refused.
+
+A hold is decisions of the least authority, which keep records as they are published: any other word goes
+before them, and no model does.
+"""
+
+from dataclasses import dataclass
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.deciding import revoke
+from mpi.service.disclosure import disclose
+from mpi.service.plan_items import Group, groups_of
+from mpi.service.resolve import resettle
+from mpi.service.steps import add_step
+from mpi.storage.repositories.decisions import DecisionStatus, NewDecision
+from mpi.storage.repositories.proposals import Hold, Item
+from mpi.storage.unit import WriteUnit
+
+FIELDS = ("source", "local_id", "enterprise_id")
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A computed change that waits for a person."""
+
+    id: int
+    kind: str
+    status: str
+    since: str
+    proposal: int | None
+    before: tuple[Group, ...]
+    after: tuple[Group, ...]
+
+
+def require_whole_index(viewer: Viewer) -> None:
+    """Pass whoever may re-cluster, and sees every source.
+
+    Raises:
+        AccessDenied: the viewer may not.
+    """
+    permit(viewer, Action.RECLUSTER)
+    if viewer.sources is not None:
+        raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
+
+
+def holds(index: Index, viewer: Viewer) -> list[HoldView]:
+    """What is held, oldest first.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        found = unit.proposals.holds()
+        times = unit.commit_info({hold.commit_no for hold in found})
+        views = [
+            HoldView(
+                hold.id,
+                hold.kind,
+                hold.status,
+                times[hold.commit_no][0],
+                hold.detail.get("proposal"),
+                *groups_of(unit, hold.detail),
+            )
+            for hold in found
+        ]
+        records = {r for hold in found for _, group in hold.detail["before"] for r in group}
+    disclose(index, viewer, Action.RECLUSTER, records, FIELDS)
+    return views
+
+
+def release_hold(index: Index, viewer: Viewer, number: int) -> int:
+    """Let a held change happen; returns how many records change person.
+
+    Raises:
+        NotFoundError: there is no such hold that is open.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    return _end_hold(index, viewer, number, "released")
+
+
+def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
+    """Say no to a held change: what it would have changed is a steward's decision from now on.
+
+    Raises:
+        NotFoundError: there is no such hold that is open.
+        AccessDenied: the viewer may not re-cluster and decide, or not all sources.
+    """
+    permit(viewer, Action.DECIDE)
+    return _end_hold(index, viewer, number, "refused")
+
+
+def hold(unit: WriteUnit, number: int, item: Item) -> None:
+    """Keep the records of an item of a proposal as they are published."""
+    before = [tuple(records) for _, records in item.detail["before"]]
+    parted = [group for group in before if len(group) > 1]
+    said: list[tuple[DecisionKind, tuple[tuple[int, ...], ...]]] = [
+        (DecisionKind.SAME, (group,)) for group in parted
+    ]
+    if len(before) > 1:
+        said.append((DecisionKind.DIFFERENT, tuple(before)))
+    step_id = add_step(unit, "hold", "not-approved", {"proposal": number, "item": item.fingerprint})
+    active = unit.configs.active()
+    numbers = []
+    for kind, groups in said:
+        numbers.append(unit.counters.take("decision"))
+        unit.decisions.add(
+            NewDecision(
+                numbers[-1],
+                kind,
+                Authority.HOLD,
+                DecisionStatus.IN_FORCE,
+                groups,
+                {},
+                "hold",
+                {},
+                0 if active is None else active.id,
+                step_id,
+                "hold",
+            ),
+            unit.commit_no,
+        )
+    detail = {**item.detail, "proposal": number, "decisions": numbers}
+    hold = Hold(
+        unit.counters.take("hold"), "proposal", item.fingerprint, "open", unit.commit_no, None, detail
+    )
+    unit.proposals.add_hold(hold)
+
+
+def let_go(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
+    """End a hold; returns the records to be settled."""
+    held = list(unit.decisions.get(hold.detail["decisions"]).values())
+    revoke(unit, held)
+    unit.proposals.end_hold(hold.id, status, unit.commit_no)
+    return {record for one in held for record in one.seen}
+
+
+def _end_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
+    require_whole_index(viewer)
+    with index.database.write(viewer, f"hold {status}") as unit:
+        found = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
+        if found is None:
+            raise NotFoundError(f"there is no hold {number} that waits")
+        held = list(unit.decisions.get(found.detail["decisions"]).values())
+        touched = let_go(unit, found, status)
+        if status == "refused":
+            step_id = add_step(unit, "decision", "hold-refused", {"hold": number})
+            for one in held:
+                new = NewDecision(
+                    unit.counters.take("decision"),
+                    one.kind,
+                    Authority.STEWARD,
+                    DecisionStatus.IN_FORCE,
+                    one.groups,
+                    {n: r.version_id for n, r in unit.records.get(one.seen).items()},
+                    "hold-refused",
+                    {},
+                    index.config_id(unit),
+                    step_id,
+                    "hold",
+                )
+                unit.decisions.add(new, unit.commit_no)
+        settled = resettle(unit, index, touched, f"hold {status}")
+        after = unit.persons.current(settled.records)
+        return sum(settled.current.get(record) != after.get(record) for record in settled.records)

@@ -1,0 +1,382 @@
+"""A re-cluster as a proposal: made, read, then applied whole or in part, rejected, or rolled back.
+
+An item is a change that can be approved by itself: the people whose records it regroups, and nobody else.
+What is not approved is held: decisions of the least authority keep those records as they are published, until
+a person releases or refuses the hold. An item that has changed since it was read is held too: its reader has
+not seen what it would do now.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.closure import everything
+from mpi.service.context import Index, Matcher
+from mpi.service.deciding import as_before
+from mpi.service.derive import Derived, derive
+from mpi.service.disclosure import disclose
+from mpi.service.holds import FIELDS, hold, let_go, require_whole_index
+from mpi.service.plan_items import Group, groups_of, items_of
+from mpi.service.recluster import lists_for, replace_derived
+from mpi.service.reindex import Progress, silent
+from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
+from mpi.service.steps import add_step, reason_code
+from mpi.storage.repositories.proposals import Item, Proposal, ProposalStatus
+from mpi.storage.unit import ReadUnit
+
+MINUTES_A_TASK = 3
+"""What a steward takes for one review task, for the estimate of hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One change: the people before it, and after it."""
+
+    no: int
+    kind: str
+    status: str
+    before: tuple[Group, ...]
+    after: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """A proposal as it is read.
+
+    Args:
+        id: its number.
+        status: ``open``, ``applied``, ``rejected`` or ``rolled_back``.
+        model: the model that it was made with.
+        model_before: the model in force when it was made.
+        by: who made it.
+        at: when.
+        merge: items that make people one.
+        split: items that part people.
+        move: items that do both.
+        moved: records that change person.
+        ids_retired: enterprise IDs that would be retired.
+        ids_new: enterprise IDs that would be minted or live again.
+        tasks: review tasks after it, as when it was made; 0 once it has ended.
+        steward_hours: what those tasks take, at three minutes each.
+        items: the changes.
+    """
+
+    id: int
+    status: str
+    model: str
+    model_before: str
+    by: str
+    at: str
+    merge: int
+    split: int
+    move: int
+    moved: int
+    ids_retired: int
+    ids_new: int
+    tasks: int
+    steward_hours: float
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying, or rolling back, did.
+
+    Args:
+        proposal: its number.
+        status: where it stands now.
+        applied: items that were carried out.
+        held: items that were not approved.
+        changed: items that are other than they were read, and are held.
+        moved: records that changed person.
+        model: the model in force now.
+    """
+
+    proposal: int
+    status: str
+    applied: int
+    held: int
+    changed: int
+    moved: int
+    model: str
+
+
+def propose(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    *,
+    refresh_lists: bool = False,
+    reason: str = "recluster",
+    progress: Progress = silent,
+) -> ProposalView:
+    """Think the whole index through and keep what that would change, to be read; nothing else changes.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model.
+        refresh_lists: make the lists of shared values anew.
+        reason: a code.
+        progress: told of long steps.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    code = reason_code(reason)
+    day = clock.today()
+    with index.database.read(viewer) as unit:
+        derived = _derive(unit, index, matcher, progress, refresh=refresh_lists)
+        settlement = _settle(unit, matcher, derived, day)
+        items = items_of(settlement)
+    with index.database.write(viewer, "proposal") as unit:
+        number = unit.counters.take("proposal")
+        tasks = len(settlement.tasks)
+        made = Proposal(
+            number,
+            ProposalStatus.OPEN,
+            matcher.model.ref,
+            matcher.digest(derived.shared),
+            index.matcher.model.ref,
+            day,
+            unit.commit_no,
+        )
+        unit.proposals.add(made, items)
+        add_step(unit, "proposal", code, {"proposal": number, "tasks": tasks})
+        view = _view(unit, made, items, tasks)
+    _disclose(index, viewer, items)
+    return view
+
+
+def proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
+    """Read a proposal.
+
+    Raises:
+        NotFoundError: there is none.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        found = _require(unit, number)
+        items = unit.proposals.items(number)
+        view = _view(unit, found, items, _tasks_of(unit, found))
+    _disclose(index, viewer, items)
+    return view
+
+
+def proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
+    """Every proposal, newest first, without its items.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        return [
+            _view(unit, found, unit.proposals.items(found.id), _tasks_of(unit, found), with_items=False)
+            for found in unit.proposals.all()
+        ]
+
+
+def apply_proposal(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    approved: Collection[int] | None = None,
+    progress: Progress = silent,
+) -> Applied:
+    """Carry a proposal out, whole or in part; the rest becomes holds.
+
+    Args:
+        index: the open index.
+        viewer: who approves.
+        matcher: the model that the proposal was made with.
+        number: the proposal.
+        approved: numbers of the approved items; None for all.
+        progress: told of long steps.
+
+    Raises:
+        InputError: there is no such item.
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not open, or was made with another model.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, "recluster") as unit:
+        found = _require(unit, number)
+        items = unit.proposals.items(number)
+        _require_open(found)
+        if matcher.model.ref != found.model:
+            raise ConflictError(f"proposal {number} was made with model {found.model}")
+        wanted = {item.no for item in items} if approved is None else set(approved)
+        if wanted - {item.no for item in items}:
+            raise InputError(f"items: proposal {number} has {len(items):,} items, numbered from 1")
+        derived = _derive(unit, index, matcher, progress, digest=found.config_digest)
+        settlement = _settle(unit, matcher, derived, found.on_date)
+        now = items_of(settlement)
+        yes = {item.fingerprint for item in items if item.no in wanted}
+        unapproved = [item for item in now if item.fingerprint not in yes]
+        replace_derived(unit, matcher, derived)
+        for item in unapproved:
+            hold(unit, number, item)
+        if unapproved:
+            settlement = _settle(unit, matcher, derived, found.on_date)
+        moved = publish(unit, settlement, "recluster", test=index.is_test)
+        read = {item.fingerprint for item in items}
+        carried_out = {item.fingerprint for item in now} & yes
+        for item in items:
+            done = item.fingerprint in carried_out
+            held = "held" if item.no not in wanted else "changed"
+            unit.proposals.set_item(number, item.no, "applied" if done else held)
+        unit.proposals.set_status(number, ProposalStatus.APPLIED, applied=unit.commit_no)
+        return Applied(
+            number,
+            ProposalStatus.APPLIED,
+            len(carried_out),
+            sum(item.fingerprint in read for item in unapproved),
+            sum(item.fingerprint not in read for item in unapproved),
+            moved,
+            matcher.model.ref,
+        )
+
+
+def reject_proposal(index: Index, viewer: Viewer, number: int) -> Applied:
+    """Say no to a proposal: nothing of it is applied or held.
+
+    Raises:
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not open.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, "proposal") as unit:
+        found = _require(unit, number)
+        _require_open(found)
+        unit.proposals.set_status(number, ProposalStatus.REJECTED, ended=unit.commit_no)
+    return Applied(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
+
+
+def roll_back_proposal(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+) -> Applied:
+    """Take an applied proposal back: the same step with the earlier configuration, and its holds released.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model that was in force before, as the proposal says.
+        number: the proposal.
+        progress: told of long steps.
+
+    Raises:
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not applied, a later one is, or the model is another.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, "recluster") as unit:
+        found = _require(unit, number)
+        if found.status != ProposalStatus.APPLIED or found.applied_commit is None:
+            raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
+        if matcher.model.ref != found.model_before:
+            raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
+        for held in unit.proposals.holds():
+            if held.detail.get("proposal") == number:
+                let_go(unit, held, "released")
+        config = unit.configs.ended_in(found.applied_commit)
+        digest = None if config is None else unit.configs.digest(config)
+        derived = _derive(unit, index, matcher, progress, digest=digest)
+        changed = unit.persons.changed_in(found.applied_commit)
+        choice = Choice(keeps=as_before(unit, changed, found.applied_commit))
+        settlement = _settle(unit, matcher, derived, clock.today(), choice)
+        replace_derived(unit, matcher, derived)
+        moved = publish(unit, settlement, "rollback", test=index.is_test)
+        unit.proposals.set_status(number, ProposalStatus.ROLLED_BACK, ended=unit.commit_no)
+        add_step(unit, "undo", "rollback", {"proposal": number})
+        return Applied(number, ProposalStatus.ROLLED_BACK, 0, 0, 0, moved, matcher.model.ref)
+
+
+def _derive(
+    unit: ReadUnit,
+    index: Index,
+    matcher: Matcher,
+    progress: Progress,
+    *,
+    refresh: bool = False,
+    digest: str | None = None,
+) -> Derived:
+    """Derive under a model, with the lists of a known configuration or those that the rules give."""
+    _, shared = lists_for(unit, index, matcher, refresh=refresh)
+    config = None if digest is None else unit.configs.by_digest(digest)
+    if config is not None:
+        shared = index.lists_of(unit, config)
+    return derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
+
+
+def _settle(
+    unit: ReadUnit, matcher: Matcher, derived: Derived, day: str, choice: Choice = NO_CHOICE
+) -> Settlement:
+    scope = everything(unit, derived.edges)
+    thresholds = matcher.model.thresholds
+    return settle(unit, scope, derived.features_of, matcher.scorer, thresholds, day, choice)
+
+
+def _require(unit: ReadUnit, number: int) -> Proposal:
+    found = unit.proposals.get(number)
+    if found is None:
+        raise NotFoundError(f"there is no proposal {number}")
+    return found
+
+
+def _require_open(found: Proposal) -> None:
+    if found.status != ProposalStatus.OPEN:
+        raise ConflictError(f"proposal {found.id} is {found.status}: make another one")
+
+
+def _tasks_of(unit: ReadUnit, found: Proposal) -> int:
+    steps = [step for step in unit.steps.at([found.commit_no]) if step.kind == "proposal"]
+    return int(steps[0].detail["tasks"]) if steps and found.status == ProposalStatus.OPEN else 0
+
+
+def _view(
+    unit: ReadUnit, found: Proposal, items: Sequence[Item], tasks: int, *, with_items: bool = True
+) -> ProposalView:
+    at, by, _ = unit.commit_info({found.commit_no})[found.commit_no]
+    kinds = [item.kind for item in items]
+    retired = new = moved = 0
+    for item in items:
+        kept = {person for person, _ in item.detail["after"]}
+        held = {record: person for person, records in item.detail["before"] for record in records}
+        retired += sum(person not in kept for person, _ in item.detail["before"])
+        new += sum(person not in held.values() for person in kept)
+        moved += sum(held.get(r) != person for person, records in item.detail["after"] for r in records)
+    shown = (
+        ItemView(item.no, item.kind, item.status, *groups_of(unit, item.detail))
+        for item in (items if with_items else ())
+    )
+    return ProposalView(
+        found.id,
+        found.status,
+        found.model,
+        found.model_before,
+        by,
+        at,
+        kinds.count("merge"),
+        kinds.count("split"),
+        kinds.count("move"),
+        moved,
+        retired,
+        new,
+        tasks,
+        round(tasks * MINUTES_A_TASK / 60, 1),
+        tuple(shown),
+    )
+
+
+def _disclose(index: Index, viewer: Viewer, items: Iterable[Item]) -> None:
+    records = {record for item in items for _, group in item.detail["before"] for record in group}
+    disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

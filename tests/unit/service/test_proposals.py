@@ -1,0 +1,194 @@
+"""A re-cluster as a proposal: read, applied in part, held, released, refused, rolled back."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.bootstrap import open_matcher
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.decisions import decisions
+from mpi.service.holds import holds, refuse_hold, release_hold
+from mpi.service.proposals import (
+    apply_proposal,
+    proposal,
+    proposals,
+    propose,
+    reject_proposal,
+    roll_back_proposal,
+)
+from mpi.service.recluster import recluster
+from mpi.service.records import upsert
+from mpi.service.tasks import review_tasks
+from mpi.service.verify import verify
+from tests.index import OPERATOR, a_child, crosswalk, partition_of
+from tests.models import tiny_model
+from tests.unit.service.test_decisions import said
+
+
+@pytest.fixture
+def stricter(tmp_path):
+    return open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+
+
+def pair(index, number: int) -> None:
+    """Two records of 16.1 bits: one child by the tiny model, two by a stricter one."""
+    for source in ("sis", "ccwis"):
+        child = a_child(
+            str(number),
+            first_name="Bcdf"[number] * 5,
+            last_name="Ghjk"[number] * 5,
+            birth_date=f"201{number}-03-09",
+            postal_code=None,
+        )
+        upsert(index, OPERATOR, source, child)
+
+
+@pytest.fixture
+def three(index):
+    """Three children with a doubtful link each."""
+    for number in range(3):
+        pair(index, number)
+    assert len(partition_of(index)) == 3
+    return index
+
+
+def apart(index, number: int) -> bool:
+    links = crosswalk(index)
+    return links["sis", str(number)] != links["ccwis", str(number)]
+
+
+def test_a_proposal_says_what_it_would_change_and_changes_nothing(three, stricter):
+    before = crosswalk(three)
+    made = propose(three, OPERATOR, stricter)
+    assert crosswalk(three) == before
+    assert (made.status, made.merge, made.split, made.move) == ("open", 0, 3, 0)
+    assert (made.moved, made.ids_new, made.ids_retired) == (3, 3, 0)
+    assert made.tasks == 3
+    assert [item.no for item in made.items] == [1, 2, 3]
+    for item in made.items:
+        [person] = item.before
+        assert {group.enterprise_id for group in item.after} == {person.enterprise_id, None}
+    assert proposal(three, OPERATOR, made.id) == made
+    assert [one.id for one in proposals(three, OPERATOR)] == [made.id]
+
+
+def test_a_proposal_applied_whole_gives_the_ids_that_were_read(three, stricter):
+    made = propose(three, OPERATOR, stricter)
+    done = apply_proposal(three, OPERATOR, stricter, made.id)
+    assert (done.status, done.applied, done.held, done.changed, done.model) == ("applied", 3, 0, 0, "tiny/2")
+    now = replace(three, matcher=stricter)
+    links = crosswalk(now)
+    for item in made.items:
+        for group in item.after:
+            if group.enterprise_id is not None:
+                assert {links[r.source, r.local_id] for r in group.records} == {group.enterprise_id}
+    assert all(apart(now, number) for number in range(3))
+    assert holds(now, OPERATOR) == []
+    assert verify(now, OPERATOR) == []
+
+
+def test_a_new_model_with_half_its_items_approved_then_rolled_back(three, stricter):
+    before = crosswalk(three)
+    made = propose(three, OPERATOR, stricter)
+    done = apply_proposal(three, OPERATOR, stricter, made.id, [made.items[0].no])
+    assert (done.applied, done.held) == (1, 2)
+    now = replace(three, matcher=stricter)
+    assert [apart(now, number) for number in range(3)].count(True) == 1
+    assert len(holds(now, OPERATOR)) == 2
+    assert recluster(now, OPERATOR, stricter, apply=True).is_empty
+    assert verify(now, OPERATOR) == []
+    assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
+    rolled = roll_back_proposal(now, OPERATOR, three.matcher, made.id)
+    assert rolled.status == "rolled_back"
+    assert crosswalk(three) == before
+    assert holds(three, OPERATOR) == []
+    assert verify(three, OPERATOR) == []
+    with pytest.raises(ConflictError, match="nothing to roll back"):
+        roll_back_proposal(three, OPERATOR, three.matcher, made.id)
+
+
+def test_a_proposal_read_on_monday_and_applied_on_friday_with_one_item_changed(three, stricter):
+    """The changed item goes back to the reader as a hold; the others are applied as read."""
+    made = propose(three, OPERATOR, stricter)
+    upsert(
+        three,
+        OPERATOR,
+        "sis",
+        a_child("9", first_name="BBBBB", last_name="GGGGG", birth_date="2010-03-09", postal_code=None),
+    )
+    done = apply_proposal(three, OPERATOR, stricter, made.id)
+    assert (done.applied, done.held, done.changed) == (2, 0, 1)
+    now = replace(three, matcher=stricter)
+    assert [apart(now, number) for number in range(3)] == [False, True, True]
+    [held] = holds(now, OPERATOR)
+    assert len(held.before[0].records) == 3
+    assert [item.status for item in proposal(now, OPERATOR, made.id).items].count("changed") == 1
+    assert verify(now, OPERATOR) == []
+
+
+def test_a_hold_is_released_or_refused_by_a_person(three, stricter):
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id, [])
+    now = replace(three, matcher=stricter)
+    first, second, _ = holds(now, OPERATOR)
+    assert release_hold(now, OPERATOR, first.id) == 1
+    assert [apart(now, number) for number in range(3)] == [True, False, False]
+    assert refuse_hold(now, OPERATOR, second.id) == 0
+    [word] = decisions(now, OPERATOR)
+    assert (word.kind, word.authority, word.reason) == ("SAME", "steward", "hold-refused")
+    assert len(holds(now, OPERATOR)) == 1
+    for ended in (first.id, second.id, 99):
+        with pytest.raises(NotFoundError):
+            release_hold(now, OPERATOR, ended)
+    assert verify(now, OPERATOR) == []
+
+
+def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it(three, stricter, tmp_path):
+    recluster(three, OPERATOR, stricter, apply=True)
+    now = replace(three, matcher=stricter)
+    made = propose(now, OPERATOR, three.matcher)
+    assert made.merge == 3
+    apply_proposal(now, OPERATOR, three.matcher, made.id, [])
+    assert all(apart(three, number) for number in range(3))
+    assert verify(three, OPERATOR) == []
+    said(three, "SAME", ["sis:0", "ccwis:0"])
+    assert not apart(three, 0)
+    assert review_tasks(three, OPERATOR) == []
+    assert verify(three, OPERATOR) == []
+
+
+def test_a_rejected_proposal_leaves_nothing_behind(three, stricter):
+    made = propose(three, OPERATOR, stricter)
+    reject_proposal(three, OPERATOR, made.id)
+    assert (holds(three, OPERATOR), len(partition_of(three))) == ([], 3)
+    with pytest.raises(ConflictError, match="rejected"):
+        apply_proposal(three, OPERATOR, stricter, made.id)
+
+
+def test_what_cannot_be_applied_is_refused_and_nothing_changes(three, stricter):
+    made = propose(three, OPERATOR, stricter)
+    before = crosswalk(three)
+    with pytest.raises(InputError):
+        apply_proposal(three, OPERATOR, stricter, made.id, [4])
+    with pytest.raises(ConflictError, match="tiny/2"):
+        apply_proposal(three, OPERATOR, three.matcher, made.id)
+    with pytest.raises(NotFoundError):
+        apply_proposal(three, OPERATOR, stricter, 99)
+    with pytest.raises(ConflictError):
+        roll_back_proposal(three, OPERATOR, three.matcher, made.id)
+    assert crosswalk(three) == before
+    for viewer in (
+        Viewer("district", None, frozenset(Action), frozenset({"sis"})),
+        Viewer("reader", None, frozenset(Action) - {Action.RECLUSTER}, None),
+    ):
+        for asked in (
+            lambda v: propose(three, v, stricter),
+            lambda v: proposal(three, v, made.id),
+            lambda v: proposals(three, v),
+            lambda v: holds(three, v),
+            lambda v: apply_proposal(three, v, stricter, made.id),
+            lambda v: reject_proposal(three, v, made.id),
+        ):
+            with pytest.raises(AccessDenied):
+                asked(viewer)
