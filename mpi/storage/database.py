@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 
@@ -59,9 +59,12 @@ class Database:
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
-        """One consistent snapshot, rolled back at the end."""
+        """One consistent snapshot; nothing can be written in it."""
         with self._connected(writing=False) as connection:
             yield ReadUnit(connection, viewer)
+            if self.is_postgresql:
+                # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
+                connection.commit()
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
@@ -72,7 +75,7 @@ class Database:
             kind: what is done, such as ``upsert`` or ``load``.
             lock: what it keeps others from.
         """
-        with self._in_turn(lock), self._connected(writing=True) as connection:
+        with self._in_turn(lock), self._connected(writing=True) as connection, self._ahead(connection):
             if self.is_postgresql and lock is Lock.INDEX:
                 postgresql.lock_index(connection)
             self.commit_begun = False
@@ -80,6 +83,9 @@ class Database:
             yield unit
             self.commit_begun = True
             _commit(connection)
+
+    def _ahead(self, connection: Connection) -> AbstractContextManager[None]:
+        return postgresql.sending_ahead(connection) if self.is_postgresql else nullcontext()
 
     @contextmanager
     def _in_turn(self, lock: Lock) -> Iterator[None]:
@@ -172,4 +178,5 @@ def _explain(error: DBAPIError | sqlite3.Error) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return sqlite.explain(cause)
-    return postgresql.explain(cause if cause is not None else error)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return postgresql.explain(cause if cause is not None else error, lost=lost)
