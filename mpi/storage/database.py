@@ -79,8 +79,10 @@ class Database:
             if self.is_postgresql and lock is Lock.INDEX:
                 postgresql.lock_index(connection)
             self.commit_begun = False
-            unit = WriteUnit(connection, viewer, kind)
+            alone = lock is Lock.INDEX or not self.is_postgresql
+            unit = WriteUnit(connection, viewer, kind, alone=alone)
             yield unit
+            unit.flush()
             self.commit_begun = True
             _commit(connection)
 

@@ -96,11 +96,12 @@ class WriteUnit(ReadUnit):
         connection: an open writing transaction.
         viewer: who acts.
         kind: what is done.
+        alone: whether no other writer of the index can be at work.
     """
 
-    def __init__(self, connection: Connection, viewer: Viewer, kind: str) -> None:
+    def __init__(self, connection: Connection, viewer: Viewer, kind: str, *, alone: bool = True) -> None:
         super().__init__(connection, viewer)
-        self.counters = Counters(connection)
+        self.counters = Counters(connection, alone=alone)
         self._kind = kind
         self._commit_no: int | None = None
 
@@ -120,3 +121,7 @@ class WriteUnit(ReadUnit):
                 },
             )
         return self._commit_no
+
+    def flush(self) -> None:
+        """Write what was kept back until the end of the transaction."""
+        self.counters.flush()

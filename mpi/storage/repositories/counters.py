@@ -7,18 +7,48 @@ _TAKE = text(
     "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next"
 )
 """One step on both stores: the row is locked from here to the end of the transaction."""
+_ALL = text("SELECT name, next FROM counter")
+_PUT = text(
+    "INSERT INTO counter (name, next) VALUES (:name, :next) "
+    "ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+)
+
+LEDGER = "disclosure"
+"""The one counter that is taken from beside a writer of the index."""
 
 
 class Counters:
     """Gapless counters, one row each: a number taken by a transaction that rolls back is given again.
 
     An identity column would leave gaps and let a reader of the feed pass a number not yet committed.
+
+    Args:
+        connection: an open writing transaction.
+        alone: whether no other writer of the index can be at work, so that the counters can be read once
+            and written once.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, alone: bool) -> None:
         self._connection = connection
+        self._alone = alone
+        self._next: dict[str, int] | None = None
+        self._taken: set[str] = set()
 
     def take(self, name: str, count: int = 1) -> int:
         """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
-        following = self._connection.execute(_TAKE, {"name": name, "count": count}).scalar_one()
-        return int(following) - count
+        if name == LEDGER or not self._alone:
+            following = self._connection.execute(_TAKE, {"name": name, "count": count}).scalar_one()
+            return int(following) - count
+        if self._next is None:
+            self._next = {row.name: row.next for row in self._connection.execute(_ALL)}
+        first = self._next.get(name, 1)
+        self._next[name] = first + count
+        self._taken.add(name)
+        return first
+
+    def flush(self) -> None:
+        """Write the counters that were taken from."""
+        if self._next is not None and self._taken:
+            rows = [{"name": name, "next": self._next[name]} for name in sorted(self._taken)]
+            self._connection.execute(_PUT, rows)
+            self._taken.clear()

@@ -31,8 +31,12 @@ _FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
+_DROP_FEATURES = (
+    delete(_feature)
+    .where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids"))
+    .returning(_feature.c.record_id)
+)
 _DROPS = (
-    delete(_feature).where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")),
     delete(_key).where(_key.c.config_id == bindparam("config"), among(_key.c.record_id, "ids")),
     *(
         delete(_edge)
@@ -78,10 +82,12 @@ class Derived:
             self._connection.execute(_PUT_EDGES, rows)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Remove features, keys and edges of the given records."""
+        """Remove features, keys and edges of the given records; one without features has no others."""
         for chunk in chunked(record_ids):
-            for statement in _DROPS:
-                self._connection.execute(statement, {"config": config_id, "ids": chunk})
+            rows = self._connection.execute(_DROP_FEATURES, {"config": config_id, "ids": chunk})
+            known = [row.record_id for row in rows]
+            for statement in _DROPS if known else ():
+                self._connection.execute(statement, {"config": config_id, "ids": known})
 
     def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
         """Remove everything derived, of one configuration or of all."""

@@ -63,6 +63,9 @@ class IdentityEvent:
 _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
+FEW = 1_000
+"""Up to so many records, what was read of them is kept to the end of the transaction."""
+
 SCOPE = "all"
 """The one scope of enterprise IDs today; first in the memberships' key, so a query by record names it."""
 
@@ -112,6 +115,7 @@ class Persons:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._histories: dict[int, list[Membership]] = {}
 
     def get(self, person_ids: Collection[int]) -> dict[int, Person]:
         """Persons by number."""
@@ -137,7 +141,9 @@ class Persons:
 
     def current(self, record_ids: Collection[int]) -> dict[int, int]:
         """The person of each record that has one now."""
-        return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
+        if len(record_ids) > FEW:
+            return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
+        return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""
@@ -158,10 +164,20 @@ class Persons:
 
     def everyone_of(self, record_ids: Collection[int]) -> set[int]:
         """Every person that ever held one of the records."""
+        if len(record_ids) <= FEW:
+            return {m.person_id for m in self._history(record_ids)}
         found: set[int] = set()
         for chunk in chunked(record_ids):
             found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
         return found
+
+    def _history(self, record_ids: Collection[int]) -> list[Membership]:
+        """Every membership of a few records, read once a transaction: a resolve asks four times."""
+        missing = [record for record in record_ids if record not in self._histories]
+        self._histories.update({record: [] for record in missing})
+        for membership in self._memberships(_EVER_OF_RECORDS, missing):
+            self._histories[membership.record_id].append(membership)
+        return [m for record in record_ids for m in self._histories[record]]
 
     def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
         """Records of each person: those it holds, or held when it was retired or emptied.
@@ -233,6 +249,7 @@ class Persons:
 
     def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
         """Move records: (record, person before, person after), with one event each, in the order given."""
+        self._histories.clear()
         leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
             self._connection.execute(_LEAVE, leaving)

@@ -181,6 +181,7 @@ def test_a_connection_lost_at_the_commit_is_not_called_undone(postgres, database
     with pytest.raises(StoreError, match="kept whole or not at all"):
         with database.write(operator(), "test") as unit:
             assert unit.commit_no == 1
+            unit.flush()
             me = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             postgres.run(f"SELECT pg_terminate_backend({me})")
             postgres.run("SELECT pg_sleep(0.05)")
