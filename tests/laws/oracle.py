@@ -1,8 +1,8 @@
 """What must be true of an index, told from what was sent to it: kept apart from how the index does it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import Authority, DecisionKind
 from tests.index import a_child
 
 Address = tuple[str, str]
@@ -16,10 +16,26 @@ class Said:
     as_of: str
     receipt: int
     content: tuple[tuple[str, object], ...] | None = field(compare=False)
+    batch: int | None = field(default=None, compare=False)
+    held: bool = field(default=False, compare=False)
 
     def sent(self, local_id: str) -> dict[str, object]:
         base = dict.fromkeys(a_child(None))
         return a_child(local_id, **base | dict(self.content or ()), as_of=self.as_of)
+
+
+@dataclass
+class Word:
+    """A decision: what was said, and what became of it."""
+
+    kind: DecisionKind
+    authority: int
+    groups: tuple[tuple[Address, ...], ...]
+    supersedes: frozenset[int] = frozenset()
+    revoked: bool = False
+
+    def plain(self):
+        return (self.kind, self.authority, self.groups)
 
 
 @dataclass
@@ -28,28 +44,102 @@ class Oracle:
 
     said: dict[Address, list[Said]] = field(default_factory=dict)
     sealed: set[Address] = field(default_factory=set)
-    decisions: dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]] = field(
+    words: dict[int, Word] = field(default_factory=dict)
+    holding: dict[int, list[tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]] = field(
         default_factory=dict
     )
+    paused: set[str] = field(default_factory=set)
     moments: list[tuple[str, dict[Address, str]]] = field(default_factory=list)
     held: dict[str, frozenset[Address]] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
     latest: dict[Address, str] = field(default_factory=dict)
     receipts: int = 0
 
-    def hear(self, address: Address, as_of: str, content, *, sealing: bool = False) -> None:
+    def hear(
+        self, address: Address, as_of: str, content, *, sealing: bool = False, batch: int | None = None
+    ) -> None:
         """A statement was acknowledged."""
         if address in self.sealed:
             return
         self.receipts += 1
-        self.said.setdefault(address, []).append(Said(as_of, self.receipts, content))
+        held = not sealing and address[0] in self.paused and self._would_take_effect(address, as_of, content)
+        said = Said(as_of, self.receipts, content, batch, held)
+        self.said.setdefault(address, []).append(said)
         if sealing:
             self.sealed.add(address)
+
+    def _would_take_effect(self, address: Address, as_of: str, content) -> bool:
+        if content is None:
+            return False
+        latest = max((s for s in self.said.get(address, ()) if not s.held), default=None)
+        return latest is None or (as_of >= latest.as_of and latest.content != content)
+
+    def let_go(self, source: str) -> None:
+        """What a paused source said takes effect."""
+        self.paused.discard(source)
+        for address, said in self.said.items():
+            if address[0] == source:
+                self.said[address] = [replace(s, held=False) for s in said]
+
+    def unhear(self, batch: int) -> None:
+        """A load was taken back: nothing that it said counts any more."""
+        for address, said in self.said.items():
+            self.said[address] = [s for s in said if s.batch != batch]
+
+    def rename(self, old: Address, new: Address) -> None:
+        """A record got another local ID; everything about it follows."""
+
+        def follow(address: Address) -> Address:
+            return new if address == old else address
+
+        self.said = {follow(a): said for a, said in self.said.items()}
+        self.latest = {follow(a): eid for a, eid in self.latest.items()}
+        self.held = {eid: frozenset(map(follow, held)) for eid, held in self.held.items()}
+        self.moments = [(at, {follow(a): e for a, e in links.items()}) for at, links in self.moments]
+        for word in self.words.values():
+            word.groups = tuple(tuple(map(follow, group)) for group in word.groups)
+        self.holding = {
+            n: [(k, a, tuple(tuple(map(follow, g)) for g in groups)) for k, a, groups in words]
+            for n, words in self.holding.items()
+        }
+
+    @property
+    def decisions(self) -> dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]:
+        """The words in force, those of holds left out."""
+        return {n: word.plain() for n, word in self.words.items() if self.in_force(n)}
+
+    def in_force(self, number: int) -> bool:
+        """Neither taken back, nor is its place taken by one in force, or by one whose place is taken so."""
+        return not self.words[number].revoked and not self._replaced(number)
+
+    def _replaced(self, number: int) -> bool:
+        above = [n for n, word in self.words.items() if number in word.supersedes]
+        return any(self.in_force(n) or self._replaced(n) for n in above)
+
+    def contradicts(self, kind: DecisionKind, groups, leaving_out: frozenset[int] = frozenset()) -> bool:
+        """Whether a steward's word would contradict those in force."""
+        words = [
+            (k, g)
+            for n, (k, authority, g) in self.decisions.items()
+            if authority >= Authority.STEWARD and n not in leaving_out
+        ]
+        sames = [g[0] for k, g in words if k is DecisionKind.SAME]
+        if kind is DecisionKind.DIFFERENT:
+            return _chains(sames, groups)
+        if kind is DecisionKind.SAME:
+            apart = [g for k, g in words if k is DecisionKind.DIFFERENT and not _chains(sames, g)]
+            return any(_chains([*sames, groups[0]], g) for g in apart)
+        return False
 
     @property
     def active(self) -> dict[Address, Said]:
         """The active version of each record: greatest as-of, then receipt."""
-        latest = {address: max(said) for address, said in self.said.items() if address not in self.sealed}
+        counted = {
+            address: [one for one in said if not one.held]
+            for address, said in self.said.items()
+            if address not in self.sealed
+        }
+        latest = {address: max(said) for address, said in counted.items() if said}
         return {address: said for address, said in latest.items() if said.content is not None}
 
     def learn(self, at: str, crosswalk: dict[Address, str]) -> None:
@@ -109,6 +199,12 @@ class Oracle:
             persons.setdefault(eid, set()).add(address)
         return {eid: frozenset(records) for eid, records in persons.items()}
 
+    def words_meet(self) -> bool:
+        """Whether words in force contradict each other, so that one of them gives way."""
+        words = [(k, g) for k, _, g in self.decisions.values()]
+        sames = [g[0] for k, g in words if k is DecisionKind.SAME]
+        return any(_chains(sames, g) for k, g in words if k is DecisionKind.DIFFERENT)
+
     def check_stewards_rule(self, crosswalk: dict[Address, str]) -> None:
         """Where the decisions in force agree with each other, each of them holds."""
         root: dict[Address, Address] = {}
@@ -133,3 +229,16 @@ class Oracle:
             assert len(together) <= 1, f"a SAME does not hold: {one} {other}"
         for a, b in apart:
             assert a not in crosswalk or crosswalk[a] != crosswalk.get(b), "a DIFFERENT does not hold"
+
+
+def _chains(sames, groups) -> bool:
+    """Whether groups of records that are the same reach from one group to another."""
+    for place, group in enumerate(groups):
+        reached, grown = set(group), True
+        while grown:
+            more = {a for same in sames if reached & set(same) for a in same} - reached
+            reached |= more
+            grown = bool(more)
+        if any(reached & set(other) for other in groups[place + 1 :]):
+            return True
+    return False

@@ -1,0 +1,333 @@
+"""What people do to an index, as steps of the machine: decide, merge, split, move, undo, pause, propose.
+
+Each step is previewed, and applying must do what the preview said. What is expected to be in force is told by
+the oracle alone.
+"""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import ConflictError, DecisionConflict
+from mpi.service.decisions import Asked, decide, decision
+from mpi.service.holds import holds, refuse_hold, release_hold
+from mpi.service.load_undo import undo_load
+from mpi.service.merging import Why, merge, move, split
+from mpi.service.pausing import pause, resume
+from mpi.service.persons import person
+from mpi.service.proposals import apply_proposal, proposal, propose, roll_back_proposal
+from mpi.service.rekey import rekey
+from mpi.service.undo import undo_decision, undo_step
+from mpi.storage.repositories.records import Label
+from tests.index import OPERATOR, crosswalk
+from tests.laws.oracle import Word
+from tests.laws.statements import decide as state_decision
+from tests.laws.statements import revoke as state_revoked
+
+KINDS = [DecisionKind.SAME, DecisionKind.DIFFERENT, DecisionKind.UNSURE]
+
+
+def bare(effect):
+    """What an effect says of people, with the IDs that it mints left open."""
+    new = {one.enterprise_id for one in effect.persons if one.change == "new"}
+
+    def known(eid):
+        return None if eid in new else eid
+
+    persons = [(known(p.enterprise_id), p.change, p.before, p.after, p.flags) for p in effect.persons]
+    moved = [(m.source, m.local_id, known(m.before), known(m.after)) for m in effect.moved]
+    return sorted(persons, key=repr), moved, effect.told, effect.etag, effect.stays
+
+
+def labels(addresses):
+    return tuple(Label(*address) for address in addresses)
+
+
+class Stewards:
+    """Steps of people; mixed into the machine, which has the index, the oracle and the clock."""
+
+    def previewed(self, act):
+        """Do a step as its preview says, or have both refused alike."""
+        self.tick()
+        before = crosswalk(self.index)
+        refused = None
+        try:
+            seen = act(True)
+        except ConflictError as error:
+            refused = error
+        if refused is not None:
+            with pytest.raises(type(refused)) as again:
+                act(False)
+            assert str(again.value) == str(refused)
+            assert crosswalk(self.index) == before
+            raise refused
+        assert crosswalk(self.index) == before
+        done = act(False)
+        assert bare(seen) == bare(done)
+        return done
+
+    def persons(self):
+        """Records by enterprise ID, in the order of the records: IDs are random, and draws must not be."""
+        found: dict[str, list] = {}
+        for address, eid in sorted(crosswalk(self.index).items()):
+            found.setdefault(eid, []).append(address)
+        return found
+
+    def note(self, effect, expected, supersedes=frozenset()):
+        """Remember the words of a step, which must be those expected."""
+        assert len(effect.decisions) == len(expected)
+        for place, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
+            view = decision(self.index, OPERATOR, number)
+            shown = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
+            visible = {frozenset(a for a in g if a not in self.oracle.sealed) for g in groups}
+            assert (view.kind, shown) == (kind, {g for g in visible if g})
+            self.oracle.words[number] = Word(
+                kind, Authority.STEWARD, groups, supersedes if place == 0 else frozenset()
+            )
+        self.steps.append((effect.step, effect.decisions))
+
+    @precondition(lambda self: len(self.oracle.said) > 1)
+    @rule(data=st.data(), kind=st.sampled_from(KINDS), insist=st.booleans())
+    def decide(self, data, kind, insist):
+        known = sorted(self.oracle.said.keys() - self.oracle.sealed)
+        if len(known) < 2:
+            return
+        named = data.draw(st.lists(st.sampled_from(known), min_size=2, max_size=4, unique=True))
+        cut = len(named) // 2
+        different = kind is DecisionKind.DIFFERENT
+        groups = (tuple(named[:cut]), tuple(named[cut:])) if different else (tuple(named),)
+        supersedes: frozenset[int] = frozenset()
+        while True:
+            asked = Asked(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
+            # A sealed record hides a decision, so the index may let pass what the oracle knows to contradict.
+            hidden = self.oracle.sealed & {a for w in self.oracle.words.values() for g in w.groups for a in g}
+            try:
+                done = self.previewed(
+                    lambda preview, a=asked: decide(self.index, OPERATOR, a, preview=preview)
+                )
+            except DecisionConflict as refused:
+                chain = refused.chain
+            else:
+                assert hidden or not self.oracle.contradicts(kind, groups, supersedes)
+                self.note(done, [(kind, groups)], supersedes)
+                return
+            assert self.oracle.contradicts(kind, groups, supersedes)
+            assert all(self.oracle.in_force(number) for number in chain)
+            if not insist:
+                return
+            supersedes |= {chain[0]}
+
+    @precondition(lambda self: len(self.oracle.said) > 1)
+    @rule(data=st.data(), kind=st.sampled_from(KINDS))
+    def assert_as_a_source(self, data, kind):
+        named = data.draw(
+            st.lists(st.sampled_from(sorted(self.oracle.said)), min_size=2, max_size=4, unique=True)
+        )
+        cut = len(named) // 2
+        different = kind is DecisionKind.DIFFERENT
+        groups = (tuple(named[:cut]), tuple(named[cut:])) if different else (tuple(named),)
+        self.tick()
+        number = state_decision(self.index, kind, Authority.SOURCE, groups)
+        self.oracle.words[number] = Word(kind, Authority.SOURCE, groups)
+
+    @precondition(lambda self: any(not word.revoked for word in self.oracle.words.values()))
+    @rule(data=st.data())
+    def undo_a_decision(self, data):
+        standing = sorted(n for n, word in self.oracle.words.items() if not word.revoked)
+        number = data.draw(st.sampled_from(standing))
+        word = self.oracle.words[number]
+        if word.authority == Authority.SOURCE:
+            if self.oracle.in_force(number):
+                self.tick()
+                state_revoked(self.index, number)
+                word.revoked = True
+            return
+        if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in word.groups):
+            return
+        self.previewed(lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview))
+        word.revoked = True
+
+    @precondition(lambda self: self.steps)
+    @rule(data=st.data())
+    def undo_a_step(self, data):
+        step, numbers = data.draw(st.sampled_from(self.steps))
+        words = [self.oracle.words[number] for number in numbers]
+        if any(a in self.oracle.sealed for word in words for g in word.groups for a in g):
+            return
+        try:
+            self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
+        except ConflictError:
+            assert all(word.revoked for word in words)
+            return
+        assert not all(word.revoked for word in words)
+        for word in words:
+            word.revoked = True
+
+    @precondition(
+        lambda self: len(set(self.oracle.moments[-1][1].values())) > 1 if self.oracle.moments else False
+    )
+    @rule(data=st.data(), choose=st.booleans())
+    def merge(self, data, choose):
+        persons = self.persons()
+        eids = data.draw(st.lists(st.sampled_from(list(persons)), min_size=2, max_size=3, unique=True))
+        survivor = eids[-1] if choose else None
+        together = tuple(address for eid in eids for address in persons[eid])
+        tags = tuple(person(self.index, OPERATOR, eid).etag for eid in eids)
+
+        def act(preview):
+            why = Why("test", preview=preview, expected=tags)
+            return merge(self.index, OPERATOR, eids, why, survivor)
+
+        try:
+            done = self.previewed(act)
+        except DecisionConflict:
+            assert self.oracle.contradicts(DecisionKind.SAME, (together,))
+            return
+        self.note(done, [(DecisionKind.SAME, (together,))])
+        left = {eid for eid in crosswalk(self.index).values() if eid in eids}
+        if not self.oracle.words_meet() and survivor is not None:
+            assert left == {survivor}
+
+    @precondition(lambda self: self.oracle.active)
+    @rule(data=st.data(), keep=st.booleans())
+    def split(self, data, keep):
+        persons = {eid: held for eid, held in self.persons().items() if len(held) > 1}
+        if not persons:
+            return
+        eid = data.draw(st.sampled_from(list(persons)))
+        held = persons[eid]
+        cut = data.draw(st.integers(1, len(held) - 1))
+        parts = (tuple(held[:cut]), tuple(held[cut:]))
+
+        def act(preview):
+            named = [labels(part) for part in parts]
+            return split(self.index, OPERATOR, eid, named, Why("test", preview=preview), 0 if keep else None)
+
+        try:
+            done = self.previewed(act)
+        except DecisionConflict:
+            assert self.oracle.contradicts(DecisionKind.DIFFERENT, parts)
+            return
+        self.note(done, [(DecisionKind.DIFFERENT, parts)])
+
+    @precondition(lambda self: self.oracle.active)
+    @rule(data=st.data())
+    def move(self, data):
+        persons = self.persons()
+        several = [eid for eid, held in persons.items() if len(held) > 1]
+        if not several or len(persons) < 2:
+            return
+        eid = data.draw(st.sampled_from(several))
+        to = data.draw(st.sampled_from([other for other in persons if other != eid]))
+        moved, rest = persons[eid][:1], persons[eid][1:]
+        together = (*moved, *persons[to])
+
+        def act(preview):
+            return move(self.index, OPERATOR, eid, labels(moved), to, Why("test", preview=preview))
+
+        try:
+            done = self.previewed(act)
+        except DecisionConflict:
+            return
+        self.note(
+            done,
+            [(DecisionKind.DIFFERENT, (tuple(moved), tuple(rest))), (DecisionKind.SAME, (together,))],
+        )
+
+    @precondition(lambda self: self.batches)
+    @rule(data=st.data())
+    def undo_a_load(self, data):
+        batch = data.draw(st.sampled_from(self.batches))
+        self.tick()
+        seen = undo_load(self.index, OPERATOR, batch, preview=True)
+        done = undo_load(self.index, OPERATOR, batch)
+        assert replace(seen, preview=False, step=done.step) == done
+        self.batches.remove(batch)
+        self.oracle.unhear(batch)
+
+    @rule(source=st.sampled_from(("sis", "ccwis")))
+    def pause_or_resume(self, source):
+        self.tick()
+        if source in self.oracle.paused:
+            resume(self.index, OPERATOR, source)
+            self.oracle.let_go(source)
+        else:
+            pause(self.index, OPERATOR, source)
+            self.oracle.paused.add(source)
+
+    @precondition(lambda self: self.oracle.said.keys() - self.oracle.sealed)
+    @rule(data=st.data(), back=st.booleans())
+    def give_a_new_local_id(self, data, back):
+        known = sorted(self.oracle.said.keys() - self.oracle.sealed)
+        source, old = data.draw(st.sampled_from(known))
+        self.renamed += 1
+        new = f"k{self.renamed}"
+        self.tick()
+        done = rekey(self.index, OPERATOR, source, {old: new})
+        assert done.rekeyed == 1
+        if back:
+            undo_step(self.index, OPERATOR, done.step)
+        else:
+            self.oracle.rename((source, old), (source, new))
+
+    @precondition(lambda self: not self.proposed)
+    @rule(data=st.data())
+    def propose_and_apply_a_part(self, data):
+        """Another model, as a proposal of which some items are approved; the rest is held."""
+        self.tick()
+        matcher = next(m for m in self.matchers if m.model.ref != self.index.matcher.model.ref)
+        before = crosswalk(self.index)
+        made = propose(self.index, OPERATOR, matcher)
+        assert crosswalk(self.index) == before
+        approved = [item.no for item in made.items if data.draw(st.booleans())]
+        done = apply_proposal(self.index, OPERATOR, matcher, made.id, approved)
+        assert (done.applied, done.held, done.changed) == (len(approved), len(made.items) - len(approved), 0)
+        old, self.index = self.index, replace(self.index, matcher=matcher)
+        links = crosswalk(self.index)
+        for item in proposal(self.index, OPERATOR, made.id).items:
+            for group in item.after if item.no in approved else item.before:
+                eids = {links[r.source, r.local_id] for r in group.records}
+                assert eids == {group.enterprise_id} or (group.enterprise_id is None and len(eids) == 1)
+        self.proposed = [(made.id, old.matcher)]
+        self.hear_holds()
+
+    @precondition(lambda self: self.proposed)
+    @rule()
+    def roll_back(self):
+        self.tick()
+        number, matcher = self.proposed.pop()
+        roll_back_proposal(self.index, OPERATOR, matcher, number)
+        self.index = replace(self.index, matcher=matcher)
+        self.hear_holds()
+
+    @precondition(lambda self: self.oracle.holding)
+    @rule(data=st.data(), release=st.booleans())
+    def end_a_hold(self, data, release):
+        self.tick()
+        number = data.draw(st.sampled_from(sorted(self.oracle.holding)))
+        if release:
+            release_hold(self.index, OPERATOR, number)
+        else:
+            with self.index.database.read(OPERATOR) as unit:
+                last = max((d.id for d in unit.decisions.latest(None, 1)), default=0)
+            before = crosswalk(self.index)
+            refuse_hold(self.index, OPERATOR, number)
+            if not self.oracle.words_meet():
+                assert crosswalk(self.index) == before
+            for place, (kind, _, groups) in enumerate(self.oracle.holding[number], last + 1):
+                self.oracle.words[place] = Word(kind, Authority.STEWARD, groups)
+        self.hear_holds()
+
+    def hear_holds(self):
+        """The holds that there are, as words of the least authority."""
+        self.oracle.holding = {}
+        for hold in holds(self.index, OPERATOR):
+            groups = tuple(tuple((r.source, r.local_id) for r in group.records) for group in hold.before)
+            words = [(DecisionKind.SAME, Authority.HOLD, (group,)) for group in groups if len(group) > 1]
+            if len([group for group in groups if group]) > 1:
+                words.append((DecisionKind.DIFFERENT, Authority.HOLD, tuple(g for g in groups if g)))
+            known = self.oracle.holding
+            known[hold.id] = words
