@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, union_all
+from sqlalchemy import Connection, bindparam, delete, select, union_all
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.rows import put
 from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
 
 _feature = FeatureRow.__table__  # type: ignore[attr-defined]
@@ -45,7 +46,6 @@ _DROPS = (
         for end, hint in _ENDS
     ),
 )
-_PUT_FEATURES, _PUT_KEYS, _PUT_EDGES = insert(_feature), insert(_key), insert(_edge)
 
 MICROBITS = 1_000_000
 """Edges keep weights as whole millionths of a bit."""
@@ -63,14 +63,12 @@ class Derived:
     def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
         """Add features of records that have none."""
         rows = [{"config_id": config_id, "record_id": r, "payload": p} for r, p in payloads]
-        if rows:
-            self._connection.execute(_PUT_FEATURES, rows)
+        put(self._connection, _feature, rows)
 
     def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
         """Add blocking keys: (visibility group, key, record)."""
         rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in keys]
-        if rows:
-            self._connection.execute(_PUT_KEYS, rows)
+        put(self._connection, _key, rows)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
@@ -78,8 +76,7 @@ class Derived:
             {"config_id": config_id, "lo": lo, "hi": hi, "weight": round(bits * MICROBITS)}
             for (lo, hi), bits in edges.items()
         ]
-        if rows:
-            self._connection.execute(_PUT_EDGES, rows)
+        put(self._connection, _edge, rows)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove features, keys and edges of the given records; one without features has no others."""

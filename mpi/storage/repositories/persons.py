@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.rows import put
 from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
@@ -94,7 +95,6 @@ _NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECO
 _EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
 _NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
 _EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
-_PUT_PERSONS, _PUT_MEMBERSHIPS, _PUT_EVENTS = insert(_person), insert(_member), insert(_event)
 _LEAVE = (
     update(_member)
     .where(
@@ -232,9 +232,8 @@ class Persons:
 
     def mint(self, rows: list[dict[str, Any]]) -> None:
         """Add persons: rows of id, eid, minted_commit."""
-        if rows:
-            status = PersonStatus.ACTIVE.value
-            self._connection.execute(_PUT_PERSONS, [{**r, "scope": SCOPE, "status": status} for r in rows])
+        status = PersonStatus.ACTIVE.value
+        put(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
@@ -258,24 +257,20 @@ class Persons:
             for r, _, after in changes
             if after is not None
         ]
-        if joining:
-            self._connection.execute(_PUT_MEMBERSHIPS, joining)
-        if changes:
-            self._connection.execute(
-                _PUT_EVENTS,
-                [
-                    {
-                        "commit_no": commit_no,
-                        "seq": seq,
-                        "scope": SCOPE,
-                        "record_id": record,
-                        "before": before,
-                        "after": after,
-                        "cause": cause,
-                    }
-                    for seq, (record, before, after) in enumerate(changes, 1)
-                ],
-            )
+        put(self._connection, _member, joining)
+        events = [
+            {
+                "commit_no": commit_no,
+                "seq": seq,
+                "scope": SCOPE,
+                "record_id": record,
+                "before": before,
+                "after": after,
+                "cause": cause,
+            }
+            for seq, (record, before, after) in enumerate(changes, 1)
+        ]
+        put(self._connection, _event, events)
 
     def changed_in(self, commit_no: int) -> set[int]:
         """Records that changed person in a commit."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.rows import put
 from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
 
 _record = RecordRow.__table__  # type: ignore[attr-defined]
@@ -95,7 +96,6 @@ _PAYLOADS = (
     .join(_version, _version.c.id == _record.c.version_id)
     .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
-_PUT_RECORDS, _PUT_VERSIONS, _PUT_FLAGS = insert(_record), insert(_version), insert(_flag)
 _ACTIVATE = (
     update(_record)
     .where(_record.c.id == bindparam("record_id"))
@@ -251,15 +251,15 @@ class Records:
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add records."""
-        self._many(_PUT_RECORDS, rows)
+        put(self._connection, _record, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
         """Add versions."""
-        self._many(_PUT_VERSIONS, rows)
+        put(self._connection, _version, rows)
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
         """Add flags of versions just added."""
-        self._many(_PUT_FLAGS, rows)
+        put(self._connection, _flag, rows)
 
     def activate(self, rows: list[dict[str, Any]]) -> None:
         """Give records a new active version: rows of record_id, version_id, as_of."""

@@ -4,11 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.derived import MICROBITS
+from mpi.storage.repositories.rows import put
 from mpi.storage.tables import TaskRow
 
 _task = TaskRow.__table__  # type: ignore[attr-defined]
@@ -88,8 +89,7 @@ class Tasks:
             }
             for task in tasks
         ]
-        if rows:
-            self._connection.execute(insert(_task), rows)
+        put(self._connection, _task, rows)
 
     def of(self, record_ids: Collection[int], today: str) -> list[Task]:
         """Tasks that touch any of the records and are asked on a day, heaviest first."""

