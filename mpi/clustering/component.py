@@ -36,12 +36,16 @@ class Component:
         weights: bits of every pair of them, blocked or not, rounded to 1e-6.
         decisions: decisions in force that name any of them, or that a chain of decisions reaches.
         raised: bits by which its link threshold is raised because it was too large.
+        uncorroborated: pairs that link by name and birth date alone.
+        opposed: pairs that would, if nothing spoke against them.
     """
 
     records: tuple[int, ...]
     weights: Mapping[Pair, float]
     decisions: tuple[Decision, ...] = ()
     raised: float = 0.0
+    uncorroborated: frozenset[Pair] = frozenset()
+    opposed: frozenset[Pair] = frozenset()
 
     def weight(self, left: int, right: int) -> float:
         """Bits of a pair; -inf for one that was never scored (a withdrawn record's)."""

@@ -7,7 +7,9 @@ tie is explicit, weights are rounded to 1e-6 bits, and no unordered set is itera
 2. an edge at or above the link threshold is *contested* where a rival, that is not the same person as
    the edge's other end, comes within the margin of it or beats it: it never links. Rival and other end are
    the same person where they are probably each other, or where all three would be in one cluster whose
-   halves, as it grew, linked by their mean: several records of one child vouch for a poor one;
+   halves, as it grew, linked by their mean: several records of one child vouch for a poor one. They are
+   never taken for the same person where the edge rests on name and birth date alone, and so does what
+   joins rival and other end, against which something speaks: so do strangers of one name and birthday;
 3. the edges left join clusters, strongest first, as long as the halves cohere: their mean weight over
    every pair between them, scored whether blocked or not, stays at or above the cohesion threshold.
 """
@@ -113,6 +115,7 @@ def _rival(
     binding = vouched.binding
     if binding.same(left, right):
         return None
+    bare = edge in component.uncorroborated
     found: Reason | None = None
     for end, other in ((left, right), (right, left)):
         for rival in component.records:
@@ -121,11 +124,12 @@ def _rival(
             rival_bits = component.weight(end, rival)
             if rival_bits <= bits - margin:
                 continue
-            if component.weight(other, rival) >= EACH_OTHER_BITS or binding.same(other, rival):
+            if binding.same(other, rival) or binding.apart(end, rival):
                 continue
-            if vouched.together(end, rival) and vouched.together(other, rival):
-                continue
-            if binding.apart(end, rival):
+            if not (bare and pair(other, rival) in component.opposed) and (
+                component.weight(other, rival) >= EACH_OTHER_BITS
+                or (vouched.together(end, rival) and vouched.together(other, rival))
+            ):
                 continue
             if rival_bits < bits + margin:
                 return Reason.AMBIGUOUS

@@ -50,6 +50,8 @@ class Features:
         multiple_birth: whether the source says twin or other multiple; may only lower a band.
         placement_homes: those of ``addresses`` in which the child is or was placed, sorted; may only lower a
             band.
+        shared_homes: addresses that the configuration lists as homes of many people, taken out of
+            ``addresses``, sorted.
     """
 
     given: str | None = None
@@ -85,6 +87,7 @@ class Features:
     birth_place: str | None = None
     multiple_birth: bool | None = None
     placement_homes: tuple[str, ...] = ()
+    shared_homes: tuple[str, ...] = ()
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))

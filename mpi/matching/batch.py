@@ -6,7 +6,7 @@ as average, so the table is completed with the tail. Splink does not chunk regis
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from splink import DuckDBAPI, Linker
 
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.weight import WEIGHT_DECIMALS
+from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.model import MatchModel
@@ -59,7 +60,8 @@ def predict(
     Raises:
         ModelError: the model cannot be scored.
     """
-    columns = compile_scorer(model).columns  # refuses what online would, before hours of work
+    scorer = compile_scorer(model)  # refuses what online would, before hours of work
+    columns = scorer.columns
     with tempfile.TemporaryDirectory(prefix="scoring-", dir=work_dir) as spill:
         connection = connect(Path(spill), memory)
         try:
@@ -68,7 +70,8 @@ def predict(
             results = []
             for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
                 chunk = pairs.slice(start, PAIRS_A_CHUNK)
-                results.append(engine.scored(chunk, _BITS, floor - _HALF).cast(WEIGHTS))
+                scored = engine.scored(chunk, _BITS, floor - _HALF).cast(WEIGHTS)
+                results.append(held_down(connection, scored, model.cautions, columns))
                 if progress is not None:
                     progress(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
             return pa.concat_tables([WEIGHTS.empty_table(), *results])
@@ -149,6 +152,35 @@ class Engine:
         ).to_arrow_table()
         scored.drop_table_from_database_and_remove_from_cache()
         return result
+
+
+def held_down(
+    connection: duckdb.DuckDBPyConnection, scored: pa.Table, cautions: Cautions, columns: Collection[str]
+) -> pa.Table:
+    """The weights as far as the cautions let them, in the same order.
+
+    Args:
+        connection: with the records' ``feature_table``.
+        scored: ``lo``, ``hi``, ``bits``.
+        cautions: the model's.
+        columns: of the ``feature_table``.
+    """
+    if not cautions.when:
+        return scored
+    sides = (
+        f"(SELECT unique_id AS {side}_id, {', '.join(f'{name} AS {name}_{side}' for name in columns)} "
+        "FROM feature_table)"
+        for side in "lr"
+    )
+    held = " OR ".join(f"({condition}) IS TRUE" for condition in cautions.conditions.values())
+    connection.register("scored", scored)
+    result = connection.sql(
+        f"SELECT lo, hi, CASE WHEN bits > {cautions.bits!r} AND ({held}) THEN {cautions.bits!r} "
+        f"ELSE bits END AS bits FROM scored JOIN {next(sides)} ON lo = l_id "
+        f"JOIN {next(sides)} ON hi = r_id ORDER BY lo, hi"
+    ).to_arrow_table()
+    connection.unregister("scored")
+    return result.cast(WEIGHTS)
 
 
 def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:

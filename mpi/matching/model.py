@@ -1,7 +1,7 @@
 """Frozen models: what a folder of ``models/<name>/<version>`` holds, read and checked.
 
 ==================  =============================================================================
-``model.toml``      name, version, standardizer, index size, thresholds, blocking, tails, checksums
+``model.toml``      name, version, standardizer, index size, thresholds, cautions, blocking, tails, checksums
 ``settings.json``   the complete Splink settings: comparisons, levels, m, u, prior
 ``frequencies.csv`` shares of common values
 ``card.md``         what it was fitted on, what it is for, where it fails
@@ -19,6 +19,7 @@ from typing import Any
 
 from mpi.domain.errors import ModelError
 from mpi.domain.weight import Thresholds
+from mpi.matching.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.standardize.record import STANDARDIZER_VERSION
@@ -26,7 +27,7 @@ from mpi.standardize.record import STANDARDIZER_VERSION
 FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """The files that ``model.toml`` lists with their SHA-256."""
 
-DEFAULT_MODEL = "children/2"
+DEFAULT_MODEL = "children/3"
 
 _PACKAGED = Path(__file__).resolve().parents[1] / "_models"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "models"
@@ -47,6 +48,10 @@ class MatchModel:
         blocking: which pairs it compares.
         settings: Splink settings, complete.
         frequencies: shares of values, frozen.
+        cautions: what keeps a pair from being linked by the model alone.
+
+    Raises:
+        ValueError: a cautioned pair would be linked in the enterprise IDs, or not be reviewed.
     """
 
     name: str
@@ -59,6 +64,11 @@ class MatchModel:
     blocking: BlockingSpec
     settings: Mapping[str, Any] = field(repr=False)
     frequencies: Frequencies = field(repr=False)
+    cautions: Cautions = field(default=NO_CAUTIONS, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.cautions.when and not self.thresholds.review <= self.cautions.bits < self.thresholds.link:
+            raise ValueError("cautions: their bits must lie in the review band")
 
     @property
     def ref(self) -> str:
@@ -108,6 +118,7 @@ def load_model(folder: Path) -> MatchModel:
             frequencies=Frequencies.parse(
                 contents["frequencies.csv"].decode(), _table(head, "tail_frequency")
             ),
+            cautions=Cautions.parse(_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
         )
     except KeyError as missing:
         raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None

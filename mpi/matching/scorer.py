@@ -8,11 +8,13 @@ levels exactly and the same weights within 1e-6 bits (law 5).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.weight import rounded
+from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NotCompilableError, Translator
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.functions import NAMESPACE
@@ -20,6 +22,7 @@ from mpi.matching.levels import Adjustment, Comparison, Level, Levels, read_leve
 from mpi.matching.model import MatchModel
 
 _Compare = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
+_Holding = Callable[[Features, Features], int]
 _INDENT = "    "
 
 
@@ -29,11 +32,13 @@ class Scored:
 
     Args:
         levels: Splink's comparison vector values, in the order of the model's comparisons.
-        bits: match weight, prior included.
+        bits: match weight, prior included, as far as a caution lets it.
+        caution: the caution that holds the weight down; None where none does.
     """
 
     levels: tuple[int, ...]
     bits: float
+    caution: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +51,88 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What the partition must know of pairs besides their weights.
+
+    Args:
+        uncorroborated: pairs that weigh more than a cautioned pair by name and birth date alone.
+        opposed: pairs that are held down because, besides, something speaks against them.
+    """
+
+    uncorroborated: frozenset[tuple[int, int]]
+    opposed: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Scorer:
     """Scores pairs of records; symmetric if the model's conditions are.
 
     Args:
         levels: the model as read.
+        cautions: the model's.
         columns: the columns of Features that it reads.
         source: the generated Python.
     """
 
     levels: Levels = field(repr=False)
+    cautions: Cautions = field(repr=False)
     columns: tuple[str, ...]
     source: str = field(repr=False)
     _compare: _Compare = field(repr=False)
+    _caution: _Holding = field(repr=False)
+    _uncorroborated: _Holding = field(repr=False)
 
     def weight(self, left: Features, right: Features) -> float:
-        """The match weight of the pair in bits, prior included."""
-        return self._compare(left, right)[0]
+        """The match weight of the pair in bits, prior included, as far as a caution lets it."""
+        bits = self._compare(left, right)[0]
+        if bits > self.cautions.bits and self._caution(left, right) >= 0:
+            return self.cautions.bits
+        return bits
 
     def score(self, left: Features, right: Features) -> Scored:
-        """The pair's levels and match weight."""
+        """The pair's levels and match weight, and the caution that lowered it."""
         bits, levels, _ = self._compare(left, right)
-        return Scored(levels, bits)
+        caution = self._held_by(left, right, bits)
+        return Scored(levels, bits if caution is None else self.cautions.bits, caution)
+
+    def marks(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> Marks:
+        """Mark pairs.
+
+        Args:
+            weights: bits by pair, as this scorer gives them, rounded.
+            features: of the records that the pairs name.
+        """
+        cap = self.cautions.bits
+        if not self.cautions.when:
+            return Marks(frozenset(), frozenset())
+        return Marks(
+            uncorroborated=frozenset(
+                (left, right)
+                for (left, right), bits in weights.items()
+                if bits > cap and self._uncorroborated(features[left], features[right]) >= 0
+            ),
+            # Nothing but a caution gives just this weight, save by a coincidence of the sixth decimal.
+            opposed=frozenset(
+                (left, right)
+                for (left, right), bits in weights.items()
+                if bits == rounded(cap) and self._caution(features[left], features[right]) == 0
+            ),
+        )
+
+    def _held_by(self, left: Features, right: Features, bits: float) -> str | None:
+        held = self._caution(left, right) if bits > self.cautions.bits else -1
+        return None if held < 0 else list(self.cautions.conditions)[held]
 
     def explain(self, left: Features, right: Features) -> list[Contribution]:
-        """The match weight by comparison, the prior first; the bits add up to the weight."""
-        _, values, parts = self._compare(left, right)
+        """The match weight by comparison, the prior first, a caution last; the bits add up to the weight."""
+        total, values, parts = self._compare(left, right)
         explained = [Contribution("prior", "two records taken at random", prior_bits(self.levels))]
         for comparison, value, bits in zip(self.levels.comparisons, values, parts, strict=True):
             label = next(level.label for level in comparison.levels if level.value == value)
             explained.append(Contribution(comparison.name, label, bits))
+        caution = self._held_by(left, right, total)
+        if caution is not None:
+            explained.append(Contribution("caution", caution, self.cautions.bits - total))
         return explained
 
 
@@ -89,14 +146,25 @@ def compile_scorer(model: MatchModel) -> Scorer:
     levels = read_levels(model.settings)
     translator = Translator()
     source, adjustments = _generate(levels, translator)
+    held, cautions = _holding("caution", model.cautions.conditions)
+    alone, alone_source = _holding("uncorroborated", {"uncorroborated": model.cautions.uncorroborated})
+    source = "\n\n".join((source, cautions, alone_source))
     namespace: dict[str, Callable[..., object]] = {**NAMESPACE}
     for name, adjustment in adjustments.items():
         namespace[name] = _adjuster(adjustment, model.frequencies)
     # The source is made from parsed SQL by `Translator`, which copies no text of the settings but names
     # of columns that Features has and the repr of literals.
     exec(compile(source, f"<model {model.ref}>", "exec"), namespace)  # noqa: S102
-    compare: _Compare = namespace["compare"]  # type: ignore[assignment]
-    return Scorer(levels, translator.columns, source, compare)
+    read = {*translator.columns, *held, *alone}
+    return Scorer(
+        levels,
+        model.cautions,
+        tuple(column for column in FEATURE_COLUMNS if column in read),
+        source,
+        namespace["compare"],  # type: ignore[arg-type]
+        namespace["caution"],  # type: ignore[arg-type]
+        namespace["uncorroborated"],  # type: ignore[arg-type]
+    )
 
 
 def prior_bits(levels: Levels) -> float:
@@ -126,6 +194,20 @@ def _generate(levels: Levels, translator: Translator) -> tuple[str, dict[str, Ad
         f"{_INDENT}return {total}, ({values}), ({parts})",
     ]
     return "\n".join(lines) + "\n", adjustments
+
+
+def _holding(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """The source of a function that tells which condition is the first to hold, -1 for none."""
+    translator = Translator()
+    body = []
+    for number, (label, condition) in enumerate(conditions.items()):
+        try:
+            translated = translator.condition(condition)
+        except NotCompilableError as fault:
+            raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
+        body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
+    lines = [f"def {name}(left, right):", *(_INDENT + line for line in _loads(translator)), *body]
+    return translator.columns, "\n".join([*lines, f"{_INDENT}return -1"]) + "\n"
 
 
 def _loads(translator: Translator) -> list[str]:

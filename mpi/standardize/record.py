@@ -12,7 +12,7 @@ from mpi.standardize.person_names import PersonNames, read_names
 from mpi.standardize.phones import read_email, read_phones
 from mpi.standardize.placements import placement_homes
 
-STANDARDIZER_VERSION = "2"
+STANDARDIZER_VERSION = "3"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""
 
 

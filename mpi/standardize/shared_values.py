@@ -1,8 +1,8 @@
 """Values that many unrelated people use, and records without them.
 
 A group home, a shelter, an agency's office or a block of flats is the address of dozens of children who are
-not kin, and its telephone their telephone. Where two records agree on one it says nothing, so it is taken
-out of their features before they are blocked or compared.
+not kin, and its telephone their telephone. Where two records agree on one it tells no household, so it is
+taken out of their features before they are blocked or compared; a home is kept apart, as ``shared_homes``.
 
 Which values these are is a *fact about the index*, found over all of its active records when a person
 re-clusters it with fresh lists, and kept in its configuration. It is never counted while a record is scored:
@@ -95,7 +95,7 @@ def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
         day = date.fromisoformat(features.birth_date).toordinal()
         for column, (hashes, days) in borne.items():
             for value in _values(features, column):
-                hashes.append(_hash(seal, column, value))
+                hashes.append(_hash(seal, value))
                 days.append(day)
     found = {column: _shared(*pairs) for column, pairs in borne.items()}
     return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
@@ -111,7 +111,7 @@ def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) ->
     """
     changes: dict[str, tuple[str, ...] | str | None] = {}
     for column, listed in shared.hashes.items():
-        gone = {value for value in _values(features, column) if _hash(seal, column, value) in listed}
+        gone = {value for value in _values(features, column) if _hash(seal, value) in listed}
         if not gone:
             continue
         if column == "addresses":
@@ -134,6 +134,7 @@ def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple
 
     changes: dict[str, tuple[str, ...] | None] = {
         "addresses": kept(features.addresses),
+        "shared_homes": tuple(sorted(gone)),
         "placement_homes": kept(features.placement_homes),
     }
     if house in gone:
@@ -159,8 +160,8 @@ def _values(features: Features, column: str) -> tuple[str, ...]:
     return tuple(value) if flat is None else (*value, flat)
 
 
-def _hash(seal: KeyedHash, column: str, value: str) -> int:
-    return seal.int64(_DOMAIN, f"{column}|{value}")
+def _hash(seal: KeyedHash, value: str) -> int:
+    return seal.int64(_DOMAIN, value)
 
 
 def _shared(hashes: "array[int]", days: "array[int]") -> frozenset[int]:

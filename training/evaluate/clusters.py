@@ -45,12 +45,13 @@ class Weighed:
         records: record id and features.
         candidates: how many pairs blocking compares.
         edges: bits of the candidate pairs at or above ``LOWEST_BITS``.
+        scorer: of the model.
     """
 
     records: Mapping[int, Features]
     candidates: pa.Table
     edges: Mapping[Pair, float]
-    _scorer: Scorer
+    scorer: Scorer
     _others: dict[Pair, float] = field(default_factory=dict)
 
     def bits(self, left: int, right: int) -> float:
@@ -59,7 +60,7 @@ class Weighed:
         if known is not None:
             return known
         if (left, right) not in self._others:
-            weight = self._scorer.weight(self.records[left], self.records[right])
+            weight = self.scorer.weight(self.records[left], self.records[right])
             self._others[left, right] = rounded(weight)
         return self._others[left, right]
 
@@ -103,4 +104,5 @@ def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
 
 def _component(weighed: Weighed, piece: Piece) -> Component:
     weights = {pair: weighed.bits(*pair) for pair in combinations(piece.records, 2)}
-    return Component(piece.records, weights, (), piece.raised)
+    marks = weighed.scorer.marks(weights, weighed.records)
+    return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)

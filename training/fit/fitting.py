@@ -38,7 +38,7 @@ class FitOptions:
     """
 
     seed: int = 2026
-    random_pairs: int = 3_000_000
+    random_pairs: int = 1_500_000
     most_candidates: int = 3_000_000
 
 

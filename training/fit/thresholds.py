@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from mpi.domain.weight import Thresholds
 
-FALSE_LINK_COST = 32.0
+FALSE_LINK_COST = 16.0
 """How many missed links one false link is worth in the enterprise IDs: it shows one child's history to
 another's school."""
-REVIEW_BITS = 2.0
-MARGIN_BITS = 3.0
+REVIEW_BITS = 1.5
+MARGIN_BITS = 2.5
 STATISTICAL_BITS = 0.5
 """Where a false link costs what a missed one does the threshold is even odds; half a bit above, because the
 influence floor must be above 0."""

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.weight import Thresholds
+from mpi.matching.cautions import Cautions
 from mpi.matching.frequencies import HEADER, Frequencies
 from mpi.matching.model import FILES
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.card import write_card
+from training.fit.cautions import cautions_for
 from training.fit.comparisons import BLOCKING
 from training.fit.fitting import Fitted
 from training.fit.thresholds import Purposes, gaps
@@ -81,6 +83,9 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         "[statistical]  # bits, for research",
         *_thresholds_toml(thresholds.statistical),
         "",
+        "[cautions]  # a pair of which one holds weighs no more than this: it is for a person",
+        *_cautions_toml(cautions_for(thresholds.operational)),
+        "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in BLOCKING.items()),
         "",
@@ -93,6 +98,16 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
 
 def _thresholds_toml(thresholds: Thresholds) -> list[str]:
     return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
+
+
+def _cautions_toml(cautions: Cautions) -> list[str]:
+    return [
+        f"bits = {cautions.bits!r}",
+        f"uncorroborated = {_quoted(cautions.uncorroborated)}",
+        f"opposed = {_quoted(cautions.opposed)}",
+        "[cautions.when]",
+        *(f"{_quoted(label)} = {_quoted(condition)}" for label, condition in cautions.when.items()),
+    ]
 
 
 def checksums_toml(folder: Path) -> str:

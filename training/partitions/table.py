@@ -66,7 +66,8 @@ def components(model: MatchModel, records: Records) -> Iterator[Component]:
                 (left, right): rounded(scorer.weight(features[left], features[right]))
                 for left, right in combinations(piece.records, 2)
             }
-            yield Component(piece.records, weights, (), piece.raised)
+            marks = scorer.marks(weights, features)
+            yield Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)
 
 
 def markdown(rows: list[Row]) -> str:

@@ -49,6 +49,14 @@ DECIDE = json_body(
     recheck_on={"type": "string", "format": "date", "description": "Day on which to look at it again."},
     **_WHY,
 )
+REPORT = json_body(
+    {"kind": "SAME", "groups": [[_ONE, _OTHER]], "reason": "two-ids"},
+    ("kind", "groups", "reason"),
+    kind={"enum": ["SAME", "DIFFERENT"], "description": "What is true, as the caller sees it."},
+    groups={"type": "array", "items": _LABELS, "description": "One group; of DIFFERENT two or more."},
+    reason=_WHY["reason"],
+    note=_WHY["note"],
+)
 MERGE = json_body(
     {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True},
     ("eids", "reason"),
@@ -75,6 +83,14 @@ MOVE = json_body(
     **_WHY,
 )
 UNDO = json_body({"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"])
+
+
+class ReportedOut(BaseModel):
+    """A report that waits for a steward."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"claim": 15}})
+
+    claim: int = Field(description="Number of the claim, as decisions are numbered.")
 
 
 class PersonEffectOut(BaseModel):
@@ -190,7 +206,7 @@ class DecisionOut(BaseModel):
                 "groups": [[_ONE], [_OTHER]],
                 "seen": [{**_ONE, "as_of": EXAMPLE_AT}, {**_OTHER, "as_of": EXAMPLE_AT}],
                 "evidence": {
-                    "model": "children/2",
+                    "model": "children/3",
                     "pairs": [
                         {"records": [_ONE, _OTHER], "match_weight": 9.4, "levels": {"birth_date": "equal"}}
                     ],
@@ -208,7 +224,7 @@ class DecisionOut(BaseModel):
 
     id: int = Field(description="Its number.")
     kind: DecisionKind = Field(description="SAME, DIFFERENT or UNSURE.")
-    status: str = Field(description="`in_force`, `pending`, `superseded` or `revoked`.")
+    status: str = Field(description="`in_force`, `pending`, `superseded`, `revoked`, or `review` of a claim.")
     suspended: bool = Field(description="Whether it is in force and gives way to a stronger one.")
     authority: str = Field(description="Whose word it is: `steward`, `source` or `migration`.")
     by: str = Field(description="The client that made it.")

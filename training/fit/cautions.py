@@ -1,0 +1,113 @@
+"""When a pair is never linked by the model alone, as one readable list (see ``mpi.matching.cautions``).
+
+The weight of a level is an average. It says too much where what agrees is shared by a whole household, or
+where nothing but a name and a birth date agrees and something speaks against it. None of this is learned:
+it is what a careful person would ask about, and the golden pairs of the field ask for the same.
+"""
+
+from itertools import combinations
+
+from mpi.domain.weight import Thresholds
+from mpi.matching.cautions import Cautions
+from training.fit.phrases import (
+    ALIKE_GIVEN,
+    ANY_NUMBER,
+    FIRST_OF_JANUARY,
+    HOME_AND_CONTACT,
+    NAMES_ALONE,
+    NEAR_HOME,
+    SAME_BIRTH,
+    SAME_GIVEN,
+    SAME_MIDDLE,
+    SAME_SURNAME,
+    SECOND_DOUBT,
+    SWAPPED_ALIKE,
+    UNCORROBORATED,
+    alike,
+    any_of,
+    begins,
+    both,
+    crosswise,
+    days_apart,
+    same,
+    share,
+    unlike,
+)
+
+
+def _not(condition: str) -> str:
+    return f"{condition} IS NOT TRUE"
+
+
+def _missing(column: str) -> str:
+    return f"({column}_l IS NULL OR {column}_r IS NULL)"
+
+
+_CONTACTS = ("addresses", "guardians", "phones")
+_CONTACT_DIFFERS = {column: unlike(share(column), column) for column in _CONTACTS}
+_NUMBERS_DIFFER = f"({both(share('identifier_systems'), unlike(share('identifiers'), 'identifiers'))})"
+_BIRTH_AGREES = any_of([SAME_BIRTH, crosswise("birth_date", "birth_date_swapped"), days_apart(1)])
+_AGAINST = any_of(
+    [
+        unlike(same("middle_initial"), "middle_initial"),
+        _NUMBERS_DIFFER,
+        unlike(same("ssn"), "ssn"),
+        unlike(same("ssn_last4"), "ssn_last4"),
+        unlike(same("birth_place"), "birth_place"),
+        unlike(same("suffix"), "suffix"),
+        *(f"({both(_CONTACT_DIFFERS[a], _CONTACT_DIFFERS[b])})" for a, b in combinations(_CONTACTS, 2)),
+    ]
+)
+_SURNAMES_DIFFER = unlike(
+    any_of([SAME_SURNAME, share("surname_forms"), begins("surname"), alike("surname", 0.8)]), "surname"
+)
+_MULTIPLE = any_of(["multiple_birth_l", "multiple_birth_r"])
+_SAME_NAMES = f"({both(same('given'), share('surname_forms'))})"
+_PLACED_TOGETHER = any_of(
+    [
+        "list_has_any(placement_homes_l, addresses_r)",
+        "list_has_any(addresses_l, placement_homes_r)",
+    ]
+)
+
+CAUTIONS: dict[str, str] = {
+    "a given name is missing": both(
+        _missing("given"), _not(any_of([ANY_NUMBER, f"({both(HOME_AND_CONTACT, _not(_MULTIPLE))})"]))
+    ),
+    "given names differ": both(unlike(ALIKE_GIVEN, "given"), _not(share("identifiers"))),
+    "a surname is missing, and nothing else is in common": both(_missing("surname"), NAMES_ALONE),
+    "a birth date is not whole, and given names are not the same": both(
+        _missing("birth_date"), unlike(SAME_GIVEN, "given"), _not(ANY_NUMBER)
+    ),
+    "birth years differ, and nothing but names is in common": both(
+        unlike(_BIRTH_AGREES, "birth_date"), unlike(same("birth_year"), "birth_year"), NAMES_ALONE
+    ),
+    "born on the first of January, as one whose birthday is unknown, and names differ": both(
+        FIRST_OF_JANUARY, _not(any_of([ANY_NUMBER, NEAR_HOME])), _not(_SAME_NAMES)
+    ),
+    "twins: one home and birthday, given names alike, more in doubt": both(
+        NEAR_HOME,
+        SAME_BIRTH,
+        unlike(SAME_GIVEN, "given"),
+        any_of([SECOND_DOUBT, _not(any_of([SWAPPED_ALIKE, alike("given", 0.92)]))]),
+        _not(any_of([ANY_NUMBER, same("middle_initial")])),
+    ),
+    "twins: one home and birthday, given names of one root, sex different": both(
+        NEAR_HOME,
+        SAME_BIRTH,
+        unlike(share("given_forms"), "given"),
+        unlike(same("sex"), "sex"),
+        _not(any_of([ANY_NUMBER, SAME_MIDDLE])),
+    ),
+    "one home in common, but by a placement, and surnames differ": both(
+        _PLACED_TOGETHER, _SURNAMES_DIFFER, _not(any_of([ANY_NUMBER, same("birth_place")]))
+    ),
+}
+"""What is said to people, and when."""
+
+
+def cautions_for(thresholds: Thresholds) -> Cautions:
+    """The cautions, weighing in the middle of the review band."""
+    return Cautions(
+        (thresholds.review + thresholds.link) / 2, CAUTIONS, UNCORROBORATED, both(UNCORROBORATED, _AGAINST)
+    )
