@@ -29,6 +29,7 @@ class Action(StrEnum):
     REPORT = "report"
     DECISION_READ = "decision.read"
     DECIDE = "decide"
+    LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
 
 

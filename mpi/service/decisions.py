@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
@@ -60,7 +60,7 @@ class DecisionView:
     Args:
         id: its number.
         kind: SAME, DIFFERENT or UNSURE.
-        status: ``in_force``, ``pending``, ``superseded`` or ``revoked``.
+        status: ``in_force``, ``pending``, ``superseded``, ``revoked``, or ``review`` of a claim.
         suspended: whether it is in force and gives way to a stronger one.
         authority: ``steward``, ``source`` or ``migration``.
         by: the client that made it.
@@ -148,6 +148,41 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
         keep_answer(unit, index, effect.as_dict(), shown | said.record_ids)
     disclose(index, viewer, Action.DECIDE, shown, EFFECT_FIELDS)
     return effect
+
+
+def report_link(index: Index, viewer: Viewer, asked: Asked) -> int:
+    """Report a wrong link, a missed one, or two IDs of one child: a claim that binds nothing, and a task.
+
+    Args:
+        index: the open index.
+        viewer: who reports it; it need not be a steward.
+        asked: SAME for a missed link or two IDs, DIFFERENT for a wrong link; days and ``supersedes`` are not
+            looked at.
+
+    Returns:
+        The number of the claim.
+
+    Raises:
+        InputError: the claim is not well formed.
+        NotFoundError: it names a record that the viewer may not know of.
+        AccessDenied: the viewer may not report links.
+    """
+    permit(viewer, Action.LINK_REPORT)
+    reason, note = reason_code(asked.reason), note_text(asked.note)
+    if asked.kind is DecisionKind.UNSURE:
+        raise InputError("kind: a report says SAME or DIFFERENT")
+    with index.database.write(viewer, "report") as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return int(kept["claim"])
+        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        step_id = add_step(unit, "report", reason, {"groups": groups})
+        said = Statement(
+            asked.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
+        )
+        number = write_down(unit, index, step_id, said)
+        resettle(unit, index, said.record_ids, "report")
+        keep_answer(unit, index, {"claim": number}, said.record_ids)
+        return number
 
 
 def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:

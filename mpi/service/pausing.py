@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
+from mpi.service.named import visible
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import resolve
 from mpi.service.standing import restate
@@ -23,7 +24,7 @@ class Paused:
         sources: their codes.
         paused: whether what they say is held now.
         resolved: records of which something held took effect.
-        moved: records that changed person by that.
+        moved: records that changed person by that, of those that the viewer may see.
     """
 
     sources: tuple[str, ...]
@@ -86,8 +87,10 @@ def resume(
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress)
         moved = 0
         if settled is not None:
-            after = unit.persons.current(settled.records)
-            moved = sum(settled.current.get(record) != after.get(record) for record in settled.records)
+            # Of other sources' records that move with them, a viewer may not even know how many.
+            seen = visible(unit, settled.records)
+            after = unit.persons.current(seen)
+            moved = sum(settled.current.get(record) != after.get(record) for record in seen)
         add_step(unit, "resume", code_of_reason, {"sources": [source.id for source in sources]})
     return Paused(tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved)
 

@@ -27,7 +27,7 @@ CONFLICT = "conflict"
 RECHECK = "recheck"
 """Does this decision still hold?"""
 CLAIM = "claim"
-"""A source says something that cannot be believed unseen: what is true?"""
+"""Somebody says something that cannot be believed unseen: what is true?"""
 
 
 def questions(
@@ -51,7 +51,7 @@ def questions(
     yield from _conflicts(scope, suspended)
     yield from _rechecks(unit, scope)
     for number, named in unit.decisions.claims(scope.seen):
-        yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unbelieved", None, number)
+        yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unconfirmed", None, number)
 
 
 class _Parted:

@@ -4,7 +4,17 @@ from fastapi import APIRouter
 
 from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.asked import AskedDep, Body
-from mpi.api.schemas.decisions import DECIDE, MERGE, MOVE, SPLIT, UNDO, DecisionOut, EffectOut
+from mpi.api.schemas.decisions import (
+    DECIDE,
+    MERGE,
+    MOVE,
+    REPORT,
+    SPLIT,
+    UNDO,
+    DecisionOut,
+    EffectOut,
+    ReportedOut,
+)
 from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.decision import DecisionKind
@@ -44,6 +54,26 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: Asked
         body.numbers("supersedes"),
     )
     return decisions.decide(index, viewer, asked, preview=body.flag("preview"))
+
+
+@router.post(
+    "/v1/link-reports",
+    response_model=ReportedOut,
+    summary="Report a wrong link, a missed one, or two IDs of one child",
+    responses=problems(404, 413, 422),
+    openapi_extra=REPORT,
+)
+def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: AskedDep) -> dict[str, int]:
+    """It changes nothing by itself: it is a claim, and a task asks a steward about it."""
+    permit(viewer, Action.LINK_REPORT)
+    body = Body(sent, "kind", "groups", "reason", "note")
+    asked = Asked(
+        _kind(body.text("kind")),
+        body.groups("groups"),
+        body.text("reason"),
+        note=body.optional_text("note"),
+    )
+    return {"claim": decisions.report_link(index, viewer, asked)}
 
 
 @router.get(

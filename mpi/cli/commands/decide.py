@@ -10,7 +10,7 @@ from mpi.cli.naming import read_groups, shown_group
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.session import opened
 from mpi.domain.decision import DecisionKind
-from mpi.service.decisions import Asked, DecisionView, decide, decision, decisions
+from mpi.service.decisions import Asked, DecisionView, decide, decision, decisions, report_link
 from mpi.service.due import put_due_in_force
 
 Reason = Annotated[str, typer.Option(help="A code, such as same-child, sibling or twin.")]
@@ -32,6 +32,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     effective_from: Annotated[str | None, typer.Option(metavar="DATE", help="Binds from then on.")] = None,
     recheck_on: Annotated[str | None, typer.Option(metavar="DATE", help="Asks again from then on.")] = None,
     supersedes: Supersedes = None,
+    claim: Annotated[bool, typer.Option("--claim", help="Only report it, for a steward to decide.")] = False,
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -42,6 +43,14 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     asked = Asked(
         kind, read_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
     )
+    if claim:
+        with opened() as session:
+            number = report_link(session.index, session.viewer, asked)
+        if as_json:
+            print_json({"claim": number})
+        else:
+            print_facts({"claim": number})
+        return
     with opened() as session:
         effect = decide(session.index, session.viewer, asked, preview=preview)
     show_effect(effect, as_json=as_json)

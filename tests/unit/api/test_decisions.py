@@ -234,3 +234,26 @@ def test_an_encoded_colon_is_data_and_never_an_action(steward):
     for path in (f"/v1/persons/{amara}%3Asplit", "/v1/persons%3Amerge", "/v1/decisions/1%3Aundo"):
         problem(steward.post(path, json=body), 404, "not-found")
     assert steward.get("/v1/decisions").json() == []
+
+
+def test_any_client_reports_a_wrong_link_which_changes_nothing_and_is_a_task(steward, fresh):
+    scope = frozenset({Action.LINK_REPORT})
+    body = {
+        "kind": "DIFFERENT",
+        "groups": [[ONE], [TWO]],
+        "reason": "wrong-child",
+        "note": "seen at the school",
+    }
+    with calling(create_app(fresh), a_key(fresh, "school", scope, {"D01"})) as school:
+        before = both(steward)
+        claim = school.post("/v1/link-reports", json=body).json()["claim"]
+        hidden = school.post("/v1/link-reports", json=body | {"groups": [[ONE], [HIDDEN]]})
+        assert problem(hidden, 404, "not-found")["detail"] == "group 2, record 1: there is no such record"
+        problem(school.post("/v1/decisions", json=body), 403, "access-denied")
+        problem(school.post("/v1/link-reports", json=body | {"kind": "UNSURE"}), 400, "invalid-input")
+    assert both(steward) == before
+    [task] = steward.get("/v1/review-tasks").json()
+    assert (task["kind"], task["decisions"]) == ("claim", [claim])
+    assert steward.get(f"/v1/decisions/{claim}").json()["status"] == "review"
+    assert steward.post(f"/v1/decisions/{claim}:undo").status_code == 200
+    assert steward.get("/v1/review-tasks").json() == []

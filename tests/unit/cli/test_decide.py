@@ -95,3 +95,11 @@ def test_a_record_that_is_not_there_or_not_named_so_is_refused_in_one_line(mpi, 
     refused = mpi("decide", "SAME", "sis:1", record, "--reason", "x")
     assert refused.code in (5, 6)
     assert is_one_line(refused.err)
+
+
+def test_a_link_is_reported_without_deciding(mpi, people):
+    assert mpi("decide", "SAME", "sis:1", "sis:2", "--reason", "two-ids", "--claim", "--json").json == {
+        "claim": 1
+    }
+    assert mpi("decisions", "--json").json[0]["status"] == "review"
+    assert eid(mpi, "sis", "1") != eid(mpi, "sis", "2")

@@ -110,3 +110,19 @@ def test_all_sources_are_paused_and_resumed_at_once_and_only_by_who_may(index):
         pause(index, Viewer("x", None, frozenset(Action), frozenset({"sis"})), "ccwis")
     with pytest.raises(AccessDenied):
         pause(index, Viewer("x", None, frozenset({Action.RECORD_WRITE}), None), "sis")
+
+
+def test_a_resume_tells_a_viewer_of_no_record_that_it_may_not_see(index):
+    """A record that is a rival takes away the link of two records of another source."""
+    district = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
+    cruz = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-01-20", "sex": "M"}
+    put(index, "ccwis", "1", **cruz, postal_code=None, ssn="219-09-9998")
+    put(index, "ccwis", "2", **cruz)
+    pause(index, district, "sis")
+    rival = {"first_name": "Jaylen", "birth_date": "2014-01-21", "postal_code": "43002", "ssn": "219-09-9998"}
+    put(index, "sis", "1", **cruz | rival)
+    before = crosswalk(index)
+    resumed = resume(index, district, "sis")
+    after = crosswalk(index)
+    assert sum(before[record] != after[record] for record in before) == 1
+    assert resumed.moved == 1
