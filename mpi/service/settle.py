@@ -176,8 +176,10 @@ def _components(
     known = features(needed)
     by_key = {scope.keys[number]: value for number, value in known.items()}
     for piece in found:
+        weights = _all_weights(piece, edges, by_key, scorer)
+        marks = scorer.marks(weights, by_key)
         yield Component(
-            piece.records, _all_weights(piece, edges, by_key, scorer), piece.decisions, piece.raised
+            piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
         )
 
 
