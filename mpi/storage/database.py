@@ -60,7 +60,7 @@ class Database:
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
         """One consistent snapshot; nothing can be written in it."""
-        with self._connected(writing=False) as connection:
+        with self._connected(writing=False) as connection, self._ahead(connection):
             yield ReadUnit(connection, viewer)
             if self.is_postgresql:
                 # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.

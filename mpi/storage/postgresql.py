@@ -6,12 +6,14 @@ before it has committed would stay unseen.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 
 from mpi.domain.errors import StoreError
 from mpi.storage.sqlite import BUSY
@@ -27,6 +29,7 @@ _SENT_AHEAD = ("INSERT", "DELETE", "SELECT pg_advisory_xact_lock")
 
 _CONNECT_TIMEOUT_S = 10
 _POOL, _OVERFLOW = 10, 20
+_REST_S = 2.0
 _CONNECTION_CLASS = "08"
 
 _REFUSALS = {
@@ -104,15 +107,33 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         pool_size=_POOL,
         max_overflow=_OVERFLOW,
         pool_timeout=busy_timeout_ms / 1000,
-        pool_pre_ping=True,
+        pool_use_lifo=True,
         hide_parameters=True,
     )
+    _ask_after_rest(engine)
 
     @event.listens_for(engine, "connect", insert=True)
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
         _prepare(connection, busy_timeout_ms)
 
     return engine
+
+
+def _ask_after_rest(engine: Engine) -> None:
+    """Ask a pooled connection that was idle whether it still lives; asking each time costs a round trip."""
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:  # noqa: ANN401
+        record.info["since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _wakes(connection: Any, record: Any, _proxy: Any) -> None:  # noqa: ANN401
+        if time.monotonic() - record.info.get("since", time.monotonic()) < _REST_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise DisconnectionError from error
 
 
 def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy

@@ -1,6 +1,7 @@
 """docs/postgresql.md is followed to the letter, on a real server."""
 
 import re
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,8 +43,9 @@ def test_the_owner_makes_the_index_and_a_role_that_only_serves_works_it_and_no_m
     postgres, documented, tmp_path
 ):
     run(postgres, "CREATE ROLE mpi_serve LOGIN", "postgres")
-    with an_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index:
+    with an_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index, ExitStack() as ending:
         serving = Database(postgres.url("mpi", "mpi_serve"))
+        ending.callback(serving.dispose)
         with pytest.raises(StoreError), serving.read(OPERATOR):
             pass
         run(postgres, GRANTS, "mpi")
@@ -51,7 +53,6 @@ def test_the_owner_makes_the_index_and_a_role_that_only_serves_works_it_and_no_m
         assert migrate.drift(serving) == []
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")
-        serving.dispose()
 
 
 def test_the_page_has_every_refusal_that_a_user_can_act_on():
