@@ -259,7 +259,8 @@ class _Writer:
                 "state": state.value,
                 "canonical_key": canonical_key(self._index.seal, self._source.code, said.local_id),
                 "version_id": None,
-                "last_seen": said.as_of,
+                # What is held is not yet said: an older statement that follows waits as well.
+                "last_seen": "" if state is RecordState.HELD else said.as_of,
             }
         )
 

@@ -53,6 +53,17 @@ def test_the_latest_of_what_was_held_stands(index):
     assert read(index, OPERATOR, "sis", "1")["record"]["grade"] == "03"
 
 
+def test_what_is_held_waits_whatever_is_taken_back_meanwhile(index):
+    pause(index, OPERATOR, "sis")
+    put(index, "sis", "1", grade="03", as_of=at(3).isoformat())
+    put(index, "sis", "1", grade="02", as_of=at(2).isoformat())
+    receipt = load_rows(index, "sis", a_child("1", grade="01"), as_of=at(1))
+    undo_load(index, OPERATOR, receipt.batch)
+    assert crosswalk(index) == {}
+    resume(index, OPERATOR, "sis")
+    assert read(index, OPERATOR, "sis", "1")["record"]["grade"] == "03"
+
+
 def test_a_withdrawal_takes_effect_while_its_source_is_paused(index):
     put(index, "sis", "1")
     pause(index, OPERATOR, "sis")
