@@ -90,6 +90,8 @@ def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     assert unit.derived.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
     assert unit.tasks.of(many, TODAY) == []
     assert unit.records.get(many) == {}
+    unit.derived.put_features(2, ((n, b"x") for n in range(1, 20_001)))
+    assert [record for record, _ in unit.derived.all_features(2)] == list(range(1, 20_001))
     unit.derived.drop(1, many)
     assert list(unit.derived.all_features(1)) == []
     assert unit.derived.all_edges(1) == {}
@@ -154,6 +156,8 @@ def test_clients_sources_disclosures_and_flags_come_back_as_they_were_put(unit):
     unit.clients.add(90, Client("d", frozenset(Action), frozenset({"sis"})), "hash", 1)
     assert unit.clients.by_key("hash").sources == frozenset({"sis"})
     assert unit.clients.by_key("HASH") is None
+    assert [unit.clients.revoke("d", 2), unit.clients.revoke("d", 3)] == [True, False]
+    assert unit.clients.by_key("hash") is None
     assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
     with pytest.raises(NotFoundError, match="ccwis, sis"):
         unit.sources.by_code("SIS")

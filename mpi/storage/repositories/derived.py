@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from sqlalchemy import Connection, bindparam, delete, select, union_all
 
 from mpi.storage.among import among
-from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.chunks import CHUNK, chunked
 from mpi.storage.repositories.rows import put
 from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
 
@@ -28,6 +28,12 @@ _EDGES_OF = union_all(
 )
 _FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
     _feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")
+)
+_FEATURES_AFTER = (
+    select(_feature.c.record_id, _feature.c.payload)
+    .where(_feature.c.config_id == bindparam("config"), _feature.c.record_id > bindparam("after"))
+    .order_by(_feature.c.record_id)
+    .limit(CHUNK)
 )
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
@@ -103,13 +109,14 @@ class Derived:
         return found
 
     def all_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
-        """Every feature payload, by record."""
-        rows = self._connection.execute(
-            select(_feature.c.record_id, _feature.c.payload)
-            .where(_feature.c.config_id == config_id)
-            .order_by(_feature.c.record_id)
-        )
-        return ((row[0], row[1]) for row in rows)
+        """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
+        after, page = -1, CHUNK
+        while page == CHUNK:
+            rows = self._connection.execute(_FEATURES_AFTER, {"config": config_id, "after": after}).all()
+            page = len(rows)
+            for record, payload in rows:
+                after = record
+                yield record, payload
 
     def all_keys(self, config_id: int) -> list[tuple[int, int]]:
         """Every (key, record)."""
