@@ -45,6 +45,7 @@ def serving(home: Path, url: str | None, processes: int) -> Iterator[list[str]]:
             [sys.executable, "-m", "mpi", "serve"],
             env={**environment, "MPI_PORT": str(port)},
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for port in ports
     ]
