@@ -53,6 +53,13 @@ class Body:
         """True or false; false where it is left out."""
         return self._of(name, bool, "true or false") or False
 
+    def bits(self, name: str) -> float | None:
+        """A number of bits, if it is there."""
+        found = self._sent.get(name)
+        if found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
+            return found
+        raise InputError(f"{name}: give a number of bits")
+
     def texts(self, name: str) -> list[str]:
         """A list of texts that has to be there."""
         found = self._list(name)

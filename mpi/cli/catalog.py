@@ -41,9 +41,16 @@ COMMANDS: Mapping[str, Entry] = {
     "load": Entry("Take loads back."),
     "load undo": Entry("Take a load back, whatever came since.", "mpi.cli.commands.load:undo"),
     "resolve": Entry("Take one record from standard input; answer its ID.", "mpi.cli.commands.resolve:run"),
+    "import": Entry("Take over what another system knew."),
+    "import crosswalk": Entry(
+        "Take over the IDs of another system, which stay known.", "mpi.cli.commands.imports:crosswalk"
+    ),
     "rekey": Entry("Give records of a source new local IDs, all at once.", "mpi.cli.commands.rekey:run"),
     "search": Entry("Find who a record on standard input might be.", "mpi.cli.commands.search:run"),
     "recluster": Entry("Think the whole index through, as a plan first.", "mpi.cli.commands.recluster:run"),
+    "simulate": Entry(
+        "Try other thresholds on the live index, storing nothing.", "mpi.cli.commands.simulate:run"
+    ),
     "proposal": Entry("Re-cluster as a proposal: make, read, apply, reject, roll back."),
     "proposal make": Entry(
         "Think the whole index through, as a proposal to be read.", "mpi.cli.commands.proposal:make"

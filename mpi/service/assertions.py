@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import EidError, InputError
-from mpi.service.context import Index, canonical_key
+from mpi.service.context import Index
 from mpi.service.deciding import Statement, as_before, revoke, write_down
 from mpi.service.named import visible
+from mpi.service.places import empty_places
 from mpi.service.reindex import Changed
 from mpi.service.steps import add_step
 from mpi.service.who import who
@@ -194,23 +195,8 @@ def _target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int |
     if found is not None:
         return None if found.id == record_id or found.state == RecordState.SEALED else found.id
     [code] = [source.code for source in unit.sources.all() if source.id == record.source_id]
-    number = unit.counters.take("record")
-    unit.records.insert(
-        [
-            {
-                "id": number,
-                "source_id": record.source_id,
-                "local_id": wanted,
-                "group_id": record.group_id,
-                "subject": None,
-                "state": RecordState.WITHDRAWN.value,
-                "canonical_key": canonical_key(index.seal, code, wanted),
-                "version_id": None,
-                "last_seen": "",
-            }
-        ]
-    )
-    return number
+    place = (record.source_id, code, record.group_id)
+    return empty_places(unit, index, place, [wanted])[wanted]
 
 
 def _reused(unit: WriteUnit, record_ids: Collection[int]) -> Touched:

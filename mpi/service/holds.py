@@ -93,7 +93,7 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
     return _end_hold(index, viewer, number, "refused")
 
 
-def hold(unit: WriteUnit, number: int, item: Item) -> None:
+def hold(unit: WriteUnit, number: int | None, item: Item) -> None:
     """Keep the records of an item of a proposal as they are published."""
     before = [tuple(records) for _, records in item.detail["before"]]
     parted = [group for group in before if len(group) > 1]

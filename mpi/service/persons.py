@@ -13,9 +13,13 @@ from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.etags import etag
 from mpi.standardize.scalars import local_id_of
+from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
+
+IMPORTED = "import"
+"""Origin of what an old crosswalk said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +212,21 @@ def crosswalk(
         if record is None or record.id not in unit.records.labels([record.id]):
             raise NotFoundError(f"source {source_code!r} has no such record")
         if at_moment is None:
-            number = unit.persons.current([record.id]).get(record.id)
+            number = unit.persons.current([record.id]).get(record.id) or _imported(unit, record.id)
         else:
             number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
         found = None if number is None else unit.persons.get([number])[number].eid
     disclose(index, viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
     return CrosswalkEntry(source_code, local_id, found)
+
+
+def _imported(unit: ReadUnit, record_id: int) -> int | None:
+    """Who holds all the records that an old ID of another system linked, as the viewer may see them."""
+    holders: set[int] = set()
+    for one in unit.decisions.of_records([record_id]).values():
+        if one.origin == IMPORTED and one.status is DecisionStatus.IN_FORCE:
+            holders |= set(unit.persons.current(_visible(unit, one.seen)).values())
+    return holders.pop() if len(holders) == 1 else None
 
 
 def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> Addressed:

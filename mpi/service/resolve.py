@@ -78,18 +78,35 @@ def resettle(
         choice: what a steward chose about the IDs.
         known: records whose features are at hand.
     """
+    settlement = _settled(unit, index, touched, choice, known or {})
+    publish(unit, settlement, cause, test=index.is_test)
+    return settlement
+
+
+def foreseen(
+    unit: WriteUnit, index: Index, touched: Collection[int]
+) -> list[tuple[int | None, tuple[int, ...]]]:
+    """Who would bear the components of records if they were settled now: (person, records) each."""
+    bearers = _settled(unit, index, touched, NO_CHOICE, {}).bearers
+    return [(bearer.person, bearer.records) for bearer in bearers]
+
+
+def _settled(
+    unit: WriteUnit,
+    index: Index,
+    touched: Collection[int],
+    choice: Choice,
+    at_hand: Mapping[int, Changed],
+) -> Settlement:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     scope = closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
-    at_hand = known or {}
 
     def features(wanted: Collection[int]) -> Mapping[int, Features]:
         mine = {r: at_hand[r].features for r in wanted if r in at_hand}
         return mine | load_features(unit, config_id, [r for r in wanted if r not in mine])
 
-    settlement = settle(unit, scope, features, index.matcher.scorer, thresholds, clock.today(), choice)
-    publish(unit, settlement, cause, test=index.is_test)
-    return settlement
+    return settle(unit, scope, features, index.matcher.scorer, thresholds, clock.today(), choice)
 
 
 def today() -> str:

@@ -26,6 +26,7 @@ from mpi.service.deciding import (
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, Stays, changes
+from mpi.service.holds import let_go
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.rekey import REKEY, take_back
@@ -37,7 +38,8 @@ from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.steps import Step
 from mpi.storage.unit import ReadUnit, WriteUnit
 
-BY_DECISIONS = frozenset({"decision", "merge", "split", "move"})
+IMPORTED = "import"
+BY_DECISIONS = frozenset({"decision", "merge", "split", "move", IMPORTED})
 """Steps that are made of decisions and nothing else."""
 
 
@@ -139,9 +141,12 @@ def _undo(
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
     step_id = add_step(unit, "undo", reason, detail | ({} if of is None else {"step": of.id}))
     revoke(unit, taken_back)
+    touched = touched_by(unit, [one.id for one in taken_back])
+    for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
+        if of is not None and held.detail.get("step") == of.id:
+            touched |= let_go(unit, held, "released")
     if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
         unit.steps.mark_undone(of.id, unit.commit_no)
-    touched = touched_by(unit, [one.id for one in taken_back])
     cause = "undo" if of is None else f"undo {of.kind}"
     choice = Choice(keeps=as_before(unit, touched, min(one.commit_no for one in taken_back)))
     settlement = resettle(unit, index, touched, cause, choice)

@@ -14,10 +14,12 @@ from mpi.api.schemas.proposals import (
     APPLY,
     NOTHING,
     PROPOSE,
+    SIMULATE,
     AppliedOut,
     HoldEndedOut,
     HoldOut,
     ProposalOut,
+    SimulationOut,
 )
 from mpi.bootstrap import keep_model, load_matcher
 from mpi.config import Settings
@@ -27,6 +29,7 @@ from mpi.service import holds, proposals
 from mpi.service.context import Index, Matcher
 from mpi.service.holds import HoldView, require_whole_index
 from mpi.service.proposals import Applied, ProposalView
+from mpi.service.simulate import Bits, Simulation, simulate
 
 router = APIRouter(tags=["recluster"])
 _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -126,6 +129,22 @@ def post_rollback(
     done = proposals.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done
+
+
+@router.post(
+    "/v1/recluster-runs:simulate",
+    response_model=SimulationOut,
+    summary="Try other thresholds on the live index",
+    responses=problems(409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=SIMULATE,
+)
+def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Simulation:
+    """What would merge, split and be asked, in figures; nothing is stored."""
+    require_whole_index(viewer)
+    body = Body(sent, "link", "review", "margin", "cohesion")
+    names = ("link", "review", "margin", "cohesion")
+    return simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
 
 
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())

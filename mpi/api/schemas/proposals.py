@@ -32,6 +32,8 @@ APPLY = json_body(
         "description": "The approved ones; without it, all. The rest is held.",
     },
 )
+_BITS: dict[str, Any] = {"type": "number", "description": "In bits; the one in force if left out."}
+SIMULATE = json_body({"link": 11.5}, (), link=_BITS, review=_BITS, margin=_BITS, cohesion=_BITS)
 NOTHING = json_body({"reason": "not-now"}, (), reason={"type": "string", "maxLength": 64})
 
 
@@ -154,3 +156,37 @@ class HoldEndedOut(BaseModel):
     hold: int = Field(description="Its number.")
     status: str = Field(description="`released` or `refused`.")
     moved: int = Field(description="Records that changed person.")
+
+
+class SimulationOut(BaseModel):
+    """What other thresholds would do, in figures."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "link": 11.5,
+                "review": 5.0,
+                "margin": 3.0,
+                "cohesion": 0.0,
+                "persons": 81200,
+                "merge": 140,
+                "split": 12,
+                "mint": 12,
+                "moved": 155,
+                "tasks": 310,
+                "steward_hours": 15.5,
+            }
+        }
+    )
+
+    link: float = Field(description="The link threshold tried, in bits.")
+    review: float = Field(description="The review threshold tried.")
+    margin: float = Field(description="The margin tried.")
+    cohesion: float = Field(description="The cohesion tried.")
+    persons: int = Field(description="People after it.")
+    merge: int = Field(description="People that would take in others.")
+    split: int = Field(description="People that would lose records.")
+    mint: int = Field(description="IDs to be minted.")
+    moved: int = Field(description="Records that would change person.")
+    tasks: int = Field(description="Review tasks after it.")
+    steward_hours: float = Field(description="What those take, at three minutes each.")

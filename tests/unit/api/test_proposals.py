@@ -96,3 +96,10 @@ def test_a_client_of_certain_sources_may_not_even_read_a_proposal(planner, fresh
         ):
             told = problem(district.request(method, path), 403, "access-denied")
             assert "CCWIS" not in json.dumps(told)
+
+
+def test_other_thresholds_are_tried_over_http(planner):
+    tried = planner.post("/v1/recluster-runs:simulate", json={"link": 17})
+    assert (tried.json()["split"], persons(planner)) == (2, 2)
+    for wrong in ({"link": "high"}, {"review": 99}, {"other": 1}):
+        problem(planner.post("/v1/recluster-runs:simulate", json=wrong), 400, "invalid-input")

@@ -53,3 +53,26 @@ def test_a_proposal_is_rejected_or_all_of_it_held(mpi, doubtful, tmp_path):
 def test_a_proposal_of_the_model_in_force_has_nothing_to_do(mpi, doubtful):
     made = mpi("proposal", "make")
     assert "nothing to do" in made.err
+
+
+def test_other_thresholds_are_tried_and_nothing_is_stored(mpi, doubtful):
+    tried = mpi("simulate", "--link", "17", "--json").json
+    assert (tried["link"], tried["split"], tried["persons"]) == (17.0, 2, 4)
+    assert persons(mpi) == 2
+    assert "steward hours" in mpi("simulate").out
+    refused = mpi("simulate", "--review", "50")
+    assert (refused.code, is_one_line(refused.err)) == (5, True)
+
+
+def test_an_old_crosswalk_is_taken_over(mpi, doubtful, tmp_path):
+    file = tmp_path / "old.csv"
+    file.write_text("source,local_id,enterprise_id\nsis,0,S-1\nsis,1,S-1\n")
+    mpi("source", "add", "old")
+    done = mpi("import", "crosswalk", str(file), "--source", "old", "--json")
+    assert (done.json["old_ids"], done.json["records"]) == (1, 2)
+    found = mpi("crosswalk", "--source", "old", "--local-id", "S-1", "--json").json["enterprise_id"]
+    assert found == mpi("crosswalk", "--source", "sis", "--local-id", "1", "--json").json["enterprise_id"]
+    for wrong in ("a,b,c\n", "source,local_id,enterprise_id\nsis,0\n"):
+        file.write_text(wrong)
+        refused = mpi("import", "crosswalk", str(file), "--source", "old")
+        assert (refused.code, is_one_line(refused.err)) == (5, True)
