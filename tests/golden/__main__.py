@@ -1,5 +1,6 @@
-"""``python -m tests.golden``: every golden pair as the shipped model decides it, with its weight."""
+"""``python -m tests.golden [--json]``: every golden pair as the shipped model decides it, with its weight."""
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +20,9 @@ _SEAL = KeyedHash(bytes(SECRET_BYTES))
 
 
 def main() -> None:
-    """Print the table; exit code 1 where a pair is not decided as expected."""
-    scorer, kept = open_matcher(DEFAULT_MODEL).scorer, 0
+    """Print the table, or JSON; exit code 1 where a pair is not decided as expected."""
+    scorer, decisions = open_matcher(DEFAULT_MODEL).scorer, {}
+    as_json = "--json" in sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         make_state(state)
@@ -30,11 +32,13 @@ def main() -> None:
             shared = _shared(case)
             pair = (without_shared(_features(*side), shared, _SEAL) for side in (case.left, case.right))
             bits = scorer.weight(*pair)
-            kept += decided == expected
-            mark = "" if decided == expected else "  WRONG"
-            print(f"{name:6} {case.topic:42.42} {expected:8} {decided:12} {bits:+7.2f}{mark}", flush=True)
-    print(f"{kept} of {len(cases())} as expected")
-    sys.exit(kept < len(cases()))
+            decisions[name] = {"decided": decided, "expected": expected, "kept": decided == expected}
+            if not as_json:
+                mark = "" if decided == expected else "  WRONG"
+                print(f"{name:6} {case.topic:42.42} {expected:8} {decided:12} {bits:+7.2f}{mark}", flush=True)
+    kept = sum(each["kept"] for each in decisions.values())
+    print(json.dumps(decisions) if as_json else f"{kept} of {len(decisions)} as expected")
+    sys.exit(kept < len(decisions))
 
 
 def _shared(case: Case) -> SharedValues:

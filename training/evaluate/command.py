@@ -17,7 +17,9 @@ from training.evaluate.clusters import persons, weigh
 from training.evaluate.dataset import Dataset, standardized
 from training.evaluate.evaluation import Evaluation, measure
 from training.evaluate.fitted import fitted_model
+from training.evaluate.golden import golden_pairs
 from training.evaluate.must_show import CHILDREN, SIMULATED, Promise, promises
+from training.evaluate.nightly import feed_review
 from training.evaluate.saved import is_saved_state, saved_state
 from training.evaluate.simulated import name_book, simulated_state
 from training.evaluate.strangers import Strangers, judge_strangers, stress_set
@@ -25,12 +27,12 @@ from training.evaluate.suite import DEVELOPMENT_SETS, TRUTH
 from training.fit.errors import TrainingError
 from training.records import read_rows
 
-STRANGERS = "strangers"
-SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS = 60_000, 60_000, 3_200
+STRANGERS, GOLDEN, FEED = "strangers", "golden", "feed"
+SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS, FEED_RECORDS = 100_000, 130_000, 3_200, 20_000
 BIASED = 3
 """Exit code where a group lies past the gap."""
 
-_NAMES = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED, STRANGERS)
+_NAMES = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED, STRANGERS, GOLDEN, FEED)
 _NAME_TABLES = "names"
 
 
@@ -48,7 +50,7 @@ def run(
     """Evaluate a model beside exact match and plain Splink, run on the same records."""
     loaded = load_model(find_model(model))
     results: dict[str, Evaluation] = {}
-    strangers = None
+    strangers, golden, night = None, None, None
     if suite is None:
         dataset = _files(data, truth_column)
         results[dataset.name] = measure(loaded, dataset)
@@ -57,8 +59,11 @@ def run(
         for own, dataset in _sets(loaded, wanted, data[0]):
             results[dataset.name] = measure(own, dataset)
         strangers = _strangers(loaded, data[0]) if STRANGERS in wanted else None
+        night = feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED in wanted else None
+        # The scenes run in an index of their own, which comes with the shipped model.
+        golden = golden_pairs(data[0]) if GOLDEN in wanted and model is None else None
     parts = list(ablation(loaded, _ablated(suite, data, truth_column))) if with_ablation else []
-    kept = promises(results, strangers)
+    kept = promises(results, strangers, golden, night)
     unfair = [f"{name}: {line}" for name, each in results.items() for line in bias.gaps(each.groups)]
     if as_json:
         content = {
@@ -66,6 +71,8 @@ def run(
             "digest": loaded.digest,
             "sets": {name: asdict(result) for name, result in results.items()},
             "strangers": asdict(strangers) if strangers else None,
+            "golden": asdict(golden) if golden else None,
+            "feed": asdict(night) if night else None,
             "ablation": [asdict(row) for row in parts],
             "must_show": [asdict(row) for row in kept],
             "bias_past_gap": unfair,

@@ -26,6 +26,9 @@ from training.simulate.simulation import Population
 
 _ROSTER_STAGE, _CHOICE_STAGE, _FIRST_SOURCE_STAGE = 7, 90, 10
 _FEWEST_PAIRS = 3_000
+HISPANIC_SHARE = 0.75
+"""Of the pairs, where there are enough such children: a Hispanic child has such a stranger 8 to 18 times as
+often as another (design section 6), and some two in ten children are Hispanic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,9 @@ def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> lis
     found = _neighbours(state, rosters)
     share_of = _commonness(state, found[:, 0])
     rng = stage(SEED + 1, _CHOICE_STAGE)
-    order = rng.choice(len(found), size=min(wanted, len(found)), replace=False, p=share_of / share_of.sum())
+    hispanic = homes.group[births.home[found[:, 0]]] == HISPANIC
+    first = _drawn(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
+    order = np.concatenate([first, _drawn(rng, share_of * ~hispanic, wanted - len(first))])
     chosen = [(int(left), int(right)) for left, right in found[np.sort(order)]]
     for left, right in chosen:
         home, old = births.home[right], people.last[right]
@@ -117,6 +122,14 @@ def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> lis
         births.day[right] = people.birth_before[right] = births.day[left]
         people.suffix[left] = people.suffix[right] = ""
     return chosen
+
+
+def _drawn(
+    rng: np.random.Generator, share_of: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Places drawn in proportion, each once; those of no share never."""
+    size = min(wanted, int(np.count_nonzero(share_of)))
+    return np.asarray(rng.choice(len(share_of), size, replace=False, p=share_of / max(share_of.sum(), 1)))
 
 
 def _neighbours(

@@ -71,6 +71,41 @@ def test_one_best_record_does_not_vouch_for_a_stranger_to_the_other():
     assert clusters({(1, 2): 25.0, (1, 3): 24.0, (2, 3): -5.0}) == ((1,), (2,), (3,))
 
 
+def strangers(weights, *, uncorroborated=(), opposed=()):
+    made = component(weights)
+    bare, against = (frozenset(pair(*edge) for edge in edges) for edges in (uncorroborated, opposed))
+    return partition(Component(made.records, made.weights, (), 0.0, bare, against), THRESHOLDS)
+
+
+def test_two_strangers_of_one_name_and_birthday_make_each_other_doubtful():
+    # 1 is child welfare's; 2 and 3 are pupils with state IDs of their own, as much alike.
+    found = strangers(
+        {(1, 2): 20.0, (1, 3): 20.0, (2, 3): 11.0},
+        uncorroborated=[(1, 2), (1, 3)],
+        opposed=[(2, 3)],
+    )
+    assert found.clusters == ((1,), (2,), (3,))
+    assert {(doubt.pair, doubt.reason) for doubt in found.doubts} == {
+        ((1, 2), Reason.AMBIGUOUS),
+        ((1, 3), Reason.AMBIGUOUS),
+        ((2, 3), Reason.BAND),
+    }
+
+
+def test_an_opposed_pair_bears_on_no_link_that_more_than_name_and_birth_date_speaks_for():
+    weights = {(1, 2): 20.0, (1, 3): 20.0, (2, 3): 11.0}
+    assert strangers(weights, opposed=[(2, 3)]).clusters == ((1, 2, 3),)
+
+
+def test_several_records_do_not_vouch_for_a_stranger_of_one_name_and_birthday():
+    own = {pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
+    bare = [(1, 4), (2, 4)]
+    found = strangers(
+        {**own, **dict.fromkeys(bare, 20.0), (3, 4): 11.0}, uncorroborated=bare, opposed=[(3, 4)]
+    )
+    assert found.clusters == ((1, 2, 3), (4,))
+
+
 def test_a_margin_of_0_leaves_all_to_cohesion():
     research = Thresholds(link=14, review=14, margin=0, cohesion=4)
     weights = {(1, 2): 16.0, (1, 3): 15.0}

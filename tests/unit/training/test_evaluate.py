@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from subprocess import CompletedProcess
 
 import pytest
 from typer.testing import CliRunner
@@ -14,14 +15,18 @@ from training.evaluate.care import schools_found
 from training.evaluate.clusters import Persons
 from training.evaluate.dataset import Care, Dataset
 from training.evaluate.evaluation import measure
+from training.evaluate.golden import Golden, golden_pairs
 from training.evaluate.intervals import Bootstrap, share
 from training.evaluate.kinds import errors_by_kind
+from training.evaluate.must_show import promises
+from training.evaluate.nightly import feed_review
 from training.evaluate.pairs import false_links, missed_links
 from training.evaluate.relatives import relatives
 from training.evaluate.review import review
 from training.evaluate.scores import quality
 from training.evaluate.simulated import name_book
-from training.evaluate.strangers import judge_strangers, stress_set
+from training.evaluate.strangers import HISPANIC_SHARE, judge_strangers, stress_set
+from training.fit.errors import TrainingError
 
 
 def child(given="ANA", surname="DIAZ", born="2012-03-04", **more):
@@ -169,6 +174,34 @@ def test_strangers_are_given_one_name_and_birth_date_before_anything_is_written(
     assert judge_strangers(Persons(apart, ()), stress).linked.value == 0
     together = dict.fromkeys(apart, 0)
     assert judge_strangers(Persons(together, ()), stress).linked.value == 1
+
+
+def test_most_strangers_are_hispanic_as_in_life_where_there_are_enough():
+    stress = stress_set(3_000, 20, name_book(None))
+    assert stress.hispanic == round(20 * HISPANIC_SHARE)
+
+
+def test_a_feed_of_known_children_asks_less_than_a_night_of_new_ones(model):
+    found = feed_review(model, 1_500, None)
+    assert 0 <= found.value < 0.05
+    assert found.high > 0, "some record must have been written"
+
+
+def test_the_golden_pairs_are_counted_by_what_their_own_program_says(monkeypatch, tmp_path):
+    def decided(command, **_):
+        assert command[1:] == ["-m", "tests.golden", "--json"]
+        return CompletedProcess(command, 1, json.dumps({"HC01": {"kept": True}, "HC02": {"kept": False}}))
+
+    monkeypatch.setattr("training.evaluate.golden.subprocess.run", decided)
+    assert golden_pairs(tmp_path) == Golden(2, 1, ("HC02",))
+    [row] = promises({}, golden=golden_pairs(tmp_path))
+    assert (row.measured, row.kept) == (1, False)
+
+
+def test_golden_pairs_that_cannot_be_decided_are_an_error_and_no_figure(monkeypatch, tmp_path):
+    monkeypatch.setattr("training.evaluate.golden.subprocess.run", lambda c, **_: CompletedProcess(c, 1, ""))
+    with pytest.raises(TrainingError, match="golden"):
+        golden_pairs(tmp_path)
 
 
 def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):
