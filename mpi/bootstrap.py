@@ -46,7 +46,9 @@ def _open(settings: Settings, database: Database) -> Index:
             f"model {active.model_name}/{active.model_version} is not the one that the index runs on: "
             "restore its folder, or set MPI_MODEL to it"
         )
-    return Index(database, matcher, seal, settings.home, info.is_test)
+    return Index(
+        database, matcher, seal, settings.home, info.is_test, second_approver=settings.second_approver
+    )
 
 
 def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
@@ -73,7 +75,8 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         matcher = load_matcher(settings, None)
         seal = _make_secret(settings.secret_path)
         key = create(database, operator(), matcher, seal, is_test=is_test)
-        return Index(database, matcher, seal, home, is_test), key
+        index = Index(database, matcher, seal, home, is_test, second_approver=settings.second_approver)
+        return index, key
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mpi.domain.viewer import SecondApprover
+
 
 def _default_home() -> Path:
     base = os.environ.get("XDG_DATA_HOME")
@@ -25,6 +27,8 @@ class Settings(BaseSettings):
     """Model of a new index, ``name/version`` or a folder; the default model where it is not set."""
     secret_file: Path | None = None
     """File of the index's 32-byte secret in hexadecimal; ``home/secret.key`` where it is not set."""
+    second_approver: SecondApprover = SecondApprover.NEVER
+    """Which steps of a steward wait for a second one: ``never``, ``cross-agency`` or ``always``."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

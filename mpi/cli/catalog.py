@@ -80,6 +80,9 @@ COMMANDS: Mapping[str, Entry] = {
     "split": Entry("Part one person's records into several persons.", "mpi.cli.commands.merging:split"),
     "move": Entry("Move records from one person to another.", "mpi.cli.commands.merging:move"),
     "undo": Entry("Take a decision, merge, split or move back.", "mpi.cli.commands.merging:undo"),
+    "approve": Entry(
+        "Give the second word on a step that waits for one.", "mpi.cli.commands.merging:approve"
+    ),
     "export": Entry("Write what the index knows to a file."),
     "export crosswalk": Entry("Write all enterprise IDs as CSV.", "mpi.cli.commands.export:crosswalk"),
     "report": Entry("Show figures about the index.", "mpi.cli.commands.report:run"),

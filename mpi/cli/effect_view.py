@@ -38,5 +38,7 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
             f"they stay {state}, because the {stays.because} says so; to change that: "
             f"mpi decide {stays.offer['kind']} {groups} --reason CODE"
         )
+    if effect.awaiting:
+        note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
     if effect.preview:
         note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")

@@ -33,6 +33,14 @@ class Action(StrEnum):
     CLIENT_ADMIN = "client.admin"
 
 
+class SecondApprover(StrEnum):
+    """Which steps of a steward wait for a second one."""
+
+    NEVER = "never"
+    CROSS_AGENCY = "cross-agency"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class OnceOnly:
     """That a call must not be done twice.

@@ -8,6 +8,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.viewer import SecondApprover
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
 from mpi.standardize.record import standardize
@@ -45,6 +46,7 @@ class Index:
         seal: keyed hashes under the index's secret.
         home: folder for spills and rejects, readable by this user only.
         is_test: whether its IDs are marked as test IDs.
+        second_approver: which steps of a steward wait for a second one.
         known_lists: lists of configurations read so far; a configuration never changes.
     """
 
@@ -53,6 +55,7 @@ class Index:
     seal: KeyedHash
     home: Path
     is_test: bool
+    second_approver: SecondApprover = SecondApprover.NEVER
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:

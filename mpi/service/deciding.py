@@ -18,6 +18,8 @@ from mpi.service.named import Groups, visible
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, StoredDecision
 from mpi.storage.unit import ReadUnit, WriteUnit
 
+_NOT_YET = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -96,8 +98,12 @@ def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
     return found
 
 
-def write_down(unit: WriteUnit, index: Index, step_id: int, said: Statement) -> int:
+def write_down(
+    unit: WriteUnit, index: Index, step_id: int, said: Statement, *, awaiting: bool = False
+) -> int:
     """Check a decision, and add it; returns its number. It takes effect when its records are settled.
+
+    One that awaits a second approver binds nothing, and leaves in force what it is to supersede.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
@@ -115,7 +121,7 @@ def write_down(unit: WriteUnit, index: Index, step_id: int, said: Statement) -> 
             number,
             said.kind,
             said.authority,
-            DecisionStatus.REVIEW if said.doubtful else status,
+            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if said.doubtful else status,
             said.groups,
             {r: one.version_id if one.state == "active" else None for r, one in stored.items()},
             said.reason,
@@ -131,8 +137,25 @@ def write_down(unit: WriteUnit, index: Index, step_id: int, said: Statement) -> 
     )
     if said.note:
         unit.steps.add_note(unit.counters.take("note"), number, unit.commit_no, said.note)
-    unit.decisions.supersede(number, said.supersedes, unit.commit_no, binding=not pending)
+    unit.decisions.supersede(number, said.supersedes, unit.commit_no, binding=not (pending or awaiting))
     return number
+
+
+def bring_into_force(unit: WriteUnit, one: StoredDecision) -> None:
+    """Let a decision bind that awaited a second approver, unless something else was decided meanwhile.
+
+    Raises:
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+    """
+    said = Statement(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
+    _require_no_contradiction(unit, said)
+    if one.effective_from is not None and one.effective_from > clock.today():
+        unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
+        return
+    unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
+    replaced = unit.decisions.get(one.supersedes).values()
+    in_force = [old.id for old in replaced if old.status is DecisionStatus.IN_FORCE]
+    unit.decisions.set_status(in_force, DecisionStatus.SUPERSEDED, unit.commit_no)
 
 
 def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
@@ -197,8 +220,7 @@ def _superseded(unit: ReadUnit, number: int) -> bool:
     """Whether a decision in force took its place, or the place of one that did, and so on."""
     above = unit.decisions.get(unit.decisions.superseders(number))
     return any(
-        one.status is DecisionStatus.IN_FORCE
-        or (one.status is not DecisionStatus.PENDING and _superseded(unit, one.id))
+        one.status is DecisionStatus.IN_FORCE or (one.status not in _NOT_YET and _superseded(unit, one.id))
         for one in above.values()
     )
 

@@ -9,14 +9,16 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import Statement, may_undo, projected, require_decision, touched_by, write_down
+from mpi.service.deciding import Statement, may_undo, projected, require_decision, write_down
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS as EFFECT_FIELDS
-from mpi.service.effects import Effect, changes
+from mpi.service.effects import Effect
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CONFLICT
 from mpi.service.resolve import resettle
+from mpi.service.saying import Step, say
+from mpi.service.settle import NO_CHOICE
 from mpi.service.steps import add_step, note_text, reason_code, step
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.records import Label
@@ -122,7 +124,6 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
         if (kept := kept_answer(unit, index)) is not None:
             return effect_of(kept)
         groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
-        step_id = add_step(unit, "decision", reason, {"groups": groups})
         said = Statement(
             asked.kind,
             groups,
@@ -133,19 +134,8 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
             note=note,
             supersedes=asked.supersedes,
         )
-        number = write_down(unit, index, step_id, said)
-        settlement = resettle(unit, index, touched_by(unit, [number]), "decision")
-        persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
-        effect = Effect(
-            "decision",
-            preview,
-            None if preview else step_id,
-            () if preview else (number,),
-            persons,
-            moved,
-            told,
-        )
-        keep_answer(unit, index, effect.as_dict(), shown | said.record_ids)
+        made = Step("decision", reason, [said], {"groups": groups}, NO_CHOICE)
+        effect, shown = say(unit, index, made, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, EFFECT_FIELDS)
     return effect
 

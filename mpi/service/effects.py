@@ -71,6 +71,7 @@ class Effect:
         told: clients that see the change in the feed.
         stays: of an undo, what it does not change.
         etag: of the persons as they were read: apply with ``If-Match``.
+        awaiting: whether it waits for a second approver, and so did nothing yet.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class Effect:
     told: tuple[str, ...]
     stays: tuple[Stays, ...] = ()
     etag: str | None = None
+    awaiting: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

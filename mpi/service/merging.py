@@ -12,16 +12,16 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import Statement, projected, require_decision, touched_by, write_down
+from mpi.service.deciding import Statement, projected, require_decision
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import FIELDS, Effect, changes
+from mpi.service.effects import FIELDS, Effect
 from mpi.service.etags import require_fresh
 from mpi.service.named import Groups, numbers_of, visible
-from mpi.service.once import keep_answer, kept_answer
-from mpi.service.resolve import resettle
+from mpi.service.once import kept_answer
+from mpi.service.saying import Step, say
 from mpi.service.settle import Choice
-from mpi.service.steps import add_step, note_text, reason_code, step
+from mpi.service.steps import note_text, reason_code, step
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -250,27 +250,8 @@ class _Step:
 
     def take_effect(self, detail: dict[str, object], choice: Choice) -> None:
         """Write the decisions down, settle, publish, and say what that did."""
-        unit, why = self.unit, self._why
-        step_id = add_step(unit, self._kind, why.reason, detail)
-        numbers = tuple(write_down(unit, self._index, step_id, said) for said in self._said)
-        settlement = resettle(unit, self._index, touched_by(unit, numbers), self._kind, choice)
-        persons, moved, told, shown = changes(
-            unit, settlement.current, settlement.records, preview=why.preview
-        )
-        self.effect = Effect(
-            self._kind,
-            why.preview,
-            None if why.preview else step_id,
-            () if why.preview else numbers,
-            persons,
-            moved,
-            told,
-            (),
-            self._etag,
-        )
-        named = {record for said in self._said for record in said.record_ids}
-        self._shown = shown | named
-        keep_answer(unit, self._index, self.effect.as_dict(), self._shown)
+        made = Step(self._kind, self._why.reason, self._said, detail, choice, self._etag)
+        self.effect, self._shown = say(self.unit, self._index, made, preview=self._why.preview)
 
 
 def _parts(groups: Groups, held: Sequence[int]) -> Groups:

@@ -15,7 +15,7 @@ from mpi.service.chains import contradicted
 from mpi.service.closure import Closure
 from mpi.service.who import who
 from mpi.standardize.payload import from_payload
-from mpi.storage.repositories.decisions import NamedDecision
+from mpi.storage.repositories.decisions import DecisionStatus, NamedDecision
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.repositories.tasks import NEVER, Task
 from mpi.storage.unit import ReadUnit
@@ -28,6 +28,8 @@ RECHECK = "recheck"
 """Does this decision still hold?"""
 CLAIM = "claim"
 """Somebody says something that cannot be believed unseen: what is true?"""
+APPROVAL = "approval"
+"""Somebody decided, and somebody else has to say so too."""
 
 
 def questions(
@@ -50,8 +52,10 @@ def questions(
             yield _quietened(task, quiet)
     yield from _conflicts(scope, suspended)
     yield from _rechecks(unit, scope)
-    for number, named in unit.decisions.claims(scope.seen):
+    for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.REVIEW):
         yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unconfirmed", None, number)
+    for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.AWAITING):
+        yield Task(f"{APPROVAL}:{number}", APPROVAL, named[0], named[-1], 0.0, "second", None, number)
 
 
 class _Parted:

@@ -6,6 +6,7 @@ decision.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mpi.domain.decision import Decision, DecisionKind
@@ -31,6 +32,7 @@ from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.rekey import REKEY, take_back
 from mpi.service.resolve import resettle
+from mpi.service.saying import APPROVED, AWAITING
 from mpi.service.settle import Choice
 from mpi.service.steps import add_step, reason_code, step
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
@@ -139,7 +141,35 @@ def _undo(
         if not may_undo(unit, one):
             raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
-    step_id = add_step(unit, "undo", reason, detail | ({} if of is None else {"step": of.id}))
+    detail |= {} if of is None else {"step": of.id}
+    # What two had to say, two have to take back.
+    waits = of is not None and of.detail.get(APPROVED, False)
+    if waits and not preview:
+        step_id = add_step(unit, "undo", reason, {**detail, AWAITING: True})
+        return Effect("undo", preview, step_id, (), (), (), (), awaiting=True), frozenset()
+    step_id = add_step(unit, "undo", reason, detail)
+    [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
+    effect, shown = carry_out(unit, index, undoing, preview=preview)
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return (replace(effect, awaiting=True) if waits else effect), shown
+
+
+def carry_out(
+    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Revoke the decisions of an undo, and compute anew.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        undoing: the undo.
+        preview: whether the transaction will be rolled back.
+    """
+    found = unit.decisions.get(undoing.detail["decisions"]).values()
+    taken_back = [one for one in found if one.status is not DecisionStatus.REVOKED]
+    of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
+    if not taken_back:
+        raise ConflictError(f"step {undoing.id} takes back what is taken back already")
     revoke(unit, taken_back)
     touched = touched_by(unit, [one.id for one in taken_back])
     for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
@@ -154,16 +184,14 @@ def _undo(
     effect = Effect(
         "undo",
         preview,
-        None if preview else step_id,
+        None if preview else undoing.id,
         (),
         persons,
         moved,
         told,
         tuple(_stays(unit, taken_back, of)),
     )
-    shown |= visible(unit, touched).keys()
-    keep_answer(unit, index, effect.as_dict(), shown)
-    return effect, shown
+    return effect, shown | visible(unit, touched).keys()
 
 
 def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:

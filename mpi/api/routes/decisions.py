@@ -21,6 +21,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, permit
 from mpi.service import decisions, merging, undo
+from mpi.service.approving import approve
 from mpi.service.decisions import Asked, DecisionView
 from mpi.service.effects import Effect
 from mpi.service.merging import Why
@@ -132,6 +133,22 @@ def post_step_undo(
     body = Body(sent, "reason", "preview")
     reason = body.optional_text("reason") or _UNDONE
     return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
+
+
+@router.post(
+    "/v1/steps/{number}:approve",
+    response_model=EffectOut,
+    summary="Give the second word on a step that waits for one",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_step_approve(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Effect:
+    """It takes effect as it would now. Whoever made the step cannot approve it."""
+    permit(viewer, Action.DECIDE)
+    return approve(index, viewer, number, preview=Body(sent, "reason", "preview").flag("preview"))
 
 
 @router.post(

@@ -150,6 +150,7 @@ class EffectOut(BaseModel):
                 "told": ["district-01"],
                 "stays": [],
                 "etag": "3f0c5a",
+                "awaiting": False,
             }
         }
     )
@@ -163,6 +164,7 @@ class EffectOut(BaseModel):
     told: list[str] = Field(description="Clients that see the change in the feed.")
     stays: list[StaysOut] = Field(description="Of an undo: what stays as it is, and why.")
     etag: str | None = Field(description="Of the persons as they were read, for `If-Match`.")
+    awaiting: bool = Field(description="Whether it waits for a second approver, and so did nothing yet.")
 
 
 class SeenOut(BaseModel):

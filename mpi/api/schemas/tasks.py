@@ -25,7 +25,7 @@ class TaskOut(BaseModel):
     )
 
     key: str = Field(description="Names the task; the same question always has the same key.")
-    kind: str = Field(description="What is asked: `pair`, `conflict`, `recheck` or `claim`.")
+    kind: str = Field(description="What is asked: `pair`, `conflict`, `recheck`, `approval` or `claim`.")
     reason: str = Field(description="Why the index does not answer it by itself.")
     match_weight: float = Field(description="Of the pair, in bits.")
     records: list[LabelOut] = Field(description="Two records that it is about; of a claim, one or two.")

@@ -9,6 +9,7 @@ from mpi.cli.effect_view import show_effect
 from mpi.cli.naming import read_groups, read_label
 from mpi.cli.output import JsonFlag
 from mpi.cli.session import opened
+from mpi.service.approving import approve as approve_step
 from mpi.service.merging import Why
 from mpi.service.merging import merge as merge_persons
 from mpi.service.merging import move as move_records
@@ -99,6 +100,20 @@ def undo(
     with opened() as session:
         taking_back = undo_step if step else undo_decision
         effect = taking_back(session.index, session.viewer, number, reason, preview=preview)
+    show_effect(effect, as_json=as_json)
+
+
+def approve(
+    number: Annotated[int, typer.Argument(help="The step that waits.")],
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give the second word on a step that waits for one.
+
+    Whoever made it cannot approve it; at this command line everybody is the operator.
+    """
+    with opened() as session:
+        effect = approve_step(session.index, session.viewer, number, preview=preview)
     show_effect(effect, as_json=as_json)
 
 

@@ -20,13 +20,14 @@ _supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
 
 
 class DecisionStatus(StrEnum):
-    """Whether a decision binds; one in review is a claim that waits for a steward."""
+    """Whether a decision binds; in review it is a claim for a steward, awaiting it needs a second word."""
 
     IN_FORCE = "in_force"
     PENDING = "pending"
     SUPERSEDED = "superseded"
     REVOKED = "revoked"
     REVIEW = "review"
+    AWAITING = "awaiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +200,14 @@ class Decisions:
             found.update(row[0] for row in rows)
         return found
 
-    def claims(self, record_ids: Collection[int]) -> list[tuple[int, list[int]]]:
-        """Claims in review that name any of the records, with all that each names."""
+    def waiting(self, record_ids: Collection[int], status: DecisionStatus) -> list[tuple[int, list[int]]]:
+        """Claims, or decisions that await approval, about any of the records, with all that each names."""
         found: dict[int, list[int]] = {}
         for chunk in chunked(record_ids):
             numbers = (
                 select(_member.c.decision_id)
                 .join(_decision, _decision.c.id == _member.c.decision_id)
-                .where(_decision.c.status == DecisionStatus.REVIEW, _member.c.record_id.in_(chunk))
+                .where(_decision.c.status == status, _member.c.record_id.in_(chunk))
             )
             rows = self._connection.execute(
                 select(_member.c.decision_id, _member.c.record_id)

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.tables import NoteRow, StepRow
+from mpi.storage.tables import ApprovalRow, NoteRow, StepRow
 
 _step = StepRow.__table__  # type: ignore[attr-defined]
+_approval = ApprovalRow.__table__  # type: ignore[attr-defined]
 _note = NoteRow.__table__  # type: ignore[attr-defined]
 
 
@@ -74,6 +75,20 @@ class Steps:
         """Steps, newest first."""
         rows = self._connection.execute(select(_step).order_by(_step.c.id.desc()).limit(limit))
         return [_read(row) for row in rows]
+
+    def set_detail(self, number: int, detail: dict[str, Any]) -> None:
+        """Note what became of a step that waited."""
+        self._connection.execute(
+            update(_step).where(_step.c.id == number).values(detail=orjson.dumps(detail).decode())
+        )
+
+    def add_approval(self, number: int, decision_id: int, kind: str, commit_no: int) -> None:
+        """Note that somebody gave the second word on a decision, or on its undo; who, the commit says."""
+        self._connection.execute(
+            insert(_approval).values(
+                id=number, decision_id=decision_id, kind=kind, status="approved", commit_no=commit_no
+            )
+        )
 
     def mark_undone(self, number: int, commit_no: int) -> None:
         """Note that a step was taken back."""

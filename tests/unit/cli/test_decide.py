@@ -103,3 +103,15 @@ def test_a_link_is_reported_without_deciding(mpi, people):
     }
     assert mpi("decisions", "--json").json[0]["status"] == "review"
     assert eid(mpi, "sis", "1") != eid(mpi, "sis", "2")
+
+
+def test_what_waits_for_a_second_approver_says_so_and_is_not_approved_by_its_maker(mpi, people, monkeypatch):
+    monkeypatch.setenv("MPI_SECOND_APPROVER", "always")
+    made = mpi("decide", "SAME", "sis:1", "sis:2", "--reason", "same-child")
+    assert made.code == 0
+    assert "waits for a second approver" in made.err
+    assert eid(mpi, "sis", "1") != eid(mpi, "sis", "2")
+    own = mpi("approve", "1")
+    assert (own.code, is_one_line(own.err)) == (7, True)
+    monkeypatch.setenv("MPI_SECOND_APPROVER", "sometimes")
+    assert mpi("decisions").code == 5

@@ -1,0 +1,107 @@
+"""Saying: what a decision, merge, split and move share once it is clear what is said.
+
+The decisions are written down, their components settled and published, and what that did is told. Where a
+second approver is asked for, the decisions wait for one and bind nothing until then.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mpi.domain.viewer import SecondApprover
+from mpi.service.context import Index
+from mpi.service.deciding import Statement, touched_by, write_down
+from mpi.service.effects import Effect, changes
+from mpi.service.named import visible
+from mpi.service.once import keep_answer
+from mpi.service.resolve import resettle
+from mpi.service.settle import Choice
+from mpi.service.steps import add_step
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
+"""Members of a step's detail: whether it waits for a second approver, had one, and what its maker chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step to be done.
+
+    Args:
+        kind: ``decision``, ``merge``, ``split`` or ``move``.
+        reason: its maker's code.
+        said: its decisions.
+        detail: numbers of what it is about.
+        choice: what its maker chose about the IDs.
+        etag: of the persons as they were read.
+    """
+
+    kind: str
+    reason: str
+    said: Sequence[Statement]
+    detail: Mapping[str, Any]
+    choice: Choice
+    etag: str | None = None
+
+
+def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Effect, frozenset[int]]:
+    """Do a step; returns what it did and the records that this shows.
+
+    A preview of a step that would wait says what it would do once it is approved.
+
+    Raises:
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        NotFoundError: it would supersede a decision that there is not.
+        ConflictError: it would supersede one that is not in force, or is not its maker's.
+    """
+    named = {record for said in step.said for record in said.record_ids}
+    awaiting = needs_second(unit, index, named)
+    waits = awaiting and not preview
+    detail = {**step.detail, **({AWAITING: True, CHOICE: stored_choice(step.choice)} if waits else {})}
+    step_id = add_step(unit, step.kind, step.reason, detail)
+    numbers = tuple(write_down(unit, index, step_id, said, awaiting=waits) for said in step.said)
+    choice = Choice() if waits else step.choice
+    settled = resettle(unit, index, touched_by(unit, numbers), step.kind, choice)
+    persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+    shown |= named
+    effect = Effect(
+        step.kind,
+        preview,
+        None if preview else step_id,
+        () if preview else numbers,
+        persons,
+        moved,
+        told,
+        (),
+        step.etag,
+        awaiting,
+    )
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return effect, shown
+
+
+def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
+    """Whether a step about the records, of those that the viewer may see, waits for a second approver."""
+    match index.second_approver:
+        case SecondApprover.NEVER:
+            return False
+        case SecondApprover.ALWAYS:
+            return True
+        case SecondApprover.CROSS_AGENCY:
+            agency_of = {source.code: source.agency for source in unit.sources.all()}
+            return len({agency_of[label.source] for label in visible(unit, record_ids).values()}) > 1
+
+
+def stored_choice(choice: Choice) -> dict[str, Any]:
+    """A choice as a step keeps it."""
+    return {
+        "survivors": sorted(choice.survivors),
+        "keeps": [[person, sorted(records)] for person, records in sorted(choice.keeps.items())],
+    }
+
+
+def read_choice(detail: Mapping[str, Any]) -> Choice:
+    """The choice that a step keeps."""
+    kept = detail.get(CHOICE, {})
+    keeps = {person: frozenset(records) for person, records in kept.get("keeps", ())}
+    return Choice(frozenset(kept.get("survivors", ())), keeps)

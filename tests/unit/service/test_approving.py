@@ -1,0 +1,110 @@
+"""A second approver: what waits for one binds nothing until somebody else says so."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
+from mpi.domain.viewer import Action, SecondApprover, Viewer
+from mpi.service.approving import approve
+from mpi.service.decisions import Asked, decide, decision
+from mpi.service.merging import Why, merge
+from mpi.service.tasks import review_tasks
+from mpi.service.undo import undo_decision, undo_step
+from mpi.service.verify import verify
+from tests.index import OPERATOR, crosswalk
+from tests.unit.service.test_decisions import SIS_ONLY, labels, put, said, together
+
+FIRST = Viewer("first", None, frozenset(Action), None)
+SECOND = Viewer("second", None, frozenset(Action), None)
+BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
+
+
+@pytest.fixture
+def careful(index):
+    """An index where what concerns two agencies waits, and a child of each."""
+    made = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    put(made, "sis:1")
+    put(made, "ccwis:1", **BO)
+    return made
+
+
+def both(index) -> list[str]:
+    links = crosswalk(index)
+    return [links["sis", "1"], links["ccwis", "1"]]
+
+
+def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
+    eids = both(careful)
+    seen = merge(careful, FIRST, eids, Why("x", preview=True), survivor=eids[1])
+    made = merge(careful, FIRST, eids, Why("x"), survivor=eids[1])
+    assert (seen.awaiting, made.awaiting, made.moved) == (True, True, ())
+    assert both(careful) == eids
+    [task] = review_tasks(careful, OPERATOR)
+    assert (task.kind, task.decisions) == ("approval", made.decisions)
+    assert decision(careful, FIRST, made.decisions[0]).status == "awaiting"
+    with pytest.raises(ConflictError, match="your own"):
+        approve(careful, FIRST, made.step)
+    done = approve(careful, SECOND, made.step)
+    assert (done.persons, done.moved) == (seen.persons, seen.moved)
+    assert set(both(careful)) == {eids[1]}
+    assert review_tasks(careful, OPERATOR) == []
+    with pytest.raises(ConflictError, match="does not wait"):
+        approve(careful, SECOND, made.step)
+    assert verify(careful, OPERATOR) == []
+
+
+def test_the_undo_of_what_needed_two_needs_two(careful):
+    eids = both(careful)
+    made = merge(careful, FIRST, eids, Why("x"))
+    approve(careful, SECOND, made.step)
+    undoing = undo_step(careful, SECOND, made.step)
+    assert (undoing.awaiting, len(set(both(careful)))) == (True, 1)
+    with pytest.raises(ConflictError, match="your own"):
+        approve(careful, SECOND, undoing.step)
+    approve(careful, FIRST, undoing.step)
+    assert both(careful) == eids
+    assert verify(careful, OPERATOR) == []
+
+
+def test_what_waits_is_taken_back_by_its_maker_alone(careful):
+    made = merge(careful, FIRST, both(careful), Why("x"))
+    undo_decision(careful, FIRST, made.decisions[0])
+    assert review_tasks(careful, OPERATOR) == []
+    with pytest.raises(ConflictError):
+        approve(careful, SECOND, made.step)
+
+
+def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
+    made = merge(careful, FIRST, both(careful), Why("x"))
+    calm = replace(careful, second_approver=SecondApprover.NEVER)
+    apart = said(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
+    with pytest.raises(DecisionConflict) as refused:
+        approve(careful, SECOND, made.step)
+    assert refused.value.chain == (apart,)
+    assert not together(careful, "sis:1", "ccwis:1")
+
+
+def test_what_it_is_to_supersede_stays_in_force_until_it_is_approved(careful):
+    calm = replace(careful, second_approver=SecondApprover.NEVER)
+    same = said(calm, "SAME", ["sis:1", "ccwis:1"])
+    asked = Asked(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "x", supersedes=(same,))
+    made = decide(careful, FIRST, asked)
+    assert together(careful, "sis:1", "ccwis:1")
+    approve(careful, SECOND, made.step)
+    assert not together(careful, "sis:1", "ccwis:1")
+    assert decision(careful, OPERATOR, same).status == "superseded"
+
+
+def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees_whole(careful):
+    put(careful, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
+    asked = Asked(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    assert not decide(careful, FIRST, asked).awaiting
+    made = decide(careful, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x"))
+    assert made.awaiting
+    for step in (made.step, 99):
+        with pytest.raises(NotFoundError):
+            approve(careful, SIS_ONLY, step)
+    always = replace(careful, second_approver=SecondApprover.ALWAYS)
+    assert decide(always, SIS_ONLY, Asked(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")).awaiting
