@@ -15,6 +15,7 @@ from mpi.domain.viewer import operator
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from mpi.service.context import Index, Matcher
+from mpi.service.restored import restored
 from mpi.service.setup import create, require_secret
 from mpi.storage import migrate
 from mpi.storage.database import Database
@@ -171,6 +172,22 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
     try:
         state = migrate.state(database)
         return state, migrate.drift(database) if state is migrate.SchemaState.CURRENT else []
+    finally:
+        database.dispose()
+
+
+def note_restore(settings: Settings) -> str:
+    """Say that the index's database came from a backup; returns the new generation of its feed.
+
+    Raises:
+        StoreError: there is no index, it is of another version, or was made with another secret.
+    """
+    database = _existing(settings)
+    try:
+        migrate.require_current(database)
+        with database.read(operator()) as unit:
+            require_secret(unit, _read_secret(settings.secret_path))
+        return restored(database, operator())
     finally:
         database.dispose()
 

@@ -90,6 +90,9 @@ COMMANDS: Mapping[str, Entry] = {
     "db": Entry("Check and upgrade the database."),
     "db upgrade": Entry("Bring the database to this version.", "mpi.cli.commands.db:upgrade"),
     "db check": Entry("Check the database against this version.", "mpi.cli.commands.db:check"),
+    "db restored": Entry(
+        "Say that the database came from a backup, to those who follow it.", "mpi.cli.commands.db:restored"
+    ),
     "verify": Entry("Check the laws on the live index, reading only.", "mpi.cli.commands.verify:run"),
     "rebuild": Entry("Make everything derived again, with the same IDs.", "mpi.cli.commands.rebuild:run"),
 }  # fmt: skip

@@ -122,6 +122,10 @@ class WriteUnit(ReadUnit):
             )
         return self._commit_no
 
+    def note_commit(self) -> None:
+        """Leave a commit, with who and when, though nothing of this transaction bears its number."""
+        _ = self.commit_no
+
     def flush(self) -> None:
         """Write what was kept back until the end of the transaction."""
         self.counters.flush()

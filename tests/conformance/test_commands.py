@@ -136,6 +136,8 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
     shutil.copytree(home, copy, ignore=shutil.ignore_patterns("mpi.db*"))
     with an_open_index() as index:
         before = crosswalk(index)
+        with index.database.read(OPERATOR) as unit:
+            made = unit.configs.index().generation
         if blank is None:
             plain = sqlite3.connect(home / "mpi.db")
             plain.execute("VACUUM INTO ?", (str(copy / "mpi.db"),))
@@ -152,7 +154,11 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
             monkeypatch.setenv("MPI_DATABASE_URL", postgres.url(restored))
     monkeypatch.setenv("MPI_HOME", str(copy))
     assert mpi("db", "check", "--json") == (0, {"state": "current", "differences": []})
+    generation = mpi("db", "restored", "--json")[1]["generation"]
     with an_open_index() as index:
+        with index.database.read(OPERATOR) as unit:
+            assert unit.configs.index().generation == generation != made
+            assert unit.commit_info({unit.last_commit()})[unit.last_commit()][2] == "restored"
         assert crosswalk(index) == before
         assert verify(index, OPERATOR) == []
     assert (

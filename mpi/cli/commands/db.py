@@ -2,7 +2,7 @@
 
 import typer
 
-from mpi.bootstrap import check_database, upgrade_database
+from mpi.bootstrap import check_database, note_restore, upgrade_database
 from mpi.cli.exits import ExitCode
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.cli.session import read_settings
@@ -39,3 +39,16 @@ def check(as_json: JsonFlag = False) -> None:
     if state.value != "current" or differences:
         note(_ADVICE[state.value])
         raise typer.Exit(ExitCode.UNSOUND)
+
+
+def restored(as_json: JsonFlag = False) -> None:
+    """Say that the database came from a backup, to those who follow it.
+
+    The feed of events gets another generation, at which its readers start over: what they read after the
+    backup was made is not in the index.
+    """
+    done = {"generation": note_restore(read_settings())}
+    if as_json:
+        print_json(done)
+    else:
+        print_facts(done)

@@ -74,6 +74,10 @@ class Configs:
             )
         )
 
+    def begin_generation(self, generation: str) -> None:
+        """Give the feed of events another generation."""
+        self._connection.execute(update(_index).values(generation=generation))
+
     def active(self) -> ActiveConfig | None:
         """The configuration of the open epoch; read once a transaction."""
         if self._active is None:

@@ -1,0 +1,23 @@
+"""Restored: tell those who follow the feed of events that the index has gone back in time."""
+
+import secrets
+
+from mpi.domain.viewer import Viewer
+from mpi.storage.database import Database
+
+
+def restored(database: Database, viewer: Viewer) -> str:
+    """Begin another generation of the feed after a backup was restored; returns it.
+
+    What was acknowledged after the backup is not in the index, and its commit numbers are given again to
+    other things: a cursor of the generation before would skip them unseen.
+
+    Args:
+        database: of the index; the program is not at work on it.
+        viewer: who restored it.
+    """
+    with database.write(viewer, "restored") as unit:
+        generation = secrets.token_hex(8)
+        unit.configs.begin_generation(generation)
+        unit.note_commit()
+        return generation
