@@ -209,8 +209,9 @@ def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[
     """By person: those of its records that it held before the step; its ID stays with them, as it was."""
     found = {}
     persons = set(unit.persons.current(touched).values())
+    then = unit.persons.held_at(persons, commit_no - 1)
     for person, held in unit.persons.members(persons).items():
-        kept = set(held) & set(unit.persons.members_at(person, commit_no - 1))
+        kept = set(held) & then.get(person, set())
         if kept:
             found[person] = frozenset(kept)
     return found

@@ -115,13 +115,15 @@ def changes(
         record for record in labels if before.get(record) in touched or after.get(record) in touched
     )
     flags = _flags(unit, shown)
+    held_by_any = set(before.values())
+    held_before, held_after = _by_person(before, labels), _by_person(after, labels)
     effects = [
         PersonEffect(
             eids[number],
-            _change(person, before, minted),
-            _held(before, number, labels),
-            _held(after, number, labels),
-            _flags_of({r for r in shown if number in (before.get(r), after.get(r))}, flags),
+            _change(person, number in held_by_any, minted),
+            _sorted(held_before.get(number, {})),
+            _sorted(held_after.get(number, {})),
+            _flags_of({*held_before.get(number, {}), *held_after.get(number, {})}, flags),
         )
         for number, person in sorted(persons.items())
     ]
@@ -137,19 +139,26 @@ def changes(
     return tuple(effects), lines, _told(unit, {labels[record].source for record in moved}), shown
 
 
-def _change(person: Person, before: Mapping[int, int], minted: int) -> str:
+def _change(person: Person, held: bool, minted: int) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
         return "emptied"
     if person.minted_commit == minted:
         return "new"
-    return "kept" if person.id in before.values() else "revived"
+    return "kept" if held else "revived"
 
 
-def _held(of: Mapping[int, int], person: int, labels: Mapping[int, Label]) -> tuple[Label, ...]:
-    held = (labels[record] for record, bearer in of.items() if bearer == person and record in labels)
-    return tuple(sorted(held, key=lambda label: (label.source, label.local_id)))
+def _by_person(of: Mapping[int, int], labels: Mapping[int, Label]) -> dict[int, dict[int, Label]]:
+    found: dict[int, dict[int, Label]] = {}
+    for record, bearer in of.items():
+        if record in labels:
+            found.setdefault(bearer, {})[record] = labels[record]
+    return found
+
+
+def _sorted(held: Mapping[int, Label]) -> tuple[Label, ...]:
+    return tuple(sorted(held.values(), key=lambda label: (label.source, label.local_id)))
 
 
 def _flags(unit: WriteUnit, record_ids: Collection[int]) -> dict[int, set[str]]:

@@ -150,6 +150,16 @@ class Stewards:
         self.previewed(lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview))
         word.revoked = True
 
+    @precondition(lambda self: any(w.supersedes and not w.revoked for w in self.oracle.words.values()))
+    @rule()
+    def undo_what_superseded(self):
+        number = min(n for n, word in self.oracle.words.items() if word.supersedes and not word.revoked)
+        word = self.oracle.words[number]
+        if any(address in self.oracle.sealed for group in word.groups for address in group):
+            return
+        self.previewed(lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview))
+        word.revoked = True
+
     @precondition(lambda self: self.steps)
     @rule(data=st.data())
     def undo_a_step(self, data):

@@ -157,6 +157,13 @@ class Persons:
         found = self._memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
         return sorted(membership.record_id for membership in found)
 
+    def held_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
+        """Records of each person as of a commit."""
+        held: dict[int, set[int]] = {}
+        for membership in self._memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
+            held.setdefault(membership.person_id, set()).add(membership.record_id)
+        return held
+
     def person_at(self, record_id: int, commit_no: int) -> int | None:
         """The person of a record as of a commit."""
         found = self._memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
