@@ -20,6 +20,8 @@ from mpi.service.setup import create, require_secret
 from mpi.storage import migrate
 from mpi.storage.database import Database
 
+_IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
+
 
 def open_index(settings: Settings) -> Index:
     """Open the index that the settings name.
@@ -70,7 +72,8 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         migrate.upgrade(database)
         with database.read(operator()) as unit:
             if unit.configs.index() is not None:
-                raise ConflictError(f"there is an index already in {home}: set MPI_HOME to make another")
+                place = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
+                raise ConflictError(f"there is an index already {place} to make another")
         # The index keeps its model, so that an upgrade of the program never takes it away.
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)

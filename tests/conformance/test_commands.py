@@ -44,13 +44,15 @@ def blank(request, tmp_path, monkeypatch):
 
 @pytest.fixture
 def mpi(capfd, monkeypatch):
-    """Run a command in this process; what it printed as JSON, and its exit code."""
+    """Run a command in this process: its exit code, and what it printed, or said of an error."""
 
-    def command(*arguments, send=None):
+    def command(*arguments, send=None, told=False):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(send).encode())))
         capfd.readouterr()
         code = run(arguments)
-        printed = capfd.readouterr().out
+        printed, error = capfd.readouterr()
+        if told:
+            return int(code), error
         return int(code), json.loads(printed) if "--json" in arguments else printed
 
     return command
@@ -76,7 +78,9 @@ def a_csv(path, children):
 def test_every_command_works_with_nothing_set_but_the_url(mpi, blank, tmp_path):
     assert mpi("db", "check")[0] != 0
     assert mpi("init", "--test", "--json")[0] == 0
-    assert mpi("init")[0] == 7
+    setting = "MPI_HOME" if blank is None else "MPI_DATABASE_URL"
+    code, error = mpi("init", told=True)
+    assert (code, setting in error, error.count("\n")) == (7, True, 1)
     assert mpi("db", "upgrade", "--json") == (0, {"before": "current", "now": "current"})
     assert mpi("db", "check", "--json") == (0, {"state": "current", "differences": []})
     for source in ("sis", "ccwis"):
