@@ -126,3 +126,14 @@ def test_where_a_confidential_child_lives_is_shown_on_no_record_of_the_child(cal
     assert "withheld" in page
     for hidden in ("Hideaway", "Nowheresville", "0177"):
         assert hidden not in page
+
+
+def test_a_decision_that_moved_nobody_is_told_as_such(call, people):
+    child = {"first_name": "Quentin", "last_name": "Decidedly", "birth_date": "2012-05-18"}
+    eid = put(call, "D01", "page-decided", **child)
+    put(call, "CCWIS", "page-decided", **child)
+    labels = [{"source": source, "local_id": "page-decided"} for source in ("D01", "CCWIS")]
+    call.post("/v1/decisions", json={"kind": "SAME", "groups": [labels], "reason": "same-child"})
+    page = people.get(f"/people/{eid}")
+    assert page.status_code == 200
+    assert "changed nobody" in page.text
