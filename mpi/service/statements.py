@@ -290,6 +290,8 @@ class _Writer:
             for record, kind in self._sealed:
                 if kind == "expunged":
                     records.erase(record)
+                    self._unit.answers.erase(record)
+                    self._unit.steps.erase_notes(record)
 
     def _write_versions(self) -> None:
         first = self._unit.counters.take("record_version", len(self._versions))

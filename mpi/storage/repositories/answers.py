@@ -56,3 +56,12 @@ class Answers:
     def forget(self, before: str) -> None:
         """Drop answers older than a moment."""
         self._connection.execute(delete(_kept).where(_kept.c.at < before))
+
+    def erase(self, record_id: int) -> None:
+        """Drop every answer that shows a record."""
+        rows = self._connection.execute(select(_kept.c.client, _kept.c.key, _kept.c.record_ids))
+        for row in rows.all():
+            if record_id in orjson.loads(row.record_ids):
+                self._connection.execute(
+                    delete(_kept).where(_kept.c.client == row.client, _kept.c.key == row.key)
+                )

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.tables import ApprovalRow, NoteRow, StepRow
+from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow
 
 _step = StepRow.__table__  # type: ignore[attr-defined]
 _approval = ApprovalRow.__table__  # type: ignore[attr-defined]
+_member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
 _note = NoteRow.__table__  # type: ignore[attr-defined]
 
 
@@ -99,6 +100,11 @@ class Steps:
         self._connection.execute(
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
+
+    def erase_notes(self, record_id: int) -> None:
+        """Destroy the free text of every decision about a record; the decisions stay, which hold numbers."""
+        about = select(_member.c.decision_id).where(_member.c.record_id == record_id)
+        self._connection.execute(delete(_note).where(_note.c.decision_id.in_(about)))
 
     def notes(self, decision_ids: Collection[int]) -> dict[int, list[str]]:
         """Free text about decisions."""

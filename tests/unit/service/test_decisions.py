@@ -1,5 +1,6 @@
 """Decisions hold, contradict, give way, go quiet, and come back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -8,7 +9,7 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer
+from mpi.domain.viewer import Action, OnceOnly, Viewer
 from mpi.service.decisions import Asked, decide, decision, decisions
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
@@ -323,3 +324,14 @@ def test_a_sealed_record_shows_in_no_decision(strangers):
     with pytest.raises(NotFoundError):
         decision(strangers, OPERATOR, number)
     assert decisions(strangers, OPERATOR) == []
+
+
+def test_what_was_written_about_an_expunged_record_is_destroyed_with_it(strangers):
+    """Notes tell of a person, and kept answers name local IDs."""
+    once = replace(OPERATOR, once=OnceOnly("k", b"call"))
+    said(strangers, "SAME", ["sis:1", "ccwis:1"], viewer=once, note="Xanthippe's cousin")
+    kept = said(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"], note="about another")
+    upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "expunged"}]))
+    with strangers.database.read(OPERATOR) as unit:
+        assert unit.steps.notes([1, kept]) == {kept: ["about another"]}
+        assert unit.answers.get(OPERATOR.client, "k") is None
