@@ -1,4 +1,4 @@
-"""Decisions as rows: what the steward's service will write, until there is one."""
+"""Decisions as rows: of authorities that the service does not give, and in orders that it would refuse."""
 
 from sqlalchemy import insert, update
 
