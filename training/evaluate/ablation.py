@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.weight import Thresholds
+from mpi.matching.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model import MatchModel
 from training.evaluate.clusters import Persons, persons, weigh
 from training.evaluate.dataset import Dataset
@@ -41,6 +42,9 @@ def ablation(model: MatchModel, dataset: Dataset) -> Iterator[Ablated]:
         lesser = replace(model, settings=settings)
         found = persons(weigh(lesser, dataset.records), model.thresholds)
         yield _judged(f"comparison {name}", found, dataset)
+    for name, cautions in (("all cautions", NO_CAUTIONS), ("the caution of strangers", _trusting(model))):
+        lesser = replace(model, cautions=cautions)
+        yield _judged(name, persons(weigh(lesser, dataset.records), model.thresholds), dataset)
     for name, thresholds in _lesser(model.thresholds):
         yield _judged(name, persons(weighed, thresholds), dataset)
 
@@ -60,6 +64,11 @@ def _silent(comparison: Mapping[str, Any]) -> dict[str, Any]:
             kept |= {"m_probability": _SAYS_NOTHING, "u_probability": _SAYS_NOTHING}
         levels.append(kept)
     return {**comparison, "comparison_levels": levels}
+
+
+def _trusting(model: MatchModel) -> Cautions:
+    """Name and birth date alone link whatever speaks against them."""
+    return replace(model.cautions, uncorroborated="FALSE", opposed="FALSE")
 
 
 def _lesser(thresholds: Thresholds) -> Iterator[tuple[str, Thresholds]]:

@@ -18,7 +18,7 @@ from training.evaluate.dataset import Dataset, standardized
 from training.evaluate.evaluation import Evaluation, measure
 from training.evaluate.fitted import fitted_model
 from training.evaluate.golden import golden_pairs
-from training.evaluate.must_show import CHILDREN, SIMULATED, Promise, promises
+from training.evaluate.must_show import SIMULATED, Promise, promises
 from training.evaluate.nightly import feed_review
 from training.evaluate.saved import is_saved_state, saved_state
 from training.evaluate.simulated import name_book, simulated_state
@@ -29,6 +29,7 @@ from training.records import read_rows
 
 STRANGERS, GOLDEN, FEED = "strangers", "golden", "feed"
 SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS, FEED_RECORDS = 100_000, 130_000, 3_200, 20_000
+ABLATED_RECORDS = 30_000
 BIASED = 3
 """Exit code where a group lies past the gap."""
 
@@ -118,7 +119,7 @@ def _strangers(model: MatchModel, folder: Path) -> Strangers:
 def _ablated(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
     if suite is None:
         return _files(data, truth_column)
-    return next(each for each in DEVELOPMENT_SETS if each.name == CHILDREN).dataset(data[0])
+    return simulated_state(ABLATED_RECORDS, data[0] / _NAME_TABLES)
 
 
 def _show(

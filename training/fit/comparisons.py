@@ -204,7 +204,15 @@ RESIDENCE = Comparison(
         Level(
             "missing",
             missing(
-                "addresses", "household_ids", "phones", "guardians", "postal_code", "street", "shared_homes"
+                "addresses",
+                "household_ids",
+                "phones",
+                "guardians",
+                "email",
+                "postal_code",
+                "street",
+                "city",
+                "shared_homes",
             ),
             null=True,
         ),
@@ -340,6 +348,7 @@ BLOCKING: dict[str, list[str]] = {
     "home-year": ["street_number", "street", "birth_year"],
     "family-given": ["household_ids", "given_roots:2"],
     "phone-given": ["phones", "given_roots:2"],
+    "email": ["email"],
     "guard-given": ["guardians", "given_roots:2"],
     "guard-birth": ["guardians", "birth_dates"],
 }

@@ -63,12 +63,11 @@ def unlike(condition: str, column: str) -> str:
     return f"({column}_l IS NOT NULL AND {column}_r IS NOT NULL AND {condition} IS NOT TRUE)"
 
 
-HOUSEHOLD = any_of(map(share, ("addresses", "household_ids", "phones", "guardians")))
-HOME_UNKNOWN = f"({missing('addresses', 'household_ids', 'phones', 'guardians', 'street')})"
-HOME_AND_CONTACT = (
-    f"({any_of(map(share, ('addresses', 'household_ids')))} AND "
-    f"{any_of(map(share, ('phones', 'guardians')))})"
-)
+CONTACT = any_of([share("phones"), share("guardians"), same("email")])
+"""Ways to reach a household: a child's telephone and e-mail are mostly a parent's."""
+HOUSEHOLD = any_of([share("addresses"), share("household_ids"), CONTACT])
+HOME_UNKNOWN = f"({missing('addresses', 'household_ids', 'phones', 'guardians', 'email', 'street')})"
+HOME_AND_CONTACT = f"({any_of(map(share, ('addresses', 'household_ids')))} AND {CONTACT})"
 STREET_ALIKE = both(same("street_number"), alike("street", 0.85))
 NEAR_HOME = any_of([HOUSEHOLD, f"({STREET_ALIKE})"])
 SWAPPED = any_of(
