@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.errors import ModelError
-from mpi.domain.weight import Thresholds
+from mpi.domain.weight import Band, Thresholds
 from mpi.matching.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
@@ -49,9 +49,6 @@ class MatchModel:
         settings: Splink settings, complete.
         frequencies: shares of values, frozen.
         cautions: what keeps a pair from being linked by the model alone.
-
-    Raises:
-        ValueError: a cautioned pair would be linked in the enterprise IDs, or not be reviewed.
     """
 
     name: str
@@ -65,10 +62,6 @@ class MatchModel:
     settings: Mapping[str, Any] = field(repr=False)
     frequencies: Frequencies = field(repr=False)
     cautions: Cautions = field(default=NO_CAUTIONS, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.cautions.when and not self.thresholds.review <= self.cautions.bits < self.thresholds.link:
-            raise ValueError("cautions: their bits must lie in the review band")
 
     @property
     def ref(self) -> str:
@@ -124,6 +117,8 @@ def load_model(folder: Path) -> MatchModel:
         raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
     except (TypeError, ValueError) as fault:
         raise ModelError(f"{folder}/model.toml: {fault}") from None
+    if model.cautions.when and model.thresholds.band(model.cautions.bits) is not Band.REVIEW:
+        raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
     if model.standardizer != STANDARDIZER_VERSION:
         raise ModelError(
             f"model {model.ref} was fitted on standardizer {model.standardizer}, "

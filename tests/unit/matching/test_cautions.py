@@ -12,6 +12,7 @@ from mpi.matching.batch import PAIRS, predict
 from mpi.matching.cautions import OPPOSED, Cautions
 from mpi.matching.model import find_model, load_model
 from mpi.matching.scorer import compile_scorer
+from tests.models import tiny_model
 from tests.unit.matching.pairs import records
 
 ISAIAH = Features(
@@ -121,9 +122,13 @@ def test_a_table_of_cautions_that_is_not_one_is_refused():
             Cautions.parse(table)
 
 
-def test_cautions_outside_the_review_band_are_refused(model):
-    with pytest.raises(ValueError, match="review band"):
-        replace(model, cautions=replace(model.cautions, bits=model.thresholds.link))
+def test_cautions_outside_the_review_band_are_refused(tmp_path):
+    folder = tiny_model(tmp_path / "model")
+    head = folder / "model.toml"
+    table = "[cautions]\nbits = 50.0\nwhen = { odd = 'given_l IS NULL' }\n\n[sha256]"
+    head.write_text(head.read_text("utf-8").replace("[sha256]", table), "utf-8")
+    with pytest.raises(ModelError, match="review band"):
+        load_model(folder)
 
 
 def test_a_caution_that_cannot_be_compiled_is_refused_by_name(model):
