@@ -1,6 +1,7 @@
 """The eight laws under every kind of step, in every order: a machine that tries to break them.
 
-``LAWS_EXAMPLES`` and ``LAWS_STEPS`` make it run longer than in the suite.
+``LAWS_EXAMPLES`` and ``LAWS_STEPS`` make it run longer than in the suite, and say how far it is
+(`scripts/prove-laws`).
 """
 
 import os
@@ -52,6 +53,7 @@ from tests.models import tiny_model
 EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "8"))
 STEPS = int(os.environ.get("LAWS_STEPS", "12"))
 SHRINK = "LAWS_SHRINK" in os.environ
+COUNTED = "LAWS_EXAMPLES" in os.environ
 START = datetime(2031, 9, 1, tzinfo=UTC)  # after the copied index was made
 SOURCES = ("sis", "ccwis")
 SECRET = "5a" * 32
@@ -84,6 +86,8 @@ class Laws(Stewards, RuleBasedStateMachine):
 
     empty: Path
     others: tuple[Matcher, ...]
+    runs = 0
+    steps_taken = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,6 +113,7 @@ class Laws(Stewards, RuleBasedStateMachine):
         self.steps: list = []
         self.proposed: list = []
         self.renamed = 0
+        self.begun = False
 
     def opened(self, name: str):
         home = self.folder / name
@@ -128,6 +133,9 @@ class Laws(Stewards, RuleBasedStateMachine):
             self.make_again()
             self.fresh_indexes_agree()
             self.every_past_moment_answers_as_it_did(len(self.oracle.moments))
+            Laws.runs += 1
+            if COUNTED:
+                print(f"{Laws.runs} runs hold, {Laws.steps_taken} steps", flush=True)
         finally:
             self.index.database.dispose()
             for one in self.patches:
@@ -299,6 +307,12 @@ class Laws(Stewards, RuleBasedStateMachine):
                 for group in decision[2]
                 for source, local_id in group
             )
+
+    @invariant()
+    def a_step_is_counted(self):
+        """Each invariant is asked after the beginning, which is no step, and after every step."""
+        Laws.steps_taken += self.begun
+        self.begun = True
 
     @invariant()
     def the_index_verifies(self):
