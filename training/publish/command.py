@@ -11,7 +11,11 @@ from training.publish.publishing import publish
 
 def run(
     folder: Annotated[Path, typer.Argument(help="A folder that `training fit` wrote.")],
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(help="What `training evaluate --model FOLDER --json` printed, for the card."),
+    ] = None,
     models: Annotated[Path, typer.Option(help="Where published models live.")] = Path("models"),
 ) -> None:
     """Publish a model; a published version never changes."""
-    Console().print(f"published {publish(folder, models)}")
+    Console().print(f"published {publish(folder, models, evaluation)}")
