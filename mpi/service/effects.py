@@ -107,25 +107,29 @@ def changes(
     touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
     persons = unit.persons.get(touched)
     minted = unit.commit_no if moved else -1
+    held_before, held_after = _by_person(before, labels), _by_person(after, labels)
+    if unit.viewer.sources is None:
+        held_by_any = set(before.values())
+        becomes = {n: _change(person, n in held_by_any, minted) for n, person in persons.items()}
+    else:
+        becomes = _seen_change(unit, persons, held_before, held_after, after)
     eids = {
-        number: None if preview and person.minted_commit == minted else person.eid
+        number: None if preview and becomes[number] == "new" else person.eid
         for number, person in persons.items()
     }
     shown = frozenset(
         record for record in labels if before.get(record) in touched or after.get(record) in touched
     )
     flags = _flags(unit, shown)
-    held_by_any = set(before.values())
-    held_before, held_after = _by_person(before, labels), _by_person(after, labels)
     effects = [
         PersonEffect(
             eids[number],
-            _change(person, number in held_by_any, minted),
+            becomes[number],
             _sorted(held_before.get(number, {})),
             _sorted(held_after.get(number, {})),
             _flags_of({*held_before.get(number, {}), *held_after.get(number, {})}, flags),
         )
-        for number, person in sorted(persons.items())
+        for number in sorted(persons)
     ]
     lines = tuple(
         Moved(
@@ -147,6 +151,30 @@ def _change(person: Person, held: bool, minted: int) -> str:
     if person.minted_commit == minted:
         return "new"
     return "kept" if held else "revived"
+
+
+def _seen_change(
+    unit: WriteUnit,
+    persons: Collection[int],
+    held_before: Mapping[int, Mapping[int, Label]],
+    held_after: Mapping[int, Mapping[int, Label]],
+    after: Mapping[int, int],
+) -> dict[int, str]:
+    """What becomes of persons by the records that the viewer may see: no other keeps one or makes it old."""
+    becomes: dict[int, str] = {}
+    for person in persons:
+        if person in held_after:
+            becomes[person] = "kept" if person in held_before else "new"
+        else:
+            becomes[person] = "retired" if any(r in after for r in held_before[person]) else "emptied"
+    arrived = [person for person in persons if becomes[person] == "new"]
+    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no < unit.commit_no]
+    known = visible(unit, {event.record_id for event in earlier})
+    for event in earlier:
+        for place in (event.before, event.after):
+            if place is not None and event.record_id in known and becomes.get(place) == "new":
+                becomes[place] = "revived"
+    return becomes
 
 
 def _by_person(of: Mapping[int, int], labels: Mapping[int, Label]) -> dict[int, dict[int, Label]]:

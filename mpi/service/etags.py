@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable
 import orjson
 
 from mpi.domain.errors import StaleError
+from mpi.service.appearing import appearance
 from mpi.service.context import Index
 from mpi.service.named import visible
-from mpi.storage.repositories.persons import Person
+from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.unit import ReadUnit
 
 
@@ -20,8 +21,14 @@ def etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:
     labels = visible(unit, records)
     for person in ordered:
         held = [(r, records[r].version_id) for r in members[person.id] if r in labels]
-        seen.append((person.eid, person.status, held))
+        status = PersonStatus.ACTIVE if held else _status(unit, person)
+        seen.append((person.eid, status, held))
     return index.seal.token("etag", orjson.dumps(seen).decode())
+
+
+def _status(unit: ReadUnit, person: Person) -> str | None:
+    seen = appearance(unit, person)
+    return None if seen is None else seen.status
 
 
 def require_fresh(

@@ -11,6 +11,7 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.appearing import appearance
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, projected, require_decision
 from mpi.service.decisions import effect_of
@@ -71,12 +72,12 @@ def merge(
     permit(viewer, Action.DECIDE)
     with _Step(index, viewer, "merge", why) as made:
         if made.kept is None:
+            if survivor is not None and eids.parse(survivor) not in [eids.parse(text) for text in texts]:
+                raise InputError("survivor: give one of the enterprise IDs that are merged")
             persons = made.persons(texts)
-            chosen = frozenset[int]()
-            if survivor is not None:
-                chosen = frozenset(p.id for p in persons if p.eid == eids.parse(survivor))
-                if not chosen:
-                    raise InputError("survivor: give one of the enterprise IDs that are merged")
+            chosen = frozenset(
+                p.id for p in persons if survivor is not None and p.eid == eids.parse(survivor)
+            )
             made.read(persons)
             parts = tuple(made.held[person.id] for person in persons)
             together = tuple(sorted(record for part in parts for record in part))
@@ -221,15 +222,12 @@ class _Step:
         for person in persons:
             if self.held[person.id]:
                 continue
-            if person.status == PersonStatus.ACTIVE or not self._was_seen(person):
+            seen = appearance(self.unit, person)
+            if seen is None or seen.status is PersonStatus.ACTIVE:
                 # It holds nothing that the viewer may know of, and so it is nobody to them.
                 raise NotFoundError("this index never gave out that enterprise ID")
-            raise ConflictError(f"{person.eid} is {person.status}: look it up to see who holds its records")
+            raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
         self._etag = require_fresh(self.unit, self._index, persons, self._why.expected)
-
-    def _was_seen(self, person: Person) -> bool:
-        records = {event.record_id for event in self.unit.persons.events_of([person.id])}
-        return self.unit.viewer.sources is None or bool(visible(self.unit, records))
 
     def say(self, kind: DecisionKind, groups: Groups, supersedes: Collection[int]) -> None:
         """Add a decision to the step."""

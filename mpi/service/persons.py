@@ -8,18 +8,20 @@ from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.appearing import Appearance, appearance
 from mpi.service.context import Index
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.etags import etag
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus
-from mpi.storage.repositories.persons import Person, PersonStatus
+from mpi.storage.repositories.persons import Person
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
 
 IMPORTED = "import"
 """Origin of what an old crosswalk said."""
+_NEVER = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class PersonView:
             split) or none (they are gone).
         records: source records it holds, or held as of the commit asked for.
         flags: special-population flags of those records.
-        since: when the ID was minted.
+        since: when the ID was minted, or first bore a record that the viewer may see.
         etag: names what was read, for ``If-Match``; empty for a past moment.
     """
 
@@ -96,17 +98,20 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         at = None if at_moment is None else unit.commit_at(at_moment)
-        if at is not None and found.minted_commit > at:
+        seen = _appearance(unit, found)
+        if at is not None and seen.since > at:
             raise NotFoundError("there was no such enterprise ID at that time")
         members = _members(unit, found, at)
         labels = _visible(unit, members)
-        minted = unit.commit_info({found.minted_commit})[found.minted_commit][0]
+        since = unit.commit_info({seen.since})[seen.since][0]
+        now = sorted(holder.eid for holder in unit.persons.get(seen.holders).values())
         view = PersonView(
             found.eid,
-            *_standing(unit, found),
+            seen.status,
+            tuple(now),
             tuple(labels[number] for number in members if number in labels),
             _flags(unit, members, labels) if at is None else (),
-            minted,
+            since,
             etag(unit, index, [found]) if at is None else "",
         )
     disclose(
@@ -248,25 +253,19 @@ def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None
     return Addressed(found.eid, tuple(labels[number] for number in members if number in labels))
 
 
-def now_holding(unit: ReadUnit, found: Person) -> list[str]:
-    """The enterprise IDs that hold the records that a retired ID held when it was retired."""
-    records = _visible(unit, unit.persons.last_held([found])[found.id])
-    holders = unit.persons.get(set(unit.persons.current(records).values()))
-    return sorted(holder.eid for holder in holders.values())
-
-
 def _find(unit: ReadUnit, text: str) -> Person:
     found = unit.persons.by_eid(eids.parse(text))
-    if found is None or not _may_know(unit, found):
-        raise NotFoundError("this index never gave out that enterprise ID")
+    if found is None:
+        raise NotFoundError(_NEVER)
+    _appearance(unit, found)
     return found
 
 
-def _may_know(unit: ReadUnit, found: Person) -> bool:
-    """Whether the ID ever held a record that the viewer may see; without one it does not exist for them."""
-    if unit.viewer.sources is None:
-        return True
-    return bool(_visible(unit, {event.record_id for event in unit.persons.events_of([found.id])}))
+def _appearance(unit: ReadUnit, found: Person) -> Appearance:
+    seen = appearance(unit, found)
+    if seen is None:
+        raise NotFoundError(_NEVER)
+    return seen
 
 
 def _members(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
@@ -279,12 +278,6 @@ def _visible(unit: ReadUnit, records: Collection[int]) -> dict[int, Label]:
     """Labels of those records that exist for the viewer."""
     labels = unit.records.labels(records)
     return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
-
-
-def _standing(unit: ReadUnit, found: Person) -> tuple[str, tuple[str, ...]]:
-    if found.status != PersonStatus.RETIRED:
-        return found.status, (found.eid,)
-    return PersonStatus.RETIRED, tuple(now_holding(unit, found))
 
 
 def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, Label]) -> tuple[FlagView, ...]:

@@ -96,17 +96,27 @@ def take_back(unit: WriteUnit, index: Index, of: Step) -> set[int]:
     """Give the records of a re-key their old local IDs back; returns the records to be settled.
 
     Raises:
-        NotFoundError: the viewer may not know of them.
-        ConflictError: an old ID is another record's by now.
+        NotFoundError: the viewer may not know of them; a sealed record stays as it is.
+        ConflictError: it was taken back before, or a record, or its old ID, has got another name since.
         AccessDenied: the viewer may not write their source.
     """
-    records = unit.records.get(of.detail["records"])
+    records = {
+        number: record
+        for number, record in unit.records.get(of.detail["records"]).items()
+        if record.state != RecordState.SEALED
+    }
     codes = {source.id: source.code for source in unit.sources.all()}
-    [(number, source)] = {(record.source_id, codes[record.source_id]) for record in records.values()}
-    if not unit.viewer.may_see(source):
+    sources = {(record.source_id, codes[record.source_id]) for record in records.values()}
+    if not all(unit.viewer.may_see(source) for _, source in sources) or not sources:
         raise NotFoundError(f"there is no step {of.id}")
+    [(number, source)] = sources
     permit(unit.viewer, Action.RECORD_WRITE, source)
+    if of.undone_commit is not None:
+        raise ConflictError(f"step {of.id} was undone before")
     old = unit.records.old_names(records, of.commit_no)
+    later = (one for one in unit.steps.standing(REKEY, of.id) if records.keys() & set(one.detail["records"]))
+    if old.keys() != records.keys() or next(later, None) is not None:
+        raise ConflictError("a record has got another local ID since: undo that first")
     held = unit.records.find(number, old.values())
     if any(record.id not in records for record in held.values()):
         raise ConflictError("an old local ID is another record's by now")

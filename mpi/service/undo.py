@@ -98,32 +98,40 @@ def undo_step(
             return effect_of(kept)
         of = unit.steps.get(number)
         if of is not None and of.kind == REKEY and of.detail["records"]:
-            return _undo_rekey(unit, index, of, code, preview=preview)
-        made = [] if of is None else unit.decisions.of_step(of.id)
-        seen = [one for one in made if projected(unit, one) is not None]
-        if of is None or (of.kind in BY_DECISIONS and not seen) or (viewer.sources is not None and not seen):
-            raise NotFoundError(f"there is no step {number}")
-        if of.kind not in BY_DECISIONS:
-            raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
-        standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
-        if not standing:
-            raise ConflictError(f"step {number} was undone before")
-        effect, shown = _undo(unit, index, standing, of, code, preview=preview)
+            effect, shown = _undo_rekey(unit, index, of, code, preview=preview)
+        else:
+            effect, shown = _undo_said(unit, index, of, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, FIELDS)
     return effect
 
 
-def _undo_rekey(unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool) -> Effect:
-    if of.undone_commit is not None:
-        raise ConflictError(f"step {of.id} was undone before")
+def _undo_said(
+    unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    made = [] if of is None else unit.decisions.of_step(of.id)
+    seen = [one for one in made if projected(unit, one) is not None]
+    if of is None or (of.kind in BY_DECISIONS and not seen) or (unit.viewer.sources is not None and not seen):
+        raise NotFoundError(f"there is no step {number}")
+    if of.kind not in BY_DECISIONS:
+        raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
+    standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
+    if not standing:
+        raise ConflictError(f"step {number} was undone before")
+    return _undo(unit, index, standing, of, reason, preview=preview)
+
+
+def _undo_rekey(
+    unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
     touched = take_back(unit, index, of)
     step_id = add_step(unit, "undo", reason, {"step": of.id})
     unit.steps.mark_undone(of.id, unit.commit_no)
     settlement = resettle(unit, index, touched, "undo rekey")
     persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+    shown |= visible(unit, touched).keys()
     effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
     keep_answer(unit, index, effect.as_dict(), shown)
-    return effect
+    return effect, shown
 
 
 def _undo(
@@ -146,7 +154,9 @@ def _undo(
     waits = of is not None and of.detail.get(APPROVED, False)
     if waits and not preview:
         step_id = add_step(unit, "undo", reason, {**detail, AWAITING: True})
-        return Effect("undo", preview, step_id, (), (), (), (), awaiting=True), frozenset()
+        effect = Effect("undo", preview, step_id, (), (), (), (), awaiting=True)
+        keep_answer(unit, index, effect.as_dict(), ())
+        return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
     [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
     effect, shown = carry_out(unit, index, undoing, preview=preview)

@@ -101,6 +101,12 @@ class Steps:
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
 
+    def standing(self, kind: str, after: int) -> list[Step]:
+        """Steps of a kind that were done after another one and are not undone."""
+        wanted = (_step.c.kind == kind, _step.c.id > after, _step.c.undone_commit.is_(None))
+        rows = self._connection.execute(select(_step).where(*wanted).order_by(_step.c.id))
+        return [_read(row) for row in rows]
+
     def erase_notes(self, record_id: int) -> None:
         """Destroy the free text of every decision about a record; the decisions stay, which hold numbers."""
         about = select(_member.c.decision_id).where(_member.c.record_id == record_id)

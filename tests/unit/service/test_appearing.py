@@ -1,0 +1,113 @@
+"""What a client of one source may tell of persons: nothing that only records of another source explain."""
+
+import pytest
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.decisions import Asked, decide
+from mpi.service.merging import Why, merge
+from mpi.service.persons import person
+from mpi.service.records import upsert, withdraw
+from mpi.service.rekey import rekey
+from mpi.service.undo import undo_step
+from tests.index import OPERATOR, a_child, crosswalk
+from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, labels, put
+
+WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
+PREVIEW = Why("x", preview=True)
+NEVER_GIVEN = "T7K3-M92Q-X0HN"
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "shared"])
+def shared(request, index):
+    """Whether another source, which the viewer may not see, holds the same child, and did so before."""
+    if request.param:
+        put(index, "ccwis:1")
+    put(index, "sis:1")
+    put(index, "sis:2", **STRANGER)
+    return index
+
+
+def eids(index) -> list[str]:
+    links = crosswalk(index)
+    return [links["sis", "1"], links["sis", "2"]]
+
+
+def test_a_person_whose_visible_records_are_withdrawn_is_empty_whoever_else_it_holds(shared):
+    amara, bo = eids(shared)
+    withdraw(shared, SIS_ONLY, "sis", "1")
+    seen = person(shared, SIS_ONLY, amara)
+    assert (seen.status, seen.now, seen.records) == ("empty", (amara,), ())
+    with pytest.raises(ConflictError, match="is empty"):
+        merge(shared, SIS_ONLY, [amara, bo], PREVIEW)
+
+
+def test_a_person_whose_visible_records_moved_on_is_retired_whoever_else_it_holds(shared):
+    amara, bo = eids(shared)
+    put(shared, "sis:3", **STRANGER)
+    upsert(shared, SIS_ONLY, "sis", a_child("1", **STRANGER))
+    seen = person(shared, SIS_ONLY, amara)
+    assert (seen.status, seen.now, seen.records) == ("retired", (bo,), ())
+    with pytest.raises(ConflictError, match="is retired"):
+        merge(shared, SIS_ONLY, [amara, bo], PREVIEW)
+
+
+def test_a_person_is_no_older_than_the_first_record_that_the_viewer_may_see(shared):
+    amara, bo = eids(shared)
+    assert person(shared, SIS_ONLY, amara).since < person(shared, SIS_ONLY, bo).since
+    with shared.database.read(OPERATOR) as unit:
+        found = unit.persons.by_eid(amara)
+        first = min(e.commit_no for e in unit.persons.events_of([found.id]) if e.record_id in of_sis(unit))
+        assert person(shared, SIS_ONLY, amara).since == unit.commit_info({first})[first][0]
+
+
+def of_sis(unit) -> set[int]:
+    return {number for number, label in unit.records.every_label() if label.source == "sis"}
+
+
+def test_a_preview_tells_of_the_fate_of_visible_records_alone(shared):
+    asked = Asked(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    seen = decide(shared, SIS_ONLY, asked, preview=True)
+    assert sorted(each.change for each in seen.persons) == ["kept", "retired"]
+    assert "ccwis" not in str(seen)
+
+
+def test_a_survivor_that_is_not_merged_tells_nothing_of_who_is(index):
+    hidden, bo = put(index, "ccwis:1"), put(index, "sis:2", **STRANGER)
+    other = put(index, "sis:3", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    for eid in (hidden, NEVER_GIVEN):
+        with pytest.raises(InputError, match="survivor"):
+            merge(index, SIS_ONLY, [eid, bo], PREVIEW, survivor=other)
+
+
+def test_a_rekey_of_another_source_is_no_step_of_the_viewer_before_and_after_its_undo(index):
+    put(index, "ccwis:1")
+    step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
+    with pytest.raises(NotFoundError):
+        undo_step(index, SIS_ONLY, step)
+    undo_step(index, WELFARE, step)
+    with pytest.raises(NotFoundError):
+        undo_step(index, SIS_ONLY, step)
+    with pytest.raises(ConflictError, match="undone before"):
+        undo_step(index, WELFARE, step)
+
+
+def test_a_rekey_is_undone_only_after_those_that_followed_it(index):
+    put(index, "ccwis:1")
+    first, second = (rekey(index, WELFARE, "ccwis", {a: b}).step for a, b in (("1", "2"), ("2", "3")))
+    with pytest.raises(ConflictError, match="undo that first"):
+        undo_step(index, WELFARE, first)
+    undo_step(index, WELFARE, second)
+    undo_step(index, WELFARE, first)
+    assert set(crosswalk(index)) == {("ccwis", "1")}
+
+
+def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
+    """What was expunged stays refused under the ID under which it was."""
+    put(index, "ccwis:1")
+    step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
+    upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
+    with pytest.raises(NotFoundError):
+        undo_step(index, WELFARE, step)
+    assert upsert(index, WELFARE, "ccwis", a_child("2")).outcome == "refused"
