@@ -1,11 +1,13 @@
-"""The blocking keys of many records, as one table."""
+"""The blocking keys of many records, as one table, and the candidate pairs that they make."""
 
 from collections.abc import Sequence
 
+import duckdb
 import pyarrow as pa
 
-from mpi.domain.features import Features
-from mpi.matching.keys import BlockingSpec, keys
+from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.matching.batch import PAIRS
+from mpi.matching.keys import BlockingPart, BlockingRule, BlockingSpec, keys
 from training.records import SEAL
 
 Records = Sequence[tuple[int, Features]]
@@ -21,3 +23,59 @@ def blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
         found.extend(mine)
         owners.extend([number] * len(mine))
     return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
+
+
+def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec) -> pa.Table:
+    """The candidate pairs of the index, found without its secret.
+
+    An index joins on keyed hashes, so that its keys say nothing about a person. Training keeps no key, so
+    DuckDB makes them from the table of features and joins on its own hash of the same text. The pairs are
+    those of ``candidate_pairs(blocking_keys(…))``; a test holds that they are.
+
+    Args:
+        connection: with a ``feature_table`` of all feature columns.
+        blocking: the model's rules, 62 at most.
+
+    Returns:
+        ``lo``, ``hi`` with lo < hi, ascending, and ``rules``: bit n is set where rule n brings the pair.
+    """
+    made = " UNION ALL ".join(_keys_sql(number, rule) for number, rule in enumerate(blocking.rules))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE key_made AS "
+        f"SELECT rule, hash(rule, text) AS key, record_id FROM ({made})"
+    )
+    # A key that one record alone has brings no pair; most are of that kind.
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE key_shared AS "
+        "FROM key_made SEMI JOIN (SELECT key FROM key_made GROUP BY key HAVING count(*) > 1) USING (key)"
+    )
+    found = connection.sql(
+        "SELECT a.record_id AS lo, b.record_id AS hi, bit_or(1::BIGINT << a.rule) AS rules "
+        "FROM key_shared AS a JOIN key_shared AS b ON a.key = b.key AND a.record_id < b.record_id "
+        "GROUP BY ALL ORDER BY lo, hi"
+    ).to_arrow_table()
+    connection.execute("DROP TABLE key_made; DROP TABLE key_shared")
+    return found.cast(pa.schema([*PAIRS, ("rules", pa.int64())]))
+
+
+def _keys_sql(number: int, rule: BlockingRule) -> str:
+    """Rule, text and record of each key of one rule; a part of several values makes several."""
+    # Nested so that each part is spread out before the next: two unnests in one SELECT would run in step.
+    source = "feature_table"
+    for at, part in enumerate(rule.parts):
+        source = f"(SELECT *, unnest({_values_sql(part)}) AS part{at} FROM {source})"
+    text = " || chr(31) || ".join(f"part{at}" for at in range(len(rule.parts)))
+    return f"SELECT {number} AS rule, {text} AS text, unique_id AS record_id FROM {source}"
+
+
+def _values_sql(part: BlockingPart) -> str:
+    """The list of distinct values that fill a part, as ``BlockingPart.values`` has them."""
+    lists = [
+        f"coalesce({column}, [])" if column in LIST_COLUMNS else f"[{column}::VARCHAR]"
+        for column in part.columns
+    ]
+    joined = lists[0] if len(lists) == 1 else f"list_concat({', '.join(lists)})"
+    if part.take is not None:
+        cut = f"left(x, {part.take})" if part.take > 0 else f"right(x, {-part.take})"
+        joined = f"list_transform({joined}, x -> {cut})"
+    return f"list_distinct({joined})"  # leaves NULL out

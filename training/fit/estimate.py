@@ -23,6 +23,7 @@ CONVERGED = 1e-4
 SMOOTHING = 0.5
 """Pseudo-count of each level (Jeffreys): a level seldom seen is improbable, not impossible."""
 LEAST_MATCHES = 20.0
+_LARGEST_CODE = 2**62  # kinds of pairs that one integer can number
 _LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
@@ -83,14 +84,20 @@ def learn(
         DegenerateDataError: hardly any candidate pair looks like a match.
     """
     rates = [_start(levels, number, fixed) for number in range(len(levels.comparisons))]
+    drawn = [
+        _counts(random.values[:, number], len(each.u), np.ones(len(random)))
+        for number, each in enumerate(rates)
+    ]
+    kinds, kind = _kinds(candidates.values)
     prior, moved, iteration = _first_prior(candidates, all_pairs), 1.0, 0
     while moved >= CONVERGED and iteration < ITERATIONS:
-        _set_u(rates, random, prior)
-        posterior = _probability(_bits(rates, candidates, prior))
-        moved = _set_m(rates, candidates, posterior)
+        _set_u(rates, drawn, prior)
+        posterior = _probability(_bits(rates, kinds, prior)[kind] + candidates.rarity)
+        summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
+        moved = _set_m(rates, kinds, summed)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
         iteration += 1
-    bits = _bits(rates, candidates, prior)
+    bits = _bits(rates, kinds, prior)[kind] + candidates.rarity
     matches = float(_probability(bits).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
@@ -145,19 +152,30 @@ def _first_prior(candidates: PairLevels, all_pairs: float) -> float:
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
 
-def _set_u(rates: list[_Rates], random: PairLevels, prior: float) -> None:
-    """Count levels of random pairs, less the matches expected among them."""
-    for number, each in enumerate(rates):
-        counts = _counts(random.values[:, number], len(each.u), np.ones(len(random)))
-        total = counts.sum()
-        others = np.maximum(counts - total * prior * each.m, 0.0) + SMOOTHING
+def _set_u(rates: list[_Rates], drawn: list[npt.NDArray[np.float64]], prior: float) -> None:
+    """Levels of random pairs, less the matches expected among them."""
+    for each, counts in zip(rates, drawn, strict=True):
+        others = np.maximum(counts - counts.sum() * prior * each.m, 0.0) + SMOOTHING
         each.u = np.where(each.u_fixed, each.u, others / others.sum())
 
 
-def _bits(rates: list[_Rates], pairs: PairLevels, prior: float) -> npt.NDArray[np.float64]:
-    bits = np.full(len(pairs), math.log2(prior / (1 - prior)))
+def _kinds(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+    """The distinct rows of levels, and which of them each pair has: a fraction of the pairs in number."""
+    widths = [int(column.max(initial=0)) + 2 for column in values.T]
+    if math.prod(widths) >= _LARGEST_CODE:
+        kinds, kind = np.unique(values, axis=0, return_inverse=True)
+        return kinds, kind.reshape(-1)
+    codes = np.zeros(len(values), dtype=np.int64)
+    for column, width in zip(values.T, widths, strict=True):
+        codes = codes * width + (column.astype(np.int64) - NULL_LEVEL)
+    _, first, kind = np.unique(codes, return_index=True, return_inverse=True)
+    return values[first], kind
+
+
+def _bits(rates: list[_Rates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
+    bits = np.full(len(kinds), math.log2(prior / (1 - prior)))
     for number, each in enumerate(rates):
-        bits += each.bits()[pairs.values[:, number]] + pairs.rarity[:, number]
+        bits += each.bits()[kinds[:, number]]
     return bits
 
 
@@ -165,10 +183,10 @@ def _probability(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_LIMIT, _LIMIT))))
 
 
-def _set_m(rates: list[_Rates], pairs: PairLevels, posterior: npt.NDArray[np.float64]) -> float:
+def _set_m(rates: list[_Rates], kinds: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]) -> float:
     moved = 0.0
     for number, each in enumerate(rates):
-        counts = _counts(pairs.values[:, number], len(each.m), posterior) + SMOOTHING
+        counts = _counts(kinds[:, number], len(each.m), posterior) + SMOOTHING
         new = np.where(each.m_fixed, each.m, counts / counts.sum())
         moved = max(moved, float(np.abs(new - each.m).max()))
         each.m = new

@@ -10,12 +10,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.batch import PAIRS, candidate_pairs, connect, feature_table
-from mpi.matching.conditions import Translator
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.batch import PAIRS, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import NULL_LEVEL, Levels
-from training.blocking import Records, blocking_keys
+from training.blocking import Records, pairs_by_rule
 from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn
@@ -86,11 +86,14 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies((features for _, features in records), FREQUENCY_COLUMNS)
-    pairs = candidate_pairs(blocking_keys(records, BlockingSpec.parse(BLOCKING)))
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
-            connection.register("feature_table", feature_table(records, _columns(comparisons)))
+            # A table of its own is read several times as fast as Arrow.
+            connection.register("as_read", feature_table(records, FEATURE_COLUMNS))
+            connection.execute("CREATE TABLE feature_table AS FROM as_read")
+            connection.unregister("as_read")
+            pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING))
             learned = _learn(stated, comparisons, frequencies, pairs, connection, records, options)
         finally:
             connection.close()
@@ -110,8 +113,11 @@ def random_pairs(numbers: Sequence[int], count: int, generator: np.random.Genera
     ids = np.asarray(numbers, dtype=np.int64)
     drawn = ids[generator.integers(0, len(ids), size=(count, 2))]
     drawn = drawn[drawn[:, 0] != drawn[:, 1]]
-    drawn = np.unique(np.sort(drawn, axis=1), axis=0)
-    return pa.table({"lo": drawn[:, 0], "hi": drawn[:, 1]}, schema=PAIRS)
+    lo, hi = drawn.min(axis=1), drawn.max(axis=1)
+    order = np.lexsort((hi, lo))
+    lo, hi = lo[order], hi[order]
+    first = np.append(True, (lo[1:] != lo[:-1]) | (hi[1:] != hi[:-1])) if len(lo) else slice(0)
+    return pa.table({"lo": lo[first], "hi": hi[first]}, schema=PAIRS)
 
 
 def _learn(
@@ -128,16 +134,16 @@ def _learn(
     drawn = random_pairs([number for number, _ in records], options.random_pairs, generator)
     all_pairs = len(records) * (len(records) - 1) / 2
     if pairs.num_rows > options.most_candidates:
-        pairs = pairs.sort_by([("lo", "ascending"), ("hi", "ascending")])
         taken = np.sort(generator.permutation(pairs.num_rows)[: options.most_candidates])
         all_pairs *= options.most_candidates / pairs.num_rows
         pairs = pairs.take(taken)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
+    taught = {each.name for each in comparisons if _learned_levels(each)}
     return learn(
         reader.levels,
         _fixed(comparisons, reader.levels),
-        reader.read(drawn),
+        reader.read(drawn, wanted=taught.__contains__),
         reader.read(pairs),
         all_pairs,
     )
@@ -156,12 +162,3 @@ def _fixed(comparisons: Sequence[Comparison], levels: Levels) -> dict[tuple[str,
                 whole = level.fixed is not None
                 fixed[read.name, made.value] = (whole, whole or level.fixed_u is not None)
     return fixed
-
-
-def _columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
-    translator = Translator()
-    for comparison in comparisons:
-        for level in comparison.levels:
-            if level.condition is not None:
-                translator.condition(level.condition)
-    return translator.columns
