@@ -28,6 +28,23 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
         )
     else:
         note("no record changes person")
+    if effect.disclosures:
+        note(f"answers that left because of the link that is parted: {effect.disclosed}")
+        print_table(
+            ("at", "client", "purpose", "action", "records", "fields", "handle"),
+            [
+                (
+                    line.at[:19],
+                    line.client,
+                    line.purpose or "",
+                    line.action,
+                    shown_group(line.records),
+                    line.fields,
+                    line.handle or "",
+                )
+                for line in effect.disclosures
+            ],
+        )
     for stays in effect.stays:
         groups = " / ".join(
             " ".join(f"{label['source']}:{label['local_id']}" for label in group)

@@ -31,6 +31,11 @@ class Action(StrEnum):
     DECIDE = "decide"
     LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
+    DISCLOSURE_READ = "disclosure.read"
+
+
+_OF_ALL_SOURCES = frozenset({Action.DISCLOSURE_READ})
+"""What only a client of all sources may do: that an agency asked about a child tells that it knows them."""
 
 
 class SecondApprover(StrEnum):
@@ -82,13 +87,18 @@ def operator(name: str = "operator") -> Viewer:
     return Viewer(name, "system_admin", frozenset(Action), None)
 
 
+def permits(viewer: Viewer, action: Action) -> bool:
+    """Whether the policy lets the viewer do it: for what is left out of an answer, instead of refusing it."""
+    return action in viewer.actions and (viewer.sources is None or action not in _OF_ALL_SOURCES)
+
+
 def permit(viewer: Viewer, action: Action, source: str | None = None) -> None:
     """Let the call pass, or raise: the policy, deny unless granted.
 
     Raises:
         AccessDenied: the client was not granted the action, or not on this source.
     """
-    if action not in viewer.actions:
+    if not permits(viewer, action):
         raise AccessDenied(f"client {viewer.client!r} may not do {action.value!r}")
     if source is not None and not viewer.may_see(source):
         raise AccessDenied(f"client {viewer.client!r} has no access to this source")

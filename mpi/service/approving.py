@@ -6,8 +6,9 @@ from mpi.service.context import Index
 from mpi.service.deciding import bring_into_force, projected, touched_by
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import FIELDS, Effect, changes
+from mpi.service.effects import Effect, changes, fields_of
 from mpi.service.once import keep_answer, kept_answer
+from mpi.service.received import with_received
 from mpi.service.resolve import resettle
 from mpi.service.saying import APPROVED, AWAITING, read_choice
 from mpi.service.steps import step
@@ -34,7 +35,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
     permit(viewer, Action.DECIDE)
     with step(index, viewer, "approve", preview=preview) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return effect_of(kept)
+            return effect_of(kept, viewer)
         of = unit.steps.get(number)
         made = unit.decisions.get(_decisions_of(unit, number))
         if of is None or not made or any(projected(unit, one) != one.groups for one in made.values()):
@@ -57,8 +58,9 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
             persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
             numbers = tuple(one.id for one in waiting)
             effect = Effect(of.kind, preview, number, numbers, persons, moved, told)
+            effect = with_received(unit, effect, settled.current)
         keep_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 

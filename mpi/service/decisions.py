@@ -7,12 +7,11 @@ from typing import Any
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, permit, permits
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, may_undo, projected, require_decision, write_down
 from mpi.service.disclosure import disclose
-from mpi.service.effects import FIELDS as EFFECT_FIELDS
-from mpi.service.effects import Effect
+from mpi.service.effects import Effect, fields_of
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CONFLICT
@@ -122,7 +121,7 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
     days = [_day(asked.effective_from, "effective_from"), _day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return effect_of(kept)
+            return effect_of(kept, viewer)
         groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
         said = Statement(
             asked.kind,
@@ -136,7 +135,7 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
         )
         made = Step("decision", reason, [said], {"groups": groups}, NO_CHOICE)
         effect, shown = say(unit, index, made, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, EFFECT_FIELDS)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
@@ -280,9 +279,10 @@ def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
     return groups
 
 
-def effect_of(kept: Mapping[str, Any]) -> Effect:
-    """An effect from its plain values."""
-    return Effect(**kept)
+def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
+    """An effect from its plain values, less what the viewer may no longer read."""
+    may_read = permits(viewer, Action.DISCLOSURE_READ)
+    return Effect(**kept) if may_read else Effect(**{**kept, "disclosures": ()})
 
 
 def _day(text: str | None, name: str) -> str | None:

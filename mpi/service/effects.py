@@ -58,6 +58,29 @@ class Stays:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """An answer that left while the records were one person, to a client that was told of both parts.
+
+    Args:
+        at: when (ISO, UTC).
+        client: who received it.
+        purpose: the purpose of use that the call named.
+        action: what was asked.
+        fields: names of the fields that it held.
+        handle: what stands for the records in the ledger where they were too many to list: an export.
+        records: those of the parted records that it was about, as the viewer may see them.
+    """
+
+    at: str
+    client: str
+    purpose: str | None
+    action: str
+    fields: tuple[str, ...]
+    handle: str | None
+    records: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What a step did, or in a preview would do.
 
@@ -72,6 +95,9 @@ class Effect:
         stays: of an undo, what it does not change.
         etag: of the persons as they were read: apply with ``If-Match``.
         awaiting: whether it waits for a second approver, and so did nothing yet.
+        disclosed: how many answers left because of the links that it parts; None where the viewer may not
+            know of others' answers.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
     """
 
     kind: str
@@ -84,10 +110,17 @@ class Effect:
     stays: tuple[Stays, ...] = ()
     etag: str | None = None
     awaiting: bool = False
+    disclosed: int | None = None
+    disclosures: tuple[Received, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def fields_of(effect: Effect) -> tuple[str, ...]:
+    """Names of the fields that an effect shows, for the ledger."""
+    return (*FIELDS, "disclosures") if effect.disclosures else FIELDS
 
 
 def changes(

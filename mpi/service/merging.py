@@ -16,7 +16,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import Statement, projected, require_decision
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import FIELDS, Effect
+from mpi.service.effects import Effect, fields_of
 from mpi.service.etags import require_fresh
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import kept_answer
@@ -190,12 +190,12 @@ class _Step:
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
         if kept is not None:
-            self.kept, self.effect = kept, effect_of(kept)
+            self.kept, self.effect = kept, effect_of(kept, self._viewer)
         return self
 
     def disclosed(self) -> Effect:
         """The effect, once the ledger says that it leaves."""
-        disclose(self._index, self._viewer, Action.DECIDE, self._shown, FIELDS)
+        disclose(self._index, self._viewer, Action.DECIDE, self._shown, fields_of(self.effect))
         return self.effect
 
     def __exit__(self, *raised: object) -> bool | None:

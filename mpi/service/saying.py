@@ -14,6 +14,7 @@ from mpi.service.deciding import Statement, touched_by, write_down
 from mpi.service.effects import Effect, changes
 from mpi.service.named import visible
 from mpi.service.once import keep_answer
+from mpi.service.received import with_received
 from mpi.service.resolve import resettle
 from mpi.service.settle import Choice
 from mpi.service.steps import add_step
@@ -76,6 +77,7 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         step.etag,
         awaiting,
     )
+    effect = with_received(unit, effect, settled.current)
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 

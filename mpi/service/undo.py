@@ -26,10 +26,11 @@ from mpi.service.deciding import (
 )
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import FIELDS, Effect, Stays, changes
+from mpi.service.effects import Effect, Stays, changes, fields_of
 from mpi.service.holds import let_go
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
+from mpi.service.received import with_received
 from mpi.service.rekey import REKEY, take_back
 from mpi.service.resolve import resettle
 from mpi.service.saying import APPROVED, AWAITING
@@ -66,11 +67,11 @@ def undo_decision(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return effect_of(kept)
+            return effect_of(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
         effect, shown = _undo(unit, index, [found], of, code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
@@ -95,13 +96,13 @@ def undo_step(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return effect_of(kept)
+            return effect_of(kept, viewer)
         of = unit.steps.get(number)
         if of is not None and of.kind == REKEY and of.detail["records"]:
             effect, shown = _undo_rekey(unit, index, of, code, preview=preview)
         else:
             effect, shown = _undo_said(unit, index, of, number, code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, FIELDS)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
@@ -130,6 +131,7 @@ def _undo_rekey(
     persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
     shown |= visible(unit, touched).keys()
     effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
+    effect = with_received(unit, effect, settlement.current)
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
@@ -201,6 +203,7 @@ def carry_out(
         told,
         tuple(_stays(unit, taken_back, of)),
     )
+    effect = with_received(unit, effect, settlement.current)
     return effect, shown | visible(unit, touched).keys()
 
 

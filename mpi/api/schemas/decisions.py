@@ -120,6 +120,18 @@ class StaysOut(BaseModel):
     offer: dict[str, Any] = Field(description="The opposite decision: its kind and groups.")
 
 
+class ReceivedOut(BaseModel):
+    """An answer that left while the records were one person, to a client that was told of both parts."""
+
+    at: str = Field(description="When.")
+    client: str = Field(description="Who received it.")
+    purpose: str | None = Field(description="The purpose of use that the call named.")
+    action: str = Field(description="What was asked.")
+    fields: list[str] = Field(description="Names of the fields that it held; the ledger keeps no values.")
+    handle: str | None = Field(description="What stands for the records of an export.")
+    records: list[LabelOut] = Field(description="Those of the parted records that it was about.")
+
+
 class EffectOut(BaseModel):
     """What a step did, or in a preview would do; of records that the caller may see."""
 
@@ -151,6 +163,8 @@ class EffectOut(BaseModel):
                 "stays": [],
                 "etag": "3f0c5a",
                 "awaiting": False,
+                "disclosed": 0,
+                "disclosures": [],
             }
         }
     )
@@ -165,6 +179,12 @@ class EffectOut(BaseModel):
     stays: list[StaysOut] = Field(description="Of an undo: what stays as it is, and why.")
     etag: str | None = Field(description="Of the persons as they were read, for `If-Match`.")
     awaiting: bool = Field(description="Whether it waits for a second approver, and so did nothing yet.")
+    disclosed: int | None = Field(
+        description="How many answers left because of the links that it parts; null unless of all sources."
+    )
+    disclosures: list[ReceivedOut] = Field(
+        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+    )
 
 
 class SeenOut(BaseModel):

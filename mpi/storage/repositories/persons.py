@@ -178,6 +178,13 @@ class Persons:
             found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
         return found
 
+    def histories(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
+        """Every membership there ever was of each record."""
+        found: dict[int, list[Membership]] = {record: [] for record in record_ids}
+        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+            found[membership.record_id].append(membership)
+        return found
+
     def _history(self, record_ids: Collection[int]) -> list[Membership]:
         """Every membership of a few records, read once a transaction: a resolve asks four times."""
         missing = [record for record in record_ids if record not in self._histories]

@@ -20,7 +20,7 @@ def test_a_viewer_with_no_grant_may_do_nothing(action):
 
 @pytest.mark.parametrize("action", list(Action))
 def test_a_grant_permits_its_own_action_and_no_other(action):
-    viewer = Viewer("sis", actions=frozenset({action}))
+    viewer = Viewer("sis", actions=frozenset({action}), sources=None)
     assert [other for other in Action if is_permitted(viewer, other)] == [action]
 
 
@@ -59,3 +59,9 @@ def test_a_refusal_names_the_client_and_the_action_and_not_the_source():
 def test_a_viewer_cannot_be_changed_once_made():
     with pytest.raises(AttributeError):
         Viewer("sis").sources = None
+
+
+def test_the_ledger_of_disclosures_is_for_clients_of_all_sources_alone():
+    action = Action.DISCLOSURE_READ
+    assert not is_permitted(Viewer("sis", actions=frozenset({action}), sources=frozenset({"sis"})), action)
+    assert not is_permitted(Viewer("steward", actions=frozenset(Action) - {action}, sources=None), action)
