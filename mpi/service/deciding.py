@@ -19,6 +19,8 @@ from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, Stor
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 _NOT_YET = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
+_WHOLE_OR_NOT = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})
+"""Of a claim, and of what waits for a second approver, a part would tell that there is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
     """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
     named = {record for group in decision.groups for record in group}
     labels = visible(unit, named)
-    if decision.status is DecisionStatus.REVIEW:
+    if decision.status in _WHOLE_OR_NOT:
         return decision.groups if named == labels.keys() else None
     groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
     groups = tuple(group for group in groups if group)
@@ -188,6 +190,14 @@ def as_seen(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decisio
     """Decisions over record numbers, as the viewer may see them."""
     seen = ((decision, projected(unit, decision)) for decision in decisions)
     return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
+
+
+def conflict(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | None:
+    """The chain before which a decision gave way; None where it runs over what the viewer may not see."""
+    near = as_seen(unit, neighbourhood(unit, suspended.seen))
+    mine = next((decision for decision in near if decision.id == suspended.id), None)
+    others = [decision for decision in near if decision.id != suspended.id]
+    return None if mine is None else contradicted(mine, others)
 
 
 def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:

@@ -9,7 +9,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit, permits
 from mpi.service.context import Index
-from mpi.service.deciding import Statement, may_undo, projected, require_decision, write_down
+from mpi.service.deciding import Statement, conflict, may_undo, projected, require_decision, write_down
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Effect, fields_of
 from mpi.service.named import Groups, numbers_of, visible
@@ -235,7 +235,10 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
                 one.id,
                 one.kind,
                 one.status.value,
-                one.status is DecisionStatus.IN_FORCE and one.id in suspended,
+                # It did not give way, for a viewer who may not know of what it gave way to.
+                one.status is DecisionStatus.IN_FORCE
+                and one.id in suspended
+                and conflict(unit, one) is not None,
                 one.authority.name.lower(),
                 by,
                 at,

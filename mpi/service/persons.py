@@ -66,10 +66,13 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """One change of one record's person; or a person's step that changed none, with no record."""
+    """One change of one record's person; or a person's step that changed none, with no record.
+
+    ``client`` is None where it would tell of a record that the viewer may not see.
+    """
 
     at: str
-    client: str
+    client: str | None
     cause: str
     record: Label | None
     before: str | None
@@ -148,7 +151,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
                 event.commit_no,
                 LineageStep(
                     info[event.commit_no][0],
-                    info[event.commit_no][1],
+                    _told(viewer, info[event.commit_no][1], by_act=event.commit_no in acts),
                     event.cause,
                     labels[event.record_id],
                     None if event.before is None else names[event.before],
@@ -164,6 +167,11 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
         steps = tuple(line for _, line in sorted(lines, key=lambda line: line[0]))
     disclose(index, viewer, Action.PERSON_READ, labels, ("before", "after", "cause"))
     return steps
+
+
+def _told(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
+    """Who made a change, unless that tells which other source's record brought it about."""
+    return client if viewer.sources is None or by_act or client == viewer.client else None
 
 
 def _acts(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[int, tuple[int, str]]:

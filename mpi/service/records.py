@@ -13,7 +13,9 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
 from mpi.service.context import Index
+from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
+from mpi.service.named import visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CLAIM, PAIR
 from mpi.service.resolve import NOTHING, Besides, resolve
@@ -208,9 +210,9 @@ def _answer(
         return Resolved(source, local_id, eid, Outcome.HELD, "held", issues=issues)
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
-    asked = unit.tasks.of([record_id], clock.today())
-    tasks = tuple(task.key for task in asked if task.kind in (PAIR, CLAIM))
-    alone = len(unit.persons.members([after])[after]) == 1
+    tasks = _asked(unit, record_id)
+    # Who else is here counts as far as the viewer may know of them.
+    alone = visible(unit, unit.persons.members([after])[after]).keys() <= {record_id}
     outcome = _outcome(verdict, before, after, alone=alone, doubted=bool(tasks))
     return Resolved(
         source,
@@ -221,6 +223,21 @@ def _answer(
         provisional=outcome is Outcome.REVIEW,
         tasks=tasks,
         issues=issues,
+    )
+
+
+def _asked(unit: ReadUnit, record_id: int) -> tuple[str, ...]:
+    """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
+    asked = [task for task in unit.tasks.of([record_id], clock.today()) if task.kind in (PAIR, CLAIM)]
+    if not asked:
+        return ()
+    seen = visible(unit, {end for task in asked for end in (task.lo, task.hi)}).keys()
+    claims = unit.decisions.get({task.decision_id for task in asked if task.decision_id is not None})
+    told = {number for number, claim in claims.items() if projected(unit, claim) is not None}
+    return tuple(
+        task.key
+        for task in asked
+        if {task.lo, task.hi} <= seen and (task.decision_id is None or task.decision_id in told)
     )
 
 

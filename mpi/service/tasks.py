@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.service.chains import contradicted
 from mpi.service.context import Index
-from mpi.service.deciding import as_seen, neighbourhood, projected
+from mpi.service.deciding import conflict, projected
 from mpi.service.disclosure import disclose
 from mpi.service.questions import CONFLICT
 from mpi.storage.repositories.records import Label
@@ -83,8 +82,6 @@ def _about(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
         return None
     if task.kind != CONFLICT:
         return (found.id,)
-    near = as_seen(unit, neighbourhood(unit, found.seen))
-    [mine] = [decision for decision in near if decision.id == found.id]
-    chain = contradicted(mine, [decision for decision in near if decision.id != found.id])
+    chain = conflict(unit, found)
     # Without what the viewer may not see there is no conflict, and so no question.
     return None if chain is None else tuple(sorted({*chain, found.id}))

@@ -88,7 +88,9 @@ class LineageStepOut(BaseModel):
     )
 
     at: str = Field(description="When.")
-    client: str = Field(description="By whose call.")
+    client: str | None = Field(
+        description="By whose call; null where that would tell of a record that the caller may not see."
+    )
     cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, `recluster`, …")
     record: LabelOut | None = Field(description="Which record; null of a step that changed none.")
     before: str | None = Field(description="Enterprise ID that it had.")

@@ -1,21 +1,26 @@
 """What a client of one source may tell of persons: nothing that only records of another source explain."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer
-from mpi.service.decisions import Asked, decide
+from mpi.domain.viewer import Action, SecondApprover, Viewer
+from mpi.service.approving import approve
+from mpi.service.decisions import Asked, decide, decision, decisions
 from mpi.service.merging import Why, merge
-from mpi.service.persons import person
+from mpi.service.persons import lineage, person
 from mpi.service.records import upsert, withdraw
 from mpi.service.rekey import rekey
+from mpi.service.tasks import review_tasks
 from mpi.service.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk
-from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, labels, put
+from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
 PREVIEW = Why("x", preview=True)
+FIRST = Viewer("first", None, frozenset(Action), None)
 NEVER_GIVEN = "T7K3-M92Q-X0HN"
 
 
@@ -45,7 +50,8 @@ def test_a_person_whose_visible_records_are_withdrawn_is_empty_whoever_else_it_h
 
 def test_a_person_whose_visible_records_moved_on_is_retired_whoever_else_it_holds(shared):
     amara, bo = eids(shared)
-    put(shared, "sis:3", **STRANGER)
+    for name in ("sis:3", "sis:4"):
+        put(shared, name, **STRANGER)
     upsert(shared, SIS_ONLY, "sis", a_child("1", **STRANGER))
     seen = person(shared, SIS_ONLY, amara)
     assert (seen.status, seen.now, seen.records) == ("retired", (bo,), ())
@@ -111,3 +117,65 @@ def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
     with pytest.raises(NotFoundError):
         undo_step(index, WELFARE, step)
     assert upsert(index, WELFARE, "ccwis", a_child("2")).outcome == "refused"
+
+
+def test_an_upsert_answers_as_if_the_viewers_records_were_all_there_are(index):
+    """Not even that somebody is asked whether the record is one of another source's."""
+    put(index, "ccwis:1")
+    put(index, "ccwis:2", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    same, like = (
+        upsert(index, SIS_ONLY, "sis", a_child("1")),
+        upsert(
+            index,
+            SIS_ONLY,
+            "sis",
+            a_child("2", first_name="Ulf", last_name="Quest", birth_date="2001-06-05", postal_code=None),
+        ),
+    )
+    assert crosswalk(index)["ccwis", "1"] == same.enterprise_id
+    for answer in (same, like):
+        assert (answer.outcome, answer.provisional, answer.tasks) == ("created", False, ())
+    assert upsert(index, SIS_ONLY, "sis", a_child("3")).outcome == "linked"
+
+
+def test_a_lineage_names_no_client_of_another_source(index):
+    """The name of who sent another source's record would tell which agency holds the child."""
+    put(index, "sis:1", **STRANGER | {"birth_date": None})
+    put(index, "sis:2", **STRANGER)
+    put(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    said(index, "SAME", ["sis:1", "ccwis:1"])
+    upsert(index, WELFARE, "ccwis", a_child("1", **STRANGER))
+    amara, bo = eids(index)
+    assert amara == bo
+    assert WELFARE.client in {step.client for step in lineage(index, OPERATOR, amara)}
+    told = lineage(index, SIS_ONLY, amara)
+    assert {step.client for step in told} == {None}
+
+
+def test_a_decision_that_gave_way_to_an_unseen_one_shows_as_any_in_force(index):
+    """So does its task, which is not asked."""
+    put(index, "sis:1")
+    put(index, "sis:2", **STRANGER)
+    put(index, "ccwis:1", first_name="Ulf", last_name="Quist", birth_date="2001-05-06")
+    said(index, "SAME", ["sis:1", "ccwis:1"])
+    said(index, "DIFFERENT", ["ccwis:1"], ["sis:2"])
+    number = said(index, "SAME", ["sis:1", "sis:2"], viewer=SIS_ONLY)
+    suspended = [one.id for one in decisions(index, OPERATOR) if one.suspended]
+    assert suspended == [number]
+    assert [one.id for one in decisions(index, SIS_ONLY)] == [number]
+    assert not decision(index, SIS_ONLY, number).suspended
+
+
+def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
+    """In part it would tell that there is an agency more, for which it waits."""
+    made = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    for name in ("sis:1", "sis:2", "ccwis:1"):
+        put(made, name)
+    effect = decide(made, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x"))
+    assert effect.awaiting
+    with pytest.raises(NotFoundError):
+        decision(made, SIS_ONLY, effect.decisions[0])
+    assert decisions(made, SIS_ONLY) == []
+    assert review_tasks(made, SIS_ONLY) == []
+    approve(made, OPERATOR, effect.step)
+    assert len(decision(made, SIS_ONLY, effect.decisions[0]).groups[0]) == 2
