@@ -16,6 +16,7 @@ from mpi.storage.tables.ledger import (
     ClientRow,
     CommitRow,
     CounterRow,
+    DisclosedRecordRow,
     DisclosureRow,
     IndexRow,
     KeptAnswerRow,
@@ -45,9 +46,9 @@ from mpi.storage.tables.statements import (
 
 __all__ = [
     "AgencyRow", "ApprovalRow", "BatchRow", "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow",
-    "CounterRow", "DecisionMemberRow", "DecisionRow", "DecisionSupersedesRow", "DisclosureRow",
-    "EdgeRow", "EpochRow", "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow", "IndexRow",
-    "KeptAnswerRow", "MembershipRow", "NoteRow", "PersonRow", "ProposalItemRow", "ProposalRow",
+    "CounterRow", "DecisionMemberRow", "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow",
+    "DisclosureRow", "EdgeRow", "EpochRow", "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow",
+    "IndexRow", "KeptAnswerRow", "MembershipRow", "NoteRow", "PersonRow", "ProposalItemRow", "ProposalRow",
     "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SightingRow", "SourceRow",
     "StepRow", "TaskRow", "TaskWorkRow",
 ]  # fmt: skip

@@ -68,6 +68,15 @@ class DisclosureRow(SQLModel, table=True):
     handle: str | None = text(default=None)
 
 
+class DisclosedRecordRow(SQLModel, table=True):
+    """Which disclosures a record is in; record 0 stands for those that a handle stands for."""
+
+    __tablename__ = "disclosed_record"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    record_id: int = pk()
+    disclosure_id: int = pk()
+
+
 class KeptAnswerRow(SQLModel, table=True):
     """What a call with an idempotency key was answered, so that the same call is not done twice.
 
