@@ -6,7 +6,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import bring_into_force, projected, touched_by
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import Effect, changes, fields_of
+from mpi.service.effects import FIELDS, Effect, changes, fields_of
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import with_received
 from mpi.service.resolve import resettle
@@ -34,7 +34,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
     """
     permit(viewer, Action.DECIDE)
     with step(index, viewer, "approve", preview=preview) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
         of = unit.steps.get(number)
         made = unit.decisions.get(_decisions_of(unit, number))

@@ -11,6 +11,7 @@ from mpi.domain.viewer import Action, Viewer, permit, permits
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, conflict, may_undo, projected, require_decision, write_down
 from mpi.service.disclosure import disclose
+from mpi.service.effects import FIELDS as EFFECT_FIELDS
 from mpi.service.effects import Effect, fields_of
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
@@ -120,7 +121,7 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
     reason, note = reason_code(asked.reason), note_text(asked.note)
     days = [_day(asked.effective_from, "effective_from"), _day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := kept_answer(unit, index, EFFECT_FIELDS)) is not None:
             return effect_of(kept, viewer)
         groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
         said = Statement(

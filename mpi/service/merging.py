@@ -16,7 +16,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import Statement, projected, require_decision
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import Effect, fields_of
+from mpi.service.effects import FIELDS, Effect, fields_of
 from mpi.service.etags import require_fresh
 from mpi.service.named import Groups, numbers_of, visible
 from mpi.service.once import kept_answer
@@ -185,7 +185,7 @@ class _Step:
     def __enter__(self) -> "_Step":
         self.unit = self._context.__enter__()
         try:
-            kept = kept_answer(self.unit, self._index)
+            kept = kept_answer(self.unit, self._index, FIELDS)
         except BaseException as error:
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
@@ -195,7 +195,8 @@ class _Step:
 
     def disclosed(self) -> Effect:
         """The effect, once the ledger says that it leaves."""
-        disclose(self._index, self._viewer, Action.DECIDE, self._shown, fields_of(self.effect))
+        if self.kept is None:
+            disclose(self._index, self._viewer, Action.DECIDE, self._shown, fields_of(self.effect))
         return self.effect
 
     def __exit__(self, *raised: object) -> bool | None:

@@ -12,16 +12,23 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, ReusedKeyError
+from mpi.domain.viewer import Action
 from mpi.service.context import Index
 from mpi.storage.repositories.answers import KeptAnswer
+from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.unit import WriteUnit
 
 KEPT_FOR = timedelta(days=7)
 LONGEST_KEY = 200
 
 
-def kept_answer(unit: WriteUnit, index: Index) -> dict[str, Any] | None:
+def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
     """What the call was answered before; None where it is new, or bears no key.
+
+    Args:
+        unit: the transaction that does what was asked, or now only writes down that the answer leaves again.
+        index: for the secret.
+        shows: fields that the answer shows and that go on the ledger; none where it shows what was just sent.
 
     Raises:
         InputError: the key is empty or too long.
@@ -41,7 +48,17 @@ def kept_answer(unit: WriteUnit, index: Index) -> dict[str, Any] | None:
     labels = unit.records.labels(kept.record_ids)
     if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in kept.record_ids):
         raise ConflictError("it was done before, and what it was answered can no longer be shown")
-    return cast("dict[str, Any]", orjson.loads(kept.answer))
+    answer = cast("dict[str, Any]", orjson.loads(kept.answer))
+    if shows:
+        fields = (*shows, "disclosures") if answer.get("disclosures") else shows
+        viewer = unit.viewer
+        unit.disclosures.add(
+            unit.counters.take("disclosure"),
+            Disclosure(
+                clock.iso(clock.now()), viewer.client, viewer.purpose, Action.DECIDE, kept.record_ids, fields
+            ),
+        )
+    return answer
 
 
 def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:

@@ -26,7 +26,7 @@ from mpi.service.deciding import (
 )
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
-from mpi.service.effects import Effect, Stays, changes, fields_of
+from mpi.service.effects import FIELDS, Effect, Stays, changes, fields_of
 from mpi.service.holds import let_go
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
@@ -66,7 +66,7 @@ def undo_decision(
     permit(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
@@ -95,7 +95,7 @@ def undo_step(
     permit(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
         of = unit.steps.get(number)
         if of is not None and of.kind == REKEY and of.detail["records"]:

@@ -23,7 +23,7 @@ from mpi.api.schemas.proposals import (
 )
 from mpi.bootstrap import keep_model, load_matcher
 from mpi.config import Settings
-from mpi.domain.errors import InputError
+from mpi.domain.errors import InputError, ModelError, NotFoundError
 from mpi.domain.viewer import Action, permit
 from mpi.service import holds, proposals
 from mpi.service.context import Index, Matcher
@@ -39,7 +39,7 @@ _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     "/v1/recluster-runs",
     response_model=ProposalOut,
     summary="Think the whole index through, as a proposal to be read",
-    responses=problems(409, 413),
+    responses=problems(404, 409, 413),
     openapi_extra=PROPOSE,
 )
 def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> ProposalView:
@@ -195,6 +195,10 @@ def _matcher(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
     if not _MODEL.fullmatch(ref):
         raise InputError("model: give it as name/version")
     settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
-    if keep:
+    if not keep:
+        return load_matcher(settings, ref)
+    try:
         keep_model(settings, ref)
-    return load_matcher(settings, ref)
+        return load_matcher(settings, ref)
+    except ModelError:
+        raise NotFoundError(f"model {ref} is not here, or cannot be used by this version") from None

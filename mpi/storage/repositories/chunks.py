@@ -5,6 +5,8 @@ from itertools import islice
 from typing import TypeVar
 
 CHUNK = 10_000
+LARGEST_NUMBER = 2**63 - 1
+"""That a column can hold; nothing has a greater number."""
 
 Item = TypeVar("Item")
 

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
-from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.chunks import LARGEST_NUMBER, chunked
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.tables import DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
 
@@ -153,7 +153,7 @@ class Decisions:
     def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Decisions by number, whatever their status."""
         found: dict[int, StoredDecision] = {}
-        for chunk in chunked(numbers):
+        for chunk in chunked([number for number in numbers if abs(number) <= LARGEST_NUMBER]):
             found.update(self._stored(_decision.c.id.in_(chunk)))
         return found
 
@@ -284,7 +284,7 @@ class Decisions:
         if superseded:
             self._connection.execute(
                 insert(_supersedes),
-                [{"decision_id": number, "superseded_id": old} for old in sorted(superseded)],
+                [{"decision_id": number, "superseded_id": old} for old in sorted(set(superseded))],
             )
             if binding:
                 self.set_status(superseded, DecisionStatus.SUPERSEDED, commit_no)

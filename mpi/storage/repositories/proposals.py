@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
+from mpi.storage.repositories.chunks import LARGEST_NUMBER
 from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow
 
 _hold = HoldRow.__table__  # type: ignore[attr-defined]
@@ -128,6 +129,8 @@ class Proposals:
 
     def get(self, number: int) -> Proposal | None:
         """A proposal by its number."""
+        if abs(number) > LARGEST_NUMBER:
+            return None
         row = self._connection.execute(select(_proposal).where(_proposal.c.id == number)).first()
         return None if row is None else Proposal(*row)
 

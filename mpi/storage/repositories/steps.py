@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mpi.storage.among import among
-from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.chunks import LARGEST_NUMBER, chunked
 from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow
 
 _step = StepRow.__table__  # type: ignore[attr-defined]
@@ -59,6 +59,8 @@ class Steps:
 
     def get(self, number: int) -> Step | None:
         """A step by its number."""
+        if abs(number) > LARGEST_NUMBER:
+            return None
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _read(row)
 

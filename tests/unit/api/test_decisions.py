@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.api.app import create_app
-from mpi.domain.viewer import Action
+from mpi.domain.viewer import Action, operator
 from tests.index import a_child, an_index
 from tests.unit.api.live import a_key, calling, problem
 
@@ -257,3 +257,24 @@ def test_any_client_reports_a_wrong_link_which_changes_nothing_and_is_a_task(ste
     assert steward.get(f"/v1/decisions/{claim}").json()["status"] == "review"
     assert steward.post(f"/v1/decisions/{claim}:undo").status_code == 200
     assert steward.get("/v1/review-tasks").json() == []
+
+
+def test_a_number_that_no_store_can_hold_is_nobodys_and_one_named_twice_is_one(steward):
+    first = steward.post("/v1/decisions", json=SAME).json()["decisions"]
+    problem(steward.post("/v1/decisions", json=SAME | {"supersedes": [2**63]}), 404, "not-found")
+    apart = {"kind": "DIFFERENT", "groups": [[ONE], [TWO]], "reason": "x", "supersedes": first * 2}
+    assert steward.post("/v1/decisions", json=apart).status_code == 200
+
+
+def test_an_answer_that_is_given_again_is_on_the_ledger_again(steward, fresh):
+    """Whoever asks twice has received it twice, perhaps for another purpose."""
+    bodies = {"/v1/decisions": SAME, "/v1/persons:merge": {"eids": both(steward), "reason": "x"}}
+    for path, body in reversed(bodies.items()):
+        headers = {"Idempotency-Key": path}
+        first = steward.post(path, json=body, headers=headers)
+        again = steward.post(path, json=body, headers=headers | {"Purpose-Of-Use": "court_report"})
+        assert again.json() == first.json()
+        with fresh.database.read(operator()) as unit:
+            before, last = unit.disclosures.all()[-2:]
+        assert (last.purpose, last.action, last.record_ids) == ("court_report", "decide", before.record_ids)
+        assert last.record_ids

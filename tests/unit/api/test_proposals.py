@@ -103,3 +103,8 @@ def test_other_thresholds_are_tried_over_http(planner):
     assert (tried.json()["split"], persons(planner)) == (2, 2)
     for wrong in ({"link": "high"}, {"review": 99}, {"other": 1}):
         problem(planner.post("/v1/recluster-runs:simulate", json=wrong), 400, "invalid-input")
+
+
+@pytest.mark.parametrize("name", ["nosuch/1", "a/..b"])
+def test_a_model_that_is_not_here_is_no_fault_of_the_server(planner, name):
+    problem(planner.post("/v1/recluster-runs", json={"model": name}), 404, "not-found")

@@ -76,3 +76,9 @@ def test_an_old_crosswalk_is_taken_over(mpi, doubtful, tmp_path):
         file.write_text(wrong)
         refused = mpi("import", "crosswalk", str(file), "--source", "old")
         assert (refused.code, is_one_line(refused.err)) == (5, True)
+
+
+@pytest.mark.parametrize("command", ["undo", "undo --step", "approve", "decisions", "proposal show"])
+def test_a_number_that_nothing_has_however_great_is_answered_in_one_line(mpi, home, command):
+    refused = mpi(*command.split(), str(10**30))
+    assert (refused.code, is_one_line(refused.err)) == (6, True)

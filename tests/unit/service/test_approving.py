@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
-from mpi.domain.viewer import Action, SecondApprover, Viewer
+from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.decisions import Asked, decide, decision
 from mpi.service.merging import Why, merge
@@ -108,3 +108,12 @@ def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees
             approve(careful, SIS_ONLY, step)
     always = replace(careful, second_approver=SecondApprover.ALWAYS)
     assert decide(always, SIS_ONLY, Asked(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")).awaiting
+
+
+def test_an_undo_that_waits_is_asked_for_once_under_one_key(careful):
+    made = merge(careful, FIRST, both(careful), Why("x"))
+    approve(careful, SECOND, made.step)
+    once = replace(FIRST, once=OnceOnly("k", b"call"))
+    asked = [undo_step(careful, once, made.step) for _ in range(2)]
+    assert asked[0].awaiting
+    assert asked[0].step == asked[1].step
