@@ -56,6 +56,15 @@ def test_a_split_and_a_move_name_records_by_source_and_local_id(mpi, people):
     assert eid(mpi, "ccwis", "a:1") == bo
 
 
+def test_a_split_shows_who_received_what_because_of_the_link(mpi, people):
+    ana, _ = people
+    mpi("person", ana)
+    shown = mpi("split", ana, "ccwis:a:1", "--reason", "two-children", "--preview")
+    assert "answers that left because of the link that is parted: 1" in shown.err
+    assert "person.read" in shown.out
+    assert mpi("split", ana, "ccwis:a:1", "--reason", "x", "--preview", "--json").json["disclosed"] > 0
+
+
 def test_a_decision_is_made_listed_shown_and_refused_where_it_contradicts(mpi, people):
     made = mpi("decide", "DIFFERENT", "sis:1", "/", "sis:2", "--reason", "sibling", "--note", "met both")
     assert made.code == 0
