@@ -93,6 +93,18 @@ def test_what_was_read_before_they_were_one_person_is_not_listed(index):
     ]
 
 
+def test_each_two_records_count_from_when_they_themselves_were_one_person(one):
+    put(one, "sis:2", **BO)
+    read(one, SCHOOL, "sis", "2")
+    made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
+    read(one, SCHOOL, "sis", "1")
+    three = [labels("sis:1"), labels("ccwis:1"), labels("sis:2")]
+    why = replace(PREVIEW, supersedes=made.decisions)
+    assert "school" not in clients(split(one, OFFICER, links(one)["sis:1"], three, why))
+    read(one, SCHOOL, "sis", "2")
+    assert clients(split(one, OFFICER, links(one)["sis:1"], three, why)).count("school") == 2
+
+
 def test_they_were_one_person_through_a_merge_that_gave_them_another_id(one):
     person(one, SCHOOL, links(one)["sis:1"])
     put(one, "sis:2", **BO)
