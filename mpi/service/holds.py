@@ -10,7 +10,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import revoke
+from mpi.service.deciding import Statement, revoke, write_down
 from mpi.service.disclosure import disclose
 from mpi.service.plan_items import Group, groups_of
 from mpi.service.resolve import resettle
@@ -87,6 +87,7 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
 
     Raises:
         NotFoundError: there is no such hold that is open.
+        DecisionConflict: what is held contradicts what has been decided since.
         AccessDenied: the viewer may not re-cluster and decide, or not all sources.
     """
     permit(viewer, Action.DECIDE)
@@ -149,20 +150,7 @@ def _end_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
         if status == "refused":
             step_id = add_step(unit, "decision", "hold-refused", {"hold": number})
             for one in held:
-                new = NewDecision(
-                    unit.counters.take("decision"),
-                    one.kind,
-                    Authority.STEWARD,
-                    DecisionStatus.IN_FORCE,
-                    one.groups,
-                    {n: r.version_id for n, r in unit.records.get(one.seen).items()},
-                    "hold-refused",
-                    {},
-                    index.config_id(unit),
-                    step_id,
-                    "hold",
-                )
-                unit.decisions.add(new, unit.commit_no)
+                write_down(unit, index, step_id, Statement(one.kind, one.groups, "hold-refused", "hold"))
         settled = resettle(unit, index, touched, f"hold {status}")
         after = unit.persons.current(settled.records)
         return sum(settled.current.get(record) != after.get(record) for record in settled.records)

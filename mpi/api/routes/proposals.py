@@ -174,7 +174,7 @@ def post_release(
     "/v1/holds/{number}:refuse",
     response_model=HoldEndedOut,
     summary="Say no to a held change",
-    responses=problems(404, 413),
+    responses=problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=NOTHING,
 )

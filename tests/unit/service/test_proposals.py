@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mpi.bootstrap import open_matcher
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.decisions import decisions
 from mpi.service.holds import holds, refuse_hold, release_hold
@@ -142,6 +142,19 @@ def test_a_hold_is_released_or_refused_by_a_person(three, stricter):
         with pytest.raises(NotFoundError):
             release_hold(now, OPERATOR, ended)
     assert verify(now, OPERATOR) == []
+
+
+def test_a_hold_is_not_refused_against_what_a_steward_has_said_since(three, stricter):
+    """A steward's word is not contradicted by another's without their being told."""
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id, [])
+    now = replace(three, matcher=stricter)
+    word = said(now, "DIFFERENT", ["sis:0"], ["ccwis:0"])
+    held = next(h for h in holds(now, OPERATOR) if any(r.local_id == "0" for r in h.before[0].records))
+    with pytest.raises(DecisionConflict) as refused:
+        refuse_hold(now, OPERATOR, held.id)
+    assert refused.value.chain == (word,)
+    assert held.id in {hold.id for hold in holds(now, OPERATOR)}
 
 
 def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it(three, stricter, tmp_path):
