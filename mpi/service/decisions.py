@@ -285,8 +285,10 @@ def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
 
 def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
     """An effect from its plain values, less what the viewer may no longer read."""
-    may_read = permits(viewer, Action.DISCLOSURE_READ)
-    return Effect(**kept) if may_read else Effect(**{**kept, "disclosures": ()})
+    if permits(viewer, Action.DISCLOSURE_READ):
+        return Effect(**kept)
+    number = kept.get("disclosed") if viewer.sources is None else None
+    return Effect(**{**kept, "disclosed": number, "disclosures": ()})
 
 
 def _day(text: str | None, name: str) -> str | None:

@@ -161,6 +161,9 @@ def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
     assert first.disclosures
     again = replace(OFFICER, actions=frozenset({Action.DECIDE}), once=once)
     assert split(one, again, eid, [labels("ccwis:1")], WHY).disclosures == ()
+    again = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), once=once)
+    narrowed = split(one, again, eid, [labels("ccwis:1")], WHY)
+    assert (narrowed.disclosed, narrowed.disclosures) == (None, ())
 
 
 def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one):
