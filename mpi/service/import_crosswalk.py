@@ -95,7 +95,11 @@ def import_crosswalk(
         progress("old IDs", len(olds), len(olds))
         members, unknown = _members(unit, wanted)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
-        groups = {old: (known[local_id], *members.get(old, ())) for old, local_id in olds.items()}
+        # A line may link an old ID to the very record that stands for it.
+        groups = {
+            old: tuple(dict.fromkeys((known[local_id], *members.get(old, ()))))
+            for old, local_id in olds.items()
+        }
         for group in groups.values():
             if len(group) > 1:
                 _same(unit, index, step_id, group)

@@ -84,3 +84,8 @@ def test_only_who_sees_every_source_imports(cut_over):
             import_crosswalk(cut_over, viewer, "old", [])
     with pytest.raises(NotFoundError):
         import_crosswalk(cut_over, OPERATOR, "older", [])
+
+
+def test_a_line_that_links_an_old_id_to_itself_says_nothing(cut_over):
+    done = import_crosswalk(cut_over, OPERATOR, "sis", [OldLink("sis", "1", "1")])
+    assert (done.old_ids, done.records, done.moved) == (1, 0, 0)
