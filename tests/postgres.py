@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -143,7 +144,7 @@ def a_server() -> Iterator[Postgres]:
     Raises:
         NoServer: the wheel is not installed, or its server does not start here.
     """
-    with tempfile.TemporaryDirectory(prefix="mpi-pg-") as name:
+    with tempfile.TemporaryDirectory(prefix="mpi-pg-", dir=_place()) as name:
         folder = Path(name)
         identity = _identity(folder)
         binaries = _binaries(folder, copied=bool(identity))
@@ -163,6 +164,21 @@ def a_server() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+
+
+def _place() -> Path | None:
+    """Where the server's folder goes: as root, a place for temporary files that ``nobody`` can reach.
+
+    TMPDIR may lie in a folder that its owner alone may enter.
+    """
+    if os.geteuid() != 0:
+        return None
+    places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - a random name is made in it
+    return next((each for each in places if _open_to_all(each)), None)
+
+
+def _open_to_all(folder: Path) -> bool:
+    return folder.is_dir() and all(each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents))
 
 
 def _identity(folder: Path) -> dict[str, object]:
