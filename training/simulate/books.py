@@ -141,7 +141,7 @@ def _clients(rng: Rng, state: State, timeline: Timeline, roster: Roster) -> tupl
     child, size, care = roster.child, len(roster), state.care
     made = timeline.known_on[child]
     new_client, twice = roster.second & ~roster.earlier, roster.second & roster.earlier
-    made = np.where(new_client, care.ended[child] + 1, made)
+    made = np.where(new_client, care.ended[child] + np.timedelta64(1, "D"), made)
     made = np.where(twice, made + _days(rng, _SECOND_MADE, size), made)
     earlier_from = np.where(roster.earlier & ~roster.second, care.ended[child], NEVER)
     earlier_from = np.where(twice, _ALWAYS, earlier_from)
