@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from mpi.domain.errors import ModelError
+from mpi.domain.weight import Band, Thresholds
 
 OPPOSED = "nothing but name and birth date in common, and something against"
 
@@ -35,6 +36,10 @@ class Cautions:
     def conditions(self) -> Mapping[str, str]:
         """Every caution, the opposed pairs' first."""
         return {OPPOSED: self.opposed, **self.when} if self.when else {}
+
+    def fit(self, thresholds: Thresholds) -> bool:
+        """Whether a cautioned pair is for review by these thresholds, never linked by the model alone."""
+        return not self.when or thresholds.band(self.bits) is Band.REVIEW
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Self:

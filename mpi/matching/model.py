@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.errors import ModelError
-from mpi.domain.weight import Band, Thresholds
+from mpi.domain.weight import Thresholds
 from mpi.matching.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
@@ -117,7 +117,7 @@ def load_model(folder: Path) -> MatchModel:
         raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
     except (TypeError, ValueError) as fault:
         raise ModelError(f"{folder}/model.toml: {fault}") from None
-    if model.cautions.when and model.thresholds.band(model.cautions.bits) is not Band.REVIEW:
+    if not model.cautions.fit(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
     if model.standardizer != STANDARDIZER_VERSION:
         raise ModelError(

@@ -73,6 +73,11 @@ def simulate(index: Index, viewer: Viewer, bits: Bits, progress: Progress = sile
         matcher = replace(index.matcher, model=replace(model, thresholds=tried))
     except ValueError as error:
         raise InputError(str(error)) from None
+    if not model.cautions.fit(tried):
+        raise InputError(
+            f"the model holds pairs in doubt at {model.cautions.bits} bits, which must be for review: "
+            "try a review threshold of at most that, and a link threshold above it"
+        )
     plan = recluster(index, viewer, matcher, apply=False, progress=progress)
     return Simulation(
         tried.link,
