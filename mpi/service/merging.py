@@ -186,7 +186,7 @@ class _Step:
         self.unit = self._context.__enter__()
         try:
             kept = kept_answer(self.unit, self._index, FIELDS)
-        except BaseException as error:
+        except BaseException as error:  # Ctrl-C too: the transaction was entered and must be left
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
         if kept is not None:

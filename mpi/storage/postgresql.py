@@ -91,7 +91,7 @@ def sending_ahead(connection: Connection) -> Iterator[None]:
     with driver.pipeline():
         try:
             yield
-        except BaseException:
+        except BaseException:  # Ctrl-C too: inside the pipeline, which would wait for what was sent
             connection.rollback()
             raise
 
