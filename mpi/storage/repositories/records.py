@@ -82,6 +82,14 @@ _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.ve
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _FIND = _WITH_HASH.where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
+# A sealed record stays known by the local IDs that it had, so that it never comes back under one of them.
+_BY_OLD_NAME = (
+    select(_alias.c.local_id.label("known_as"), *_COLUMNS)
+    .join(_record, _record.c.id == _alias.c.record_id)
+    .outerjoin(_version, _version.c.id == _record.c.version_id)
+    .where(_alias.c.source_id == bindparam("source"), _record.c.state == RecordState.SEALED.value)
+)
+_FIND_SEALED = _BY_OLD_NAME.where(among(_alias.c.local_id, "local_ids"))
 _GET = _WITH_HASH.where(among(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
     among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
@@ -103,7 +111,7 @@ _ACTIVATE = (
 )
 
 
-def _stored(row: AnyRow) -> StoredRecord:
+def _stored(row: Iterable[Any]) -> StoredRecord:
     return StoredRecord(*row)
 
 
@@ -114,17 +122,25 @@ class Records:
         self._connection = connection
 
     def find(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-        """Records of one source, by local ID; those it does not have are left out."""
-        found = {}
+        """Records of one source, by local ID, a sealed one by those that it had as well.
+
+        Those that the source does not have are left out.
+        """
+        found: dict[str, StoredRecord] = {}
         for chunk in chunked(local_ids):
             rows = self._connection.execute(_FIND, {"source": source_id, "local_ids": chunk})
             found.update({row.local_id: _stored(row) for row in rows})
+        for chunk in chunked([name for name in local_ids if name not in found]):
+            rows = self._connection.execute(_FIND_SEALED, {"source": source_id, "local_ids": chunk})
+            found.update({row.known_as: _stored(row[1:]) for row in rows})
         return found
 
     def of_source(self, source_id: int) -> dict[str, StoredRecord]:
-        """Every record of one source, by local ID."""
+        """Every record of one source, by local ID, a sealed one by those that it had as well."""
+        sealed = self._connection.execute(_BY_OLD_NAME, {"source": source_id})
         rows = self._connection.execute(_WITH_HASH.where(_record.c.source_id == source_id))
-        return {row.local_id: _stored(row) for row in rows}
+        by_old_name = {row.known_as: _stored(row[1:]) for row in sealed}
+        return by_old_name | {row.local_id: _stored(row) for row in rows}
 
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Records by their number."""

@@ -9,13 +9,14 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.decisions import Asked, decide, decision, decisions
+from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.merging import Why, merge
 from mpi.service.persons import lineage, person
-from mpi.service.records import upsert, withdraw
+from mpi.service.records import read, upsert, withdraw
 from mpi.service.rekey import rekey
 from mpi.service.tasks import review_tasks
 from mpi.service.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, rows
 from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
@@ -117,6 +118,25 @@ def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
     with pytest.raises(NotFoundError):
         undo_step(index, WELFARE, step)
     assert upsert(index, WELFARE, "ccwis", a_child("2")).outcome == "refused"
+
+
+def test_an_expunged_record_never_comes_back_under_an_id_that_it_had(index):
+    put(index, "ccwis:1")
+    put(index, "ccwis:9", **STRANGER)
+    rekey(index, WELFARE, "ccwis", {"1": "2"})
+    upsert(index, WELFARE, "ccwis", a_child("2", restrictions=[{"kind": "expunged"}]))
+    assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome == "refused"
+    with pytest.raises(NotFoundError):
+        read(index, WELFARE, "ccwis", "1")
+    sent = rows(a_child("1"), a_child("9", **STRANGER))
+    assert load(index, WELFARE, "ccwis", sent, LoadOptions(Snapshot.FULL)).counts["rejected"] == 1
+    assert set(crosswalk(index)) == {("ccwis", "9")}
+
+
+def test_an_id_that_a_living_record_gave_up_is_free(index):
+    put(index, "ccwis:1")
+    rekey(index, WELFARE, "ccwis", {"1": "2"})
+    assert upsert(index, WELFARE, "ccwis", a_child("1")).outcome != "refused"
 
 
 def test_an_upsert_answers_as_if_the_viewers_records_were_all_there_are(index):
