@@ -32,6 +32,10 @@ class Action(StrEnum):
     LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
     DISCLOSURE_READ = "disclosure.read"
+    TASK_WORK = "task.work"
+    QUESTION_ANSWER = "question.answer"
+    QUALITY_READ = "quality.read"
+    ACCOUNT_ADMIN = "account.admin"
 
 
 _OF_ALL_SOURCES = frozenset({Action.DISCLOSURE_READ})

@@ -28,6 +28,12 @@ class Task:
         reason: why it is asked.
         quiet_until: day from which it is asked; None for at once.
         decision_id: the decision that it is about.
+        question: names what it is shown with; empty for itself alone.
+        subject: the record that the question is about; 0 where it is about several alike.
+        harm: expected harm of leaving it undecided, by which the queue is ordered; in millionths.
+        harm_unflagged: the same as far as no flag tells.
+        pattern: how the two records differ, where a burst of such pairs would be one question.
+        batch_id: the load that brought it about.
     """
 
     key: str
@@ -38,6 +44,12 @@ class Task:
     reason: str
     quiet_until: str | None = None
     decision_id: int | None = None
+    question: str = ""
+    subject: int = 0
+    harm: int = 0
+    harm_unflagged: int = 0
+    pattern: str | None = None
+    batch_id: int | None = None
 
 
 NEVER = "9999-12-31"
@@ -60,6 +72,12 @@ def _task_of(row: Row[*tuple[Any, ...]]) -> Task:
         row.reason,
         row.quiet_until,
         row.decision_id,
+        row.question,
+        row.subject,
+        row.harm,
+        row.harm_unflagged,
+        row.pattern,
+        row.batch_id,
     )
 
 
@@ -86,6 +104,12 @@ class Tasks:
                 "opened_commit": opened.get(task.key, commit_no),
                 "quiet_until": task.quiet_until,
                 "decision_id": task.decision_id,
+                "question": task.question or task.key,
+                "subject": task.subject,
+                "harm": task.harm,
+                "harm_unflagged": task.harm_unflagged,
+                "pattern": task.pattern,
+                "batch_id": task.batch_id,
             }
             for task in tasks
         ]

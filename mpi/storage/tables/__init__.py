@@ -4,7 +4,16 @@ Truth: sources, records and their versions, decisions, holds, persons and member
 Derived, rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, tasks.
 """
 
-from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, TaskRow, TaskWorkRow
+from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, TaskRow
+from mpi.storage.tables.desk import (
+    BlindAnswerRow,
+    BlindPairRow,
+    OwnerQuestionRow,
+    PracticeAnswerRow,
+    SavedViewRow,
+    TaskActionRow,
+    TaskWorkRow,
+)
 from mpi.storage.tables.identity import (
     ConfigRow,
     EpochRow,
@@ -21,6 +30,7 @@ from mpi.storage.tables.ledger import (
     IndexRow,
     KeptAnswerRow,
 )
+from mpi.storage.tables.people import AccountRow, SignInRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -45,10 +55,11 @@ from mpi.storage.tables.statements import (
 )
 
 __all__ = [
-    "AgencyRow", "ApprovalRow", "BatchRow", "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow",
-    "CounterRow", "DecisionMemberRow", "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow",
-    "DisclosureRow", "EdgeRow", "EpochRow", "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow",
-    "IndexRow", "KeptAnswerRow", "MembershipRow", "NoteRow", "PersonRow", "ProposalItemRow", "ProposalRow",
-    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SightingRow", "SourceRow",
-    "StepRow", "TaskRow", "TaskWorkRow",
+    "AccountRow", "AgencyRow", "ApprovalRow", "BatchRow", "BlindAnswerRow", "BlindPairRow",
+    "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow", "CounterRow", "DecisionMemberRow",
+    "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow", "DisclosureRow", "EdgeRow", "EpochRow",
+    "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",
+    "NoteRow", "OwnerQuestionRow", "PersonRow", "PracticeAnswerRow", "ProposalItemRow", "ProposalRow",
+    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SavedViewRow", "SightingRow",
+    "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow", "TaskWorkRow",
 ]  # fmt: skip

@@ -46,8 +46,11 @@ class EdgeRow(SQLModel, table=True):
 class TaskRow(SQLModel, table=True):
     """A question for a steward, derived: its key is its kind and its records' canonical keys.
 
-    ``quiet_until`` is the day from which it is asked, where a decision silenced it or asked for that day;
-    ``decision_id`` the decision that it is about.
+    ``question`` names what it is shown with, ``subject`` the record that the question is about (0 where it is
+    about several alike). ``harm`` orders the queue, ``harm_unflagged`` does without any flag, for readers who
+    may not see one. ``pattern`` and ``batch_id`` tell how the pair differs and which load brought it, so that
+    a burst of one kind is seen as one. ``quiet_until`` is the day from which it is asked, where a decision
+    silenced it or asked for that day; ``decision_id`` the decision that it is about.
     """
 
     __tablename__ = "task"
@@ -58,16 +61,11 @@ class TaskRow(SQLModel, table=True):
     weight: int = big()
     reason: str = text()
     opened_commit: int = big()
+    question: str = text(index=True)
+    subject: int = big(default=0)
+    harm: int = big(index=True)
+    harm_unflagged: int = big(index=True)
+    pattern: str | None = text(default=None)
+    batch_id: int | None = big(default=None)
     quiet_until: str | None = text(default=None)
     decision_id: int | None = big(default=None)
-
-
-class TaskWorkRow(SQLModel, table=True):
-    """What people did with a task: survives its closing, reopening and any merge."""
-
-    __tablename__ = "task_work"
-    task_key: str = text(primary_key=True)
-    claimed_by: str | None = text(default=None)
-    lease_until: str | None = text(default=None)
-    state: str = text(default="open")
-    due_on: str | None = text(default=None)

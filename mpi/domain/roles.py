@@ -1,0 +1,32 @@
+"""Roles of people who sign in: a role is a set of actions, and nothing else says yes."""
+
+from enum import StrEnum
+
+from mpi.domain.viewer import Action
+
+
+class Role(StrEnum):
+    """What a person is here for."""
+
+    STEWARD = "steward"
+    APPROVER = "approver"
+    SOURCE_OWNER = "source-owner"
+    OPERATOR = "operator"
+
+
+_STEWARD = frozenset({
+    Action.RECORD_READ, Action.PERSON_READ, Action.PERSON_SEARCH, Action.CROSSWALK_READ, Action.TASK_READ,
+    Action.TASK_WORK, Action.DECISION_READ, Action.DECIDE, Action.LINK_REPORT, Action.QUALITY_READ,
+    Action.DISCLOSURE_READ,
+})  # fmt: skip
+
+ACTIONS: dict[Role, frozenset[Action]] = {
+    Role.STEWARD: _STEWARD,
+    Role.APPROVER: _STEWARD | {Action.RECLUSTER, Action.REPORT},
+    Role.SOURCE_OWNER: frozenset({Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT}),
+    Role.OPERATOR: frozenset({
+        Action.SOURCE_ADMIN, Action.LOAD, Action.RECLUSTER, Action.REPORT, Action.QUALITY_READ,
+        Action.CLIENT_ADMIN, Action.ACCOUNT_ADMIN,
+    }),
+}  # fmt: skip
+"""What each role may do, on the sources that the account names. An operator sees no record and no child."""

@@ -1,0 +1,37 @@
+"""People who sign in. Their clients' keys are elsewhere (``ClientRow``): a person is never a key."""
+
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import big, pk, text
+
+
+class AccountRow(SQLModel, table=True):
+    """A person's local account; ``password_hash`` is argon2id with its parameters and salt.
+
+    ``failed`` counts wrong passwords since the last right one; ``locked_until`` ends a lock-out by itself.
+    ``sources`` are the codes of what the person may see, as JSON; None for all.
+    """
+
+    __tablename__ = "account"
+    id: int = pk()
+    name: str = text(unique=True)
+    full_name: str = text()
+    role: str = text()
+    sources: str | None = text(default=None)
+    password_hash: str = text()
+    password_set_at: str = text()
+    must_change: bool = True
+    failed: int = big(default=0)
+    locked_until: str | None = text(default=None)
+    created_commit: int = big()
+    ended_commit: int | None = big(default=None)
+
+
+class SignInRow(SQLModel, table=True):
+    """One open sign-in. The cookie's value is kept as a hash only."""
+
+    __tablename__ = "sign_in"
+    token_hash: str = text(primary_key=True)
+    account_id: int = big(foreign_key="account.id", index=True)
+    begun_at: str = text()
+    seen_at: str = text(index=True)
