@@ -54,6 +54,11 @@ class TaskRow(SQLModel, table=True):
     """
 
     __tablename__ = "task"
+    __table_args__ = (
+        Index("ix_task_harm", "harm", "question"),
+        Index("ix_task_harm_unflagged", "harm_unflagged", "question"),
+        Index("ix_task_burst", "batch_id", "pattern"),
+    )
     key: str = text(primary_key=True)
     kind: str = text(index=True)
     lo: int = big(index=True)
@@ -63,8 +68,8 @@ class TaskRow(SQLModel, table=True):
     opened_commit: int = big()
     question: str = text(index=True)
     subject: int = big(default=0)
-    harm: int = big(index=True)
-    harm_unflagged: int = big(index=True)
+    harm: int = big()
+    harm_unflagged: int = big()
     pattern: str | None = text(default=None)
     batch_id: int | None = big(default=None)
     quiet_until: str | None = text(default=None)

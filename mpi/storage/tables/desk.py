@@ -14,7 +14,8 @@ class TaskWorkRow(SQLModel, table=True):
     """Where one question stands; a question without a row is new and nobody's.
 
     ``lease_until`` ends a claim by itself; ``asleep_until`` is the day from which a deferred question is
-    asked again; ``closed_because`` says whether a person answered it or its reason went.
+    asked again; ``closed_because`` says whether a person answered it or its reason went. ``about`` is the
+    question as whoever worked on it last saw it, JSON of numbers and codes: it sleeps while it is that.
     """
 
     __tablename__ = "task_work"
@@ -22,6 +23,7 @@ class TaskWorkRow(SQLModel, table=True):
         Index("ix_task_work_claimed_by", "claimed_by"),
         Index("ix_task_work_assigned_to", "assigned_to"),
         Index("ix_task_work_closed_at", "closed_at"),
+        Index("ix_task_work_state", "state"),
     )
     question: str = text(primary_key=True)
     state: str = text(default="open")
@@ -33,6 +35,7 @@ class TaskWorkRow(SQLModel, table=True):
     opened_at: str = text()
     closed_at: str | None = text(default=None)
     closed_because: str | None = text(default=None)
+    about: str = text(default="{}")
 
 
 class TaskActionRow(SQLModel, table=True):
@@ -89,7 +92,9 @@ class BlindPairRow(SQLModel, table=True):
     """A pair drawn at random to be judged without its weight: links made, pairs just below, second reviews.
 
     ``stratum`` is what it was drawn from, ``stratum_pairs`` how many pairs that held on the day, so that
-    precision and recall of all of them can be estimated. ``linked`` is how the index held the pair then.
+    precision and recall of all of them can be estimated; ``stratum_seen`` is how many were counted for it,
+    fewer where the count is an estimate itself. ``linked`` is how the index held the pair then, and the
+    versions are what the records said: one that says something else since is another pair.
     """
 
     __tablename__ = "blind_pair"
@@ -97,11 +102,14 @@ class BlindPairRow(SQLModel, table=True):
     id: int = pk()
     stratum: str = text()
     stratum_pairs: int = big()
+    stratum_seen: int = big()
     month: str = text()
     drawn_at: str = text()
     config_id: int = big()
     lo: int = big(foreign_key="record.id")
     hi: int = big(foreign_key="record.id")
+    lo_version: int = big()
+    hi_version: int = big()
     weight: int = big()
     linked: bool
     first_by: str | None = text(default=None)

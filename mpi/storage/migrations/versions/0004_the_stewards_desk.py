@@ -25,8 +25,10 @@ def upgrade() -> None:
     with op.batch_alter_table("task") as task:
         for column in ("question", "subject", "harm", "harm_unflagged"):
             task.alter_column(column, server_default=None)
-    for column in ("question", "harm", "harm_unflagged"):
-        op.create_index(f"ix_task_{column}", "task", [column])
+    op.create_index("ix_task_question", "task", ["question"])
+    for column in ("harm", "harm_unflagged"):
+        op.create_index(f"ix_task_{column}", "task", [column, "question"])
+    op.create_index("ix_task_burst", "task", ["batch_id", "pattern"])
     op.create_table(
         "task_work",
         sa.Column("question", sa.Text(), nullable=False),
@@ -39,8 +41,10 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.Text(), nullable=False),
         sa.Column("closed_at", sa.Text(), nullable=True),
         sa.Column("closed_because", sa.Text(), nullable=True),
+        sa.Column("about", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("question"),
     )
+    op.create_index("ix_task_work_state", "task_work", ["state"])
     op.create_index("ix_task_work_claimed_by", "task_work", ["claimed_by"])
     op.create_index("ix_task_work_assigned_to", "task_work", ["assigned_to"])
     op.create_index("ix_task_work_closed_at", "task_work", ["closed_at"])
@@ -166,7 +170,7 @@ def downgrade() -> None:
         "task_work",
     ):
         op.drop_table(table)
-    for column in ("question", "harm", "harm_unflagged"):
+    for column in ("question", "harm", "harm_unflagged", "burst"):
         op.drop_index(f"ix_task_{column}", "task")
     with op.batch_alter_table("task") as task:
         for column in ("question", "subject", "harm", "harm_unflagged", "pattern", "batch_id"):
