@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, StoreError
+from mpi.domain.errors import ConflictError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
+from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
@@ -20,6 +21,7 @@ from mpi.service.setup import create, require_secret
 from mpi.storage import migrate
 from mpi.storage.database import Database
 
+_SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 
 
@@ -29,6 +31,7 @@ def open_index(settings: Settings) -> Index:
     Raises:
         StoreError: it is missing, of another version, or was made with another secret.
         ModelError: its model cannot be found or compiled.
+        SurvivorshipError: the file of survivorship rules cannot be used.
     """
     database = _existing(settings)
     with _disposed_on_failure(database):
@@ -49,8 +52,9 @@ def _open(settings: Settings, database: Database) -> Index:
             f"model {active.model_name}/{active.model_version} is not the one that the index runs on: "
             "restore its folder, or set MPI_MODEL to it"
         )
+    rules = load_survivorship(settings)
     return Index(
-        database, matcher, seal, settings.home, info.is_test, second_approver=settings.second_approver
+        database, matcher, seal, settings.home, info.is_test, rules, second_approver=settings.second_approver
     )
 
 
@@ -60,7 +64,9 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
     Raises:
         ConflictError: there is one already.
         StoreError: the folder or database cannot be written.
+        SurvivorshipError: the file of survivorship rules cannot be used.
     """
+    rules = load_survivorship(settings)
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -79,7 +85,8 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         matcher = load_matcher(settings, None)
         seal = _make_secret(settings.secret_path)
         key = create(database, operator(), matcher, seal, is_test=is_test)
-        index = Index(database, matcher, seal, home, is_test, second_approver=settings.second_approver)
+        approver = settings.second_approver
+        index = Index(database, matcher, seal, home, is_test, rules, second_approver=approver)
         return index, key
 
 
@@ -108,6 +115,22 @@ def load_matcher(settings: Settings, ref: str | None) -> Matcher:
     folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
     model = load_model(folder)
     return Matcher(model, compile_scorer(model))
+
+
+def load_survivorship(settings: Settings) -> Survivorship:
+    """Read the rules of the golden record.
+
+    Raises:
+        SurvivorshipError: the file cannot be read, or says what cannot be.
+    """
+    path = settings.survivorship or _SURVIVORSHIP
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SurvivorshipError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SurvivorshipError(f"{path}: not UTF-8") from None
+    return Survivorship.parse(text, str(path))
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """File of the index's 32-byte secret in hexadecimal; ``home/secret.key`` where it is not set."""
     second_approver: SecondApprover = SecondApprover.NEVER
     """Which steps of a steward wait for a second one: ``never``, ``cross-agency`` or ``always``."""
+    survivorship: Path | None = None
+    """File of the rules of the golden record; those that come with the program where it is not set."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

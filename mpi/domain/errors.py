@@ -5,6 +5,7 @@ MpiError
 │   ├── RecordError       one canonical record: which field, and why
 │   ├── FileError         a whole file cannot be read
 │   ├── MappingError      a mapping file, or a column it does not account for
+│   ├── SurvivorshipError a survivorship file: which line and key
 │   └── EidError          not an enterprise ID
 ├── NotFoundError         no such source, record or person (for this viewer)
 ├── ConflictError         the state does not allow it
@@ -61,6 +62,12 @@ class MappingError(InputError):
     """A mapping file is wrong, or a column has no place in it."""
 
     code = "invalid-mapping"
+
+
+class SurvivorshipError(InputError):
+    """A survivorship file says what cannot be; the message names the file, the line and the key."""
+
+    code = "invalid-survivorship"
 
 
 class EidError(InputError):

@@ -8,6 +8,7 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
@@ -46,6 +47,7 @@ class Index:
         seal: keyed hashes under the index's secret.
         home: folder for spills and rejects, readable by this user only.
         is_test: whether its IDs are marked as test IDs.
+        survivorship: which value stands in the golden record.
         second_approver: which steps of a steward wait for a second one.
         known_lists: lists of configurations read so far; a configuration never changes.
     """
@@ -55,6 +57,7 @@ class Index:
     seal: KeyedHash
     home: Path
     is_test: bool
+    survivorship: Survivorship
     second_approver: SecondApprover = SecondApprover.NEVER
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
 
