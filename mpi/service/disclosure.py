@@ -1,8 +1,8 @@
 """Disclosure: nothing about a person leaves before the ledger durably says so (law 7).
 
-The ledger is written after the answer is made and before it is given, in a transaction of its own: a
-search of some milliseconds then holds no writer up. On SQLite, which has one writer, a read therefore
-waits for a load that is being applied.
+The ledger is written after the answer is made and before it is given, in a transaction that calls of the
+same moment share: a search of some milliseconds then holds no writer up. On SQLite, which has one writer, a
+read therefore waits for a load that is being applied.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.context import Index
-from mpi.storage.database import Lock
 from mpi.storage.repositories.disclosures import Disclosure
 
 
@@ -35,16 +34,13 @@ def disclose(
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    with index.database.write(viewer, "disclose", Lock.NONE) as unit:
-        unit.disclosures.add(
-            unit.counters.take("disclosure"),
-            Disclosure(
-                clock.iso(clock.now()),
-                viewer.client,
-                viewer.purpose,
-                action,
-                tuple(sorted(record_ids)),
-                tuple(fields),
-                handle,
-            ),
-        )
+    line = Disclosure(
+        clock.iso(clock.now()),
+        viewer.client,
+        viewer.purpose,
+        action,
+        tuple(sorted(record_ids)),
+        tuple(fields),
+        handle,
+    )
+    index.ledger.write(index.database, viewer, line)

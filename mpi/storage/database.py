@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage import postgresql, sqlite
+from mpi.storage.checkpoints import Checkpoints
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 BUSY_TIMEOUT_MS = 30_000
@@ -56,6 +57,8 @@ class Database:
         self.engine = _engine(parsed)
         self.commit_begun = False
         self._turn = threading.Lock()
+        path = sqlite_path(url)
+        self._checkpoints = None if path is None else Checkpoints(path)
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
@@ -85,6 +88,8 @@ class Database:
             unit.flush()
             self.commit_begun = True
             _commit(connection)
+            if self._checkpoints is not None:
+                self._checkpoints.committed()
 
     def _ahead(self, connection: Connection) -> AbstractContextManager[None]:
         return postgresql.sending_ahead(connection) if self.is_postgresql else nullcontext()
@@ -117,6 +122,8 @@ class Database:
 
     def dispose(self) -> None:
         """Close every pooled connection."""
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         self.engine.dispose()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from mpi.domain.errors import StoreError
+from mpi.storage.checkpoints import LONGEST_LOG_PAGES
 
 BUSY = "the database is busy with another writer: try again"
 
@@ -58,6 +59,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             raise StoreError(
                 f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
             )
+    cursor.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mpi.domain.viewer import Action
 from mpi.storage.tables import ClientRow
 
 _client = ClientRow.__table__  # type: ignore[attr-defined]
+
+# Composed once: every call asks it.
+_BY_KEY = select(_client).where(
+    _client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,7 @@ class Clients:
 
     def by_key(self, key_hash: str) -> Client | None:
         """The client of a key, unless it was revoked."""
-        row = self._connection.execute(
-            select(_client).where(_client.c.key_hash == key_hash, _client.c.revoked_commit.is_(None))
-        ).first()
+        row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
         return None if row is None else _client_of(row)
 
     def all(self) -> list[Client]:

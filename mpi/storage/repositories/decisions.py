@@ -1,14 +1,15 @@
 """Decisions: those in force, over records by number, and every one ever made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import LARGEST_NUMBER, chunked
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.tables import DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
@@ -28,6 +29,47 @@ class DecisionStatus(StrEnum):
     REVOKED = "revoked"
     REVIEW = "review"
     AWAITING = "awaiting"
+
+
+def _heads_and_members(numbers: Select[int]) -> Select[Any]:
+    return (
+        select(
+            _decision.c.id,
+            _decision.c.kind,
+            _decision.c.authority,
+            _decision.c.recheck_on,
+            _member.c.group_no,
+            _member.c.record_id,
+            _record.c.canonical_key,
+        )
+        .join(_member, _member.c.decision_id == _decision.c.id)
+        .join(_record, _record.c.id == _member.c.record_id)
+        .where(_decision.c.id.in_(numbers))
+        .order_by(_decision.c.id, _member.c.group_no, _record.c.canonical_key)
+    )
+
+
+# Composed once: every upsert asks these, and composing a statement costs more than SQLite takes to run it.
+_IN_FORCE = _heads_and_members(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
+_NAMING = _heads_and_members(
+    select(_decision.c.id)
+    .join(_member, _member.c.decision_id == _decision.c.id)
+    .where(_decision.c.status == DecisionStatus.IN_FORCE, among(_member.c.record_id, "ids"))
+)
+_ASSERTING = select(_decision.c.asserting_record).where(
+    among(_decision.c.asserting_record, "ids"), _decision.c.origin == bindparam("origin")
+)
+_WAITING = (
+    select(_member.c.decision_id, _member.c.record_id)
+    .where(
+        _member.c.decision_id.in_(
+            select(_member.c.decision_id)
+            .join(_decision, _decision.c.id == _member.c.decision_id)
+            .where(_decision.c.status == bindparam("status"), among(_member.c.record_id, "ids"))
+        )
+    )
+    .order_by(_member.c.decision_id, _member.c.record_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +178,14 @@ class Decisions:
 
     def in_force(self) -> list[NamedDecision]:
         """Every decision in force."""
-        return self._load(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
+        return self._named(self._connection.execute(_IN_FORCE).all())
 
     def naming(self, record_ids: Collection[int]) -> list[NamedDecision]:
         """Decisions in force that name any of the records."""
         found: dict[int, NamedDecision] = {}
         for chunk in chunked(record_ids):
-            numbers = (
-                select(_decision.c.id)
-                .join(_member, _member.c.decision_id == _decision.c.id)
-                .where(_decision.c.status == DecisionStatus.IN_FORCE, _member.c.record_id.in_(chunk))
-            )
-            found.update({named.decision.id: named for named in self._load(numbers)})
+            rows = self._connection.execute(_NAMING, {"ids": chunk}).all()
+            found.update({named.decision.id: named for named in self._named(rows)})
         return [found[number] for number in sorted(found)]
 
     def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
@@ -192,11 +230,7 @@ class Decisions:
         """Those of the records with which a source said something of one kind."""
         found: set[int] = set()
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(
-                select(_decision.c.asserting_record).where(
-                    _decision.c.asserting_record.in_(chunk), _decision.c.origin == origin
-                )
-            )
+            rows = self._connection.execute(_ASSERTING, {"ids": chunk, "origin": origin})
             found.update(row[0] for row in rows)
         return found
 
@@ -204,16 +238,7 @@ class Decisions:
         """Claims, or decisions that await approval, about any of the records, with all that each names."""
         found: dict[int, list[int]] = {}
         for chunk in chunked(record_ids):
-            numbers = (
-                select(_member.c.decision_id)
-                .join(_decision, _decision.c.id == _member.c.decision_id)
-                .where(_decision.c.status == status, _member.c.record_id.in_(chunk))
-            )
-            rows = self._connection.execute(
-                select(_member.c.decision_id, _member.c.record_id)
-                .where(_member.c.decision_id.in_(numbers))
-                .order_by(_member.c.decision_id, _member.c.record_id)
-            )
+            rows = self._connection.execute(_WAITING, {"ids": chunk, "status": status.value})
             for row in rows:
                 members = found.setdefault(row.decision_id, [])
                 if row.record_id not in members:
@@ -346,22 +371,7 @@ class Decisions:
             for row in heads
         }
 
-    def _load(self, numbers: Select[int]) -> list[NamedDecision]:
-        rows = self._connection.execute(
-            select(
-                _decision.c.id,
-                _decision.c.kind,
-                _decision.c.authority,
-                _decision.c.recheck_on,
-                _member.c.group_no,
-                _member.c.record_id,
-                _record.c.canonical_key,
-            )
-            .join(_member, _member.c.decision_id == _decision.c.id)
-            .join(_record, _record.c.id == _member.c.record_id)
-            .where(_decision.c.id.in_(numbers))
-            .order_by(_decision.c.id, _member.c.group_no, _record.c.canonical_key)
-        ).all()
+    def _named(self, rows: Sequence[Row[Any]]) -> list[NamedDecision]:
         heads: dict[int, tuple[str, int, str | None]] = {}
         groups: dict[int, dict[int, list[int]]] = {}
         records: dict[int, set[int]] = {}

@@ -1,11 +1,11 @@
 """The ledger of disclosures: what left the index, to whom, for what purpose; never a value."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
@@ -49,23 +49,37 @@ class Disclosures:
 
     def add(self, number: int, disclosure: Disclosure) -> None:
         """Write a disclosure to the ledger."""
-        self._connection.execute(
-            insert(_disclosure).values(
-                id=number,
-                at=disclosure.at,
-                client=disclosure.client,
-                purpose=disclosure.purpose,
-                action=disclosure.action,
-                record_ids=orjson.dumps(disclosure.record_ids).decode(),
-                fields=orjson.dumps(disclosure.fields).decode(),
-                handle=disclosure.handle,
-            )
+        self.add_all(number, [disclosure])
+
+    def add_all(self, first: int, disclosures: Sequence[Disclosure]) -> None:
+        """Write disclosures to the ledger, numbered from ``first`` on."""
+        numbered = list(enumerate(disclosures, first))
+        put(
+            self._connection,
+            _disclosure,
+            [
+                {
+                    "id": number,
+                    "at": one.at,
+                    "client": one.client,
+                    "purpose": one.purpose,
+                    "agreement": None,
+                    "action": one.action,
+                    "record_ids": orjson.dumps(one.record_ids).decode(),
+                    "fields": orjson.dumps(one.fields).decode(),
+                    "handle": one.handle,
+                }
+                for number, one in numbered
+            ],
         )
-        records = {*disclosure.record_ids, *([_BY_HANDLE] if disclosure.handle is not None else [])}
         put(
             self._connection,
             _disclosed,
-            [{"record_id": record, "disclosure_id": number} for record in sorted(records)],
+            [
+                {"record_id": record, "disclosure_id": number}
+                for number, one in numbered
+                for record in sorted({*one.record_ids, *([_BY_HANDLE] if one.handle is not None else [])})
+            ],
         )
 
     def all(self) -> list[Disclosure]:

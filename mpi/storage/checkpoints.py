@@ -1,0 +1,62 @@
+"""Checkpoints of SQLite's log in a thread of their own, so that no writer pays for one.
+
+Left to itself SQLite copies its log into the file within the commit that made it long. Measured: 600
+upserts, p99 of a commit 67 ms with checkpoints inside, 10 ms without.
+"""
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+EVERY_COMMITS = 100
+"""Some 12 MB of log at 30 pages an upsert."""
+LONGEST_LOG_PAGES = 20_000
+"""Where the thread cannot keep up, SQLite itself makes a checkpoint again: 80 MB of log."""
+
+
+class Checkpoints:
+    """Makes a checkpoint after every so many commits, while others read and write.
+
+    Args:
+        path: of the database file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._commits = 0
+        self._due = threading.Event()
+        self._over = False
+        self._thread: threading.Thread | None = None
+
+    def committed(self) -> None:
+        """Count a commit; called by one writer at a time."""
+        self._commits += 1
+        if self._commits % EVERY_COMMITS == 0:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+                self._thread.start()
+            self._due.set()
+
+    def stop(self) -> None:
+        """End the thread; the log that is left is read by whoever opens the file next."""
+        if self._thread is not None:
+            self._over = True
+            self._due.set()
+            self._thread.join()
+            self._thread, self._over = None, False
+            self._due.clear()
+
+    def _work(self) -> None:
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            while True:
+                self._due.wait()
+                self._due.clear()
+                if self._over:
+                    return
+                try:
+                    # Passive: it waits for nobody and copies what no reader still needs as it was.
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                except sqlite3.Error:
+                    # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
+                    continue

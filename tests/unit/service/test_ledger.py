@@ -1,0 +1,81 @@
+"""The ledger as many threads write it: each line durable before its call is answered, few transactions."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import Action, operator
+from mpi.service.disclosure import disclose
+from mpi.storage.database import Database
+from tests.index import an_index
+
+CALLS = 40
+
+
+@pytest.fixture
+def index(tmp_path):
+    with an_index(tmp_path) as index:
+        yield index
+
+
+def lines(index):
+    with index.database.read(operator()) as unit:
+        return unit.disclosures.all()
+
+
+def counting(monkeypatch, at_commit=lambda: None):
+    """Count the ledger's transactions."""
+    transactions = []
+    write = Database.write
+
+    @contextmanager
+    def counted(self, viewer, kind, *rest):
+        if kind == "disclose":
+            at_commit()
+            transactions.append(kind)
+        with write(self, viewer, kind, *rest) as unit:
+            yield unit
+
+    monkeypatch.setattr(Database, "write", counted)
+    return transactions
+
+
+def test_calls_of_one_moment_share_a_transaction_and_each_has_its_line(index, monkeypatch):
+    go = threading.Barrier(CALLS)
+    transactions = counting(monkeypatch)
+
+    def call(number):
+        go.wait()
+        disclose(index, operator(), Action.PERSON_READ, [number], ("now",))
+        return {number} <= {record for line in lines(index) for record in line.record_ids}
+
+    with ThreadPoolExecutor(CALLS) as pool:
+        assert all(pool.map(call, range(1, CALLS + 1))), "a call was answered before its line was there"
+    assert len(lines(index)) == CALLS
+    assert len(transactions) < CALLS
+
+
+def test_when_the_ledger_cannot_be_written_none_of_the_calls_that_waited_is_answered(index, monkeypatch):
+    go = threading.Barrier(CALLS)
+    counting(monkeypatch, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
+
+    def call(number):
+        go.wait()
+        with pytest.raises(StoreError):
+            disclose(index, operator(), Action.PERSON_READ, [number], ("now",))
+
+    with ThreadPoolExecutor(CALLS) as pool:
+        list(pool.map(call, range(1, CALLS + 1)))
+    assert lines(index) == []
+
+
+def test_a_ledger_that_failed_once_is_written_again(index, monkeypatch):
+    with monkeypatch.context() as failing:
+        counting(failing, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
+        with pytest.raises(StoreError, match="disk is full"):
+            disclose(index, operator(), Action.PERSON_READ, [1], ("now",))
+    disclose(index, operator(), Action.PERSON_READ, [2], ("now",))
+    assert [line.record_ids for line in lines(index)] == [(2,)]

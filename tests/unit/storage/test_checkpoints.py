@@ -1,0 +1,80 @@
+"""SQLite's log is copied into the file beside the writers, not by them."""
+
+import sqlite3
+import time
+
+from mpi.domain.viewer import operator
+from mpi.storage.checkpoints import EVERY_COMMITS, Checkpoints
+from tests.index import an_index
+
+
+def write(connection, times):
+    for _ in range(times):
+        connection.execute("INSERT INTO t VALUES (1)")
+
+
+def a_log(path):
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("CREATE TABLE t (x)")
+    return connection
+
+
+def copied(path):
+    """Whether what was written is in the file itself and not only in its log."""
+    alone = path.with_suffix(".copy")
+    alone.write_bytes(path.read_bytes())
+    with sqlite3.connect(alone) as reader:
+        try:
+            return bool(reader.execute("SELECT count(*) FROM t").fetchone()[0])
+        except sqlite3.OperationalError:
+            return False
+
+
+def within_seconds(seconds, condition):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path):
+    path = tmp_path / "log.db"
+    connection = a_log(path)
+    checkpoints = Checkpoints(path)
+    write(connection, 3)
+    for _ in range(EVERY_COMMITS - 1):
+        checkpoints.committed()
+    assert not copied(path)
+    checkpoints.committed()
+    assert within_seconds(10, lambda: copied(path))
+    checkpoints.stop()
+    connection.close()
+
+
+def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is_used_again(tmp_path):
+    path = tmp_path / "log.db"
+    connection = a_log(path)
+    checkpoints = Checkpoints(path)
+    for _ in range(2):
+        for _ in range(EVERY_COMMITS):
+            checkpoints.committed()
+        checkpoints.stop()
+    write(connection, 1)
+    for _ in range(EVERY_COMMITS):
+        checkpoints.committed()
+    assert within_seconds(10, lambda: copied(path))
+    checkpoints.stop()
+    connection.close()
+
+
+def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr(Checkpoints, "committed", lambda *_: counted.append(1))
+    with an_index(tmp_path) as index, index.database.write(operator(), "test") as unit:
+        before = len(counted)
+        unit.note_commit()
+    assert len(counted) == before + 1
