@@ -14,12 +14,16 @@ from mpi.storage.repositories.counters import Counters
 from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
+from mpi.storage.repositories.owner_questions import OwnerQuestions
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
+from mpi.storage.repositories.saved_views import SavedViews
 from mpi.storage.repositories.sightings import Sightings
 from mpi.storage.repositories.sources import Sources
 from mpi.storage.repositories.steps import Steps
+from mpi.storage.repositories.task_queue import TaskQueue
+from mpi.storage.repositories.task_work import TaskWork
 from mpi.storage.repositories.tasks import Tasks
 from mpi.storage.tables import CommitRow
 
@@ -56,6 +60,10 @@ class ReadUnit:
         self.configs = Configs(connection)
         self.batches = Batches(connection)
         self.tasks = Tasks(connection)
+        self.queue = TaskQueue(connection)
+        self.task_work = TaskWork(connection)
+        self.owner_questions = OwnerQuestions(connection)
+        self.saved_views = SavedViews(connection)
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
         self.proposals = Proposals(connection)

@@ -57,12 +57,13 @@ NEVER = "9999-12-31"
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _TOUCHING = or_(among(_task.c.lo, "ids"), among(_task.c.hi, "ids"))
-_TAKE_OUT = delete(_task).where(_TOUCHING).returning(_task.c.key, _task.c.opened_commit)
+_TAKE_OUT = delete(_task).where(_TOUCHING).returning(_task.c.key, _task.c.opened_commit, _task.c.question)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
 
-def _task_of(row: Row[*tuple[Any, ...]]) -> Task:
+def task_of(row: Row[*tuple[Any, ...]]) -> Task:
+    """A task from a row of its table."""
     return Task(
         row.key,
         row.kind,
@@ -87,12 +88,20 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def replace(self, record_ids: Collection[int], tasks: Collection[Task], commit_no: int) -> None:
-        """Set the tasks that touch the records; one that was open keeps the commit it was opened in."""
+    def replace(
+        self, record_ids: Collection[int], tasks: Collection[Task], commit_no: int
+    ) -> tuple[set[str], set[str]]:
+        """Set the tasks that touch the records; one that was open keeps the commit it was opened in.
+
+        Returns:
+            The questions that their tasks were shown in before, and are shown in now.
+        """
         opened: dict[str, int] = {}
+        before: set[str] = set()
         for chunk in chunked(record_ids):
-            known = self._connection.execute(_TAKE_OUT, {"ids": chunk})
-            opened.update({row.key: row.opened_commit for row in known})
+            for row in self._connection.execute(_TAKE_OUT, {"ids": chunk}):
+                opened[row.key] = row.opened_commit
+                before.add(row.question)
         rows = [
             {
                 "key": task.key,
@@ -114,22 +123,23 @@ class Tasks:
             for task in tasks
         ]
         put(self._connection, _task, rows)
+        return before, {task.question or task.key for task in tasks}
 
     def of(self, record_ids: Collection[int], today: str) -> list[Task]:
         """Tasks that touch any of the records and are asked on a day, heaviest first."""
         found: dict[str, Task] = {}
         for chunk in chunked(record_ids):
             rows = self._connection.execute(_OF, {"ids": chunk, "today": today})
-            found.update({row.key: _task_of(row) for row in rows})
+            found.update({row.key: task_of(row) for row in rows})
         return sorted(found.values(), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
         """Every task, heaviest first; with a day, those that are asked on it."""
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
         if today is None:
-            return [_task_of(row) for row in self._connection.execute(statement)]
+            return [task_of(row) for row in self._connection.execute(statement)]
         rows = self._connection.execute(statement.where(_ASKED), {"today": today})
-        return [_task_of(row) for row in rows]
+        return [task_of(row) for row in rows]
 
     def count(self, today: str | None = None) -> int:
         """How many tasks there are; with a day, how many are asked on it."""

@@ -1,0 +1,35 @@
+"""Filters of the queue that people gave names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, delete, insert, select
+
+from mpi.storage.tables import SavedViewRow
+
+_view = SavedViewRow.__table__  # type: ignore[attr-defined]
+
+
+class SavedViews:
+    """Everybody's own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def of(self, actor: str) -> dict[str, Mapping[str, Any]]:
+        """Somebody's filters, by the name that they gave them, in the order of the names."""
+        rows = self._connection.execute(select(_view).where(_view.c.actor == actor).order_by(_view.c.name))
+        return {row.name: orjson.loads(row.filters) for row in rows}
+
+    def put(self, actor: str, name: str, filters: Mapping[str, Any]) -> None:
+        """Keep a filter under a name, in place of what was there."""
+        self.drop(actor, name)
+        self._connection.execute(
+            insert(_view).values(actor=actor, name=name, filters=orjson.dumps(filters).decode())
+        )
+
+    def drop(self, actor: str, name: str) -> bool:
+        """Drop a filter; returns whether it was there."""
+        mine = (_view.c.actor == actor) & (_view.c.name == name)
+        return self._connection.execute(delete(_view).where(mine)).rowcount > 0

@@ -1,0 +1,238 @@
+"""The queue: tasks by the question that they are shown in, in the order of harm, a page at a time.
+
+The order is (harm, question), both descending, which an index holds: so a page costs what it shows, however
+many tasks wait behind it. A question stands where its most harmful task of those looked for stands.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
+
+from mpi.storage.among import among
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.tasks import Task, task_of
+from mpi.storage.tables import RecordRow, TaskRow, TaskWorkRow
+
+_task = TaskRow.__table__  # type: ignore[attr-defined]
+_work = TaskWorkRow.__table__  # type: ignore[attr-defined]
+_lo = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
+_hi = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
+
+Place = tuple[int, str]
+"""Where a question stands: its harm in millionths, and its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Tasks of one pattern from one load, which are one question.
+
+    Args:
+        batch_id: the load.
+        pattern: how the records differ.
+        kind: of its tasks.
+        questions: how many questions it stands for.
+        harm: of its most harmful task.
+        weight: of its heaviest pair, in millionths of a bit.
+        opened_commit: when the first of them was asked.
+    """
+
+    batch_id: int
+    pattern: str
+    kind: str
+    questions: int
+    harm: int
+    weight: int
+    opened_commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks are looked for, by whom and when.
+
+    Args:
+        sources: numbers of the sources that the reader may see; None for all.
+        actor: the reader, whose own claims hide nothing from it.
+        now: the moment (ISO, UTC).
+        free_only: leave out what another has claimed.
+        quiet: whether to look also for what a decision silenced until a later day.
+        kind: only of this kind.
+        source: only where a record is of this source.
+        records: only about one of these records.
+        questions: only of these questions.
+        due: only what was opened at or before the commit given for its kind, or has a due date that has come:
+            (kind, least harm, commit) triples.
+        burst: only of this load and pattern.
+        without: none of these loads and patterns.
+    """
+
+    sources: frozenset[int] | None
+    actor: str
+    now: str
+    free_only: bool = False
+    quiet: bool = False
+    kind: str | None = None
+    source: int | None = None
+    records: Collection[int] | None = None
+    questions: Collection[str] | None = None
+    due: Sequence[tuple[str, int, int]] | None = None
+    burst: tuple[int, str] | None = None
+    without: Sequence[tuple[int, str]] = ()
+
+    @property
+    def today(self) -> str:
+        """The day of the moment."""
+        return self.now[:10]
+
+
+class TaskQueue:
+    """What waits for a steward, question by question."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def walk(self, wanted: Wanted, after: Place | None, limit: int) -> list[Place]:
+        """Places of tasks in the queue's order, a question as often as it has tasks of another harm."""
+        harm = _harm(wanted)
+        statement = self._looked_for(select(harm, _task.c.question), wanted)
+        if after is not None:
+            statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*after))
+        statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
+        if wanted.questions is None and wanted.records is None and wanted.burst is None:
+            # SQLite has no statistics, and would rather sort all tasks of a kind than read in order.
+            statement = statement.with_hint(_task, f"INDEXED BY ix_task_{harm.name}", "sqlite")
+        return [(row[0], row[1]) for row in self._connection.execute(statement)]
+
+    def places(self, wanted: Wanted, questions: Collection[str]) -> dict[str, int]:
+        """By question: the harm of its most harmful task of those looked for."""
+        found: dict[str, int] = {}
+        for chunk in chunked(questions):
+            statement = self._looked_for(select(_task.c.question, func.max(_harm(wanted))), wanted)
+            statement = statement.where(among(_task.c.question, chunk)).group_by(_task.c.question)
+            found.update({row[0]: row[1] for row in self._connection.execute(statement)})
+        return found
+
+    def tasks(
+        self, questions: Collection[str], sources: frozenset[int] | None
+    ) -> dict[str, list[tuple[Task, int]]]:
+        """By question: its tasks that the reader may see, each with the commit it was opened in."""
+        found: dict[str, list[tuple[Task, int]]] = {}
+        for chunk in chunked(questions):
+            statement = _visible(select(_task).where(among(_task.c.question, chunk)), sources)
+            rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
+            for row in rows:
+                found.setdefault(row.question, []).append((task_of(row), row.opened_commit))
+        return found
+
+    def question_of(self, key: str) -> str | None:
+        """The question that a task is shown in."""
+        found = self._connection.execute(select(_task.c.question).where(_task.c.key == key)).scalar()
+        return None if found is None else str(found)
+
+    def count(self, wanted: Wanted, most: int, *, awake: bool) -> int:
+        """How many questions have a task that is looked for and is about no decision, up to ``most``.
+
+        Args:
+            wanted: what is looked for.
+            most: where counting stops.
+            awake: whether to leave out questions that were put to sleep until a later day.
+        """
+        statement = self._looked_for(select(_task.c.question), wanted).where(_task.c.decision_id.is_(None))
+        if awake:
+            statement = statement.where(_awake(wanted))
+        counted = statement.distinct().limit(most).subquery()
+        return int(self._connection.execute(select(func.count()).select_from(counted)).scalar_one())
+
+    def about_decisions(self, wanted: Wanted, most: int) -> list[Task]:
+        """Tasks that are looked for and are about a decision."""
+        statement = self._looked_for(select(_task), wanted).where(_task.c.decision_id.is_not(None))
+        rows = self._connection.execute(statement.where(_awake(wanted)).limit(most))
+        return [task_of(row) for row in rows]
+
+    def bursts(self, wanted: Wanted, least: int) -> list[Burst]:
+        """Loads and patterns of which at least so many questions are asked, the most harmful first."""
+        group = (_task.c.batch_id, _task.c.pattern)
+        many = self._connection.execute(
+            select(*group)
+            .where(_task.c.batch_id.is_not(None), _task.c.pattern.is_not(None))
+            .group_by(*group)
+            .having(func.count() >= least)
+        ).all()
+        if not many:
+            return []
+        harm = _harm(wanted)
+        columns = (
+            *group,
+            func.min(_task.c.kind),
+            func.count(_task.c.question.distinct()),
+            func.max(harm),
+            func.max(_task.c.weight),
+            func.min(_task.c.opened_commit),
+        )
+        found: list[Burst] = []
+        for batch_id, pattern in many:
+            one = replace(wanted, burst=(batch_id, pattern), without=())
+            statement = self._looked_for(select(*columns), one, worked=False).group_by(*group)
+            found += [Burst(*row) for row in self._connection.execute(statement)]
+        return sorted((each for each in found if each.questions >= least), key=lambda each: -each.harm)
+
+    def _looked_for(self, statement: Select[Any], wanted: Wanted, *, worked: bool = True) -> Select[Any]:
+        """The statement, for the tasks that are looked for; ``worked``: whether who works on them counts."""
+        found = _visible(statement, wanted.sources, always=wanted.source is not None)
+        found = found.outerjoin(_work, _work.c.question == _task.c.question)
+        for condition in _conditions(wanted, worked=worked):
+            found = found.where(condition)
+        return found
+
+
+def _harm(wanted: Wanted) -> ColumnElement[int]:
+    """What orders the queue: without any flag for whoever may not see every flag."""
+    harm: ColumnElement[int] = _task.c.harm if wanted.sources is None else _task.c.harm_unflagged
+    return harm
+
+
+def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True) -> Select[Any]:
+    if sources is None and not always:
+        return statement
+    found = statement.join(_lo, _lo.c.id == _task.c.lo).join(_hi, _hi.c.id == _task.c.hi)
+    for end in (_lo, _hi):
+        found = found.where(end.c.state != "sealed")
+        if sources is not None:
+            # The sum keeps SQLite from reading all records of the sources instead of the tasks in order.
+            found = found.where((end.c.source_id + 0).in_(sorted(sources)))
+    return found
+
+
+def _awake(wanted: Wanted) -> ColumnElement[bool]:
+    return or_(_work.c.asleep_until.is_(None), _work.c.asleep_until <= wanted.today)
+
+
+def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if not wanted.quiet:
+        found.append(or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today))
+    if wanted.free_only and worked:
+        free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == wanted.actor)
+        found.append(or_(*free, _work.c.lease_until <= wanted.now))
+    if wanted.kind is not None:
+        found.append(_task.c.kind == wanted.kind)
+    if wanted.source is not None:
+        found.append(or_(_lo.c.source_id == wanted.source, _hi.c.source_id == wanted.source))
+    if wanted.records is not None:
+        found.append(or_(among(_task.c.lo, wanted.records), among(_task.c.hi, wanted.records)))
+    if wanted.questions is not None:
+        found.append(among(_task.c.question, wanted.questions))
+    if wanted.burst is not None:
+        found += [_task.c.batch_id == wanted.burst[0], _task.c.pattern == wanted.burst[1]]
+    for batch_id, pattern in wanted.without:
+        other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
+        found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
+    if wanted.due is not None:
+        by_age = [
+            and_(_task.c.kind == kind, _harm(wanted) >= least, _task.c.opened_commit <= commit)
+            for kind, least, commit in wanted.due
+        ]
+        dated = and_(_work.c.due_on.is_not(None), _work.c.due_on <= wanted.today)
+        found.append(or_(dated, and_(_work.c.due_on.is_(None), or_(False, *by_age))))
+    return found
