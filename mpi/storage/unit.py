@@ -8,6 +8,7 @@ from mpi.domain import clock
 from mpi.domain.viewer import Viewer
 from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.batches import Batches
+from mpi.storage.repositories.blind import Blind
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
 from mpi.storage.repositories.counters import Counters
@@ -16,6 +17,7 @@ from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.owner_questions import OwnerQuestions
 from mpi.storage.repositories.persons import Persons
+from mpi.storage.repositories.practice import Practice
 from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
 from mpi.storage.repositories.saved_views import SavedViews
@@ -70,6 +72,8 @@ class ReadUnit:
         self.sightings = Sightings(connection)
         self.steps = Steps(connection)
         self.answers = Answers(connection)
+        self.blind = Blind(connection)
+        self.practice = Practice(connection)
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""
