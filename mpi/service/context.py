@@ -12,6 +12,7 @@ from mpi.domain.viewer import SecondApprover
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
 from mpi.service.ledger import Ledger
+from mpi.service.ledger import Ledger
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.database import Database
@@ -50,6 +51,7 @@ class Index:
         second_approver: which steps of a steward wait for a second one.
         known_lists: lists of configurations read so far; a configuration never changes.
         ledger: writes down what leaves.
+        ledger: writes down what leaves.
     """
 
     database: Database
@@ -59,6 +61,7 @@ class Index:
     is_test: bool
     second_approver: SecondApprover = SecondApprover.NEVER
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
+    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:
