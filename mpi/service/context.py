@@ -8,10 +8,10 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
+from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
-from mpi.service.ledger import Ledger
 from mpi.service.ledger import Ledger
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
@@ -48,9 +48,9 @@ class Index:
         seal: keyed hashes under the index's secret.
         home: folder for spills and rejects, readable by this user only.
         is_test: whether its IDs are marked as test IDs.
+        survivorship: which value stands in the golden record.
         second_approver: which steps of a steward wait for a second one.
         known_lists: lists of configurations read so far; a configuration never changes.
-        ledger: writes down what leaves.
         ledger: writes down what leaves.
     """
 
@@ -59,9 +59,9 @@ class Index:
     seal: KeyedHash
     home: Path
     is_test: bool
+    survivorship: Survivorship
     second_approver: SecondApprover = SecondApprover.NEVER
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
-    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:
