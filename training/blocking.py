@@ -1,12 +1,14 @@
 """The blocking keys of many records, as one table, and the candidate pairs that they make."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from mpi.domain.features import LIST_COLUMNS, Features
-from mpi.matching.batch import PAIRS
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.matching.batch import PAIRS, connect, feature_table
 from mpi.matching.keys import BlockingPart, BlockingRule, BlockingSpec, keys
 from training.records import SEAL
 
@@ -23,6 +25,19 @@ def blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
         found.extend(mine)
         owners.extend([number] * len(mine))
     return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
+
+
+def candidates_of(records: Records, blocking: BlockingSpec) -> pa.Table:
+    """The candidate pairs of records that are not in DuckDB yet, as ``pairs_by_rule`` has them."""
+    columns = {column for rule in blocking.rules for part in rule.parts for column in part.columns}
+    asked = tuple(column for column in FEATURE_COLUMNS if column in columns)
+    with tempfile.TemporaryDirectory() as spill:
+        connection = connect(Path(spill))
+        try:
+            connection.register("feature_table", feature_table(records, asked))
+            return pairs_by_rule(connection, blocking)
+        finally:
+            connection.close()
 
 
 def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec) -> pa.Table:

@@ -12,10 +12,10 @@ from mpi.clustering.component import Component, Pair, Piece, pieces
 from mpi.clustering.partition import partition
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
-from mpi.matching.batch import candidate_pairs, predict
+from mpi.matching.batch import predict
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer, compile_scorer
-from training.blocking import Records, blocking_keys
+from training.blocking import Records, candidates_of
 
 LOWEST_BITS = -5.0
 """Pairs of less are not kept: no rule looks at them, and calibration has seen enough of the rest."""
@@ -43,7 +43,7 @@ class Weighed:
 
     Args:
         records: record id and features.
-        candidates: how many pairs blocking compares.
+        candidates: the pairs that blocking compares, each with the rules that bring it.
         edges: bits of the candidate pairs at or above ``LOWEST_BITS``.
         scorer: of the model.
     """
@@ -67,7 +67,7 @@ class Weighed:
 
 def weigh(model: MatchModel, records: Records) -> Weighed:
     """Block the records and score the candidate pairs."""
-    pairs = candidate_pairs(blocking_keys(records, model.blocking))
+    pairs = candidates_of(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
         scored = predict(model, records, pairs, LOWEST_BITS, Path(folder))
     sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)

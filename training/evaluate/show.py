@@ -84,6 +84,11 @@ def _show_review(console: Console, result: Evaluation) -> None:
         f"blocking: {blocking.candidates:,} pairs hold {_figure(blocking.recall)} of the matches "
         f"(estimated without truth: at most {blocking.estimated_recall:.4f})"
     )
+    table = Table("rule", "pairs", "found by it alone", "pairs so far", "recall so far", title="blocking")
+    for rule in blocking.rules:
+        counts = (f"{count:,}" for count in (rule.pairs, rule.alone, rule.pairs_so_far))
+        table.add_row(rule.name, *counts, _figure(rule.recall_so_far))
+    console.print(table)
 
 
 def _show_errors(console: Console, result: Evaluation) -> None:

@@ -156,6 +156,17 @@ def test_an_evaluation_shows_every_way_on_the_same_records(model, dataset):
     assert found.blocking_recall == 1
 
 
+def test_each_blocking_rule_says_what_it_adds_and_the_last_says_what_all_find(model, dataset):
+    found = measure(model, dataset).blocking
+    assert {rule.name for rule in found.rules} == {"names", "birth", "ssn"}
+    names, birth, ssn = found.rules
+    assert (names.name, names.pairs, names.recall_so_far.value) == ("names", 300, 1)
+    assert names.alone == 30, "one in ten has lost the birth date"
+    assert (birth.alone, ssn.alone, ssn.pairs) == (0, 0, 0)
+    assert names.pairs == names.pairs_so_far < birth.pairs_so_far == ssn.pairs_so_far == found.candidates
+    assert ssn.recall_so_far == found.recall
+
+
 def test_an_ablation_shows_what_a_comparison_buys(model, dataset):
     rows = {row.without: row.scores for row in ablation(model, dataset)}
     assert rows["comparison birth_date"].recall < rows["nothing"].recall
