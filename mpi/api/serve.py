@@ -11,7 +11,8 @@ from mpi.api.app import create_app
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
 
-_GRACE_S = 10
+GRACE_S = 10
+"""Seconds that calls under way get when the server is stopped."""
 
 
 def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> None:
@@ -21,17 +22,17 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
         index: the open index.
         host: a loopback address or ``localhost``.
         port: 0 for any that is free.
-        open_pages: whether to serve pages that show records without a key; a test index only.
+        open_pages: whether the pages ask nobody to sign in; a test index only.
 
     Raises:
         InputError: another host, a port that cannot be had, or open pages of a real index.
     """
     app = create_app(index, open_pages=open_pages)
     listener = listen(host, port)
-    _log_to_stderr()
+    log_to_stderr()
     # uvicorn's own access log shows whole paths, and those hold local IDs.
     config = uvicorn.Config(
-        app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE_S
+        app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -67,7 +68,8 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Log what the program says of itself; never a path, a query or a value."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     for name in ("mpi", "uvicorn.error"):

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -43,6 +44,25 @@ def test_it_serves_until_interrupted(tmp_path):
         _, told = process.communicate(timeout=15)
     assert b"GET /readyz 200" in told
     assert b"Xanthippe" not in told
+
+
+@pytest.mark.slow
+def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
+    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", "2"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/readyz") == 200
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: _answer(f"http://127.0.0.1:{port}/readyz"), range(40)))
+        assert set(answers) == {200}
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 0, told
+    assert told.count(b"GET /readyz 200") == 41
 
 
 def _answer(url: str) -> int:

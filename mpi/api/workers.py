@@ -1,0 +1,41 @@
+"""Several processes that answer on one port, each with the index opened anew: connections survive no fork."""
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from mpi.api.app import create_app
+from mpi.api.serve import GRACE_S, listen, log_to_stderr
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+
+_SILENT_S = 30
+"""A worker that says nothing to its supervisor for so many seconds is replaced."""
+
+
+def serve_with(host: str, port: int, workers: int) -> None:
+    """Serve the index of the environment from several processes until interrupted.
+
+    A worker that dies is replaced; calls under way at the end are finished first. Each worker counts its own
+    calls for ``/metrics``.
+
+    Args:
+        host: a loopback address or ``localhost``.
+        port: 0 for any that is free.
+        workers: how many processes.
+
+    Raises:
+        InputError: another host, or a port that cannot be had.
+    """
+    listener = listen(host, port)
+    config = uvicorn.Config(
+        "mpi.api.workers:application", factory=True, workers=workers, access_log=False, log_config=None,
+        server_header=False, timeout_graceful_shutdown=GRACE_S, timeout_worker_healthcheck=_SILENT_S,
+    )  # fmt: skip
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def application() -> FastAPI:
+    """The application of one worker, around the index that the environment names."""
+    log_to_stderr()
+    return create_app(open_index(Settings()))
