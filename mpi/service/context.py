@@ -7,6 +7,7 @@ from pathlib import Path
 from mpi.domain.errors import ConflictError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import SecondApprover
@@ -50,6 +51,7 @@ class Index:
         is_test: whether its IDs are marked as test IDs.
         survivorship: which value stands in the golden record.
         second_approver: which steps of a steward wait for a second one.
+        quality_rules: how stewards' work is watched.
         known_lists: lists of configurations read so far; a configuration never changes.
         ledger: writes down what leaves.
     """
@@ -61,6 +63,7 @@ class Index:
     is_test: bool
     survivorship: Survivorship
     second_approver: SecondApprover = SecondApprover.NEVER
+    quality_rules: QualityRules = field(default_factory=QualityRules)
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
