@@ -6,16 +6,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
+from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
-from mpi.service.context import Index, Matcher
+from mpi.service.context import Index, Matcher, SignInLimits
 from mpi.service.restored import restored
 from mpi.service.setup import create, require_secret
 from mpi.storage import migrate
@@ -52,9 +54,29 @@ def _open(settings: Settings, database: Database) -> Index:
             f"model {active.model_name}/{active.model_version} is not the one that the index runs on: "
             "restore its folder, or set MPI_MODEL to it"
         )
-    rules = load_survivorship(settings)
+    return _index(settings, database, matcher, seal, is_test=info.is_test)
+
+
+def _index(
+    settings: Settings, database: Database, matcher: Matcher, seal: KeyedHash, *, is_test: bool
+) -> Index:
     return Index(
-        database, matcher, seal, settings.home, info.is_test, rules, second_approver=settings.second_approver
+        database,
+        matcher,
+        seal,
+        settings.home,
+        is_test,
+        load_survivorship(settings),
+        second_approver=settings.second_approver,
+        quality_rules=QualityRules(
+            settings.second_review_share,
+            settings.practice_required,
+            settings.practice_agreement,
+            settings.practice_last,
+        ),
+        sign_in_limits=SignInLimits(
+            timedelta(minutes=settings.sign_in_idle_minutes), timedelta(hours=settings.sign_in_hours)
+        ),
     )
 
 
@@ -66,7 +88,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         StoreError: the folder or database cannot be written.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
-    rules = load_survivorship(settings)
+    load_survivorship(settings)  # before anything is written
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -85,9 +107,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         matcher = load_matcher(settings, None)
         seal = _make_secret(settings.secret_path)
         key = create(database, operator(), matcher, seal, is_test=is_test)
-        approver = settings.second_approver
-        index = Index(database, matcher, seal, home, is_test, rules, second_approver=approver)
-        return index, key
+        return _index(settings, database, matcher, seal, is_test=is_test), key
 
 
 @contextmanager

@@ -29,6 +29,18 @@ class Settings(BaseSettings):
     """File of the index's 32-byte secret in hexadecimal; ``home/secret.key`` where it is not set."""
     second_approver: SecondApprover = SecondApprover.NEVER
     """Which steps of a steward wait for a second one: ``never``, ``cross-agency`` or ``always``."""
+    second_review_share: float = Field(default=0.05, ge=0, le=1)
+    """Share of stewards' answers that another steward is asked too, blind."""
+    practice_required: bool = False
+    """Whether a steward's account has to practise before it may claim a question."""
+    practice_agreement: float = Field(default=0.85, ge=0, le=1)
+    """Share of right answers, of the last ``practice_last`` at practice, that opens live work."""
+    practice_last: int = Field(default=40, ge=1)
+    """How many practice answers, the latest, that share is of."""
+    sign_in_idle_minutes: int = Field(default=30, gt=0, le=24 * 60)
+    """Minutes after which a person who asks for no page is signed out."""
+    sign_in_hours: int = Field(default=12, gt=0, le=24 * 7)
+    """Hours after which a person is signed out in any case."""
     survivorship: Path | None = None
     """File of the rules of the golden record; those that come with the program where it is not set."""
     host: str = "127.0.0.1"

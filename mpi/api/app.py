@@ -10,6 +10,7 @@ from mpi import __version__
 from mpi.api import problems
 from mpi.api.metrics import Metrics
 from mpi.api.openapi import DocumentedAPI
+from mpi.api.pages import sign_in, signed, view_as
 from mpi.api.pages.routes import router as pages
 from mpi.api.routes import crosswalk, decisions, health, loads, persons, proposals, records, sources, tasks
 from mpi.api.shell import Shell
@@ -41,13 +42,14 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
     Args:
         index: the open index that it serves.
-        open_pages: whether to serve pages that show records without a key; a test index only.
+        open_pages: whether the pages are for whoever sits at this machine, without signing in; a test index
+            only.
 
     Raises:
         InputError: open pages of an index that is not a test index.
     """
     if open_pages and not index.is_test:
-        raise InputError("pages without a key are for a test index with synthetic records only")
+        raise InputError("pages without signing in are for a test index with synthetic records only")
     # The documentation pages that FastAPI brings load their scripts from elsewhere.
     app = DocumentedAPI(
         title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
@@ -58,8 +60,12 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     problems.install(app)
     for module in (records, loads, sources, persons, decisions, proposals, crosswalk, tasks, health):
         app.include_router(module.router)
+    signed.install(app, open_pages=open_pages)
+    app.include_router(pages)
     if open_pages:
-        app.include_router(pages)
+        app.include_router(view_as.router)
+    else:
+        sign_in.install(app)
     app.add_middleware(Shell, metrics=app.state.metrics)
     return app
 

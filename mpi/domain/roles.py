@@ -22,11 +22,27 @@ _STEWARD = frozenset({
 
 ACTIONS: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD,
-    Role.APPROVER: _STEWARD | {Action.RECLUSTER, Action.REPORT},
+    Role.APPROVER: _STEWARD | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
     Role.SOURCE_OWNER: frozenset({Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT}),
     Role.OPERATOR: frozenset({
-        Action.SOURCE_ADMIN, Action.LOAD, Action.RECLUSTER, Action.REPORT, Action.QUALITY_READ,
-        Action.CLIENT_ADMIN, Action.ACCOUNT_ADMIN,
+        Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
+        Action.ACCOUNT_ADMIN,
     }),
 }  # fmt: skip
-"""What each role may do, on the sources that the account names. An operator sees no record and no child."""
+"""What each role may do, on the sources that the account names.
+
+An operator sees no record and no child; so not the items of a proposal either, which name both.
+"""
+
+_CARE = (
+    "data_quality", "enrolment_coordination", "school_stability", "credit_transfer", "case_planning",
+    "special_education_coordination", "court_report", "transport", "subject_access",
+)  # fmt: skip
+
+PURPOSES_OF: dict[Role, tuple[str, ...]] = {
+    Role.STEWARD: _CARE,
+    Role.APPROVER: _CARE,
+    Role.SOURCE_OWNER: ("data_quality", "subject_access"),
+    Role.OPERATOR: ("system_admin", "data_quality"),
+}
+"""Purposes of use that a person of the role may sign in for; the first where they name none."""

@@ -29,6 +29,7 @@ class Action(StrEnum):
     REPORT = "report"
     DECISION_READ = "decision.read"
     DECIDE = "decide"
+    APPROVE = "approve"
     LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
     DISCLOSURE_READ = "disclosure.read"

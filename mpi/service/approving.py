@@ -30,9 +30,9 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
         NotFoundError: there is no such step that the viewer may know of whole.
         ConflictError: it does not wait, or is the viewer's own.
         DecisionConflict: it contradicts what has been decided since.
-        AccessDenied: the viewer may not decide.
+        AccessDenied: the viewer may not approve.
     """
-    permit(viewer, Action.DECIDE)
+    permit(viewer, Action.APPROVE)
     with step(index, viewer, "approve", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
@@ -60,7 +60,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
             effect = Effect(of.kind, preview, number, numbers, persons, moved, told)
             effect = with_received(unit, effect, settled.current)
         keep_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.APPROVE, shown, fields_of(effect))
     return effect
 
 

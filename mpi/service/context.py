@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from mpi.domain.errors import ConflictError
@@ -40,6 +41,19 @@ class Matcher:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInLimits:
+    """How long a person stays signed in.
+
+    Args:
+        idle: without asking for a page.
+        longest: in any case.
+    """
+
+    idle: timedelta = timedelta(minutes=30)
+    longest: timedelta = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """An open index.
 
@@ -52,6 +66,7 @@ class Index:
         survivorship: which value stands in the golden record.
         second_approver: which steps of a steward wait for a second one.
         quality_rules: how stewards' work is watched.
+        sign_in_limits: how long a person stays signed in.
         known_lists: lists of configurations read so far; a configuration never changes.
         ledger: writes down what leaves.
     """
@@ -64,6 +79,7 @@ class Index:
     survivorship: Survivorship
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
+    sign_in_limits: SignInLimits = SignInLimits()
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
+from mpi.storage.repositories.accounts import Accounts
 from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
@@ -22,6 +23,7 @@ from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
 from mpi.storage.repositories.saved_views import SavedViews
 from mpi.storage.repositories.sightings import Sightings
+from mpi.storage.repositories.sign_ins import SignIns
 from mpi.storage.repositories.sources import Sources
 from mpi.storage.repositories.steps import Steps
 from mpi.storage.repositories.task_queue import TaskQueue
@@ -74,6 +76,8 @@ class ReadUnit:
         self.answers = Answers(connection)
         self.blind = Blind(connection)
         self.practice = Practice(connection)
+        self.accounts = Accounts(connection)
+        self.sign_ins = SignIns(connection)
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""

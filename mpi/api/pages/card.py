@@ -4,17 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mpi.domain.viewer import Action, Viewer
+from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
 from mpi.service.persons import LineageStep, PersonView, lineage, person
 from mpi.service.records import read
-from mpi.service.sources import list_sources
 from mpi.standardize.addresses import is_confidential_as_sent
-
-VIEWER = Viewer(
-    "demo-pages", None, frozenset({Action.PERSON_READ, Action.RECORD_READ, Action.REPORT}), sources=None
-)
-"""Whoever opens a page of the demonstration; on the ledger under this name."""
 
 WITHHELD = "withheld: confidential"
 
@@ -42,16 +36,18 @@ class PersonCard:
     steps: tuple[LineageStep, ...]
 
 
-def person_card(index: Index, text: str) -> PersonCard:
+def person_card(index: Index, viewer: Viewer, text: str) -> PersonCard:
     """Gather what the page of an enterprise ID shows.
 
     Raises:
         EidError: it is not an enterprise ID.
         NotFoundError: it was never minted here.
+        AccessDenied: the viewer may not read persons and records.
     """
-    view = person(index, VIEWER, text)
-    sources = {source.code: source for source in list_sources(index, VIEWER)}
-    held = [(label, read(index, VIEWER, label.source, label.local_id)) for label in view.records]
+    view = person(index, viewer, text)
+    with index.database.read(viewer) as unit:
+        sources = {source.code: source for source in unit.sources.all()}
+    held = [(label, read(index, viewer, label.source, label.local_id)) for label in view.records]
     # What one agency must keep confidential, another agency's record of the child would tell.
     confidential = any(is_confidential_as_sent(stored["record"]) for _label, stored in held)
     cards = []
@@ -69,7 +65,7 @@ def person_card(index: Index, text: str) -> PersonCard:
                 issues,
             )
         )
-    return PersonCard(view, tuple(cards), tuple(reversed(lineage(index, VIEWER, text))))
+    return PersonCard(view, tuple(cards), tuple(reversed(lineage(index, viewer, text))))
 
 
 def day(moment: str) -> str:

@@ -6,6 +6,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from mpi.api.access import IndexDep
 from mpi.api.pages.card import person_card
 from mpi.api.pages.render import page, stylesheet
+from mpi.api.pages.signed import SignedDep
 from mpi.api.problems import status_of
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, NotFoundError
@@ -14,13 +15,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def index_page() -> HTMLResponse:
+def index_page(_signed: SignedDep) -> HTMLResponse:
     """Ask for an enterprise ID."""
     return page("index.html", asked="", error=None)
 
 
 @router.get("/people")
-def find_page(eid: str = "") -> Response:
+def find_page(_signed: SignedDep, eid: str = "") -> Response:
     """Go to the person of the ID that was typed, or say what is wrong with it."""
     try:
         return RedirectResponse(f"/people/{eids.parse(eid)}", 303)
@@ -29,10 +30,10 @@ def find_page(eid: str = "") -> Response:
 
 
 @router.get("/people/{eid}")
-def person_page(index: IndexDep, eid: str) -> HTMLResponse:
+def person_page(index: IndexDep, signed: SignedDep, eid: str) -> HTMLResponse:
     """What each agency holds about one person."""
     try:
-        return page("person.html", card=person_card(index, eid))
+        return page("person.html", card=person_card(index, signed.viewer, eid))
     except (EidError, NotFoundError) as error:
         return page("index.html", status_of(error)[0], asked=eid, error=str(error))
 

@@ -147,7 +147,7 @@ def post_step_approve(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
 ) -> Effect:
     """It takes effect as it would now. Whoever made the step cannot approve it."""
-    permit(viewer, Action.DECIDE)
+    permit(viewer, Action.APPROVE)
     return approve(index, viewer, number, preview=Body(sent, "reason", "preview").flag("preview"))
 
 

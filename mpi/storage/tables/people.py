@@ -28,10 +28,11 @@ class AccountRow(SQLModel, table=True):
 
 
 class SignInRow(SQLModel, table=True):
-    """One open sign-in. The cookie's value is kept as a hash only."""
+    """One open sign-in, for one purpose of use. The cookie's value is kept as a hash only."""
 
     __tablename__ = "sign_in"
     token_hash: str = text(primary_key=True)
     account_id: int = big(foreign_key="account.id", index=True)
+    purpose: str = text()
     begun_at: str = text()
     seen_at: str = text(index=True)

@@ -1,5 +1,8 @@
 """The steward's desk: questions and what people do with them, blind and practice pairs, people who sign in"""
 
+import json
+from collections.abc import Callable
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +12,17 @@ branch_labels = None
 depends_on = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+_NEW_ACTIONS = {"approve", "task.work", "question.answer", "quality.read", "account.admin"}
+
+
+def _regrant(changed: Callable[[set[str]], set[str]]) -> None:
+    client = sa.table("client", sa.column("id", _BIG), sa.column("actions", sa.Text()))
+    connection = op.get_bind()
+    for number, granted in connection.execute(sa.select(client.c.id, client.c.actions)).all():
+        actions = json.dumps(sorted(changed(set(json.loads(granted)))), separators=(",", ":"))
+        connection.execute(sa.update(client).where(client.c.id == number).values(actions=actions))
 
 
 def upgrade() -> None:
@@ -151,6 +165,7 @@ def upgrade() -> None:
         "sign_in",
         sa.Column("token_hash", sa.Text(), nullable=False),
         sa.Column("account_id", _BIG, nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("begun_at", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"]),
@@ -158,9 +173,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_sign_in_account_id", "sign_in", ["account_id"])
     op.create_index("ix_sign_in_seen_at", "sign_in", ["seen_at"])
+    # To approve was part of "decide": whoever was granted it before keeps it.
+    _regrant(lambda actions: actions | {"approve"} if "decide" in actions else actions)
 
 
 def downgrade() -> None:
+    _regrant(lambda actions: actions - _NEW_ACTIONS)
     for table in (
         "sign_in",
         "account",

@@ -1,0 +1,114 @@
+"""Passwords: how they are kept, and which may be chosen.
+
+Kept as argon2id with the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes, 4 lanes. Chosen
+by the rules of NIST SP 800-63B-4, section 3.1.1: at least 15 characters where nothing but the password tells
+who somebody is, none of the commonly used or expected ones, and no rule on what they are made of.
+"""
+
+import secrets
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from mpi.domain.errors import InputError
+
+SHORTEST = 15
+LONGEST = 200
+"""Characters. NIST asks that 64 are allowed; a bound keeps a huge one from being work."""
+
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+
+_EXPECTED = (
+    "password",
+    "passphrase",
+    "letmein",
+    "qwerty",
+    "changeme",
+    "masterpersonindex",
+    "administrator",
+    "welcome",
+)
+_FEWEST_LETTERS = 6
+"""Different characters in a password, and characters that are not part of something expected."""
+_SHORTEST_NAME = 3
+"""What is shorter is part of many good passwords by chance."""
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+_GROUPS, _GROUP = 5, 4
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password."""
+    return HASHER.hash(_normal(password))
+
+
+def is_right(password_hash: str | None, password: str) -> bool:
+    """Whether the password is the one of the hash.
+
+    Without a hash it is not, and takes as long to say so: time must not tell which accounts there are.
+    """
+    try:
+        return HASHER.verify(password_hash or _nobodys(), _normal(password)) and password_hash is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters than are used now."""
+    return HASHER.check_needs_rehash(password_hash)
+
+
+def check(password: str, *names: str) -> None:
+    """Let a new password pass, or raise.
+
+    Args:
+        password: as typed.
+        names: what it must not be made of: the account's name and the person's.
+
+    Raises:
+        InputError: it is too short, too long, or among the first that anybody would try.
+    """
+    text = _normal(password)
+    if len(text) < SHORTEST:
+        raise InputError(f"a password has at least {SHORTEST} characters: several words are easy to remember")
+    if len(text) > LONGEST:
+        raise InputError(f"a password has at most {LONGEST} characters")
+    if any(unicodedata.category(letter) == "Cc" for letter in text):
+        raise InputError("a password has no control characters")
+    bare = _bare(text)
+    if len(set(bare)) < _FEWEST_LETTERS or _runs(bare):
+        raise InputError("this password repeats or counts: take one that nobody would try")
+    for expected in (*_EXPECTED, *(_bare(part) for name in names for part in (name, *name.split()))):
+        if len(expected) >= _SHORTEST_NAME:
+            bare = bare.replace(expected, "")
+    if len(bare) < _FEWEST_LETTERS:
+        raise InputError("this password is made of a name or a common word: take one that nobody would try")
+
+
+def one_time() -> str:
+    """A random password of 100 bits, to be given to somebody and changed by them at once."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
+
+
+def _runs(bare: str) -> bool:
+    """Whether the characters count up or down, or repeat a short piece: 123456789…, abcabcabcabcabc."""
+    counts = len({ord(after) - ord(before) for before, after in pairwise(bare)}) == 1
+    sizes = range(1, len(bare) // 3 + 1)
+    return counts or any(bare == (bare[:size] * len(bare))[: len(bare)] for size in sizes)
+
+
+def _bare(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _normal(password: str) -> str:
+    """One form of what keyboards write in several (UAX 15)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+@lru_cache(maxsize=1)
+def _nobodys() -> str:
+    return HASHER.hash(secrets.token_hex())

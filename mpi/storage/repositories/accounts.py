@@ -1,0 +1,167 @@
+"""Accounts of people, and how often a password was wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.storage.tables import AccountRow
+
+_account = AccountRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account.
+
+    Args:
+        id: its number.
+        name: what the person signs in with, and what commits bear.
+        full_name: who that is.
+        role: what the person is here for.
+        sources: codes of the sources that the person may see; None for all.
+        password_hash: argon2id, with its parameters and salt.
+        password_set_at: when that was.
+        must_change: whether somebody else knows the password, so that it only serves to set another.
+        failed: passwords tried since the last right one.
+        locked_until: until when no password is tried.
+        created_commit: when it was added.
+        ended_commit: when it was ended; None while the person may sign in.
+    """
+
+    id: int
+    name: str
+    full_name: str
+    role: str
+    sources: frozenset[str] | None
+    password_hash: str
+    password_set_at: str
+    must_change: bool
+    failed: int
+    locked_until: str | None
+    created_commit: int
+    ended_commit: int | None
+
+
+class Accounts:
+    """Who may sign in."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, account: Account) -> None:
+        """Add an account."""
+        self._connection.execute(
+            insert(_account).values(
+                id=account.id,
+                name=account.name,
+                full_name=account.full_name,
+                role=account.role,
+                sources=_as_text(account.sources),
+                password_hash=account.password_hash,
+                password_set_at=account.password_set_at,
+                must_change=account.must_change,
+                failed=account.failed,
+                locked_until=account.locked_until,
+                created_commit=account.created_commit,
+                ended_commit=account.ended_commit,
+            )
+        )
+
+    def by_name(self, name: str) -> Account | None:
+        """The account of a name, an ended one too."""
+        row = self._connection.execute(select(_account).where(_account.c.name == name)).first()
+        return None if row is None else account_of(row)
+
+    def every(self) -> list[Account]:
+        """Every account ever added, by name."""
+        return [
+            account_of(row) for row in self._connection.execute(select(_account).order_by(_account.c.name))
+        ]
+
+    def try_password(self, name: str, now: str) -> Account | None:
+        """Count one more password as tried, and give the account that it is tried on.
+
+        Counted before it is tried, in one statement: however many come at once, no more are tried than are
+        counted.
+
+        Returns:
+            The account as it is then; None where nobody of the name may sign in now.
+        """
+        row = self._connection.execute(
+            update(_account)
+            .where(
+                _account.c.name == name,
+                _account.c.ended_commit.is_(None),
+                _account.c.locked_until.is_(None) | (_account.c.locked_until <= now),
+            )
+            .values(failed=_account.c.failed + 1, locked_until=None)
+            .returning(*_account.c)
+        ).first()
+        return None if row is None else account_of(row)
+
+    def lock(self, number: int, until: str) -> None:
+        """Try no password until a moment."""
+        self._connection.execute(update(_account).where(_account.c.id == number).values(locked_until=until))
+
+    def unlock(self, number: int) -> None:
+        """Forget the wrong passwords."""
+        self._connection.execute(
+            update(_account).where(_account.c.id == number).values(failed=0, locked_until=None)
+        )
+
+    def let_in(self, account: Account, password_hash: str) -> bool:
+        """Note that the password was right, keeping it under another hash if that is newer.
+
+        Returns:
+            False where the account was ended, or its password set anew, since it was read.
+        """
+        noted = self._connection.execute(
+            update(_account)
+            .where(
+                _account.c.id == account.id,
+                _account.c.password_hash == account.password_hash,
+                _account.c.ended_commit.is_(None),
+            )
+            .values(failed=0, locked_until=None, password_hash=password_hash)
+        )
+        return noted.rowcount == 1
+
+    def set_password(self, number: int, password_hash: str, at: str, *, must_change: bool) -> None:
+        """Give an account another password; wrong ones are forgotten."""
+        self._connection.execute(
+            update(_account)
+            .where(_account.c.id == number)
+            .values(
+                password_hash=password_hash,
+                password_set_at=at,
+                must_change=must_change,
+                failed=0,
+                locked_until=None,
+            )
+        )
+
+    def set_rights(self, number: int, role: str, sources: frozenset[str] | None) -> None:
+        """Give an account another role, or other sources."""
+        self._connection.execute(
+            update(_account).where(_account.c.id == number).values(role=role, sources=_as_text(sources))
+        )
+
+    def end(self, number: int, commit_no: int) -> None:
+        """End an account; its name is never given again."""
+        self._connection.execute(
+            update(_account).where(_account.c.id == number).values(ended_commit=commit_no)
+        )
+
+
+def _as_text(sources: frozenset[str] | None) -> str | None:
+    return None if sources is None else orjson.dumps(sorted(sources)).decode()
+
+
+def account_of(row: Sequence[Any]) -> Account:
+    """An account from the columns of its table, in their order."""
+    values = dict(zip((column.name for column in _account.c), row, strict=True))
+    sources = values.pop("sources")
+    return Account(**values, sources=None if sources is None else frozenset(orjson.loads(sources)))
