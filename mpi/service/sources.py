@@ -62,3 +62,10 @@ def list_sources(index: Index, viewer: Viewer) -> list[Source]:
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         return unit.sources.all()
+
+
+def known_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """The sources whose records the viewer may see, by code: what a page calls them."""
+    permit(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        return [source for source in unit.sources.all() if viewer.may_see(source.code)]

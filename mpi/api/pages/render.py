@@ -6,7 +6,8 @@ from http import HTTPStatus
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from mpi.api.pages.card import day, minute
+from mpi.api.pages.values import day, minute, short
+from mpi.api.pages.words import count, put, words
 
 
 def page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
@@ -14,9 +15,9 @@ def page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -
     return HTMLResponse(_environment().get_template(template).render(context), status)
 
 
-def stylesheet() -> str:
-    """The one style sheet of the pages."""
-    return _environment().get_template("style.css").render()
+def asset(name: str) -> str:
+    """A file of the pages that is the same for everybody: the style sheet, the script, the icon."""
+    return _environment().get_template(name).render()
 
 
 @lru_cache(maxsize=1)
@@ -25,5 +26,6 @@ def _environment() -> Environment:
         loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(day=day, minute=minute)
+    environment.filters.update(day=day, minute=minute, short=short, put=put, count=count)
+    environment.globals.update(w=words())
     return environment

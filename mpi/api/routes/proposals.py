@@ -47,7 +47,7 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     require_whole_index(viewer)
     body = Body(sent, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
-    matcher = _matcher(index, body.optional_text("model"), keep=True)
+    matcher = matcher_of(index, body.optional_text("model"), keep=True)
     return proposals.propose(index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason)
 
 
@@ -88,7 +88,7 @@ def post_apply(
     require_whole_index(viewer)
     body = Body(sent, "items")
     approved = body.numbers("items") if "items" in sent else None
-    matcher = _matcher(index, proposals.proposal(index, viewer, number).model)
+    matcher = matcher_of(index, proposals.proposal(index, viewer, number).model)
     done = proposals.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
     return done
@@ -125,7 +125,7 @@ def post_rollback(
     """The same step with the earlier configuration; what came since stays, and its holds end."""
     require_whole_index(viewer)
     Body(sent, "reason")
-    matcher = _matcher(index, proposals.proposal(index, viewer, number).model_before)
+    matcher = matcher_of(index, proposals.proposal(index, viewer, number).model_before)
     done = proposals.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done
@@ -188,8 +188,13 @@ def post_refuse(
     return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}
 
 
-def _matcher(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
-    """The model of a name and version; no other path of this machine can be named."""
+def matcher_of(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
+    """The model of a name and version; no other path of this machine can be named.
+
+    Raises:
+        InputError: it is not given as name and version.
+        NotFoundError: there is no such model here.
+    """
     if ref is None or ref == index.matcher.model.ref:
         return index.matcher
     if not _MODEL.fullmatch(ref):

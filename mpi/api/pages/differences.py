@@ -1,0 +1,109 @@
+"""Records side by side, and how each value stands to that of the record which they are compared with."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from markupsafe import Markup, escape
+
+_NEAR = 0.7
+"""From this likeness on (2 × shared letters / all letters) two values are shown letter by letter."""
+_LONGEST_MARKED = 120
+_ITEM = "; "
+_NOISE = re.compile(r"[\s.,'’\-/()]+")
+
+
+class Standing(StrEnum):
+    """How a value stands to the one that it is compared with."""
+
+    SUBJECT = "subject"
+    EQUAL = "equal"
+    CLOSE = "close"
+    SHARES = "shares"
+    DIFFERS = "differs"
+    NOTHING = "nothing"
+    ALONE = "alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value, with the letters that differ marked."""
+
+    standing: Standing
+    shown: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field of all the records, in their order."""
+
+    field: str
+    cells: tuple[Cell, ...]
+
+
+def side_by_side(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[Row, ...]:
+    """The rows of several records; a field that none of them has is left out.
+
+    Args:
+        records: values by field code, the subject of a star first.
+        star: whether the others are compared with the first; otherwise each value is compared with the one
+            that most of them have, the first of equals.
+    """
+    fields = dict.fromkeys(field for record in records for field in record)
+    return tuple(_row(field, [record.get(field, "") for record in records], star=star) for field in fields)
+
+
+def _row(field: str, values: Sequence[str], *, star: bool) -> Row:
+    plain = [_plain(value) for value in values]
+    if star:
+        reference, subject = values[0], 0
+    else:
+        had = [value for value in plain if value]
+        commonest = max(had, key=had.count, default="")
+        subject = plain.index(commonest)
+        reference = values[subject]
+    cells = [
+        Cell(Standing.SUBJECT, escape(value)) if star and n == subject else _cell(reference, value)
+        for n, value in enumerate(values)
+    ]
+    return Row(field, tuple(cells))
+
+
+def _cell(reference: str, value: str) -> Cell:
+    standing = standing_of(reference, value)
+    shown = _marked(reference, value) if standing is Standing.CLOSE else escape(value)
+    return Cell(standing, shown)
+
+
+def standing_of(reference: str, value: str) -> Standing:
+    """How one value stands to another; case, spaces and punctuation make no difference."""
+    if not value:
+        return Standing.NOTHING
+    if not reference:
+        return Standing.ALONE
+    if _plain(reference) == _plain(value):
+        return Standing.EQUAL
+    ours, theirs = ({_plain(item) for item in each.split(_ITEM)} for each in (reference, value))
+    if ours & theirs:
+        return Standing.SHARES
+    alike = SequenceMatcher(None, _plain(reference), _plain(value), autojunk=False).ratio()
+    return Standing.CLOSE if alike >= _NEAR else Standing.DIFFERS
+
+
+def _marked(reference: str, value: str) -> Markup:
+    """The value with the runs of letters that the reference does not have marked."""
+    if len(value) > _LONGEST_MARKED:
+        return escape(value)
+    matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
+    shown = Markup()
+    for kind, _, _, begin, end in matcher.get_opcodes():
+        run = value[begin:end]
+        if run:
+            shown += escape(run) if kind == "equal" else Markup("<mark>{}</mark>").format(run)
+    return shown
+
+
+def _plain(value: str) -> str:
+    return _NOISE.sub(" ", value.casefold()).strip()

@@ -1,0 +1,58 @@
+"""What went wrong, as a page: in words, with where to go on, and with nothing of a record."""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mpi.api.pages.render import page
+from mpi.api.pages.signed import LeadElsewhere, signed_in
+from mpi.api.pages.visit import visit_of
+from mpi.api.pages.words import words
+from mpi.api.problems import REQUEST_ID, log_unexpected, problem_of, status_of
+from mpi.domain.errors import MpiError, NotFoundError
+
+_UNKNOWN = HTTPStatus.BAD_REQUEST
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with what is raised by it or by what it depends on made a page."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except RequestValidationError:
+                return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+            except MpiError as error:
+                if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                    log_unexpected(error, request.scope[REQUEST_ID])
+                return await run_in_threadpool(error_page, request, error)
+
+        return handler
+
+
+def error_page(request: Request, error: MpiError) -> Response:
+    """An error in words, for whoever looks."""
+    problem = problem_of(error)
+    status = HTTPStatus(problem["status"])
+    w = words().error
+    title = w.maybe(f"title_{status.value}") or w[f"title_{_UNKNOWN.value}"]
+    about = w.maybe(f"help_{status.value}") or w[f"help_{_UNKNOWN.value}"]
+    index = request.app.state.index
+    try:
+        visit = visit_of(request, index, signed_in(request, index))
+    except (LeadElsewhere, MpiError):
+        visit = visit_of(request, index, None)
+    again = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
+    return page(
+        "error.html", status, visit=visit, title=title, detail=problem["detail"], help=about, again=again
+    )

@@ -1,0 +1,153 @@
+"""One child: what each agency holds, unlink a wrong record, undo."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.access import IndexDep
+from mpi.api.forms import Form
+from mpi.api.pages import finding
+from mpi.api.pages.errors import PageRoute
+from mpi.api.pages.person import cards_of, person_page
+from mpi.api.pages.render import page
+from mpi.api.pages.signed import FormDep
+from mpi.api.pages.visit import Visit, VisitDep
+from mpi.api.pages.words import words
+from mpi.api.problems import status_of
+from mpi.domain import eid as eids
+from mpi.domain.errors import DecisionConflict, EidError, InputError, MpiError, NotFoundError, StaleError
+from mpi.domain.viewer import Action, permit, permits
+from mpi.service.context import Index
+from mpi.service.effects import Effect
+from mpi.service.merging import Why, split
+from mpi.service.persons import PersonView, person
+from mpi.service.undo import undo_step
+from mpi.storage.repositories.records import Label
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+UNLINK_REASONS = ("wrong-link", "twins", "same-name", "source-mistake", "source-confirmed", "other")
+_BETWEEN = "\t"
+"""Between source and local ID in a form's value; neither can hold it."""
+
+
+@router.get("/people/{eid}")
+def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
+    """What each agency holds about one person."""
+    try:
+        card = person_page(index, visit.viewer, eid)
+    except (EidError, NotFoundError) as error:
+        return finding.not_found(index, visit, eid, error)
+    return page(
+        "person.html",
+        visit=visit,
+        card=card,
+        may_decide=permits(visit.viewer, Action.DECIDE),
+        links_to=_links_to,
+    )
+
+
+@router.get("/people/{eid}/unlink")
+def ask_unlink(index: IndexDep, visit: VisitDep, eid: str) -> Response:
+    """Ask which records are another child's."""
+    permit(visit.viewer, Action.DECIDE)
+    return _unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
+
+
+@router.post("/people/{eid}/unlink")
+def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
+    """Show what unlinking would change; once that is confirmed, do it."""
+    permit(visit.viewer, Action.DECIDE)
+    view = person(index, visit.viewer, eid)
+    marked = form.texts("record")
+    if not marked or len(set(marked)) >= len(view.records):
+        return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))
+    why = Why(
+        form.text("reason"),
+        form.optional("note"),
+        _numbers(form.whole("supersedes")),
+        (form.text("etag"),),
+        preview=not form.checked("confirm"),
+    )
+    try:
+        effect = split(index, visit.viewer, eid, [[_label(key) for key in marked]], why)
+    except (DecisionConflict, StaleError, InputError) as error:
+        return _unlink_page(index, visit, view, form, error)
+    if not effect.preview:
+        step = "" if effect.awaiting else f"&step={effect.step}"
+        done = "awaiting" if effect.awaiting else "unlinked"
+        return RedirectResponse(f"/people/{view.enterprise_id}?done={done}{step}", HTTPStatus.SEE_OTHER)
+    return _unlink_page(index, visit, view, form, effect=effect)
+
+
+@router.post("/steps/{step}/undo")
+def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response:
+    """Show what undoing would change; once that is confirmed, do it."""
+    confirmed = form.checked("confirm")
+    effect = undo_step(index, visit.viewer, step, preview=not confirmed)
+    eid = form.optional("eid")
+    if not confirmed:
+        return page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
+    back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
+    return RedirectResponse(
+        f"{back}?done={'awaiting' if effect.awaiting else 'undone'}", HTTPStatus.SEE_OTHER
+    )
+
+
+def _unlink_page(
+    index: Index,
+    visit: Visit,
+    view: PersonView,
+    form: Form,
+    error: MpiError | None = None,
+    effect: Effect | None = None,
+) -> Response:
+    cards = [
+        {"key": f"{card.label.source}{_BETWEEN}{card.label.local_id}", "card": card}
+        for card in cards_of(index, visit.viewer, view.records)
+    ]
+    chain = error.chain if isinstance(error, DecisionConflict) else ()
+    return page(
+        "unlink.html",
+        HTTPStatus.OK if error is None else status_of(error)[0],
+        visit=visit,
+        eid=view.enterprise_id,
+        etag=view.etag,
+        cards=cards,
+        marked=set(form.texts("record")),
+        reasons=UNLINK_REASONS,
+        reason=form.whole("reason"),
+        note=form.whole("note"),
+        supersedes=form.whole("supersedes"),
+        chain=chain,
+        problems=[] if error is None else [("first-record", str(error))],
+        effect=effect,
+    )
+
+
+def _links_to(found: tuple[str, ...]) -> Markup:
+    return Markup(", ").join(Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in found)
+
+
+def _label(key: str) -> Label:
+    source, between, local_id = key.partition(_BETWEEN)
+    if not between:
+        raise InputError("record: not one of this page")
+    return Label(source, local_id)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(",") if each)
+    except ValueError:
+        raise InputError("supersedes: give numbers of decisions") from None
+
+
+def _is_eid(text: str) -> bool:
+    try:
+        eids.parse(text)
+    except EidError:
+        return False
+    return True

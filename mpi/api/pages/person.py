@@ -1,0 +1,94 @@
+"""What the page of a person shows, gathered from the use cases and put into words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.api.pages.charts import Arcs, arcs
+from mpi.api.pages.values import is_confidential, rows_of
+from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permits
+from mpi.service.context import Index
+from mpi.service.links import Link, links
+from mpi.service.persons import LineageStep, PersonView, lineage, person
+from mpi.service.records import read
+from mpi.service.sources import known_sources
+from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One source record in words."""
+
+    label: Label
+    agency: str
+    system: str
+    as_of: str
+    rows: Mapping[str, str]
+    issues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A person in words; ``steps`` newest first, each with whether it may be undone from here."""
+
+    person: PersonView
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
+    drawing: Arcs | None
+    steps: tuple[LineageStep, ...]
+    undoable: frozenset[int]
+    golden: tuple[()] = ()
+    built: tuple[()] = ()
+
+
+def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
+    """Gather what the page of an enterprise ID shows.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        AccessDenied: the viewer may not read persons.
+    """
+    view = person(index, viewer, text)
+    cards = cards_of(index, viewer, view.records)
+    steps = tuple(reversed(lineage(index, viewer, text)))
+    found = links(index, viewer, text) if len(view.records) > 1 else ()
+    drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
+    return PersonPage(view, cards, found, drawing, steps, _undoable(viewer, steps))
+
+
+def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[Card, ...]:
+    """The records in words, in their order; one that the viewer may not read is left out."""
+    sources = {source.code: source for source in known_sources(index, viewer)}
+    held = []
+    for label in records:
+        try:
+            held.append((label, read(index, viewer, label.source, label.local_id)))
+        except (AccessDenied, NotFoundError):
+            continue
+    confidential = is_confidential([stored["record"] for _, stored in held])
+    return tuple(
+        Card(
+            label,
+            sources[label.source].agency,
+            sources[label.source].name,
+            stored["record"].get("as_of", ""),
+            rows_of(stored["record"], confidential=confidential),
+            tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
+        )
+        for label, stored in held
+    )
+
+
+def named(index: Index, viewer: Viewer) -> list[Source]:
+    """The sources that a viewer may choose from."""
+    return known_sources(index, viewer)
+
+
+def _undoable(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
+    """Steps that were not undone since, which whoever may decide can take back."""
+    if not permits(viewer, Action.DECIDE):
+        return frozenset()
+    undone = {step.step for step in steps if step.cause.startswith("undo ")}
+    return frozenset(step.step for step in steps if step.step is not None and step.step not in undone)

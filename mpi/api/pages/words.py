@@ -1,0 +1,52 @@
+"""Every word that a page says, from one file (``mpi/api/templates/words.toml``)."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup
+
+
+class Words:
+    """One table of the file; a name that is not there is an error, and no empty text on a page."""
+
+    def __init__(self, place: str, held: Mapping[str, Any]) -> None:
+        self._place = place
+        self._held = held
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
+        found = self._held.get(name)
+        if found is None:
+            raise LookupError(f"words.toml has no {self._place}.{name}")
+        return Words(f"{self._place}.{name}", found) if isinstance(found, Mapping) else found
+
+    def maybe(self, name: str) -> str | None:
+        """The text of a name; None where there is none."""
+        found = self._held.get(name)
+        return found if isinstance(found, str) else None
+
+    def of(self, code: object) -> str:
+        """The word for a code of the index; one that is not listed reads as it is, without its marks."""
+        found = self._held.get(str(code))
+        return found if isinstance(found, str) else str(code).replace("_", " ").replace("-", " ")
+
+
+def put(text: str, **values: object) -> Markup:
+    """A text with values in its places; each value is escaped unless it is markup already."""
+    return Markup(text).format(**values)  # noqa: S704 - the text is ours, from the file
+
+
+def count(forms: Words, number: int) -> Markup:
+    """A text in the form that a number takes: ``one`` or ``many``, in which ``{n}`` is the number."""
+    return put(forms["one" if number == 1 else "many"], n=f"{number:,}")
+
+
+@lru_cache(maxsize=1)
+def words() -> Words:
+    """The whole file."""
+    return Words("words", tomllib.loads(files("mpi.api").joinpath("templates/words.toml").read_text("utf-8")))

@@ -1,0 +1,113 @@
+// Keyboard shortcuts. Every page does all that it does without this file.
+"use strict";
+
+const KEPT = "mpi-keys";
+const ANSWERS = { s: "same", d: "different", u: "unsure" };
+
+const find = (selector, within = document) => within.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+// What is stored is one preference of this device, and nothing of anybody's record.
+function shortcutsOn() {
+  try {
+    return localStorage.getItem(KEPT) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+function turnShortcuts(on) {
+  try {
+    localStorage.setItem(KEPT, on ? "on" : "off");
+  } catch {
+    // A browser that keeps nothing asks again next time.
+  }
+}
+
+const pairs = all("fieldset[data-pair]");
+let current = Math.max(pairs.findIndex((pair) => !find(":checked", pair)), 0);
+
+function show(place, { focus }) {
+  current = Math.min(Math.max(place, 0), pairs.length - 1);
+  pairs.forEach((pair, n) => pair.toggleAttribute("data-current", n === current));
+  if (focus) {
+    (find(":checked", pairs[current]) ?? find("input", pairs[current])).focus();
+    pairs[current].scrollIntoView({ block: "nearest" });
+  }
+}
+
+function answer(value) {
+  const option = pairs.length ? find(`input[value="${value}"]`, pairs[current]) : null;
+  if (!option || option.disabled) return false;
+  option.checked = true;
+  option.focus();
+  return true;
+}
+
+function press(selector) {
+  const button = find(selector);
+  if (!button) return false;
+  button.click();
+  return true;
+}
+
+function openAsk() {
+  const ask = find("details[data-ask]");
+  if (!ask) return false;
+  ask.open = true;
+  find("select, input:not([type=hidden])", ask).focus();
+  return true;
+}
+
+function submitAnswers(target) {
+  const form = find("form[data-answers]");
+  const elsewhere = target.matches("a, button, summary, [tabindex='0']") || (target.form && target.form !== form);
+  if (!form || elsewhere) return false;
+  form.requestSubmit();
+  return true;
+}
+
+function act(key, target) {
+  if (key in ANSWERS) return answer(ANSWERS[key]);
+  switch (key) {
+    case "a": return openAsk();
+    case "j": return pairs.length > 0 && (show(current + 1, { focus: true }), true);
+    case "k": return pairs.length > 0 && (show(current - 1, { focus: true }), true);
+    case "c": return press("[data-claim]");
+    case "z": return press("[data-undo]");
+    case "?": find("#keys").showModal(); return true;
+    case "/": location.assign("/find"); return true;
+    case "g": location.assign("/queue"); return true;
+    case "Enter": return submitAnswers(target);
+    default: return false;
+  }
+}
+
+function writes(target) {
+  return target.matches("textarea, select, input:not([type=radio], [type=checkbox])") || target.isContentEditable;
+}
+
+function onKey(event) {
+  const held = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat;
+  if (held || !shortcutsOn() || writes(event.target) || find("dialog[open]")) return;
+  if (act(event.key, event.target)) event.preventDefault();
+}
+
+const keys = find("#keys");
+if (keys) {
+  const opener = find("[data-keys-open]");
+  const box = find("[data-keys-on]", keys);
+  opener.hidden = false;
+  opener.addEventListener("click", () => keys.showModal());
+  box.checked = shortcutsOn();
+  box.addEventListener("change", () => turnShortcuts(box.checked));
+  document.addEventListener("keydown", onKey);
+}
+
+document.addEventListener("focusin", (event) => {
+  const place = pairs.indexOf(event.target.closest("fieldset[data-pair]"));
+  if (place >= 0) show(place, { focus: false });
+});
+
+if (pairs.length) show(current, { focus: false });
+find("[data-focus]")?.focus();
