@@ -1,0 +1,219 @@
+"""Choose practice pairs from a simulated state: as many of one child as of two, of each hard kind alike."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rapidfuzz.distance import JaroWinkler
+
+from mpi.standardize.text import spaced
+from training.simulate.simulation import Population
+
+PAIRS = 160
+LEFT_OUT = frozenset({
+    "local_id", "ssn", "ssn_last4", "race", "ethnicity", "subject", "flags", "restrictions", "placements",
+    "merged_into", "as_of", "phone",
+})  # fmt: skip
+"""Fields that no practice pair shows: no evidence, or a number that somebody real might have."""
+_NEVER = frozenset({"sealed", "expunged", "address_confidential", "died"})
+_LISTS = frozenset({"identifiers", "other_names", "enrollments", "addresses", "guardians"})
+_ALIKE, _UNLIKE = 0.85, 0.65
+_YEARS = len("2026")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A simulated record with its truth."""
+
+    source: str
+    person: str
+    household: str
+    tags: frozenset[str]
+    values: dict[str, Any]
+
+    def text(self, name: str) -> str:
+        """A value as it is compared; empty where there is none."""
+        return spaced(str(self.values.get(name, ""))) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of pair.
+
+    Args:
+        name: what it is called.
+        truth: ``same`` or ``different``.
+        because: what the truth is, in one sentence.
+        fits: whether a pair, already known to be of one child or of two, is of this kind.
+    """
+
+    name: str
+    truth: str
+    because: str
+    fits: Callable[[Kept, Kept], bool]
+
+
+def _names_differ(left: Kept, right: Kept) -> bool:
+    return left.text("first_name") != right.text("first_name") or left.text("last_name") != right.text(
+        "last_name"
+    )
+
+
+def _misspelt(left: Kept, right: Kept) -> bool:
+    for name in ("first_name", "last_name"):
+        one, other = left.text(name), right.text(name)
+        if one and other and one != other and JaroWinkler.similarity(one, other) >= _ALIKE:
+            return not {"name_changed", "placeholder_name", "carer_surname"} & (left.tags | right.tags)
+    return False
+
+
+def _moved(left: Kept, right: Kept) -> bool:
+    homes = left.text("address_line1"), right.text("address_line1")
+    return all(homes) and homes[0] != homes[1] and not _names_differ(left, right)
+
+
+KINDS = (
+    Kind(
+        "name change", "same", "the child's name was changed, and one system still has the former one",
+        lambda left, right: "name_changed" in left.tags and _names_differ(left, right)
+        and "placeholder_name" not in left.tags | right.tags,
+    ),
+    Kind(
+        "placeholder", "same", "the child was written down as a newborn without a name",
+        lambda left, right: ("placeholder_name" in left.tags) != ("placeholder_name" in right.tags),
+    ),
+    Kind(
+        "carer's surname", "same", "the school wrote the carer's surname in the place of the child's",
+        lambda left, right: ("carer_surname" in left.tags) != ("carer_surname" in right.tags),
+    ),
+    Kind("misspelt", "same", "a name is misspelt, or a short form of it is written", _misspelt),
+    Kind("moved", "same", "the family moved, or the child is placed elsewhere", _moved),
+    Kind(
+        "twins", "different", "they are twins, or born together, and share all but what is a child's own",
+        lambda left, right: left.household == right.household and "twin" in left.tags & right.tags
+        and left.text("birth_date") == right.text("birth_date"),
+    ),
+    Kind(
+        "siblings", "different", "they are brothers or sisters of one home",
+        lambda left, right: left.household == right.household and not {"twin"} & left.tags & right.tags
+        and left.text("last_name") == right.text("last_name"),
+    ),
+    Kind(
+        "namesakes", "different", "two children bear one name",
+        lambda left, right: left.household != right.household and not _names_differ(left, right)
+        and left.text("birth_date")[:_YEARS] == right.text("birth_date")[:_YEARS],
+    ),
+)  # fmt: skip
+"""The hard kinds, as many of one child as the others of two."""
+
+
+def choose(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
+    """Practice pairs, numbered in an order that tells nothing; the same state gives the same ones.
+
+    Only pairs that can be decided from what is shown: of one child with enough in common, of two with
+    something that no one child has.
+
+    Args:
+        population: a simulated state.
+        pairs: how many, half of them of one child.
+    """
+    rng = np.random.default_rng(population.seed)
+    records = list(_records(population))
+    chosen: list[dict[str, Any]] = []
+    for truth in ("same", "different"):
+        kinds = [kind for kind in KINDS if kind.truth == truth]
+        found = list(_together(records) if truth == "same" else _near(records))
+        order = rng.permutation(len(found)).tolist()
+        for place, kind in enumerate(kinds):
+            wanted = pairs // 2 // len(kinds) + (place < pairs // 2 % len(kinds))
+            fitting = (found[n] for n in order if kind.fits(*found[n]) and _decidable(found[n], truth))
+            chosen += [
+                _item(kind, left, right) for (left, right), _ in zip(fitting, range(wanted), strict=False)
+            ]
+    return [{"id": n, **chosen[place]} for n, place in enumerate(rng.permutation(len(chosen)).tolist(), 1)]
+
+
+def _records(population: Population) -> Iterator[Kept]:
+    for source, file in population.files.items():
+        for row in range(len(file)):
+            tags = frozenset(file.truth["tags"][row].split("|"))
+            if tags & _NEVER:
+                continue
+            values = {
+                name: json.loads(column[row]) if name in _LISTS else column[row]
+                for name, column in file.columns.items()
+                if column[row] and name not in LEFT_OUT
+            }
+            person, household = file.truth["person_id"][row], file.truth["household_id"][row]
+            yield Kept(str(source), person, household, tags, values)
+
+
+def _together(records: list[Kept]) -> Iterator[tuple[Kept, Kept]]:
+    """Pairs of records of one child in two systems."""
+    yield from _pairs(records, lambda one: one.person)
+
+
+def _near(records: list[Kept]) -> Iterator[tuple[Kept, Kept]]:
+    """Pairs of records of two children that share a home or a name."""
+    for key in (lambda one: one.household, lambda one: f"{one.text('first_name')}|{one.text('last_name')}"):
+        yield from ((a, b) for a, b in _pairs(records, key) if a.person != b.person)
+
+
+def _pairs(records: list[Kept], key: Callable[[Kept], str]) -> Iterator[tuple[Kept, Kept]]:
+    groups: dict[str, list[Kept]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    for group in groups.values():
+        for place, left in enumerate(group):
+            yield from ((left, right) for right in group[place + 1 :] if left.source != right.source)
+
+
+def _decidable(pair: tuple[Kept, Kept], truth: str) -> bool:
+    left, right = pair
+    alike, unlike = compared(left, right)
+    if truth == "same":
+        vouching = len({"guardian", "home", "e-mail"} & set(alike)) > 1 or "state student ID" in alike
+        return vouching and "birth date" in alike and "state student ID" not in unlike
+    told_apart = {"given name", "birth date", "guardian"} & set(unlike)
+    names = left.text("first_name"), right.text("first_name")
+    unlike_names = all(names) and JaroWinkler.similarity(*names) < _UNLIKE
+    born_together = all(one.values.get("multiple_birth") for one in pair)
+    return bool(told_apart) and (
+        "state student ID" in unlike or (unlike_names and (born_together or "birth date" in unlike))
+    )
+
+
+def compared(left: Kept, right: Kept) -> tuple[list[str], list[str]]:
+    """What two records have in common, and in what they differ; what one of them lacks is in neither."""
+    alike: list[str] = []
+    unlike: list[str] = []
+    for name, values in _facts(left).items():
+        others = _facts(right)[name]
+        if values and others:
+            (alike if values & others else unlike).append(name)
+    return alike, unlike
+
+
+def _facts(record: Kept) -> dict[str, set[str]]:
+    facts = {
+        "given name": {record.text("first_name")},
+        "surname": {record.text("last_name")},
+        "birth date": {record.text("birth_date")},
+        "sex": {record.text("sex")},
+        "state student ID": {each["value"] for each in record.values.get("identifiers", ())},
+        "guardian": {(record.text("guardian_first_name") + " " + record.text("guardian_last_name")).strip()},
+        "home": {record.text("address_line1")},
+        "e-mail": {record.text("email")},
+    }
+    return {name: values - {""} for name, values in facts.items()}
+
+
+def _item(kind: Kind, left: Kept, right: Kept) -> dict[str, Any]:
+    alike, unlike = compared(left, right)
+    why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.because}."
+    why += f" In common: {', '.join(alike)}." if alike else " Nothing is in common."
+    why += f" Different: {', '.join(unlike)}." if unlike else ""
+    shown = [{"source": one.source, "values": one.values} for one in (left, right)]
+    return {"kind": kind.name, "truth": kind.truth, "why": why, "records": shown}
