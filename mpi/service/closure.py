@@ -21,6 +21,7 @@ class Closure:
         seen: every record reached, the withdrawn ones too.
         outside: canonical keys of the records just outside, at the other end of a weaker edge.
         named: the same decisions with the records that they name.
+        whole: whether it is the whole index, so that nothing lies outside.
     """
 
     keys: dict[int, int]
@@ -29,6 +30,7 @@ class Closure:
     seen: frozenset[int]
     outside: dict[int, int] = field(default_factory=dict)
     named: tuple[NamedDecision, ...] = ()
+    whole: bool = False
 
 
 def closure(
@@ -71,4 +73,4 @@ def everything(unit: ReadUnit, edges: Edges) -> Closure:
     named = tuple(unit.decisions.in_force())
     decisions = tuple(sorted(one.decision for one in named))
     seen = frozenset(keys) | frozenset(unit.persons.all_current())
-    return Closure(keys, edges, decisions, seen, named=named)
+    return Closure(keys, edges, decisions, seen, named=named, whole=True)

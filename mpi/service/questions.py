@@ -6,13 +6,18 @@ tasks knows what day it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mpi.clustering.component import Pair, pair, spanning
 from mpi.clustering.partition import Partition, Reason
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
+from mpi.matching.patterns import pattern
 from mpi.service.chains import contradicted
 from mpi.service.closure import Closure
+from mpi.service.harm import chance, harm
+from mpi.service.known import Known, Weighing
+from mpi.service.twins import told_apart
 from mpi.service.who import who
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.decisions import DecisionStatus, NamedDecision
@@ -32,30 +37,51 @@ APPROVAL = "approval"
 """Somebody decided, and somebody else has to say so too."""
 
 
-def questions(
-    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], thresholds: Thresholds
-) -> Iterator[Task]:
-    """The tasks of settled components.
+def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: Weighing) -> list[Task]:
+    """The tasks of settled components, each with what is at stake; pairs as if each were a question alone.
 
     Args:
         unit: the transaction to read versions in.
         scope: what was settled.
         settled: its partitions.
-        thresholds: the bands.
+        weighing: how its pairs were weighed.
     """
     suspended = {decision.id for found in settled for decision in found.suspended}
     parted = _Parted([decision for decision in scope.decisions if decision.id not in suspended])
     quiet = _quiet(scope.named)
     keys = scope.outside | scope.keys
-    for task in _pairs(scope, settled, thresholds):
-        if not parted.apart(keys[task.lo], keys[task.hi]):
-            yield _quietened(task, quiet)
-    yield from _conflicts(scope, suspended)
-    yield from _rechecks(unit, scope)
+    pairs = [
+        _quietened(task, quiet)
+        for task in _pairs(scope, settled, weighing.thresholds)
+        if not parted.apart(keys[task.lo], keys[task.hi])
+    ]
+    others = [*_conflicts(scope, suspended), *_rechecks(unit, scope), *_waiting(unit, scope)]
+    if not pairs and not others:
+        return []
+    known = Known(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
+    apart = told_apart(pairs, known, weighing.features)
+    asked = [task for task in pairs if task.key not in apart]
+    return [_with_harm(task, known) for task in (*_with_pattern(asked, known, weighing), *others)]
+
+
+def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+    """A task for each claim, and for each decision that waits for a second word."""
     for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.REVIEW):
         yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unconfirmed", None, number)
     for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.AWAITING):
         yield Task(f"{APPROVAL}:{number}", APPROVAL, named[0], named[-1], 0.0, "second", None, number)
+
+
+def _with_pattern(tasks: Sequence[Task], known: Known, weighing: Weighing) -> Iterator[Task]:
+    said = weighing.features({end for task in tasks for end in task.ends}) if tasks else {}
+    for task in tasks:
+        slip = pattern(weighing.scorer, said[task.lo], said[task.hi])
+        yield replace(task, pattern=slip, batch_id=known.batch_of(task.ends))
+
+
+def _with_harm(task: Task, known: Known) -> Task:
+    expected = harm(chance(task.kind, task.bits), known.stake(task.ends), len(known.sources(task.ends)))
+    return replace(task, harm=expected.all_told, harm_unflagged=expected.unflagged)
 
 
 class _Parted:
@@ -102,7 +128,7 @@ def _quiet(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[i
 def _quietened(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
     known = quiet.get((task.lo, task.hi), ())
     until = max((day for bits, day in known if bits == round(task.bits * MICROBITS)), default=None)
-    return Task(task.key, task.kind, task.lo, task.hi, task.bits, task.reason, until)
+    return replace(task, quiet_until=until)
 
 
 def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:

@@ -4,7 +4,7 @@
 whole re-cluster go through the same two functions.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
@@ -16,15 +16,13 @@ from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.scorer import Scorer
 from mpi.service.closure import Closure
 from mpi.service.enrollment import has_open_enrollment
+from mpi.service.grouping import put_together
+from mpi.service.known import FeatureSource, Weighing
 from mpi.service.questions import questions
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.tasks import Task
 from mpi.storage.unit import ReadUnit, WriteUnit
-
-FeatureSource = Callable[[Collection[int]], Mapping[int, Features]]
-"""Features of active records, by record number."""
-
 
 Change = tuple[int, int | None, int | None]
 """A record, the person it leaves, and the person it joins."""
@@ -85,8 +83,9 @@ class Settlement:
         retired: persons that would bear nothing though their records live on.
         emptied: persons whose every record is withdrawn.
         awakened: empty or retired persons that would bear a cluster again.
-        tasks: the review tasks of the settled records.
+        tasks: the review tasks of the settled records, and those whose question hangs together with theirs.
         records: every record that was settled.
+        tasks_before: the stored tasks whose place they take.
     """
 
     bearers: tuple[Bearer, ...]
@@ -96,6 +95,7 @@ class Settlement:
     awakened: tuple[int, ...]
     tasks: tuple[Task, ...]
     records: frozenset[int]
+    tasks_before: tuple[Task, ...] = ()
 
 
 def settle(
@@ -126,6 +126,9 @@ def settle(
     clusters = [cluster for one in found for cluster in one.clusters]
     survivors = _survivors(unit, clusters, holders, number_of, today) | choice.survivor_keys
     plan = assign(clusters, holders, survivors)
+    asked = put_together(
+        unit, scope, found, questions(unit, scope, found, Weighing(features, scorer, thresholds))
+    )
     bearers = tuple(
         Bearer(tuple(number_of[key] for key in a.cluster), a.person, a.revived) for a in plan.assignments
     )
@@ -135,8 +138,9 @@ def settle(
         plan.retired,
         _emptied(unit, scope, current),
         _awakened(plan, persons),
-        tuple(questions(unit, scope, found, thresholds)),
+        asked.after,
         scope.seen,
+        asked.before,
     )
 
 
@@ -284,7 +288,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool) 
     ):
         if people:
             unit.persons.set_status(people, status, unit.commit_no if ended else None)
-    unit.tasks.replace(settlement.records, settlement.tasks, unit.commit_no)
+    unit.tasks.replace(settlement.tasks_before, settlement.tasks, unit.commit_no)
     return len(changes)
 
 

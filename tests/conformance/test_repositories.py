@@ -144,11 +144,15 @@ def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
 def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_opened_in(unit):
     tasks = [Task("b", "pair", 1, 2, 5.5, "band"), Task("B", "pair", 3, 4, 5.5, "band"),
              Task("a", "pair", 5, 6, 6.25, "margin")]  # fmt: skip
-    unit.tasks.replace([1, 2, 3, 4, 5, 6], tasks, 3)
+    unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4, 5, 6]), tasks, 3)
     assert [task.key for task in unit.tasks.all()] == ["a", "B", "b"]
-    unit.tasks.replace([1], [replace(tasks[0], bits=4.0)], 9)
-    assert [(task.key, task.bits) for task in unit.tasks.of([2, 4], TODAY)] == [("B", 5.5), ("b", 4.0)]
-    unit.tasks.replace([1, 2, 3, 4], [], 10)
+    unit.tasks.replace(
+        unit.tasks.touching([1]), [replace(tasks[0], bits=4.0), Task("c", "pair", 1, 7, 4.0, "x")], 9
+    )
+    found = unit.tasks.of([2, 4, 7], TODAY)
+    assert [(task.key, task.bits) for task in found] == [("B", 5.5), ("b", 4.0), ("c", 4.0)]
+    assert [task.opened_commit for task in found] == [3, 3, 9]
+    assert unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4]), [], 10) == ({"B", "b", "c"}, set())
     assert unit.tasks.count() == 1
 
 

@@ -23,12 +23,16 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 class RecordState(StrEnum):
-    """Whether a record takes part: only ``active`` ones do."""
+    """Whether a record takes part: only ``active`` ones do.
+
+    One that stands ``aside`` is a steward's correction: it is bound to another record, and never compared.
+    """
 
     ACTIVE = "active"
     WITHDRAWN = "withdrawn"
     HELD = "held"
     SEALED = "sealed"
+    ASIDE = "aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,18 @@ class StoredVersion:
     issues: str = "[]"
 
 
+@dataclass(frozen=True, slots=True)
+class ActiveVersion:
+    """What stands for an active record, when it was true at its source and which load, if one, brought it."""
+
+    record_id: int
+    source_id: int
+    as_of: str
+    received_commit: int
+    batch_id: int | None
+    payload: bytes
+
+
 _COLUMNS = (
     _record.c.id,
     _record.c.source_id,
@@ -101,6 +117,18 @@ _LABELS = (
 )
 _PAYLOADS = (
     select(_record.c.id, _record.c.source_id, _version.c.payload)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+)
+_ACTIVE_VERSIONS = (
+    select(
+        _record.c.id,
+        _record.c.source_id,
+        _version.c.as_of,
+        _version.c.received_commit,
+        _version.c.batch_id,
+        _version.c.payload,
+    )
     .join(_version, _version.c.id == _record.c.version_id)
     .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
@@ -198,6 +226,14 @@ class Records:
         for chunk in chunked(record_ids):
             rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
             found.update({row.id: (row.source_id, row.payload) for row in rows})
+        return found
+
+    def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
+        """The active version of each active record asked for."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
+            found.update({row.id: ActiveVersion(*row) for row in rows})
         return found
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:

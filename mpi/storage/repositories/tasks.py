@@ -1,7 +1,7 @@
 """Review tasks: derived, replaced whenever their component is settled anew."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
@@ -21,9 +21,9 @@ class Task:
 
     Args:
         key: names it.
-        kind: ``pair``, ``conflict``, ``recheck`` or ``claim``.
+        kind: ``pair``, ``multiple``, ``overlay``, ``conflict``, ``recheck``, ``claim`` or ``approval``.
         lo: the one record.
-        hi: the other.
+        hi: the other; the same where it is about one alone.
         bits: of the pair.
         reason: why it is asked.
         quiet_until: day from which it is asked; None for at once.
@@ -34,6 +34,7 @@ class Task:
         harm_unflagged: the same as far as no flag tells.
         pattern: how the two records differ, where a burst of such pairs would be one question.
         batch_id: the load that brought it about.
+        opened_commit: when it was first asked; 0 of one that is not stored.
     """
 
     key: str
@@ -50,6 +51,12 @@ class Task:
     harm_unflagged: int = 0
     pattern: str | None = None
     batch_id: int | None = None
+    opened_commit: int = 0
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The records that it is about."""
+        return frozenset((self.lo, self.hi))
 
 
 NEVER = "9999-12-31"
@@ -57,7 +64,8 @@ NEVER = "9999-12-31"
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _TOUCHING = or_(among(_task.c.lo, "ids"), among(_task.c.hi, "ids"))
-_TAKE_OUT = delete(_task).where(_TOUCHING).returning(_task.c.key, _task.c.opened_commit, _task.c.question)
+_TAKE_OUT = delete(_task).where(among(_task.c.key, "keys"))
+_TOUCHED = select(_task).where(_TOUCHING)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
@@ -79,7 +87,14 @@ def task_of(row: Row[*tuple[Any, ...]]) -> Task:
         row.harm_unflagged,
         row.pattern,
         row.batch_id,
+        row.opened_commit,
     )
+
+
+def _row(task: Task) -> dict[str, Any]:
+    row = asdict(task)
+    row["weight"] = round(row.pop("bits") * MICROBITS)
+    return row
 
 
 class Tasks:
@@ -88,42 +103,41 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def touching(self, record_ids: Collection[int]) -> list[Task]:
+        """Every task about any of the records, also one that is not asked yet."""
+        found: dict[str, Task] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_TOUCHED, {"ids": chunk})
+            found.update({row.key: task_of(row) for row in rows})
+        return list(found.values())
+
     def replace(
-        self, record_ids: Collection[int], tasks: Collection[Task], commit_no: int
+        self, before: Collection[Task], after: Collection[Task], commit_no: int
     ) -> tuple[set[str], set[str]]:
-        """Set the tasks that touch the records; one that was open keeps the commit it was opened in.
+        """Put tasks in the place of others; one that stays keeps the commit it was opened in.
+
+        Args:
+            before: tasks as they are stored.
+            after: as they are to be.
+            commit_no: when those that are new are opened.
 
         Returns:
-            The questions that their tasks were shown in before, and are shown in now.
+            The questions that they were shown in before, and are shown in now.
         """
-        opened: dict[str, int] = {}
-        before: set[str] = set()
-        for chunk in chunked(record_ids):
-            for row in self._connection.execute(_TAKE_OUT, {"ids": chunk}):
-                opened[row.key] = row.opened_commit
-                before.add(row.question)
-        rows = [
-            {
-                "key": task.key,
-                "kind": task.kind,
-                "lo": task.lo,
-                "hi": task.hi,
-                "weight": round(task.bits * MICROBITS),
-                "reason": task.reason,
-                "opened_commit": opened.get(task.key, commit_no),
-                "quiet_until": task.quiet_until,
-                "decision_id": task.decision_id,
-                "question": task.question or task.key,
-                "subject": task.subject,
-                "harm": task.harm,
-                "harm_unflagged": task.harm_unflagged,
-                "pattern": task.pattern,
-                "batch_id": task.batch_id,
-            }
-            for task in tasks
-        ]
-        put(self._connection, _task, rows)
-        return before, {task.question or task.key for task in tasks}
+        known = {task.key: task for task in before}
+        wanted = {
+            task.key: replace(
+                task,
+                bits=round(task.bits * MICROBITS) / MICROBITS,
+                question=task.question or task.key,
+                opened_commit=known[task.key].opened_commit if task.key in known else commit_no,
+            )
+            for task in after
+        }
+        for chunk in chunked([key for key, task in known.items() if wanted.get(key) != task]):
+            self._connection.execute(_TAKE_OUT, {"keys": chunk})
+        put(self._connection, _task, [_row(task) for key, task in wanted.items() if known.get(key) != task])
+        return {task.question for task in known.values()}, {task.question for task in wanted.values()}
 
     def of(self, record_ids: Collection[int], today: str) -> list[Task]:
         """Tasks that touch any of the records and are asked on a day, heaviest first."""
