@@ -36,11 +36,17 @@ class PageRoute(APIRoute):
                 if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
                     log_unexpected(error, request.scope[REQUEST_ID])
                 return await run_in_threadpool(error_page, request, error)
+            # Whoever works here all day is shown a page, and nothing of the message, which may hold values.
+            except LeadElsewhere:
+                raise
+            except Exception as error:  # noqa: BLE001
+                log_unexpected(error, request.scope[REQUEST_ID])
+                return await run_in_threadpool(error_page, request, error)
 
         return handler
 
 
-def error_page(request: Request, error: MpiError) -> Response:
+def error_page(request: Request, error: Exception) -> Response:
     """An error in words, for whoever looks."""
     problem = problem_of(error)
     status = HTTPStatus(problem["status"])

@@ -1,6 +1,7 @@
 """A record's values in the rows that pages show, in one order for every record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mpi.api.pages.words import Words, words
@@ -9,6 +10,7 @@ from mpi.standardize.addresses import is_confidential_as_sent
 Record = Mapping[str, Any]
 
 _LONG_ID = 14
+_BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
 def rows_of(record: Record, *, confidential: bool) -> dict[str, str]:
@@ -22,7 +24,29 @@ def rows_of(record: Record, *, confidential: bool) -> dict[str, str]:
     return {name: value for name, value in _rows(record, confidential=confidential) if value}
 
 
-def is_confidential(records: list[Record]) -> bool:
+def value_text(attribute: str, value: object) -> str:
+    """One value of a golden record in words: a text, yes or no, or an object of canonical fields."""
+    if isinstance(value, bool):
+        w = words().value
+        return str(w.yes if value else w.no)
+    if not isinstance(value, Mapping):
+        return str(value).replace("_", " ") if attribute == "flags" else str(value)
+    w = words().value
+    kinds: dict[str, Callable[[Record], str]] = {
+        "addresses": _address,
+        "guardians": _guardian,
+        "identifiers": _identifier,
+        "enrollments": partial(_enrollment, w),
+        "placements": partial(_placement, w),
+        "other_names": lambda one: _joined(one, "first_name", "middle_name", "last_name"),
+        "birth_place": lambda one: ", ".join(str(one[n]) for n in _BIRTH_PLACE if one.get(n)),
+        "flags": _flag,
+    }
+    shown = kinds.get(attribute)
+    return shown(value) if shown else ", ".join(str(each) for each in value.values())
+
+
+def is_confidential(records: Sequence[Record]) -> bool:
     """Whether any of the records keeps where the child lives confidential."""
     return any(is_confidential_as_sent(record) for record in records)
 
@@ -121,6 +145,13 @@ def _guardian(guardian: Record) -> str:
 
 def _identifier(identifier: Record) -> str:
     return f"{str(identifier['system']).replace('_', ' ')} {identifier['value']}"
+
+
+def _flag(flag: Record) -> str:
+    w = words()
+    said = f"{str(flag['population']).replace('_', ' ')}: {w.person.flag_value.of(flag['value'])}"
+    dates = _told(flag, begin=w.value["from"], end=w.value.until)
+    return f"{said}, {dates}" if dates else said
 
 
 def _enrollment(w: Words, enrollment: Record) -> str:

@@ -1,0 +1,40 @@
+import pytest
+
+from mpi.api.pages.differences import Standing, side_by_side, standing_of
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "standing"),
+    [
+        ("Amara Okonkwo", "AMARA OKONKWO", Standing.EQUAL),
+        ("(614) 555-0177", "614 555 0177", Standing.EQUAL),
+        ("Marlo Jungfer", "Marlo Jungger", Standing.CLOSE),
+        ("2009-06-02", "2009-06-12", Standing.CLOSE),
+        ("12 Elm St; 9 Oak Ave", "9 Oak Ave", Standing.SHARES),
+        ("Amara", "Zebedee", Standing.DIFFERS),
+        ("Amara", "", Standing.NOTHING),
+        ("", "Amara", Standing.ALONE),
+    ],
+)
+def test_a_value_stands_to_another_as_a_careful_reader_would_say(reference, value, standing):
+    assert standing_of(reference, value) is standing
+
+
+def test_only_the_letters_that_differ_are_marked_and_everything_is_escaped():
+    [row] = side_by_side([{"name": "Jo <b>Marl"}, {"name": "Jo <b>Marx"}], star=True)
+    assert row.cells[1].shown == "Jo &lt;b&gt;Mar<mark>x</mark>"
+    assert row.cells[0].shown == "Jo &lt;b&gt;Marl"
+
+
+def test_candidates_are_compared_with_the_subject_of_a_star():
+    [row] = side_by_side([{"sex": "F"}, {"sex": "M"}, {"sex": "M"}], star=True)
+    assert [cell.standing for cell in row.cells] == ["subject", "differs", "differs"]
+
+
+def test_without_a_subject_the_odd_one_out_is_marked():
+    [row] = side_by_side([{"sex": "F"}, {"sex": "M"}, {"sex": "M"}], star=False)
+    assert [cell.standing for cell in row.cells] == ["differs", "equal", "equal"]
+
+
+def test_a_field_that_nobody_has_takes_no_row():
+    assert [row.field for row in side_by_side([{"name": "A"}, {"sex": "F"}], star=True)] == ["name", "sex"]
