@@ -37,6 +37,21 @@ COMMANDS: Mapping[str, Entry] = {
     "client revoke": Entry(
         "End a client's key: its next call is refused.", "mpi.cli.commands.client:revoke"
     ),
+    "account": Entry("Add, list, change and end accounts of people who sign in."),
+    "account add": Entry(
+        "Add an account and show a password that opens it once.", "mpi.cli.commands.account:add"
+    ),
+    "account list": Entry(
+        "List the accounts and what each person is here for.", "mpi.cli.commands.account:list_all"
+    ),
+    "account change": Entry("Give a person another role or sources.", "mpi.cli.commands.account:change"),
+    "account password": Entry(
+        "Give an account a password that opens it once.", "mpi.cli.commands.account:password"
+    ),
+    "account unlock": Entry(
+        "Let a person try again who was locked out.", "mpi.cli.commands.account:unlock"
+    ),
+    "account end": Entry("End an account and its sign-ins.", "mpi.cli.commands.account:end"),
     "ingest": Entry("Load a file of one source's records.", "mpi.cli.commands.ingest:run"),
     "load": Entry("Take loads back."),
     "load undo": Entry("Take a load back, whatever came since.", "mpi.cli.commands.load:undo"),

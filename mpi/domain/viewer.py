@@ -39,6 +39,11 @@ class Action(StrEnum):
     ACCOUNT_ADMIN = "account.admin"
 
 
+RESERVED = frozenset(
+    {"operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator"}
+)
+"""Names on commits that are no account and no client: the command line's, ours, and a demonstration's."""
+
 _OF_ALL_SOURCES = frozenset({Action.DISCLOSURE_READ})
 """What only a client of all sources may do: that an agency asked about a child tells that it knows them."""
 

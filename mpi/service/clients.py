@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
-from mpi.domain.viewer import PURPOSES, Action, Viewer, permit
+from mpi.domain.viewer import PURPOSES, RESERVED, Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.setup import key_hash
 from mpi.storage.repositories.clients import Client
@@ -72,21 +72,25 @@ def add_client(
     Raises:
         InputError: the name cannot be one, or a scope is none.
         NotFoundError: no such source.
-        ConflictError: there is or was a client of that name.
+        ConflictError: there is or was a client or an account of that name.
         AccessDenied: the viewer may not add clients, or would grant more than it has.
     """
     permit(viewer, Action.CLIENT_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
     if not name or len(name) > LONGEST_NAME or not allowed:
         raise InputError(f"a client's name has 1 to {LONGEST_NAME} letters, digits, '_', '-' or '.'")
+    if name.casefold() in RESERVED:
+        raise InputError(f"{name!r} stands for something else on commits: take another name")
     granted = _actions(scopes)
     if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
         raise AccessDenied("a client can be granted no more than its granter has")
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
             unit.sources.by_code(code)
-        if any(client.name == name for client, _, _ in unit.clients.every()):
-            raise ConflictError(f"there is or was a client {name!r}: take another name")
+        taken = any(client.name == name for client, _, _ in unit.clients.every())
+        # Both stand as the maker on commits and on the ledger: a name has to mean one of them.
+        if taken or unit.accounts.by_name(name.casefold()) is not None:
+            raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
         client = Client(name, granted, None if sources is None else frozenset(sources))
         unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
