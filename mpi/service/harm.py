@@ -50,11 +50,10 @@ class AtStake:
 
     def with_other(self, other: Self) -> "AtStake":
         """The more that is at stake of the two."""
-        ages = [age for age in (self.age, other.age) if age is not None]
         return AtStake(
             self.in_care or other.in_care,
             self.homeless or other.homeless,
-            max(ages, key=_of_age) if ages else None,
+            max(self.age, other.age, key=_of_age),
         )
 
 

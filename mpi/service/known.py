@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 from mpi.clustering.partition import Partition
 from mpi.domain.features import Features
@@ -83,11 +83,8 @@ class Known:
 
     def stake(self, records: Collection[int]) -> AtStake:
         """What is at stake for the children that the records are about."""
-        found = AtStake()
-        for record in records:
-            if record in self.versions:
-                found = found.with_other(_at_stake(self.versions[record]))
-        return found
+        stakes = [_at_stake(self.versions[record]) for record in records if record in self.versions]
+        return reduce(AtStake.with_other, stakes) if stakes else AtStake()
 
     def newest(self, records: Collection[int], keys: Mapping[int, int]) -> int:
         """Of records the one whose source stated it last; of several the one of the lowest canonical key."""
