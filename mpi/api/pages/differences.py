@@ -10,6 +10,9 @@ from markupsafe import Markup, escape
 
 _NEAR = 0.7
 """From this likeness on (2 × shared letters / all letters) two values are shown letter by letter."""
+_NEARER = 0.92
+_OF_NUMBERS = frozenset({"identifiers", "phone", "household_ids", "enrollments", "placements"})
+"""Fields whose values share much by their form alone: these have to be nearer."""
 _LONGEST_MARKED = 120
 _ITEM = "; "
 _NOISE = re.compile(r"[\s.,'’\-/()]+")
@@ -56,29 +59,35 @@ def side_by_side(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[R
 
 
 def _row(field: str, values: Sequence[str], *, star: bool) -> Row:
-    plain = [_plain(value) for value in values]
-    if star:
-        reference, subject = values[0], 0
-    else:
-        had = [value for value in plain if value]
-        commonest = max(had, key=had.count, default="")
-        subject = plain.index(commonest)
-        reference = values[subject]
-    cells = [
-        Cell(Standing.SUBJECT, escape(value)) if star and n == subject else _cell(reference, value)
-        for n, value in enumerate(values)
-    ]
+    near = _NEARER if field in _OF_NUMBERS else _NEAR
+    place = 0 if star else _commonest([_plain(value) for value in values])
+    reference = values[place]
+    cells = [_cell(reference, value, near) for value in values]
+    others = [cell.standing for n, cell in enumerate(cells) if n != place]
+    if star or Standing.EQUAL not in others:
+        cells[place] = Cell(Standing.SUBJECT, escape(reference))
     return Row(field, tuple(cells))
 
 
-def _cell(reference: str, value: str) -> Cell:
-    standing = standing_of(reference, value)
+def _commonest(plain: Sequence[str]) -> int:
+    had = [value for value in plain if value]
+    return plain.index(max(had, key=had.count)) if had else 0
+
+
+def _cell(reference: str, value: str, near: float) -> Cell:
+    standing = standing_of(reference, value, near)
     shown = _marked(reference, value) if standing is Standing.CLOSE else escape(value)
     return Cell(standing, shown)
 
 
-def standing_of(reference: str, value: str) -> Standing:
-    """How one value stands to another; case, spaces and punctuation make no difference."""
+def standing_of(reference: str, value: str, near: float = _NEAR) -> Standing:
+    """How one value stands to another; case, spaces and punctuation make no difference.
+
+    Args:
+        reference: what it is compared with.
+        value: as it is shown.
+        near: from this likeness on, two values are shown letter by letter.
+    """
     if not value:
         return Standing.NOTHING
     if not reference:
@@ -89,7 +98,7 @@ def standing_of(reference: str, value: str) -> Standing:
     if ours & theirs:
         return Standing.SHARES
     alike = SequenceMatcher(None, _plain(reference), _plain(value), autojunk=False).ratio()
-    return Standing.CLOSE if alike >= _NEAR else Standing.DIFFERS
+    return Standing.CLOSE if alike >= near else Standing.DIFFERS
 
 
 def _marked(reference: str, value: str) -> Markup:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mpi.api.pages import assets, blind, finding, home, people, runs
+from mpi.api.pages import accounts, assets, blind, finding, home, people, practice, runs
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, finding, people, runs, blind):
+for module in (assets, home, finding, people, runs, blind, practice, accounts):
     router.include_router(module.router)

@@ -36,5 +36,20 @@ def test_without_a_subject_the_odd_one_out_is_marked():
     assert [cell.standing for cell in row.cells] == ["differs", "equal", "equal"]
 
 
+def test_of_two_that_differ_the_other_one_is_marked_and_neither_is_called_the_same():
+    [row] = side_by_side([{"sex": "F"}, {"sex": "M"}], star=False)
+    assert [cell.standing for cell in row.cells] == ["subject", "differs"]
+    [lone] = side_by_side([{"phone": "1"}, {}], star=False)
+    assert [cell.standing for cell in lone.cells] == ["subject", "nothing"]
+
+
+def test_two_numbers_are_not_nearly_the_same_because_they_have_one_form():
+    [row] = side_by_side(
+        [{"identifiers": "state student id 9000122001"}, {"identifiers": "state student id 9000184446"}],
+        star=True,
+    )
+    assert row.cells[1].standing == "differs"
+
+
 def test_a_field_that_nobody_has_takes_no_row():
     assert [row.field for row in side_by_side([{"name": "A"}, {"sex": "F"}], star=True)] == ["name", "sex"]
