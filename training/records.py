@@ -74,10 +74,10 @@ def features_of(rows: Iterable[Sent], workers: int | None = None) -> list[Featur
     chunks = _chunks(rows)
     first = list(islice(chunks, _CHUNKS_ALONE))
     if count == 1 or len(first) < _CHUNKS_ALONE:
-        return [features for chunk in chain(first, chunks) for features in _standardized(chunk)]
+        return [features for chunk in chain(first, chunks) for features in standardized(chunk)]
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        return [features for done in pool.map(_standardized, chain(first, chunks)) for features in done]
+        return [features for done in pool.map(standardized, chain(first, chunks)) for features in done]
 
 
 def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
@@ -91,7 +91,8 @@ def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Feat
     return [(number, without_shared(features, shared, SEAL)) for number, features in standing]
 
 
-def _standardized(rows: Sequence[Sent]) -> list[Features | None]:
+def standardized(rows: Sequence[Sent]) -> list[Features | None]:
+    """Standardize rows in this process, in order; None for a row that the door refuses."""
     received = clock.now()
     made: list[Features | None] = []
     for number, row in enumerate(rows):

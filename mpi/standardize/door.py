@@ -66,10 +66,10 @@ def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> 
     if not sent.keys() <= _KNOWN:
         raise unknown_name("record", next(name for name in sent if name not in _KNOWN), _KNOWN)
     local_id = local_id_of(sent.get("local_id"))
-    as_of = _as_of(sent.get("as_of"), received)
+    as_of = moment_of(sent.get("as_of"), received)
     identifiers, ssns = items.identifiers(sent.get("identifiers"))
     ssn = seal_ssn(text_of("ssn", sent.get("ssn")), text_of("ssn_last4", sent.get("ssn_last4")), ssns, seal)
-    multiple_birth, multiple_birth_issues = _multiple_birth(sent.get("multiple_birth"))
+    multiple_birth, multiple_birth_issues = multiple_birth_of(sent.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,
         **texts_of(sent, _PLAIN),
@@ -93,7 +93,8 @@ def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> 
     return Received(record, tuple(dict.fromkeys(issues)))
 
 
-def _multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
+def multiple_birth_of(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
+    """Whether the source says twin or other multiple, and what it should look at."""
     if isinstance(value, bool):
         return value, ()
     text = text_of("multiple_birth", value)
@@ -103,8 +104,12 @@ def _multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...
     return yes_or_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
 
 
-def _as_of(value: object, received: datetime) -> str:
-    """The moment of the statement, as the index writes moments."""
+def moment_of(value: object, received: datetime) -> str:
+    """The moment of a statement, as the index writes moments.
+
+    Raises:
+        RecordError: it is no time, or lies more than a day ahead of the moment of receipt.
+    """
     if isinstance(value, datetime):
         moment: datetime | None = value
     else:

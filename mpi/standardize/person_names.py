@@ -42,7 +42,7 @@ def read_names(record: CanonicalRecord) -> PersonNames:
     """Read the record's current, preferred and other names."""
     given = read_given(record.first_name)
     middle = read_middle(record.middle_name)
-    surname = _surname(record.first_name, record.last_name)
+    surname = surname_of(record.first_name, record.last_name)
     others = _other_names(record)
     given_forms = frozenset(given.forms).union(*(other.forms for other, _ in others))
     surname_forms = {surname.name, *(other.name for _, other in others)}
@@ -60,7 +60,7 @@ def read_names(record: CanonicalRecord) -> PersonNames:
 
 
 @lru_cache(CACHE_SIZE)
-def _surname(first: str | None, last: str | None) -> Surname:
+def surname_of(first: str | None, last: str | None) -> Surname:
     """The surname, unless it only repeats a single name, or a placeholder, to fill the field."""
     surname = read_surname(last)
     repeats = first is not None and surname.name in {read_given(first).name, squeezed(first)}
@@ -70,7 +70,7 @@ def _surname(first: str | None, last: str | None) -> Surname:
 def _other_names(record: CanonicalRecord) -> list[tuple[Given, Surname]]:
     """Given name and surname of the preferred and each other name."""
     found = [
-        (read_given(other.first_name), _surname(other.first_name, other.last_name))
+        (read_given(other.first_name), surname_of(other.first_name, other.last_name))
         for other in record.other_names
     ]
     if record.preferred_name:

@@ -63,13 +63,13 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         email=read_email(record.email),
         guardians=guardian_names(record.guardians),
         household_ids=household_ids(record.household_ids, source),
-        birth_place=_birth_place(record),
+        birth_place=birth_place_of(record),
         multiple_birth=True if names.says_multiple_birth else record.multiple_birth,
         placement_homes=placement_homes(record, homes),
     )
 
 
-def _birth_place(record: CanonicalRecord) -> str | None:
+def birth_place_of(record: CanonicalRecord) -> str | None:
     """City, state and country of birth; without the city it places nobody."""
     city = read_city(record.birth_city)
     if city is None:

@@ -101,6 +101,12 @@ def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
     return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
 
 
+def listed(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:
+    """Lists of values that are known to be shared: column to its values."""
+    hashes = {column: frozenset(_hash(seal, value) for value in held) for column, held in values.items()}
+    return SharedValues(MappingProxyType({column: held for column, held in hashes.items() if held}))
+
+
 def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) -> Features:
     """The features without shared values; city and postal code stay, as they never stood for a household.
 

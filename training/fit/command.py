@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 
 from training.fit.errors import TrainingError
-from training.fit.fitting import FitOptions, fit
+from training.fit.fitting import FitOptions, fit_table
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
-from training.records import features_of, read_rows, reclustered
+from training.standing import standing_features
 
 
 def run(
@@ -23,12 +23,11 @@ def run(
     """Fit a model to records that nobody has labelled."""
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
-        read = features_of(row for path in data for row in read_rows(path))
-    records = reclustered((n, features) for n, features in enumerate(read) if features is not None)
-    if not records:
+        records = standing_features(data)
+    if not len(records):
         raise TrainingError("the files hold no record that can be used")
     with console.status(f"Fitting to {len(records):,} records"):
-        fitted = fit(records, FitOptions(seed=seed))
+        fitted = fit_table(records, FitOptions(seed=seed))
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
     write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
@@ -71,6 +72,19 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
     """
+    return fit_table(feature_table(records, FEATURE_COLUMNS), options)
+
+
+def fit_table(records: pa.Table, options: FitOptions | None = None) -> Fitted:
+    """The same from a table of features.
+
+    Args:
+        records: ``unique_id`` and all feature columns, in any order.
+        options: what a person may set.
+
+    Raises:
+        DegenerateDataError: too few records, columns or duplicates to learn from.
+    """
     options = options or FitOptions()
     if len(records) < LEAST_RECORDS:
         raise DegenerateDataError(
@@ -85,12 +99,12 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
             f"({', '.join(each.name for each in taught) or 'none'}); "
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
-    frequencies = count_frequencies((features for _, features in records), FREQUENCY_COLUMNS)
+    frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
             # A table of its own is read several times as fast as Arrow.
-            connection.register("as_read", feature_table(records, FEATURE_COLUMNS))
+            connection.register("as_read", records)
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
             pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING))
@@ -108,7 +122,9 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
     )
 
 
-def random_pairs(numbers: Sequence[int], count: int, generator: np.random.Generator) -> pa.Table:
+def random_pairs(
+    numbers: Sequence[int] | npt.NDArray[np.int64], count: int, generator: np.random.Generator
+) -> pa.Table:
     """Pairs of different records taken at random, each once."""
     ids = np.asarray(numbers, dtype=np.int64)
     drawn = ids[generator.integers(0, len(ids), size=(count, 2))]
@@ -126,12 +142,12 @@ def _learn(
     frequencies: Frequencies,
     pairs: pa.Table,
     connection: duckdb.DuckDBPyConnection,
-    records: Records,
+    records: pa.Table,
     options: FitOptions,
 ) -> Learned:
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(stated, frequencies, connection)
-    drawn = random_pairs([number for number, _ in records], options.random_pairs, generator)
+    drawn = random_pairs(np.sort(records["unique_id"].to_numpy()), options.random_pairs, generator)
     all_pairs = len(records) * (len(records) - 1) / 2
     if pairs.num_rows > options.most_candidates:
         taken = np.sort(generator.permutation(pairs.num_rows)[: options.most_candidates])

@@ -1,27 +1,27 @@
 """Term frequencies as a published model may hold them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from mpi.domain.features import Features
+import pyarrow as pa
+
 from mpi.matching.frequencies import Frequencies
 
 LEAST_BEARERS = 10
 """No value borne by fewer records is published: a rare name names a child."""
 
 
-def count_frequencies(records: Iterable[Features], columns: Sequence[str]) -> Frequencies:
+def count_frequencies(records: pa.Table, columns: Sequence[str]) -> Frequencies:
     """Count how common values are; rare ones share a tail.
 
     The tail is the frequency that the bearer of a rare value meets on average, sum(n**2) / sum(n) over the
     rare values: the chance that another record bears the same one.
+
+    Args:
+        records: a table of features.
+        columns: of single values.
     """
-    counters: dict[str, Counter[str]] = {column: Counter() for column in columns}
-    for features in records:
-        for column, counter in counters.items():
-            value = getattr(features, column)
-            if value is not None:
-                counter[value] += 1
+    counters = {column: _counted(records[column]) for column in columns}
     tables, tails = {}, {}
     for column, counter in counters.items():
         total = counter.total() or 1
@@ -30,3 +30,8 @@ def count_frequencies(records: Iterable[Features], columns: Sequence[str]) -> Fr
         tables[column] = {value: count / total for value, count in common}
         tails[column] = sum(n * n for n in rare) / max(sum(rare), 1) / total or 1 / total
     return Frequencies(tables, tails)
+
+
+def _counted(column: pa.ChunkedArray) -> Counter[str]:
+    values, counts = column.drop_null().combine_chunks().value_counts().flatten()
+    return Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mpi.domain.features import Features
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mpi.matching.conditions import Translator
 from training.fit.comparisons import Comparison
 from training.fit.estimate import Learned
@@ -32,25 +34,23 @@ def untrained(comparisons: Iterable[Comparison]) -> dict[str, Any]:
     return settings
 
 
-def usable(
-    comparisons: Sequence[Comparison], records: Iterable[tuple[int, Features]]
-) -> tuple[list[Comparison], list[str]]:
+def usable(comparisons: Sequence[Comparison], records: pa.Table) -> tuple[list[Comparison], list[str]]:
     """The comparisons whose data exists, and the names of those dropped because it never does.
 
     A comparison is dropped if its null level would hold for every pair: every column that the null
     level tests is missing everywhere.
     """
-    present: set[str] = set()
     watched = {comparison.name: _tested(comparison) for comparison in comparisons}
-    wanted = set().union(*watched.values())
-    for _, features in records:
-        found = {column for column in wanted if getattr(features, column)}
-        present |= found
-        wanted -= found
-        if not wanted:
-            break
+    present = {column for column in set().union(*watched.values()) if _says_something(records[column])}
     kept = [c for c in comparisons if not watched[c.name] or watched[c.name] & present]
     return kept, [c.name for c in comparisons if c not in kept]
+
+
+def _says_something(column: pa.ChunkedArray) -> bool:
+    """Whether any record has a value there; of a yes or no, whether any says yes."""
+    if pa.types.is_boolean(column.type):
+        return bool(pc.any(column).as_py())
+    return bool(column.null_count < len(column))
 
 
 def _tested(comparison: Comparison) -> set[str]:

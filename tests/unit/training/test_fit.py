@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from mpi.domain.features import Features
+from mpi.matching.batch import feature_table
 from mpi.matching.model import load_model
 from mpi.matching.scorer import compile_scorer
 from training.evaluate.baseline import exact_match, plain_splink
@@ -139,7 +140,7 @@ def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(f
 
 def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
-    found = count_frequencies(bearers, ("given",))
+    found = count_frequencies(feature_table(enumerate(bearers), ("given",)), ("given",))
     assert dict(found.tables["given"]) == {"ANA": 10 / 19}
     assert found.share("given", "XIOMARA") == found.share("given", "NEVER SEEN") == 9 / 19
 

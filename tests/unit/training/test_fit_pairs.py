@@ -82,7 +82,7 @@ def test_each_pair_knows_which_rules_bring_it(standing):
 def test_levels_and_term_frequencies_are_those_that_splink_scores_with(standing):
     made, connection = standing
     settings = untrained(COMPARISONS)
-    frequencies = count_frequencies((features for _, features in made), FREQUENCY_COLUMNS)
+    frequencies = count_frequencies(feature_table(made, FEATURE_COLUMNS), FREQUENCY_COLUMNS)
     pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING)).select(["lo", "hi"])
     ours = LevelReader(settings, frequencies, connection).read(pairs)
     engine = Engine(settings, frequencies, connection, detailed=True)

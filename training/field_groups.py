@@ -1,0 +1,255 @@
+"""Which feature columns depend on which fields of a record, and the function that reads them.
+
+Every function is one of ``mpi.standardize``, asked about a record of which only those fields are known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.domain.record import Address, CanonicalRecord, Enrollment, Guardian, Placement
+from mpi.matching.batch import feature_schema
+from mpi.standardize import codes, items
+from mpi.standardize.addresses import NOWHERE, address_keys, places
+from mpi.standardize.birth import read_birth_dates
+from mpi.standardize.door import moment_of, multiple_birth_of
+from mpi.standardize.guardians import guardian_names
+from mpi.standardize.identifiers import household_ids, read_identifiers
+from mpi.standardize.lists import scalars_of
+from mpi.standardize.names import read_given, read_middle, read_suffix, roots
+from mpi.standardize.person_names import surname_of
+from mpi.standardize.phones import read_email, read_phones
+from mpi.standardize.placeholders import says_multiple_birth
+from mpi.standardize.placements import placement_homes
+from mpi.standardize.record import birth_place_of
+from mpi.standardize.scalars import local_id_of, text_of
+from mpi.standardize.shape import FLAT_COLUMNS
+from mpi.standardize.ssn import seal_ssn
+from training.records import SEAL, SOURCE_COLUMN
+
+Values = Sequence[str | None]
+"""What a record says in the fields of a group, in their order."""
+
+WHOLE_FIELDS = frozenset(("preferred_name", "other_names", "previous_birth_dates", "restrictions"))
+"""Fields that few records fill and that several groups would have to look at: such a record is standardized
+whole."""
+
+REFUSED = "refused"
+
+_DAY, _CARER = "as_of_day", "carer"
+_NOBODY = "0"  # a local ID, where only other fields of a record matter
+_TYPES = {field.name: field.type for field in feature_schema(FEATURE_COLUMNS)}
+_OTHER_TYPES = {
+    "given_suffix": pa.string(), "surname_suffix": pa.string(), "middle_suffix": pa.string(),
+    "own_suffix": pa.string(), "says_multiple_birth": pa.bool_(), "said_multiple_birth": pa.bool_(),
+    _DAY: pa.string(), _CARER: pa.string(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Columns that depend on the same fields.
+
+    Args:
+        name: of the group.
+        fields: sent fields, or columns that an earlier group made.
+        made: columns that it makes; none where it only says whether the door refuses the record.
+        read: values and the moment of receipt to the columns; raises RecordError as the door does.
+        only_where: field without which the others are not looked at.
+        plain: pattern of values of a lone field that are as good as none: the group needs not look at them.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    made: tuple[str, ...]
+    read: Callable[[Values, datetime], Sequence[object]]
+    only_where: str | None = None
+    plain: str | None = None
+
+    @property
+    def columns(self) -> dict[str, pa.DataType]:
+        """Each column with its type."""
+        return {name: _TYPES.get(name, _OTHER_TYPES.get(name)) for name in self.made}
+
+    @property
+    def nothing(self) -> tuple[None, ...]:
+        """The columns of a record that is refused."""
+        return (None,) * len(self.made)
+
+
+def group_named(name: str) -> FieldGroup:
+    """The group of that name."""
+    return _BY_NAME[name]
+
+
+def _as_of(values: Values, received: datetime) -> Sequence[object]:
+    return (moment_of(values[0], received)[:10],)
+
+
+def _given(values: Values, _: datetime) -> Sequence[object]:
+    text = text_of("first_name", values[0])
+    found = read_given(text)
+    every = tuple(sorted(roots(frozenset(found.forms))))
+    several = text is not None and says_multiple_birth(text)
+    return found.name, found.forms or None, every or None, found.suffix, several
+
+
+def _surname(values: Values, _: datetime) -> Sequence[object]:
+    found = surname_of(text_of("first_name", values[0]), text_of("last_name", values[1]))
+    return found.name, found.tokens or None, (found.name,) if found.name else None, found.suffix
+
+
+def _middle(values: Values, _: datetime) -> Sequence[object]:
+    found = read_middle(text_of("middle_name", values[0]))
+    return found.name, found.name[0] if found.name else None, found.suffix
+
+
+def _suffix(values: Values, _: datetime) -> Sequence[object]:
+    return (read_suffix(text_of("suffix", values[0])),)
+
+
+def _birth(values: Values, _: datetime) -> Sequence[object]:
+    day, quality, stated = values
+    record = CanonicalRecord(
+        _NOBODY,
+        birth_date=text_of("birth_date", day),
+        birth_date_quality=text_of("birth_date_quality", quality),
+        as_of=stated,
+    )
+    found = read_birth_dates(record)
+    return found.day, found.swapped, found.days or None, found.year
+
+
+def _sex(values: Values, _: datetime) -> Sequence[object]:
+    return (codes.sex(text_of("sex", values[0])),)
+
+
+def _numbers(values: Values, _: datetime) -> Sequence[object]:
+    ssn, last4, cell = values
+    kept, ssns = items.identifiers(cell)
+    sealed = seal_ssn(text_of("ssn", ssn), text_of("ssn_last4", last4), ssns, SEAL)
+    found = read_identifiers(kept, SEAL)
+    return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
+
+
+def _home(values: Values, _: datetime) -> Sequence[object]:
+    *where, carer = values
+    sent = {name: value for name, value in zip(_HOME, where, strict=True) if value is not None}
+    record = CanonicalRecord(
+        _NOBODY,
+        addresses=items.dated_items("addresses", Address, sent),
+        guardians=(Guardian(guardian_relationship=carer),) if carer else (),
+    )
+    homes = places(record)
+    home = homes[0] if homes else NOWHERE
+    return (
+        home.number,
+        home.street,
+        home.unit,
+        home.city,
+        home.state,
+        home.postal_code,
+        address_keys(homes) or None,
+        placement_homes(record, homes) or None,
+    )
+
+
+def _phone(values: Values, _: datetime) -> Sequence[object]:
+    return (read_phones(text_of("phone", values[0])) or None,)
+
+
+def _email(values: Values, _: datetime) -> Sequence[object]:
+    return (read_email(text_of("email", values[0])),)
+
+
+def _guardian(values: Values, _: datetime) -> Sequence[object]:
+    sent = {name: value for name, value in zip(_GUARDIAN, values, strict=True) if value is not None}
+    found = items.dated_items("guardians", Guardian, sent)
+    return guardian_names(found) or None, found[0].guardian_relationship if found else None
+
+
+def _household(values: Values, _: datetime) -> Sequence[object]:
+    cell, source = values
+    return (household_ids(scalars_of("household_ids", cell), str(source)) or None,)
+
+
+def _birth_place(values: Values, _: datetime) -> Sequence[object]:
+    city, state, country = map(text_of, _BORN_IN, values)
+    return (
+        birth_place_of(CanonicalRecord(_NOBODY, birth_city=city, birth_state=state, birth_country=country)),
+    )
+
+
+def _multiple(values: Values, _: datetime) -> Sequence[object]:
+    return (multiple_birth_of(values[0])[0],)
+
+
+def _local_id(values: Values, _: datetime) -> Sequence[object]:
+    if values[0] is not None:  # one that is missing is the row's number
+        local_id_of(values[0])
+    return ()
+
+
+def _race(values: Values, _: datetime) -> Sequence[object]:
+    scalars_of("race", values[0])
+    return ()
+
+
+def _flags(values: Values, _: datetime) -> Sequence[object]:
+    items.flags(values[0])
+    return ()
+
+
+def _placements(values: Values, _: datetime) -> Sequence[object]:
+    items.dated_items("placements", Placement, {"placements": values[0]})
+    return ()
+
+
+def _enrollments(values: Values, _: datetime) -> Sequence[object]:
+    sent = {name: value for name, value in zip(_ENROLLED, values, strict=True) if value is not None}
+    items.dated_items("enrollments", Enrollment, sent)
+    return ()
+
+
+_HOME = ("addresses", *FLAT_COLUMNS["addresses"])
+_GUARDIAN = ("guardians", *FLAT_COLUMNS["guardians"])
+_ENROLLED = ("enrollments", *FLAT_COLUMNS["enrollments"])
+_BORN_IN = ("birth_city", "birth_state", "birth_country")
+_PLACE = (
+    "street_number", "street", "unit", "city", "state", "postal_code", "addresses", "placement_homes",
+)  # fmt: skip
+
+GROUPS = (
+    FieldGroup("guardian", _GUARDIAN, ("guardians", _CARER), _guardian),
+    FieldGroup("as_of", ("as_of",), (_DAY,), _as_of),
+    FieldGroup("numbers", ("ssn", "ssn_last4", "identifiers"),
+               ("ssn", "ssn_last4", "identifiers", "identifiers_near", "identifier_systems"), _numbers),
+    FieldGroup("home", (*_HOME, _CARER), _PLACE, _home),
+    FieldGroup("surname", ("first_name", "last_name"),
+               ("surname", "surname_tokens", "surname_forms", "surname_suffix"), _surname),
+    FieldGroup("birth", ("birth_date", "birth_date_quality", _DAY),
+               ("birth_date", "birth_date_swapped", "birth_dates", "birth_year"), _birth),
+    FieldGroup("given", ("first_name",),
+               ("given", "given_forms", "given_roots", "given_suffix", "says_multiple_birth"), _given),
+    FieldGroup("middle", ("middle_name",), ("middle", "middle_initial", "middle_suffix"), _middle),
+    FieldGroup("suffix", ("suffix",), ("own_suffix",), _suffix),
+    FieldGroup("phone", ("phone",), ("phones",), _phone),
+    FieldGroup("email", ("email",), ("email",), _email),
+    FieldGroup("household", ("household_ids", SOURCE_COLUMN), ("household_ids",), _household),
+    FieldGroup("birth_place", _BORN_IN, ("birth_place",), _birth_place),
+    FieldGroup("sex", ("sex",), ("sex",), _sex),
+    FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _multiple),
+    FieldGroup("local_id", ("local_id",), (), _local_id, plain="^[!-~]{1,100}$"),
+    FieldGroup("race", ("race",), (), _race),
+    FieldGroup("flags", ("flags",), (), _flags),
+    FieldGroup("placements", ("placements",), (), _placements),
+    FieldGroup("enrollments", _ENROLLED, (), _enrollments, only_where="enrollments"),
+)  # fmt: skip
+"""All groups; the first two make what others read, and the rest begin with those that take longest."""
+
+FIRST_GROUPS, OTHER_GROUPS = GROUPS[:2], GROUPS[2:]
+
+_BY_NAME = {group.name: group for group in GROUPS}

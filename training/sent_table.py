@@ -1,0 +1,82 @@
+"""Reads files of canonical records as one table of texts, at the speed of Arrow.
+
+Arrow refuses some files that the csv module reads (rows of uneven length, a cell of megabytes), and a Parquet
+file may hold lists or dates where a CSV file holds text: such a file gives None, and its caller reads it
+row by row (``training.records.read_rows``), which also says what is wrong with it.
+"""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
+
+from mpi.domain.record import SENT_FIELDS
+from training.records import SOURCE_COLUMN
+
+_BLOCK_BYTES = 16_000_000
+
+
+def read_sent(paths: Iterable[Path]) -> pa.Table | None:
+    """The rows of files with canonical columns, in order.
+
+    Returns:
+        The canonical columns that any of them has, and ``source``; a value that is missing or empty is
+        null. None where a file has to be read row by row.
+    """
+    tables = []
+    for path in paths:
+        table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+        if table is None or not {*SENT_FIELDS, SOURCE_COLUMN}.issuperset(table.column_names):
+            return None
+        tables.append(_with_source(table, path.stem))
+    return pa.concat_tables(tables, promote_options="default").combine_chunks() if tables else None
+
+
+def _with_source(table: pa.Table, stem: str) -> pa.Table:
+    if SOURCE_COLUMN not in table.column_names:
+        return table.append_column(SOURCE_COLUMN, pa.array([stem] * len(table), pa.string()))
+    at = table.column_names.index(SOURCE_COLUMN)
+    return table.set_column(at, SOURCE_COLUMN, table[SOURCE_COLUMN].fill_null(stem))
+
+
+def _csv(path: Path) -> pa.Table | None:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns = next(csv.reader(file), [])
+        if not columns or len(set(columns)) < len(columns):
+            return None
+        return arrow_csv.read_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()),
+                # The surname Null is a name: only an empty cell is missing.
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
+        return None
+
+
+def _parquet(path: Path) -> pa.Table | None:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return None
+    if not all(_is_text(kind) for kind in table.schema.types):
+        return None
+    texts = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+    columns = [pc.if_else(pc.equal(column, ""), None, column) for column in texts.columns]
+    return pa.table(columns, names=texts.column_names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
