@@ -64,7 +64,9 @@ class Signed:
     must_change: bool = False
 
 
-def sign_in(index: Index, name: str, password: str, purpose: str | None = None) -> str:
+def sign_in(
+    index: Index, name: str, password: str, purpose: str | None = None, instead_of: str | None = None
+) -> str:
     """Sign a person in; returns the token that stands for it, which is kept nowhere else.
 
     Args:
@@ -72,6 +74,7 @@ def sign_in(index: Index, name: str, password: str, purpose: str | None = None) 
         name: of the account, as typed.
         password: as typed.
         purpose: purpose of use of all that follows; the first of the role's where it is None.
+        instead_of: the token that the browser has; what it stands for ends.
 
     Raises:
         NotAuthenticated: wrong name, wrong password, locked or ended: which, is not told.
@@ -88,6 +91,8 @@ def sign_in(index: Index, name: str, password: str, purpose: str | None = None) 
     with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
         if not unit.accounts.let_in(account, password_hash):
             raise NotAuthenticated(REFUSED)
+        if instead_of is not None:
+            unit.sign_ins.end(key_hash(instead_of))
         token = _begin(index, unit, account, purpose or purposes[0]) if fitting else None
     if token is None:
         raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")

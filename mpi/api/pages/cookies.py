@@ -1,16 +1,34 @@
 """The cookies of the pages: out of reach of scripts, of other sites, and over TLS of everybody between."""
 
+import re
+
 from fastapi import Request
 from starlette.responses import Response
 
-_SIGN_IN = "mpi-sign-in"
+VISIT_BYTES = 32
+_VISIT = re.compile(r"[A-Za-z0-9_-]{43}")
+_SIGN_IN, _VISITING = "mpi-sign-in", "mpi-visit"
 _ACTING_AS = "mpi-acting-as"
 _BOUND = "__Host-"
 """Browsers take a name so begun only with ``Secure``, for one host, and from it alone (RFC 6265bis)."""
 
 
+def visit_token(request: Request) -> str | None:
+    """What the browser holds before anybody signs in, so that the sign-in form is a page's own too."""
+    found = request.cookies.get(_name(request, _VISITING), "")
+    return found if _VISIT.fullmatch(found) else None
+
+
+def keep_visit(request: Request, answer: Response, token: str) -> None:
+    """Give the browser what the sign-in form belongs to.
+
+    Not under the sign-in's own name: a link from elsewhere comes without that cookie, and must not end it.
+    """
+    _keep(request, answer, _VISITING, token)
+
+
 def sign_in_token(request: Request) -> str | None:
-    """What the browser holds: the token of a sign-in, or of a visit before one."""
+    """The token of a sign-in, whether or not it still is one."""
     return request.cookies.get(_name(request, _SIGN_IN))
 
 

@@ -1,7 +1,7 @@
 """Signing in and out, and a password of one's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from secrets import token_urlsafe
@@ -12,25 +12,37 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.access import IndexDep
-from mpi.api.forms import SentFormDep
-from mpi.api.pages.cookies import forget_sign_in, keep_sign_in, sign_in_token
+from mpi.api.forms import Form, SentFormDep
+from mpi.api.pages.cookies import (
+    VISIT_BYTES,
+    forget_sign_in,
+    keep_sign_in,
+    keep_visit,
+    sign_in_token,
+    visit_token,
+)
+from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import (
     CHANGE_PASSWORD,
     SIGN_IN,
+    SIGN_OUT,
+    ForeignFormError,
     FormDep,
     SignedDep,
     check_form,
     local_path,
 )
+from mpi.api.pages.visit import visit_of
+from mpi.api.pages.words import words
 from mpi.api.problems import status_of
-from mpi.domain.errors import InputError, NotAuthenticated, StoreError
+from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_OF
 from mpi.service.context import Index
 from mpi.service.passwords import SHORTEST
 from mpi.service.sign_in import Signed, change_password, csrf_of, sign_in, sign_out, viewer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 Done = TypeVar("Done")
 
@@ -40,13 +52,6 @@ MOST_WAITING = 20
 """For their turn; more are told to come back, so that nobody can fill the memory."""
 
 _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_OF.values() for purpose in purposes))
-_WHY = {
-    "ended": "You were signed out, because nothing was done for a while or the password was changed.",
-    "lost": (
-        "You were signed out before this was sent, so nothing of it was kept. Sign in, and do it once more."
-    ),
-    "out": "You are signed out.",
-}
 
 
 def install(app: FastAPI) -> None:
@@ -58,35 +63,40 @@ def install(app: FastAPI) -> None:
 @router.get(SIGN_IN)
 def sign_in_page(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
     """Ask for name and password."""
-    if _who(index, request) is not None:
-        return RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER)
-    # What the browser comes with is good for the form alone; signing in gives it another.
-    visit = sign_in_token(request) or token_urlsafe(32)
-    answer = _sign_in_page(request, index, visit, _Asked(local_path(next), notice=_WHY.get(why)))
-    keep_sign_in(request, answer, visit)
-    return answer
+    asked = _Asked(local_path(next), notice=words().sign_in.why.maybe(why))
+    try:
+        viewer_of(index, sign_in_token(request))
+    except NotAuthenticated:
+        return _sign_in_page(request, index, asked)
+    return RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
 
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Sign in, and go on to the page that was asked for."""
-    visit = sign_in_token(request) or ""
-    check_form(request, form, csrf_of(index, visit) if visit else token_urlsafe())
-    onwards, name = local_path(form.whole("next")), form.whole("name")
-    trying = partial(sign_in, index, name, form.whole("password"), form.optional("purpose"))
+    asked = _Asked(local_path(form.whole("next")), form.whole("name"))
+    trying = partial(
+        sign_in,
+        index,
+        asked.name,
+        form.whole("password"),
+        form.optional("purpose"),
+        instead_of=sign_in_token(request),
+    )
     try:
+        _check_visit(request, index, form)
         token = await _in_turn(request, trying)
     except (NotAuthenticated, InputError, StoreError) as error:
         status = status_of(error)[0]
         # 401 would have to name a scheme of HTTP, and this is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
-        return _sign_in_page(request, index, visit, _Asked(onwards, name, error=str(error)), status)
-    answer = RedirectResponse(onwards, HTTPStatus.SEE_OTHER)
+        return _sign_in_page(request, index, replace(asked, error=str(error)), status)
+    answer = RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
     keep_sign_in(request, answer, token)
     return answer
 
 
-@router.post("/sign-out")
+@router.post(SIGN_OUT)
 def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
     """End the sign-in, here and in the index."""
     sign_out(index, sign_in_token(request) or "")
@@ -96,9 +106,9 @@ def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: 
 
 
 @router.get(CHANGE_PASSWORD)
-def change_password_page(index: IndexDep, signed: SignedDep) -> Response:
+def change_password_page(request: Request, index: IndexDep, signed: SignedDep) -> Response:
     """Ask for another password."""
-    return _change_page(index, signed)
+    return _change_page(request, index, signed)
 
 
 @router.post(CHANGE_PASSWORD)
@@ -106,16 +116,16 @@ async def post_change_password(
     request: Request, index: IndexDep, signed: SignedDep, form: FormDep
 ) -> Response:
     """Set a password of one's own; every other sign-in ends."""
-    token = sign_in_token(request) or ""
-    if form.whole("new") != form.whole("again"):
-        return _change_page(index, signed, "the two new passwords are not the same")
-    changing = partial(change_password, index, token, form.whole("old"), form.whole("new"))
+    old, new = form.whole("old"), form.whole("new")
+    changing = partial(change_password, index, sign_in_token(request) or "", old, new)
+    if new != form.whole("again"):
+        return _change_page(request, index, signed, InputError(words().password.not_the_same))
     try:
-        fresh = await _in_turn(request, changing)
-    except (NotAuthenticated, InputError) as error:
-        return _change_page(index, signed, str(error))
+        token = await _in_turn(request, changing)
+    except (NotAuthenticated, InputError, StoreError) as error:
+        return _change_page(request, index, signed, error)
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    keep_sign_in(request, answer, fresh)
+    keep_sign_in(request, answer, token)
     return answer
 
 
@@ -131,11 +141,12 @@ async def _in_turn(request: Request, trying: Callable[[], Done]) -> Done:
     return await to_thread.run_sync(trying, limiter=turn)
 
 
-def _who(index: Index, request: Request) -> Signed | None:
-    try:
-        return viewer_of(index, sign_in_token(request))
-    except NotAuthenticated:
-        return None
+def _check_visit(request: Request, index: Index, form: Form) -> None:
+    """Let a sign-in form pass that a page of ours in this browser has sent, or raise."""
+    visit = visit_token(request)
+    if visit is None:
+        raise ForeignFormError(words().sign_in.no_cookie)
+    check_form(request, form, csrf_of(index, visit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,33 +160,23 @@ class _Asked:
 
 
 def _sign_in_page(
-    request: Request, index: Index, visit: str, asked: _Asked, status: HTTPStatus = HTTPStatus.OK
+    request: Request, index: Index, asked: _Asked, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    csrf = csrf_of(index, visit)
+    token = visit_token(request) or token_urlsafe(VISIT_BYTES)
+    visit = replace(visit_of(request, index, None), csrf=csrf_of(index, token))
     # A link elsewhere that leads here comes without the cookie, which is SameSite=Strict.
     from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
-    return page(
-        "sign_in.html", status, visit=_nobody(index, csrf), here="sign-in", asked=asked, purposes=_PURPOSES,
-        from_elsewhere=from_elsewhere,
+    answer = page(
+        "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
+        from_elsewhere=from_elsewhere, **asdict(asked),
     )  # fmt: skip
+    keep_visit(request, answer, token)
+    return answer
 
 
-def _change_page(index: Index, signed: Signed, error: str | None = None) -> Response:
+def _change_page(request: Request, index: Index, signed: Signed, error: MpiError | None = None) -> Response:
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
-    visit = {
-        **_nobody(index, signed.csrf),
-        "name": signed.name,
-        "full_name": signed.full_name,
-        "role": signed.role,
-    }
     return page(
-        "change_password.html", status, visit=visit, here="change-password", error=error,
-        must_change=signed.must_change, shortest=SHORTEST,
+        "change_password.html", status, visit=visit_of(request, index, signed), here="change-password",
+        error=None if error is None else str(error), must_change=signed.must_change, shortest=SHORTEST,
     )  # fmt: skip
-
-
-def _nobody(index: Index, csrf: str) -> dict[str, object]:
-    return {
-        "test": index.is_test, "menu": (), "roles": (), "name": "", "full_name": "", "role": "",
-        "flash": None, "csrf": csrf,
-    }  # fmt: skip

@@ -16,16 +16,16 @@ from mpi.api.access import IndexDep
 from mpi.api.forms import Form, SentFormDep
 from mpi.api.pages.acting import made_up
 from mpi.api.pages.cookies import acting_as, sign_in_token
-from mpi.domain.errors import AccessDenied, NotAuthenticated
+from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.service.sign_in import Signed, viewer_of
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
-SIGN_IN, CHANGE_PASSWORD = "/sign-in", "/change-password"
+SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
 _LONGEST_NEXT = 2_000
 _READING = ("GET", "HEAD")
 
 
-class ForeignFormError(AccessDenied):
+class ForeignFormError(InputError):
     """A form that no page of this index in this browser has sent, or one from before signing in anew."""
 
     code = "foreign-form"
@@ -57,7 +57,7 @@ def signed_in(request: Request, index: IndexDep) -> Signed:
     except NotAuthenticated:
         # A browser that has a token was signed in here; what it sends now is not kept.
         raise LeadElsewhere(_to_sign_in(request, was_signed_in=token is not None)) from None
-    if signed.must_change and request.url.path != CHANGE_PASSWORD:
+    if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
         raise LeadElsewhere(CHANGE_PASSWORD)
     return signed
 
@@ -103,7 +103,7 @@ def local_path(sent: str | None) -> str:
     parts = urlsplit(sent)
     # Browsers read \ as /, and // as another host.
     local = sent.startswith("/") and not sent.startswith("//") and "\\" not in sent
-    if not local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, CHANGE_PASSWORD):
+    if not local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, SIGN_OUT, CHANGE_PASSWORD):
         return "/"
     return sent
 

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.cookies import keep_acting_as
+from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.signed import FormDep, local_path
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.post("/view-as")

@@ -103,7 +103,7 @@ def _is_of_the_api(route) -> bool:
     return route.path in OPEN or getattr(route, "include_in_schema", True)
 
 
-def _routes(app):
-    for route in app.routes:
-        nested = getattr(getattr(route, "original_router", None), "routes", None)
-        yield from nested or [route]
+def _routes(router):
+    for route in router.routes:
+        nested = getattr(route, "original_router", None)
+        yield from [route] if nested is None else _routes(nested)
