@@ -10,11 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, StoreError, SurvivorshipError
+from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
+from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from mpi.service.context import Index, Matcher, SignInLimits
@@ -191,6 +192,28 @@ def open_matcher(ref: str) -> Matcher:
     """
     model = load_model(find_model(ref))
     return Matcher(model, compile_scorer(model))
+
+
+def batch_engine(settings: Settings, master: str | None, *, spark: bool) -> BatchEngine:
+    """The engine that scores a whole index.
+
+    Args:
+        settings: name a Spark master, where the caller does not.
+        master: Spark's master URL.
+        spark: Spark, and not DuckDB.
+
+    Raises:
+        EngineError: Spark cannot be had, or has no folder that its workers reach.
+        InputError: nobody names a master.
+    """
+    if not spark:
+        return DUCKDB
+    from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
+
+    named = master or settings.spark_master
+    if named is None:
+        raise InputError("--engine spark: give the cluster's URL with --master, or set MPI_SPARK_MASTER")
+    return SparkEngine(named, settings.spark_memory, settings.spark_staging)
 
 
 def upgrade_database(settings: Settings) -> migrate.SchemaState:

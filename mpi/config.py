@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     """Hours after which a person is signed out in any case."""
     survivorship: Path | None = None
     """File of the rules of the golden record; those that come with the program where it is not set."""
+    spark_master: str | None = None
+    """Master URL of the Spark cluster of ``mpi recluster --engine spark``, such as ``spark://host:7077``."""
+    spark_memory: str = "2g"
+    """Memory of Spark's driver on this machine; with ``local[N]``, this machine alone, all that Spark has."""
+    spark_staging: str | None = None
+    """Folder (path or URI) that this machine and every Spark worker reach; needed by a cluster."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

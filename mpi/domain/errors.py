@@ -15,6 +15,7 @@ MpiError
 ├── AccessDenied          the policy says no
 ├── LoadHeld              a load guard stopped a file; nothing of it was applied
 ├── ModelError            a model folder is missing, corrupt or cannot be compiled
+├── EngineError           the engine that was asked for is missing, or failed
 └── StoreError            the database is missing, locked, full, or of another version
 
 A message says what was wrong, where, and what to do. It never holds a value of a person's record.
@@ -137,6 +138,12 @@ class ModelError(MpiError):
     """A model folder is missing, corrupt, or says something that cannot be compiled."""
 
     code = "model-unusable"
+
+
+class EngineError(MpiError):
+    """The engine that was asked for is not installed, does not start, or failed."""
+
+    code = "engine-unusable"
 
 
 class StoreError(MpiError):

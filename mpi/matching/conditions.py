@@ -182,6 +182,14 @@ class Translator:
         self.variables[variable] = None
         return Value(variable, _kind(column), (f"{variable} is not None",))
 
+    def is_list(self, tree: exp.Expr) -> bool:
+        """Whether an operand is a list of texts.
+
+        Raises:
+            NotCompilableError: it is no operand.
+        """
+        return self.value(tree).kind is Kind.LIST
+
     def _number(self, tree: exp.Expr) -> Value:
         value = self.value(tree)
         if value.kind is not Kind.NUMBER:
@@ -206,7 +214,7 @@ class Translator:
         return Value(f"{value.code}[{start - 1}:{start - 1 + length}]", Kind.TEXT, value.guards)
 
     def _function(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
-        name, arguments = _call(tree)
+        name, arguments = function_call(tree)
         values = tuple(self.value(argument) for argument in arguments)
         guards = tuple(guard for value in values for guard in value.guards)
         codes = [value.code for value in values]
@@ -238,7 +246,12 @@ class Translator:
         return Value(name, Kind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
 
 
-def _call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
+def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
+    """The function that an expression calls, by DuckDB's name of it, and what it is given.
+
+    Raises:
+        NotCompilableError: it is no call, or one that is not known.
+    """
     names: list[tuple[type[exp.Expr], str]] = [
         (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
         (exp.Levenshtein, "levenshtein"),

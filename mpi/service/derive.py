@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mpi.domain.features import Features
-from mpi.matching.batch import candidate_pairs
+from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.matching.keys import keys
 from mpi.service.context import Index, Matcher
-from mpi.service.reindex import Progress, key_table, score_pairs
+from mpi.service.reindex import Progress, edges_of, key_table
 from mpi.standardize.payload import from_payload
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, find_shared, without_shared
@@ -45,6 +45,7 @@ def derive(
     floor: float,
     progress: Progress,
     shared: SharedValues | None = None,
+    engine: BatchEngine = DUCKDB,
 ) -> Derived:
     """Derive everything under a model.
 
@@ -55,6 +56,7 @@ def derive(
         floor: lowest weight of an edge, in bits.
         progress: told of long steps.
         shared: the lists of shared values; None for those that the active records make now.
+        engine: what finds and scores the pairs.
     """
     codes = {source.id: source.code for source in unit.sources.all()}
     active = unit.records.active()
@@ -71,6 +73,6 @@ def derive(
     for record, sent in features.items():
         features[record] = mine = without_shared(sent, listed, index.seal)
         own_keys += [(groups[record], key, record) for key in keys(mine, matcher.model.blocking, index.seal)]
-    pairs = candidate_pairs(key_table([(key, record) for _, key, record in own_keys]))
-    edges = score_pairs(matcher, features.items(), pairs, floor, index, progress)
-    return Derived(features, own_keys, edges, listed, found)
+    blocks = key_table([(key, record) for _, key, record in own_keys])
+    scored = engine.weights(matcher.model, features.items(), blocks, floor, index.home, progress)
+    return Derived(features, own_keys, edges_of(scored), listed, found)

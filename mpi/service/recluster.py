@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.closure import everything
 from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
@@ -95,6 +96,7 @@ def recluster(
     apply: bool,
     refresh_lists: bool = False,
     progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
 ) -> ReclusterPlan:
     """Re-think every record with a model, and apply the plan or only show it.
 
@@ -107,8 +109,10 @@ def recluster(
             configuration; with another model that is always done. Otherwise those in force hold, so that an
             index to which nobody has done anything has nothing to do (law 1).
         progress: told of long steps.
+        engine: what finds the candidate pairs and scores them; every engine gives the same plan.
 
     Raises:
+        EngineError: the engine is not there, or failed; nothing was changed.
         ConflictError: the model is the one that this process was opened on, and another is in force by now.
         AccessDenied: the viewer may not re-cluster.
     """
@@ -117,12 +121,12 @@ def recluster(
     if not apply:
         with index.database.read(viewer) as unit:
             before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
-            derived = derive(unit, index, matcher, floor, progress, shared)
+            derived = derive(unit, index, matcher, floor, progress, shared, engine)
             settlement = _settle(unit, matcher, derived)
             return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
     with index.database.write(viewer, "recluster") as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
-        derived = derive(unit, index, matcher, floor, progress, shared)
+        derived = derive(unit, index, matcher, floor, progress, shared, engine)
         settlement = _settle(unit, matcher, derived)
         plan = _plan(unit, settlement, matcher, _compared(before, derived), applied=True)
         replace_derived(unit, matcher, derived)

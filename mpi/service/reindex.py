@@ -150,6 +150,11 @@ def score_pairs(
         index.home,
         lambda done, total: progress("scoring pairs", done, total),
     )
+    return edges_of(scored)
+
+
+def edges_of(scored: pa.Table) -> Edges:
+    """Weights as an engine gives them, as edges."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return {(int(a), int(b)): float(w) for a, b, w in zip(lo, hi, np.round(bits, 6), strict=True)}
 

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from mpi.bootstrap import keep_model, open_matcher
+from mpi.bootstrap import batch_engine, keep_model, open_matcher
 from mpi.cli.output import JsonFlag, note
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import shown_progress
-from mpi.cli.session import opened
+from mpi.cli.session import opened, read_settings
 from mpi.domain.errors import InputError
+from mpi.matching.engines import BatchEngine
 from mpi.service.recluster import recluster
 
 
@@ -26,6 +27,12 @@ def run(
         bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
     ] = False,
     engine: Annotated[Engine, typer.Option(help="What scores the pairs.")] = Engine.DUCKDB,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Spark's master, with --engine spark; MPI_SPARK_MASTER where it is left out."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
@@ -43,8 +50,7 @@ def run(
     The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
     nothing is changed.
     """
-    if engine is Engine.SPARK:
-        raise InputError("--engine spark: this version scores on DuckDB only; leave --engine out")
+    chosen = _engine(engine, master)
     with opened() as session, shown_progress() as report:
         matcher = session.index.matcher if model is None else open_matcher(model)
         if model is not None and apply:
@@ -56,7 +62,16 @@ def run(
             apply=apply,
             refresh_lists=refresh_lists,
             progress=report,
+            engine=chosen,
         )
     show_plan(plan, as_json=as_json)
     if not plan.applied and not plan.is_empty:
         note("dry run: nothing was changed; --apply carries it out")
+
+
+def _engine(engine: Engine, master: str | None) -> BatchEngine:
+    if engine is Engine.SPARK:
+        return batch_engine(read_settings(), master, spark=True)
+    if master is not None:
+        raise InputError("--master names a Spark cluster: it goes with --engine spark")
+    return batch_engine(read_settings(), None, spark=False)

@@ -1,0 +1,68 @@
+"""Engines: what finds the candidate pairs of a whole index and scores them, by set."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from mpi.domain.features import Features
+from mpi.matching.batch import candidate_pairs, predict
+from mpi.matching.model import MatchModel
+
+Progress = Callable[[str, int, int], None]
+"""Told the step, how much of it is done, and of how much."""
+
+
+class BatchEngine(Protocol):
+    """One of several that give the same pairs and, within 1e-6 bits, the same weights (law 5)."""
+
+    def weights(
+        self,
+        model: MatchModel,
+        records: Iterable[tuple[int, Features]],
+        keys: pa.Table,
+        floor: float,
+        work_dir: Path,
+        progress: Progress,
+    ) -> pa.Table:
+        """Score every two records that share a blocking key.
+
+        Args:
+            model: the frozen model.
+            records: record id and features, of every record that ``keys`` names.
+            keys: ``key``, ``record_id`` (int64), each row once.
+            floor: lowest weight to return, in bits.
+            work_dir: where files may go; readable by this user only.
+            progress: told of long steps.
+
+        Returns:
+            ``lo``, ``hi``, ``bits`` (rounded to 1e-6) each pair once, in no particular order.
+
+        Raises:
+            ModelError: the model cannot be scored.
+            EngineError: the engine is not there, or failed.
+        """
+        ...
+
+
+class DuckDbEngine:
+    """Splink on DuckDB, on this machine."""
+
+    def weights(
+        self,
+        model: MatchModel,
+        records: Iterable[tuple[int, Features]],
+        keys: pa.Table,
+        floor: float,
+        work_dir: Path,
+        progress: Progress,
+    ) -> pa.Table:
+        """See ``BatchEngine``."""
+        pairs = candidate_pairs(keys)
+        return predict(
+            model, records, pairs, floor, work_dir, lambda done, total: progress("scoring pairs", done, total)
+        )
+
+
+DUCKDB = DuckDbEngine()

@@ -1,0 +1,149 @@
+"""A level's condition, written for DuckDB, as Spark SQL that is true for the same pairs.
+
+What the online compiler refuses is refused here. What both engines spell alike is not trusted to mean the
+same: every operand goes into brackets (``a = b IS NOT TRUE`` binds differently elsewhere), and every string
+function becomes one of ``mpi.matching.spark.functions``. Both engines know three truth values.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from mpi.domain.errors import ModelError
+from mpi.matching.conditions import NotCompilableError, Translator, function_call
+from mpi.matching.spark.functions import PREFIX
+
+_OURS = {
+    "jaro_winkler_similarity": "jaro_winkler",
+    "jarowinklersimilarity": "jaro_winkler",
+    "jaro_similarity": "jaro",
+    "levenshtein": "levenshtein",
+    "damerau_levenshtein": "damerau_levenshtein",
+    "try_strptime": "date_epoch",
+}
+_SPARKS = {
+    "list_has_any": "ARRAYS_OVERLAP",
+    "list_contains": "ARRAY_CONTAINS",
+    "list_intersect": "ARRAY_INTERSECT",
+    "array_length": "ARRAY_SIZE",
+    "starts_with": "STARTSWITH",
+}
+_BINARY = (
+    exp.And,
+    exp.Or,
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Is,
+)
+_OPERATIONS = (exp.Binary, exp.Unary, exp.Between, exp.In)
+
+
+def spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same Splink settings with every condition in Spark SQL.
+
+    Raises:
+        ModelError: a condition has no exact translation; the message names comparison and level.
+    """
+    comparisons = []
+    for comparison in settings["comparisons"]:
+        name = comparison.get("output_column_name", "")
+        levels = [_level(name, level) for level in comparison["comparison_levels"]]
+        comparisons.append({**comparison, "comparison_levels": levels})
+    # Splink would translate what is marked as DuckDB's in its own way.
+    return {**settings, "comparisons": comparisons, "sql_dialect": "spark"}
+
+
+def _level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
+    condition = str(level["sql_condition"])
+    if condition.strip().upper() == "ELSE":
+        return dict(level)
+    try:
+        return {**level, "sql_condition": spark_condition(condition)}
+    except NotCompilableError as fault:
+        label = level.get("label_for_charts") or condition
+        raise ModelError(
+            f"comparison {comparison!r}, level {label!r}: cannot be scored on Spark: {fault}"
+        ) from None
+
+
+def spark_condition(sql: str) -> str:
+    """The condition in Spark SQL.
+
+    Raises:
+        NotCompilableError: with what has no exact translation.
+    """
+    Translator().condition(sql)
+    return _spark(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
+
+
+def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911 - one return a form
+    match tree:
+        case exp.Paren():
+            return _spark(tree.this)
+        case exp.Literal():
+            return _literal(tree)
+        case exp.Column() | exp.Boolean() | exp.Null():
+            return tree.copy()
+        case exp.Not() | exp.Neg():
+            return type(tree)(this=_grouped(tree.this))
+        case exp.Abs():
+            return exp.Abs(this=_spark(tree.this))
+        case exp.Between():
+            bounds = {name: _grouped(tree.args[name]) for name in ("low", "high")}
+            return exp.Between(this=_grouped(tree.this), **bounds)
+        case exp.In():
+            return exp.In(this=_grouped(tree.this), expressions=[_spark(each) for each in tree.expressions])
+        case exp.Cast():
+            return exp.Cast(this=_spark(tree.this), to=tree.args["to"].copy())
+        case exp.Substring() | exp.Left():
+            start = exp.Literal.number(1) if isinstance(tree, exp.Left) else tree.args["start"].copy()
+            length = tree.expression if isinstance(tree, exp.Left) else tree.args["length"]
+            return exp.func("SUBSTR", _spark(tree.this), start, length.copy(), dialect="spark")
+        case _ if isinstance(tree, _BINARY):
+            return type(tree)(this=_grouped(tree.this), expression=_grouped(tree.expression))
+        case _:
+            return _function(tree)
+
+
+def _function(tree: exp.Expr) -> exp.Expr:
+    name, arguments = function_call(tree)
+    translated = [_spark(argument) for argument in arguments]
+    match name:
+        case "epoch":  # of what `try_strptime` parsed, which is in seconds already
+            return translated[0]
+        case "try_strptime":
+            return exp.Anonymous(this=PREFIX + _OURS[name], expressions=translated[:1])
+        case "length":
+            kind = "ARRAY_SIZE" if Translator().is_list(arguments[0]) else "LENGTH"
+            return exp.Anonymous(this=kind, expressions=translated)
+        case _ if name in _OURS:
+            return exp.Anonymous(this=PREFIX + _OURS[name], expressions=translated)
+        case _ if name in _SPARKS:
+            return exp.Anonymous(this=_SPARKS[name], expressions=translated)
+        case _:
+            raise NotCompilableError(f"{tree.sql(dialect='duckdb')} uses a function that is not supported")
+
+
+def _literal(tree: exp.Literal) -> exp.Expr:
+    """A number with a fraction is a double, as it is online, and not Spark's decimal."""
+    if tree.is_string or tree.name.isdigit():
+        return tree.copy()
+    return exp.Cast(this=tree.copy(), to=exp.DataType.build("double"))
+
+
+def _grouped(tree: exp.Expr) -> exp.Expr:
+    made = _spark(tree)
+    return (
+        made
+        if isinstance(made, exp.Condition) and not isinstance(made, _OPERATIONS)
+        else exp.Paren(this=made)
+    )

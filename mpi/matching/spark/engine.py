@@ -1,0 +1,114 @@
+"""Spark as one of the engines: write out, let it join and score, read back."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from mpi.domain.errors import EngineError, MpiError
+from mpi.domain.features import Features
+from mpi.matching.batch import WEIGHTS, feature_batches, feature_schema
+from mpi.matching.engines import Progress
+from mpi.matching.model import MatchModel
+from mpi.matching.scorer import compile_scorer
+from mpi.matching.spark.functions import WorkerDiffersError
+from mpi.matching.spark.scoring import SparkScorer, candidate_pairs, held_down
+from mpi.matching.spark.session import LOG, is_local, spark_session
+from mpi.matching.spark.staging import Staging, staging
+
+_STEP = "scoring pairs on Spark"
+
+
+@dataclass(frozen=True, slots=True)
+class SparkEngine:
+    """Splink on an existing Spark cluster.
+
+    Args:
+        master: Spark's master URL; ``local[N]`` is N threads of this machine.
+        memory: of Spark's driver on this machine, such as ``2g``.
+        staging: a folder that every worker reaches, as a path or URI; None for one of this machine.
+
+    Raises:
+        EngineError: a cluster without a folder that its workers reach.
+    """
+
+    master: str
+    memory: str = "2g"
+    staging: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.staging is None and not is_local(self.master):
+            raise EngineError(
+                f"Spark on {self.master} needs a folder that this machine and every worker reach: "
+                "set MPI_SPARK_STAGING to it"
+            )
+
+    def weights(
+        self,
+        model: MatchModel,
+        records: Iterable[tuple[int, Features]],
+        keys: pa.Table,
+        floor: float,
+        work_dir: Path,
+        progress: Progress,
+    ) -> pa.Table:
+        """See ``BatchEngine``."""
+        columns = compile_scorer(model).columns  # refuses what online would, before Spark starts
+        with _folder(work_dir) as folder, staging(self.staging or str(folder)) as place:
+            progress(_STEP, 0, 2)
+            table = place.write(
+                "features.parquet", feature_schema(columns), feature_batches(records, columns)
+            )
+            blocks = place.write("keys.parquet", keys.schema, iter(keys.to_batches()))
+            progress(_STEP, 1, 2)
+            with spark_session(self.master, self.memory, folder) as session, _told(folder, work_dir):
+                session.sparkContext.setCheckpointDir(place.of("checkpoints"))
+                features = session.read.parquet(table)
+                pairs = candidate_pairs(session.read.parquet(blocks))
+                scorer = SparkScorer(model.settings, model.frequencies, session, features)
+                held = held_down(scorer.scored(pairs, floor), features, model.cautions, columns)
+                held.write.parquet(place.of("weights"))
+            found = _weights(place)
+            progress(_STEP, 2, 2)
+            return found
+
+
+def _weights(place: Staging) -> pa.Table:
+    return place.read("weights").select(WEIGHTS.names).cast(WEIGHTS)
+
+
+@contextmanager
+def _folder(work_dir: Path) -> Iterator[Path]:
+    # ``tempfile`` makes it with mode 0700: what spills into it are records.
+    with tempfile.TemporaryDirectory(prefix="spark-", dir=work_dir, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@contextmanager
+def _told(folder: Path, work_dir: Path) -> Iterator[None]:
+    """Say in one line, without a value of a record, what Spark failed of; its own log is kept."""
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield
+    except MpiError:
+        raise
+    except (PySparkException, Py4JError) as fault:
+        kept = work_dir / LOG
+        shutil.copyfile(folder / LOG, kept)
+        kept.chmod(0o600)
+        raise EngineError(f"Spark failed: {_cause(fault)}; its log is {kept}") from fault
+
+
+def _cause(fault: Exception) -> str:
+    marker = f"{WorkerDiffersError.__name__}: "
+    said = next((line for line in str(fault).splitlines() if marker in line), None)
+    if said is not None:
+        return said.partition(marker)[2]
+    condition = getattr(fault, "getCondition", lambda: None)()
+    return condition or type(fault).__name__

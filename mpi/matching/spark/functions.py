@@ -1,0 +1,81 @@
+"""What Spark's workers compute for themselves: the online scorer's own string functions, over Arrow columns.
+
+The Jaro-Winkler of Splink's jar for Spark is not DuckDB's: on near pairs they differ in one of seventy. So
+Spark calls the edition that the compiled scorer calls. A worker imports this module and no more of the index.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import rapidfuzz
+
+from mpi.matching.functions import NAMESPACE
+
+PREFIX = "mpi_"
+
+Arrays = Callable[..., pa.Array]
+
+
+class WorkerDiffersError(Exception):
+    """A worker has another edition of the string functions than the index, so its weights might differ."""
+
+
+class OverArrow:
+    """One function of two texts (or of one) as Spark calls it: columns in, a column out; NULL for NULL.
+
+    Args:
+        name: which, by the name that the compiled scorer knows it by.
+        edition: version of the string functions that the index scores with.
+    """
+
+    def __init__(self, name: str, edition: str) -> None:
+        self.name = name
+        self.edition = edition
+        self._checked = False
+
+    def apply(self, returns: pa.DataType, *columns: pa.Array) -> pa.Array:
+        """The function of every row.
+
+        Raises:
+            WorkerDiffersError: this machine has another edition.
+        """
+        if not self._checked:
+            if rapidfuzz.__version__ != self.edition:
+                raise WorkerDiffersError(
+                    f"this worker has rapidfuzz {rapidfuzz.__version__}, the index {self.edition}"
+                )
+            self._checked = True
+        function: Callable[..., Any] = NAMESPACE[self.name]
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        return pa.array([None if None in row else function(*row) for row in rows], returns)
+
+
+def two_texts(name: str, returns: pa.DataType) -> Arrays:
+    """A function of two texts, with the annotations by which Spark knows what it takes."""
+    over = OverArrow(name, rapidfuzz.__version__)
+
+    def call(left: pa.Array, right: pa.Array) -> pa.Array:
+        return over.apply(returns, left, right)
+
+    return call
+
+
+def one_text(name: str, returns: pa.DataType) -> Arrays:
+    """A function of one text."""
+    over = OverArrow(name, rapidfuzz.__version__)
+
+    def call(text: pa.Array) -> pa.Array:
+        return over.apply(returns, text)
+
+    return call
+
+
+FUNCTIONS: dict[str, tuple[Arrays, str]] = {
+    "jaro_winkler": (two_texts("jaro_winkler", pa.float64()), "double"),
+    "jaro": (two_texts("jaro", pa.float64()), "double"),
+    "levenshtein": (two_texts("levenshtein", pa.int64()), "bigint"),
+    "damerau_levenshtein": (two_texts("damerau_levenshtein", pa.int64()), "bigint"),
+    "date_epoch": (one_text("date_epoch", pa.int64()), "bigint"),
+}
+"""By the compiled scorer's name: the function and its type in Spark, which knows it as ``mpi_…``."""

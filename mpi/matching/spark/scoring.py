@@ -1,0 +1,143 @@
+"""Blocking and scoring by Splink on Spark: the same keys, comparisons and frequencies as on DuckDB.
+
+Nothing grows on the machine that asks: features and keys are written out in batches to a folder that every
+worker reaches, Spark joins and scores there, and only the pairs that were kept come back.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mpi.domain.weight import WEIGHT_DECIMALS
+from mpi.matching.cautions import Cautions
+from mpi.matching.frequencies import Frequencies
+from mpi.matching.spark.conditions import spark_condition, spark_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
+
+
+def candidate_pairs(keys: "DataFrame") -> "DataFrame":
+    """The distinct pairs of records that share a blocking key; no block is left out.
+
+    Args:
+        keys: ``key``, ``record_id``, each row once.
+
+    Returns:
+        ``lo``, ``hi`` with lo < hi.
+    """
+    left = keys.withColumnRenamed("record_id", "lo")
+    right = keys.withColumnRenamed("record_id", "hi")
+    return left.join(right, "key").where("lo < hi").select("lo", "hi").distinct()
+
+
+class SparkScorer:
+    """Splink with one model over a table of features.
+
+    Args:
+        settings: complete Splink settings, as the model has them.
+        frequencies: frozen frequencies of the columns that the settings adjust for.
+        session: with the index's functions registered, and a checkpoint folder.
+        features: ``unique_id`` and the columns that the model reads.
+        detailed: whether ``scored`` keeps the levels and the parts of the weight.
+
+    Raises:
+        ModelError: a condition has no exact translation.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        frequencies: Frequencies,
+        session: "SparkSession",
+        features: "DataFrame",
+        *,
+        detailed: bool = False,
+    ) -> None:
+        from splink import Linker, SparkAPI  # noqa: PLC0415 - an optional extra
+
+        self._details = ("*",) if detailed else ()
+        self._features = features
+        self._session = session
+        # Splink's own functions, of the jar in its package, are not DuckDB's.
+        api: Callable[..., Any] = SparkAPI
+        self._api = api(spark_session=session, register_udfs_automatically=False)
+        ours = {
+            **spark_settings(settings),
+            "retain_matching_columns": detailed,
+            "retain_intermediate_calculation_columns": detailed,
+            "additional_columns_to_retain": [],
+            "blocking_rules_to_generate_predictions": [],
+        }
+        records = self._api.register(features, dataset_display_name=f"records_{id(self)}")
+        self._linker = Linker(records, ours, log_level=None, validate_settings=False)
+        for column in frequencies.tables:
+            if column in features.columns:
+                self._register(column, frequencies)
+
+    def _register(self, column: str, frequencies: Frequencies) -> None:
+        """Give Splink the frozen frequency of every value that there is, the tail included."""
+        from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra
+
+        table = frequencies.tables[column]
+        schema = pa.schema([(column, pa.string()), ("share", pa.float64())])
+        frozen = self._session.createDataFrame(
+            pa.table({column: list(table), "share": list(table.values())}, schema=schema)
+        )
+        present = self._features.select(column).where(f.col(column).isNotNull()).distinct()
+        share = f.coalesce(f.col("share"), f.lit(frequencies.tails[column]))
+        full = present.join(frozen, column, "left").select(column, share.alias(f"tf_{column}"))
+        registered = self._api.register(full, dataset_display_name=f"frozen_{column}_{id(self)}")
+        self._linker.table_management.register_term_frequency_lookup(registered, column)
+
+    def scored(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
+        """Score pairs.
+
+        Splink is given no floor: Spark would move that filter to where the weights are not reckoned yet, and
+        reckon every comparison twice over, which took three times as long.
+
+        Args:
+            pairs: ``lo``, ``hi``.
+            floor: lowest weight to keep, in bits; None for all.
+
+        Returns:
+            ``lo``, ``hi``, ``bits`` and, if detailed, what Splink tells of each comparison.
+        """
+        blocked = pairs.selectExpr("'0' AS match_key", "lo AS join_key_l", "hi AS join_key_r")
+        registered = self._api.register(blocked, dataset_display_name=f"blocked_{id(self)}")
+        self._linker.table_management.register_blocked_pairs_for_predict(registered)
+        predicted = self._linker.inference.predict(warning_mode="never").as_spark_dataframe()
+        kept = predicted if floor is None else predicted.where(f"match_weight >= {floor - _HALF!r}D")
+        bits = f"round(match_weight, {WEIGHT_DECIMALS}) AS bits"
+        shown: DataFrame = kept.selectExpr("unique_id_l AS lo", "unique_id_r AS hi", bits, *self._details)
+        return shown
+
+
+def held_down(
+    scored: "DataFrame", features: "DataFrame", cautions: Cautions, columns: Collection[str]
+) -> "DataFrame":
+    """The weights as far as the cautions let them.
+
+    Args:
+        scored: ``lo``, ``hi``, ``bits``.
+        features: with ``unique_id`` and the columns.
+        cautions: the model's.
+        columns: that the cautions may read.
+    """
+    if not cautions.when:
+        return scored
+    held = " OR ".join(f"({spark_condition(each)}) IS TRUE" for each in cautions.conditions.values())
+    sides = [
+        features.selectExpr(f"unique_id AS {record}", *(f"{name} AS {name}_{side}" for name in columns))
+        for record, side in (("lo", "l"), ("hi", "r"))
+    ]
+    # Most pairs weigh too little for a caution to lower, and need no second look.
+    heavy, light = scored.where(f"bits > {cautions.bits!r}D"), scored.where(f"bits <= {cautions.bits!r}D")
+    looked_at = heavy.join(sides[0], "lo").join(sides[1], "hi")
+    lowered = looked_at.selectExpr(
+        "lo", "hi", f"CASE WHEN {held} THEN {cautions.bits!r}D ELSE bits END AS bits"
+    )
+    return lowered.unionAll(light.select("lo", "hi", "bits"))

@@ -1,0 +1,167 @@
+"""One session on a Spark cluster, for the length of one step.
+
+What the step asks of Spark is set here; all else (executors, their memory, encryption, queues) stays as the
+cluster's own ``spark-defaults.conf`` has it. On this machine (``local[N]``) nothing listens on the network.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from mpi.domain.errors import EngineError
+from mpi.matching.spark.functions import FUNCTIONS, PREFIX
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOG = "spark.log"
+"""Spark's own log, in the folder of the step: beside the data, and never on the screen."""
+
+_QUIET = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d %p %c{1}: %m%n%ex
+"""
+_PYSPARK = (
+    "--engine spark needs the optional extra spark, which is not installed: "
+    "pip install 'master-person-index[spark]'"
+)
+_JAVA = (
+    "--engine spark needs Java 17 or newer on this machine, and there is none: install it (Debian and "
+    "Ubuntu: apt-get install openjdk-17-jre-headless), or set JAVA_HOME to where it is"
+)
+
+
+def is_local(master: str) -> bool:
+    """Whether a master is threads of this machine and no cluster."""
+    return master == "local" or master.startswith("local[")
+
+
+@contextmanager
+def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSession"]:
+    """A session with the index's string functions registered; it is stopped at the end, and by Ctrl-C.
+
+    Args:
+        master: Spark's master URL, such as ``spark://host:7077``, ``yarn`` or ``local[2]``.
+        memory: of the driver, such as ``2g``; of ``local[N]`` that is all there is.
+        folder: for spills, checkpoints of this machine and the log; readable by this user only.
+
+    Raises:
+        EngineError: the extra or Java is missing, or Spark does not start.
+    """
+    _require()
+    (folder / "log4j2.properties").write_text(_QUIET)
+    before = signal.getsignal(signal.SIGINT)
+    with (folder / LOG).open("ab") as log:
+        try:
+            session = _start(_settings(master, memory, folder), log.fileno(), local=is_local(master))
+        except EngineError:
+            raise
+        except Exception as fault:  # whatever Java raises, of which Spark makes errors of several kinds
+            raise EngineError(f"Spark does not start on {master}: {_reason(fault, folder)}") from fault
+        try:
+            with _jobs_end_with_interrupt(session, before):
+                _register(session)
+                yield session
+        finally:
+            session.stop()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, before)
+
+
+def _require() -> None:
+    try:
+        import pyspark  # noqa: F401, PLC0415 - an optional extra
+    except ImportError:
+        raise EngineError(_PYSPARK) from None
+    home = os.environ.get("JAVA_HOME")
+    if not (Path(home) / "bin" / "java").exists() if home else shutil.which("java") is None:
+        raise EngineError(_JAVA)
+
+
+def _settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
+    quiet = (folder / "log4j2.properties").as_uri()
+    stated = {
+        "spark.master": master,
+        "spark.app.name": "mpi recluster",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": memory,
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet}",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.session.timeZone": "UTC",
+    }
+    if is_local(master):
+        stated |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": "8",
+        }
+    return stated
+
+
+def _start(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSession":
+    from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - an optional extra
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    if SparkContext._active_spark_context is not None:  # noqa: SLF001 - there is no other way to ask
+        raise EngineError("this process runs a Spark session already: stop it first")
+    conf = SparkConf().setAll(list(settings.items()))
+    gateway = None
+    if SparkContext._gateway is None:  # noqa: SLF001 - Java stays until the process ends
+        launch: Callable[..., Any] = launch_gateway
+        gateway = launch(conf, {"stdout": log, "stderr": log})
+    context = SparkContext(conf=conf, gateway=gateway)
+    if local:
+        context.pythonExec = sys.executable
+    return SparkSession(context)
+
+
+@contextmanager
+def _jobs_end_with_interrupt(session: "SparkSession", before: Any) -> Iterator[None]:  # noqa: ANN401
+    """On Ctrl-C, let whoever was told before decide, and end Spark's jobs if that stops us.
+
+    PySpark puts a handler of its own in the place of the one that says whether it came in time.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not callable(before):
+            return
+        try:
+            before(number, frame)
+        except KeyboardInterrupt:
+            session.sparkContext.cancelAllJobs()
+            raise
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, stop if callable(before) else before)
+    yield
+
+
+def _register(session: "SparkSession") -> None:
+    from pyspark.sql.pandas.functions import arrow_udf  # noqa: PLC0415 - an optional extra
+
+    vectorized: Callable[..., Any] = arrow_udf
+    for name, (function, returns) in FUNCTIONS.items():
+        session.udf.register(PREFIX + name, vectorized(function, returns))
+
+
+def _reason(fault: Exception, folder: Path) -> str:
+    """Spark's last word on why it did not start; nothing of a record has been read by then."""
+    lines = [line for line in (folder / LOG).read_text(errors="replace").splitlines() if line.strip()]
+    faults = [line for line in lines if "Exception" in line or "Error" in line or "rror:" in line]
+    return (faults or lines or [type(fault).__name__])[-1].strip()[:300]

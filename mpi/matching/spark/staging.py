@@ -1,0 +1,73 @@
+"""The folder that the index and Spark's workers both reach: features and keys go in, weights come out."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import dataset, fs, parquet
+
+from mpi.domain.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A folder for one run, under its URI as Spark knows it and its path as PyArrow does."""
+
+    uri: str
+    path: str
+    filesystem: fs.FileSystem = field(repr=False)
+
+    def of(self, name: str) -> str:
+        """The URI of something in it."""
+        return f"{self.uri}/{name}"
+
+    def write(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:
+        """Write a table, a batch at a time; returns its URI.
+
+        Spark reads a group of rows as one task, so a group is one batch.
+        """
+        with (
+            self.filesystem.open_output_stream(f"{self.path}/{name}") as file,
+            parquet.ParquetWriter(file, schema) as writer,
+        ):
+            for batch in batches:
+                writer.write_batch(batch)
+        return self.of(name)
+
+    def read(self, name: str) -> pa.Table:
+        """Read a table that Spark wrote."""
+        return dataset.dataset(f"{self.path}/{name}", filesystem=self.filesystem, format="parquet").to_table()
+
+
+@contextmanager
+def staging(where: str) -> Iterator[Staging]:
+    """A new folder for one run; it and all in it are removed at the end.
+
+    Args:
+        where: an existing folder, as a path or as a URI that PyArrow and Spark both know (``s3://``, ``gs://``,
+            ``hdfs://``, ``file://``).
+
+    Raises:
+        EngineError: it cannot be written.
+    """
+    name = f"mpi-{secrets.token_hex(8)}"
+    try:
+        base = where if "://" in where else Path(where).resolve().as_uri()
+        filesystem, path = fs.FileSystem.from_uri(base)
+        made = Staging(f"{base.rstrip('/')}/{name}", f"{path.rstrip('/')}/{name}", filesystem)
+        if isinstance(filesystem, fs.LocalFileSystem):
+            Path(made.path).mkdir(mode=0o700)  # what a record says is in it
+        else:
+            filesystem.create_dir(made.path)
+    except (OSError, ValueError, pa.ArrowException) as fault:
+        raise EngineError(
+            f"the staging folder cannot be written ({type(fault).__name__}): MPI_SPARK_STAGING names a "
+            "folder that this machine and every worker reach under one path, or a URI such as s3://bucket/folder"
+        ) from fault
+    try:
+        yield made
+    finally:
+        filesystem.delete_dir(made.path)
