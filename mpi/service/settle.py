@@ -14,6 +14,7 @@ from mpi.domain import eid
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.scorer import Scorer
+from mpi.service.closing import replace_tasks
 from mpi.service.closure import Closure
 from mpi.service.enrollment import has_open_enrollment
 from mpi.service.grouping import put_together
@@ -288,7 +289,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool) 
     ):
         if people:
             unit.persons.set_status(people, status, unit.commit_no if ended else None)
-    unit.tasks.replace(settlement.tasks_before, settlement.tasks, unit.commit_no)
+    replace_tasks(unit, settlement.tasks_before, settlement.tasks)
     return len(changes)
 
 

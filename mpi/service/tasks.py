@@ -1,19 +1,16 @@
-"""Review tasks: what waits for a steward."""
+"""Review tasks: what waits for a steward, one row a task, as programs read it."""
 
 from dataclasses import dataclass
 
-from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import conflict, projected
 from mpi.service.disclosure import disclose
-from mpi.service.questions import CONFLICT
+from mpi.service.open_questions import OpenQuestion, QuestionSummary, about_decisions, summaries
+from mpi.service.queue import FIELDS, every_asked
 from mpi.storage.repositories.records import Label
-from mpi.storage.repositories.tasks import Task
 from mpi.storage.unit import ReadUnit
 
 MOST_TASKS = 1000
-FIELDS = ("source", "local_id", "match_weight", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +19,18 @@ class TaskView:
 
     Args:
         key: names the task; the same question has the same key whenever it is asked again.
-        kind: ``pair``, ``conflict``, ``recheck`` or ``claim``.
+        kind: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, ``multiple`` or ``overlay``.
         reason: why the index does not answer it by itself.
         match_weight: of the pair, in bits; 0 where the question is about a decision.
         records: two records that it is about, or one.
         decisions: the decisions that it is about; of a conflict, the chain.
+        question: names what it is shown with.
+        state: where that stands: ``open``, ``claimed``, ``asleep`` or ``waiting``.
+        claimed_by: who has it.
+        lease_until: when that ends by itself.
+        assigned_to: whose it is to do.
+        due_on: the day by which it is to be answered.
+        opened_at: when it was first asked.
     """
 
     key: str
@@ -35,10 +39,19 @@ class TaskView:
     match_weight: float
     records: tuple[Label, ...]
     decisions: tuple[int, ...] = ()
+    question: str = ""
+    state: str = "open"
+    claimed_by: str | None = None
+    lease_until: str | None = None
+    assigned_to: str | None = None
+    due_on: str | None = None
+    opened_at: str | None = None
 
 
 def review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskView]:
-    """Open tasks, heaviest first; none about a record or decision that the viewer may not see.
+    """Tasks that are asked today, question by question, the most harmful first; bursts are not put together.
+
+    None is about a record or decision that the viewer may not see.
 
     Args:
         index: the open index.
@@ -53,35 +66,36 @@ def review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskVie
     shown: list[TaskView] = []
     ends: set[int] = set()
     with index.database.read(viewer) as unit:
-        tasks = unit.tasks.all(clock.today())
-        labels = {
-            number: label
-            for number, label in unit.records.labels({end for t in tasks for end in (t.lo, t.hi)}).items()
-            if viewer.may_see(label.source)
-        }
-        for task in tasks:
-            if len(shown) == wanted:
+        found: list[OpenQuestion] = []
+        for question in every_asked(unit):
+            found.append(question)
+            if sum(len(one.asked) for one in found) >= wanted:
                 break
-            if task.lo not in labels or task.hi not in labels:
-                continue
-            about = _about(unit, task)
-            if about is not None:
-                records = tuple(labels[end] for end in sorted({task.lo, task.hi}))
-                shown.append(TaskView(task.key, task.kind, task.reason, task.bits, records, about))
-                ends |= {task.lo, task.hi}
+        for one, summary in zip(found, summaries(unit, found), strict=True):
+            views = _views(unit, one, summary)[: wanted - len(shown)]
+            shown += views
+            ends |= {end for task in one.asked[: len(views)] for end in (task.lo, task.hi)}
     disclose(index, viewer, Action.TASK_READ, ends, FIELDS)
     return shown
 
 
-def _about(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
-    """The decisions that a task is about; None where the viewer may not know of what it asks."""
-    if task.decision_id is None:
-        return ()
-    found = unit.decisions.get([task.decision_id]).get(task.decision_id)
-    if found is None or projected(unit, found) is None:
-        return None
-    if task.kind != CONFLICT:
-        return (found.id,)
-    chain = conflict(unit, found)
-    # Without what the viewer may not see there is no conflict, and so no question.
-    return None if chain is None else tuple(sorted({*chain, found.id}))
+def _views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
+    labels = unit.records.labels(one.records)
+    return [
+        TaskView(
+            task.key,
+            task.kind,
+            task.reason,
+            task.bits,
+            tuple(labels[end] for end in sorted({task.lo, task.hi})),
+            about_decisions(unit, task) or (),
+            summary.key,
+            summary.state,
+            summary.claimed_by,
+            summary.lease_until,
+            summary.assigned_to,
+            summary.due_on,
+            summary.opened_at,
+        )
+        for task in one.asked
+    ]

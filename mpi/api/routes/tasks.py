@@ -18,5 +18,5 @@ router = APIRouter(tags=["review"])
     responses=problems(),
 )
 def get_tasks(index: IndexDep, viewer: CallerDep, query: TasksDep) -> list[TaskView]:
-    """Open tasks, heaviest first; none about a record that the caller may not see."""
+    """Open tasks, the most harmful question first; none about a record that the caller may not see."""
     return review_tasks(index, viewer, query.limit)

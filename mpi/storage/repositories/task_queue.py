@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.task_work import ASLEEP
 from mpi.storage.repositories.tasks import Task, task_of
 from mpi.storage.tables import RecordRow, TaskRow, TaskWorkRow
 
@@ -48,6 +49,21 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What is due.
+
+    Args:
+        by_age: (kinds, least harm, commit) of what is due because it was opened at or before the commit.
+        dated: questions that somebody gave a date which has come.
+        later: questions that somebody gave a later date.
+    """
+
+    by_age: Sequence[tuple[Sequence[str], int, int]]
+    dated: Collection[str]
+    later: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Which tasks are looked for, by whom and when.
 
@@ -56,13 +72,13 @@ class Wanted:
         actor: the reader, whose own claims hide nothing from it.
         now: the moment (ISO, UTC).
         free_only: leave out what another has claimed.
-        quiet: whether to look also for what a decision silenced until a later day.
+        asleep: only what a decision silenced, or a person put to sleep, until a later day.
         kind: only of this kind.
         source: only where a record is of this source.
         records: only about one of these records.
         questions: only of these questions.
-        due: only what was opened at or before the commit given for its kind, or has a due date that has come:
-            (kind, least harm, commit) triples.
+        since: only what was opened after this commit.
+        due: only what is due.
         burst: only of this load and pattern.
         without: none of these loads and patterns.
     """
@@ -71,12 +87,13 @@ class Wanted:
     actor: str
     now: str
     free_only: bool = False
-    quiet: bool = False
+    asleep: bool = False
     kind: str | None = None
     source: int | None = None
     records: Collection[int] | None = None
     questions: Collection[str] | None = None
-    due: Sequence[tuple[str, int, int]] | None = None
+    since: int | None = None
+    due: Due | None = None
     burst: tuple[int, str] | None = None
     without: Sequence[tuple[int, str]] = ()
 
@@ -101,7 +118,8 @@ class TaskQueue:
         statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
         if wanted.questions is None and wanted.records is None and wanted.burst is None:
             # SQLite has no statistics, and would rather sort all tasks of a kind than read in order.
-            statement = statement.with_hint(_task, f"INDEXED BY ix_task_{harm.name}", "sqlite")
+            by = harm.name if wanted.since is None else _task.c.opened_commit.name
+            statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
     def places(self, wanted: Wanted, questions: Collection[str]) -> dict[str, int]:
@@ -113,22 +131,30 @@ class TaskQueue:
             found.update({row[0]: row[1] for row in self._connection.execute(statement)})
         return found
 
-    def tasks(
-        self, questions: Collection[str], sources: frozenset[int] | None
-    ) -> dict[str, list[tuple[Task, int]]]:
-        """By question: its tasks that the reader may see, each with the commit it was opened in."""
-        found: dict[str, list[tuple[Task, int]]] = {}
+    def tasks(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
+        """By question: its tasks that the reader may see, the heaviest first."""
+        found: dict[str, list[Task]] = {}
         for chunk in chunked(questions):
             statement = _visible(select(_task).where(among(_task.c.question, chunk)), sources)
             rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
             for row in rows:
-                found.setdefault(row.question, []).append((task_of(row), row.opened_commit))
+                found.setdefault(row.question, []).append(task_of(row))
         return found
 
     def question_of(self, key: str) -> str | None:
         """The question that a task is shown in."""
         found = self._connection.execute(select(_task.c.question).where(_task.c.key == key)).scalar()
         return None if found is None else str(found)
+
+    def patterns(self, batch_id: int) -> list[str]:
+        """The patterns of the pairs that a load brought about."""
+        rows = self._connection.execute(
+            select(_task.c.pattern)
+            .where(_task.c.batch_id == batch_id, _task.c.pattern.is_not(None))
+            .distinct()
+            .order_by(_task.c.pattern)
+        )
+        return list(rows.scalars())
 
     def count(self, wanted: Wanted, most: int, *, awake: bool) -> int:
         """How many questions have a task that is looked for and is about no decision, up to ``most``.
@@ -209,12 +235,29 @@ def _awake(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if not wanted.quiet:
-        found.append(or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today))
+    found = [_asleep(wanted) if wanted.asleep else _asked(wanted), *_narrowing(wanted)]
     if wanted.free_only and worked:
         free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == wanted.actor)
         found.append(or_(*free, _work.c.lease_until <= wanted.now))
+    for batch_id, pattern in wanted.without:
+        other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
+        found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
+    if wanted.due is not None:
+        found.append(_due(wanted, wanted.due))
+    return found
+
+
+def _asked(wanted: Wanted) -> ColumnElement[bool]:
+    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today)
+
+
+def _asleep(wanted: Wanted) -> ColumnElement[bool]:
+    put_to_sleep = and_(_work.c.state == ASLEEP, _work.c.asleep_until > wanted.today)
+    return or_(_task.c.quiet_until > wanted.today, put_to_sleep)
+
+
+def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     if wanted.kind is not None:
         found.append(_task.c.kind == wanted.kind)
     if wanted.source is not None:
@@ -223,16 +266,16 @@ def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
         found.append(or_(among(_task.c.lo, wanted.records), among(_task.c.hi, wanted.records)))
     if wanted.questions is not None:
         found.append(among(_task.c.question, wanted.questions))
+    if wanted.since is not None:
+        found.append(_task.c.opened_commit > wanted.since)
     if wanted.burst is not None:
         found += [_task.c.batch_id == wanted.burst[0], _task.c.pattern == wanted.burst[1]]
-    for batch_id, pattern in wanted.without:
-        other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
-        found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
-    if wanted.due is not None:
-        by_age = [
-            and_(_task.c.kind == kind, _harm(wanted) >= least, _task.c.opened_commit <= commit)
-            for kind, least, commit in wanted.due
-        ]
-        dated = and_(_work.c.due_on.is_not(None), _work.c.due_on <= wanted.today)
-        found.append(or_(dated, and_(_work.c.due_on.is_(None), or_(False, *by_age))))
     return found
+
+
+def _due(wanted: Wanted, due: Due) -> ColumnElement[bool]:
+    by_age = [
+        and_(_task.c.opened_commit <= commit, _harm(wanted) >= least, _task.c.kind.in_(kinds))
+        for kinds, least, commit in due.by_age
+    ]
+    return or_(among(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))

@@ -182,9 +182,9 @@ class TaskWork:
             found += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
         return sorted(found)
 
-    def of(self, actor: str) -> set[str]:
-        """Questions that somebody has claimed or is to do, and that are not closed."""
-        mine = or_(_work.c.claimed_by == actor, _work.c.assigned_to == actor)
+    def of(self, names: Collection[str]) -> set[str]:
+        """Questions that somebody of these names has claimed or is to do, and that are not closed."""
+        mine = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
         rows = self._connection.execute(select(_work.c.question).where(mine, _work.c.state != CLOSED))
         return set(rows.scalars())
 
@@ -197,6 +197,15 @@ class TaskWork:
         """Questions that were put in one of the states."""
         rows = self._connection.execute(select(_work.c.question).where(_work.c.state.in_(states)))
         return set(rows.scalars())
+
+    def dated(self) -> dict[str, str]:
+        """By question: the day by which somebody said that it is to be done."""
+        rows = self._connection.execute(
+            select(_work.c.question, _work.c.due_on).where(
+                _work.c.due_on.is_not(None), _work.c.state != CLOSED
+            )
+        )
+        return {row.question: row.due_on for row in rows}
 
     def closed(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[Work]:
         """What was closed from a moment on, latest first; ``before``: closing and key to go on below."""

@@ -65,7 +65,7 @@ class TaskRow(SQLModel, table=True):
     hi: int = big(index=True)
     weight: int = big()
     reason: str = text()
-    opened_commit: int = big()
+    opened_commit: int = big(index=True)
     question: str = text(index=True)
     subject: int = big(default=0)
     harm: int = big()

@@ -43,6 +43,7 @@ def upgrade() -> None:
     for column in ("harm", "harm_unflagged"):
         op.create_index(f"ix_task_{column}", "task", [column, "question"])
     op.create_index("ix_task_burst", "task", ["batch_id", "pattern"])
+    op.create_index("ix_task_opened_commit", "task", ["opened_commit"])
     op.create_table(
         "task_work",
         sa.Column("question", sa.Text(), nullable=False),
@@ -191,7 +192,7 @@ def downgrade() -> None:
         "task_work",
     ):
         op.drop_table(table)
-    for column in ("question", "harm", "harm_unflagged", "burst"):
+    for column in ("question", "harm", "harm_unflagged", "burst", "opened_commit"):
         op.drop_index(f"ix_task_{column}", "task")
     with op.batch_alter_table("task") as task:
         for column in ("question", "subject", "harm", "harm_unflagged", "pattern", "batch_id"):

@@ -1,0 +1,24 @@
+"""Closing: a question whose tasks went is closed by itself, and opens with its history when they return."""
+
+from collections.abc import Collection
+
+from mpi.domain import clock
+from mpi.storage.repositories.task_work import Act
+from mpi.storage.repositories.tasks import Task
+from mpi.storage.unit import WriteUnit
+
+ITSELF = "(index)"
+"""Who does what nobody did; no client or account can have this name."""
+CLOSED, REOPENED = "closed", "reopened"
+
+
+def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[Task]) -> None:
+    """Put tasks in the place of others, and note what became of the questions that people worked on."""
+    was, now = unit.tasks.replace(before, after, unit.commit_no)
+    moment = clock.iso(clock.now())
+    for action, keys in (
+        (CLOSED, unit.task_work.close_gone(was - now, moment)),
+        (REOPENED, unit.task_work.reopen(now - was)),
+    ):
+        for key in keys:
+            unit.task_work.add(Act(unit.counters.take("task_action"), key, moment, ITSELF, action))

@@ -1,0 +1,129 @@
+"""How long a page of the queue takes with many open tasks: ``scripts/bench-queue`` (JSON).
+
+Records and tasks are written straight into the tables, as settling 100,000 records is not what is measured:
+questions of one to four candidates, one in fifty of them in a burst, a fifth of the sources' pairs within one
+source, 2,000 questions put to sleep and 500 claimed by somebody else.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.queue import Filters, landing, questions
+from mpi.storage.repositories.task_work import Work
+from mpi.storage.repositories.tasks import Task
+from tests.index import OPERATOR, an_index
+from tests.postgres import a_server
+
+SOURCES = ("sis", "ccwis", "sis2")
+AT, FAR = "2026-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"
+STEWARD = Viewer("steward", None, frozenset(Action), None)
+SCOPED = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
+RUNS = 40
+
+
+def fill(index, tasks: int, seed: int = 7) -> None:
+    """Write so many tasks, and records for them."""
+    draw = random.Random(seed)
+    with index.database.write(OPERATOR, "load") as unit:
+        sources = [unit.sources.by_code(code) for code in SOURCES]
+        made, records, number = [], [], 0
+        while len(made) < tasks:
+            number += 1
+            centre = len(records) + 1
+            candidates = draw.choice((1, 1, 1, 2, 3, 4))
+            for _ in range(candidates + 1):
+                source = draw.choice(sources)
+                records.append(_record(len(records) + 1, source))
+            burst = draw.random() < 0.02
+            question = f"q-{draw.getrandbits(64):016x}"
+            for other in range(centre + 1, centre + candidates + 1):
+                harm = draw.randrange(200_000, 9_000_000)
+                made.append(
+                    Task(
+                        f"pair:{centre}:{other}", "pair", centre, other, draw.uniform(5, 12), "band",
+                        question=question, subject=centre, harm=harm, harm_unflagged=harm // 2,
+                        pattern="birth-date-a-day-off" if burst else None,
+                        batch_id=1 + number % 5 if burst else None,
+                    )
+                )  # fmt: skip
+        unit.records.insert(records)
+        unit.tasks.replace([], made, unit.commit_no)
+        by_question: dict[str, list[Task]] = {}
+        for task in made:
+            by_question.setdefault(task.question, []).append(task)
+        keys = sorted(by_question)
+        for key in draw.sample(keys, min(2000, len(keys) // 4)):
+            known = {task.key: round(task.bits * 1e6) for task in by_question[key]}
+            unit.task_work.put(Work(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known}))
+        for key in draw.sample(keys, min(500, len(keys) // 8)):
+            unit.task_work.put(
+                Work(key, "open", AT, claimed_by="other", lease_until="2099-01-01T00:00:00.000000Z")
+            )
+
+
+def _record(number: int, source) -> dict[str, object]:
+    return {
+        "id": number, "source_id": source.id, "local_id": f"L{number}", "group_id": source.group_id,
+        "subject": None, "state": "active", "canonical_key": number, "version_id": None, "last_seen": AT,
+    }  # fmt: skip
+
+
+def timed(call) -> dict[str, float]:
+    """Median and 95th percentile in milliseconds."""
+    call()
+    took = []
+    for _ in range(RUNS):
+        begun = time.perf_counter()
+        call()
+        took.append((time.perf_counter() - begun) * 1000)
+    took.sort()
+    return {"p50_ms": round(statistics.median(took), 1), "p95_ms": round(took[int(len(took) * 0.95)], 1)}
+
+
+def measured(index) -> dict[str, object]:
+    """Times of pages, by what is asked."""
+    first = questions(index, STEWARD, Filters())
+    deep = first.after
+    for _ in range(10):
+        deep = questions(index, STEWARD, Filters(), 200, deep).after
+    asked = {
+        "first page": lambda: questions(index, STEWARD, Filters()),
+        "twelfth page of 200": lambda: questions(index, STEWARD, Filters(), 50, deep),
+        "first page, reader of one source": lambda: questions(index, SCOPED, Filters()),
+        "one source of several": lambda: questions(index, STEWARD, Filters(source="sis2")),
+        "one local ID": lambda: questions(index, STEWARD, Filters(text="L500")),
+        "due": lambda: questions(index, STEWARD, Filters(due=True)),
+        "asleep": lambda: questions(index, STEWARD, Filters(state="asleep")),
+        "claimed": lambda: questions(index, STEWARD, Filters(state="claimed")),
+        "mine": lambda: questions(index, STEWARD, Filters(state=None, mine=True)),
+        "landing": lambda: landing(index, STEWARD),
+    }
+    return {name: timed(call) for name, call in asked.items()}
+
+
+def main() -> None:
+    """Measure, and print JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tasks", type=int, default=50_000)
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
+    asked = parser.parse_args()
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = None
+        if asked.store == "postgresql":
+            server = stack.enter_context(a_server())
+            url = server.url(server.new_schema())
+        index = stack.enter_context(an_index(home / "home", *SOURCES, database_url=url))
+        fill(index, asked.tasks)
+        print(json.dumps({"store": asked.store, "tasks": asked.tasks, **measured(index)}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
