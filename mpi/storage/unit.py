@@ -16,6 +16,7 @@ from mpi.storage.repositories.counters import Counters
 from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
+from mpi.storage.repositories.figures import Figures
 from mpi.storage.repositories.owner_questions import OwnerQuestions
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.practice import Practice
@@ -76,6 +77,7 @@ class ReadUnit:
         self.answers = Answers(connection)
         self.blind = Blind(connection)
         self.practice = Practice(connection)
+        self.figures = Figures(connection)
         self.accounts = Accounts(connection)
         self.sign_ins = SignIns(connection)
 

@@ -1,0 +1,28 @@
+"""Small cells: counts so small that they would tell of a child are not shown, nor what they follow from."""
+
+from collections.abc import Mapping
+
+LEAST = 10
+"""Counts from 1 to one less are not shown to whoever may not see records."""
+
+
+def suppressed(cells: Mapping[str, int], least: int = LEAST) -> dict[str, int | None]:
+    """Counts that add up to a total that is known, with None for what is not shown.
+
+    Where one alone would be left out, the total would tell it: then the next smallest is left out too. A
+    count of 0 is shown, as it tells of nobody.
+
+    Args:
+        cells: counts, each of others than the rest.
+        least: the smallest count that is shown.
+    """
+    hidden = {name for name, count in cells.items() if 0 < count < least}
+    rest = {name: count for name, count in cells.items() if count and name not in hidden}
+    if len(hidden) == 1 and rest:
+        hidden.add(min(rest, key=lambda name: (rest[name], name)))
+    return {name: None if name in hidden else count for name, count in cells.items()}
+
+
+def shown(count: int, least: int = LEAST) -> int | None:
+    """A count by itself; None where it is too small to be shown."""
+    return None if 0 < count < least else count

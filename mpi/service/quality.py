@@ -1,0 +1,291 @@
+"""The dashboard: workload, match rate, live quality, agreement between stewards, links and throughput.
+
+Every figure is of the whole index, so a viewer of certain sources has none. Whoever may not see records is
+shown no count so small that it tells of a child.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mpi.domain import clock
+from mpi.domain.agreement import agreement
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.sampling import Estimate, share
+from mpi.domain.small_cells import shown, suppressed
+from mpi.domain.viewer import Action, Viewer, permits
+from mpi.service.blind_sample import Stratum
+from mpi.service.context import Index
+from mpi.service.forecast import require_figures
+from mpi.service.live_quality import LiveMonth, live_quality
+from mpi.service.sources import SourceKind
+from mpi.service.throughput import Throughput, throughputs
+from mpi.storage.unit import ReadUnit
+
+MONTHS = 12
+"""So many months of blind samples are told of."""
+NEW_DAYS, THROUGHPUT_DAYS = 7, 28
+AGES = (30, 7, 1)
+"""Ages of questions in days, at which they are parted; the oldest first."""
+AGE_NAMES = ("over 30 days", "8 to 30 days", "2 to 7 days", "up to a day")
+IN_CARE = "foster_care"
+_SCHOOLS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
+
+
+@dataclass(frozen=True, slots=True)
+class KindLoad:
+    """Questions of one kind; a count is None where it is too small to be shown."""
+
+    kind: str
+    open: int | None
+    new: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLoad:
+    """Questions of one age; the count is None where it is too small to be shown."""
+
+    age: str
+    open: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What waits, and what was done in the last ``NEW_DAYS`` days.
+
+    Args:
+        open: questions that are asked.
+        new: of them, those first asked in those days.
+        claimed: of them, those that somebody has claimed.
+        asleep: put off until a later day.
+        waiting: for the owner of a record.
+        answered: closed in those days, as a person answered them.
+        went: closed in those days by themselves, as their reason went.
+        kinds: by kind.
+        ages: by how long they have been asked, the oldest first.
+        oldest_days: how long the oldest has.
+    """
+
+    open: int | None
+    new: int | None
+    claimed: int | None
+    asleep: int | None
+    waiting: int | None
+    answered: int | None
+    went: int | None
+    kinds: tuple[KindLoad, ...]
+    ages: tuple[AgeLoad, ...]
+    oldest_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRate:
+    """Of the children in care, those whose school record is found.
+
+    Args:
+        in_care: persons whom child welfare says to be in care today.
+        found: of them, those of whom a school or the state's student IDs has a record.
+        rate: the share; None where nobody is in care, or it would tell a small count. Not every child in
+            care is enrolled, so that it is less than 1 though every school is found.
+    """
+
+    in_care: int | None
+    found: int | None
+    rate: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class StewardsAgree:
+    """How two stewards agree over pairs that both judged.
+
+    Args:
+        first: who answered.
+        second: who was asked too, blind; the two by name, whoever was first.
+        pairs: how many both judged.
+        agreed: on how many they said the same.
+        kappa: agreement beyond chance, with its 95 % interval.
+    """
+
+    first: str
+    second: str
+    pairs: int
+    agreed: int
+    kappa: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinksInBand:
+    """Pairs of one stratum of the last sample; None where there are too few to be shown."""
+
+    stratum: Stratum
+    linked: bool
+    pairs: int | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What joins and parts records.
+
+    Args:
+        month: of the sample that counted them; None before the first.
+        bands: pairs by stratum.
+        automatic: pairs that the index linked by itself.
+        joined: decisions of stewards in force that join records.
+        parted: decisions of stewards in force that part records.
+        asserted: what sources and migrations say, in force.
+    """
+
+    month: str | None
+    bands: tuple[LinksInBand, ...]
+    automatic: int | None
+    joined: int | None
+    parted: int | None
+    asserted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The figures of the dashboard.
+
+    Args:
+        at: when they were counted.
+        suppressed: whether small counts are left out.
+        workload: what waits.
+        match_rate: of the children in care.
+        live: precision and recall by month, the latest first.
+        agreement: by pair of stewards.
+        seconds_waiting: second reviews that nobody has given.
+        links: what joins and parts records.
+        throughput: who answered how much in the last ``THROUGHPUT_DAYS`` days.
+    """
+
+    at: str
+    suppressed: bool
+    workload: Workload
+    match_rate: MatchRate
+    live: tuple[LiveMonth, ...]
+    agreement: tuple[StewardsAgree, ...]
+    seconds_waiting: int
+    links: Links
+    throughput: tuple[Throughput, ...]
+
+
+def quality(index: Index, viewer: Viewer) -> Quality:
+    """The figures of the dashboard, from one snapshot.
+
+    Raises:
+        AccessDenied: the viewer may not read figures, or not of all sources.
+    """
+    require_figures(viewer)
+    small = not permits(viewer, Action.RECORD_READ)
+    now = clock.now()
+    with index.database.read(viewer) as unit:
+        live = live_quality(unit, _months_before(now, MONTHS - 1), now.strftime("%Y-%m"))
+        since = clock.iso(now - timedelta(days=THROUGHPUT_DAYS))
+        return Quality(
+            clock.iso(now),
+            small,
+            _workload(unit, now, small=small),
+            _match_rate(unit, now.date().isoformat(), small=small),
+            tuple(_less_small(month) for month in live) if small else live,
+            _agreement(unit),
+            unit.blind.seconds_waiting(),
+            _links(unit, live, small=small),
+            throughputs(unit.figures.acts(since)),
+        )
+
+
+def _months_before(now: datetime, months: int) -> str:
+    whole = now.year * 12 + now.month - 1 - months
+    return f"{whole // 12:04}-{whole % 12 + 1:02}"
+
+
+def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
+    today, moment = now.date().isoformat(), clock.iso(now)
+    cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGES]
+    found = unit.figures.waiting(today, cuts)
+    newest = AGES.index(NEW_DAYS) + 1
+    kinds = sorted({one.kind for one in found})
+    by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}
+    new = {kind: sum(o.questions for o in found if o.kind == kind and o.age >= newest) for kind in kinds}
+    ages = {name: sum(one.questions for one in found if one.age == age) for age, name in enumerate(AGE_NAMES)}
+    standing = unit.figures.standing(moment)
+    closed = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
+    oldest = unit.figures.oldest(today)
+    cells, new_cells, age_cells = (_cells(each, small=small) for each in (by_kind, new, ages))
+    one = shown if small else _as_is
+    return Workload(
+        one(sum(by_kind.values())),
+        one(sum(new.values())),
+        one(standing.get("claimed", 0)),
+        one(standing.get("asleep", 0)),
+        one(standing.get("waiting", 0)),
+        one(closed.get("answered", 0)),
+        one(closed.get("went", 0)),
+        tuple(KindLoad(kind, cells[kind], new_cells[kind]) for kind in kinds),
+        tuple(AgeLoad(name, age_cells[name]) for name in AGE_NAMES),
+        None if oldest is None else (now - datetime.fromisoformat(oldest)).days,
+    )
+
+
+def _as_is(count: int) -> int | None:
+    return count
+
+
+def _cells(counts: Mapping[str, int], *, small: bool) -> Mapping[str, int | None]:
+    return suppressed(counts) if small else counts
+
+
+def _match_rate(unit: ReadUnit, today: str, *, small: bool) -> MatchRate:
+    in_care, found = unit.figures.in_care(IN_CARE, (SourceKind.CCWIS.value,), _SCHOOLS, today)
+    rate = share(found, in_care) if in_care else None
+    if not small:
+        return MatchRate(in_care, found, rate)
+    cells = suppressed({"found": found, "not": in_care - found})
+    hidden = None in cells.values()
+    return MatchRate(shown(in_care), cells["found"], None if hidden else rate)
+
+
+def _less_small(month: LiveMonth) -> LiveMonth:
+    """A month without its counts of verdicts; the estimates are of all, and stay."""
+    hidden = (replace(one, same=None, different=None, unsure=None) for one in month.strata)
+    return replace(month, strata=tuple(hidden))
+
+
+def _agreement(unit: ReadUnit) -> tuple[StewardsAgree, ...]:
+    counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+    for first, second, one, other, count in unit.blind.both_said():
+        turned = second < first
+        people, verdicts = ((second, first), (other, one)) if turned else ((first, second), (one, other))
+        held = counts.setdefault(people, {})
+        held[verdicts] = held.get(verdicts, 0) + count
+    found = []
+    for (first, second), verdicts_of in sorted(counts.items()):
+        said = agreement(verdicts_of)
+        found.append(StewardsAgree(first, second, said.pairs, said.agreed, said.kappa))
+    return tuple(found)
+
+
+def _links(unit: ReadUnit, live: tuple[LiveMonth, ...], *, small: bool) -> Links:
+    counts = unit.figures.decisions()
+    steward = {kind: counts.get((Authority.STEWARD.value, kind.value), 0) for kind in DecisionKind}
+    asserted = sum(
+        count
+        for (authority, _), count in counts.items()
+        if authority in (Authority.SOURCE, Authority.MIGRATION)
+    )
+    strata = live[0].strata if live else ()
+    one = shown if small else _as_is
+    cells = _cells({part.stratum.value: part.pairs for part in strata}, small=small)
+    return Links(
+        live[0].month if live else None,
+        tuple(
+            LinksInBand(part.stratum, part.linked, cells[part.stratum.value], part.estimated)
+            for part in strata
+        ),
+        one(sum(part.pairs for part in strata if part.linked)) if live else None,
+        one(steward[DecisionKind.SAME]),
+        one(steward[DecisionKind.DIFFERENT]),
+        one(asserted),
+    )
