@@ -1,0 +1,96 @@
+"""The benchmark behind docs/benchmarks.md; ``scripts/bench`` runs it and it prints JSON."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import batch, online, scoring, state
+from tests.postgres import a_server
+
+PARTS = ("online", "scoring", "batch")
+PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
+
+
+def main() -> int:
+    """Measure what docs/benchmarks.md lists, on this machine."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
+    parser.add_argument("--records", type=int, default=100_000, help="source records of the simulated state")
+    parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--calls", type=int, default=500, help="resolves timed with one client")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long eight clients keep at it")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that serve")
+    asked = parser.parse_args()
+    print(json.dumps(bench(asked), indent=1))
+    return 0
+
+
+def bench(asked: argparse.Namespace) -> dict[str, object]:
+    """Everything that was asked for."""
+    found: dict[str, object] = {"machine": machine(), "workers": asked.workers}
+    with tempfile.TemporaryDirectory(prefix="mpi-bench-") as name:
+        folder = Path(name)
+        step(f"simulating {asked.records:,} records")
+        found["simulate_s"] = round(state.simulate(folder / "state", asked.records, seed=1), 1)
+        state.simulate(folder / "fresh", max(asked.records // 5, 20_000), seed=2)
+        stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
+        with a_server() if "postgresql" in stores else nullcontext() as server:
+            for store in stores:
+                url = server.url(server.new_database()) if store == "postgresql" else None
+                found[store] = _one_store(asked, folder, store, url)
+    return found
+
+
+def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | None) -> dict[str, object]:
+    step(f"{store}: from files to enterprise IDs")
+    made = state.make(folder / "state", folder / store, url)
+    found: dict[str, object] = {
+        "load": {
+            "records": made.records,
+            "seconds": round(made.load_s, 1),
+            "per_second": round(made.records / made.load_s),
+            "peak_mb": made.peak_mb,
+            "database_mb": round(sum(f.stat().st_size for f in (folder / store).glob("mpi.db*")) / 1e6),
+        }
+    }
+    if "batch" in asked.parts:
+        step(f"{store}: re-cluster")
+        found["recluster"] = batch.measure(made)
+    if "scoring" in asked.parts and store == "sqlite":
+        step("scoring, beside Splink")
+        found["scoring"] = scoring.measure(made)
+    if "online" in asked.parts:
+        step(f"{store}: over HTTP")
+        found["http"] = online.measure(
+            made, folder / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
+        )
+    return found
+
+
+def machine() -> dict[str, object]:
+    """What was measured on, with which versions, when."""
+    return {
+        "on": datetime.now(UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "load_before": round(os.getloadavg()[0], 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def step(what: str) -> None:
+    """Say on stderr what is being done."""
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""A re-cluster of the whole index beside Splink's own predict and clustering, on the same pairs."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+from splink import DuckDBAPI, Linker
+
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+from mpi.domain.viewer import operator
+from mpi.matching.batch import _register_frequencies, candidate_pairs, connect
+from tests.bench.scoring import every_record
+from tests.bench.state import Made
+
+
+def measure(made: Made) -> dict[str, object]:
+    """Seconds of each, and peak memory of ours."""
+    printed, seconds, peak = made.run("recluster", "--dry-run", "--json")
+    plan = json.loads(printed)
+    splink = _splink(made)
+    return {
+        "mpi_s": round(seconds, 1),
+        "mpi_peak_mb": peak,
+        "moved": plan["moved"],
+        "records": plan["records"],
+        "splink_predict_and_cluster_s": round(splink, 1),
+        "ratio": round(seconds / splink, 2),
+    }
+
+
+def _splink(made: Made) -> float:
+    """Splink from stored features and keys to clusters."""
+    index = open_index(Settings(home=made.home, database_url=made.url, model=None, secret_file=None))
+    model, columns = index.matcher.model, index.matcher.scorer.columns
+    try:
+        table = every_record(index, columns)
+        with index.database.read(operator()) as unit:
+            rows = unit.derived.all_keys(index.config_id(unit))
+    finally:
+        index.database.dispose()
+    keys = pa.table({"key": [key for key, _ in rows], "record_id": [record for _, record in rows]})
+    with tempfile.TemporaryDirectory() as spill:
+        connection = connect(Path(spill))
+        connection.register("feature_table", table)
+        began = time.perf_counter()
+        pairs = candidate_pairs(keys)
+        connection.register("pairs", pairs)
+        connection.execute(
+            "CREATE TABLE blocked AS SELECT '0' AS match_key, lo AS join_key_l, hi AS join_key_r FROM pairs"
+        )
+        api = DuckDBAPI(connection)
+        records = api.register("feature_table", dataset_display_name="records")
+        settings = {
+            **model.settings,
+            "retain_matching_columns": False,
+            "retain_intermediate_calculation_columns": False,
+            "additional_columns_to_retain": [],
+            "blocking_rules_to_generate_predictions": [],
+        }
+        linker = Linker(records, settings, log_level=None, validate_settings=False)
+        _register_frequencies(linker, api, model.frequencies)
+        blocked = api.register("blocked", dataset_display_name="blocked")
+        linker.table_management.register_blocked_pairs_for_predict(blocked)
+        scored = linker.inference.predict(threshold_match_weight=0.0, warning_mode="never")
+        linker.clustering.cluster_pairwise_predictions_at_threshold(
+            scored, threshold_match_weight=model.thresholds.link
+        )
+        seconds = time.perf_counter() - began
+        connection.close()
+    return seconds

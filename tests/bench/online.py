@@ -1,0 +1,87 @@
+"""What one record, a lookup, and eight clients at once cost over HTTP, on an index that is being served."""
+
+import itertools
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.state import Made, sent, serving
+from tests.bench.wire import Call, Wire, at_once, summary, timed
+
+CLIENTS = 8
+WARM_UP = 100
+LOOKUPS = 2_000
+TO = "ccwis"
+"""Every record is sent here."""
+
+
+def measure(
+    made: Made, state: Path, fresh: Path, calls: int, seconds: float, workers: int
+) -> dict[str, object]:
+    """Everything over HTTP.
+
+    Args:
+        made: the index.
+        state: the simulated state that it holds.
+        fresh: another, none of whose records it holds.
+        calls: resolves to time with one client.
+        seconds: how long eight clients keep at it.
+        workers: processes that serve.
+    """
+    found: dict[str, object] = {}
+    with serving(made, workers) as port:
+        wires = [Wire(port, made.key) for _ in range(CLIENTS)]
+        stream = _resolves(wires[0], state, fresh)
+        look = _lookups(wires[0], made, state)
+        for call in itertools.islice(stream, WARM_UP * workers):
+            wires[0].send(call)
+        found["resolve"] = summary(timed(wires[0], itertools.islice(stream, calls)))
+        by_local_id, by_eid = look
+        found["look_up_by_local_id"] = summary(timed(wires[0], itertools.islice(by_local_id, LOOKUPS)))
+        found["look_up_by_eid"] = summary(timed(wires[0], itertools.islice(by_eid, LOOKUPS)))
+        shares = [itertools.islice(by_local_id, n, None, CLIENTS) for n in range(CLIENTS)]
+        ready = [list(itertools.islice(share, 2_000)) for share in shares]
+        found["look_up_8_clients"] = at_once(
+            wires, [itertools.cycle(each) for each in ready], min(seconds, 10)
+        )
+        enough = int(seconds * 100)
+        writes = [list(itertools.islice(stream, enough)) for _ in wires]
+        found["resolve_8_clients"] = at_once(wires, [iter(each) for each in writes], seconds)
+        found["look_up_while_loading"] = _while_loading(made, fresh, wires[0], by_local_id)
+        for wire in wires:
+            wire.close()
+    return found
+
+
+def _resolves(wire: Wire, state: Path, fresh: Path) -> Iterator[Call]:
+    """New children and known ones in turn, each under a local ID that is new."""
+    new, known = sent(fresh, "district_north"), sent(state, "district_south")
+    for number, (one, other) in enumerate(zip(new, known, strict=False)):
+        yield wire.put(TO, {**one, "local_id": f"new-{number}"})
+        yield wire.put(TO, {**other, "local_id": f"known-{number}"})
+
+
+def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:
+    """Reads of the crosswalk, one way and the other, of records at random."""
+    some = list(itertools.islice(sent(state, "district_north"), 20_000))
+    random.Random(1).shuffle(some)
+    paths = [f"/v1/crosswalk?source=district_north&local_id={one['local_id']}" for one in some]
+    eids = [str(wire.send(wire.get(path))["enterprise_id"]) for path in paths[:500]]
+    return (
+        itertools.cycle([wire.get(path) for path in paths]),
+        itertools.cycle([wire.get(f"/v1/persons/{eid}") for eid in eids]),
+    )
+
+
+def _while_loading(made: Made, fresh: Path, wire: Wire, look: Iterator[Call]) -> dict[str, object]:
+    """Lookups from the start of a load of one file to its end."""
+    command = [sys.executable, "-m", "mpi", "ingest", str(fresh / "state_ssid.csv"), "--source", "state_ssid"]
+    took: list[float] = []
+    with subprocess.Popen(
+        [*command, "--confirm"], env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as load:
+        while load.poll() is None:
+            took += timed(wire, itertools.islice(look, 20))
+    return {**summary(took), "longest_ms": round(max(took), 1), "load_exit": load.returncode}

@@ -1,0 +1,124 @@
+"""A simulated state, and an index made of it by the commands that an operator would use."""
+
+import csv
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from mpi.api.serve import listen
+from mpi.intake.read import open_file
+
+_PATIENCE_S = 120
+_MB = 1024
+
+
+@dataclass
+class Made:
+    """An index and what making it took.
+
+    Args:
+        home: its folder.
+        url: its database; None for SQLite in the folder.
+        key: API key of its first client.
+    """
+
+    home: Path
+    url: str | None
+    key: str
+    load_s: float = 0.0
+    peak_mb: int = 0
+    records: int = 0
+    sources: tuple[str, ...] = ()
+    by_source: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands on this index need."""
+        mine = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
+        return mine | {"MPI_HOME": str(self.home)} | ({"MPI_DATABASE_URL": self.url} if self.url else {})
+
+    def run(self, *arguments: str) -> tuple[str, float, int]:
+        """Run a command: what it printed, seconds, and peak memory in MB."""
+        return measured([sys.executable, "-m", "mpi", *arguments], self.environment)
+
+
+def measured(command: list[str], environment: dict[str, str]) -> tuple[str, float, int]:
+    """Run a program: what it printed, seconds from start to end, peak memory in MB.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    began = time.perf_counter()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        printed = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command[2:5]} failed with {process.returncode}")
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return printed, time.perf_counter() - began, max(usage.ru_maxrss, children) // _MB
+
+
+def simulate(folder: Path, records: int, seed: int) -> float:
+    """Write a state; returns the seconds that it took."""
+    command = ["training", "simulate", "--out", str(folder), "--records", str(records), "--seed", str(seed)]
+    return measured([sys.executable, "-m", *command], dict(os.environ))[1]
+
+
+def make(state: Path, home: Path, url: str | None) -> Made:
+    """Make an index of a simulated state with ``mpi init`` and ``mpi ingest``."""
+    made = Made(home, url, "")
+    printed, _, _ = made.run("init", "--test", "--json")
+    made.key = printed.split('"api_key"')[1].split('"')[1]
+    made.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
+    for source in made.sources:
+        made.run("source", "add", source)
+    for source in made.sources:
+        _, seconds, peak = made.run(
+            "ingest", str(state / f"{source}.csv"), "--source", source, "--snapshot", "full"
+        )
+        made.load_s += seconds
+        made.peak_mb = max(made.peak_mb, peak)
+        with (state / f"{source}.csv").open(newline="", encoding="utf-8") as file:
+            made.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
+    made.records = sum(made.by_source.values())
+    return made
+
+
+def sent(state: Path, source: str) -> Iterator[dict[str, object]]:
+    """The records of one source of a state, as they are sent."""
+    for row in open_file(state / f"{source}.csv", None, None):
+        yield dict(row.fields)  # type: ignore[union-attr]  # the simulator's files hold no bad row
+
+
+@contextmanager
+def serving(made: Made, workers: int) -> Iterator[int]:
+    """Serve the index from so many processes; yields the port."""
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", str(workers)]
+    server = subprocess.Popen(
+        command, env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/readyz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
