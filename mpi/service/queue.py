@@ -189,6 +189,18 @@ def every_asked(unit: ReadUnit) -> Iterator[OpenQuestion]:
         after = places[-1]
 
 
+def members_of(unit: ReadUnit, filters: Filters, limit: int) -> list[OpenQuestion]:
+    """The first questions of those that a filter wants, bursts left out."""
+    wanted = _wanted(unit, filters)
+    found: list[OpenQuestion] = []
+    for _, one in _found(unit, wanted, filters, None) if wanted is not None else ():
+        if isinstance(one, OpenQuestion):
+            found.append(one)
+        if len(found) == limit:
+            break
+    return found
+
+
 def burst_of(unit: ReadUnit, key: str) -> Burst | None:
     """The burst that a key names, as the reader may see it; None where there is none now."""
     named = burst_named(unit, key)

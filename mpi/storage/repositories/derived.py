@@ -38,6 +38,9 @@ _FEATURES_AFTER = (
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
+_KEYS_OF = select(_key.c.record_id, _key.c.key).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.record_id, "ids")
+)
 _DROP_FEATURES = (
     delete(_feature)
     .where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids"))
@@ -124,6 +127,15 @@ class Derived:
             select(_key.c.key, _key.c.record_id).where(_key.c.config_id == config_id)
         )
         return [(row[0], row[1]) for row in rows]
+
+    def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
+        """Blocking keys by record."""
+        found: dict[int, list[int]] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_KEYS_OF, {"config": config_id, "ids": chunk})
+            for row in rows:
+                found.setdefault(row.record_id, []).append(row.key)
+        return found
 
     def sharing(
         self, config_id: int, groups: Collection[int], keys: Collection[int]

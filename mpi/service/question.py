@@ -1,0 +1,323 @@
+"""One question: its records side by side, its pairs, what was done with it, and a tag of what was read."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from mpi.domain.errors import NotFoundError, StaleError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.disclosure import disclose
+from mpi.service.etags import etag
+from mpi.service.households import households
+from mpi.service.named import visible
+from mpi.service.open_questions import (
+    OpenQuestion,
+    QuestionSummary,
+    about_decisions,
+    closed_summary,
+    is_burst,
+    load_questions,
+    summaries,
+)
+from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, RECHECK
+from mpi.service.queue import Filters, burst_of, burst_summary, members_of
+from mpi.standardize.addresses import is_confidential
+from mpi.standardize.payload import from_payload, to_sent
+from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.task_queue import Burst
+from mpi.storage.repositories.task_work import Act
+from mpi.storage.repositories.tasks import Task
+from mpi.storage.unit import ReadUnit
+
+STAR, GRID, DECISION, BURST = "star", "grid", "decision", "burst"
+CONFIRM, REVOKE, APPROVE = "confirm", "revoke", "approve"
+RESPONSES: Mapping[str, tuple[str, ...]] = {
+    CONFLICT: (REVOKE,),
+    RECHECK: (CONFIRM, REVOKE),
+    CLAIM: (CONFIRM, REVOKE),
+    APPROVAL: (APPROVE, REVOKE),
+}
+"""How a question about a decision is answered, by kind; any other is answered pair by pair."""
+CARDS_OF_A_BURST = 10
+WITHHELD = frozenset({
+    "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",
+})  # fmt: skip
+"""Fields of no record of the question where one of them says that its address is confidential."""
+_LEFT_OUT = frozenset({"flags", "restrictions", "local_id", "as_of"})
+"""Flags are no evidence (law 8), and who decides need not know them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCard:
+    """One record of a question.
+
+    Args:
+        label: its source and local ID.
+        as_of: when it was true at its source.
+        values: what it states, by canonical field; empty of a record that is withdrawn.
+        enterprise_id: the person that it is held to be; None while it has none.
+        household: records of its source that live with it.
+        withheld: fields that it states and that are not shown, as an address is confidential.
+    """
+
+    label: Label
+    as_of: str
+    values: Mapping[str, object]
+    enterprise_id: str | None
+    household: tuple[Label, ...]
+    withheld: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """A pair of a question; ``verdict`` is what was said of it and left it open: ``unsure`` or ``ask``."""
+
+    left: Label
+    right: Label
+    match_weight: float
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """One thing that somebody did with a question, or that became of it by itself.
+
+    Args:
+        at: when (ISO, UTC).
+        actor: who.
+        action: ``claim``, ``release``, ``defer``, ``assign``, ``escalate``, ``answer``, ``undo``, ``ask``,
+            ``answered`` (by the owner of a record), ``closed`` or ``reopened``.
+        detail: codes and days.
+        note: free text; only one's own for a reader of certain sources.
+        step: the step that it made, by which it can be taken back.
+    """
+
+    at: str
+    actor: str
+    action: str
+    detail: Mapping[str, object]
+    note: str | None
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """A question as it is worked on.
+
+    Args:
+        summary: as the queue lists it.
+        shape: ``star`` (one record with its candidates), ``grid`` (several alike on both sides), ``decision``
+            (what it asks is whether a decision holds) or ``burst`` (it stands for others).
+        cards: its records, the subject first; of a burst the first few.
+        pairs: that are asked, the heaviest first.
+        history: what was done with it, oldest first.
+        etag: names what was read, for ``If-Match``.
+        responses: how it is answered where it is about a decision: ``confirm``, ``revoke``, ``approve``.
+        decisions: the decisions that it is about; of a conflict, the chain.
+    """
+
+    summary: QuestionSummary
+    shape: str
+    cards: tuple[RecordCard, ...]
+    pairs: tuple[PairView, ...]
+    history: tuple[ActionView, ...]
+    etag: str
+    responses: tuple[str, ...] = ()
+    decisions: tuple[int, ...] = ()
+
+
+def question(index: Index, viewer: Viewer, key: str) -> QuestionView:
+    """One question, as far as the viewer may see it.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        key: the question's, or that of one of its tasks.
+
+    Raises:
+        NotFoundError: there is no such question for this viewer.
+        AccessDenied: the viewer may not read tasks, or not records.
+    """
+    permit(viewer, Action.TASK_READ)
+    permit(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        view, shown = _view(unit, index, key)
+    fields = {name for card in view.cards for name in card.values}
+    disclose(index, viewer, Action.TASK_READ, shown, ("source", "local_id", "match_weight", *sorted(fields)))
+    return view
+
+
+def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
+    """A question with a task, by its own key or that of one of its tasks.
+
+    Raises:
+        NotFoundError: there is none that the reader may know of.
+    """
+    found = load_questions(unit, [key]).get(key)
+    if found is None and (of := unit.queue.question_of(key)) is not None:
+        found = load_questions(unit, [of]).get(of)
+    if found is None:
+        raise NotFoundError("there is no such question, or it is closed")
+    return found
+
+
+def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
+    """Names a question as the reader sees it: another as soon as its evidence, records or persons are."""
+    persons = unit.persons.get(unit.persons.current(one.records).values())
+    stored = unit.records.get(one.records)
+    answers = [
+        [asked.id, asked.answer]
+        for asked in unit.owner_questions.of_questions([one.key])
+        if asked.record_id in stored and asked.answer is not None
+    ]
+    seen = [
+        sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in one.tasks),
+        sorted([record.id, record.version_id, record.state] for record in stored.values()),
+        etag(unit, index, persons.values()),
+        answers,
+    ]
+    return index.seal.token("question", orjson.dumps([one.key, *seen]).decode())
+
+
+def require_fresh(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
+    """Let an act pass if its maker read the question as it is.
+
+    Raises:
+        StaleError: it has changed since.
+    """
+    if expected is not None and "*" not in expected and tag(unit, index, one) not in expected:
+        raise StaleError("the question has changed since you read it: look again, then answer")
+
+
+def shape_of(one: OpenQuestion) -> str:
+    """How a question is laid out."""
+    if one.first.decision_id is not None:
+        return DECISION
+    if one.subject is not None or len(one.tasks) == 1:
+        return STAR
+    return GRID
+
+
+def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
+    """Records that the reader may see, side by side, in the order given."""
+    labels = visible(unit, record_ids)
+    stored = unit.records.get(labels)
+    payloads = unit.records.payloads(labels)
+    stated = {record: from_payload(payload) for record, (_, payload) in payloads.items()}
+    current = unit.persons.current(labels)
+    persons = unit.persons.get(current.values())
+    living = households(unit, index, labels)
+    names = visible(unit, {other for others in living.values() for other in others})
+    # What one agency must keep confidential, another agency's record of the child would tell.
+    confidential = any(is_confidential(record) for record in stated.values())
+    shown = []
+    for record in record_ids:
+        if record not in labels:
+            continue
+        sent = to_sent(stated[record]) if record in stated else {}
+        values = {name: value for name, value in sent.items() if name not in _LEFT_OUT}
+        withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
+        shown.append(
+            RecordCard(
+                labels[record],
+                stored[record].last_seen if record not in stated else (stated[record].as_of or ""),
+                {name: value for name, value in values.items() if name not in withheld},
+                persons[current[record]].eid if record in current else None,
+                tuple(names[other] for other in living.get(record, ()) if other in names),
+                withheld,
+            )
+        )
+    return tuple(shown)
+
+
+def history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
+    """What was done with a question, as far as the reader may know of what it is about."""
+    acts = unit.task_work.acts(key)
+    labels = visible(unit, {record for act in acts for record in _records_of(act)})
+    return tuple(_told(unit, act, labels) for act in acts if set(_records_of(act)) <= labels.keys())
+
+
+def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+    if is_burst(key):
+        return _burst_view(unit, index, key)
+    try:
+        one = require_question(unit, key)
+    except NotFoundError:
+        return _closed_view(unit, index, key)
+    [summary] = summaries(unit, [one])
+    labels = visible(unit, one.records)
+    open_asks = {
+        asked.record_id for asked in unit.owner_questions.of_questions([one.key]) if asked.state == "open"
+    }
+    decisions = {number for task in one.asked for number in about_decisions(unit, task) or ()}
+    view = QuestionView(
+        summary,
+        shape_of(one),
+        cards(unit, index, one.records),
+        tuple(_pair(task, one, labels, open_asks) for task in one.tasks if task.decision_id is None),
+        history(unit, one.key),
+        tag(unit, index, one),
+        RESPONSES.get(one.first.kind, ()),
+        tuple(sorted(decisions)),
+    )
+    return view, set(labels)
+
+
+def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, Label], asked: Collection[int]) -> PairView:
+    verdict = None if task in one.asked else "unsure"
+    if verdict is None and {task.lo, task.hi} & set(asked):
+        verdict = "ask"
+    return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
+
+
+def _burst_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+    burst = burst_of(unit, key)
+    if burst is None:
+        raise NotFoundError("there is no such question, or it is closed")
+    members = members_of(unit, Filters(state=None, burst=key), CARDS_OF_A_BURST)
+    records = list(dict.fromkeys(record for one in members for record in one.records))
+    labels = visible(unit, records)
+    summary = burst_summary(unit, burst, unit.task_work.get([key]).get(key))
+    pairs = tuple(_pair(task, one, labels, ()) for one in members for task in one.asked)
+    view = QuestionView(
+        summary, BURST, cards(unit, index, records), pairs, history(unit, key), burst_tag(index, burst)
+    )
+    return view, set(labels)
+
+
+def burst_tag(index: Index, burst: Burst) -> str:
+    """Names a burst as it is: another as soon as it stands for more or fewer questions."""
+    return index.seal.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
+
+
+def _closed_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+    work = unit.task_work.get([key]).get(key)
+    summary = None if work is None or work.state != "closed" else closed_summary(unit, work)
+    if work is None or summary is None:
+        raise NotFoundError("there is no such question")
+    records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
+    shown = cards(unit, index, records)
+    named = index.seal.token("question", orjson.dumps([key, work.closed_at]).decode())
+    return QuestionView(summary, STAR, shown, (), history(unit, key), named), set(records)
+
+
+def _records_of(act: Act) -> list[int]:
+    found = act.detail.get("records", [])
+    return [record for record in found if isinstance(record, int)]
+
+
+def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
+    own = unit.viewer.sources is None or act.actor == unit.viewer.client
+    detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _NUMBERS}
+    if "verdicts" in act.detail:
+        detail["verdicts"] = [
+            {"left": labels[lo], "right": labels[hi], "kind": kind} for lo, hi, kind in act.detail["verdicts"]
+        ]
+    if "record" in act.detail:
+        detail["record"] = labels[act.detail["record"]]
+    return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
+
+
+_NUMBERS = frozenset({"records", "verdicts", "record", "claims"})
