@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpi.api.pages.charts import Arcs, arcs
-from mpi.api.pages.values import is_confidential, rows_of
+from mpi.api.pages.values import is_confidential, rows_of, value_text
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.context import Index
+from mpi.service.golden import golden
 from mpi.service.links import Link, links
 from mpi.service.persons import LineageStep, PersonView, lineage, person
 from mpi.service.records import read
@@ -29,6 +30,19 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class GoldenRow:
+    """A value that stands, whose it is, why, and what others say."""
+
+    attribute: str
+    value: str
+    record: Label
+    rule: str
+    agreeing: int
+    others: tuple[tuple[str, Label], ...]
+    said: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PersonPage:
     """A person in words; ``steps`` newest first, each with whether it may be undone from here."""
 
@@ -38,7 +52,7 @@ class PersonPage:
     drawing: Arcs | None
     steps: tuple[LineageStep, ...]
     undoable: frozenset[int]
-    golden: tuple[()] = ()
+    golden: tuple[GoldenRow, ...]
     built: tuple[()] = ()
 
 
@@ -55,7 +69,27 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     steps = tuple(reversed(lineage(index, viewer, text)))
     found = links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
-    return PersonPage(view, cards, found, drawing, steps, _undoable(viewer, steps))
+    return PersonPage(
+        view, cards, found, drawing, steps, _undoable(viewer, steps), _golden(index, viewer, text)
+    )
+
+
+def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
+    if not permits(viewer, Action.RECORD_READ):
+        return ()
+    return tuple(
+        GoldenRow(
+            value.attribute,
+            value_text(value.attribute, value.value),
+            value.record,
+            value.rule,
+            len(value.agreeing),
+            tuple((value_text(value.attribute, other.value), other.record) for other in value.others),
+            None if value.correction is None else value.correction.by,
+        )
+        for value in golden(index, viewer, text).values
+        if value.attribute != "flags"
+    )
 
 
 def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[Card, ...]:

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mpi.api.pages import accounts, assets, blind, finding, home, people, practice, runs
+from mpi.api.pages import accounts, assets, blind, finding, home, people, practice, quality, queue, runs
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, finding, people, runs, blind, practice, accounts):
+for module in (assets, home, finding, people, runs, blind, practice, accounts, quality, queue):
     router.include_router(module.router)

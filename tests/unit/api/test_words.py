@@ -29,6 +29,10 @@ def test_a_word_that_is_not_there_is_an_error_and_no_empty_text():
         words().person.nothing_like_it  # noqa: B018
 
 
+def test_no_word_hides_behind_a_method_of_the_table():
+    assert set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(words())) == set()
+
+
 def test_values_are_escaped_where_they_are_put():
     assert put("<{name}>", name="<b>") == "<&lt;b&gt;>"
 
@@ -46,3 +50,10 @@ def every_text(table):
             yield value
         else:
             yield from every_text(value)
+
+
+def every_name(table):
+    for name, value in table.items():
+        yield name
+        if isinstance(value, dict):
+            yield from every_name(value)

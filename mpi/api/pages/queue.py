@@ -1,0 +1,71 @@
+"""The queue: what waits, filtered, and the next question at the press of a button."""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mpi.api.access import IndexDep
+from mpi.api.pages.errors import PageRoute
+from mpi.api.pages.paths import question_path
+from mpi.api.pages.render import page
+from mpi.api.pages.visit import VisitDep
+from mpi.domain import clock
+from mpi.domain.viewer import Action, permits
+from mpi.service.queue import MOST_COUNTED, STATES, Filters, questions
+from mpi.service.sources import known_sources
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+KINDS = (
+    "pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval", "blocks",
+)  # fmt: skip
+"""Kinds of questions that the filter offers."""
+
+
+@router.get("/queue")
+def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
+    """What waits, the most harmful first."""
+    asked = request.query_params
+    filters = Filters(
+        kind=asked.get("kind") or None,
+        state=asked.get("state") or "open",
+        source=asked.get("source") or None,
+        mine=bool(asked.get("mine")),
+        due=bool(asked.get("due")),
+        burst=asked.get("burst") or None,
+    )
+    found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
+    sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    return page(
+        "queue.html",
+        visit=visit,
+        found=found,
+        filters=filters,
+        query=query_of(filters),
+        states=STATES,
+        kinds=KINDS,
+        sources=sources,
+        question_path=question_path,
+        today=clock.today(),
+        most=MOST_COUNTED,
+        views=(),
+        saved=None,
+        can_save=False,
+    )
+
+
+def query_of(filters: Filters) -> str:
+    """Filters as the end of an address; empty for those that the queue opens with."""
+    plain = replace(filters, text=None)
+    said = {
+        "kind": plain.kind,
+        "state": plain.state if plain.state != "open" else None,
+        "source": plain.source,
+        "mine": "1" if plain.mine else None,
+        "due": "1" if plain.due else None,
+        "burst": plain.burst,
+    }
+    query = urlencode({name: value for name, value in said.items() if value})
+    return f"?{query}" if query else ""
