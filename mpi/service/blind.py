@@ -1,11 +1,11 @@
 """Blind review: a pair judged without its weight, its band, what the index did, or what anybody said.
 
 An answer changes nothing in the index by itself. Where it says that the index is wrong, it becomes a claim,
-as a report of a link does; where a second steward contradicts the first, the claim asks who is right.
+as a report of a link does; where a second steward contradicts the first, the claim is for the approvers.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
@@ -18,6 +18,8 @@ from mpi.service.context import Index
 from mpi.service.deciding import Statement, write_down
 from mpi.service.disclosure import disclose
 from mpi.service.named import visible
+from mpi.service.questions import CLAIM
+from mpi.service.queue import APPROVERS
 from mpi.service.reindex import load_features
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
@@ -26,12 +28,16 @@ from mpi.standardize.payload import from_payload, to_sent
 from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
 from mpi.storage.repositories.records import Label, RecordState
+from mpi.storage.repositories.task_work import OPEN, Act, Work
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 SAME, DIFFERENT, UNSURE = "same", "different", "unsure"
 VERDICTS = (SAME, DIFFERENT, UNSURE)
 REASON, SECOND_REASON = "blind-review", "second-review"
 """Reasons of the claims that blind answers become."""
+
+ESCALATED = "escalate"
+"""The action by which a question becomes the approvers'."""
 
 NOT_SHOWN = frozenset({
     "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
@@ -273,4 +279,20 @@ def _claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason:
     said = Statement(kind, groups, reason, "report", authority=Authority.SOURCE, doubtful=True)
     number = write_down(unit, index, step_id, said)
     resettle(unit, index, said.record_ids, "report")
+    if reason == SECOND_REASON:
+        _escalate(unit, number)
     return number
+
+
+def _escalate(unit: WriteUnit, claim: int) -> None:
+    """Make the question about a claim the approvers' to answer: it is between two stewards."""
+    key = unit.queue.question_of(f"{CLAIM}:{claim}")
+    if key is None:
+        return
+    at = clock.iso(clock.now())
+    work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at)
+    unit.task_work.put(replace(work, assigned_to=APPROVERS))
+    act = Act(
+        unit.counters.take("task_action"), key, at, unit.viewer.client, ESCALATED, {"reason": SECOND_REASON}
+    )
+    unit.task_work.add(act)

@@ -13,6 +13,7 @@ from mpi.service import blind_sample
 from mpi.service.blind import answer_blind, next_blind, sample_second_review
 from mpi.service.blind_sample import Stratum, draw
 from mpi.service.decisions import Asked, decide
+from mpi.service.queue import APPROVERS
 from mpi.service.records import upsert, withdraw
 from mpi.service.tasks import review_tasks
 from mpi.storage.repositories.records import Label
@@ -278,7 +279,10 @@ def test_two_stewards_who_contradict_each_other_raise_a_claim_and_doubt_raises_n
     ):
         seconds(index, "ana", first)
         assert (judge(index, steward("ben"), second).claim is not None) is raised
-    assert [task.kind for task in review_tasks(index, OPERATOR) if task.kind == "claim"] == ["claim"]
+    [key] = [task.key for task in review_tasks(index, OPERATOR) if task.kind == "claim"]
+    with index.database.read(OPERATOR) as unit:
+        assert unit.task_work.get([key])[key].assigned_to == APPROVERS
+        assert [(act.action, act.actor) for act in unit.task_work.acts(key)] == [("escalate", "ben")]
 
 
 def test_the_share_of_second_reviews_is_as_set(index):
