@@ -225,8 +225,13 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
         unit.sign_ins.end_all_of(account.id)
 
 
+def can_be_name(name: str) -> bool:
+    """Whether an account may have the name."""
+    return 1 <= len(name) <= LONGEST_NAME and set(name) <= _LETTERS
+
+
 def _check_names(new: NewAccount) -> None:
-    if not 1 <= len(new.name) <= LONGEST_NAME or not set(new.name) <= _LETTERS:
+    if not can_be_name(new.name):
         raise InputError(
             f"an account's name has 1 to {LONGEST_NAME} lower-case letters, digits, '_', '-' or '.'"
         )

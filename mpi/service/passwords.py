@@ -6,6 +6,7 @@ who somebody is, none of the commonly used or expected ones, and no rule on what
 """
 
 import secrets
+import sys
 import unicodedata
 from functools import lru_cache
 from itertools import pairwise
@@ -95,7 +96,9 @@ def one_time() -> str:
 
 def _runs(bare: str) -> bool:
     """Whether the characters count up or down, or repeat a short piece: 123456789…, abcabcabcabcabc."""
-    counts = len({ord(after) - ord(before) for before, after in pairwise(bare)}) == 1
+    # Of digits, 0 comes after 9.
+    alphabet = 10 if bare.isdigit() else sys.maxunicode
+    counts = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(bare)}) == 1
     sizes = range(1, len(bare) // 3 + 1)
     return counts or any(bare == (bare[:size] * len(bare))[: len(bare)] for size in sizes)
 

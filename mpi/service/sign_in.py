@@ -13,6 +13,7 @@ from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
 from mpi.domain.viewer import Viewer
 from mpi.service import passwords
+from mpi.service.accounts import can_be_name
 from mpi.service.context import Index
 from mpi.service.setup import key_hash
 from mpi.storage.database import Lock
@@ -165,7 +166,8 @@ def _tried(index: Index, name: str) -> Account | None:
     now = clock.now()
     with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
-        account = unit.accounts.try_password(name, clock.iso(now))
+        # A store may refuse what can be no name, such as one with a NUL.
+        account = unit.accounts.try_password(name if can_be_name(name) else "", clock.iso(now))
         if account is not None and account.failed % WRONG_IN_A_ROW == 0:
             until = _NEVER if account.failed >= MOST_WRONG else clock.iso(now + _lock_after(account.failed))
             unit.accounts.lock(account.id, until)

@@ -1,0 +1,58 @@
+"""Each role may do what its list says, and nothing else."""
+
+import pytest
+
+from mpi.domain.errors import AccessDenied
+from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
+from mpi.domain.viewer import PURPOSES, Action, Viewer, permit
+
+STEWARD = {"record.read", "person.read", "person.search", "crosswalk.read", "task.read", "task.work",
+           "decision.read", "decide", "link.report", "quality.read", "disclosure.read"}  # fmt: skip
+EXPECTED = {
+    Role.STEWARD: STEWARD,
+    Role.APPROVER: STEWARD | {"approve", "recluster", "report"},
+    Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report"},
+    Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin"},
+}
+"""Written out once more, so that a slip in the one list is seen."""
+SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
+                 "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
+                 "disclosure.read", "question.answer"}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_may_do_what_is_listed_and_is_refused_the_rest(role, action):
+    person = Viewer("ana", PURPOSES_OF[role][0], ACTIONS[role], None)
+    if action.value in EXPECTED[role]:
+        permit(person, action)
+    else:
+        with pytest.raises(AccessDenied):
+            permit(person, action)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_person_of_one_source_sees_no_other_and_no_ledger_of_all(role):
+    person = Viewer("ana", None, ACTIONS[role], frozenset({"sis"}))
+    assert not person.may_see("ccwis")
+    for action in ACTIONS[role] - {Action.DISCLOSURE_READ}:
+        permit(person, action, "sis")
+        with pytest.raises(AccessDenied):
+            permit(person, action, "ccwis")
+    with pytest.raises(AccessDenied):
+        permit(person, Action.DISCLOSURE_READ)
+
+
+def test_an_operator_has_no_action_that_shows_a_record():
+    assert not {action.value for action in ACTIONS[Role.OPERATOR]} & SHOWS_RECORDS
+
+
+def test_the_second_word_is_the_approvers_alone():
+    assert [role for role in Role if Action.APPROVE in ACTIONS[role]] == [Role.APPROVER]
+
+
+def test_every_role_has_purposes_that_there_are():
+    assert set(PURPOSES_OF) == set(Role)
+    for purposes in PURPOSES_OF.values():
+        assert purposes
+        assert set(purposes) <= set(PURPOSES)
