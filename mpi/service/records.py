@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 
 from mpi.domain import clock
-from mpi.domain.errors import NotFoundError
+from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
 from mpi.service.context import Index
+from mpi.service.corrected import stands
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.named import visible
@@ -116,6 +118,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
 
     Raises:
         NotFoundError: no such source, or no such record that the viewer may know of.
+        ConflictError: it is a steward's correction, which is taken back by an undo.
         AccessDenied: the viewer may not write this source.
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
@@ -123,6 +126,8 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
         record = _record(unit, source_code, local_id)
+        if record.state == RecordState.ASIDE:
+            raise ConflictError("a correction is taken back by undoing its step")
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.iso(clock.now()))
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
@@ -167,7 +172,8 @@ def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     source = unit.sources.by_code(source_code)
     record = unit.records.find(source.id, [local_id]).get(local_id)
     # A sealed record answers exactly as one that never was.
-    if record is None or record.state == RecordState.SEALED:
+    known = record is not None and record.state != RecordState.SEALED
+    if record is None or not known or (source.kind == STEWARD and not stands(unit, record.id)):
         raise NotFoundError(f"source {source_code!r} has no such record")
     return record
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import SecondApprover
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, touched_by, write_down
@@ -90,8 +91,10 @@ def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> b
         case SecondApprover.ALWAYS:
             return True
         case SecondApprover.CROSS_AGENCY:
-            agency_of = {source.code: source.agency for source in unit.sources.all()}
-            return len({agency_of[label.source] for label in visible(unit, record_ids).values()}) > 1
+            # A correction joins no two agencies: it is a record of the stewards' own.
+            agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD}
+            named = {label.source for label in visible(unit, record_ids).values()}
+            return len({agency_of[source] for source in named & agency_of.keys()}) > 1
 
 
 def stored_choice(choice: Choice) -> dict[str, Any]:

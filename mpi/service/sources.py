@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.storage.repositories.sources import Source
@@ -18,16 +19,21 @@ class SourceKind(StrEnum):
     CCWIS = "ccwis"
     STATE_ID = "state_id"
     OTHER = "other"
+    STEWARD = STEWARD
 
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """A source to add; the name and agency default to the code."""
+    """A source to add; the name and agency default to the code.
+
+    ``one_id_a_child`` says that it means to give each child one local ID: two in one person are a question.
+    """
 
     code: str
     name: str | None = None
     agency: str | None = None
     kind: SourceKind = SourceKind.OTHER
+    one_id_a_child: bool = False
 
 
 def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
@@ -35,7 +41,7 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
 
     Raises:
         InputError: the code cannot be one.
-        ConflictError: there is one of that code.
+        ConflictError: there is one of that code, or one of kind ``steward``, of which there is one only.
         AccessDenied: the viewer may not administer sources.
     """
     permit(viewer, Action.SOURCE_ADMIN)
@@ -43,6 +49,8 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
     if not new.code or len(new.code) > _MOST_CHARACTERS or not allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
     with index.database.write(viewer, "source-add") as unit:
+        if new.kind == STEWARD and any(source.kind == STEWARD for source in unit.sources.all()):
+            raise ConflictError("stewards' corrections have a source already")
         number = unit.counters.take("source")
         source = Source(
             number,
@@ -52,6 +60,7 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
             new.kind,
             group_id=1,
             paused=False,
+            duplicates_expected=not new.one_id_a_child,
         )
         unit.sources.add(number, number, source, unit.commit_no)
         return source

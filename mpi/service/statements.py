@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 
+from mpi.domain.errors import ConflictError
 from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.survivorship import STEWARD
 from mpi.service.context import Index, canonical_key
+from mpi.service.corrected import seal_with
 from mpi.service.reindex import Changed
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.dates import is_future, iso_day, read_date
@@ -155,7 +158,12 @@ def take(
         said: at most one statement a local ID.
         existing: the records of those local IDs that there are.
         batch_id: the load that it is part of.
+
+    Raises:
+        ConflictError: the source is that of stewards' corrections.
     """
+    if source.kind == STEWARD:
+        raise ConflictError("this source takes stewards' corrections and nothing else")
     verdicts = {s.local_id: verdict_of(source, existing.get(s.local_id), s) for s in said}
     numbers = _numbers(unit, said, existing)
     writer = _Writer(unit, index, source, batch_id, numbers)
@@ -287,11 +295,12 @@ class _Writer:
             self._unit.sightings.add(self._sightings, self._unit.commit_no)
         if self._sealed:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
-            for record, kind in self._sealed:
-                if kind == "expunged":
-                    records.erase(record)
-                    self._unit.answers.erase(record)
-                    self._unit.steps.erase_notes(record)
+            sealed = dict(self._sealed)
+            expunged = [record for record, kind in self._sealed if kind == "expunged"]
+            for record in (*expunged, *seal_with(self._unit, sealed)):
+                records.erase(record)
+                self._unit.answers.erase(record)
+                self._unit.steps.erase_notes(record)
 
     def _write_versions(self) -> None:
         first = self._unit.counters.take("record_version", len(self._versions))

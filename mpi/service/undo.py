@@ -14,6 +14,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.chains import chain_between
 from mpi.service.context import Index
+from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import (
     as_before,
     as_seen,
@@ -42,7 +43,7 @@ from mpi.storage.repositories.steps import Step
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 IMPORTED = "import"
-BY_DECISIONS = frozenset({"decision", "merge", "split", "move", IMPORTED})
+BY_DECISIONS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORTED})
 """Steps that are made of decisions and nothing else."""
 
 

@@ -1,0 +1,227 @@
+"""A steward's correction: it stands, joins nobody, goes where its record goes, and an undo takes it back."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, RecordError, StaleError
+from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.service.approving import approve
+from mpi.service.corrections import correct
+from mpi.service.decisions import decisions
+from mpi.service.golden import golden
+from mpi.service.merging import Why, split
+from mpi.service.persons import lineage, person
+from mpi.service.records import read, upsert, withdraw
+from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.service.undo import undo_step
+from mpi.service.verify import verify
+from mpi.storage.repositories.records import Label
+from tests.index import OPERATOR, a_child, all_that_is_stored, crosswalk, load_rows, partition_of
+from tests.unit.service.test_decisions import SIS_ONLY
+from tests.unit.service.test_golden import put, the, values
+
+WHY = Why("document-seen", "Birth certificate shown at the office")
+WITH_CORRECTIONS = Viewer("office", None, frozenset(Action), frozenset({"sis", "STEWARD"}))
+
+
+@pytest.fixture
+def eid(index) -> str:
+    """A person of a school's and a child-welfare record."""
+    put(index, "sis:1", middle_name="Lou")
+    return put(index, "ccwis:1")
+
+
+def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_what(index, eid):
+    effect = correct(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
+    born = the(index, eid, "birth_date")
+    assert (born.value, born.rule, born.record.source) == ("2014-03-08", "correction", "STEWARD")
+    assert [other.value for other in born.others] == ["2014-03-09", "2014-03-09"]
+    told = born.correction
+    assert (told.by, told.reason, told.evidence) == (OPERATOR.client, "document-seen", WHY.note)
+    assert told.step == effect.step
+    assert read(index, OPERATOR, "STEWARD", born.record.local_id)["record"]["birth_date"] == "2014-03-08"
+
+
+def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
+    put(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    before, seen = partition_of(index), person(index, OPERATOR, eid)
+    effect = correct(index, OPERATOR, eid, "first_name", "Bo", WHY)
+    correct(index, OPERATOR, eid, "last_name", "Zwart", WHY)
+    correct(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
+    assert effect.persons == effect.moved == ()
+    assert partition_of(index) == before
+    assert person(index, OPERATOR, eid) == seen
+    assert verify(index, OPERATOR) == []
+    # A record that is as the corrections say is compared with what records say, not with corrections.
+    assert put(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
+
+
+def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid):
+    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert the(index, eid, "middle_name").value == "Louise"
+    record = the(index, eid, "middle_name").record
+    undo_step(index, OPERATOR, effect.step)
+    assert the(index, eid, "middle_name").value == "Lou"
+    causes = [step.cause for step in lineage(index, OPERATOR, eid) if step.step == effect.step]
+    assert causes == ["correction", "undo correction"]
+    with pytest.raises(NotFoundError):
+        read(index, OPERATOR, record.source, record.local_id)
+
+
+def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_back(index, eid):
+    first = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    second = correct(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    assert the(index, eid, "middle_name").value == "Louisa"
+    undo_step(index, OPERATOR, second.step)
+    assert the(index, eid, "middle_name").value == "Louise"
+    undo_step(index, OPERATOR, first.step)
+    assert the(index, eid, "middle_name").value == "Lou"
+
+
+def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    put(index, "sis:1", middle_name="Lucy")
+    middle = the(index, eid, "middle_name")
+    assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
+
+
+def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    split(index, OPERATOR, eid, [[Label("sis", "1")], [Label("ccwis", "1")]], Why("test"))
+    links = crosswalk(index)
+    assert the(index, links["sis", "1"], "middle_name").value == "Louise"
+    assert "middle_name" not in values(index, links["ccwis", "1"])
+    withdraw(index, OPERATOR, "sis", "1")
+    put(index, "sis:1")
+    assert the(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
+
+
+def test_what_no_record_states_can_be_said(index, eid):
+    correct(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
+    place = the(index, eid, "birth_place")
+    assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
+
+
+def test_a_preview_leaves_no_trace(index, eid):
+    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
+    assert effect.preview
+    assert the(index, eid, "middle_name").value == "Lou"
+    with index.database.read(OPERATOR) as unit:
+        assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
+
+
+def test_a_second_steward_is_refused_who_read_the_value_before_the_first_corrected_it(index, eid):
+    tag = golden(index, OPERATOR, eid).etag
+    correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected=(tag,)))
+    with pytest.raises(StaleError):
+        correct(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected=(tag,)))
+
+
+def test_the_same_call_again_under_its_key_corrects_once(index, eid):
+    viewer = replace(OPERATOR, once=OnceOnly("k", b"call"))
+    first = correct(index, viewer, eid, "middle_name", "Louise", WHY)
+    assert correct(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
+    assert len(decisions(index, OPERATOR)) == 1
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "why"),
+    [
+        ("middle_name", "Louise", replace(WHY, note=None)),
+        ("middle_name", "Louise", replace(WHY, reason="")),
+        ("addresses", "12 Elm St", WHY),
+        ("ssn", "412-55-9182", WHY),
+        ("first_name", "Baby Girl", WHY),
+        ("first_name", "", WHY),
+        ("birth_date", "2014-02-30", WHY),
+        ("birth_date", "2099-01-01", WHY),
+        ("birth_place", "Dayton", WHY),
+        ("birth_place", {"city": "Dayton"}, WHY),
+    ],
+)
+def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid, attribute, value, why):
+    with pytest.raises(InputError) as refused:
+        correct(index, OPERATOR, eid, attribute, value, why)
+    assert str(value) == "" or str(value) not in str(refused.value)
+    assert decisions(index, OPERATOR) == []
+
+
+def test_text_that_no_record_can_state_is_refused_by_field(index, eid):
+    with pytest.raises(RecordError, match="middle_name"):
+        correct(index, OPERATOR, eid, "middle_name", "Lou\x00", WHY)
+
+
+def test_who_may_not_decide_or_not_see_corrections_corrects_nothing(index, eid):
+    viewer = replace(OPERATOR, actions=frozenset(Action) - {Action.DECIDE})
+    for denied in (viewer, SIS_ONLY):
+        with pytest.raises(AccessDenied):
+            correct(index, denied, eid, "middle_name", "Louise", WHY)
+
+
+def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_was_granted_them(index, eid):
+    before = golden(index, SIS_ONLY, eid)
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert golden(index, SIS_ONLY, eid) == before
+    seen = the(index, eid, "middle_name", WITH_CORRECTIONS)
+    # What another steward rests it on may tell of records that this reader may not see.
+    assert (seen.value, seen.correction.evidence) == ("Louise", None)
+    correct(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
+    assert the(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
+
+
+def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for_it(index, eid):
+    put(index, "ccwis:1", preferred_name="Mara")
+    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    record = the(index, eid, "preferred_name").record
+    assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
+    assert "correction" not in {step.cause for step in lineage(index, WITH_CORRECTIONS, eid)}
+    with pytest.raises(NotFoundError):
+        read(index, WITH_CORRECTIONS, record.source, record.local_id)
+
+
+@pytest.mark.parametrize("kind", ["sealed", "expunged"])
+def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
+    correct(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
+    record = the(index, eid, "middle_name").record
+    upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
+    assert "Xanthippe" not in repr(golden(index, OPERATOR, eid))
+    with pytest.raises(NotFoundError):
+        read(index, OPERATOR, record.source, record.local_id)
+    stored = all_that_is_stored(index)
+    assert (b"Xanthippe" in stored) == (kind == "sealed")
+    assert (b"Birth certificate shown" in stored) == (kind == "sealed")
+
+
+def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record = the(index, eid, "middle_name").record
+    with pytest.raises(ConflictError):
+        upsert(index, OPERATOR, "STEWARD", a_child(record.local_id))
+    with pytest.raises(ConflictError):
+        load_rows(index, "STEWARD", a_child("7"))
+    with pytest.raises(ConflictError):
+        withdraw(index, OPERATOR, "STEWARD", record.local_id)
+    with pytest.raises(ConflictError):
+        add_source(index, OPERATOR, NewSource("other", kind=SourceKind.STEWARD))
+    assert the(index, eid, "middle_name").value == "Louise"
+
+
+def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, eid):
+    crossing = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    assert not correct(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
+    always = replace(index, second_approver=SecondApprover.ALWAYS)
+    effect = correct(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    assert effect.awaiting
+    assert the(index, eid, "middle_name").value == "Louise"
+    approve(always, replace(OPERATOR, client="second"), effect.step)
+    assert the(index, eid, "middle_name").value == "Louisa"
+
+
+def test_a_person_that_is_retired_or_unknown_is_not_corrected(index, eid):
+    with pytest.raises(NotFoundError):
+        correct(index, OPERATOR, "T7K3-M92Q-X0HN", "middle_name", "Louise", WHY)
+    withdraw(index, OPERATOR, "sis", "1")
+    withdraw(index, OPERATOR, "ccwis", "1")
+    with pytest.raises(ConflictError, match="empty"):
+        correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
