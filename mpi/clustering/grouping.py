@@ -34,7 +34,12 @@ class Question:
     @property
     def key(self) -> str:
         """Its name, which is the same whenever the same record is asked about: ``q-`` and 16 hex digits."""
-        return f"q-{self.named_by & _UNSIGNED:016x}"
+        return key_of("q", self.named_by)
+
+
+def key_of(kind: str, record: int) -> str:
+    """The name of a question: a letter of its kind, and the canonical key of the record that names it."""
+    return f"{kind}-{record & _UNSIGNED:016x}"
 
 
 def grouped(pairs: Iterable[Pair]) -> list[Question]:

@@ -17,6 +17,7 @@ from mpi.service.chains import contradicted
 from mpi.service.closure import Closure
 from mpi.service.harm import chance, harm
 from mpi.service.known import Known, Weighing
+from mpi.service.multiples import Joined, multiples
 from mpi.service.twins import told_apart
 from mpi.service.who import who
 from mpi.standardize.payload import from_payload
@@ -55,7 +56,12 @@ def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weig
         for task in _pairs(scope, settled, weighing.thresholds)
         if not parted.apart(keys[task.lo], keys[task.hi])
     ]
-    others = [*_conflicts(scope, suspended), *_rechecks(unit, scope), *_waiting(unit, scope)]
+    others = [
+        *(_quietened(task, quiet) for task in multiples(unit, scope, settled, weighing)),
+        *_conflicts(scope, suspended),
+        *_rechecks(unit, scope),
+        *_waiting(unit, scope),
+    ]
     if not pairs and not others:
         return []
     known = Known(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
@@ -88,13 +94,8 @@ class _Parted:
     """Which records decisions hold apart, those that gave way left out."""
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
-        self._root: dict[int, int] = {}
         different = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
-        for decision in decisions if different else ():
-            if decision.kind is DecisionKind.SAME:
-                first, *rest = decision.groups[0]
-                for other in rest:
-                    self._root[self._find(other)] = self._find(first)
+        self._find = Joined(decisions if different else ()).find
         self._apart = {
             frozenset((self._find(left), self._find(right)))
             for decision in different
@@ -103,12 +104,6 @@ class _Parted:
             for left in group
             for right in later
         }
-
-    def _find(self, record: int) -> int:
-        while (above := self._root.get(record, record)) != record:
-            self._root[record] = self._root.get(above, above)
-            record = above
-        return record
 
     def apart(self, left: int, right: int) -> bool:
         """Whether a decision says that the two are different persons."""

@@ -22,11 +22,18 @@ def add(
     name: Annotated[str | None, typer.Option(help="What people call it; the code if not given.")] = None,
     agency: Annotated[str | None, typer.Option(help="Whose it is; the code if not given.")] = None,
     kind: Annotated[SourceKind, typer.Option(help="What sort of system it is.")] = SourceKind.OTHER,
+    one_id_a_child: Annotated[
+        bool,
+        typer.Option(
+            "--one-id-a-child", help="It means to give each child one local ID: two are asked about."
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a source, whose records then may be loaded."""
     with opened() as session:
-        source = asdict(add_source(session.index, session.viewer, NewSource(code, name, agency, kind)))
+        new = NewSource(code, name, agency, kind, one_id_a_child)
+        source = asdict(add_source(session.index, session.viewer, new))
     shown = {column: source[column] for column in _COLUMNS}
     if as_json:
         print_json(shown)

@@ -30,6 +30,7 @@ class Source:
     kind: str
     group_id: int
     paused: bool
+    duplicates_expected: bool = True
 
 
 class Sources:
@@ -43,7 +44,7 @@ class Sources:
         """Every source, by code; read once a transaction."""
         if self._known is None:
             self._known = [
-                Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused)
+                Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused, r.duplicates_expected)
                 for r in self._connection.execute(_ALL)
             ]
         return self._known
@@ -86,6 +87,7 @@ class Sources:
                 agency_id=agency_id,
                 kind=source.kind,
                 group_id=source.group_id,
+                duplicates_expected=source.duplicates_expected,
                 created_commit=commit_no,
             )
         )
