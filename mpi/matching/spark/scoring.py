@@ -5,6 +5,7 @@ worker reaches, Spark joins and scores there, and only the pairs that were kept 
 """
 
 from collections.abc import Callable, Collection, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
+_runs = count()
 
 
 def candidate_pairs(keys: "DataFrame") -> "DataFrame":
@@ -61,6 +63,7 @@ class SparkScorer:
 
         self._details = ("*",) if detailed else ()
         self._features = features
+        self._run = next(_runs)  # Splink takes a table name once a session
         self._session = session
         # Splink's own functions, of the jar in its package, are not DuckDB's.
         api: Callable[..., Any] = SparkAPI
@@ -72,7 +75,7 @@ class SparkScorer:
             "additional_columns_to_retain": [],
             "blocking_rules_to_generate_predictions": [],
         }
-        records = self._api.register(features, dataset_display_name=f"records_{id(self)}")
+        records = self._api.register(features, dataset_display_name=f"records_{self._run}")
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         for column in frequencies.tables:
             if column in features.columns:
@@ -90,7 +93,7 @@ class SparkScorer:
         present = self._features.select(column).where(f.col(column).isNotNull()).distinct()
         share = f.coalesce(f.col("share"), f.lit(frequencies.tails[column]))
         full = present.join(frozen, column, "left").select(column, share.alias(f"tf_{column}"))
-        registered = self._api.register(full, dataset_display_name=f"frozen_{column}_{id(self)}")
+        registered = self._api.register(full, dataset_display_name=f"frozen_{column}_{self._run}")
         self._linker.table_management.register_term_frequency_lookup(registered, column)
 
     def scored(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
@@ -107,7 +110,7 @@ class SparkScorer:
             ``lo``, ``hi``, ``bits`` and, if detailed, what Splink tells of each comparison.
         """
         blocked = pairs.selectExpr("'0' AS match_key", "lo AS join_key_l", "hi AS join_key_r")
-        registered = self._api.register(blocked, dataset_display_name=f"blocked_{id(self)}")
+        registered = self._api.register(blocked, dataset_display_name=f"blocked_{self._run}")
         self._linker.table_management.register_blocked_pairs_for_predict(registered)
         predicted = self._linker.inference.predict(warning_mode="never").as_spark_dataframe()
         kept = predicted if floor is None else predicted.where(f"match_weight >= {floor - _HALF!r}D")

@@ -3,6 +3,7 @@
 Real Spark in local mode. It needs Java 17, and says so where there is none.
 """
 
+import json
 import os
 import random
 import signal
@@ -11,13 +12,15 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from splink import comparison_library as library
 
-from mpi.bootstrap import batch_engine
+from mpi.bootstrap import batch_engine, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash
@@ -33,7 +36,10 @@ from mpi.matching.spark.engine import SparkEngine
 from mpi.matching.spark.scoring import SparkScorer
 from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
 from mpi.matching.spark.session import spark_session
+from mpi.service.recluster import recluster
 from mpi.service.reindex import silent
+from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
+from tests.models import tiny_model
 from tests.unit.matching.pairs import records
 from tests.unit.matching.test_one_score import model_of, notebook_model, splink_scores
 
@@ -150,3 +156,160 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     assert model.cautions.bits in given.values(), "the pairs must reach a caution to prove that it holds"
     assert set(modes) == {0o700}
     assert list(tmp_path.iterdir()) == []
+
+
+def family(number: int) -> list[dict[str, object]]:
+    """Two siblings, each of them twice: the second time with a slip of the pen, or a new surname."""
+    rng = random.Random(number)
+    surname = "".join(rng.choice("abcdefghilmnorstu") for _ in range(7))
+    born, home = f"20{10 + number % 9}-0{1 + number % 8}-1{number % 9}", str(43000 + number % 50)
+    children = []
+    for each in range(2):
+        given = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
+        sent = a_child(
+            f"{number}-{each}", first_name=given, last_name=surname, birth_date=born, postal_code=home
+        )
+        other = {**sent, "local_id": f"{number}-{each}b", "first_name": given[:-1] + rng.choice("aéx")}
+        children += [sent, other if number % 3 else {**other, "last_name": surname + "es"}]
+    return children
+
+
+@pytest.mark.slow
+def test_a_recluster_on_spark_gives_the_partition_of_one_on_duckdb_to_the_record(tmp_path):
+    sent = [record for number in range(60) for record in family(number)]
+    found = {}
+    for name, engine in (("duckdb", DUCKDB), ("spark", SparkEngine(MASTER, MEMORY))):
+        with an_index(tmp_path / name, "sis", "ccwis", secret="5" * 64) as index:
+            load_rows(index, "sis", *sent[::2])
+            load_rows(index, "ccwis", *sent[1::2])
+            looser = open_matcher(str(tiny_model(tmp_path / name / "looser", version="2", link=6.0)))
+            plan = recluster(index, OPERATOR, looser, apply=True, engine=engine)
+            found[name] = partition_of(index)
+            again = recluster(replace(index, matcher=looser), OPERATOR, looser, apply=False, engine=engine)
+            assert plan.merge > 10, "the model must change something to prove anything"
+            assert again.is_empty
+    assert found["spark"] == found["duckdb"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
+    return ours | {"MPI_HOME": str(home), "MPI_SPARK_MEMORY": MEMORY, **more}
+
+
+@pytest.mark.slow
+def test_the_command_runs_on_the_master_of_the_environment_and_prints_nothing_of_sparks(tmp_path):
+    with an_index(tmp_path / "home", "sis") as index:
+        load_rows(index, "sis", *family(1), *family(2))
+    ended = subprocess.run(
+        [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--json"],
+        env=environment(tmp_path / "home", MPI_SPARK_MASTER=MASTER),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["records"] == 8
+    assert ended.stderr == ""
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_spark_keeps_nothing_and_says_so(tmp_path):
+    home = tmp_path / "home"
+    with an_index(home, "sis") as index:
+        load_rows(index, "sis", *family(1), *family(2))
+    before = {each.name for each in home.iterdir()}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--master", MASTER, "--apply"],
+        env=environment(home),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list(home.glob("spark-*/local/blockmgr-*")):  # Spark runs, and its handler is set
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert (running.returncode, said) == (130, "mpi: interrupted: nothing of this step was kept\n")
+    assert {each.name for each in home.iterdir()} - before <= {"mpi.db-wal", "mpi.db-shm"}
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_value(tmp_path, monkeypatch):
+    model = notebook_model()
+    made = records(20, 1)
+    call, _returns = functions.FUNCTIONS["jaro_winkler"]
+    monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
+    with pytest.raises(EngineError) as refusal:
+        SparkEngine(MASTER, MEMORY).weights(model, made, keys_of(made, model), 0.0, tmp_path, silent)
+    said = str(refusal.value)
+    assert "this worker has rapidfuzz" in said
+    assert "the index 0.0.1" in said
+    assert "\n" not in said
+    kept = tmp_path / "spark.log"
+    assert said.endswith(f"its log is {kept}")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(EngineError, match=r"pip install 'master-person-index\[spark\]'"):
+        with spark_session(MASTER, MEMORY, tmp_path):
+            pass
+
+
+def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineError, match="openjdk-17-jre-headless"):
+        with spark_session(MASTER, MEMORY, tmp_path):
+            pass
+
+
+def test_a_master_must_be_named_and_a_cluster_needs_a_folder_that_its_workers_reach(tmp_path):
+    settings = Settings(home=tmp_path, spark_master=None, spark_staging=None)
+    with pytest.raises(InputError, match="MPI_SPARK_MASTER"):
+        batch_engine(settings, None, spark=True)
+    with pytest.raises(EngineError, match="MPI_SPARK_STAGING"):
+        batch_engine(settings, "spark://cluster:7077", spark=True)
+    shared = settings.model_copy(update={"spark_staging": str(tmp_path)})
+    assert batch_engine(shared, "spark://cluster:7077", spark=True) == SparkEngine(
+        "spark://cluster:7077", "2g", str(tmp_path)
+    )
+    assert batch_engine(settings, None, spark=False) is DUCKDB
+
+
+def test_nothing_of_spark_is_imported_before_it_is_asked_for():
+    asked = (
+        "import mpi.cli.commands.recluster, mpi.matching.spark.engine, sys; print('pyspark' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("duckdb", "spark"),
+    [
+        ("given_l = given_r IS NOT TRUE", "NOT ((given_l = given_r) IS TRUE)"),
+        ("jaro_similarity(given_l, given_r) >= 0.5", "MPI_JARO(given_l, given_r) >= CAST(0.5 AS DOUBLE)"),
+        ("length(given_l) = 1", "LENGTH(given_l) = 1"),
+        (
+            "length(list_intersect(phones_l, phones_r)) > 1",
+            "ARRAY_SIZE(ARRAY_INTERSECT(phones_l, phones_r)) > 1",
+        ),
+        ("epoch(try_strptime(birth_date_l, '%Y-%m-%d')) > 0", "MPI_DATE_EPOCH(birth_date_l) > 0"),
+        ("birth_place_l = 'O''Neil\\é'", "birth_place_l = 'O\\'Neil\\\\é'"),
+    ],
+)
+def test_a_condition_is_written_in_spark_sql_with_our_functions_and_brackets(duckdb, spark):
+    assert spark_condition(duckdb) == spark
+
+
+def test_what_has_no_exact_translation_is_refused_by_name():
+    with pytest.raises(NotCompilableError, match="JACCARD"):
+        spark_condition("jaccard(given_l, given_r) > 0.5")
+    with pytest.raises(ModelError, match="postal_code"):
+        spark_settings(model_of(library.PostcodeComparison("postal_code")).settings)
