@@ -66,8 +66,14 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
 
 
 def _fitted_on(fitted: Fitted, prior: float) -> str:
+    same, different = fitted.labelled
+    how = (
+        f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
+        if same + different
+        else "without labels"
+    )
     return (
-        f"Fitted without labels on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
+        f"Fitted {how} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
         f"{prior:.2f} bits and holds for an index of that size."
     )

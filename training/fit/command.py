@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 from rich.console import Console
 
+from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fitting import FitOptions, fit_table
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
-from training.standing import standing_features
+from training.standing import Standing, read_standing
 
 
 def run(
@@ -19,16 +21,36 @@ def run(
     name: Annotated[str, typer.Option(help="What the model is called.")] = "local",
     version: Annotated[str, typer.Option(help="Its version.")] = "1",
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 2026,
+    decisions: Annotated[
+        Path | None, typer.Option(help="What stewards decided, as `mpi export labels` writes it.")
+    ] = None,
 ) -> None:
-    """Fit a model to records that nobody has labelled."""
+    """Fit a model to records, of which nobody need have labelled any."""
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
-        records = standing_features(data)
+        standing = read_standing(data)
+    records = standing.features
     if not len(records):
         raise TrainingError("the files hold no record that can be used")
+    labels = None if decisions is None else _labels(console, decisions, standing)
     with console.status(f"Fitting to {len(records):,} records"):
-        fitted = fit_table(records, FitOptions(seed=seed))
+        fitted = fit_table(records, FitOptions(seed=seed), labels)
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
     write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
+
+
+def _labels(console: Console, path: Path, standing: Standing) -> pa.Table:
+    """The labels that can be used; says how many are."""
+    read = read_decisions(path, standing.names)
+    if not len(read.pairs):
+        raise TrainingError(f"{path}: no label is about two records of the data that was given")
+    console.print(f"labels: {len(read.pairs):,} pairs")
+    if read.unknown:
+        console.print(
+            f"labels left out: {read.unknown:,} name a record that the data does not hold just once"
+        )
+    if read.contradicted:
+        console.print(f"labels left out: {read.contradicted:,} cannot all be right: correct the decisions")
+    return read.pairs

@@ -1,11 +1,12 @@
-"""Estimates u, m and the prior from unlabelled pairs.
+"""Estimates u, m and the prior from pairs, labelled or not.
 
 u is counted on pairs of records taken at random, of which nearly all are different people. m and the prior
 come from expectation maximisation (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs of the
 model's own blocking spec. Blocking finds nearly all matches, and a pair outside has next to no posterior
 probability, so the candidates stand for all pairs, provided that the prior counts all of them. The E-step
 scores with the whole model, term frequencies and fixed levels included: without the guards, twins and
-siblings would teach m that a match's given name may differ.
+siblings would teach m that a match's given name may differ. What stewards said of a pair takes the place of
+its posterior probability (``training.fit.labels``).
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from mpi.matching.levels import NULL_LEVEL, Levels
 from training.fit.errors import DegenerateDataError
+from training.fit.labels import Known
 from training.fit.levels import PairLevels
 
 ITERATIONS = 40
@@ -36,7 +38,7 @@ class Learned:
         prior: probability that two random records of the data match.
         matches: expected number of matching candidate pairs.
         iterations: of expectation maximisation.
-        bits: weight of each candidate pair.
+        bits: weight of each pair that m was learned on.
         seen: (comparison, level value) of every level that any pair was at.
     """
 
@@ -70,6 +72,7 @@ def learn(
     random: PairLevels,
     candidates: PairLevels,
     all_pairs: float,
+    known: Known | None = None,
 ) -> Learned:
     """Learn u from random pairs, then m and the prior from candidates.
 
@@ -79,6 +82,7 @@ def learn(
         random: levels of random pairs.
         candidates: levels of the candidate pairs.
         all_pairs: number of pairs that the data could form.
+        known: what stewards said of the candidates; None where nobody said anything.
 
     Raises:
         DegenerateDataError: hardly any candidate pair looks like a match.
@@ -93,12 +97,15 @@ def learn(
     while moved >= CONVERGED and iteration < ITERATIONS:
         _set_u(rates, drawn, prior)
         posterior = _probability(_bits(rates, kinds, prior)[kind] + candidates.rarity)
+        if known is not None:
+            posterior = known.told(posterior)
         summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
         moved = _set_m(rates, kinds, summed)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
         iteration += 1
     bits = _bits(rates, kinds, prior)[kind] + candidates.rarity
-    matches = float(_probability(bits).sum())
+    guessed = _probability(bits)
+    matches = float((guessed if known is None else known.told(guessed)).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "

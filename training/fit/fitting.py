@@ -21,6 +21,7 @@ from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, C
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn
 from training.fit.frequencies import count_frequencies
+from training.fit.labels import Known, with_labels
 from training.fit.levels import LevelReader
 from training.fit.settings import trained, untrained, usable
 
@@ -55,6 +56,7 @@ class Fitted:
         candidates: number of candidate pairs.
         matches: how many of them are expected to match.
         dropped: comparisons left out because their data is missing everywhere.
+        labelled: how many pairs stewards said to be one person, and how many two.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -64,6 +66,7 @@ class Fitted:
     candidates: int
     matches: float
     dropped: tuple[str, ...]
+    labelled: tuple[int, int] = (0, 0)
 
 
 def fit(records: Records, options: FitOptions | None = None) -> Fitted:
@@ -75,12 +78,13 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
     return fit_table(feature_table(records, FEATURE_COLUMNS), options)
 
 
-def fit_table(records: pa.Table, options: FitOptions | None = None) -> Fitted:
+def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None) -> Fitted:
     """The same from a table of features.
 
     Args:
         records: ``unique_id`` and all feature columns, in any order.
         options: what a person may set.
+        labels: ``lo``, ``hi``, ``same``: what stewards said of pairs, each once; None for nothing.
 
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
@@ -108,7 +112,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None) -> Fitted:
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
             pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING))
-            learned = _learn(stated, comparisons, frequencies, pairs, connection, records, options)
+            learned = _learn(stated, comparisons, frequencies, pairs, connection, options, labels)
         finally:
             connection.close()
     return Fitted(
@@ -119,7 +123,15 @@ def fit_table(records: pa.Table, options: FitOptions | None = None) -> Fitted:
         candidates=pairs.num_rows,
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
+        labelled=_counted(labels),
     )
+
+
+def _counted(labels: pa.Table | None) -> tuple[int, int]:
+    if labels is None:
+        return 0, 0
+    same = int(labels["same"].to_numpy(zero_copy_only=False).sum())
+    return same, len(labels) - same
 
 
 def random_pairs(
@@ -142,27 +154,37 @@ def _learn(
     frequencies: Frequencies,
     pairs: pa.Table,
     connection: duckdb.DuckDBPyConnection,
-    records: pa.Table,
     options: FitOptions,
+    labels: pa.Table | None,
 ) -> Learned:
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(stated, frequencies, connection)
-    drawn = random_pairs(np.sort(records["unique_id"].to_numpy()), options.random_pairs, generator)
-    all_pairs = len(records) * (len(records) - 1) / 2
-    if pairs.num_rows > options.most_candidates:
-        taken = np.sort(generator.permutation(pairs.num_rows)[: options.most_candidates])
-        all_pairs *= options.most_candidates / pairs.num_rows
-        pairs = pairs.take(taken)
+    ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
+    drawn = random_pairs(ids.to_numpy(), options.random_pairs, generator)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
+    share = min(1.0, options.most_candidates / pairs.num_rows)
+    pairs, known = _taught_on(pairs, labels, options.most_candidates, generator)
     taught = {each.name for each in comparisons if _learned_levels(each)}
     return learn(
         reader.levels,
         _fixed(comparisons, reader.levels),
         reader.read(drawn, wanted=taught.__contains__),
         reader.read(pairs),
-        all_pairs,
+        len(ids) * (len(ids) - 1) / 2 * share,
+        known,
     )
+
+
+def _taught_on(
+    pairs: pa.Table, labels: pa.Table | None, most: int, generator: np.random.Generator
+) -> tuple[pa.Table, Known | None]:
+    """The candidates that m is learned on, and what is known of them."""
+    if labels is not None and len(labels):
+        return with_labels(pairs, labels, most, generator)
+    if pairs.num_rows > most:
+        pairs = pairs.take(np.sort(generator.permutation(pairs.num_rows)[:most]))
+    return pairs, None
 
 
 def _learned_levels(comparison: Comparison) -> list[str]:

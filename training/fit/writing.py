@@ -47,6 +47,7 @@ def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Pu
 def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
     """The figures of a fit, as ``metrics.json`` keeps them."""
     learned = fitted.learned
+    same, different = fitted.labelled
     return {
         "records": fitted.records,
         "candidate_pairs": fitted.candidates,
@@ -54,6 +55,7 @@ def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
         "prior": learned.prior,
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
+        **({"labelled_same": same, "labelled_different": different} if same + different else {}),
         "threshold_gaps": gaps(learned.bits, thresholds),
     }
 

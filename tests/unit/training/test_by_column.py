@@ -20,7 +20,7 @@ from training.sent_table import read_sent
 from training.shared_homes import without_shared_homes
 from training.simulate.output import save
 from training.simulate.simulation import simulate
-from training.standing import standing_features
+from training.standing import read_standing
 
 HOME = {"address_line1": "12 Oak St", "postal_code": "43001"}
 FLAT = {**HOME, "address_line2": "Apt 4"}
@@ -151,24 +151,25 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     lists = tmp_path / "lists.parquet"
     pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
     plain = written(tmp_path / "all.csv", rows)
-    assert ordered(standing_features([plain])).equals(ordered(standing_features([parquet])))
+    assert ordered(read_standing([plain]).features).equals(ordered(read_standing([parquet]).features))
     assert read_sent([lists]) is None, "a list column is read row by row"
-    assert ordered(standing_features([lists])).equals(ordered(standing_features([plain])))
+    assert ordered(read_standing([lists]).features).equals(ordered(read_standing([plain]).features))
+    assert read_standing([lists]).names.equals(read_standing([plain]).names)
 
 
 def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp_path):
     path = tmp_path / "uneven.csv"
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
-    assert ordered(standing_features([path]))["given"].to_pylist() == ["ANA", "JO"]
+    assert ordered(read_standing([path]).features)["given"].to_pylist() == ["ANA", "JO"]
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,NA,\n", encoding="utf-8")
     read = read_sent([path])
     assert read["last_name"].to_pylist() == ["Null", None]
     assert read["source"].to_pylist() == ["uneven", "uneven"]
-    assert ordered(standing_features([path]))["surname"].to_pylist() == ["NULL", None]
+    assert ordered(read_standing([path]).features)["surname"].to_pylist() == ["NULL", None]
 
 
 def test_a_column_that_is_not_canonical_is_named(tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("local_id,firstname\n1,Ana\n", encoding="utf-8")
     with pytest.raises(FileError, match="'firstname' is not a canonical column"):
-        standing_features([path])
+        read_standing([path])
