@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.access import IndexDep
 from mpi.api.forms import Form
 from mpi.api.pages import finding
+from mpi.api.pages.asking import key_of, label_of
 from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.person import cards_of, person_page
 from mpi.api.pages.render import page
@@ -28,9 +29,9 @@ from mpi.storage.repositories.records import Label
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-UNLINK_REASONS = ("wrong-link", "twins", "same-name", "source-mistake", "source-confirmed", "other")
-_BETWEEN = "\t"
-"""Between source and local ID in a form's value; neither can hold it."""
+UNLINK_REASONS = (
+    "wrong-link", "twin", "sibling", "namesake", "source-mistake", "source-confirmed", "other",
+)  # fmt: skip
 
 
 @router.get("/people/{eid}")
@@ -105,8 +106,7 @@ def _unlink_page(
     effect: Effect | None = None,
 ) -> Response:
     cards = [
-        {"key": f"{card.label.source}{_BETWEEN}{card.label.local_id}", "card": card}
-        for card in cards_of(index, visit.viewer, view.records)
+        {"key": key_of(card.label), "card": card} for card in cards_of(index, visit.viewer, view.records)
     ]
     chain = error.chain if isinstance(error, DecisionConflict) else ()
     return page(
@@ -132,10 +132,10 @@ def _links_to(found: tuple[str, ...]) -> Markup:
 
 
 def _label(key: str) -> Label:
-    source, between, local_id = key.partition(_BETWEEN)
-    if not between:
+    found = label_of(key)
+    if found is None:
         raise InputError("record: not one of this page")
-    return Label(source, local_id)
+    return found
 
 
 def _numbers(text: str) -> tuple[int, ...]:

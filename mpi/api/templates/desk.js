@@ -2,7 +2,7 @@
 "use strict";
 
 const KEPT = "mpi-keys";
-const ANSWERS = { s: "same", d: "different", u: "unsure" };
+const ANSWERS = { s: "same", d: "different", u: "unsure", a: "ask" };
 
 const find = (selector, within = document) => within.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -51,14 +51,6 @@ function press(selector) {
   return true;
 }
 
-function openAsk() {
-  const ask = find("details[data-ask]");
-  if (!ask) return false;
-  ask.open = true;
-  find("select, input:not([type=hidden])", ask).focus();
-  return true;
-}
-
 function submitAnswers(target) {
   const form = find("form[data-answers]");
   const elsewhere = target.matches("a, button, summary, [tabindex='0']") || (target.form && target.form !== form);
@@ -70,7 +62,6 @@ function submitAnswers(target) {
 function act(key, target) {
   if (key in ANSWERS) return answer(ANSWERS[key]);
   switch (key) {
-    case "a": return openAsk();
     case "j": return pairs.length > 0 && (show(current + 1, { focus: true }), true);
     case "k": return pairs.length > 0 && (show(current - 1, { focus: true }), true);
     case "c": return press("[data-claim]");

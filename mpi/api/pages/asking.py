@@ -1,0 +1,183 @@
+"""What the page of a question shows: records side by side, why, what would change it, and what is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mpi.api.pages.charts import Arcs, arcs
+from mpi.api.pages.differences import Row, side_by_side
+from mpi.api.pages.values import rows_of
+from mpi.api.pages.words import put, words
+from mpi.domain.viewer import Viewer
+from mpi.service.context import Index
+from mpi.service.question import PairView, QuestionView, RecordCard
+from mpi.service.sources import known_sources
+from mpi.storage.repositories.records import Label
+
+_BETWEEN = "\t"
+"""Between the parts of a form's value; no source code or local ID can hold it."""
+_ADDRESS = {"address_line1", "address_line2", "city", "postal_code", "addresses"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of one record."""
+
+    label: Label
+    key: str
+    system: str
+    agency: str
+    as_of: str
+    enterprise_id: str | None
+    household: tuple[Label, ...]
+    subject: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One pair that is asked, in the order of the page; ``chosen`` is what was typed and not yet kept."""
+
+    no: int
+    key: str
+    left: Label
+    right: Label
+    match_weight: float
+    verdict: str | None
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPage:
+    """A question in words."""
+
+    view: QuestionView
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    pairs: tuple[Asked, ...]
+    drawing: Arcs | None
+    seen: tuple[str, ...]
+    why: tuple[()] = ()
+
+
+def question_page(
+    index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str]
+) -> QuestionPage:
+    """Put a question into words.
+
+    Args:
+        index: the open index.
+        viewer: who looks.
+        view: the question.
+        chosen: verdicts typed so far, by pair.
+    """
+    names = {source.code: source for source in known_sources(index, viewer)}
+    star = view.summary.subject is not None
+    columns = tuple(
+        Column(
+            card.label,
+            key_of(card.label),
+            names[card.label.source].name,
+            names[card.label.source].agency,
+            card.as_of,
+            card.enterprise_id,
+            card.household,
+            star and card.label == view.summary.subject,
+        )
+        for card in view.cards
+    )
+    pairs = tuple(
+        Asked(
+            no,
+            pair_key(pair),
+            pair.left,
+            pair.right,
+            pair.match_weight,
+            pair.verdict,
+            chosen.get(pair_key(pair), ""),
+        )
+        for no, pair in enumerate(view.pairs)
+    )
+    drawing = arcs(
+        [card.label for card in view.cards], [(p.left, p.right, p.match_weight) for p in view.pairs]
+    )
+    rows = side_by_side([_values(card) for card in view.cards], star=star) if view.cards else ()
+    return QuestionPage(view, columns, rows, pairs, drawing, seen_in(view))
+
+
+def key_of(label: Label) -> str:
+    """A record as a form's value."""
+    return f"{label.source}{_BETWEEN}{label.local_id}"
+
+
+def label_of(key: str) -> Label | None:
+    """The record of a form's value; None where it is none."""
+    source, between, local_id = key.partition(_BETWEEN)
+    return Label(source, local_id) if between and _BETWEEN not in local_id else None
+
+
+def pair_key(pair: PairView) -> str:
+    """A pair as a form's value."""
+    return f"{key_of(pair.left)}{_BETWEEN}{key_of(pair.right)}"
+
+
+def pair_of(key: str) -> tuple[Label, Label] | None:
+    """The pair of a form's value; None where it is none."""
+    parts = key.split(_BETWEEN)
+    if len(parts) != len(("source", "local ID", "source", "local ID")):
+        return None
+    return Label(parts[0], parts[1]), Label(parts[2], parts[3])
+
+
+def seen_in(view: QuestionView) -> tuple[str, ...]:
+    """What a page has shown, kept in its form, so that it can tell what changed if it is out of date."""
+    cards = (_BETWEEN.join(("record", key_of(c.label), c.as_of, c.enterprise_id or "")) for c in view.cards)
+    pairs = (_BETWEEN.join(("pair", pair_key(p), f"{p.match_weight:.1f}")) for p in view.pairs)
+    acts = (_BETWEEN.join(("acts", str(len(view.history)))),)
+    return (*cards, *pairs, *acts)
+
+
+def changes_since(view: QuestionView, seen: Sequence[str]) -> list[str]:
+    """In words, what is other than a page had shown it."""
+    w = words().question
+    before, now = _read(seen), _read(seen_in(view))
+    told = []
+    for key in [*now, *(key for key in before if key not in now)]:
+        if key[0] == "record":
+            name = " ".join(key[1:])
+            if key not in before:
+                told.append(put(w.changed_new, record=name))
+            elif key not in now:
+                told.append(put(w.changed_gone, record=name))
+            elif before[key][0] != now[key][0]:
+                told.append(put(w.changed_record, record=name))
+            elif before[key][1] != now[key][1]:
+                told.append(put(w.changed_person, record=name))
+        elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
+            left, right = " ".join(key[1:3]), " ".join(key[3:])
+            told.append(
+                put(w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0])
+            )
+    known = int(before.get(("acts",), ("0",))[0] or 0)
+    told += [
+        put(w.changed_action, action=w.action.of(act.action), actor=act.actor) for act in view.history[known:]
+    ]
+    return [str(text) for text in told] or [w.changed_unknown]
+
+
+def _read(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """What was shown, by what it is of."""
+    sizes = {"record": 3, "pair": 5, "acts": 1}
+    found = {}
+    for mark in seen:
+        parts = tuple(mark.split(_BETWEEN))
+        size = sizes.get(parts[0])
+        if size is not None and len(parts) > size:
+            found[parts[:size]] = parts[size:]
+    return found
+
+
+def _values(card: RecordCard) -> dict[str, str]:
+    shown = rows_of(card.values, confidential=False)
+    withheld = words().value.withheld
+    if _ADDRESS & set(card.withheld):
+        shown["addresses"] = withheld
+    return {**shown, **{name: withheld for name in ("phone", "email") if name in card.withheld}}
