@@ -63,8 +63,13 @@ def read_names(record: CanonicalRecord) -> PersonNames:
 def surname_of(first: str | None, last: str | None) -> Surname:
     """The surname, unless it only repeats a single name, or a placeholder, to fill the field."""
     surname = read_surname(last)
-    repeats = first is not None and surname.name in {read_given(first).name, squeezed(first)}
+    repeats = first is not None and (
+        surname.name == read_given(first).name or surname.name == _squeezed(first)
+    )
     return NO_SURNAME if repeats else surname
+
+
+_squeezed = lru_cache(CACHE_SIZE)(squeezed)
 
 
 def _other_names(record: CanonicalRecord) -> list[tuple[Given, Surname]]:

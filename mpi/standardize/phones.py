@@ -13,6 +13,9 @@ _LONGEST_EMAIL = 254
 """Characters; RFC 5321 section 4.5.3.1.3 less the angle brackets."""
 
 _SEVERAL = re.compile(r"[;|]")
+# A number of the North American plan as nearly everybody writes it. Its block of a thousand (the first seven
+# digits) says whether it can be dialled: no pattern of the plan looks at the last three (a test holds that).
+_PLAIN = re.compile(r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z")
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+\Z")
 _FILLERS = frozenset(("none", "noemail", "na", "n/a", "unknown", "test", "noreply", "no"))
 
@@ -41,8 +44,22 @@ def read_email(text: str | None) -> str | None:
     return lower
 
 
-@lru_cache(CACHE_SIZE)
 def _e164(text: str) -> str | None:
+    plain = _PLAIN.match(text)
+    if plain is None:
+        return _parsed(text)
+    block = f"{plain[1] or plain[2]}{plain[3]}{plain[4]}"
+    return f"+1{block}{plain[5]}" if _is_in_use(block) else None
+
+
+@lru_cache(CACHE_SIZE)
+def _is_in_use(block: str) -> bool:
+    """Whether numbers that begin with those seven digits are valid ones."""
+    return _parsed(f"{block}000") is not None
+
+
+@lru_cache(CACHE_SIZE)
+def _parsed(text: str) -> str | None:
     try:
         number = phonenumbers.parse(text, _HOME)
     except phonenumbers.NumberParseException:

@@ -1,9 +1,26 @@
 """Phones, email, guardians, identifiers and households."""
 
+import random
+import re
+
+import phonenumbers
 import pytest
+from phonenumbers.phonenumberutil import PhoneMetadata, region_codes_for_country_code
 
 from mpi.standardize.phones import read_phones
 from tests.unit.standardize.making import SEAL, features_of
+
+
+def alternatives(pattern):
+    """The parts of a regular expression between the bars that stand in no bracket."""
+    parts, depth = [""], 0
+    for character in pattern:
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 class TestPhones:
@@ -32,6 +49,27 @@ class TestPhones:
 
     def test_a_foreign_number_keeps_its_country(self):
         assert read_phones("+52 55 5345 6789") == ("+525553456789",)
+
+    def test_no_pattern_of_the_plan_looks_at_a_numbers_last_three_digits(self):
+        for region in region_codes_for_country_code(1):
+            held = PhoneMetadata.metadata_for_region(region)
+            for kind in ("general_desc", "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost",
+                         "personal_number", "voip", "pager", "uan", "voicemail"):  # fmt: skip
+                pattern = getattr(getattr(held, kind), "national_number_pattern", None) or r"\d{3}"
+                assert all(re.search(r"\\d\{[3-9]\}\Z", way) for way in alternatives(pattern)), (region, kind)
+
+    def test_a_plainly_written_number_is_read_as_the_library_reads_it(self):
+        rng = random.Random(5)
+        forms = ("{0}-{1}-{2}", "({0}) {1}-{2}", "({0}){1}{2}", "{0}{1}{2}", "{0}.{1}.{2}", "{0} {1} {2}")
+        valid = 0
+        for _ in range(1_500):
+            area = rng.choice((f"{rng.randrange(200, 1000)}", "614", "246", "876", "523", "800", "983"))
+            text = rng.choice(forms).format(area, f"{rng.randrange(1000):03}", f"{rng.randrange(10_000):04}")
+            number = phonenumbers.parse(text, "US")
+            valid += phonenumbers.is_valid_number(number)
+            expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            assert read_phones(text) == ((expected,) if phonenumbers.is_valid_number(number) else ()), text
+        assert 300 < valid < 1_400
 
     def test_reading_a_read_number_changes_nothing(self):
         assert read_phones("+16145550134") == ("+16145550134",)
