@@ -12,7 +12,18 @@ from mpi.api.metrics import Metrics
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import sign_in, signed, view_as
 from mpi.api.pages.routes import router as pages
-from mpi.api.routes import crosswalk, decisions, health, loads, persons, proposals, records, sources, tasks
+from mpi.api.routes import (
+    crosswalk,
+    decisions,
+    health,
+    loads,
+    persons,
+    proposals,
+    quality,
+    records,
+    sources,
+    tasks,
+)
 from mpi.api.shell import Shell
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
@@ -34,6 +45,7 @@ _TAGS = [
     {"name": "recluster", "description": "What would change, before it does."},
     {"name": "crosswalk", "description": "Local IDs to enterprise IDs, and their changes."},
     {"name": "review", "description": "What waits for a steward."},
+    {"name": "quality", "description": "How good the index and its stewards are."},
 ]
 
 
@@ -58,7 +70,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.metrics = Metrics()
     problems.install(app)
-    for module in (records, loads, sources, persons, decisions, proposals, crosswalk, tasks, health):
+    for module in (records, loads, sources, persons, decisions, proposals, crosswalk, tasks, quality, health):
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)
     app.include_router(pages)

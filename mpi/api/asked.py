@@ -60,6 +60,13 @@ class Body:
             return found
         raise InputError(f"{name}: give a number of bits")
 
+    def optional_number(self, name: str) -> int | None:
+        """A whole number, if it is there."""
+        found = self._sent.get(name)
+        if found is None or (isinstance(found, int) and not isinstance(found, bool)):
+            return found
+        raise InputError(f"{name}: give a whole number")
+
     def texts(self, name: str) -> list[str]:
         """A list of texts that has to be there."""
         found = self._list(name)

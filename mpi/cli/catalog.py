@@ -100,7 +100,16 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "export": Entry("Write what the index knows to a file."),
     "export crosswalk": Entry("Write all enterprise IDs as CSV.", "mpi.cli.commands.export:crosswalk"),
+    "export labels": Entry(
+        "Write what stewards decided, as pairs to fit a model by.", "mpi.cli.commands.labels:run"
+    ),
     "report": Entry("Show figures about the index.", "mpi.cli.commands.report:run"),
+    "quality": Entry(
+        "Show how good the index and its stewards are, and what waits.", "mpi.cli.commands.quality:run"
+    ),
+    "sample": Entry(
+        "Draw this month's pairs for blind review; once a month.", "mpi.cli.commands.quality:sample"
+    ),
     "serve": Entry("Serve the API and pages on this machine.", "mpi.cli.commands.serve:run"),
     "db": Entry("Check and upgrade the database."),
     "db upgrade": Entry("Bring the database to this version.", "mpi.cli.commands.db:upgrade"),

@@ -1,0 +1,129 @@
+"""How good the index and its stewards are: figures, forecast, blind samples, practice."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.quality import (
+    ANSWER,
+    DRAW,
+    BlindToldOut,
+    DrawnOut,
+    ForecastOut,
+    ForecastQuery,
+    NextBlindOut,
+    PracticeOut,
+    PracticeToldOut,
+    QualityOut,
+)
+from mpi.domain.viewer import Action, permit
+from mpi.service import blind, blind_sample, practice
+from mpi.service.blind import BlindTold, BlindView
+from mpi.service.blind_sample import SIZE, Drawn
+from mpi.service.forecast import Forecast, forecast
+from mpi.service.holds import require_whole_index
+from mpi.service.practice import PracticeTold, PracticeView
+from mpi.service.quality import Quality, quality
+from mpi.service.simulate import Bits
+
+router = APIRouter(tags=["quality"])
+ForecastDep = Annotated[ForecastQuery, Query()]
+
+
+@router.get(
+    "/v1/quality",
+    response_model=QualityOut,
+    summary="Read the figures of the dashboard",
+    responses=problems(),
+)
+def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Quality:
+    """Workload, match rate, live precision and recall, agreement between stewards, links, throughput.
+
+    Of the whole index; a caller who may not read records is shown no count under 10.
+    """
+    return quality(index, viewer)
+
+
+@router.get(
+    "/v1/quality/forecast",
+    response_model=ForecastOut,
+    summary="Read what the desk has before it",
+    responses=problems(),
+)
+def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
+    """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
+    bits = Bits(query.link, query.review, query.margin, query.cohesion)
+    return forecast(index, viewer, None if bits == Bits() else bits)
+
+
+@router.post(
+    "/v1/blind-pairs:draw",
+    response_model=DrawnOut,
+    summary="Draw this month's blind sample",
+    responses=problems(413),
+    dependencies=[ActionPath],
+    openapi_extra=DRAW,
+)
+def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Drawn:
+    """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
+    require_whole_index(viewer)
+    body = Body(sent, "month", "size")
+    return blind_sample.draw(index, viewer, body.optional_text("month"), body.optional_number("size") or SIZE)
+
+
+@router.get(
+    "/v1/blind-pairs/next",
+    response_model=NextBlindOut,
+    summary="Read the next pair to be judged blind",
+    responses=problems(),
+)
+def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[str, BlindView | None]:
+    """Without its weight, its band, what the index did, or what anybody said of it."""
+    return {"pair": blind.next_blind(index, viewer)}
+
+
+@router.post(
+    "/v1/blind-pairs/{number}:answer",
+    response_model=BlindToldOut,
+    summary="Judge a blind pair",
+    responses=problems(404, 409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=ANSWER,
+)
+def post_blind_answer(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> BlindTold:
+    """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
+    permit(viewer, Action.TASK_WORK)
+    return blind.answer_blind(index, viewer, number, Body(sent, "verdict").text("verdict"))
+
+
+@router.get(
+    "/v1/practice-pairs/next",
+    response_model=PracticeOut,
+    summary="Read the next pair to practise on",
+    responses=problems(),
+)
+def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> PracticeView:
+    """Simulated records, whose truth is known; nobody's."""
+    return practice.next_practice(index, viewer)
+
+
+@router.post(
+    "/v1/practice-pairs/{number}:answer",
+    response_model=PracticeToldOut,
+    summary="Judge a practice pair, and be told the truth and why",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=ANSWER,
+)
+def post_practice_answer(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> PracticeTold:
+    """Where the index asks for practice, a steward's account claims no question before it is right enough."""
+    permit(viewer, Action.TASK_WORK)
+    return practice.answer_practice(index, viewer, number, Body(sent, "verdict").text("verdict"))

@@ -1,0 +1,89 @@
+"""Blind pairs, practice answers and figures, on either store."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mpi.domain import clock
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.blind import answer_blind, next_blind
+from mpi.service.blind_sample import draw
+from mpi.service.forecast import forecast
+from mpi.service.labels import export_labels
+from mpi.service.practice import answer_practice, next_practice
+from mpi.service.quality import quality
+from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.storage.repositories.blind import BlindAnswer, BlindPair
+from mpi.storage.repositories.task_work import Act, Work
+from tests.index import OPERATOR, an_index, load_rows, many_children
+
+ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", database_url=database_url) as made:
+        add_source(made, OPERATOR, NewSource("school", kind=SourceKind.SIS))
+        add_source(made, OPERATOR, NewSource("care", kind=SourceKind.CCWIS))
+        flag = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
+        load_rows(made, "care", *({**child, "flags": [flag]} for child in many_children(4)))
+        load_rows(made, "school", *many_children(3))
+        yield made
+
+
+def test_a_pair_comes_back_as_it_was_drawn_with_its_answer(index):
+    pair = BlindPair(
+        1, "near", 2**40, 7, "2026-11", "2026-11-24T00:00:00.000000Z", 1, 1, 2, 3, 4, -1.25, linked=True
+    )
+    second = BlindPair(
+        2, "second", 0, 0, "2026-12", "2026-12-01T00:00:00.000000Z", 1, 1, 2, 3, 4, 5.5, False, "ana", "same"
+    )
+    with index.database.write(OPERATOR, "test") as unit:
+        unit.blind.add([pair, second])
+        assert unit.blind.get(1) == pair
+        assert unit.blind.drawn("2026-10", "2026-12") == [pair]
+        assert unit.blind.waiting("ana") == [pair]
+        assert unit.blind.waiting("ben") == [pair, second]
+        said = BlindAnswer(2, "ben", "unsure", "2026-12-02T00:00:00.000000Z")
+        unit.blind.answer(said)
+        assert unit.blind.waiting("ben") == [pair]
+        assert unit.blind.labelled() == [(second, said)]
+        assert unit.blind.both_said() == [("ana", "ben", "same", "unsure", 1)]
+        assert (unit.blind.get(3), unit.blind.seconds_waiting()) == (None, 0)
+
+
+def test_edges_are_read_by_their_lower_end_alone(index):
+    with index.database.write(OPERATOR, "test") as unit:
+        unit.derived.put_edges(9, {(1, 2): 4.5, (2, 3): -0.5, (1, 5): 7.0})
+        assert unit.blind.edges_from(9, [1, 3]) == {(1, 2): 4.5, (1, 5): 7.0}
+        assert unit.blind.highest_record() == 7
+
+
+def test_the_desk_works_whole_from_draw_to_label(index):
+    draw(index, OPERATOR)
+    while (shown := next_blind(index, ANA)) is not None:
+        answer_blind(index, ANA, shown.id, "same")
+    assert answer_practice(index, ANA, next_practice(index, ANA).id, "same").standing.answered == 1
+    found = quality(index, OPERATOR)
+    assert (found.match_rate.in_care, found.match_rate.found) == (4, 3)
+    assert found.live[0].precision.value == 1.0
+    assert found.links.automatic == len(export_labels(index, OPERATOR, with_blind=True)) == 3
+    assert forecast(index, OPERATOR).backlog == 0
+
+
+def test_work_is_counted_alike(index):
+    now = datetime.now(UTC)
+    moment, later = clock.iso(now), clock.iso(now + timedelta(hours=1))
+    with index.database.write(OPERATOR, "test") as unit:
+        for n, (state, held) in enumerate(
+            [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
+        ):
+            unit.task_work.put(Work(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
+        unit.task_work.put(Work("q9", "closed", moment, closed_at=moment, closed_because="went"))
+        for n, action in enumerate(("claim", "answer"), 1):
+            unit.task_work.add(Act(n, "q0", moment, "ana", action))
+        assert unit.figures.standing(moment) == {"claimed": 1, "open": 1, "asleep": 1, "waiting": 1}
+        assert unit.figures.closed(moment) == {"went": 1}
+        assert unit.figures.closed_by_day_opened(moment[:10]) == {moment[:10]: 1}
+        assert [act.action for act in unit.figures.acts("2026")] == ["claim", "answer"]
+        assert unit.figures.oldest(moment[:10]) is None

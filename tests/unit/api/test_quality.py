@@ -1,0 +1,75 @@
+"""Figures, blind pairs and practice over HTTP: in their shape, and for whoever may ask."""
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.domain.viewer import Action
+from tests.index import an_index, load_rows, many_children
+from tests.unit.api.live import a_key, calling, problem
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    with an_index(tmp_path_factory.mktemp("quality"), "D01", "CCWIS") as made:
+        for source in ("D01", "CCWIS"):
+            load_rows(made, source, *many_children(12))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def call(desk):
+    with calling(create_app(desk), a_key(desk, "all")) as client:
+        yield client
+
+
+def bearing(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_a_blind_pair_is_drawn_judged_and_counted(call):
+    drawn = call.post("/v1/blind-pairs:draw", json={"size": 9}).json()
+    assert (drawn["new"], drawn["strata"][0]["drawn"]) == (True, 9)
+    pair = call.get("/v1/blind-pairs/next").json()["pair"]
+    assert set(pair) == {"id", "records", "left"}
+    assert set(pair["records"][0]) == {"label", "as_of", "values"}
+    told = call.post(f"/v1/blind-pairs/{pair['id']}:answer", json={"verdict": "same"})
+    assert (told.json()["linked"], told.json()["claim"]) == (True, None)
+    problem(call.post(f"/v1/blind-pairs/{pair['id']}:answer", json={"verdict": "same"}), 409, "conflict")
+    found = call.get("/v1/quality").json()
+    assert found["live"][0]["precision"]["value"] == 1.0
+    assert found["links"]["automatic"] == 12
+    assert call.get("/v1/quality/forecast").json()["minutes_measured"] is False
+
+
+def test_a_practice_pair_is_judged_and_the_reason_told(call):
+    shown = call.get("/v1/practice-pairs/next").json()
+    told = call.post(f"/v1/practice-pairs/{shown['id']}:answer", json={"verdict": "same"}).json()
+    assert told["right"] == (told["truth"] == "same")
+    assert told["why"].startswith(("Same child", "Different children"))
+    problem(call.post("/v1/practice-pairs/9999:answer", json={"verdict": "same"}), 404, "not-found")
+
+
+def test_a_body_that_cannot_be_is_refused(call):
+    problem(call.post("/v1/blind-pairs:draw", json={"size": True}), 400, "invalid-input")
+    problem(call.post("/v1/blind-pairs:draw", json={"month": "2020-01"}), 400, "invalid-input")
+    problem(call.post("/v1/practice-pairs/1:answer", json={"verdict": "maybe"}), 400, "invalid-input")
+    problem(call.post("/v1/practice-pairs/1:answer", json={}), 400, "invalid-input")
+    problem(call.get("/v1/quality?month=1"), 400, "invalid-parameter")
+
+
+def test_a_client_of_certain_sources_has_no_figures_and_no_pairs_of_others(desk, call):
+    call.post("/v1/blind-pairs:draw", json={"size": 9})
+    only = bearing(a_key(desk, "district", sources={"D01"}))
+    for path in ("/v1/quality", "/v1/quality/forecast"):
+        problem(call.get(path, headers=only), 403, "access-denied")
+    problem(call.post("/v1/blind-pairs:draw", json={}, headers=only), 403, "access-denied")
+    assert call.get("/v1/blind-pairs/next", headers=only).json() == {"pair": None}
+
+
+def test_whoever_may_only_read_figures_judges_nothing_and_sees_no_small_count(desk, call):
+    reader = bearing(a_key(desk, "reader", actions={Action.QUALITY_READ}))
+    assert call.get("/v1/quality", headers=reader).json()["suppressed"] is True
+    for path in ("/v1/blind-pairs/next", "/v1/practice-pairs/next"):
+        problem(call.get(path, headers=reader), 403, "access-denied")
+    for path in ("/v1/blind-pairs/1:answer", "/v1/practice-pairs/1:answer"):
+        problem(call.post(path, json={"verdict": "same"}, headers=reader), 403, "access-denied")
