@@ -40,8 +40,8 @@ def one_pair(index) -> None:
     )
 
 
-def star(index) -> None:
-    """A child of sis with three candidates of ccwis that are nobody's twins of each other."""
+def several(index) -> None:
+    """A child of sis with three candidates of ccwis, which are candidates of each other as well."""
     one_pair(index)
     for local_id, first, last in (("3", "Amaro", "Okonkwu"), ("4", "Amarix", "Okonkw")):
         upsert(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mpi.domain.errors import (
     AccessDenied,
+    ClaimedError,
     ConflictError,
     DecisionConflict,
     EidError,
@@ -59,6 +60,7 @@ STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     NotFoundError: (HTTPStatus.NOT_FOUND, "No such thing"),
     ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
     DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
+    ClaimedError: (HTTPStatus.CONFLICT, "Somebody else has claimed it"),
     StaleError: (HTTPStatus.PRECONDITION_FAILED, "What was read has changed"),
     ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
@@ -93,6 +95,8 @@ def problem_of(error: Exception) -> Problem:
         problem |= {"field": error.field, "reason": error.reason}
     if isinstance(error, DecisionConflict):
         problem |= {"chain": error.chain}
+    if isinstance(error, ClaimedError):
+        problem |= {"claimed_by": error.claimed_by, "until": error.until}
     return problem
 
 

@@ -10,6 +10,7 @@ MpiError
 ├── NotFoundError         no such source, record or person (for this viewer)
 ├── ConflictError         the state does not allow it
 │   ├── DecisionConflict  contradicts a decision in force
+│   ├── ClaimedError      somebody else has claimed the question, until when
 │   └── StaleError        what it was read from has changed since
 ├── NotAuthenticated      nobody knows who asks
 ├── AccessDenied          the policy says no
@@ -102,6 +103,22 @@ class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
     def __init__(self, detail: str, chain: tuple[int, ...] = ()) -> None:
         super().__init__(detail)
         self.chain = chain
+
+
+class ClaimedError(ConflictError):
+    """Somebody else has claimed the question.
+
+    Args:
+        claimed_by: who.
+        until: the moment (ISO, UTC) at which the claim ends by itself.
+    """
+
+    code = "claimed"
+
+    def __init__(self, claimed_by: str, until: str) -> None:
+        super().__init__(f"{claimed_by!r} has claimed the question until {until[:16].replace('T', ' ')} UTC")
+        self.claimed_by = claimed_by
+        self.until = until
 
 
 class StaleError(ConflictError):

@@ -309,7 +309,8 @@ def _records_of(act: Act) -> list[int]:
 
 
 def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
-    own = unit.viewer.sources is None or act.actor == unit.viewer.client
+    # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
+    own = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
     detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _NUMBERS}
     if "verdicts" in act.detail:
         detail["verdicts"] = [
@@ -320,4 +321,4 @@ def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
     return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
 
 
-_NUMBERS = frozenset({"records", "verdicts", "record", "claims"})
+_NUMBERS = frozenset({"records", "verdicts", "record", "claims", "asked"})

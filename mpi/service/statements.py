@@ -301,6 +301,8 @@ class _Writer:
                 records.erase(record)
                 self._unit.answers.erase(record)
                 self._unit.steps.erase_notes(record)
+                self._unit.task_work.erase_notes(record)
+                self._unit.owner_questions.erase_notes(record)
 
     def _write_versions(self) -> None:
         first = self._unit.counters.take("record_version", len(self._versions))

@@ -71,7 +71,7 @@ def undo_decision(
             return effect_of(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
-        effect, shown = _undo(unit, index, [found], of, code, preview=preview)
+        effect, shown = undo_decisions(unit, index, [found], of, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
@@ -102,14 +102,20 @@ def undo_step(
         if of is not None and of.kind == REKEY and of.detail["records"]:
             effect, shown = _undo_rekey(unit, index, of, code, preview=preview)
         else:
-            effect, shown = _undo_said(unit, index, of, number, code, preview=preview)
+            effect, shown = undo_said(unit, index, of, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
-def _undo_said(
+def undo_said(
     unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
+    """Take back all decisions of a step; returns what that did and the records that it shows.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+    """
     made = [] if of is None else unit.decisions.of_step(of.id)
     seen = [one for one in made if projected(unit, one) is not None]
     if of is None or (of.kind in BY_DECISIONS and not seen) or (unit.viewer.sources is not None and not seen):
@@ -119,7 +125,7 @@ def _undo_said(
     standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
     if not standing:
         raise ConflictError(f"step {number} was undone before")
-    return _undo(unit, index, standing, of, reason, preview=preview)
+    return undo_decisions(unit, index, standing, of, reason, preview=preview)
 
 
 def _undo_rekey(
@@ -137,7 +143,7 @@ def _undo_rekey(
     return effect, shown
 
 
-def _undo(
+def undo_decisions(
     unit: WriteUnit,
     index: Index,
     taken_back: Sequence[StoredDecision],
@@ -146,6 +152,19 @@ def _undo(
     *,
     preview: bool,
 ) -> tuple[Effect, frozenset[int]]:
+    """Take decisions back; returns what that did and the records that it shows.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        taken_back: the decisions.
+        of: the step that made them.
+        reason: a code.
+        preview: whether the transaction will be rolled back.
+
+    Raises:
+        ConflictError: one was taken back before, or is another's.
+    """
     for one in taken_back:
         if one.status is DecisionStatus.REVOKED:
             raise ConflictError(f"decision {one.id} was undone before")

@@ -13,8 +13,8 @@ _PUT = text(
     "ON CONFLICT (name) DO UPDATE SET next = excluded.next"
 )
 
-LEDGER = "disclosure"
-"""The one counter that is taken from beside a writer of the index."""
+BESIDE = frozenset(("disclosure", "task_action"))
+"""Counters that are taken from beside a writer of the index: of the ledger, and of the work on questions."""
 
 
 class Counters:
@@ -36,7 +36,7 @@ class Counters:
 
     def take(self, name: str, count: int = 1) -> int:
         """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
-        if name == LEDGER or not self._alone:
+        if name in BESIDE or not self._alone:
             following = self._connection.execute(_TAKE, {"name": name, "count": count}).scalar_one()
             return int(following) - count
         if self._next is None:

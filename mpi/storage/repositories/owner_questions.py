@@ -95,6 +95,11 @@ class OwnerQuestions:
         """Note that no answer is wanted any more."""
         self._set(number, state=WITHDRAWN)
 
+    def erase_notes(self, record_id: int) -> None:
+        """Destroy the free text of answers about a record."""
+        mine = _asked.c.record_id == record_id
+        self._connection.execute(update(_asked).where(mine).values(note=None))
+
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
         self._connection.execute(update(_asked).where(_asked.c.id == number).values(**values))
 

@@ -14,10 +14,11 @@ from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.task_work import ASLEEP
 from mpi.storage.repositories.tasks import Task, task_of
-from mpi.storage.tables import RecordRow, TaskRow, TaskWorkRow
+from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow
 
 _task = TaskRow.__table__  # type: ignore[attr-defined]
 _work = TaskWorkRow.__table__  # type: ignore[attr-defined]
+_batch = BatchRow.__table__  # type: ignore[attr-defined]
 _lo = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
 _hi = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
 
@@ -155,6 +156,11 @@ class TaskQueue:
             .order_by(_task.c.pattern)
         )
         return list(rows.scalars())
+
+    def source_of_batch(self, batch_id: int) -> int | None:
+        """The number of the source whose load it was."""
+        found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
+        return None if found is None else int(found)
 
     def count(self, wanted: Wanted, most: int, *, awake: bool) -> int:
         """How many questions have a task that is looked for and is about no decision, up to ``most``.

@@ -114,37 +114,28 @@ class TaskWork:
             found.update({row.question: _read(row) for row in rows})
         return found
 
-    def claim(self, work: Work, now: str) -> bool:
-        """Put where a question stands, with its new claim, unless another's claim still holds.
+    def put(self, work: Work, actor: str | None = None, now: str = "") -> bool:
+        """Put where a question stands, unless another's claim still holds.
 
         Two at once are told apart by the row itself, on both stores.
 
+        Args:
+            work: where it stands.
+            actor: who acts; None to put it whoever has claimed it.
+            now: the moment (ISO, UTC).
+
         Returns:
-            Whether the claim was made.
+            Whether it was put.
         """
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         values = _row(work)
-        statement = insertion(_work).values(values)
-        free = (
-            _work.c.claimed_by.is_(None),
-            _work.c.claimed_by == work.claimed_by,
-            _work.c.lease_until <= now,
-        )
         kept = {name: value for name, value in values.items() if name not in {"question", "opened_at"}}
-        claimed = statement.on_conflict_do_update(
-            index_elements=[_work.c.question], set_=kept, where=or_(*free)
-        ).returning(_work.c.question)
-        return self._connection.execute(claimed).first() is not None
-
-    def put(self, work: Work) -> None:
-        """Put where a question stands."""
-        insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        values = _row(work)
-        kept = {name: value for name, value in values.items() if name not in {"question", "opened_at"}}
+        free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == actor, _work.c.lease_until <= now)
         statement = insertion(_work).values(values)
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=[_work.c.question], set_=kept)
+        written = statement.on_conflict_do_update(
+            index_elements=[_work.c.question], set_=kept, where=None if actor is None else or_(*free)
         )
+        return self._connection.execute(written.returning(_work.c.question)).first() is not None
 
     def add(self, act: Act) -> None:
         """Note what somebody did."""
@@ -228,6 +219,13 @@ class TaskWork:
             )
             found.update(rows.scalars())
         return found
+
+    def erase_notes(self, record_id: int) -> None:
+        """Destroy the free text of everything that was done with a question about a record."""
+        rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
+        found = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
+        for chunk in chunked(found):
+            self._connection.execute(update(_action).where(among(_action.c.id, chunk)).values(note=None))
 
     def count(self, state: str) -> int:
         """How many questions were put in a state."""

@@ -1,0 +1,435 @@
+"""Answering a question: verdicts pair by pair become decisions, in one step that can be taken back whole.
+
+Claiming and the like are here by name too, so that whoever works a question finds all of it in one place.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.approving import approve_step
+from mpi.service.context import Index
+from mpi.service.deciding import Statement, require_decision, revoke
+from mpi.service.decisions import effect_of, well_formed
+from mpi.service.disclosure import disclose
+from mpi.service.effects import FIELDS, Effect, fields_of
+from mpi.service.named import Groups, visible
+from mpi.service.once import kept_answer
+from mpi.service.open_questions import OpenQuestion, load_questions
+from mpi.service.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
+from mpi.service.question import (
+    APPROVE,
+    RESPONSES,
+    REVOKE,
+    require_fresh,
+    require_question,
+    tag,
+)
+from mpi.service.questions import APPROVAL, CLAIM
+from mpi.service.queue import next_key
+from mpi.service.resolve import resettle
+from mpi.service.saying import Step, say
+from mpi.service.settle import NO_CHOICE
+from mpi.service.steps import note_text, reason_code, step
+from mpi.service.undo import undo_decisions, undo_said
+from mpi.service.verdicts import Reading, VerdictKind, answer_reason, read_verdicts, verdict_kind
+from mpi.service.working import (
+    add_act,
+    assign,
+    claim,
+    claimed,
+    coming_day,
+    defer,
+    escalate,
+    held,
+    in_bulk,
+    permit_live,
+    release,
+)
+from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.task_work import ANSWERED, CLOSED, OPEN, WAITING, Act, Work
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+__all__ = [
+    "Answered", "Verdict", "answer", "assign", "claim", "defer", "escalate", "in_bulk", "release", "respond",
+    "undo_answer",
+]  # fmt: skip
+
+ANSWER, UNDONE = "answer", "undo"
+FOR_A_SECOND_WORD = timedelta(days=7)
+"""How long a question waits whose answer needs a second approver, before it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one pair: ``same``, ``different``, ``unsure`` or ``ask``."""
+
+    left: Label
+    right: Label
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer did.
+
+    Args:
+        effect: on people, IDs and flags, with who received what because of a link that it parts; of a
+            preview, what it would do.
+        step: the step by which it can be taken back; None of a preview, or where only a source was asked.
+        next_key: the question to go on with; None where nothing waits.
+    """
+
+    effect: Effect
+    step: int | None
+    next_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """How an answer is given.
+
+    Args:
+        reason: a code.
+        note: free text.
+        if_match: tags of the question as it was read; None for any.
+        preview: change nothing.
+    """
+
+    reason: str
+    note: str | None = None
+    if_match: Collection[str] | None = None
+    preview: bool = False
+
+
+def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
+    index: Index,
+    viewer: Viewer,
+    key: str,
+    verdicts: Sequence[Verdict],
+    reason: str,
+    note: str | None = None,
+    if_match: str | Collection[str] | None = None,
+    *,
+    preview: bool = False,
+    recheck_on: str | None = None,
+    supersedes: Collection[int] = (),
+) -> Answered:
+    """Answer a question pair by pair; pairs that are left out stay asked.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        key: the question's, or that of one of its tasks.
+        verdicts: on pairs of its records.
+        reason: a code of ``mpi.service.verdicts.REASONS``.
+        note: free text.
+        if_match: the question's tag as it was read, or several; None for any.
+        preview: change nothing.
+        recheck_on: of ``unsure``, the day from which it is asked again even if nothing has changed.
+        supersedes: decisions whose place it takes.
+
+    Raises:
+        InputError: verdicts contradict each other or are not of this question, or there is no such reason.
+        NotFoundError: there is no such open question for this viewer.
+        StaleError: the question has changed since it was read.
+        ClaimedError: somebody else has it.
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        AccessDenied: the viewer may not decide, or has to practise first.
+    """
+    permit(viewer, Action.DECIDE)
+    permit_live(index, viewer)
+    code, text = answer_reason(reason), note_text(note)
+    day = None if recheck_on is None else coming_day(recheck_on, "recheck_on")
+    with step(index, viewer, "decision", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        one = _fresh(unit, index, key, if_match)
+        said = _numbered(unit, one, verdicts)
+        reading = read_verdicts(said)
+        claims = _claims_answered(one, said)
+        statements = _statements(reading, code, text, day, supersedes)
+        asked = sorted({record for pair in reading.ask for record in pair})
+        _put_answered(unit, one)
+        effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
+        numbers = [add_owner_question(unit, one.key, record, CONFIRM_RECORD) for record in asked]
+        detail = {
+            "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
+            "reason": code,
+            "claims": claims,
+            "asked": numbers,
+        }
+        add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
+        _put_standing(unit, one.key, one.work, effect, waits=bool(asked))
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, _next(index, viewer, one.key))
+
+
+def respond(
+    index: Index, viewer: Viewer, key: str, response: str, how: Saying, decision: int | None = None
+) -> Answered:
+    """Answer a question about a decision.
+
+    ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, ``approve`` gives
+    the second word on a step.
+
+    Args:
+        index: the open index.
+        viewer: the steward or approver.
+        key: the question's.
+        response: one of those that the question's view names.
+        how: reason, note, tag as read, and whether to change nothing.
+        decision: of a conflict, which decision of the chain to revoke; the one that gave way where none is
+            given.
+
+    Raises:
+        InputError: that is no response to this kind of question.
+        NotFoundError: there is no such open question or decision for this viewer.
+        StaleError: the question has changed since it was read.
+        ClaimedError: somebody else has it.
+        ConflictError: it is another's to take back, or the viewer's own to approve.
+        DecisionConflict: it contradicts what was decided since.
+        AccessDenied: the viewer may not decide, or not approve.
+    """
+    permit(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
+    permit_live(index, viewer)
+    code, text = reason_code(how.reason), note_text(how.note)
+    with step(index, viewer, "decision", preview=how.preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        one = _fresh(unit, index, key, how.if_match)
+        if response not in RESPONSES.get(one.first.kind, ()):
+            known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
+            raise InputError(f"response: this question is answered by {known}")
+        about = require_decision(unit, decision or one.first.decision_id or 0)
+        _put_answered(unit, one)
+        effect, shown, claims = _responded(unit, index, one, about, response, code, text, preview=how.preview)
+        detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
+        add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
+        _put_standing(unit, one.key, one.work, effect, waits=False)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, _next(index, viewer, one.key))
+
+
+def undo_answer(
+    index: Index, viewer: Viewer, key: str, step_number: int, *, reason: str = "undo", preview: bool = False
+) -> Answered:
+    """Take an answer back, whole: its question is asked again, with its history.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        key: the question's.
+        step_number: the step of the answer.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such answer that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or took something back itself.
+        ClaimedError: somebody else has the question.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    permit(viewer, Action.TASK_WORK)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        given = _answer_of(unit, key, step_number)
+        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, given.at)
+        _require_free(unit, work)
+        unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
+        withdraw(unit, given.detail.get("asked", ()))
+        effect, shown = undo_said(
+            unit, index, unit.steps.get(step_number), step_number, code, preview=preview
+        )
+        claims = given.detail.get("claims", [])
+        if claims and not effect.awaiting:
+            unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
+            resettle(
+                unit, index, {r for one in unit.decisions.get(claims).values() for r in one.seen}, "undo"
+            )
+        add_act(unit, key, UNDONE, given.detail.get("records", ()), effect.step, of=step_number)
+        if load_questions(unit, [key]):
+            unit.task_work.put(held(unit.task_work.get([key])[key], viewer))
+        else:
+            unit.task_work.close_gone([key], clock.iso(clock.now()))
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, key)
+
+
+def _fresh(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
+    """The question, if nobody else has it and it is as its reader read it."""
+    one = require_question(unit, key)
+    if one.work is not None:
+        _require_free(unit, one.work)
+    require_fresh(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
+    return one
+
+
+def _require_free(unit: ReadUnit, work: Work) -> None:
+    now = clock.iso(clock.now())
+    others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
+    if others and (work.lease_until or "") > now:
+        raise claimed(work)
+
+
+def _numbered(
+    unit: ReadUnit, one: OpenQuestion, verdicts: Sequence[Verdict]
+) -> list[tuple[int, int, VerdictKind]]:
+    known = {label: record for record, label in visible(unit, one.records).items()}
+    found = []
+    for number, verdict in enumerate(verdicts, 1):
+        if verdict.left not in known or verdict.right not in known:
+            raise InputError(f"verdicts: pair {number} names a record that is not of this question")
+        found.append((known[verdict.left], known[verdict.right], verdict_kind(verdict.kind)))
+    return found
+
+
+def _claims_answered(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
+    """Claims about pairs that are decided: nobody needs to look at them any more."""
+    decided = {
+        frozenset((lo, hi)) for lo, hi, kind in said if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
+    }
+    return sorted(
+        task.decision_id
+        for task in one.asked
+        if task.kind == CLAIM and task.decision_id is not None and task.ends in decided
+    )
+
+
+def _statements(
+    reading: Reading, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
+) -> list[Statement]:
+    groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in reading.same]
+    groups += [(DecisionKind.DIFFERENT, apart) for apart in reading.different]
+    found = [Statement(kind, well_formed(kind, named), reason, "decision") for kind, named in groups]
+    found += [
+        Statement(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
+        for pair in reading.unsure
+    ]
+    # The note belongs to the answer; it is kept once. So is what it supersedes.
+    return [replace(one, note=note, supersedes=supersedes) if n == 0 else one for n, one in enumerate(found)]
+
+
+def _carry_out(
+    unit: WriteUnit,
+    index: Index,
+    one: OpenQuestion,
+    statements: Sequence[Statement],
+    claims: Sequence[int],
+    reason: str,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int]]:
+    if not statements:
+        return Effect("ask", preview, None, (), (), (), ()), frozenset(one.records)
+    made = Step(
+        "decision",
+        reason,
+        statements,
+        {"groups": [said.groups for said in statements], "question": one.key},
+        NO_CHOICE,
+        tag(unit, index, one),
+    )
+    revoke(unit, list(unit.decisions.get(claims).values()))
+    return say(unit, index, made, preview=preview)
+
+
+def _responded(  # noqa: PLR0913 - what is answered, to what, and how
+    unit: WriteUnit,
+    index: Index,
+    one: OpenQuestion,
+    about: StoredDecision,
+    response: str,
+    reason: str,
+    note: str | None,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int], list[int]]:
+    """What a response did, the records that this shows, and the claims that it took back."""
+    of = None if about.step_id is None else unit.steps.get(about.step_id)
+    if response == APPROVE and about.step_id is not None:
+        return (*approve_step(unit, index, about.step_id, preview=preview), [])
+    if response == REVOKE and one.first.kind == APPROVAL and about.step_id is not None:
+        return (*undo_said(unit, index, of, about.step_id, reason, preview=preview), [])
+    if response == REVOKE:
+        return (*undo_decisions(unit, index, [about], of, reason, preview=preview), [])
+    claims = [about.id] if about.status is DecisionStatus.REVIEW else []
+    confirmed = Statement(
+        about.kind,
+        about.groups,
+        reason,
+        "decision",
+        note=note,
+        supersedes=() if claims else (about.id,),
+    )
+    return (*_carry_out(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
+
+
+def _put_answered(unit: WriteUnit, one: OpenQuestion) -> None:
+    """Close the question before its tasks go, so that it is not taken to have closed by itself."""
+    now = clock.iso(clock.now())
+    work = one.work or Work(one.key, OPEN, now)
+    unit.task_work.put(
+        replace(
+            work,
+            state=CLOSED,
+            closed_at=now,
+            closed_because=ANSWERED,
+            claimed_by=None,
+            lease_until=None,
+            asleep_until=None,
+            about=one.about(),
+        )
+    )
+
+
+def _put_standing(unit: WriteUnit, key: str, before: Work | None, effect: Effect, *, waits: bool) -> None:
+    """Where the question stands once its answer took effect: closed, unless some of it is still asked."""
+    rest = load_questions(unit, [key]).get(key)
+    if rest is None:
+        return
+    work = replace(
+        before or unit.task_work.get([key])[key],
+        state=OPEN,
+        closed_at=None,
+        closed_because=None,
+        asleep_until=None,
+        claimed_by=None,
+        lease_until=None,
+        about=rest.about(),
+    )
+    if effect.awaiting:
+        day = (clock.now() + FOR_A_SECOND_WORD).date().isoformat()
+        work = replace(work, state=WAITING, asleep_until=day)
+    elif waits:
+        asked = unit.owner_questions.of_questions([key])
+        work = replace(work, state=WAITING, asleep_until=max(each.due_on for each in asked))
+    elif rest.asked:
+        work = held(work, unit.viewer)
+    unit.task_work.put(work)
+
+
+def _answer_of(unit: ReadUnit, key: str, step_number: int) -> Act:
+    found = [act for act in unit.task_work.acts(key) if act.action == ANSWER and act.step == step_number]
+    records: set[int] = {record for act in found for record in act.detail.get("records", ())}
+    if not found or visible(unit, records).keys() != records:
+        raise NotFoundError(f"the question was not answered by a step {step_number}")
+    return found[-1]
+
+
+def _again(index: Index, viewer: Viewer, effect: Effect, key: str) -> Answered:
+    """What a call that is made again is answered."""
+    return Answered(effect, effect.step, _next(index, viewer, key))
+
+
+def _next(index: Index, viewer: Viewer, key: str) -> str | None:
+    with index.database.read(viewer) as unit:
+        return next_key(unit, key)

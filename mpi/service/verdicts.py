@@ -1,0 +1,139 @@
+"""Verdicts: what a steward says pair by pair, read as groups that can be decided. Pure.
+
+``same`` chains: who says that A is B and B is C has said that A is C. So a pair within such a group that is
+called different, or that cannot be told, contradicts the rest, and nothing of the answer is taken.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpi.domain.errors import InputError
+
+
+class VerdictKind(StrEnum):
+    """What a steward says of a pair."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNSURE = "unsure"
+    ASK = "ask"
+
+
+REASONS: Mapping[str, str] = {
+    "same-child": "one child, by all that the records say",
+    "typo": "one child: a name, date or number is mistyped",
+    "name-change": "one child under an earlier or later name",
+    "adoption": "one child before and after an adoption",
+    "nickname": "one child under a name it is called by",
+    "moved": "one child that has moved",
+    "source-confirmed": "the source of a record has confirmed it",
+    "twin": "twins, or others of one birth",
+    "sibling": "sisters or brothers",
+    "namesake": "strangers of one name and birth date",
+    "parent-and-child": "parent and child of one name",
+    "wrong-link": "records of two children were taken for one",
+    "record-of-two": "one record holds two children",
+    "source-mistake": "the source has mistaken one child for another",
+    "not-enough": "the records do not say enough",
+    "other": "another reason: the note says which",
+}
+"""Codes of reasons for an answer, and what each means."""
+
+Group = tuple[int, ...]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Verdicts as decisions can say them, over record numbers.
+
+    Args:
+        same: groups that are one child each, of two records or more.
+        different: pairs of groups that are two children; a group of one where nothing was said to be it.
+        unsure: pairs of which nothing can be told.
+        ask: pairs about which the sources are to be asked.
+    """
+
+    same: tuple[Group, ...]
+    different: tuple[tuple[Group, Group], ...]
+    unsure: tuple[Pair, ...]
+    ask: tuple[Pair, ...]
+
+    @property
+    def decided(self) -> set[int]:
+        """Records of which something was decided."""
+        groups = [*self.same, *(group for pair in self.different for group in pair)]
+        return {record for group in groups for record in group}
+
+
+def read_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> Reading:
+    """Read verdicts over pairs of record numbers.
+
+    Raises:
+        InputError: there are none, a pair is of one record or is named twice, or verdicts contradict each
+            other.
+    """
+    if not said:
+        raise InputError("verdicts: answer at least one pair")
+    pairs = [(min(left, right), max(left, right)) for left, right, _ in said]
+    for number, pair in enumerate(pairs, 1):
+        if pair[0] == pair[1]:
+            raise InputError(f"verdicts: pair {number} names one record twice")
+        if pair in pairs[: number - 1]:
+            raise InputError(f"verdicts: pair {number} was answered before")
+    kinds = [kind for _, _, kind in said]
+    group_of = _groups(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME)
+    apart: dict[frozenset[Group], tuple[Group, Group]] = {}
+    for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
+        one, other = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
+        if kind is not VerdictKind.SAME and one == other:
+            raise InputError(
+                f"verdicts: pair {number} contradicts others, which together say that it is the same child"
+            )
+        if kind is VerdictKind.DIFFERENT:
+            apart[frozenset((one, other))] = (one, other)
+    for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
+        one, other = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
+        if kind is VerdictKind.UNSURE and frozenset((one, other)) in apart:
+            raise InputError(
+                f"verdicts: pair {number} contradicts others, which together say that it is two children"
+            )
+    return Reading(
+        tuple(sorted(set(group_of.values()))),
+        tuple(apart.values()),
+        tuple(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.UNSURE),
+        tuple(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.ASK),
+    )
+
+
+def verdict_kind(text: str) -> VerdictKind:
+    """A verdict as given.
+
+    Raises:
+        InputError: there is no such verdict.
+    """
+    try:
+        return VerdictKind(text)
+    except ValueError:
+        raise InputError(f"verdicts: one of {', '.join(kind.value for kind in VerdictKind)}") from None
+
+
+def answer_reason(text: str) -> str:
+    """The code of a reason for an answer.
+
+    Raises:
+        InputError: there is no such reason.
+    """
+    if text not in REASONS:
+        raise InputError(f"reason: one of {', '.join(REASONS)}")
+    return text
+
+
+def _groups(same: Iterable[Pair]) -> dict[int, Group]:
+    together: dict[int, set[int]] = {}
+    for lo, hi in same:
+        joined = together.get(lo, {lo}) | together.get(hi, {hi})
+        for record in joined:
+            together[record] = joined
+    return {record: tuple(sorted(group)) for record, group in together.items()}
