@@ -12,6 +12,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.approving import approve_step
+from mpi.service.blind import sample_second_review
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, require_decision, revoke
 from mpi.service.decisions import effect_of, well_formed
@@ -19,7 +20,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, fields_of
 from mpi.service.named import Groups, visible
 from mpi.service.once import kept_answer
-from mpi.service.open_questions import OpenQuestion, load_questions
+from mpi.service.open_questions import OpenQuestion, first_asked, load_questions
 from mpi.service.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
 from mpi.service.question import (
     APPROVE,
@@ -30,7 +31,7 @@ from mpi.service.question import (
     tag,
 )
 from mpi.service.questions import APPROVAL, CLAIM
-from mpi.service.queue import next_key
+from mpi.service.queue_reading import next_key
 from mpi.service.resolve import resettle
 from mpi.service.saying import Step, say
 from mpi.service.settle import NO_CHOICE
@@ -155,6 +156,8 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
         claims = _claims_answered(one, said)
         statements = _statements(reading, code, text, day, supersedes)
         asked = sorted({record for pair in reading.ask for record in pair})
+        # Before anything is settled: how the index held each pair is kept with it.
+        sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
         _put_answered(unit, one)
         effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
         numbers = [add_owner_question(unit, one.key, record, CONFIRM_RECORD) for record in asked]
@@ -376,7 +379,7 @@ def _responded(  # noqa: PLR0913 - what is answered, to what, and how
 def _put_answered(unit: WriteUnit, one: OpenQuestion) -> None:
     """Close the question before its tasks go, so that it is not taken to have closed by itself."""
     now = clock.iso(clock.now())
-    work = one.work or Work(one.key, OPEN, now)
+    work = one.work or Work(one.key, OPEN, first_asked(unit, one))
     unit.task_work.put(
         replace(
             work,

@@ -15,7 +15,7 @@ from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.named import numbers_of
 from mpi.service.open_questions import is_burst
-from mpi.service.queue import Filters, members_of
+from mpi.service.queue_reading import Filters, members_of
 from mpi.service.steps import note_text
 from mpi.service.working import add_act, coming_day, put_work, target_of
 from mpi.standardize.payload import from_payload, to_sent

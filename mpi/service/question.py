@@ -22,7 +22,7 @@ from mpi.service.open_questions import (
     summaries,
 )
 from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, RECHECK
-from mpi.service.queue import Filters, burst_of, burst_summary, members_of
+from mpi.service.queue_reading import Filters, burst_of, burst_summary, members_of
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.records import Label

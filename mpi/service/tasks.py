@@ -6,7 +6,8 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.open_questions import OpenQuestion, QuestionSummary, about_decisions, summaries
-from mpi.service.queue import FIELDS, every_asked
+from mpi.service.queue import FIELDS
+from mpi.service.queue_reading import every_asked
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
 

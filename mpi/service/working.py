@@ -14,10 +14,11 @@ from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputEr
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
-from mpi.service.open_questions import OpenQuestion, QuestionSummary, is_burst, summaries
+from mpi.service.open_questions import OpenQuestion, QuestionSummary, first_asked, is_burst, summaries
 from mpi.service.practice import may_work_live
 from mpi.service.question import require_question
-from mpi.service.queue import APPROVERS, FIELDS, burst_of, burst_summary
+from mpi.service.queue import FIELDS
+from mpi.service.queue_reading import APPROVERS, burst_of, burst_summary
 from mpi.service.steps import note_text
 from mpi.storage.database import Lock
 from mpi.storage.repositories.task_queue import Burst
@@ -210,7 +211,8 @@ def target_of(unit: ReadUnit, key: str) -> Target:
         about = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
         return Target(key, burst, (), about, unit.task_work.get([key]).get(key) or Work(key, OPEN, now))
     one = require_question(unit, key)
-    return Target(one.key, one, one.records, one.about(), one.work or Work(one.key, OPEN, now))
+    work = one.work or Work(one.key, OPEN, first_asked(unit, one))
+    return Target(one.key, one, one.records, one.about(), work)
 
 
 def held(work: Work, viewer: Viewer) -> Work:
