@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mpi.api.fairness import TooManyCalls
 from mpi.domain.errors import (
     AccessDenied,
     ClaimedError,
@@ -65,12 +66,14 @@ STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
+    TooManyCalls: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
 """Status and title of each error; a subclass that is not listed is as its nearest ancestor."""
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="mpi"'},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
 }
 _UNEXPECTED = "it was logged under the ID in instance, without any value of the request"

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mpi.api.fairness import Fairness, TooManyCalls
 from mpi.api.metrics import Metrics
 from mpi.api.problems import REQUEST_ID, WrongHostError, log_unexpected, response_of
 
@@ -40,6 +41,7 @@ class Shell:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._fairness = Fairness()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
@@ -59,8 +61,13 @@ class Shell:
 
     async def _answer(self, call: "_Call", scope: Scope, receive: Receive) -> None:
         # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
-        if _LOOPBACK.fullmatch(Headers(scope=scope).get("host", "")):
-            await self._app(scope, receive, call.send)
+        headers = Headers(scope=scope)
+        if _LOOPBACK.fullmatch(headers.get("host", "")):
+            try:
+                async with self._fairness.turn(scope["path"], headers):
+                    await self._app(scope, receive, call.send)
+            except TooManyCalls as error:
+                await response_of(error, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
             await response_of(error, call.id)(scope, receive, call.send)

@@ -1,0 +1,73 @@
+"""Fairness between clients: however many calls one makes at once, the others find threads free.
+
+A client has so many calls at work at a time; the next wait their turn, and past a queue of its own length it
+is told to come back. Clients are told apart by the credential that they send, before anybody looks it up:
+that costs nothing and a made-up one only queues behind itself.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+
+from starlette.datastructures import Headers
+
+from mpi.domain.errors import MpiError
+
+AT_WORK = 6
+"""Calls of one client at work at a time: half of the threads, so that one client never has them all."""
+WAITING = 128
+"""Calls of one client that may wait; each holds a connection and no thread."""
+NEVER_WAITING = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What is asked by whoever watches over the service."""
+
+
+class TooManyCalls(MpiError):  # noqa: N818 - what is the matter
+    """A client makes more calls at once than may wait."""
+
+    code = "too-many-calls"
+
+
+class Fairness:
+    """Lets calls through, a client at a time no more than its share; used on the event loop only."""
+
+    def __init__(self, at_work: int = AT_WORK, waiting: int = WAITING) -> None:
+        self._at_work, self._most = at_work, at_work + waiting
+        self._clients: dict[bytes, _Client] = {}
+
+    @asynccontextmanager
+    async def turn(self, path: str, headers: Headers) -> AsyncIterator[None]:
+        """Wait until the client has a call less at work than it may.
+
+        Raises:
+            TooManyCalls: too many of its calls wait already.
+        """
+        if path in NEVER_WAITING:
+            yield
+            return
+        name = _credential(headers)
+        client = self._clients.setdefault(name, _Client(self._at_work))
+        if client.calls >= self._most:
+            raise TooManyCalls(f"more than {self._most} calls of yours are under way: make fewer at once")
+        client.calls += 1
+        try:
+            async with client.turns:
+                yield
+        finally:
+            client.calls -= 1
+            if not client.calls:
+                self._clients.pop(name, None)
+
+
+class _Client:
+    """The calls of one client that are under way or wait."""
+
+    def __init__(self, at_work: int) -> None:
+        self.calls = 0
+        self.turns = asyncio.Semaphore(at_work)
+
+
+def _credential(headers: Headers) -> bytes:
+    """What tells one client from another; a hash, so that no key stays in memory for it."""
+    sent = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
+    return blake2b(sent.encode(), digest_size=16).digest()
