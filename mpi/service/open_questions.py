@@ -200,6 +200,12 @@ def summaries(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[Questio
     return [_summary(one, labels, times) for one in listed]
 
 
+def first_asked(unit: ReadUnit, one: OpenQuestion) -> str:
+    """When the oldest of a question's tasks was opened (ISO, UTC)."""
+    oldest = min(task.opened_commit for task in one.asked or one.tasks)
+    return unit.commit_info({oldest}).get(oldest, (one.now, "", ""))[0]
+
+
 def _summary(
     one: OpenQuestion, labels: Mapping[int, Label], times: Mapping[int, tuple[str, str, str]]
 ) -> QuestionSummary:

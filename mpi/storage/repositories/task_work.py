@@ -29,7 +29,7 @@ class Work:
     Args:
         question: its key.
         state: ``open``, ``asleep``, ``waiting`` or ``closed``.
-        opened_at: when it was first worked on (ISO, UTC).
+        opened_at: when it was first asked (ISO, UTC).
         claimed_by: who has it, until ``lease_until``.
         lease_until: the moment (ISO, UTC) at which the claim ends by itself.
         assigned_to: whose it is to do.
