@@ -11,7 +11,7 @@ from tests.unit.api.live import calling, problem
 EXPECTED = {
     "MpiError": 500, "InputError": 400, "RecordError": 422, "FileError": 400, "MappingError": 400,
     "EidError": 400, "NotFoundError": 404, "ConflictError": 409, "DecisionConflict": 409,
-    "StaleError": 412, "ReusedKeyError": 422,
+    "StaleError": 412, "ReusedKeyError": 422, "SurvivorshipError": 400, "ClaimedError": 409, "EngineError": 500,
     "NotAuthenticated": 401, "AccessDenied": 403, "LoadHeld": 409, "ModelError": 500, "StoreError": 503,
 }  # fmt: skip
 VALUE = "Xanthippe"
@@ -19,7 +19,11 @@ VALUE = "Xanthippe"
 
 def raised(name: str) -> MpiError:
     kind = getattr(errors, name)
-    return kind("flags", "unknown-code", VALUE) if name == "RecordError" else kind(VALUE)
+    arguments = {
+        "RecordError": ("flags", "unknown-code", VALUE),
+        "ClaimedError": (VALUE, "2026-11-24T09:30:00Z"),
+    }
+    return kind(*arguments.get(name, (VALUE,)))
 
 
 @pytest.fixture(scope="module")
