@@ -130,15 +130,11 @@ def forecast_in(unit: ReadUnit) -> Forecast:
     # The day that filled the index says nothing of the days to come.
     start = max(began + timedelta(days=1), today - LOOKS_BACK)
     since = f"{start.isoformat()}T00:00:00.000000Z"
-    acts = unit.figures.acts(since)
-    people = throughputs(acts)
+    people = throughputs(unit, since)
     arrived = unit.figures.opened_by_day(today.isoformat(), unit.commit_at(since))
     for day, count in unit.figures.closed_by_day_opened(since).items():
         arrived[day] = arrived.get(day, 0) + count
-    answered: dict[str, int] = {}
-    for act in acts:
-        if act.action == ANSWERED:
-            answered[act.at[:10]] = answered.get(act.at[:10], 0) + 1
+    answered = unit.figures.answered_by_day(since, ANSWERED)
     names = [(start + timedelta(days=n)).isoformat() for n in range(max((today - start).days, 0) + 1)]
     days = tuple(Day(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
     backlog = sum(one.questions for one in unit.figures.waiting(today.isoformat(), ()))

@@ -192,7 +192,7 @@ def quality(index: Index, viewer: Viewer) -> Quality:
             _agreement(unit),
             unit.blind.seconds_waiting(),
             _links(unit, live, small=small),
-            throughputs(unit.figures.acts(since)),
+            throughputs(unit, since),
         )
 
 

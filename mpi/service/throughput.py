@@ -1,11 +1,10 @@
 """Throughput: how many questions each steward answers, and how long one takes, where that was measured."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import timedelta
 
-from mpi.storage.repositories.figures import Acted
+from mpi.storage.unit import ReadUnit
 
 ANSWERED = "answer"
 """The action that answers a question."""
@@ -13,6 +12,7 @@ AWAY = timedelta(minutes=15)
 """Two acts of one person further apart than this have something else between them."""
 FEWEST_TIMED = 20
 """Answers from which on their time is taken as measured."""
+_AN_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,20 @@ class Throughput:
     an_hour: float | None
 
 
-def throughputs(acts: Iterable[Acted]) -> tuple[Throughput, ...]:
-    """What each person answered, by name; acts come by person and time."""
-    by_actor: dict[str, list[Acted]] = {}
-    for act in acts:
-        by_actor.setdefault(act.actor, []).append(act)
-    made = (_of_one(actor, theirs) for actor, theirs in sorted(by_actor.items()))
-    return tuple(one for one in made if one.answers)
+def throughputs(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
+    """What each person answered from a moment (ISO, UTC) on, by name."""
+    found = unit.figures.answers(since, ANSWERED, AWAY.total_seconds())
+    return tuple(
+        # An answer that nothing came shortly before is not timed: how long it took is not known.
+        Throughput(
+            one.actor, one.answers, one.timed, hours, one.timed / hours if one.timed and hours else None
+        )
+        for one in found
+        for hours in (one.seconds / _AN_HOUR,)
+    )
 
 
 def minutes_an_answer(people: Sequence[Throughput]) -> float | None:
     """Minutes that an answer takes, over all people; None where too few were timed."""
     timed = sum(one.timed for one in people)
     return 60 * sum(one.hours for one in people) / timed if timed >= FEWEST_TIMED else None
-
-
-def _of_one(actor: str, acts: Sequence[Acted]) -> Throughput:
-    moments = [datetime.fromisoformat(act.at) for act in acts]
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    at_work = sum((gap for gap in gaps if gap <= AWAY), timedelta())
-    answers = sum(act.action == ANSWERED for act in acts)
-    hours = at_work / timedelta(hours=1)
-    # An answer that nothing came shortly before is not timed: how long it took is not known.
-    timed = sum(act.action == ANSWERED and gap <= AWAY for act, gap in zip(acts[1:], gaps, strict=True))
-    return Throughput(actor, answers, timed, hours, timed / hours if timed and hours else None)

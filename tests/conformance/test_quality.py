@@ -14,6 +14,7 @@ from mpi.service.practice import answer_practice, next_practice
 from mpi.service.quality import quality
 from mpi.service.sources import NewSource, SourceKind, add_source
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
+from mpi.storage.repositories.figures import Answers
 from mpi.storage.repositories.task_work import Act, Work
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
@@ -81,9 +82,13 @@ def test_work_is_counted_alike(index):
             unit.task_work.put(Work(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
         unit.task_work.put(Work("q9", "closed", moment, closed_at=moment, closed_because="went"))
         for n, action in enumerate(("claim", "answer"), 1):
-            unit.task_work.add(Act(n, "q0", moment, "ana", action))
+            at = clock.iso(now + timedelta(hours=1, seconds=30 * n))
+            unit.task_work.add(Act(n, "q0", at, "ana", action))
         assert unit.figures.standing(moment) == {"claimed": 1, "open": 1, "asleep": 1, "waiting": 1}
         assert unit.figures.closed(moment) == {"went": 1}
         assert unit.figures.closed_by_day_opened(moment[:10]) == {moment[:10]: 1}
-        assert [act.action for act in unit.figures.acts("2026")] == ["claim", "answer"]
+        assert unit.figures.answers("2026", "answer", 60.0) == [
+            Answers("ana", 1, 1, pytest.approx(30.0, abs=0.001))
+        ]
+        assert unit.figures.answered_by_day("2026", "answer") == {at[:10]: 1}
         assert unit.figures.oldest(moment[:10]) is None

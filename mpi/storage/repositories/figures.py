@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    TIMESTAMP,
+    ColumnElement,
+    Connection,
+    Double,
+    and_,
+    case,
+    cast,
+    exists,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from mpi.storage.repositories.persons import SCOPE
 from mpi.storage.tables import (
@@ -29,6 +43,7 @@ _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 _member = MembershipRow.__table__  # type: ignore[attr-defined]
+_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,20 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
-    """That somebody did something with a question."""
+class Answers:
+    """What one person answered.
+
+    Args:
+        actor: who.
+        answers: how many answers.
+        timed: of these, those that another act of theirs came shortly before.
+        seconds: between acts that are no further apart than that.
+    """
 
     actor: str
-    action: str
-    at: str
+    answers: int
+    timed: int
+    seconds: float
 
 
 class Figures:
@@ -137,14 +160,48 @@ class Figures:
         )
         return {row[0]: row[1] for row in rows}
 
-    def acts(self, since: str) -> list[Acted]:
-        """What people did with questions from a moment on, by person and time."""
-        rows = self._connection.execute(
-            select(_action.c.actor, _action.c.action, _action.c.at)
+    def answers(self, since: str, action: str, away: float) -> list[Answers]:
+        """What each person answered from a moment on, by name; who answered nothing is left out.
+
+        Args:
+            since: the moment (ISO, UTC).
+            action: the act that is an answer.
+            away: seconds between two acts from which on something else was between them.
+        """
+        moment = self._seconds(_action.c.at)
+        before = func.lag(moment).over(partition_by=_action.c.actor, order_by=(_action.c.at, _action.c.id))
+        acts = (
+            select(_action.c.actor, _action.c.action, (moment - before).label("gap"))
             .where(_action.c.at >= since)
-            .order_by(_action.c.actor, _action.c.at, _action.c.id)
+            .subquery()
         )
-        return [Acted(*row) for row in rows]
+        is_answer, is_near = acts.c.action == action, acts.c.gap <= away
+        answers = func.sum(case((is_answer, 1), else_=0))
+        rows = self._connection.execute(
+            select(
+                acts.c.actor,
+                answers,
+                func.sum(case((is_answer & is_near, 1), else_=0)),
+                func.sum(case((is_near, acts.c.gap), else_=0.0)),
+            )
+            .group_by(acts.c.actor)
+            .having(answers > 0)
+            .order_by(acts.c.actor)
+        )
+        return [Answers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
+
+    def answered_by_day(self, since: str, action: str) -> dict[str, int]:
+        """How many answers were given from a moment on, by day."""
+        day = func.substr(_action.c.at, 1, len("2026-01-01")).label("day")
+        rows = self._connection.execute(
+            select(day, func.count()).where(_action.c.at >= since, _action.c.action == action).group_by("day")
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _seconds(self, moment: ColumnElement[str]) -> ColumnElement[float]:
+        if self._connection.dialect.name == "postgresql":
+            return cast(extract("epoch", cast(moment, TIMESTAMP(timezone=True))), Double)
+        return func.julianday(moment) * _A_DAY
 
     def first_commit(self) -> str | None:
         """When the index's first commit was."""

@@ -7,13 +7,15 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
+from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
 from mpi.service import blind_sample
+from mpi.service.answering import Verdict, answer
 from mpi.service.blind import answer_blind, next_blind, sample_second_review
 from mpi.service.blind_sample import Stratum, draw
 from mpi.service.decisions import Asked, decide
-from mpi.service.queue import APPROVERS
+from mpi.service.queue import APPROVERS, Filters, questions
 from mpi.service.records import upsert, withdraw
 from mpi.service.tasks import review_tasks
 from mpi.storage.repositories.records import Label
@@ -56,6 +58,13 @@ def drawn_pairs(index):
 def judge(index, viewer, verdict):
     shown = next_blind(index, viewer)
     return answer_blind(index, viewer, shown.id, verdict)
+
+
+def restate(index, record):
+    """Let the source of a record say something else: its child has a telephone."""
+    label = record.label
+    sent = {**record.values, "local_id": label.local_id, "phone": "+16145550123"}
+    upsert(index, OPERATOR, label.source, sent)
 
 
 def pair_of(index, stratum):
@@ -216,8 +225,7 @@ def test_a_pair_whose_record_changed_or_went_is_not_asked_about(index):
     ana = steward("ana")
     shown = next_blind(index, ana)
     before = shown.left + 1
-    label = shown.records[0].label
-    upsert(index, OPERATOR, label.source, a_child(label.local_id, first_name="Other", last_name="Name"))
+    restate(index, shown.records[0])
     with pytest.raises(ConflictError, match="something else"):
         answer_blind(index, ana, shown.id, "same")
     after = next_blind(index, ana)
@@ -291,3 +299,20 @@ def test_the_share_of_second_reviews_is_as_set(index):
     taken = sum(seconds(index, f"s{n}", "same", share=0.3) for n in range(120))
     assert 18 <= taken <= 56
     assert seconds(index, "ana", "ask") == 0
+
+
+def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(index):
+    a_state(index, 2)
+    watched = replace(index, quality_rules=QualityRules(second_share=1.0))
+    ana = Viewer("ana", "data_quality", ACTIONS[Role.STEWARD], None)
+    for one in questions(watched, ana, Filters()).questions:
+        answer(watched, ana, one.key, [Verdict(*one.records, "different")], "sibling")
+    assert questions(watched, ana, Filters()).total == 0
+    ben = replace(ana, client="ben")
+    assert next_blind(watched, ana) is None
+    shown = next_blind(watched, ben)
+    assert shown.left == 1
+    told = answer_blind(watched, ben, shown.id, "same")
+    assert (told.first_verdict, told.linked, told.band) == ("different", False, Band.REVIEW)
+    [raised] = questions(watched, ben, Filters(state=None)).questions
+    assert (raised.kind, raised.assigned_to) == ("claim", APPROVERS)

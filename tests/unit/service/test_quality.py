@@ -17,8 +17,8 @@ from mpi.service.records import upsert
 from mpi.service.sources import NewSource, SourceKind, add_source
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import Act, Work
-from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
-from tests.unit.service.test_blind import a_state, seconds, steward
+from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.unit.service.test_blind import a_state, restate, seconds, steward
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
 
@@ -115,8 +115,7 @@ def test_pairs_that_cannot_be_judged_any_more_are_counted_as_dropped_and_doubts_
     a_state(index, 2)
     draw(index, OPERATOR)
     answer_blind(index, steward("ana"), next_blind(index, steward("ana")).id, "unsure")
-    waiting = next_blind(index, steward("ana")).records[0].label
-    upsert(index, OPERATOR, waiting.source, a_child(waiting.local_id, first_name="Else", last_name="Where"))
+    restate(index, next_blind(index, steward("ana")).records[0])
     strata = quality(index, OPERATOR).live[0].strata
     assert sum(one.unsure for one in strata) == 1
     assert sum(one.dropped for one in strata) >= 1
