@@ -15,6 +15,8 @@ from mpi.api.pages.routes import router as pages
 from mpi.api.routes import (
     crosswalk,
     decisions,
+    explain,
+    golden,
     health,
     loads,
     persons,
@@ -70,7 +72,10 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.metrics = Metrics()
     problems.install(app)
-    for module in (records, loads, sources, persons, decisions, proposals, crosswalk, tasks, quality, health):
+    for module in (
+        records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
+        health,
+    ):  # fmt: skip
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)
     app.include_router(pages)

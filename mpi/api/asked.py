@@ -90,6 +90,14 @@ class Body:
         """A list of records that has to be there."""
         return self._labels(name, self._sent.get(name))
 
+    def record(self, name: str) -> Label:
+        """A record that has to be there."""
+        return self._label(name, self._sent.get(name))
+
+    def value(self, name: str) -> object:
+        """Anything that has to be there; whether it can be one, the field that it is of says."""
+        return _required(name, self._sent.get(name))
+
     def part(self, name: str) -> int | Label | None:
         """A place, or a record; None where it is left out."""
         found = self._sent.get(name)

@@ -49,7 +49,7 @@ def test_every_example_runs_and_is_answered_as_shown(tmp_path):
             assert shape(answered) == shape(json.loads(shown)), command
             if isinstance(answered, dict) and "D01%2F12345" in command:
                 environment["EID"] = answered["enterprise_id"]
-    assert len(EXAMPLES) == 17
+    assert len(EXAMPLES) == 19
 
 
 def test_every_purpose_is_listed():

@@ -1,0 +1,51 @@
+"""Explanations: why, why not, what would change it, and how a person was built."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
+from mpi.api.schemas.parameters import EidDep, NoQueryDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.viewer import Action, permit
+from mpi.service.built import Built, built
+from mpi.service.explain import Explanation, explain_pair
+from mpi.service.explain_person import PersonExplanation, explain_person
+
+router = APIRouter(tags=["persons"])
+
+
+@router.post(
+    "/v1/explanations",
+    response_model=ExplanationOut,
+    summary="Ask why two records are taken for one child's, or not",
+    responses=problems(404, 409, 413, 422),
+    openapi_extra=EXPLAIN,
+)
+def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Explanation:
+    """One sentence, what each comparison adds, what opposes, and what would change the answer; no values."""
+    permit(viewer, Action.RECORD_READ)
+    body = Body(sent, "left", "right")
+    return explain_pair(index, viewer, body.record("left"), body.record("right"))
+
+
+@router.get(
+    "/v1/persons/{eid}/explanation",
+    response_model=PersonExplanationOut,
+    summary="Ask why the records of a person are one person",
+    responses=problems(404),
+)
+def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> PersonExplanation:
+    """The strongest links and the decisions between those of its records that the caller may see."""
+    return explain_person(index, viewer, eid)
+
+
+@router.get(
+    "/v1/persons/{eid}/built",
+    response_model=list[BuiltOut],
+    summary="Read in plain sentences how a person was built",
+    responses=problems(404),
+)
+def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[Built, ...]:
+    """Step by step, the oldest first."""
+    return built(index, viewer, eid)

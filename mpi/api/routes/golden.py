@@ -1,0 +1,66 @@
+"""The golden record of a person, and stewards' corrections."""
+
+from fastapi import APIRouter, Response
+
+from mpi.api.access import CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.decisions import EffectOut
+from mpi.api.schemas.golden import CORRECT, GoldenOut
+from mpi.api.schemas.parameters import EidDep, NoQueryDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.viewer import Action, permit
+from mpi.service.corrections import correct
+from mpi.service.effects import Effect
+from mpi.service.golden import GoldenRecord, golden
+from mpi.service.merging import Why
+
+router = APIRouter(tags=["persons"])
+
+
+@router.get(
+    "/v1/persons/{eid}/golden",
+    response_model=GoldenOut,
+    summary="Read what is known of a person",
+    responses=problems(404),
+)
+def get_golden(
+    index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep, response: Response
+) -> GoldenRecord:
+    """Every value names its record and the rule that chose it, and lists what other records say.
+
+    Where a record says that the child's address is confidential, no address and no telephone is told.
+    `ETag` names what was read, for the `If-Match` of a correction.
+    """
+    found = golden(index, viewer, eid)
+    response.headers["ETag"] = f'"{found.etag}"'
+    return found
+
+
+@router.post(
+    "/v1/persons/{eid}/corrections",
+    response_model=EffectOut,
+    summary="Correct a value, whatever the records state",
+    responses=problems(404, 409, 412, 413, 422),
+    openapi_extra=CORRECT,
+)
+def post_correction(
+    index: IndexDep,
+    viewer: WriterDep,
+    eid: EidDep,
+    expected: IfMatchDep,
+    _: NoQueryDep,
+    sent: AskedDep,
+) -> Effect:
+    """It is a record of the stewards' own source, stands before every other, and joins nobody.
+
+    It goes where the record goes that it corrects, and is taken back by undoing its step.
+    """
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "attribute", "value", "reason", "note", "preview")
+    why = Why(
+        body.text("reason"),
+        body.optional_text("note"),
+        expected=expected,
+        preview=body.flag("preview"),
+    )
+    return correct(index, viewer, eid, body.text("attribute"), body.value("value"), why)

@@ -1,0 +1,72 @@
+"""docs/golden-record.md and docs/explanations.md: their examples are what happens, their lists are whole."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mpi.bootstrap import init_index
+from mpi.config import Settings
+from mpi.domain.survivorship import EVERY, ONE, Criterion, Rule, Survivorship
+from mpi.service.built import built
+from mpi.service.explain import explain_pair
+from mpi.service.golden import golden
+from mpi.service.records import upsert
+from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.storage.repositories.records import Label
+from tests.index import OPERATOR, crosswalk
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+GOLDEN = (DOCS / "golden-record.md").read_text(encoding="utf-8")
+EXPLAINED = (DOCS / "explanations.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def index(tmp_path):
+    index, _ = init_index(Settings(home=tmp_path / "mpi"), is_test=True)
+    for kind in (SourceKind.SIS, SourceKind.CCWIS):
+        add_source(index, OPERATOR, NewSource(kind.value, kind=kind))
+    yield index
+    index.database.dispose()
+
+
+def put_example(index, page: str) -> None:
+    [example] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    for name, record in json.loads(example).items():
+        source, local_id = name.split(":")
+        upsert(index, OPERATOR, source, {"local_id": local_id, **record})
+
+
+def test_the_golden_record_of_the_example_is_as_the_page_shows_it(index):
+    put_example(index, GOLDEN)
+    links = crosswalk(index)
+    assert links["sis", "1"] == links["ccwis", "9"]
+    values = {value.attribute: value for value in golden(index, OPERATOR, links["sis", "1"]).values}
+    shown = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| `(\w+)` \| (\S*) ?\|$", GOLDEN, re.MULTILINE)
+    assert len(shown) == 3
+    for attribute, value, record, rule, others in shown:
+        found = values[attribute]
+        assert (found.value, found.rule) == (value, rule)
+        assert record in ("any", f"{found.record.source}:{found.record.local_id}")
+        assert " ".join(other.value for other in found.others) == others
+
+
+def test_the_page_names_every_attribute_criterion_and_rule():
+    for name in (*ONE, *EVERY, *(each.value for each in (*Criterion, *Rule))):
+        assert f"`{name}`" in GOLDEN, name
+
+
+def test_the_rules_that_the_page_shows_can_be_read():
+    [example] = re.findall(r"```toml\n(.*?)```", GOLDEN, re.DOTALL)
+    assert Survivorship.parse(example).rules["phone"].by[0] is Criterion.RECENCY
+
+
+def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):
+    put_example(index, EXPLAINED)
+    sentence, *steps = re.findall(r"^> (.*)$", EXPLAINED, re.MULTILINE)
+    found = explain_pair(index, OPERATOR, Label("sis", "1"), Label("ccwis", "9"))
+    assert found.sentence == sentence
+    assert f"{-found.parts[0].bits:.1f} bits" in EXPLAINED
+    eid = crosswalk(index)["sis", "1"]
+    assert [step.sentence for step in built(index, OPERATOR, eid)] == steps

@@ -1,0 +1,71 @@
+"""The golden record, corrections and explanations over HTTP."""
+
+import pytest
+
+from tests.index import a_child
+from tests.unit.api.live import problem
+
+CHILD = {"first_name": "Ludmila", "last_name": "Ledgerwood", "birth_date": "2010-01-31"}
+CORRECTION = {
+    "attribute": "middle_name", "value": "Louise", "reason": "document-seen", "note": "Passport shown",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def eid(call):
+    call.put("/v1/sources/D01/records/g1", json=a_child("g1", middle_name="Lou", **CHILD))
+    return call.put("/v1/sources/CCWIS/records/g2", json=a_child("g2", **CHILD)).json()["enterprise_id"]
+
+
+def the(call, eid: str, attribute: str) -> dict:
+    found = call.get(f"/v1/persons/{eid}/golden").json()["values"]
+    [value] = [value for value in found if value["attribute"] == attribute]
+    return value
+
+
+def test_a_golden_record_names_records_and_rules(call, eid):
+    answer = call.get(f"/v1/persons/{eid}/golden")
+    assert answer.status_code == 200
+    assert answer.headers["ETag"]
+    name = the(call, eid, "first_name")
+    assert (name["value"], name["rule"]) == ("Ludmila", "agreed")
+    assert {name["record"]["source"], *(each["source"] for each in name["agreeing"])} == {"D01", "CCWIS"}
+
+
+def test_a_correction_is_made_shown_refused_when_stale_and_undone(call, eid):
+    tag = call.get(f"/v1/persons/{eid}/golden").headers["ETag"]
+    made = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
+    assert made.status_code == 200
+    middle = the(call, eid, "middle_name")
+    assert (middle["value"], middle["rule"]) == ("Louise", "correction")
+    assert middle["others"] == [{"value": "Lou", "record": {"source": "D01", "local_id": "g1"}}]
+    assert middle["correction"]["evidence"] == "Passport shown"
+    again = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
+    problem(again, 412, "stale")
+    assert call.post(f"/v1/steps/{made.json()['step']}:undo").status_code == 200
+    assert the(call, eid, "middle_name")["value"] == "Lou"
+
+
+def test_what_cannot_be_a_correction_is_refused_without_a_word_of_it(call, eid):
+    sent = CORRECTION | {"attribute": "birth_date", "value": "31 Febtober"}
+    answer = call.post(f"/v1/persons/{eid}/corrections", json=sent)
+    assert answer.status_code == 400
+    assert "Febtober" not in answer.text
+
+
+def test_two_records_are_explained_in_one_sentence_and_its_parts(call, eid):
+    left, right = {"source": "D01", "local_id": "g1"}, {"source": "CCWIS", "local_id": "g2"}
+    found = call.post("/v1/explanations", json={"left": left, "right": right}).json()
+    assert found["sentence"].startswith("Same name and birth date")
+    assert sum(part["bits"] for part in found["parts"]) == pytest.approx(found["match_weight"], abs=1e-4)
+    assert found["standing"][0] == "They are one person now."
+    hidden = call.post("/v1/explanations", json={"left": left, "right": right | {"local_id": "no"}})
+    assert hidden.status_code == 404
+
+
+def test_a_person_is_explained_and_told_from_its_first_record_on(call, eid):
+    found = call.get(f"/v1/persons/{eid}/explanation").json()
+    assert found["sentence"] == "2 records are one person by 1 link of the model."
+    assert len(found["lines"]) == 1
+    steps = call.get(f"/v1/persons/{eid}/built").json()
+    assert steps[0]["sentence"] == "A record was sent: record g1 of D01 began this person."
