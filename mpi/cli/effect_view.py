@@ -1,8 +1,10 @@
 """What a step did or would do, for people and programs."""
 
+from collections.abc import Sequence
+
 from mpi.cli.naming import shown_group
 from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.service.effects import Effect
+from mpi.service.effects import Effect, Received
 
 
 def show_effect(effect: Effect, *, as_json: bool) -> None:
@@ -28,23 +30,7 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
         )
     else:
         note("no record changes person")
-    if effect.disclosures:
-        note(f"answers that left because of the link that is parted: {effect.disclosed}")
-        print_table(
-            ("at", "client", "purpose", "action", "records", "fields", "handle"),
-            [
-                (
-                    line.at[:19],
-                    line.client,
-                    line.purpose or "",
-                    line.action,
-                    shown_group(line.records),
-                    line.fields,
-                    line.handle or "",
-                )
-                for line in effect.disclosures
-            ],
-        )
+    show_received(effect.disclosed, effect.disclosures)
     for stays in effect.stays:
         groups = " / ".join(
             " ".join(f"{label['source']}:{label['local_id']}" for label in group)
@@ -59,3 +45,25 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
         note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
     if effect.preview:
         note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
+
+
+def show_received(number: int | None, latest: Sequence[Received]) -> None:
+    """Print who received what because of the links that a step parts, for people."""
+    if not latest:
+        return
+    note(f"answers that left because of links that are parted: {number:,}")
+    print_table(
+        ("at", "client", "purpose", "action", "records", "fields", "handle"),
+        [
+            (
+                line.at[:19],
+                line.client,
+                line.purpose or "",
+                line.action,
+                shown_group(line.records),
+                line.fields,
+                line.handle or "",
+            )
+            for line in latest
+        ],
+    )

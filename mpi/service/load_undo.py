@@ -1,15 +1,17 @@
 """Undo of a load: nothing that it said counts any more, and everything is computed anew from the rest."""
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import as_before
-from mpi.service.effects import changes
+from mpi.service.disclosure import disclose
+from mpi.service.effects import Received, changes
 from mpi.service.once import keep_answer, kept_answer
+from mpi.service.received import Receipts, receipts
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import Besides, resolve
 from mpi.service.settle import Choice
@@ -17,6 +19,8 @@ from mpi.service.standing import restate
 from mpi.service.steps import add_step, reason_code, step
 from mpi.storage.repositories.batches import Batch
 from mpi.storage.unit import ReadUnit
+
+FIELDS = ("source", "local_id", "disclosures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class LoadUndone:
         moved: records that change person, of those that the viewer may see.
         persons: people whose records change, by what becomes of them.
         told: clients that see the change in the feed.
+        disclosed: how many answers left because of links that it parts; None where the viewer may not know of
+            others' answers.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger, and in
+            the answer to a repeated call.
     """
 
     batch: int
@@ -46,6 +54,8 @@ class LoadUndone:
     moved: int
     persons: dict[str, int]
     told: tuple[str, ...]
+    disclosed: int | None = None
+    disclosures: tuple[Received, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -83,7 +93,7 @@ def undo_load(
     code = reason_code(reason)
     with step(index, viewer, "undo load", preview=preview) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return LoadUndone(**kept)
+            return _again(kept, viewer)
         batch = _batch(unit, number)
         step_id = add_step(unit, "undo", code, {"batch": batch.id})
         stated = unit.sightings.of_batch(batch.id)
@@ -91,13 +101,15 @@ def undo_load(
         unit.batches.mark_undone(batch.id, unit.commit_no)
         restated = restate(unit, index, stated)
         unit.records.mark_undone(batch.id)
-        besides = Besides(choice, restated.untold)
+        besides = Besides(choice, restated.untold, touched=restated.doubted)
         settled = resolve(unit, index, restated.changed, restated.gone, "undo load", progress, besides)
         persons: Collection[Any] = ()
         moved: Collection[Any] = ()
         told: tuple[str, ...] = ()
+        received = Receipts()
         if settled is not None:
             persons, moved, told, _ = changes(unit, settled.current, settled.records, preview=preview)
+            received = receipts(unit, settled.current)
         undone = LoadUndone(
             batch.id,
             batch.source,
@@ -109,9 +121,18 @@ def undo_load(
             len(moved),
             _counted(person.change for person in persons),
             told,
+            received.number,
         )
         keep_answer(unit, index, undone.as_dict(), ())
-    return undone
+    if received.latest:
+        disclose(index, viewer, Action.LOAD, received.records, FIELDS)
+    return replace(undone, disclosures=received.latest)
+
+
+def _again(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndone:
+    """What a call was answered before, less what its viewer may no longer know."""
+    number = kept.get("disclosed") if viewer.sources is None else None
+    return LoadUndone(**{**kept, "disclosed": number, "disclosures": ()})
 
 
 def _counted(changes: Any) -> dict[str, int]:  # noqa: ANN401 - an iterable of words

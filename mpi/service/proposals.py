@@ -7,7 +7,7 @@ not seen what it would do now.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
@@ -17,8 +17,10 @@ from mpi.service.context import Index, Matcher
 from mpi.service.deciding import as_before
 from mpi.service.derive import Derived, derive
 from mpi.service.disclosure import disclose
+from mpi.service.effects import Received
 from mpi.service.holds import FIELDS, hold, let_go, require_whole_index
 from mpi.service.plan_items import Group, groups_of, items_of
+from mpi.service.received import Receipts, receipts
 from mpi.service.recluster import lists_for, replace_derived
 from mpi.service.reindex import Progress, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
@@ -92,6 +94,8 @@ class Applied:
         changed: items that are other than they were read, and are held.
         moved: records that changed person.
         model: the model in force now.
+        disclosed: how many answers left because of links that it parts.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
     """
 
     proposal: int
@@ -101,6 +105,8 @@ class Applied:
     changed: int
     moved: int
     model: str
+    disclosed: int = 0
+    disclosures: tuple[Received, ...] = ()
 
 
 def propose(
@@ -229,11 +235,11 @@ def apply_proposal(
         read = {item.fingerprint for item in items}
         carried_out = {item.fingerprint for item in now} & yes
         for item in items:
-            done = item.fingerprint in carried_out
+            was_read = item.fingerprint in carried_out
             held = "held" if item.no not in wanted else "changed"
-            unit.proposals.set_item(number, item.no, "applied" if done else held)
+            unit.proposals.set_item(number, item.no, "applied" if was_read else held)
         unit.proposals.set_status(number, ProposalStatus.APPLIED, applied=unit.commit_no)
-        return Applied(
+        done = Applied(
             number,
             ProposalStatus.APPLIED,
             len(carried_out),
@@ -242,6 +248,8 @@ def apply_proposal(
             moved,
             matcher.model.ref,
         )
+        received = receipts(unit, settlement.current)
+    return _with_received(index, viewer, done, received)
 
 
 def reject_proposal(index: Index, viewer: Viewer, number: int) -> Applied:
@@ -297,7 +305,16 @@ def roll_back_proposal(
         moved = publish(unit, settlement, "rollback", test=index.is_test)
         unit.proposals.set_status(number, ProposalStatus.ROLLED_BACK, ended=unit.commit_no)
         add_step(unit, "undo", "rollback", {"proposal": number})
-        return Applied(number, ProposalStatus.ROLLED_BACK, 0, 0, 0, moved, matcher.model.ref)
+        done = Applied(number, ProposalStatus.ROLLED_BACK, 0, 0, 0, moved, matcher.model.ref)
+        received = receipts(unit, settlement.current)
+    return _with_received(index, viewer, done, received)
+
+
+def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receipts) -> Applied:
+    """What was done, with who received what because of links that it parted, once the ledger says so."""
+    if received.latest:
+        disclose(index, viewer, Action.RECLUSTER, received.records, (*FIELDS, "disclosures"))
+    return replace(done, disclosed=received.number or 0, disclosures=received.latest)
 
 
 def _derive(

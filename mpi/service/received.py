@@ -1,13 +1,14 @@
 """Received: who was told of records because of a link, listed at once when the link is parted.
 
-Of two records that were one person from a commit on and are so no longer, an answer since then about the one
+Of two records that were one person from a commit on and are so no longer (one that takes no part any more is
+nobody's), an answer since then about the one
 counts where its client was told of the other too, in the same answer or in another. So a client that read its
 own record only is not listed, and one that read both by themselves is. An export counts for every record that
 its client may see. What leaves while the step is being made is not on the ledger yet.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mpi.domain.viewer import Action, permits
 from mpi.service.effects import Effect, Received
@@ -23,6 +24,21 @@ Apart = Mapping[int, Mapping[int, str]]
 """Of each record, those that it was one person with, and since when (ISO, UTC)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What left because of links that a step parts, as far as the viewer may know.
+
+    Args:
+        number: how many answers; None where the viewer may not know of others' answers.
+        latest: of them, newest first; empty where the viewer may not read the ledger.
+        records: those that ``latest`` names.
+    """
+
+    number: int | None = None
+    latest: tuple[Received, ...] = ()
+    records: frozenset[int] = frozenset()
+
+
 def with_received(unit: WriteUnit, effect: Effect, before: Mapping[int, int]) -> Effect:
     """The effect with who received what because of the links that it parts, as far as the viewer may know.
 
@@ -31,21 +47,38 @@ def with_received(unit: WriteUnit, effect: Effect, before: Mapping[int, int]) ->
         effect: what the step did, or in a preview would do.
         before: the person of each settled record before.
     """
+    found = receipts(unit, before)
+    return replace(effect, disclosed=found.number, disclosures=found.latest)
+
+
+def receipts(unit: WriteUnit, before: Mapping[int, int]) -> Receipts:
+    """Who received what because of the links that a step parts.
+
+    Args:
+        unit: the transaction, after publishing.
+        before: the person of each settled record before.
+    """
     if unit.viewer.sources is not None:
         # That others asked about a child tells that they know it.
-        return effect
-    labels = visible(unit, before)
-    found = _received(unit, _apart(unit, before, labels), labels)
-    shown = tuple(found[:MOST_LISTED]) if permits(unit.viewer, Action.DISCLOSURE_READ) else ()
-    return replace(effect, disclosed=len(found), disclosures=shown)
-
-
-def _apart(unit: WriteUnit, before: Mapping[int, int], labels: Collection[int]) -> Apart:
+        return Receipts()
     after = unit.persons.current(before)
-    parts: dict[int, dict[int, list[int]]] = {}
+    losing = {person for record, person in before.items() if after.get(record) != person}
+    labels = visible(unit, {record for record, person in before.items() if person in losing})
+    found = _received(unit, _apart(unit, before, after, labels), labels)
+    if not permits(unit.viewer, Action.DISCLOSURE_READ):
+        return Receipts(len(found))
+    latest = tuple(found[:MOST_LISTED])
+    numbers = {label: number for number, label in labels.items()}
+    named = frozenset(numbers[label] for line in latest for label in line.records)
+    return Receipts(len(found), latest, named)
+
+
+def _apart(
+    unit: WriteUnit, before: Mapping[int, int], after: Mapping[int, int], labels: Collection[int]
+) -> Apart:
+    parts: dict[int, dict[int | None, list[int]]] = {}
     for record in labels:
-        if record in after:
-            parts.setdefault(before[record], {}).setdefault(after[record], []).append(record)
+        parts.setdefault(before[record], {}).setdefault(after.get(record), []).append(record)
     pairs = [
         (one, other)
         for held in parts.values()

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.schemas.decisions import ReceivedOut
+
 
 class LoadUndoneOut(BaseModel):
     """What undoing a load did, or in a preview would do."""
@@ -19,6 +21,8 @@ class LoadUndoneOut(BaseModel):
                 "moved": 12,
                 "persons": {"kept": 4, "retired": 1, "revived": 5},
                 "told": ["district-01"],
+                "disclosed": 0,
+                "disclosures": [],
             }
         }
     )
@@ -33,3 +37,9 @@ class LoadUndoneOut(BaseModel):
     moved: int = Field(description="Records that change person, of those that the caller may see.")
     persons: dict[str, int] = Field(description="People whose records change, by what becomes of them.")
     told: list[str] = Field(description="Clients that see the change in the feed.")
+    disclosed: int | None = Field(
+        description="How many answers left because of links that it parts; null unless of all sources."
+    )
+    disclosures: list[ReceivedOut] = Field(
+        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+    )

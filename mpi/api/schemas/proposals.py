@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.decisions import ReceivedOut, json_body
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 
@@ -109,6 +109,8 @@ class AppliedOut(BaseModel):
                 "changed": 0,
                 "moved": 2,
                 "model": "children/2",
+                "disclosed": 0,
+                "disclosures": [],
             }
         }
     )
@@ -120,6 +122,10 @@ class AppliedOut(BaseModel):
     changed: int = Field(description="Items that are other than they were read, and are held.")
     moved: int = Field(description="Records that changed person.")
     model: str = Field(description="The model in force now.")
+    disclosed: int = Field(description="How many answers left because of links that it parts.")
+    disclosures: list[ReceivedOut] = Field(
+        description="The latest of them, newest first; only with scope `disclosure.read`."
+    )
 
 
 class HoldOut(BaseModel):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.commands.decide import Preview
+from mpi.cli.effect_view import show_received
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.cli.progress import shown_progress
 from mpi.cli.session import opened
@@ -29,6 +30,8 @@ def undo(
     facts = undone.as_dict() | {
         "persons": [f"{count:,} {change}" for change, count in undone.persons.items()]
     }
+    del facts["disclosures"]
     print_facts(facts)
+    show_received(undone.disclosed, undone.disclosures)
     if preview:
         note("preview: nothing was changed")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mpi.bootstrap import keep_model, load_matcher, open_matcher
+from mpi.cli.effect_view import show_received
 from mpi.cli.naming import shown_group
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
@@ -162,8 +163,9 @@ def _groups(groups: tuple[Group, ...]) -> str:
 def _show_applied(done: Applied, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
-    else:
-        print_facts(asdict(done))
+        return
+    print_facts({name: value for name, value in asdict(done).items() if name != "disclosures"})
+    show_received(done.disclosed, done.disclosures)
 
 
 def _show_ended(number: int, status: str, moved: int, *, as_json: bool) -> None:

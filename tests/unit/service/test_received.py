@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from mpi.bootstrap import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service import received
@@ -11,11 +12,14 @@ from mpi.service.approving import approve
 from mpi.service.clients import add_client
 from mpi.service.decisions import Asked, decide
 from mpi.service.export import export_crosswalk
+from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge, move, split
 from mpi.service.persons import person
+from mpi.service.proposals import apply_proposal, propose, roll_back_proposal
 from mpi.service.records import read
 from mpi.service.undo import undo_step
-from tests.index import OPERATOR, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, load_rows
+from tests.models import tiny_model
 from tests.unit.service.test_decisions import labels, put
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
@@ -182,3 +186,71 @@ def test_a_long_list_is_cut_to_the_latest_and_counted_whole(one, monkeypatch):
     seen = parted(one)
     assert [line.purpose for line in seen.disclosures] == ["court_report", "transport"]
     assert seen.disclosed == 3
+
+
+LOADER = Viewer("loader", "data_quality", frozenset({Action.LOAD, Action.DISCLOSURE_READ}), None)
+
+
+def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(index):
+    put(index, "sis:1")
+    bad = load_rows(index, "ccwis", a_child("1"))
+    person(index, SCHOOL, links(index)["sis:1"])
+    seen = undo_load(index, LOADER, bad.batch, preview=True)
+    done = undo_load(index, LOADER, bad.batch)
+    assert [line.client for line in seen.disclosures] == ["school"]
+    assert (done.removed, done.disclosed, [line.client for line in done.disclosures]) == (
+        1,
+        2,
+        ["loader", "school"],
+    )
+    assert done.disclosures[1].records == (*labels("ccwis:1"), *labels("sis:1"))
+
+
+def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
+    put(index, "sis:1")
+    bad = load_rows(index, "ccwis", a_child("1"))
+    person(index, SCHOOL, links(index)["sis:1"])
+    without = Viewer("loader", None, frozenset({Action.LOAD}), None)
+    seen = undo_load(index, without, bad.batch, preview=True)
+    assert (seen.disclosed, seen.disclosures) == (1, ())
+    mine = Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"}))
+    seen = undo_load(index, mine, bad.batch, preview=True)
+    assert (seen.disclosed, seen.disclosures) == (None, ())
+
+
+def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
+    put(index, "sis:1")
+    bad = load_rows(index, "ccwis", a_child("1"))
+    person(index, SCHOOL, links(index)["sis:1"])
+    caller = replace(LOADER, once=OnceOnly("key", b"undo"))
+    assert undo_load(index, caller, bad.batch).disclosures
+    again = undo_load(index, caller, bad.batch)
+    assert (again.disclosed, again.disclosures) == (1, ())
+    narrowed = replace(caller, sources=frozenset({"ccwis"}))
+    assert undo_load(index, narrowed, bad.batch).disclosed is None
+
+
+def test_a_proposal_that_parts_persons_lists_it_and_its_rollback_that_joins_them_does_not(index, tmp_path):
+    doubtful = {"postal_code": None}
+    put(index, "sis:1", **doubtful)
+    put(index, "ccwis:1", **doubtful)
+    person(index, SCHOOL, links(index)["sis:1"])
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    made = propose(index, OPERATOR, stricter)
+    done = apply_proposal(index, OPERATOR, stricter, made.id)
+    assert "school" in [line.client for line in done.disclosures]
+    assert done.disclosed == len(done.disclosures)
+    back = roll_back_proposal(replace(index, matcher=stricter), OPERATOR, index.matcher, made.id)
+    assert (back.disclosed, back.disclosures) == (0, ()), "it joins again, and parts nobody"
+
+
+def test_rolling_back_what_joined_two_lists_who_was_told_of_both_since(index, tmp_path):
+    put(index, "sis:1", postal_code=None)
+    put(index, "ccwis:1", postal_code=None, first_name="Amarra")
+    looser = open_matcher(str(tiny_model(tmp_path / "looser", version="2", link=6.0)))
+    made = propose(index, OPERATOR, looser)
+    assert apply_proposal(index, OPERATOR, looser, made.id).disclosures == ()
+    now = replace(index, matcher=looser)
+    person(now, SCHOOL, links(index)["sis:1"])
+    back = roll_back_proposal(now, OPERATOR, index.matcher, made.id)
+    assert [line.client for line in back.disclosures] == ["school"]
