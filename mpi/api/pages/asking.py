@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.api.pages.charts import Arcs, arcs
+from mpi.api.pages.charts import Arcs, Waterfall, arcs, waterfall
 from mpi.api.pages.differences import Row, side_by_side
 from mpi.api.pages.values import rows_of
 from mpi.api.pages.words import put, words
+from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
+from mpi.service.explain import Explanation, explain_pair
 from mpi.service.question import PairView, QuestionView, RecordCard
 from mpi.service.sources import known_sources
 from mpi.storage.repositories.records import Label
 
+_EXPLAINED = 6
+"""Pairs of one question that are explained on its page."""
 _BETWEEN = "\t"
 """Between the parts of a form's value; no source code or local ID can hold it."""
 _ADDRESS = {"address_line1", "address_line2", "city", "postal_code", "addresses"}
@@ -46,6 +50,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """A pair explained, with its bits drawn."""
+
+    left: Label
+    right: Label
+    told: Explanation
+    chart: Waterfall
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionPage:
     """A question in words."""
 
@@ -55,7 +69,7 @@ class QuestionPage:
     pairs: tuple[Asked, ...]
     drawing: Arcs | None
     seen: tuple[str, ...]
-    why: tuple[()] = ()
+    why: tuple[Why, ...]
 
 
 def question_page(
@@ -100,7 +114,18 @@ def question_page(
         [card.label for card in view.cards], [(p.left, p.right, p.match_weight) for p in view.pairs]
     )
     rows = side_by_side([_values(card) for card in view.cards], star=star) if view.cards else ()
-    return QuestionPage(view, columns, rows, pairs, drawing, seen_in(view))
+    why = [why_of(index, viewer, pair.left, pair.right) for pair in view.pairs[:_EXPLAINED]]
+    told = tuple(one for one in why if one is not None)
+    return QuestionPage(view, columns, rows, pairs, drawing, seen_in(view), told)
+
+
+def why_of(index: Index, viewer: Viewer, left: Label, right: Label) -> Why | None:
+    """A pair explained; None where one of its records takes no part now."""
+    try:
+        told = explain_pair(index, viewer, left, right)
+    except ConflictError:
+        return None
+    return Why(left, right, told, waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts]))
 
 
 def key_of(label: Label) -> str:

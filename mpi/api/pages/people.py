@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from mpi.api.access import IndexDep
 from mpi.api.forms import Form
 from mpi.api.pages import finding
-from mpi.api.pages.asking import key_of, label_of
+from mpi.api.pages.asking import key_of, label_of, pair_of, why_of
 from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.person import cards_of, person_page
 from mpi.api.pages.render import page
@@ -18,7 +18,15 @@ from mpi.api.pages.visit import Visit, VisitDep
 from mpi.api.pages.words import words
 from mpi.api.problems import status_of
 from mpi.domain import eid as eids
-from mpi.domain.errors import DecisionConflict, EidError, InputError, MpiError, NotFoundError, StaleError
+from mpi.domain.errors import (
+    ConflictError,
+    DecisionConflict,
+    EidError,
+    InputError,
+    MpiError,
+    NotFoundError,
+    StaleError,
+)
 from mpi.domain.viewer import Action, permit, permits
 from mpi.service.context import Index
 from mpi.service.effects import Effect
@@ -81,6 +89,19 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
         done = "awaiting" if effect.awaiting else "unlinked"
         return RedirectResponse(f"/people/{view.enterprise_id}?done={done}{step}", HTTPStatus.SEE_OTHER)
     return _unlink_page(index, visit, view, form, effect=effect)
+
+
+@router.post("/why")
+def why(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Why two records are taken for one child's, or not. They come in the body: their keys are local IDs."""
+    pair = pair_of(form.whole("pair"))
+    if pair is None:
+        raise InputError("pair: not one of this page")
+    told = why_of(index, visit.viewer, *pair)
+    if told is None:
+        raise ConflictError("one of the records takes no part now: nothing of it is compared")
+    eid = form.optional("eid")
+    return page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
 
 
 @router.post("/steps/{step}/undo")

@@ -7,6 +7,7 @@ from mpi.api.pages.charts import Arcs, arcs
 from mpi.api.pages.values import is_confidential, rows_of, value_text
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permits
+from mpi.service.built import Built, built
 from mpi.service.context import Index
 from mpi.service.golden import golden
 from mpi.service.links import Link, links
@@ -53,7 +54,7 @@ class PersonPage:
     steps: tuple[LineageStep, ...]
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
-    built: tuple[()] = ()
+    built: tuple[Built, ...]
 
 
 def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
@@ -70,8 +71,19 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     found = links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
     return PersonPage(
-        view, cards, found, drawing, steps, _undoable(viewer, steps), _golden(index, viewer, text)
+        view,
+        cards,
+        found,
+        drawing,
+        steps,
+        _undoable(viewer, steps),
+        _golden(index, viewer, text),
+        _built(index, viewer, text),
     )
+
+
+def _built(index: Index, viewer: Viewer, text: str) -> tuple[Built, ...]:
+    return built(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
 
 
 def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:

@@ -2,8 +2,36 @@
 
 from fastapi import APIRouter
 
-from mpi.api.pages import accounts, assets, blind, finding, home, people, practice, quality, queue, runs
+from mpi.api.pages import (
+    accounts,
+    answers,
+    asked,
+    assets,
+    blind,
+    finding,
+    home,
+    people,
+    practice,
+    quality,
+    question,
+    queue,
+    runs,
+)
 
 router = APIRouter(include_in_schema=False)
-for module in (assets, home, finding, people, runs, blind, practice, accounts, quality, queue):
+for module in (
+    assets,
+    home,
+    finding,
+    people,
+    runs,
+    blind,
+    practice,
+    accounts,
+    quality,
+    queue,
+    question,
+    answers,
+    asked,
+):
     router.include_router(module.router)

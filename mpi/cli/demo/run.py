@@ -11,7 +11,9 @@ from mpi.cli.demo.compare import Way, children_in_care, compare, know
 from mpi.cli.demo.keep import Result, keep, kept
 from mpi.cli.demo.story import Story, tell
 from mpi.cli.demo.world import Making, made, make, opened, settings_in, truth
+from mpi.domain.viewer import operator
 from mpi.service.context import Index
+from mpi.service.queue import Filters, questions
 
 FOLDER = Path(".demo")
 
@@ -40,9 +42,14 @@ def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
         show.show_commands(console, folder, result.story, url)
         if not serving:
             return
-        page = f"{url}/people/{result.story.enterprise_id}" if result.story else url
-        console.print(f"\nServing on {page} (Ctrl-C stops)")
+        show.show_pages(console, url, result.story, _top_question(index))
         serve(index, settings.host, settings.port, open_pages=True)
+
+
+def _top_question(index: Index) -> str | None:
+    """The key of the question that does most harm undecided; None where nothing waits."""
+    found = questions(index, operator(), Filters(), limit=1).questions
+    return found[0].key if found else None
 
 
 def _make(folder: Path, records: int) -> Making:

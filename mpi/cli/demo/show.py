@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from mpi.api.pages.paths import question_path
 from mpi.cli.demo.compare import Way
 from mpi.cli.demo.story import Held, Story
 from mpi.cli.demo.world import SOURCES, Making
@@ -163,6 +164,23 @@ def show_commands(console: Console, folder: Path, story: Story | None, url: str)
         f'curl -H "Authorization: Bearer $(cat {key})" {url}/v1/persons/{eid}',
     ):
         console.print(Text("  " + line), soft_wrap=True)
+
+
+def show_pages(console: Console, url: str, story: Story | None, question: str | None) -> None:
+    """Where to look: the child's page and one question; nobody signs in, and the role is theirs to choose."""
+    console.print()
+    console.print(
+        Text("The steward's desk, without signing in (choose a role at the top right):", style="bold")
+    )
+    pages = (
+        ("the child", f"/people/{story.enterprise_id}" if story is not None else None),
+        ("one question", question_path(question) if question is not None else None),
+        ("the desk", "/"),
+    )
+    for name, path in pages:
+        if path is not None:
+            console.print(f"  {name:<14}{url}{path}", soft_wrap=True)
+    console.print("Ctrl-C stops.")
 
 
 def _near(path: Path) -> str:

@@ -1,0 +1,61 @@
+"""The browser of these tests: found on the machine, or fetched where that can be done without asking."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_FETCH_S = 600
+_APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-qq", "-y")
+
+
+class NoBrowser(RuntimeError):  # noqa: N818 - says what is missing
+    """There is no Chromium here, and none could be fetched."""
+
+
+def find() -> str:
+    """The path of a Chromium.
+
+    Raises:
+        NoBrowser: none is on the PATH, and it cannot be installed by us; the message says what to install.
+    """
+    found = _on_path()
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for command in ((*_APT, "update"), (*_APT, "install", "chromium")):
+            subprocess.run(command, check=False, capture_output=True, timeout=_FETCH_S)
+        found = _on_path()
+    if found is None:
+        raise NoBrowser(
+            "the pages are tested in a real Chromium, and none is on the PATH "
+            f"(looked for {', '.join(NAMES)}): install it (Debian: apt-get install chromium)"
+        )
+    return found
+
+
+@contextmanager
+def browsing() -> Iterator[object]:
+    """A Chromium, closed at the end."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find(), args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _on_path() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)

@@ -1,0 +1,123 @@
+"""A small index with one question of each shape, a wrong link, and people who sign in."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mpi.api.app import create_app
+from mpi.domain.roles import Role
+from mpi.domain.viewer import operator
+from mpi.service.accounts import NewAccount, add_account
+from mpi.service.records import read, upsert
+from mpi.service.sources import NewSource, SourceKind, add_source
+from tests.index import a_child, an_index, crosswalk, load_rows
+from tests.unit.api.live import serving
+
+PASSWORD = "a river runs under nine bridges"
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh"
+
+ALIKE = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
+TWINS = {"last_name": "Castellanos", "birth_date": "2012-06-01", "multiple_birth": True}
+PAIR = {"first_name": "Philippa", "last_name": LONG, "birth_date": "2013-02-11"}
+WRONG = {"first_name": "Isaiah", "last_name": "Washington", "birth_date": "2011-07-04"}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where it is served, and what it holds.
+
+    Args:
+        index: the open index.
+        url: of pages that are signed in to.
+        open_url: of pages that ask nobody to sign in.
+        wrong: the enterprise ID under which two children of one name were linked.
+    """
+
+    index: object
+    url: str
+    open_url: str
+    wrong: str
+
+    def change(self, source, local_id):
+        """Let a source say something else of a record."""
+        stated = read(self.index, operator(), source, local_id)["record"]
+        stated.pop("as_of")
+        upsert(self.index, operator(), source, {**stated, "middle_name": "Quill"})
+
+
+@contextmanager
+def a_desk(folder):
+    """Make it, serve it both ways, and take it down."""
+    with an_index(folder) as index:
+        _fill(index)
+        _people(index)
+        wrong = crosswalk(index)["sis", "wrong-1"]
+        with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
+            yield Desk(index, url, open_url, wrong)
+
+
+def _fill(index):
+    everybody = operator()
+    add_source(
+        index, everybody, NewSource("sis", "North District SIS", "North School District", SourceKind.SIS)
+    )
+    add_source(
+        index, everybody, NewSource("ccwis", "Child welfare", "Child Welfare Agency", SourceKind.CCWIS)
+    )
+    flag = {"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-03-01"}
+    load_rows(
+        index,
+        "sis",
+        a_child("alike-1", **{**ALIKE, "first_name": "Amarah", "last_name": "Okonkwa"}, school_id="NORTH-E1"),
+        a_child("alike-2", **{**ALIKE, "first_name": "Amaro", "last_name": "Okonkwe"}, postal_code=None),
+        a_child("twin-1", **TWINS, first_name="Martino"),
+        a_child("twin-2", **TWINS, first_name="Martina"),
+        a_child("pair-1", **PAIR, school_id="NORTH-H1", grade="08"),
+        a_child("wrong-1", **WRONG, school_id="NORTH-M1", guardian_first_name="Denise"),
+    )
+    load_rows(
+        index,
+        "ccwis",
+        a_child("alike-0", **ALIKE, flags=[flag]),
+        a_child("twin-3", **{**TWINS, "last_name": "Castelanos"}, first_name="Martin"),
+        a_child("pair-2", **{**PAIR, "first_name": "Philippe", "last_name": LONG + "e"}),
+        a_child("wrong-2", **WRONG, guardian_first_name="Roberta", flags=[flag]),
+    )
+
+
+def _people(index):
+    for name, full_name, role, sources in (
+        ("ida", "Ida Steward", Role.STEWARD, None),
+        ("jon", "Jon Steward", Role.STEWARD, None),
+        ("ada", "Ada Approver", Role.APPROVER, None),
+        ("olu", "Olu Owner", Role.SOURCE_OWNER, ("sis",)),
+        ("ona", "Ona Operator", Role.OPERATOR, None),
+    ):
+        add_account(index, operator(), NewAccount(name, full_name, role, sources), PASSWORD)
+
+
+def every_page(desk):
+    """(name, role or None for whoever is not signed in, path) of each page that has an address of its own."""
+    yield "sign-in", None, "/sign-in"
+    yield "home", "steward", "/"
+    yield "queue", "steward", "/queue"
+    yield "queue-empty", "steward", "/queue?state=asleep"
+    for question in questions_of(desk.index):
+        yield f"question-{question}", "steward", f"/queue/{question}"
+    yield "find", "steward", "/find"
+    yield "find-wrong", "steward", "/people?eid=nonsense"
+    yield "person", "steward", f"/people/{desk.wrong}"
+    yield "unlink", "steward", f"/people/{desk.wrong}/unlink"
+    yield "practice", "steward", "/practice"
+    yield "blind", "steward", "/blind"
+    yield "quality", "steward", "/quality"
+    yield "runs", "approver", "/runs"
+    yield "not-permitted", "steward", "/accounts"
+    yield "accounts", "operator", "/accounts"
+    yield "quality-operator", "operator", "/quality"
+    yield "asked", "source-owner", "/asked"
+
+
+def questions_of(index):
+    """Keys of the questions that wait."""
+    with index.database.read(operator()) as unit:
+        return sorted({task.question for task in unit.tasks.all()})
