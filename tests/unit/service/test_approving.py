@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
+from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, NotFoundError
+from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.decisions import Asked, decide, decision
@@ -53,6 +54,15 @@ def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
     with pytest.raises(ConflictError, match="does not wait"):
         approve(careful, SECOND, made.step)
     assert verify(careful, OPERATOR) == []
+
+
+def test_the_second_word_is_a_right_of_its_own(careful):
+    made = merge(careful, FIRST, both(careful), Why("x"))
+    for actions in (frozenset({Action.DECIDE}), frozenset(Action) - {Action.APPROVE}, ACTIONS[Role.STEWARD]):
+        with pytest.raises(AccessDenied):
+            approve(careful, Viewer("second", None, actions, None), made.step)
+    approve(careful, Viewer("second", None, ACTIONS[Role.APPROVER], None), made.step)
+    assert len(set(both(careful))) == 1
 
 
 def test_the_undo_of_what_needed_two_needs_two(careful):
