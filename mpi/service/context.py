@@ -68,6 +68,7 @@ class Index:
         quality_rules: how stewards' work is watched.
         sign_in_limits: how long a person stays signed in.
         known_lists: lists of configurations read so far; a configuration never changes.
+        known_figures: figures that took long to count, by name.
         ledger: writes down what leaves.
     """
 
@@ -81,6 +82,7 @@ class Index:
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = SignInLimits()
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
+    known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +16,10 @@ from mpi.service.decisions import Asked, decide
 from mpi.service.quality import quality
 from mpi.service.records import upsert
 from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.storage.repositories.figures import Figures
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import Act, Work
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 from tests.unit.service.test_blind import a_state, restate, seconds, steward
 
 OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
@@ -90,6 +92,18 @@ def test_match_rate_is_of_the_children_whom_child_welfare_says_to_be_in_care_tod
         gone = {**children[0], **in_care("c0", value="N")}
         upsert(index, OPERATOR, "care", gone)
         assert quality(index, OPERATOR).match_rate.in_care == 3
+
+
+def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is_not(index, monkeypatch):
+    counted = iter([(3, 1), (4, 2), (5, 3), (6, 4)])
+    monkeypatch.setattr(Figures, "in_care", lambda *_: next(counted))
+    moments = iter([0.0, 0.01, 0.02, 0.04, 1.0, 2.0, 20.0, 22.5, 22.6])
+    monkeypatch.setattr("mpi.service.quality.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    seen = []
+    for _ in range(5):
+        seen.append(quality(index, OPERATOR).match_rate.in_care)
+        load_rows(index, "sis", a_child(str(len(seen)), first_name=f"N{len(seen)}"))
+    assert seen == [3, 4, 5, 5, 6]
 
 
 def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
