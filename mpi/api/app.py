@@ -22,6 +22,7 @@ from mpi.api.routes import (
     persons,
     proposals,
     quality,
+    questions,
     records,
     sources,
     tasks,
@@ -74,7 +75,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     problems.install(app)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
-        health,
+        questions, health,
     ):  # fmt: skip
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)

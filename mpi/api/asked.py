@@ -98,6 +98,19 @@ class Body:
         """Anything that has to be there; whether it can be one, the field that it is of says."""
         return _required(name, self._sent.get(name))
 
+    def optional_record(self, name: str) -> Label | None:
+        """A record, if it is there."""
+        found = self._sent.get(name)
+        return None if found is None else self._label(name, found)
+
+    def number(self, name: str) -> int:
+        """A whole number that has to be there."""
+        return _required(name, self.optional_number(name))
+
+    def verdicts(self, name: str) -> list[tuple[Label, Label, str]]:
+        """A list of verdicts on pairs of records that has to be there."""
+        return [self._verdict(name, each) for each in _required(name, self._list(name))]
+
     def part(self, name: str) -> int | Label | None:
         """A place, or a record; None where it is left out."""
         found = self._sent.get(name)
@@ -116,6 +129,13 @@ class Body:
             if isinstance(source, str) and isinstance(local_id, str):
                 return Label(source, local_id)
         raise InputError(f"{name}: a record is given by source and local_id, both text")
+
+    def _verdict(self, name: str, sent: object) -> tuple[Label, Label, str]:
+        if isinstance(sent, Mapping) and set(sent) == {"left", "right", "kind"}:
+            kind = sent["kind"]
+            if isinstance(kind, str):
+                return self._label(name, sent["left"]), self._label(name, sent["right"]), kind
+        raise InputError(f"{name}: a verdict has left, right (records) and kind (text)")
 
     def _of(self, name: str, kind: type[Kind], called: str) -> Kind | None:
         found = self._sent.get(name)

@@ -70,13 +70,14 @@ class _Act:
     to: str | None = None
 
 
-def claim(index: Index, viewer: Viewer, key: str) -> QuestionSummary:
+def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
     """Take a question, so that nobody else answers it meanwhile; claimed again, the lease is renewed.
 
     Args:
         index: the open index.
         viewer: who takes it.
         key: the question's, or that of one of its tasks.
+        note: free text.
 
     Raises:
         NotFoundError: there is no such open question for this viewer.
@@ -84,10 +85,10 @@ def claim(index: Index, viewer: Viewer, key: str) -> QuestionSummary:
         AccessDenied: the viewer may not work on questions, or has to practise first.
     """
     permit_live(index, viewer)
-    return _act(index, viewer, key, _Act("claim", lambda work: held(work, viewer)))
+    return _act(index, viewer, key, _Act("claim", lambda work: held(work, viewer), note=note))
 
 
-def release(index: Index, viewer: Viewer, key: str) -> QuestionSummary:
+def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
     """Give a question back.
 
     Raises:
@@ -96,9 +97,11 @@ def release(index: Index, viewer: Viewer, key: str) -> QuestionSummary:
         AccessDenied: the viewer may not work on questions.
     """
     permit(viewer, Action.TASK_WORK)
-    return _act(
-        index, viewer, key, _Act("release", lambda work: replace(work, claimed_by=None, lease_until=None))
-    )
+
+    def free(work: Work) -> Work:
+        return replace(work, claimed_by=None, lease_until=None)
+
+    return _act(index, viewer, key, _Act("release", free, note=note))
 
 
 def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None = None) -> QuestionSummary:

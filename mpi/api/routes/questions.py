@@ -1,0 +1,263 @@
+"""Questions of the queue: list them, read one, work it, answer it; and what owners of records are asked."""
+
+from fastapi import APIRouter, Response
+
+from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.questions import (
+    ANSWER,
+    ASK,
+    ASSIGN,
+    DEFER,
+    NOTED,
+    OWNER_ANSWER,
+    UNDO_ANSWER,
+    AnsweredOut,
+    AskedOut,
+    KeyDep,
+    OwnerQuestionOut,
+    OwnerQuestionsDep,
+    QuestionOut,
+    QuestionsDep,
+    QuestionViewOut,
+    QueuePageOut,
+)
+from mpi.domain.viewer import Action, permit
+from mpi.service import answering
+from mpi.service.answering import Answered, Saying, Verdict
+from mpi.service.owner_questions import OwnerQuestion, answer_owner_question, ask_source, owner_questions
+from mpi.service.question import QuestionView, question
+from mpi.service.queue import Filters, QuestionSummary, QueuePage, questions
+
+router = APIRouter(tags=["review"])
+_ANY = "any"
+_UNDONE = "undo"
+_WORKED = problems(404, 409, 413)
+_ANSWERED = problems(404, 409, 412, 413, 422)
+
+
+@router.get(
+    "/v1/review-questions",
+    response_model=QueuePageOut,
+    summary="List questions, a page at a time",
+    responses=problems(404),
+)
+def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> QueuePage:
+    """The most harmful first. A burst of one pattern from one load is one question."""
+    asked = query.model_dump(exclude={"limit", "after"})
+    asked["state"] = None if query.state == _ANY else query.state
+    return questions(index, viewer, Filters(**asked), query.limit, query.after)
+
+
+@router.get(
+    "/v1/review-questions/{question_key}",
+    response_model=QuestionViewOut,
+    summary="Read a question whole",
+    responses=problems(404),
+)
+def get_question(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, response: Response
+) -> QuestionView:
+    """Its records side by side, its pairs, and what was done with it.
+
+    `ETag` names what was read, for the `If-Match` of an answer.
+    """
+    found = question(index, viewer, question_key)
+    response.headers["ETag"] = f'"{found.etag}"'
+    return found
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:claim",
+    response_model=QuestionOut,
+    summary="Claim a question",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=NOTED,
+)
+def post_claim(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> QuestionSummary:
+    """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
+    permit(viewer, Action.TASK_WORK)
+    return answering.claim(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:release",
+    response_model=QuestionOut,
+    summary="Give a question back",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=NOTED,
+)
+def post_release(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> QuestionSummary:
+    """It is free to others."""
+    permit(viewer, Action.TASK_WORK)
+    return answering.release(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:defer",
+    response_model=QuestionOut,
+    summary="Put a question off",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=DEFER,
+)
+def post_defer(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> QuestionSummary:
+    """It sleeps until the day, or until its evidence is another."""
+    permit(viewer, Action.TASK_WORK)
+    body = Body(sent, "until", "note")
+    return answering.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:assign",
+    response_model=QuestionOut,
+    summary="Give a question to somebody",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=ASSIGN,
+)
+def post_assign(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> QuestionSummary:
+    """To an account or client that may see all of it, by a day if one is given."""
+    permit(viewer, Action.TASK_WORK)
+    body = Body(sent, "to", "due_on", "note")
+    to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
+    return answering.assign(index, viewer, question_key, to, day, note)
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:escalate",
+    response_model=QuestionOut,
+    summary="Give a question to whoever may approve",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=NOTED,
+)
+def post_escalate(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> QuestionSummary:
+    """It is on the list of every approver."""
+    permit(viewer, Action.TASK_WORK)
+    return answering.escalate(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:ask",
+    response_model=AskedOut,
+    summary="Ask the owner of a record",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=ASK,
+)
+def post_ask(
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> dict[str, tuple[int, ...]]:
+    """The owner sees that one record and nothing else; the question waits for the answer until its day."""
+    permit(viewer, Action.TASK_WORK)
+    body = Body(sent, "record", "asks", "due_on", "note")
+    day, note = body.optional_text("due_on"), body.optional_text("note")
+    numbers = ask_source(
+        index, viewer, question_key, body.optional_record("record"), body.text("asks"), day, note
+    )
+    return {"numbers": numbers}
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:decide",
+    response_model=AnsweredOut,
+    summary="Answer a question",
+    responses=_ANSWERED,
+    dependencies=[ActionPath],
+    openapi_extra=ANSWER,
+)
+def post_decide(
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, tags: IfMatchDep, _: NoQueryDep, sent: AskedDep
+) -> Answered:
+    """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
+
+    Verdicts that contradict each other are refused; one that contradicts decisions in force is answered 409
+    with their numbers in `chain`.
+    """
+    permit(viewer, Action.DECIDE)
+    body = Body(
+        sent, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
+    )
+    reason, note, preview = body.text("reason"), body.optional_text("note"), body.flag("preview")
+    response = body.optional_text("response")
+    if response is not None:
+        how = Saying(reason, note, tags, preview)
+        return answering.respond(index, viewer, question_key, response, how, body.optional_number("decision"))
+    return answering.answer(
+        index,
+        viewer,
+        question_key,
+        [Verdict(left, right, kind) for left, right, kind in body.verdicts("verdicts")],
+        reason,
+        note,
+        tags,
+        preview=preview,
+        recheck_on=body.optional_text("recheck_on"),
+        supersedes=body.numbers("supersedes"),
+    )
+
+
+@router.post(
+    "/v1/review-tasks/{question_key}:undo",
+    response_model=AnsweredOut,
+    summary="Take an answer back",
+    responses=_ANSWERED,
+    dependencies=[ActionPath],
+    openapi_extra=UNDO_ANSWER,
+)
+def post_undo_answer(
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+) -> Answered:
+    """Whole; the question is asked again, with its history, and is the caller's."""
+    permit(viewer, Action.DECIDE)
+    body = Body(sent, "step", "reason", "preview")
+    reason = body.optional_text("reason") or _UNDONE
+    return answering.undo_answer(
+        index, viewer, question_key, body.number("step"), reason=reason, preview=body.flag("preview")
+    )
+
+
+@router.get(
+    "/v1/owner-questions",
+    response_model=list[OwnerQuestionOut],
+    summary="List what the owner of a source is asked",
+    responses=problems(),
+)
+def get_owner_questions(
+    index: IndexDep, viewer: CallerDep, query: OwnerQuestionsDep
+) -> tuple[OwnerQuestion, ...]:
+    """About records of the caller's sources, the first due first; nothing of any other record."""
+    return owner_questions(index, viewer, answered=query.answered)
+
+
+@router.post(
+    "/v1/owner-questions/{number}:answer",
+    response_model=AskedOut,
+    summary="Answer for a source",
+    responses=_WORKED,
+    dependencies=[ActionPath],
+    openapi_extra=OWNER_ANSWER,
+)
+def post_owner_answer(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> dict[str, tuple[int, ...]]:
+    """It goes into the history of the steward's question, which is asked again."""
+    permit(viewer, Action.QUESTION_ANSWER)
+    body = Body(sent, "answer", "note", "alike")
+    answer, note = body.text("answer"), body.optional_text("note")
+    return {"numbers": answer_owner_question(index, viewer, number, answer, note, alike=body.flag("alike"))}
