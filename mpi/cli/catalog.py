@@ -88,6 +88,15 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "person": Entry("Look up an enterprise ID.", "mpi.cli.commands.person:run"),
     "lineage": Entry("List every change of an enterprise ID's records.", "mpi.cli.commands.lineage:run"),
+    "golden": Entry(
+        "Show what is known of a person, and by which record and rule.", "mpi.cli.commands.golden:run"
+    ),
+    "correct": Entry(
+        "Correct a value of a person, whatever its records state.", "mpi.cli.commands.golden:correct"
+    ),
+    "explain": Entry(
+        "Tell why records are one person, or two records are not.", "mpi.cli.commands.explain:run"
+    ),
     "crosswalk": Entry("Tell the enterprise ID of one source record.", "mpi.cli.commands.crosswalk:run"),
     "decide": Entry("Decide that records are one person, or not, or unsure.", "mpi.cli.commands.decide:run"),
     "decisions": Entry("List decisions, or show one with its evidence.", "mpi.cli.commands.decide:show"),
