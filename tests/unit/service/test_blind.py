@@ -316,3 +316,15 @@ def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(inde
     assert (told.first_verdict, told.linked, told.band) == ("different", False, Band.REVIEW)
     [raised] = questions(watched, ben, Filters(state=None)).questions
     assert (raised.kind, raised.assigned_to) == ("claim", APPROVERS)
+
+
+def test_a_pair_of_which_a_record_was_sealed_never_shows_again(index):
+    load_rows(index, "sis", *many_children(1))
+    load_rows(index, "ccwis", *many_children(1))
+    draw(index, OPERATOR)
+    shown = next_blind(index, steward("ana"))
+    seal = {**many_children(1)[0], "restrictions": [{"kind": "sealed"}]}
+    upsert(index, OPERATOR, "ccwis", seal)
+    assert next_blind(index, steward("ana")) is None
+    with pytest.raises(NotFoundError):
+        answer_blind(index, steward("ana"), shown.id, "same")
