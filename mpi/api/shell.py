@@ -66,8 +66,8 @@ class Shell:
             try:
                 async with self._fairness.turn(scope["path"], headers):
                     await self._app(scope, receive, call.send)
-            except TooManyCalls as error:
-                await response_of(error, call.id)(scope, receive, call.send)
+            except TooManyCalls as too_many:
+                await response_of(too_many, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
             await response_of(error, call.id)(scope, receive, call.send)

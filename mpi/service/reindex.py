@@ -160,8 +160,8 @@ def edges_of(scored: pa.Table) -> Edges:
 
 
 def _key_table(unit: ReadUnit, config_id: int) -> pa.Table:
-    rows = unit.derived.all_keys(config_id)
-    return key_table(rows)
+    pages = [key_table(page) for page in unit.derived.key_pages(config_id)]
+    return pa.concat_tables(pages) if pages else key_table([])
 
 
 def key_table(rows: list[tuple[int, int]]) -> pa.Table:

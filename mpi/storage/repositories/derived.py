@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, select, union_all
+from sqlalchemy import Connection, bindparam, delete, func, select, union_all
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import CHUNK, chunked
@@ -38,6 +38,12 @@ _FEATURES_AFTER = (
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
+_KEYS = select(_key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"),
+    _key.c.record_id > bindparam("after"),
+    _key.c.record_id <= bindparam("upto"),
+)
+_LAST_WITH_KEYS = select(func.max(_key.c.record_id)).where(_key.c.config_id == bindparam("config"))
 _KEYS_OF = select(_key.c.record_id, _key.c.key).where(
     _key.c.config_id == bindparam("config"), among(_key.c.record_id, "ids")
 )
@@ -56,6 +62,8 @@ _DROPS = (
     ),
 )
 
+KEY_PAGE = 10_000
+"""Records, with some 26 keys each."""
 MICROBITS = 1_000_000
 """Edges keep weights as whole millionths of a bit."""
 
@@ -123,10 +131,16 @@ class Derived:
 
     def all_keys(self, config_id: int) -> list[tuple[int, int]]:
         """Every (key, record)."""
-        rows = self._connection.execute(
-            select(_key.c.key, _key.c.record_id).where(_key.c.config_id == config_id)
-        )
-        return [(row[0], row[1]) for row in rows]
+        return [row for page in self.key_pages(config_id) for row in page]
+
+    def key_pages(self, config_id: int) -> Iterator[list[tuple[int, int]]]:
+        """Every (key, record), by record and a page at a time: a million records have some 26 million."""
+        last = self._connection.execute(_LAST_WITH_KEYS, {"config": config_id}).scalar() or 0
+        for after in range(0, last, KEY_PAGE):
+            rows = self._connection.execute(
+                _KEYS, {"config": config_id, "after": after, "upto": after + KEY_PAGE}
+            )
+            yield [(row[0], row[1]) for row in rows]
 
     def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """Blocking keys by record."""

@@ -14,14 +14,18 @@ def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) ->
     """Add rows, which all name the same columns.
 
     PostgreSQL is given each column as one array: a load of 20,000 records took half as long again with a
-    statement a row.
+    statement a row. SQLite is given the rows as its driver takes them: SQLAlchemy looks at every value, and
+    took four times as long as SQLite itself.
     """
     if not rows:
         return
-    if connection.dialect.name != "postgresql" or len(rows) == 1:
+    if len(rows) == 1:
         connection.execute(_one(table), rows)
         return
     names = tuple(rows[0])
+    if connection.dialect.name != "postgresql":
+        connection.exec_driver_sql(_each(table, names), [tuple(row[name] for name in names) for row in rows])
+        return
     for chunk in chunked(rows):
         connection.execute(_many(table, names), {name: [row[name] for row in chunk] for name in names})
 
@@ -29,6 +33,12 @@ def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) ->
 @cache
 def _one(table: Table) -> Insert:
     return insert(table)
+
+
+@cache
+def _each(table: Table, names: tuple[str, ...]) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'
 
 
 @cache
