@@ -13,6 +13,7 @@ COMMANDS = {
     "fit": "training.fit.command",
     "evaluate": "training.evaluate.command",
     "publish": "training.publish.command",
+    "plots": "training.publish.plots_command",
     "practice": "training.practice.command",
 }
 """Each command and the module whose ``run`` it is; add yours here.

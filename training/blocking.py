@@ -1,7 +1,8 @@
 """The blocking keys of many records, as one table, and the candidate pairs that they make."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -71,6 +72,55 @@ def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec)
     ).to_arrow_table()
     connection.execute("DROP TABLE key_made; DROP TABLE key_shared")
     return found.cast(pa.schema([*PAIRS, ("rules", pa.int64())]))
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What one blocking rule adds to those before it; matches may be expected ones.
+
+    Args:
+        name: of the rule.
+        pairs: that it brings, whatever others bring.
+        alone: matches that no other rule brings.
+        pairs_so_far: distinct pairs of it and the rules before it.
+        matches_so_far: matches among those.
+    """
+
+    name: str
+    pairs: int
+    alone: float
+    pairs_so_far: int
+    matches_so_far: float
+
+
+def by_what_they_add(
+    names: Sequence[str], pairs: Mapping[int, int], matches: Mapping[int, float]
+) -> Iterator[Added]:
+    """Rules in the order of what each adds: the first finds most matches, the next most of the rest.
+
+    Args:
+        names: of the rules, by the place of their bit.
+        pairs: set of rules, as bits, to the pairs that just these bring.
+        matches: the same for matches.
+    """
+    left, so_far = list(range(len(names))), 0
+    while left:
+        # The first of equals, so that the model's own order decides.
+        best = max(left, key=lambda at: (_held(matches, 1 << at, so_far), -at))
+        left.remove(best)
+        so_far |= 1 << best
+        yield Added(
+            names[best],
+            int(_held(pairs, 1 << best)),
+            matches.get(1 << best, 0),
+            int(_held(pairs, so_far)),
+            _held(matches, so_far),
+        )
+
+
+def _held(counts: Mapping[int, float], wanted: int, but_not: int = 0) -> float:
+    """Pairs that one of the wanted rules brings, and none of certain others."""
+    return sum(count for rules, count in counts.items() if rules & wanted and not rules & but_not)
 
 
 def _keys_sql(number: int, rule: BlockingRule) -> str:

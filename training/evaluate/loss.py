@@ -1,13 +1,13 @@
 """Blocking loss: the matches that are never compared, estimated without the truth and counted with it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mpi.matching.keys import keys_by_rule
 from mpi.matching.model import MatchModel
+from training.blocking import Added, by_what_they_add
 from training.evaluate.clusters import Weighed
 from training.evaluate.intervals import Figure, share
 from training.evaluate.pairs import same_person
@@ -58,46 +58,19 @@ def blocking_loss(model: MatchModel, weighed: Weighed, truth: Groups, matches: i
     pairs = weighed.candidates
     sides = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
     same = np.fromiter((same_person(truth, pair) for pair in sides), dtype=np.bool_, count=pairs.num_rows)
-    brought = pairs["rules"].to_numpy()
+    names, brought = [rule.name for rule in model.blocking.rules], pairs["rules"].to_numpy()
+    every, found = Counter(brought.tolist()), Counter(brought[same].tolist())
     return Blocking(
         pairs.num_rows,
         estimated_recall(model, weighed),
         share(int(same.sum()), matches, if_none=1.0),
-        _rules(
-            [rule.name for rule in model.blocking.rules],
-            Counter(brought.tolist()),
-            Counter(brought[same].tolist()),
-            matches,
-        ),
+        tuple(_rule(added, matches) for added in by_what_they_add(names, every, found)),
     )
 
 
-def _rules(
-    names: Sequence[str], pairs: Mapping[int, int], found: Mapping[int, int], matches: int
-) -> tuple[Rule, ...]:
-    """Each rule in the order of what it adds.
-
-    Args:
-        names: of the rules, by the place of their bit.
-        pairs: set of rules, as bits, to the pairs that just these bring.
-        found: the same for matches.
-        matches: of the records, blocked or not.
-    """
-    left, so_far, rules = list(range(len(names))), 0, []
-    while left:
-        # The first of equals, so that the model's own order decides.
-        best = max(left, key=lambda at: (_held(found, 1 << at, so_far), -at))
-        left.remove(best)
-        alone = found.get(1 << best, 0)
-        so_far |= 1 << best
-        reached = share(_held(found, so_far), matches, if_none=1.0)
-        rules.append(Rule(names[best], _held(pairs, 1 << best), alone, _held(pairs, so_far), reached))
-    return tuple(rules)
-
-
-def _held(counts: Mapping[int, int], wanted: int, but_not: int = 0) -> int:
-    """Pairs that one of the wanted rules brings, and none of certain others."""
-    return sum(count for rules, count in counts.items() if rules & wanted and not rules & but_not)
+def _rule(added: Added, matches: int) -> Rule:
+    reached = share(int(added.matches_so_far), matches, if_none=1.0)
+    return Rule(added.name, added.pairs, int(added.alone), added.pairs_so_far, reached)
 
 
 def estimated_recall(model: MatchModel, weighed: Weighed) -> float:

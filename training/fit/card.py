@@ -7,9 +7,10 @@ import numpy as np
 
 from mpi.matching.levels import Level, read_levels
 from mpi.matching.scorer import level_bits, prior_bits
-from training.fit.comparisons import COMPARISONS
+from training.fit.comparisons import stated_levels
 from training.fit.fitting import Fitted
 from training.fit.thresholds import FALSE_LINK_COST, Purposes
+from training.plots.drawing import FITTED_LINKS
 
 _EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
 _PER = 10_000
@@ -27,12 +28,7 @@ _EVIDENCE = (
 def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) -> str:
     """The card in Markdown."""
     levels = read_levels(fitted.settings)
-    fixed = {
-        (comparison.name, level.label)
-        for comparison in COMPARISONS
-        for level in comparison.levels
-        if level.fixed is not None
-    }
+    fixed = stated_levels()
     lines = [
         f"# Model {name}/{version}",
         "",
@@ -45,6 +41,8 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
         _false_links(fitted, thresholds),
         "",
         *_reliability(fitted),
+        "",
+        FITTED_LINKS,
         "",
         "## Evidence",
         "",

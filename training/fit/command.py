@@ -7,11 +7,14 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
+from training.fit.comparisons import stated_levels
 from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fitting import FitOptions, fit_table
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
+from training.plots.canvas import can_draw
+from training.plots.drawing import draw_model
 from training.standing import Standing, read_standing
 
 
@@ -38,6 +41,10 @@ def run(
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
     write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))
+    if can_draw():
+        draw_model(out, fitted.settings, stated_levels(), fitted.rules)
+    else:
+        console.print("plots left out: they need the extra `plots`")
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
 
 

@@ -354,3 +354,13 @@ BLOCKING: dict[str, list[str]] = {
 }
 """Which pairs are compared: rule to parts (see ``mpi.matching.keys``). Chosen by the matches that only one
 rule finds, by its pairs and by its keys a record; each rule's blocks stay small at a million records."""
+
+
+def stated_levels() -> frozenset[tuple[str, str]]:
+    """Comparison and label of each level whose weight is stated, not learned."""
+    return frozenset(
+        (comparison.name, level.label)
+        for comparison in COMPARISONS
+        for level in comparison.levels
+        if level.fixed is not None
+    )

@@ -96,7 +96,7 @@ def learn(
     prior, moved, iteration = _first_prior(candidates, all_pairs), 1.0, 0
     while moved >= CONVERGED and iteration < ITERATIONS:
         _set_u(rates, drawn, prior)
-        posterior = _probability(_bits(rates, kinds, prior)[kind] + candidates.rarity)
+        posterior = probabilities(_bits(rates, kinds, prior)[kind] + candidates.rarity)
         if known is not None:
             posterior = known.told(posterior)
         summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
@@ -104,7 +104,7 @@ def learn(
         prior = max(float(posterior.sum()), 1.0) / all_pairs
         iteration += 1
     bits = _bits(rates, kinds, prior)[kind] + candidates.rarity
-    guessed = _probability(bits)
+    guessed = probabilities(bits)
     matches = float((guessed if known is None else known.told(guessed)).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
@@ -186,7 +186,8 @@ def _bits(rates: list[_Rates], kinds: npt.NDArray[np.int8], prior: float) -> npt
     return bits
 
 
-def _probability(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Posterior probabilities of weights."""
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_LIMIT, _LIMIT))))
 
 

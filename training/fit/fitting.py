@@ -16,10 +16,10 @@ from mpi.matching.batch import PAIRS, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import NULL_LEVEL, Levels
-from training.blocking import Records, pairs_by_rule
+from training.blocking import Added, Records, by_what_they_add, pairs_by_rule
 from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import Learned, learn
+from training.fit.estimate import Learned, learn, probabilities
 from training.fit.frequencies import count_frequencies
 from training.fit.labels import Known, with_labels
 from training.fit.levels import LevelReader
@@ -56,6 +56,7 @@ class Fitted:
         candidates: number of candidate pairs.
         matches: how many of them are expected to match.
         dropped: comparisons left out because their data is missing everywhere.
+        rules: blocking rules by what each adds to the matches that are expected.
         labelled: how many pairs stewards said to be one person, and how many two.
     """
 
@@ -66,6 +67,7 @@ class Fitted:
     candidates: int
     matches: float
     dropped: tuple[str, ...]
+    rules: tuple[Added, ...] = field(repr=False)
     labelled: tuple[int, int] = (0, 0)
 
 
@@ -112,7 +114,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
             pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING))
-            learned = _learn(stated, comparisons, frequencies, pairs, connection, options, labels)
+            learned, brought = _learn(stated, comparisons, frequencies, pairs, connection, options, labels)
         finally:
             connection.close()
     return Fitted(
@@ -123,8 +125,18 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
         candidates=pairs.num_rows,
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
+        rules=_rules(learned, brought),
         labelled=_counted(labels),
     )
+
+
+def _rules(learned: Learned, brought: npt.NDArray[np.int64]) -> tuple[Added, ...]:
+    """The rules by the matches that the model expects of them, among the pairs that it was learned on."""
+    sets, which = np.unique(brought, return_inverse=True)
+    expected = np.bincount(which, weights=probabilities(learned.bits), minlength=len(sets))
+    pairs = dict(zip(sets.tolist(), np.bincount(which).tolist(), strict=True))
+    matches = dict(zip(sets.tolist(), expected.tolist(), strict=True))
+    return tuple(by_what_they_add(tuple(BLOCKING), pairs, matches))
 
 
 def _counted(labels: pa.Table | None) -> tuple[int, int]:
@@ -156,7 +168,8 @@ def _learn(
     connection: duckdb.DuckDBPyConnection,
     options: FitOptions,
     labels: pa.Table | None,
-) -> Learned:
+) -> tuple[Learned, npt.NDArray[np.int64]]:
+    """What is learned, and the rules that bring each of the pairs it is learned on."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(stated, frequencies, connection)
     ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
@@ -166,7 +179,7 @@ def _learn(
     share = min(1.0, options.most_candidates / pairs.num_rows)
     pairs, known = _taught_on(pairs, labels, options.most_candidates, generator)
     taught = {each.name for each in comparisons if _learned_levels(each)}
-    return learn(
+    learned = learn(
         reader.levels,
         _fixed(comparisons, reader.levels),
         reader.read(drawn, wanted=taught.__contains__),
@@ -174,6 +187,7 @@ def _learn(
         len(ids) * (len(ids) - 1) / 2 * share,
         known,
     )
+    return learned, pairs["rules"].to_numpy()
 
 
 def _taught_on(

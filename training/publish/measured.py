@@ -1,11 +1,31 @@
 """What an evaluation found of a model, as a section of its card."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from mpi.matching.model import MatchModel
+from training.fit.errors import TrainingError
 
 HEADING = "## Measured"
 
 Json = Mapping[str, Any]
+
+
+def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
+    """What ``training evaluate --json`` printed of a model.
+
+    Raises:
+        TrainingError: the file cannot be read, or tells of another model.
+    """
+    try:
+        evaluation = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {fault}") from None
+    if not isinstance(evaluation, dict) or evaluation.get("digest") != model.digest:
+        raise TrainingError(f"{path}: it was measured with another model than {model.ref} in this folder")
+    return evaluation
 
 
 def measured(evaluation: Json) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from training.fit.errors import TrainingError
 from training.fit.frequencies import LEAST_BEARERS
 from training.fit.thresholds import CLEARANCE
 from training.fit.writing import checksums_toml
-from training.publish.measured import measured
+from training.plots.canvas import can_draw
+from training.plots.drawing import FOLDER, draw_evaluation, measured_links
+from training.publish.measured import measured, read_evaluation
 
 
 def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
@@ -32,7 +35,7 @@ def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
             evaluation is none of this model.
     """
     model = load_model(folder)
-    section = None if evaluation is None else measured(_evaluation(evaluation, model))
+    found = None if evaluation is None else read_evaluation(evaluation, model)
     compile_scorer(model)
     metrics = json.loads((folder / "metrics.json").read_text())
     _check_frequencies(model, metrics["records"])
@@ -48,19 +51,18 @@ def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
     target.mkdir(parents=True)
     for name in ("model.toml", *FILES):
         shutil.copyfile(folder / name, target / name)
-    if section is not None:
-        _add_to_card(target, section)
+    if (folder / FOLDER).is_dir():
+        shutil.copytree(folder / FOLDER, target / FOLDER)
+    if found is not None:
+        _add_to_card(target, measured(found) + _drawn(target, found))
     return target
 
 
-def _evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
-    try:
-        evaluation = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {fault}") from None
-    if not isinstance(evaluation, dict) or evaluation.get("digest") != model.digest:
-        raise TrainingError(f"{path}: it was measured with another model than {model.ref} in this folder")
-    return evaluation
+def _drawn(target: Path, found: Mapping[str, Any]) -> str:
+    """Draw what was found, where that can be; the card's line about it."""
+    if not can_draw():
+        return ""
+    return f"\n{measured_links(draw_evaluation(target, found))}\n"
 
 
 def _add_to_card(folder: Path, section: str) -> None:

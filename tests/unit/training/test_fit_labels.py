@@ -24,6 +24,7 @@ from training.fit.fitting import fit_table
 from training.fit.labels import LABELLED, with_labels
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
+from training.plots import canvas
 
 
 def labels(pairs):
@@ -186,7 +187,9 @@ def test_a_file_of_other_columns_is_refused_by_the_first_that_is_missing(tmp_pat
         read_decisions(path, NAMES)
 
 
-def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(tmp_path):
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A file of the people of a small place."""
     lines = ["source,local_id,first_name,last_name,birth_date,sex,address_line1,postal_code"]
     for number, features in population(400)[0]:
         street = features.addresses[0].split("|")[0]
@@ -194,12 +197,33 @@ def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(tmp_path
             f"s{number % 2},{number},{features.given},{features.surname},{features.birth_date},"
             f"{features.sex},{street},43001"
         )
-    (tmp_path / "records.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    said = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
-    data, out = tmp_path / "records.csv", tmp_path / "model"
-    arguments = ["fit", "--data", str(data), "--out", str(out), "--decisions", str(said)]
+    path = tmp_path_factory.mktemp("data") / "records.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def fitted_by_command(data, out, *more):
+    arguments = ["fit", "--data", str(data), "--out", str(out), *more]
     result = CliRunner().invoke(build(arguments), arguments)
     assert result.exit_code == 0, result.output
-    assert "labels: 2 pairs" in result.stderr
-    assert "labels left out: 1 name a record" in result.stderr
-    assert "with 2 labels of stewards (1 of one person, 1 of two)" in (out / "card.md").read_text()
+    return result.stderr
+
+
+def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(data, tmp_path):
+    said = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
+    told = fitted_by_command(data, tmp_path / "model", "--decisions", str(said))
+    assert "labels: 2 pairs" in told
+    assert "labels left out: 1 name a record" in told
+    card = (tmp_path / "model" / "card.md").read_text()
+    assert "with 2 labels of stewards (1 of one person, 1 of two)" in card
+
+
+def test_a_model_is_the_same_with_and_without_the_extra_that_draws_it(data, tmp_path, monkeypatch):
+    assert "plots left out" not in fitted_by_command(data, tmp_path / "drawn")
+    assert {path.stem for path in (tmp_path / "drawn" / "plots").iterdir()} == {
+        "match-weights", "m-and-u", "blocking-expected",
+    }  # fmt: skip
+    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    assert "plots left out: they need the extra `plots`" in fitted_by_command(data, tmp_path / "bare")
+    assert not (tmp_path / "bare" / "plots").exists()
+    assert load_model(tmp_path / "bare").digest == load_model(tmp_path / "drawn").digest

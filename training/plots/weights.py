@@ -1,0 +1,104 @@
+"""The levels of a model: what each weighs, and the m and u that it weighs by."""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from mpi.matching.levels import Level, Levels
+from mpi.matching.scorer import level_bits
+from training.plots.canvas import AGAINST, FOR, INK, STATED, figure, rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_WIDTH, _ROW, _HEAD = 7.0, 0.155, 1.0
+
+Stated = Collection[tuple[str, str]]
+"""Comparison and label of the levels whose weight was stated and not learned."""
+
+
+def match_weights(levels: Levels, stated: Stated) -> "Figure":
+    """Bits of every level, comparison by comparison."""
+    lines = list(_lines(levels))
+    made = figure(_WIDTH, _HEAD + _ROW * len(lines))
+    axes = made.subplots()
+    for at, (comparison, level) in enumerate(lines):
+        if level is None:
+            continue
+        bits = level_bits(level)
+        learned = (comparison, level.label) not in stated
+        colour = (FOR if bits > 0 else AGAINST) if learned else STATED
+        axes.barh(at, bits, height=0.7, color=colour)
+        mark = "*" if level.adjustment else ""
+        side = 3 if bits >= 0 else -3
+        axes.annotate(
+            f"{_written(bits)}{mark}", (bits, at), (side, 0), textcoords="offset points", fontsize=6.5,
+            ha="left" if bits >= 0 else "right", va="center",
+        )  # fmt: skip
+    _finish(axes, lines)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.margins(x=0.12)
+    axes.set_xlabel("match weight in bits (log2 of m / u); each bit doubles the odds")
+    made.suptitle("What agreement and disagreement weigh", x=0.01, ha="left", fontsize=10, fontweight="bold")
+    _legend(axes, [(FOR, "for one person"), (AGAINST, "against"), (STATED, "stated, not learned")])
+    made.supxlabel("* on average: the frequency of the value moves it", fontsize=7, x=0.99, ha="right")
+    return made
+
+
+def m_and_u(levels: Levels, stated: Stated) -> "Figure":
+    """How often pairs of one person, and pairs of two, are at each learned level."""
+    lines = [
+        (comparison, level)
+        for comparison, level in _lines(levels)
+        if level is None or (comparison, level.label) not in stated
+    ]
+    lines = [
+        line for at, line in enumerate(lines) if line[1] is not None or _has_levels(lines, at)
+    ]  # a head of nothing is left out
+    made = figure(_WIDTH, _HEAD + _ROW * len(lines))
+    axes = made.subplots()
+    for at, (_, level) in enumerate(lines):
+        if level is not None and level.m is not None and level.u is not None:
+            axes.plot([level.u, level.m], [at, at], color=STATED, linewidth=1, zorder=1)
+            axes.scatter([level.m], [at], color=FOR, s=16, zorder=2)
+            axes.scatter([level.u], [at], color=AGAINST, s=16, marker="s", zorder=2)
+    axes.set_xscale("log")
+    _finish(axes, lines)
+    axes.set_xlabel("share of pairs at the level")
+    made.suptitle(
+        "m and u: pairs of one person, pairs of two", x=0.01, ha="left", fontsize=10, fontweight="bold"
+    )
+    _legend(axes, [(FOR, "m: of one person"), (AGAINST, "u: of two")])
+    return made
+
+
+def _written(bits: float) -> str:
+    text = f"{bits:+.1f}"
+    return "0" if float(text) == 0 else text
+
+
+def _lines(levels: Levels) -> Iterator[tuple[str, Level | None]]:
+    """A line for the head of each comparison and one for each of its levels; missing values have none."""
+    for comparison in levels.comparisons:
+        yield comparison.name, None
+        for level in comparison.levels:
+            if level.m is not None:
+                yield comparison.name, level
+
+
+def _has_levels(lines: list[tuple[str, Level | None]], head: int) -> bool:
+    following = lines[head + 1 : head + 2]
+    return bool(following) and following[0][1] is not None
+
+
+def _finish(axes: "Axes", lines: list[tuple[str, Level | None]]) -> None:
+    rows(axes, [level.label if level else comparison for comparison, level in lines])
+    for tick, (_, level) in zip(axes.get_yticklabels(), lines, strict=True):
+        tick.set_fontsize(6.5 if level else 8)
+        tick.set_fontweight("normal" if level else "bold")
+
+
+def _legend(axes: "Axes", entries: list[tuple[str, str]]) -> None:
+    for colour, label in entries:
+        axes.bar([0], [0], color=colour, label=label)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=7, borderaxespad=0)

@@ -1,0 +1,30 @@
+"""``python -m training plots``: draw a model's figures beside its files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mpi.matching.model import load_model
+from training.fit.comparisons import stated_levels
+from training.plots.drawing import draw_evaluation, draw_model
+from training.publish.measured import read_evaluation
+
+
+def run(
+    folder: Annotated[Path, typer.Argument(help="A model's folder.")],
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `training evaluate --model FOLDER --json` printed, for calibration and blocking."
+        ),
+    ] = None,
+) -> None:
+    """Draw match weights, m and u and, from an evaluation, calibration and blocking recall."""
+    model = load_model(folder)
+    drawn = draw_model(folder, model.settings, stated_levels())
+    if evaluation is not None:
+        drawn += draw_evaluation(folder, read_evaluation(evaluation, model))
+    for path in drawn:
+        Console().print(str(path))
