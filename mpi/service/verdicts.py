@@ -28,6 +28,7 @@ REASONS: Mapping[str, str] = {
     "nickname": "one child under a name it is called by",
     "moved": "one child that has moved",
     "source-confirmed": "the source of a record has confirmed it",
+    "different-children": "two children, by all that the records say",
     "twin": "twins, or others of one birth",
     "sibling": "sisters or brothers",
     "namesake": "strangers of one name and birth date",

@@ -34,7 +34,7 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
             visit.viewer,
             key,
             _verdicts(form),
-            form.whole("reason"),
+            form.optional("reason") or _reason(form),
             form.optional("note"),
             form.text("etag"),
             preview=form.checked("preview"),
@@ -53,7 +53,10 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
         if response is None:
             raise InputError(f"response: {words().question.nothing_chosen}")
         how = Saying(
-            form.whole("reason"), form.optional("note"), (form.text("etag"),), form.checked("preview")
+            form.optional("reason") or "other",
+            form.optional("note"),
+            (form.text("etag"),),
+            form.checked("preview"),
         )
         which = form.whole("decision")
         return respond(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
@@ -97,6 +100,14 @@ def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[]
     else:
         said = f"?done=answered&step={answered.step}&question={question_path(key).rpartition('/')[2]}"
     return go_on(index, visit, answered.next_key, said)
+
+
+def _reason(form: Form) -> str:
+    """The reason of an answer that names none: what it says, by all that the records say."""
+    said = set(chosen_in(form).values())
+    if "different" in said:
+        return "different-children"
+    return "same-child" if "same" in said else "not-enough"
 
 
 def _verdicts(form: Form) -> list[Verdict]:

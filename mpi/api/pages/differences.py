@@ -8,11 +8,16 @@ from enum import StrEnum
 
 from markupsafe import Markup, escape
 
+from mpi.api.pages.values import ROWS
+
 _NEAR = 0.7
 """From this likeness on (2 × shared letters / all letters) two values are shown letter by letter."""
 _NEARER = 0.92
-_OF_NUMBERS = frozenset({"identifiers", "phone", "household_ids", "enrollments", "placements"})
+_OF_NUMBERS = frozenset({"identifiers", "phone"})
 """Fields whose values share much by their form alone: these have to be nearer."""
+_NO_CONTRADICTION = frozenset({"household_ids", "enrollments", "placements"})
+"""Fields of which another value speaks against nothing: schools change, and each system has its own keys."""
+_PHONE_DIGITS = 10
 _LONGEST_MARKED = 120
 _ITEM = "; "
 _NOISE = re.compile(r"[\s.,'’\-/()]+")
@@ -54,15 +59,15 @@ def side_by_side(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[R
         star: whether the others are compared with the first; otherwise each value is compared with the one
             that most of them have, the first of equals.
     """
-    fields = dict.fromkeys(field for record in records for field in record)
+    held = {field for record in records for field in record}
+    fields = [*(field for field in ROWS if field in held), *sorted(held.difference(ROWS))]
     return tuple(_row(field, [record.get(field, "") for record in records], star=star) for field in fields)
 
 
 def _row(field: str, values: Sequence[str], *, star: bool) -> Row:
-    near = _NEARER if field in _OF_NUMBERS else _NEAR
-    place = 0 if star else _commonest([_plain(value) for value in values])
+    place = 0 if star else _commonest([_plain(value, field) for value in values])
     reference = values[place]
-    cells = [_cell(reference, value, near) for value in values]
+    cells = [_cell(field, reference, value) for value in values]
     others = [cell.standing for n, cell in enumerate(cells) if n != place]
     if star or Standing.EQUAL not in others:
         cells[place] = Cell(Standing.SUBJECT, escape(reference))
@@ -74,30 +79,34 @@ def _commonest(plain: Sequence[str]) -> int:
     return plain.index(max(had, key=had.count)) if had else 0
 
 
-def _cell(reference: str, value: str, near: float) -> Cell:
-    standing = standing_of(reference, value, near)
+def _cell(field: str, reference: str, value: str) -> Cell:
+    standing = standing_of(reference, value, field)
+    if field in _NO_CONTRADICTION and standing in (Standing.CLOSE, Standing.DIFFERS):
+        standing = Standing.ALONE
     shown = _marked(reference, value) if standing is Standing.CLOSE else escape(value)
     return Cell(standing, shown)
 
 
-def standing_of(reference: str, value: str, near: float = _NEAR) -> Standing:
+def standing_of(reference: str, value: str, field: str = "") -> Standing:
     """How one value stands to another; case, spaces and punctuation make no difference.
 
     Args:
         reference: what it is compared with.
         value: as it is shown.
-        near: from this likeness on, two values are shown letter by letter.
+        field: its field code.
     """
     if not value:
         return Standing.NOTHING
     if not reference:
         return Standing.ALONE
-    if _plain(reference) == _plain(value):
+    if _plain(reference, field) == _plain(value, field):
         return Standing.EQUAL
-    ours, theirs = ({_plain(item) for item in each.split(_ITEM)} for each in (reference, value))
-    if ours & theirs:
+    ours, theirs = ({_plain(item, field) for item in each.split(_ITEM)} for each in (reference, value))
+    # Given name and surname exchanged are the same words.
+    if ours & theirs or sorted(_plain(reference).split()) == sorted(_plain(value).split()):
         return Standing.SHARES
-    alike = SequenceMatcher(None, _plain(reference), _plain(value), autojunk=False).ratio()
+    alike = SequenceMatcher(None, _plain(reference, field), _plain(value, field), autojunk=False).ratio()
+    near = _NEARER if field in _OF_NUMBERS else _NEAR
     return Standing.CLOSE if alike >= near else Standing.DIFFERS
 
 
@@ -114,5 +123,7 @@ def _marked(reference: str, value: str) -> Markup:
     return shown
 
 
-def _plain(value: str) -> str:
+def _plain(value: str, field: str = "") -> str:
+    if field == "phone":
+        return "".join(letter for letter in value if letter.isdigit())[-_PHONE_DIGITS:]
     return _NOISE.sub(" ", value.casefold()).strip()

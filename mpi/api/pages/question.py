@@ -59,7 +59,8 @@ def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
 @router.post("/queue/{key}/claim")
 def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
     """Take it."""
-    return done(claim(index, visit.viewer, key).key, "claimed")
+    taken = claim(index, visit.viewer, key)
+    return RedirectResponse(question_path(taken.key), HTTPStatus.SEE_OTHER)
 
 
 @router.post("/queue/{key}/release")

@@ -1,22 +1,34 @@
 """The queue: what waits, filtered, and the next question at the press of a button."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from mpi.api.access import IndexDep
 from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.paths import question_path
 from mpi.api.pages.render import page
+from mpi.api.pages.signed import FormDep
 from mpi.api.pages.visit import VisitDep
 from mpi.domain import clock
 from mpi.domain.viewer import Action, permits
 from mpi.service.queue import MOST_COUNTED, STATES, Filters, questions
+from mpi.service.saved_views import forget_view, save_view, saved_views
 from mpi.service.sources import known_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view that somebody gave a name."""
+
+    name: str
+    query: str
+
 
 KINDS = (
     "pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval", "blocks",
@@ -38,6 +50,7 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     )
     found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
     sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    views = [View(name, query_of(kept)) for name, kept in saved_views(index, visit.viewer).items()]
     return page(
         "queue.html",
         visit=visit,
@@ -50,10 +63,28 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         question_path=question_path,
         today=clock.today(),
         most=MOST_COUNTED,
-        views=(),
-        saved=None,
-        can_save=False,
+        views=views,
+        saved=next((view.name for view in views if view.query == query_of(filters)), None),
+        can_save=permits(visit.viewer, Action.TASK_WORK),
     )
+
+
+@router.post("/views")
+def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Keep a view of the queue under a name, or forget one."""
+    gone = form.optional("forget")
+    if gone is not None:
+        forget_view(index, visit.viewer, gone)
+        return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
+    filters = Filters(
+        kind=form.optional("kind"),
+        state=form.optional("state") or "open",
+        source=form.optional("source"),
+        mine=form.checked("mine"),
+        due=form.checked("due"),
+    )
+    save_view(index, visit.viewer, form.text("name"), filters)
+    return RedirectResponse(f"/queue{query_of(filters)}", HTTPStatus.SEE_OTHER)
 
 
 def query_of(filters: Filters) -> str:

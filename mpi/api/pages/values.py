@@ -9,6 +9,12 @@ from mpi.standardize.addresses import is_confidential_as_sent
 
 Record = Mapping[str, Any]
 
+ROWS = (
+    "name", "preferred_name", "other_names", "birth_date", "birth_date_quality", "previous_birth_dates",
+    "sex", "multiple_birth", "identifiers", "guardians", "addresses", "phone", "email", "enrollments",
+    "placements", "birth_place", "household_ids", "death_date",
+)  # fmt: skip
+"""Field codes in the order in which records are compared: what tells children apart comes first."""
 _LONG_ID = 14
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 

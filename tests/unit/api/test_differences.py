@@ -7,10 +7,10 @@ from mpi.api.pages.differences import Standing, side_by_side, standing_of
     ("reference", "value", "standing"),
     [
         ("Amara Okonkwo", "AMARA OKONKWO", Standing.EQUAL),
-        ("(614) 555-0177", "614 555 0177", Standing.EQUAL),
         ("Marlo Jungfer", "Marlo Jungger", Standing.CLOSE),
         ("2009-06-02", "2009-06-12", Standing.CLOSE),
         ("12 Elm St; 9 Oak Ave", "9 Oak Ave", Standing.SHARES),
+        ("Sister Daza", "DAZA SISTER", Standing.SHARES),
         ("Amara", "Zebedee", Standing.DIFFERS),
         ("Amara", "", Standing.NOTHING),
         ("", "Amara", Standing.ALONE),
@@ -18,6 +18,21 @@ from mpi.api.pages.differences import Standing, side_by_side, standing_of
 )
 def test_a_value_stands_to_another_as_a_careful_reader_would_say(reference, value, standing):
     assert standing_of(reference, value) is standing
+
+
+def test_one_telephone_is_the_same_however_it_is_written():
+    assert standing_of("(614) 555-0177", "+16145550177", "phone") is Standing.EQUAL
+    assert standing_of("(614) 555-0177", "+16145550178", "phone") is Standing.DIFFERS
+
+
+def test_another_school_or_household_speaks_against_nothing():
+    [row] = side_by_side([{"household_ids": "F1"}, {"household_ids": "C9"}], star=True)
+    assert row.cells[1].standing == "alone"
+
+
+def test_what_tells_children_apart_comes_first_whoever_has_it():
+    rows = side_by_side([{"phone": "1"}, {"name": "A", "identifiers": "x 1"}], star=True)
+    assert [row.field for row in rows] == ["name", "identifiers", "phone"]
 
 
 def test_only_the_letters_that_differ_are_marked_and_everything_is_escaped():
