@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
@@ -175,9 +175,13 @@ def _standing(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
     for decision in unit.decisions.of_records([left, right]).values():
         groups = projected(unit, decision)
         kind = None if groups is None else _says_of(decision.kind, groups, left, right)
-        if kind is not None and decision.status is DecisionStatus.IN_FORCE:
+        if kind is None or decision.status is not DecisionStatus.IN_FORCE:
+            continue
+        if decision.authority is not Authority.HOLD:
             who = wording.authority(decision.authority.name)
             told.append(f"Decision {decision.id} of {who} {kind}.")
+        elif unit.viewer.sources is None:
+            told.append("A held change keeps them as they are.")
     return tuple(told)
 
 

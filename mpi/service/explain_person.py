@@ -10,7 +10,7 @@ from enum import IntEnum
 from itertools import combinations
 
 from mpi.domain import eid as eids
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
@@ -125,8 +125,11 @@ def _decided(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[Pair, StoredDe
     found: dict[Pair, StoredDecision] = {}
     made = unit.decisions.of_records(list(labels)).values()
     for one in sorted(made, key=lambda each: (each.authority, each.id)):
+        # A held change is nobody's word: what it keeps together is shown as parts.
+        if one.authority is Authority.HOLD or one.status is not DecisionStatus.IN_FORCE:
+            continue
         groups = projected(unit, one)
-        if one.kind is DecisionKind.SAME and one.status is DecisionStatus.IN_FORCE and groups is not None:
+        if one.kind is DecisionKind.SAME and groups is not None:
             for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
                 found[pair] = one
     return found

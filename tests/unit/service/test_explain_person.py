@@ -1,15 +1,20 @@
 """Why records are one person: the strongest links and the decisions, between the records that are seen."""
 
+from dataclasses import replace
+
 import pytest
 
+from mpi.bootstrap import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.service.decisions import Asked, decide
 from mpi.service.explain_person import explain_person
 from mpi.service.merging import Why, merge
+from mpi.service.proposals import apply_proposal, propose
 from mpi.service.records import upsert
 from mpi.storage.repositories.records import Label
 from tests.index import OPERATOR, a_child, crosswalk
+from tests.models import tiny_model
 from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, said
 from tests.unit.service.test_golden import put
 
@@ -67,6 +72,18 @@ def test_a_reader_is_told_of_its_own_records_and_what_joins_those_alone(index):
     assert seen.lines == ()
     assert seen.sentence == "What joins 2 parts of the records is not among what can be shown."
     assert "ccwis" not in repr(seen)
+
+
+def test_what_only_a_held_change_keeps_together_shows_as_parts(index, tmp_path):
+    eid = put(index, "sis:1", postal_code=None)
+    put(index, "ccwis:1", postal_code=None)
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    made = propose(index, OPERATOR, stricter)
+    apply_proposal(index, OPERATOR, stricter, made.id, [])
+    found = explain_person(replace(index, matcher=stricter), OPERATOR, eid)
+    assert [line.because for line in found.lines] == ["model"]
+    assert found.lines[0].band == "REVIEW"
+    assert "held change" not in repr(found)
 
 
 def test_a_sealed_record_is_in_no_line(index):
