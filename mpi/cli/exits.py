@@ -8,6 +8,7 @@ from enum import IntEnum
 from mpi.domain.errors import (
     AccessDenied,
     ConflictError,
+    EngineError,
     InputError,
     LoadHeld,
     ModelError,
@@ -74,6 +75,7 @@ _CODES: tuple[tuple[type[MpiError], ExitCode], ...] = (
     (AccessDenied, ExitCode.DENIED),
     (LoadHeld, ExitCode.HELD),
     (ModelError, ExitCode.MODEL),
+    (EngineError, ExitCode.MODEL),
     (StoreError, ExitCode.STORE),
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

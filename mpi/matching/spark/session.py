@@ -103,6 +103,8 @@ def _settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.session.timeZone": "UTC",
+        # Java does not compile a method of more than 8,000 bytes, and the conditions of a model make one.
+        "spark.sql.codegen.hugeMethodLimit": "8000",
     }
     if is_local(master):
         stated |= {
