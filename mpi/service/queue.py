@@ -8,6 +8,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 import orjson
 
@@ -26,7 +27,9 @@ from mpi.service.queue_reading import (
     burst_summary,
     check_filters,
     find,
+    find_among,
     key_of,
+    parted,
     total_of,
     wanted_by,
 )
@@ -149,14 +152,12 @@ def _page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> Qu
     wanted = wanted_by(unit, filters)
     if wanted is None:
         return QueuePage((), 0, None)
-    found = []
-    for item in find(unit, wanted, filters, None if after is None else _read_place(after)):
-        found.append(item)
-        if len(found) > limit:
-            break
+    place = None if after is None else _read_place(after)
+    wanted, bursts = parted(unit, wanted, filters)
+    found = list(islice(find_among(unit, wanted, bursts, filters, place), limit + 1))
     more = len(found) > limit
     found = found[:limit]
-    total = total_of(unit, wanted, filters)
+    total = total_of(unit, wanted, filters, len(bursts))
     return QueuePage(
         tuple(_listed(unit, found)), max(total, len(found)), _written(found[-1][0]) if more else None
     )
@@ -175,12 +176,7 @@ def _first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[
     wanted = wanted_by(unit, filters, since)
     if wanted is None:
         return ()
-    found = []
-    for item in find(unit, wanted, filters, None):
-        found.append(item)
-        if len(found) == LISTED_ON_LANDING:
-            break
-    return tuple(_listed(unit, found))
+    return tuple(_listed(unit, list(islice(find(unit, wanted, filters, None), LISTED_ON_LANDING))))
 
 
 def _closed_by_themselves(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:

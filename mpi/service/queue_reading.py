@@ -65,15 +65,32 @@ Item = tuple[Place, OpenQuestion | Burst]
 
 def find(unit: ReadUnit, wanted: Wanted, filters: Filters, after: Place | None) -> Iterator[Item]:
     """Questions and bursts that are wanted, in the queue's order."""
+    return find_among(unit, *parted(unit, wanted, filters), filters, after)
+
+
+def parted(unit: ReadUnit, wanted: Wanted, filters: Filters) -> tuple[Wanted, list[tuple[Place, Burst]]]:
+    """What is wanted besides bursts, and the bursts, in the queue's order."""
     bursts = _bursts(unit, wanted, filters)
-    wanted = replace(wanted, without=[(b.batch_id, b.pattern) for _, b in bursts])
     works = unit.task_work.get([key for (_, key), _ in bursts])
-    waiting = [
+    fitting = [
         (place, burst)
         for place, burst in bursts
-        if (after is None or place < after) and _fits(burst_state(burst, works.get(place[1]), wanted.now),
-                                                      works.get(place[1]), filters, unit.viewer)
-    ]  # fmt: skip
+        if _fits(
+            burst_state(burst, works.get(place[1]), wanted.now), works.get(place[1]), filters, unit.viewer
+        )
+    ]
+    return replace(wanted, without=[(b.batch_id, b.pattern) for _, b in bursts]), fitting
+
+
+def find_among(
+    unit: ReadUnit,
+    wanted: Wanted,
+    bursts: Sequence[tuple[Place, Burst]],
+    filters: Filters,
+    after: Place | None,
+) -> Iterator[Item]:
+    """Questions that are wanted, and bursts between them, in the queue's order."""
+    waiting = [(place, burst) for place, burst in bursts if after is None or place < after]
     for place, question in _walk(unit, wanted, filters, after):
         while waiting and waiting[0][0] > place:
             yield waiting.pop(0)
@@ -133,18 +150,23 @@ def wanted_by(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wan
     )
 
 
-def total_of(unit: ReadUnit, wanted: Wanted, filters: Filters) -> int:
-    """How many questions and bursts there are, up to one more than ``MOST_COUNTED``."""
-    bursts = _bursts(unit, wanted, filters)
-    wanted = replace(wanted, without=[(b.batch_id, b.pattern) for _, b in bursts])
+def total_of(unit: ReadUnit, wanted: Wanted, filters: Filters, bursts: int) -> int:
+    """How many questions there are besides bursts, and those, up to one more than ``MOST_COUNTED``.
+
+    Args:
+        unit: the transaction.
+        wanted: what is looked for, without bursts.
+        filters: what was asked for.
+        bursts: how many bursts there are.
+    """
     awake = filters.state == OPEN and not filters.mine
     most = MOST_COUNTED + 1
+    if unit.viewer.sources is None:
+        return min(unit.queue.count(wanted, most, awake=awake) + bursts, most)
+    # Of questions about decisions a number alone would tell what the reader may not see.
     about = unit.queue.about_decisions(wanted, most)
-    if unit.viewer.sources is not None:
-        # Of these a number alone would tell what the reader may not see.
-        about = [task for task in about if about_decisions(unit, task) is not None]
-    counted = unit.queue.count(wanted, most, awake=awake) + len({task.question for task in about})
-    return min(counted + len(bursts), most)
+    seen = {task.question for task in about if about_decisions(unit, task) is not None}
+    return min(unit.queue.count(wanted, most, awake=awake, decided=False) + len(seen) + bursts, most)
 
 
 def check_filters(filters: Filters) -> None:

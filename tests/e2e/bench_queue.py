@@ -14,6 +14,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from sqlalchemy import text
+
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.queue import Filters, landing, questions
 from mpi.storage.repositories.task_work import Work
@@ -122,6 +124,10 @@ def main() -> None:
             url = server.url(server.new_schema())
         index = stack.enter_context(an_index(home / "home", *SOURCES, database_url=url))
         fill(index, asked.tasks)
+        if index.database.is_postgresql:
+            with index.database.engine.begin() as connection:
+                # What its autovacuum does by itself within a minute.
+                connection.execute(text("ANALYZE"))
         print(json.dumps({"store": asked.store, "tasks": asked.tasks, **measured(index)}, indent=1))
 
 
