@@ -10,7 +10,8 @@ def restored(database: Database, viewer: Viewer) -> str:
     """Begin another generation of the feed after a backup was restored; returns it.
 
     What was acknowledged after the backup is not in the index, and its commit numbers are given again to
-    other things: a cursor of the generation before would skip them unseen.
+    other things: a cursor of the generation before would skip them unseen. Sign-ins that were ended since are
+    open in the backup: all end.
 
     Args:
         database: of the index; the program is not at work on it.
@@ -19,5 +20,6 @@ def restored(database: Database, viewer: Viewer) -> str:
     with database.write(viewer, "restored") as unit:
         generation = secrets.token_hex(8)
         unit.configs.begin_generation(generation)
+        unit.sign_ins.end_all()
         unit.note_commit()
         return generation

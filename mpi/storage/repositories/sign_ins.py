@@ -72,6 +72,10 @@ class SignIns:
         """End every sign-in of an account."""
         self._connection.execute(delete(_sign_in).where(_sign_in.c.account_id == account_id))
 
+    def end_all(self) -> None:
+        """End every sign-in of everybody."""
+        self._connection.execute(delete(_sign_in))
+
     def drop_over(self, begun_before: str, seen_before: str) -> None:
         """Drop those whose time is over."""
         self._connection.execute(

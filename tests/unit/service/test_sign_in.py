@@ -11,6 +11,7 @@ from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS, Role
 from mpi.service import passwords
 from mpi.service.accounts import NewAccount, add_account, end_account, unlock_account
+from mpi.service.restored import restored
 from mpi.service.sign_in import REFUSED, change_password, sign_in, sign_out, viewer_of
 from tests.index import OPERATOR, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
@@ -281,6 +282,12 @@ def test_signing_out_ends_one_sign_in_and_signing_in_anew_the_browsers_own(index
     assert (is_in(index, first), is_in(index, second)) == (False, True)
     third = sign_in(index, "ana", PASSWORD, instead_of=second)
     assert (is_in(index, second), is_in(index, third)) == (False, True)
+
+
+def test_nobody_is_signed_in_by_a_backup(index, ana):
+    token = sign_in(index, "ana", PASSWORD)
+    restored(index.database, OPERATOR)
+    assert not is_in(index, token)
 
 
 def test_what_is_no_token_is_nobody(index, ana):
