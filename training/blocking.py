@@ -8,13 +8,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
-from mpi.matching.batch import PAIRS, connect, feature_table
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.matching.batch import PAIRS, connect
 from mpi.matching.keys import BlockingPart, BlockingRule, BlockingSpec, keys
+from training.kept import Records, as_table
 from training.records import SEAL
-
-Records = Sequence[tuple[int, Features]]
-"""Record ids with their features."""
 
 
 def blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
@@ -35,7 +33,7 @@ def candidates_of(records: Records, blocking: BlockingSpec) -> pa.Table:
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
-            connection.register("feature_table", feature_table(records, asked))
+            connection.register("feature_table", as_table(records, asked))
             return pairs_by_rule(connection, blocking)
         finally:
             connection.close()

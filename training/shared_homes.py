@@ -7,14 +7,14 @@ records that bear one go through ``without_shared`` itself.
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.batch import connect, feature_table
 from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES, listed, without_shared
+from training.kept import features_in
 from training.records import SEAL
 
 _WHERE = "coalesce(postal_code, city)"
@@ -48,15 +48,6 @@ def without_shared_homes(features: pa.Table) -> pa.Table:
             return _relieved(connection)
         finally:
             connection.close()
-
-
-def features_in(table: pa.Table) -> Iterator[tuple[int, Features]]:
-    """The records of a table of features."""
-    for row in table.to_pylist():
-        values: list[Any] = [
-            tuple(row[name] or ()) if name in LIST_COLUMNS else row[name] for name in FEATURE_COLUMNS
-        ]
-        yield row["unique_id"], Features(*values)
 
 
 def _borne() -> Iterator[str]:

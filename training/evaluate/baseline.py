@@ -13,7 +13,7 @@ from splink import comparison_library as library
 from mpi.domain.features import Features
 from mpi.domain.weight import probability
 from mpi.matching.batch import connect
-from training.blocking import Records
+from training.kept import Records
 
 NOTEBOOK_PROBABILITY = 0.95
 """The threshold that Splink's tutorial clusters at."""
@@ -26,14 +26,16 @@ _COLUMNS = ("given", "surname", "birth_date", "sex", "ssn", "address")
 def exact_match(records: Records) -> Clusters:
     """Join records with the same first name, last name and birth date; the rest stay alone."""
     first: dict[tuple[str, str, str], int] = {}
-    clusters: Clusters = {}
-    for number, features in sorted(records, key=lambda record: record[0]):
+    stated: dict[int, tuple[str, str, str] | None] = {}
+    for number, features in records:
         given, surname, born = features.given, features.surname, features.birth_date
         if given is None or surname is None or born is None:
-            clusters[number] = number
+            stated[number] = None
         else:
-            clusters[number] = first.setdefault((given, surname, born), number)
-    return clusters
+            name = given, surname, born
+            first[name] = min(first.get(name, number), number)
+            stated[number] = name
+    return {number: number if name is None else first[name] for number, name in stated.items()}
 
 
 def plain_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,10 +15,13 @@ from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.batch import predict
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer, compile_scorer
-from training.blocking import Records, candidates_of
+from training.blocking import candidates_of
+from training.kept import KeptFeatures, Records, by_number
 
 LOWEST_BITS = -5.0
 """Pairs of less are not kept: no rule looks at them, and calibration has seen enough of the rest."""
+
+_PIECES_AT_ONCE = 5_000
 
 Clusters = dict[int, int]
 """Record id to the id of its cluster: the lowest record id in it."""
@@ -72,15 +75,19 @@ def weigh(model: MatchModel, records: Records) -> Weighed:
         scored = predict(model, records, pairs, LOWEST_BITS, Path(folder))
     sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
     edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
-    return Weighed(dict(records), pairs, edges, compile_scorer(model))
+    return Weighed(by_number(records), pairs, edges, compile_scorer(model))
 
 
 def persons(weighed: Weighed, thresholds: Thresholds) -> Persons:
     """Partition the records, and say which pairs a steward would be asked about."""
     clusters: Clusters = {number: number for number in weighed.records}
     tasks: set[Pair] = set()
-    for piece in pieces(weighed.records, weighed.edges, (), thresholds):
-        if len(piece.records) > 1:
+    found = pieces(weighed.records, weighed.edges, (), thresholds)
+    several = (piece for piece in found if len(piece.records) > 1)
+    while some := list(islice(several, _PIECES_AT_ONCE)):
+        if isinstance(weighed.records, KeptFeatures):
+            weighed.records.have_at_hand({number for piece in some for number in piece.records})
+        for piece in some:
             made = partition(_component(weighed, piece), thresholds)
             tasks.update(doubt.pair for doubt in made.doubts)
             for cluster in made.clusters:

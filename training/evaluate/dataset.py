@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from mpi.domain.features import Features
-from training.blocking import Records
 from training.fit.errors import TrainingError
+from training.kept import Records, by_number
 from training.records import Sent, features_of, reclustered
 
 Person = Hashable
@@ -51,9 +51,9 @@ class Dataset:
     raw: pa.Table | None = field(default=None, repr=False)
 
     @property
-    def features(self) -> dict[int, Features]:
+    def features(self) -> Mapping[int, Features]:
         """Record id to features."""
-        return dict(self.records)
+        return by_number(self.records)
 
 
 def standardized(rows: Sequence[Sent], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from mpi.domain.weight import Thresholds
 from mpi.matching.model import MatchModel
-from training.blocking import Records
 from training.evaluate import baseline, bias, calibration, care, clusters, kinds, loss, relatives, review
 from training.evaluate.dataset import Dataset
 from training.evaluate.intervals import Figure
 from training.evaluate.scores import Quality, Scores, pairwise, quality
+from training.kept import Records
 
 SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
 

@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from mpi.matching.model import MatchModel, load_model
-from training.blocking import Records
 from training.fit.fitting import fit
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
+from training.kept import Records
 
 
 def fitted_model(name: str, records: Records) -> MatchModel:

@@ -1,6 +1,7 @@
 """Errors by kind: which children they befall."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from mpi.clustering.component import Pair
 from mpi.domain.features import Features
@@ -23,7 +24,7 @@ def errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, 
     return {"false": dict(false.most_common()), "missed": dict(missed.most_common())}
 
 
-def _kind_of_two(pair: Pair, dataset: Dataset, features: dict[int, Features]) -> str:
+def _kind_of_two(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
     left, right = (features[number] for number in pair)
     tags = _tags(pair, dataset)
     born_alike = bool(set(left.birth_dates) & set(right.birth_dates))
@@ -36,7 +37,7 @@ def _kind_of_two(pair: Pair, dataset: Dataset, features: dict[int, Features]) ->
     return "other"
 
 
-def _kind_of_one(pair: Pair, dataset: Dataset, features: dict[int, Features]) -> str:
+def _kind_of_one(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
     held = frozenset[str]().union(*_tags(pair, dataset))
     told = next((tag.replace("_", " ") for tag in _OF_ONE if tag in held), None)
     return told or _seen(*(features[number] for number in pair))

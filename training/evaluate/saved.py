@@ -1,12 +1,20 @@
 """A folder that ``training simulate`` wrote, as a set of records whose truth is known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from training.by_column import features_by_column
 from training.evaluate.dataset import Dataset, Person, standardized
 from training.evaluate.simulated import SEALING, care_among, care_of
 from training.fit.errors import TrainingError
-from training.records import Sent, read_rows
+from training.kept import KeptRecords, Records, by_number
+from training.records import SOURCE_COLUMN, Sent, read_rows
+from training.sent_table import read_sent
+from training.shared_homes import without_shared_homes
 from training.simulate.feed_files import FEEDS
 from training.simulate.records import TRUTH_FIELDS
 from training.simulate.rosters import Source
@@ -16,8 +24,8 @@ _TRUTH = "truth"
 _HISPANIC = "HispanicOrLatino"
 _RACES = {"White": "white", "BlackOrAfricanAmerican": "Black", "Asian": "Asian"}
 
-Told = Mapping[str, str]
-"""What the truth says of one record."""
+_ASKED = ("local_id", "race", "ethnicity", "sex", "ssn", "ssn_last4")
+"""Fields that a group is told by, and the local ID."""
 
 
 def is_saved_state(path: Path) -> bool:
@@ -34,32 +42,76 @@ def saved_state(folder: Path) -> Dataset:
         TrainingError: the folder lacks a source's file, or its truth does not tell of a record.
         FileError: a file cannot be read.
     """
-    rows = list(_last_week(folder) if (folder / FEEDS).exists() else _whole(folder))
-    truth = {(row["source"], row["local_id"]): row for row in _truth(folder)}
-    try:
-        told = [truth[row.source, str(row.fields["local_id"])] for row in rows]
-    except KeyError:
-        raise TrainingError(f"{folder}: its truth lacks a record; both must be of one simulation") from None
-    tags = [frozenset(row["tags"].split("|")) for row in told]
-    barred = frozenset(number for number, held in enumerate(tags) if held & SEALING)
-    records = standardized(rows, inactive=barred)
+    read = _feeds(folder) if (folder / FEEDS).exists() else _whole(folder)
+    told = _told(folder, read.said)
+    barred = frozenset(number for number, each in enumerate(told) if each.tags & SEALING)
+    records = read.standing(barred)
     return Dataset(
         name=folder.name,
         records=records,
-        truth={number: told[number]["person_id"] for number, _ in records},
-        households={row["person_id"]: row["household_id"] for row in told},
-        tags=dict(enumerate(tags)),
-        groups=_groups(rows, told, tags),
-        care=care_among((number for number, _ in records), [row["source"] for row in told], tags),
+        truth={number: told[number].person for number in by_number(records)},
+        households={each.person: each.household for each in told},
+        tags=dict(enumerate(each.tags for each in told)),
+        groups=_groups(read.said, told),
+        care=care_among(by_number(records), [row.source for row in read.said], [each.tags for each in told]),
     )
 
 
-def _whole(folder: Path) -> Iterator[Sent]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the truth says of one record."""
+
+    person: str
+    household: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Records of a state as read.
+
+    Args:
+        said: of each, at least its local ID and what groups are told by.
+        standing: the records without those of the given places, standardized.
+    """
+
+    said: list[Sent]
+    standing: Callable[[Collection[int]], Records]
+
+
+def _whole(folder: Path) -> _Read:
+    paths = []
     for source in Source:
         found = [path for form in Format if (path := folder / f"{source}.{form}").exists()]
         if not found:
             raise TrainingError(f"{folder} has a truth file but no {source}.csv or .parquet beside it")
-        yield from read_rows(found[0])
+        paths.append(found[0])
+    sent = read_sent(paths)
+    if sent is None:
+        return _by_row([row for path in paths for row in read_rows(path)])
+    return _Read(list(_said(sent)), lambda barred: _standing(sent, barred))
+
+
+def _feeds(folder: Path) -> _Read:
+    return _by_row(list(_last_week(folder)))
+
+
+def _by_row(rows: list[Sent]) -> _Read:
+    return _Read(rows, lambda barred: standardized(rows, inactive=barred))
+
+
+def _said(sent: pa.Table) -> Iterator[Sent]:
+    """Of each row what tells who it is and which groups it is of."""
+    names = [name for name in _ASKED if name in sent.column_names]
+    for source, *values in zip(*(sent[name].to_pylist() for name in (SOURCE_COLUMN, *names)), strict=True):
+        said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        yield Sent(source, said, {})
+
+
+def _standing(sent: pa.Table, barred: Collection[int]) -> KeptRecords:
+    made = features_by_column(sent)
+    kept = pc.invert(pc.is_in(made["unique_id"], pa.array(sorted(barred), pa.int64())))
+    return KeptRecords(without_shared_homes(made.filter(kept)))
 
 
 def _last_week(folder: Path) -> Iterator[Sent]:
@@ -73,24 +125,35 @@ def _last_week(folder: Path) -> Iterator[Sent]:
         yield from records.values()
 
 
-def _truth(folder: Path) -> Iterator[Told]:
+def _told(folder: Path, said: Sequence[Sent]) -> list[_Told]:
+    """What the truth says of each record."""
+    wanted = {(row.source, str(row.fields["local_id"])): number for number, row in enumerate(said)}
+    found: list[_Told | None] = [None] * len(said)
     path = next(path for form in Format if (path := folder / f"{_TRUTH}.{form}").exists())
+    tags: dict[str, frozenset[str]] = {}  # few kinds, each kept once
     for row in read_table(path):
         if not row.keys() >= set(TRUTH_FIELDS):
             raise TrainingError(f"{path}: a truth file has the columns {', '.join(TRUTH_FIELDS)}")
-        yield row
+        number = wanted.get((row["source"], row["local_id"]))
+        if number is not None:
+            held = tags.setdefault(row["tags"], frozenset(row["tags"].split("|")))
+            found[number] = _Told(row["person_id"], row["household_id"], held)
+    told = [each for each in found if each is not None]
+    if len(told) < len(found):
+        raise TrainingError(f"{folder}: its truth lacks a record; both must be of one simulation")
+    return told
 
 
-def _groups(rows: list[Sent], told: list[Told], tags: list[frozenset[str]]) -> dict[str, dict[Person, str]]:
+def _groups(rows: Sequence[Sent], told: Sequence[_Told]) -> dict[str, dict[Person, str]]:
     """Groups for the bias table, by what any of a person's records says."""
     said: dict[str, dict[str, object]] = {}
     marks: dict[str, set[str]] = {}
-    for row, truth, held in zip(rows, told, tags, strict=True):
-        person = truth["person_id"]
+    for row, truth in zip(rows, told, strict=True):
+        person = truth.person
         said[person] = {**row.fields, **said.get(person, {})}
         if row.fields.get("ethnicity") == _HISPANIC:
             said[person]["ethnicity"] = _HISPANIC
-        marks.setdefault(person, set()).update(held)
+        marks.setdefault(person, set()).update(truth.tags)
     return {
         "race or ethnicity": {person: _race(fields) for person, fields in said.items()},
         "sex": {person: str(fields.get("sex", "unknown")) for person, fields in said.items()},

@@ -16,7 +16,7 @@ from mpi.matching.batch import PAIRS, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import NULL_LEVEL, Levels
-from training.blocking import Added, Records, by_what_they_add, pairs_by_rule
+from training.blocking import Added, by_what_they_add, pairs_by_rule
 from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn, probabilities
@@ -24,6 +24,7 @@ from training.fit.frequencies import count_frequencies
 from training.fit.labels import Known, with_labels
 from training.fit.levels import LevelReader
 from training.fit.settings import trained, untrained, usable
+from training.kept import Records
 
 LEAST_RECORDS = 200
 LEAST_COMPARISONS = 3

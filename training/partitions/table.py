@@ -11,8 +11,9 @@ from mpi.domain.weight import rounded
 from mpi.matching.batch import candidate_pairs, predict
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import compile_scorer
-from training.blocking import Records, blocking_keys
+from training.blocking import blocking_keys
 from training.evaluate.scores import Scores, pairwise
+from training.kept import Records
 from training.partitions.rules import RULES
 
 

@@ -41,7 +41,7 @@ def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) -> None:
     read = saved_state(folder)
     assert read.name == "state"
-    assert read.records == made.records
+    assert list(read.records) == made.records
     assert (read.truth, read.tags, read.households, read.care) == (
         made.truth, made.tags, made.households, made.care,
     )  # fmt: skip
