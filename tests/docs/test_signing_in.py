@@ -1,0 +1,43 @@
+"""What docs/signing-in.md and docs/cli.md list is what the code has."""
+
+import re
+from pathlib import Path
+
+from mpi.config import Settings
+from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.viewer import Action
+from mpi.service import passwords
+from mpi.service.sign_in import MOST_WRONG, WRONG_IN_A_ROW
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "signing-in.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_roles_is_that_of_the_code():
+    rows = re.findall(r"^\| `([a-z.]+)` \|(.*)\|$", PAGE, re.MULTILINE)
+    listed = {action: tuple(cell.strip() == "yes" for cell in cells.split("|")) for action, cells in rows}
+    assert re.search(r"^\| action \| (.*) \|$", PAGE, re.MULTILINE)[1].split(" | ") == [
+        role.value for role in Role
+    ]
+    had = {action: tuple(action in ACTIONS[role] for role in Role) for action in Action}
+    assert listed == {action.value: yes for action, yes in had.items() if any(yes)}
+
+
+def test_the_figures_are_those_of_the_code():
+    settings = Settings.model_fields
+    said = " ".join(PAGE.split())
+    hasher = passwords.HASHER
+    for phrase in (
+        f"At least {passwords.SHORTEST} characters, at most {passwords.LONGEST}",
+        f"{hasher.memory_cost // 1024} MiB, {hasher.time_cost} passes and {hasher.parallelism} lanes",
+        f"| without asking for a page | {settings['sign_in_idle_minutes'].default} minutes |",
+        f"| in all | {settings['sign_in_hours'].default} hours |",
+    ):
+        assert phrase in said
+    assert (WRONG_IN_A_ROW, MOST_WRONG) == (10, 100)
+
+
+def test_the_manual_lists_every_scope():
+    manual = (DOCS / "cli.md").read_text(encoding="utf-8")
+    listed = re.search(r"else is denied: (.*?)\.\n", manual)[1]
+    assert listed.split(", ") == [f"`{action}`" for action in sorted(Action)]
