@@ -100,6 +100,7 @@ COMMANDS: Mapping[str, Entry] = {
     "crosswalk": Entry("Tell the enterprise ID of one source record.", "mpi.cli.commands.crosswalk:run"),
     "decide": Entry("Decide that records are one person, or not, or unsure.", "mpi.cli.commands.decide:run"),
     "decisions": Entry("List decisions, or show one with its evidence.", "mpi.cli.commands.decide:show"),
+    "tasks": Entry("List what waits for a steward, or show one question.", "mpi.cli.commands.tasks:run"),
     "merge": Entry("Make two or more persons one.", "mpi.cli.commands.merging:merge"),
     "split": Entry("Part one person's records into several persons.", "mpi.cli.commands.merging:split"),
     "move": Entry("Move records from one person to another.", "mpi.cli.commands.merging:move"),

@@ -1,7 +1,9 @@
 """Working and answering questions: leases, verdicts, what changed under the reader's feet, and undo."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
@@ -87,6 +89,26 @@ def test_of_two_stewards_on_one_task_at_once_one_has_it_and_the_other_is_told_wh
         release(index, ANN, key)
         assert claim(index, BEN, key).claimed_by == "ben"
     assert history(index, key) == [("ann", "claim"), ("ann", "release"), ("ben", "claim")]
+
+
+def test_of_eight_claims_at_the_very_same_moment_one_is_made_and_seven_name_its_maker(index):
+    one_pair(index)
+    key = the_question(index).key
+    stewards = [replace(ANN, client=f"steward-{n}") for n in range(8)]
+    ready = Barrier(len(stewards))
+
+    def at_once(viewer: Viewer) -> str:
+        ready.wait()
+        try:
+            return claim(index, viewer, key).claimed_by or ""
+        except ClaimedError as refused:
+            return f"refused for {refused.claimed_by}"
+
+    with ThreadPoolExecutor(len(stewards)) as pool:
+        told = list(pool.map(at_once, stewards))
+    [winner] = [name for name in told if not name.startswith("refused")]
+    assert told.count(f"refused for {winner}") == 7
+    assert history(index, key) == [(winner, "claim")]
 
 
 def test_an_expired_lease_is_free_to_others_and_a_claim_made_again_begins_anew(index):
