@@ -55,6 +55,11 @@ def upgrade(database: Database) -> SchemaState:
     return before
 
 
+def newest() -> str:
+    """The revision of this version's schema."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
 def drift(database: Database) -> list[str]:
     """Differences between the database and the tables that the program declares; none is right."""
     with plainly(), database.engine.connect() as connection:

@@ -10,6 +10,8 @@ _LEAST_BAR = 1.0
 _ROW = 28
 _TOP = 16
 _DRAWN_ROWS = 24
+_ASIDE = 8
+"""Series stand a little beside each other, so that none hides another."""
 
 Scale = Callable[[float], float]
 """From a figure to its height in the drawing."""
@@ -119,14 +121,24 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Whisker:
+    """The interval of one point, from its head down to its foot."""
+
+    x: float
+    y: float
+    foot: float
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One series drawn: its line, its interval as a band, its points."""
+    """One series drawn: its line, its interval as a band, or of a single point as a whisker; its points."""
 
     name: str
     path: str
     band: str
     dots: tuple[Mark, ...]
     tone: int
+    whiskers: tuple[Whisker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +185,7 @@ def lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> Li
         return round(top + (high - value) / (high - low) * (height - top - foot), 1)
 
     drawn = tuple(
-        _line(name, points, tone, [(x(point.month), y(point.value)) for point in points], y)
+        _line(name, points, tone, [(x(point.month) + tone * _ASIDE, y(point.value)) for point in points], y)
         for tone, (name, points) in enumerate(series)
     )
     steps = [low + (high - low) * n / 4 for n in range(5)]
@@ -211,7 +223,13 @@ def _line(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[floa
     below = [f"{px} {y(low)}" for px, low, _ in spread if low is not None]
     whole = len(points) > 1 and len(above) == len(below) == len(points)
     band = "M " + " L ".join([*above, *reversed(below)]) + " Z" if whole else ""
-    return Line(name, path, band, tuple(Mark(px, py) for px, py in at), tone)
+    whiskers = tuple(
+        Whisker(px, y(high), y(low))
+        for px, low, high in spread
+        if not band and low is not None and high is not None
+    )
+    dots = tuple(Mark(px, py) for px, py in at)
+    return Line(name, path, band, dots, tone, whiskers)
 
 
 def _figure(value: float, *, percent: bool) -> str:

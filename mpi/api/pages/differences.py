@@ -70,7 +70,7 @@ def _row(field: str, values: Sequence[str], *, star: bool) -> Row:
     cells = [_cell(field, reference, value) for value in values]
     others = [cell.standing for n, cell in enumerate(cells) if n != place]
     if star or Standing.EQUAL not in others:
-        cells[place] = Cell(Standing.SUBJECT, escape(reference))
+        cells[place] = Cell(Standing.SUBJECT if star else Standing.ALONE, escape(reference))
     return Row(field, tuple(cells))
 
 

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from mpi.api.pages.received import by_client
 from mpi.api.pages.values import day, minute, short
 from mpi.api.pages.words import count, put, words
 
@@ -26,6 +27,6 @@ def _environment() -> Environment:
         loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(day=day, minute=minute, short=short, put=put, count=count)
+    environment.filters.update(day=day, minute=minute, short=short, put=put, count=count, by_client=by_client)
     environment.globals.update(w=words())
     return environment

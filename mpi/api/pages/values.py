@@ -1,5 +1,6 @@
 """A record's values in the rows that pages show, in one order for every record."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,8 @@ ROWS = (
     "placements", "birth_place", "household_ids", "death_date",
 )  # fmt: skip
 """Field codes in the order in which records are compared: what tells children apart comes first."""
+_CODES = frozenset({"race", "ethnicity"})
+_WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _LONG_ID = 14
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
@@ -36,7 +39,7 @@ def value_text(attribute: str, value: object) -> str:
         w = words().value
         return str(w.yes if value else w.no)
     if not isinstance(value, Mapping):
-        return str(value).replace("_", " ") if attribute == "flags" else str(value)
+        return _spaced(value) if attribute in _CODES else str(value)
     w = words().value
     kinds: dict[str, Callable[[Record], str]] = {
         "addresses": _address,
@@ -134,6 +137,11 @@ _FLAT = {
 }
 
 
+def _spaced(code: object) -> str:
+    """A code of several words in one, such as FosterParent, as words."""
+    return _WORD_ENDS.sub(" ", str(code))
+
+
 def _joined(values: Record, *names: str) -> str:
     return " ".join(str(values[name]) for name in names if values.get(name))
 
@@ -146,7 +154,7 @@ def _address(address: Record) -> str:
 def _guardian(guardian: Record) -> str:
     relationship = guardian.get("guardian_relationship")
     name = _joined(guardian, "guardian_first_name", "guardian_last_name")
-    return f"{name} ({relationship})" if relationship else name
+    return f"{name} ({_spaced(relationship)})" if relationship else name
 
 
 def _identifier(identifier: Record) -> str:

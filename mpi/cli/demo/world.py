@@ -21,6 +21,7 @@ from mpi.service.context import Index
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.reindex import Progress
 from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.storage.migrate import newest
 from training.simulate.output import save
 from training.simulate.rosters import Source
 from training.simulate.simulation import simulate
@@ -160,8 +161,8 @@ def made(folder: Path, records: int) -> Making | None:
 
 
 def _made_with() -> str:
-    """The program and the model: a demo of others is made anew."""
-    return f"{__version__} {load_model(find_model()).digest}"
+    """The program, its schema and the model: a demo of others is made anew."""
+    return f"{__version__} {newest()} {load_model(find_model()).digest}"
 
 
 @contextmanager

@@ -53,9 +53,9 @@ def test_without_a_subject_the_odd_one_out_is_marked():
 
 def test_of_two_that_differ_the_other_one_is_marked_and_neither_is_called_the_same():
     [row] = side_by_side([{"sex": "F"}, {"sex": "M"}], star=False)
-    assert [cell.standing for cell in row.cells] == ["subject", "differs"]
+    assert [cell.standing for cell in row.cells] == ["alone", "differs"]
     [lone] = side_by_side([{"phone": "1"}, {}], star=False)
-    assert [cell.standing for cell in lone.cells] == ["subject", "nothing"]
+    assert [cell.standing for cell in lone.cells] == ["alone", "nothing"]
 
 
 def test_two_numbers_are_not_nearly_the_same_because_they_have_one_form():

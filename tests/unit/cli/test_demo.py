@@ -6,9 +6,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from mpi.cli.demo.show import show_story
+from mpi.cli.demo.show import show_pages, show_story
 from mpi.cli.demo.story import Held, Story
-from mpi.cli.demo.world import make
+from mpi.cli.demo.world import made, make
 from mpi.domain.errors import ConflictError
 
 
@@ -58,3 +58,19 @@ def test_all_that_init_writes_is_its_owners_only(blank):
     made = [blank, *blank.rglob("*")]
     assert len(made) > 3
     assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_a_demo_of_an_earlier_schema_is_made_anew(tmp_path, monkeypatch):
+    make(tmp_path / "demo", 1_000, quiet)
+    assert made(tmp_path / "demo", 1_000) is not None
+    monkeypatch.setattr("mpi.cli.demo.world.newest", lambda: "a later one")
+    assert made(tmp_path / "demo", 1_000) is None
+
+
+def test_the_demo_opens_on_the_child_and_one_question():
+    shown = io.StringIO()
+    held = (Held("ccwis", "1", {"local_id": "1"}),)
+    story = Story("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
+    show_pages(Console(file=shown, width=120), "http://127.0.0.1:8520", story, "q-1f")
+    assert "http://127.0.0.1:8520/people/T7K3-M92Q-X0HN" in shown.getvalue()
+    assert "http://127.0.0.1:8520/queue/q-1f" in shown.getvalue()

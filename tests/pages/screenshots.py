@@ -1,0 +1,153 @@
+"""Pictures of every page, for the docs: on the demo's state, light, dark and at the width of a telephone.
+
+usage: python -m tests.pages.screenshots [FOLDER of the pictures] [FOLDER of the demo, kept between runs]
+"""
+
+import io
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from mpi.api.app import create_app
+from mpi.api.pages.paths import question_path
+from mpi.cli.demo.compare import know
+from mpi.cli.demo.story import tell
+from mpi.cli.demo.world import SOURCES, made, make, opened, truth
+from mpi.domain.roles import Role
+from mpi.domain.viewer import operator
+from mpi.service import proposals
+from mpi.service.accounts import NewAccount, add_account
+from mpi.service.blind import answer_blind, next_blind
+from mpi.service.blind_sample import draw
+from mpi.service.owner_questions import ask_source
+from mpi.service.question import question
+from mpi.service.queue import Filters, questions
+from tests.pages.chromium import browsing
+from tests.unit.api.live import serving
+
+RECORDS = 6_000
+LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "light")}
+_COLOURS = 96
+_ALSO = {"question", "person", "desk"}
+"""Pages whose dark and narrow pictures are kept too, unless all are asked for."""
+
+
+def main(folder: Path, demo: Path) -> None:
+    """Make the state if it is not there, and take the pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if made(demo, RECORDS) is None:
+        make(demo, RECORDS, lambda *_: None)
+        with opened(demo) as index:
+            _furnish(index, demo)
+    with opened(demo) as index, serving(create_app(index, open_pages=True)) as url, browsing() as browser:
+        places = list(_places(index, demo))
+        for look, (width, scheme) in LOOKS.items():
+            for name, role, path, press in places:
+                if look != "light" and name not in _ALSO:
+                    continue
+                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": url}])
+                page = context.new_page()
+                page.goto(f"{url}{path}")
+                if press is not None:
+                    press(page)
+                _save(folder / f"{name}-{look}.png", page.screenshot(full_page=True))
+                context.close()
+
+
+def _furnish(index, demo: Path) -> None:
+    """What a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
+    known = know(index, truth(demo))
+    person_of = {known.labels[record]: person for record, person in known.person_of.items()}
+    draw(index, operator("demo"))
+    judge = operator("Ida Steward")
+    for _ in range(90):
+        view = next_blind(index, judge)
+        if view is None:
+            break
+        left, right = (person_of[one.label] for one in view.records)
+        answer_blind(index, judge, view.id, "same" if left == right else "different")
+    asked = 0
+    for one in questions(index, operator(), Filters(), limit=60).questions:
+        record = next((label for label in one.records if label.source == "district_north"), None)
+        if record is not None and asked < 3:
+            ask_source(
+                index,
+                operator("Ida Steward"),
+                one.key,
+                record,
+                ("confirm-name", "one-child", "confirm-birth-date")[asked],
+            )
+            asked += 1
+    proposals.propose(index, operator("Ada Approver"), index.matcher)
+    for name, full_name, role, sources in (
+        ("ida", "Ida Steward", Role.STEWARD, None),
+        ("ada", "Ada Approver", Role.APPROVER, None),
+        ("olu", "Olu Owner", Role.SOURCE_OWNER, (next(str(s) for s in SOURCES),)),
+    ):
+        add_account(index, operator(), NewAccount(name, full_name, role, sources), None)
+
+
+def _places(index, demo: Path) -> Iterator[tuple]:
+    """(name, role, path, what is pressed there) of each picture."""
+    story = tell(index, know(index, truth(demo)))
+    top = questions(index, operator(), Filters(), limit=60).questions
+    several = next(
+        (one.key for one in top if len(question(index, operator(), one.key).pairs) > 1), top[0].key
+    )
+
+    def claim(page):
+        if page.locator("form[action$='/claim']").count():
+            with page.expect_navigation():
+                page.locator("form[action$='/claim'] button").click()
+
+    def practise(page):
+        page.locator("input[value=different]").check()
+        with page.expect_navigation():
+            page.locator("form[data-answers] button").click()
+
+    def unlink(page):
+        page.locator("input[name=record]").first.check()
+        with page.expect_navigation():
+            page.locator("main form button").first.click()
+
+    def search(page):
+        held = story.held[0].record
+        for field in ("first_name", "last_name", "birth_date"):
+            page.fill(f"form[action='/find'] [name={field}]", str(held[field]))
+        with page.expect_navigation():
+            page.locator("form[action='/find'] button").click()
+
+    child = f"/people/{story.enterprise_id}"
+    yield "question", "steward", question_path(several), claim
+    yield "desk", "steward", "/", None
+    yield "queue", "steward", "/queue", None
+    yield "person", "steward", child, None
+    yield "unlink", "steward", f"{child}/unlink", unlink
+    yield "find", "steward", "/find", search
+    yield "practice", "steward", "/practice", practise
+    yield "blind", "steward", "/blind", None
+    yield "quality", "steward", "/quality", None
+    yield "runs", "approver", "/runs", None
+    yield "run", "approver", "/runs/1", None
+    yield "asked", "source-owner", "/asked", None
+    yield "accounts", "operator", "/accounts", None
+
+
+def _save(path: Path, png: bytes) -> None:
+    """Write a picture with few colours, which text and plain grounds need no more of."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    given = [Path(argument) for argument in sys.argv[1:]]
+    pictures = given[0] if given else Path("docs/images")
+    if len(given) > 1:
+        main(pictures, given[1])
+    else:
+        with tempfile.TemporaryDirectory() as kept:
+            main(pictures, Path(kept) / "demo")
