@@ -5,6 +5,7 @@ by the rules of NIST SP 800-63B-4, section 3.1.1: at least 15 characters where n
 who somebody is, none of the commonly used or expected ones, and no rule on what they are made of.
 """
 
+import re
 import secrets
 import sys
 import unicodedata
@@ -23,22 +24,27 @@ LONGEST = 200
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
-_EXPECTED = (
-    "password",
-    "passphrase",
-    "letmein",
-    "qwerty",
-    "changeme",
-    "masterpersonindex",
-    "administrator",
-    "welcome",
-)
+_WORDS = """
+password passphrase passwort passw0rd pass letmein welcome changeme secret admin administrator login access
+qwerty qwertyuiop asdf asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx 1qaz2wsx 1q2w3e4r 1q2w3e4r5t azerty
+0123456789 123456789 12345678 1234567 123456 12345 1234 123 987654321 654321 54321 4321 321 abc
+iloveyou sunshine princess football baseball dragon monkey master shadow superman trustno1
+spring summer autumn fall winter monday tuesday wednesday thursday friday saturday sunday
+january february march april may june july august september october november december
+masterpersonindex person index mpi steward approver operator school student district state county
+children child foster family welfare care services department agency
+"""
+"""What anybody would try, without spaces and signs: common passwords and their pieces, rows of keys, seasons,
+months and days, and the words of this index and of where it is used."""
+_EXPECTED = tuple(sorted(_WORDS.split(), key=len, reverse=True))
+"""The longest first, so that none is left in part."""
 _FEWEST_LETTERS = 6
 """Different characters in a password, and characters that are not part of something expected."""
 _SHORTEST_NAME = 3
 """What is shorter is part of many good passwords by chance."""
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 _GROUPS, _GROUP = 5, 4
+_YEAR = re.compile("(19|20)[0-9]{2}")
 
 
 def hashed(password: str) -> str:
@@ -85,6 +91,7 @@ def check(password: str, *names: str) -> None:
     for expected in (*_EXPECTED, *(_bare(part) for name in names for part in (name, *name.split()))):
         if len(expected) >= _SHORTEST_NAME:
             bare = bare.replace(expected, "")
+    bare = _YEAR.sub("", bare)
     if len(bare) < _FEWEST_LETTERS:
         raise InputError("this password is made of a name or a common word: take one that nobody would try")
 

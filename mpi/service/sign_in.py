@@ -4,6 +4,7 @@ A sign-in is a random token of 256 bits in the person's browser; the index keeps
 counted before they are tried, and nothing that is told or timed says whether there is such an account.
 """
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +39,7 @@ REFUSED = (
 )
 """The one answer to every sign-in that fails."""
 
+_log = logging.getLogger("mpi.access")
 _NOBODY = Viewer("nobody")
 _NEVER = "9999-12-31T00:00:00.000000Z"
 _ENDED = "you are not signed in, or were signed out because nothing was done for a while: sign in"
@@ -82,8 +84,9 @@ def sign_in(
         InputError: name and password are right, and the purpose is not one of the role's.
     """
     account = _tried(index, name.strip().casefold())
-    right = passwords.is_right(account.password_hash if account else None, password[: passwords.LONGEST + 1])
+    right = passwords.is_right(account.password_hash if account else None, password)
     if account is None or not right or _is_stale(account):
+        _log.info("sign-in refused: %s", _told(account))
         raise NotAuthenticated(REFUSED)
     purposes = PURPOSES_OF[Role(account.role)]
     fitting = purpose is None or purpose in purposes
@@ -95,6 +98,7 @@ def sign_in(
         if instead_of is not None:
             unit.sign_ins.end(key_hash(instead_of))
         token = _begin(index, unit, account, purpose or purposes[0]) if fitting else None
+    _log.info("signed in: %s", account.name)
     if token is None:
         raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")
     return token
@@ -172,6 +176,13 @@ def _tried(index: Index, name: str) -> Account | None:
             until = _NEVER if account.failed >= MOST_WRONG else clock.iso(now + _lock_after(account.failed))
             unit.accounts.lock(account.id, until)
     return account
+
+
+def _told(account: Account | None) -> str:
+    """Whose refusal it was, for the log. What was typed as a name may be a password: it is never told."""
+    if account is None:
+        return "no account of that name that is open and not locked"
+    return f"{account.name}, {account.failed} in a row"
 
 
 def _lock_after(failed: int) -> timedelta:

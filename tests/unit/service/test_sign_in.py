@@ -1,5 +1,6 @@
 """Signing in: who gets in, what is told of a refusal, lock-outs, and how long a sign-in lasts."""
 
+import logging
 import threading
 from datetime import datetime
 
@@ -110,6 +111,29 @@ def test_every_refusal_says_the_same(either):
     refused(either, "ana", PASSWORD * 100_000)
     refused(either, "ana", times=10)
     refused(either, "ana", PASSWORD)
+
+
+def test_the_log_tells_whose_sign_ins_were_refused_and_nothing_that_was_typed(index, ana, caplog):
+    with caplog.at_level(logging.INFO, "mpi.access"):
+        refused(index, "my-secret-typed-as-a-name", "another-secret")
+        refused(index, "ana", "another-secret", times=2)
+        sign_in(index, "ana", PASSWORD)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[1:] == [
+        "sign-in refused: ana, 1 in a row",
+        "sign-in refused: ana, 2 in a row",
+        "signed in: ana",
+    ]
+    assert "secret" not in caplog.text
+    assert PASSWORD not in caplog.text
+
+
+def test_a_long_password_of_marks_typed_apart_opens_as_it_was_set(index, ana):
+    long = "e\u0301" * 150 + "abcdefgh"
+    token = sign_in(index, "ana", PASSWORD)
+    change_password(index, token, PASSWORD, long)
+    assert sign_in(index, "ana", long)
+    assert sign_in(index, "ana", "\u00e9" * 150 + "abcdefgh")
 
 
 def test_a_name_that_nobody_has_takes_the_same_work(index, ana, monkeypatch):
