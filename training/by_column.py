@@ -116,6 +116,8 @@ class _Columns:
 
     def features(self, ids: Indices) -> pa.Table:
         """All feature columns of the rows that no group refused."""
+        if not self._length:
+            return _SCHEMA.empty_table()
         kept = pa.array(~self._refused)
         columns = {"unique_id": pa.array(ids, pa.int64()), **_composed(self._made)}
         arrays = [columns.get(name, pa.nulls(self._length, self._type(name))) for name in _SCHEMA.names]

@@ -115,6 +115,13 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
     )
 
 
+def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
+    empty = written(tmp_path / "empty.csv", [])
+    assert len(read_standing([empty]).features) == len(read_standing([empty]).names) == 0
+    odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
+    assert read_standing([odd]).features["given_forms"].to_pylist() == [["TY"]]
+
+
 def test_several_processes_make_what_one_makes(state, monkeypatch):
     sent = read_sent(state).slice(0, 600)
     alone = features_by_column(sent, 1)
