@@ -74,7 +74,7 @@ class Viewer:
     """Who asks, for what purpose, and which actions their key carries.
 
     Args:
-        client: the name of the client or operator; goes on every commit.
+        client: the name of the client or account, or the operator; goes on every commit.
         purpose: purpose of use, one of PURPOSES, or None where the caller gave none.
         actions: what the client was granted.
         sources: codes of the sources it may write and read; None for all.
