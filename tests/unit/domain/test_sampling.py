@@ -67,6 +67,10 @@ def test_a_size_that_was_estimated_widens_the_interval():
     guessed = recall([Judged(1_000, 100, 30, 0)], [Judged(400, 40, 15, 15)])
     assert guessed.value == known.value
     assert guessed.low < known.low < known.high < guessed.high
+    known = precision([Judged(1_000, 1_000, 30, 0), Judged(400, 400, 15, 15)])
+    guessed = precision([Judged(1_000, 100, 30, 0), Judged(400, 40, 15, 15)])
+    assert guessed.value == known.value
+    assert guessed.low < known.low < known.high < guessed.high
 
 
 def test_nothing_is_said_before_every_stratum_has_a_verdict():

@@ -1,6 +1,7 @@
 """The blind sample: drawn alike whoever looks, judged without a hint, and errors found go to the queue."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -104,6 +105,14 @@ def test_what_is_drawn_follows_from_the_secret_and_the_month(index):
         other = blind_sample._chosen(unit, index, found, seed + 1, 8)
     assert once == again
     assert [(pair.lo, pair.hi) for pair in once] != [(pair.lo, pair.hi) for pair in other]
+
+
+def test_the_number_of_a_pair_does_not_tell_its_stratum(index):
+    a_state(index)
+    draw(index, OPERATOR)
+    strata = [pair.stratum for pair in drawn_pairs(index)]
+    changes = sum(one != other for one, other in pairwise(strata))
+    assert changes > len(set(strata)) - 1
 
 
 def test_a_large_index_is_looked_through_in_part_and_its_strata_are_estimated(index, monkeypatch):

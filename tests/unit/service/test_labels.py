@@ -12,9 +12,10 @@ from mpi.service.blind import answer_blind, next_blind
 from mpi.service.blind_sample import draw
 from mpi.service.decisions import Asked, decide, report_link
 from mpi.service.labels import HEADER, export_labels
+from mpi.service.records import upsert
 from mpi.service.undo import undo_decision
 from mpi.storage.repositories.records import Label
-from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.index import OPERATOR, an_index, crosswalk, load_rows, many_children
 from tests.unit.service.test_blind import seconds, steward
 
 
@@ -53,6 +54,14 @@ def test_every_pair_that_a_decision_names_is_a_label(index):
         ("sis:c1", "sis:c2"): ("DIFFERENT", "twin"),
         ("sis:c1", "ccwis:c2"): ("DIFFERENT", "twin"),
     }
+
+
+def test_what_a_source_says_is_none(index):
+    said = {**many_children(1)[0], "same_as": crosswalk(index)["ccwis", "c1"]}
+    upsert(index, OPERATOR, "sis", said)
+    with index.database.read(OPERATOR) as unit:
+        assert [named.decision.authority.name for named in unit.decisions.in_force()] == ["SOURCE"]
+    assert labelled(index) == {}
 
 
 def test_what_was_taken_back_superseded_or_only_claimed_is_none(index):
