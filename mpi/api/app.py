@@ -16,6 +16,7 @@ from mpi.api.routes import (
     crosswalk,
     decisions,
     explain,
+    freezes,
     golden,
     health,
     loads,
@@ -75,7 +76,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     problems.install(app)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
-        questions, health,
+        questions, freezes, health,
     ):  # fmt: skip
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)

@@ -27,6 +27,12 @@ COMMANDS: Mapping[str, Entry] = {
         "Hold what a source sends, and link nothing of it.", "mpi.cli.commands.source:pause"
     ),
     "source resume": Entry("Let what was held take effect.", "mpi.cli.commands.source:resume"),
+    "freeze": Entry("Days on which what is decided of a source's records waits."),
+    "freeze add": Entry(
+        "Name days on which what is decided of a source's records waits.", "mpi.cli.commands.freeze:add"
+    ),
+    "freeze list": Entry("List the freeze windows.", "mpi.cli.commands.freeze:list_all"),
+    "freeze lift": Entry("End a freeze window before its time.", "mpi.cli.commands.freeze:lift_one"),
     "client": Entry("Add, list and revoke clients of the API."),
     "client add": Entry(
         "Add a client of the API and show its key, this once.", "mpi.cli.commands.client:add"

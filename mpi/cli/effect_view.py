@@ -43,6 +43,8 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
         )
     if effect.awaiting:
         note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
+    if effect.held_until is not None:
+        note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
     if effect.preview:
         note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
 

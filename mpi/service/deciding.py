@@ -14,6 +14,7 @@ from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.service.chains import contradicted
 from mpi.service.context import Index
 from mpi.service.evidence import evidence
+from mpi.service.frozen import free_from
 from mpi.service.named import Groups, visible
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, StoredDecision
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -151,8 +152,11 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision) -> None:
     """
     said = Statement(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
     _require_no_contradiction(unit, said)
-    if one.effective_from is not None and one.effective_from > clock.today():
+    sources = {record.source_id for record in unit.records.get(one.seen).values()}
+    free = free_from(unit, sources, max(clock.today(), one.effective_from or ""))
+    if free > clock.today():
         unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
+        unit.decisions.set_day([one.id], free)
         return
     unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
     replaced = unit.decisions.get(one.supersedes).values()

@@ -98,6 +98,7 @@ class Effect:
         disclosed: how many answers left because of the links that it parts; None where the viewer may not
             know of others' answers.
         disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
+        held_until: the first day after a freeze window, from which it takes effect; None where none is open.
     """
 
     kind: str
@@ -112,6 +113,7 @@ class Effect:
     awaiting: bool = False
     disclosed: int | None = None
     disclosures: tuple[Received, ...] = ()
+    held_until: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

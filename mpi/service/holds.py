@@ -4,6 +4,7 @@ A hold is decisions of the least authority, which keep records as they are publi
 before them, and no model does.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.decision import Authority, DecisionKind
@@ -12,6 +13,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, revoke, write_down
 from mpi.service.disclosure import disclose
+from mpi.service.frozen import FROZEN
 from mpi.service.plan_items import Group, groups_of
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
@@ -20,6 +22,8 @@ from mpi.storage.repositories.proposals import Hold, Item
 from mpi.storage.unit import WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id")
+HELD_UNTIL = "held_until"
+"""Member of a hold's detail: the day from which what was approved may happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class HoldView:
     proposal: int | None
     before: tuple[Group, ...]
     after: tuple[Group, ...]
+    held_until: str | None = None
 
 
 def require_whole_index(viewer: Viewer) -> None:
@@ -64,6 +69,7 @@ def holds(index: Index, viewer: Viewer) -> list[HoldView]:
                 times[hold.commit_no][0],
                 hold.detail.get("proposal"),
                 *groups_of(unit, hold.detail),
+                hold.detail.get(HELD_UNTIL),
             )
             for hold in found
         ]
@@ -94,8 +100,18 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
     return _end_hold(index, viewer, number, "refused")
 
 
-def hold(unit: WriteUnit, number: int | None, item: Item) -> None:
-    """Keep the records of an item of a proposal as they are published."""
+def hold(
+    unit: WriteUnit, number: int | None, item: Item, until: str | None = None, heeded: Collection[int] = ()
+) -> None:
+    """Keep the records of an item of a proposal as they are published.
+
+    Args:
+        unit: the transaction.
+        number: the proposal.
+        item: what is not to happen.
+        until: the first day after the freeze window that holds it; None for what was not approved.
+        heeded: sources whose windows it heeds.
+    """
     before = [tuple(records) for _, records in item.detail["before"]]
     parted = [group for group in before if len(group) > 1]
     said: list[tuple[DecisionKind, tuple[tuple[int, ...], ...]]] = [
@@ -103,7 +119,12 @@ def hold(unit: WriteUnit, number: int | None, item: Item) -> None:
     ]
     if len(before) > 1:
         said.append((DecisionKind.DIFFERENT, tuple(before)))
-    step_id = add_step(unit, "hold", "not-approved", {"proposal": number, "item": item.fingerprint})
+    step_id = add_step(
+        unit,
+        "hold",
+        "not-approved" if until is None else "frozen",
+        {"proposal": number, "item": item.fingerprint},
+    )
     active = unit.configs.active()
     numbers = []
     for kind, groups in said:
@@ -125,6 +146,8 @@ def hold(unit: WriteUnit, number: int | None, item: Item) -> None:
             unit.commit_no,
         )
     detail = {**item.detail, "proposal": number, "decisions": numbers}
+    if until is not None:
+        detail |= {HELD_UNTIL: until, FROZEN: sorted(heeded)}
     hold = Hold(
         unit.counters.take("hold"), "proposal", item.fingerprint, "open", unit.commit_no, None, detail
     )

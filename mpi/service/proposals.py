@@ -18,6 +18,7 @@ from mpi.service.deciding import as_before
 from mpi.service.derive import Derived, derive
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received
+from mpi.service.frozen import free_from
 from mpi.service.holds import FIELDS, hold, let_go, require_whole_index
 from mpi.service.plan_items import Group, groups_of, items_of
 from mpi.service.received import Receipts, receipts
@@ -90,7 +91,7 @@ class Applied:
         proposal: its number.
         status: where it stands now.
         applied: items that were carried out.
-        held: items that were not approved.
+        held: items that were not approved, or that a freeze window keeps from happening.
         changed: items that are other than they were read, and are held.
         moved: records that changed person.
         model: the model in force now.
@@ -229,21 +230,25 @@ def apply_proposal(
         replace_derived(unit, matcher, derived)
         for item in unapproved:
             hold(unit, number, item)
-        if unapproved:
+        frozen = _frozen(unit, [item for item in now if item.fingerprint in yes])
+        for item, sources, until in frozen:
+            hold(unit, number, item, until, sources)
+        if unapproved or frozen:
             settlement = _settle(unit, matcher, derived, found.on_date)
         moved = publish(unit, settlement, "recluster", test=index.is_test)
         read = {item.fingerprint for item in items}
-        carried_out = {item.fingerprint for item in now} & yes
+        carried_out = {item.fingerprint for item in now} & yes - {item.fingerprint for item, _, _ in frozen}
         for item in items:
             was_read = item.fingerprint in carried_out
-            held = "held" if item.no not in wanted else "changed"
+            waits = item.no not in wanted or any(item.fingerprint == one.fingerprint for one, _, _ in frozen)
+            held = "held" if waits else "changed"
             unit.proposals.set_item(number, item.no, "applied" if was_read else held)
         unit.proposals.set_status(number, ProposalStatus.APPLIED, applied=unit.commit_no)
         done = Applied(
             number,
             ProposalStatus.APPLIED,
             len(carried_out),
-            sum(item.fingerprint in read for item in unapproved),
+            sum(item.fingerprint in read for item in unapproved) + len(frozen),
             sum(item.fingerprint not in read for item in unapproved),
             moved,
             matcher.model.ref,
@@ -308,6 +313,21 @@ def roll_back_proposal(
         done = Applied(number, ProposalStatus.ROLLED_BACK, 0, 0, 0, moved, matcher.model.ref)
         received = receipts(unit, settlement.current)
     return _with_received(index, viewer, done, received)
+
+
+def _frozen(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, set[int], str]]:
+    """The items that a freeze window holds, with the sources whose windows they heed, and until when."""
+    today = clock.today()
+    if not unit.freezes.all():
+        return []
+    found = []
+    for item in items:
+        records = {record for _, group in item.detail["before"] for record in group}
+        sources = {record.source_id for record in unit.records.get(records).values()}
+        until = free_from(unit, sources, today)
+        if until > today:
+            found.append((item, sources, until))
+    return found
 
 
 def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receipts) -> Applied:

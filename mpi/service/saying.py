@@ -1,18 +1,21 @@
 """Saying: what a decision, merge, split and move share once it is clear what is said.
 
 The decisions are written down, their components settled and published, and what that did is told. Where a
-second approver is asked for, the decisions wait for one and bind nothing until then.
+second approver is asked for, the decisions wait for one and bind nothing until then; in a freeze window of a
+source of their records, until the first day after it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mpi.domain import clock
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import SecondApprover
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, touched_by, write_down
 from mpi.service.effects import Effect, changes
+from mpi.service.frozen import FROZEN, WANTED, concerned, free_from
 from mpi.service.named import visible
 from mpi.service.once import keep_answer
 from mpi.service.received import with_received
@@ -49,7 +52,7 @@ class Step:
 def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Effect, frozenset[int]]:
     """Do a step; returns what it did and the records that this shows.
 
-    A preview of a step that would wait says what it would do once it is approved.
+    A preview of a step that would wait says what it would do once it is approved, or its day has come.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
@@ -59,10 +62,18 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
     named = {record for said in step.said for record in said.record_ids}
     awaiting = needs_second(unit, index, named)
     waits = awaiting and not preview
-    detail = {**step.detail, **({AWAITING: True, CHOICE: stored_choice(step.choice)} if waits else {})}
+    heeded, held_until = _freeze(unit, step.said, named)
+    later = held_until is not None and not preview
+    detail = {
+        **step.detail,
+        **({AWAITING: True} if waits else {}),
+        **({CHOICE: stored_choice(step.choice)} if waits or later else {}),
+        **heeded,
+    }
     step_id = add_step(unit, step.kind, step.reason, detail)
-    numbers = tuple(write_down(unit, index, step_id, said, awaiting=waits) for said in step.said)
-    choice = Choice() if waits else step.choice
+    said = [replace(one, effective_from=held_until) for one in step.said] if later else step.said
+    numbers = tuple(write_down(unit, index, step_id, one, awaiting=waits) for one in said)
+    choice = Choice() if waits or later else step.choice
     settled = resettle(unit, index, touched_by(unit, numbers), step.kind, choice)
     persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
     shown |= named
@@ -77,10 +88,25 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         (),
         step.etag,
         awaiting,
+        held_until=held_until,
     )
     effect = with_received(unit, effect, settled.current)
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
+
+
+def _freeze(
+    unit: ReadUnit, said: Sequence[Statement], record_ids: Collection[int]
+) -> tuple[Mapping[str, Any], str | None]:
+    """What a step keeps of the windows that it heeds, and the day that they hold it until."""
+    today = clock.today()
+    sources = concerned(unit, record_ids) if unit.freezes.all() else set()
+    if not unit.freezes.of(sources, today):
+        return {}, None
+    wanted = next((one.effective_from for one in said), None)
+    day = max(today, wanted or today)
+    free = free_from(unit, sources, day)
+    return {FROZEN: sorted(sources), WANTED: wanted}, free if free > day else None
 
 
 def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:

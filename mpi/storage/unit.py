@@ -17,6 +17,7 @@ from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.figures import Figures
+from mpi.storage.repositories.freezes import Freezes
 from mpi.storage.repositories.owner_questions import OwnerQuestions
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.practice import Practice
@@ -72,6 +73,7 @@ class ReadUnit:
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
         self.proposals = Proposals(connection)
+        self.freezes = Freezes(connection)
         self.sightings = Sightings(connection)
         self.steps = Steps(connection)
         self.answers = Answers(connection)

@@ -165,6 +165,7 @@ class EffectOut(BaseModel):
                 "awaiting": False,
                 "disclosed": 0,
                 "disclosures": [],
+                "held_until": None,
             }
         }
     )
@@ -184,6 +185,9 @@ class EffectOut(BaseModel):
     )
     disclosures: list[ReceivedOut] = Field(
         description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+    )
+    held_until: str | None = Field(
+        description="The first day after the freeze window that holds it; null where none does."
     )
 
 

@@ -141,6 +141,7 @@ class HoldOut(BaseModel):
                 "proposal": 3,
                 "before": [_BEFORE],
                 "after": _AFTER,
+                "held_until": None,
             }
         }
     )
@@ -152,6 +153,7 @@ class HoldOut(BaseModel):
     proposal: int | None = Field(description="The proposal that it was an item of.")
     before: list[GroupOut] = Field(description="The people as they are held.")
     after: list[GroupOut] = Field(description="The people as they were computed.")
+    held_until: str | None = Field(description="Of what was approved: the first day after the freeze window.")
 
 
 class HoldEndedOut(BaseModel):

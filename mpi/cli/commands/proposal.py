@@ -111,8 +111,11 @@ def list_holds(as_json: JsonFlag = False) -> None:
         print_json([asdict(one) for one in found])
         return
     print_table(
-        ("hold", "since", "proposal", "held as", "computed as"),
-        [(h.id, h.since[:19], h.proposal, _groups(h.before), _groups(h.after)) for h in found],
+        ("hold", "since", "until", "proposal", "held as", "computed as"),
+        [
+            (h.id, h.since[:19], h.held_until or "", h.proposal, _groups(h.before), _groups(h.after))
+            for h in found
+        ],
     )
 
 

@@ -330,6 +330,13 @@ class Decisions:
                 .values(status=status.value, ended_commit=ended)
             )
 
+    def set_day(self, numbers: Iterable[int], day: str) -> None:
+        """Change the day from which pending decisions bind."""
+        for chunk in chunked(sorted(numbers)):
+            self._connection.execute(
+                update(_decision).where(_decision.c.id.in_(chunk)).values(effective_from=day)
+            )
+
     def _stored(self, condition: ColumnElement[bool]) -> dict[int, StoredDecision]:
         heads = self._connection.execute(select(_decision).where(condition).order_by(_decision.c.id)).all()
         numbers = [row.id for row in heads]

@@ -14,6 +14,7 @@ from mpi.storage.tables.desk import (
     TaskActionRow,
     TaskWorkRow,
 )
+from mpi.storage.tables.freezing import FreezeWindowRow
 from mpi.storage.tables.identity import (
     ConfigRow,
     EpochRow,
@@ -58,7 +59,8 @@ __all__ = [
     "AccountRow", "AgencyRow", "ApprovalRow", "BatchRow", "BlindAnswerRow", "BlindPairRow",
     "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow", "CounterRow", "DecisionMemberRow",
     "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow", "DisclosureRow", "EdgeRow", "EpochRow",
-    "FeatureRow", "FlagRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",
+    "FeatureRow", "FlagRow",
+    "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",
     "NoteRow", "OwnerQuestionRow", "PersonRow", "PracticeAnswerRow", "ProposalItemRow", "ProposalRow",
     "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SavedViewRow", "SightingRow",
     "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow", "TaskWorkRow",

@@ -1,8 +1,11 @@
 """Decisions, merges, splits, moves and undo over HTTP."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from mpi.api.app import create_app
+from mpi.domain import clock
 from mpi.domain.viewer import Action, operator
 from tests.index import a_child, an_index
 from tests.unit.api.live import a_key, calling, problem
@@ -278,3 +281,18 @@ def test_an_answer_that_is_given_again_is_on_the_ledger_again(steward, fresh):
             before, last = unit.disclosures.all()[-2:]
         assert (last.purpose, last.action, last.record_ids) == ("court_report", "decide", before.record_ids)
         assert last.record_ids
+
+
+def test_a_freeze_window_holds_a_merge_until_it_is_lifted(steward, district):
+    today, later = clock.today(), (date.fromisoformat(clock.today()) + timedelta(days=3)).isoformat()
+    days = {"begins_on": today, "ends_on": later, "reason": "count-day"}
+    made = steward.post("/v1/sources/D01:freeze", json=days)
+    assert (made.status_code, made.json()["state"]) == (200, "open")
+    assert merged(steward).json()["held_until"] == later
+    assert len(set(both(steward))) == 2
+    assert [window["source"] for window in district.get("/v1/freeze-windows").json()] == ["D01"]
+    assert steward.post("/v1/freeze-windows/1:lift", json={}).json()["state"] == "lifted"
+    assert len(set(both(steward))) == 1
+    assert steward.post("/v1/freeze-windows/1:lift", json={}).status_code == 409
+    assert steward.post("/v1/sources/D01:freeze", json={**days, "ends_on": today}).status_code == 400
+    assert district.post("/v1/sources/CCWIS:freeze", json=days).status_code == 403

@@ -114,3 +114,24 @@ def test_a_file_of_new_local_ids_is_taken_at_once_and_back_again(mpi, home, tmp_
         file.write_text(wrong)
         refused = mpi("rekey", str(file), "--source", "sis")
         assert (refused.code, is_one_line(refused.err)) == (5, True)
+
+
+def test_a_freeze_window_is_added_listed_and_lifted(mpi, home):
+    made = mpi(
+        "freeze",
+        "add",
+        "sis",
+        "--from",
+        "2999-03-01",
+        "--to",
+        "2999-03-04",
+        "--reason",
+        "count-day",
+        "--json",
+    )
+    assert (made.json["state"], made.json["ends_on"]) == ("coming", "2999-03-04")
+    assert "count-day" in mpi("freeze", "list").out
+    assert mpi("freeze", "lift", "1").code == 0
+    assert [window["state"] for window in mpi("freeze", "list", "--json").json] == ["lifted"]
+    assert mpi("freeze", "lift", "1").code == 7
+    assert mpi("freeze", "add", "sis", "--from", "2999-03-04", "--to", "2999-03-04").code == 5

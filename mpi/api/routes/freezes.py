@@ -1,0 +1,68 @@
+"""Freeze windows: days on which what is decided of a source's records waits."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.freezes import FreezeWindowOut
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.viewer import Action, permit
+from mpi.service.freezing import FreezeWindow, freeze, lift, windows
+
+router = APIRouter(tags=["decisions"])
+_DAY = {"type": "string", "format": "date"}
+_REASON = {"type": "string", "maxLength": 64}
+_WINDOW = json_body(
+    {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"},
+    ("begins_on", "ends_on"),
+    begins_on=_DAY,
+    ends_on=_DAY,
+    reason=_REASON,
+)
+
+
+@router.post(
+    "/v1/sources/{source}:freeze",
+    response_model=FreezeWindowOut,
+    summary="Name days on which what is decided of a source's records waits",
+    responses=problems(404, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=_WINDOW,
+)
+def post_freeze(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+) -> FreezeWindow:
+    """Decisions, merges, splits, moves and approved items of a proposal wait for the first day after it."""
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    body = Body(sent, "begins_on", "ends_on", "reason")
+    reason = body.optional_text("reason") or "reporting-period"
+    return freeze(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
+
+
+@router.get(
+    "/v1/freeze-windows",
+    response_model=list[FreezeWindowOut],
+    summary="List freeze windows",
+    responses=problems(),
+)
+def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[FreezeWindow]:
+    """Of the sources that the caller may see, by their first day."""
+    return windows(index, viewer)
+
+
+@router.post(
+    "/v1/freeze-windows/{number}:lift",
+    response_model=FreezeWindowOut,
+    summary="End a freeze window before its time",
+    responses=problems(404, 409, 413),
+    dependencies=[ActionPath],
+    openapi_extra=json_body({"reason": "count-is-done"}, (), reason=_REASON),
+)
+def post_lift(
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> FreezeWindow:
+    """What waits for it alone takes effect at once."""
+    permit(viewer, Action.SOURCE_ADMIN)
+    return lift(index, viewer, number, Body(sent, "reason").optional_text("reason") or "lifted")

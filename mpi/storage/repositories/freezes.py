@@ -1,0 +1,65 @@
+"""Freeze windows."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.storage.tables import FreezeWindowRow
+
+_window = FreezeWindowRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWindow:
+    """Days on which a source's enterprise IDs stay as they are.
+
+    Args:
+        id: its number.
+        source_id: the source.
+        begins_on: its first day (ISO).
+        ends_on: the first day after it.
+        reason: its maker's code.
+        created_commit: when it was made.
+        ended_commit: when it was lifted before its time.
+    """
+
+    id: int
+    source_id: int
+    begins_on: str
+    ends_on: str
+    reason: str
+    created_commit: int
+    ended_commit: int | None = None
+
+
+class Freezes:
+    """The freeze windows of all sources."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[StoredWindow]:
+        """Every window, by its first day."""
+        rows = self._connection.execute(select(_window).order_by(_window.c.begins_on, _window.c.id))
+        return [StoredWindow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    def get(self, number: int) -> StoredWindow | None:
+        """One window."""
+        return next((window for window in self.all() if window.id == number), None)
+
+    def of(self, source_ids: Collection[int], day: str) -> list[StoredWindow]:
+        """The windows of sources that are not over on a day and were not lifted, by their first day."""
+        return [
+            window
+            for window in self.all()
+            if window.source_id in source_ids and window.ends_on > day and window.ended_commit is None
+        ]
+
+    def add(self, window: StoredWindow) -> None:
+        """Add a window."""
+        self._connection.execute(insert(_window).values(**asdict(window)))
+
+    def end(self, number: int, commit_no: int) -> None:
+        """Lift a window."""
+        self._connection.execute(update(_window).where(_window.c.id == number).values(ended_commit=commit_no))
