@@ -28,6 +28,7 @@ from mpi.service.deciding import (
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, Stays, changes, fields_of
+from mpi.service.frozen import require_thawed
 from mpi.service.holds import let_go
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
@@ -163,13 +164,14 @@ def undo_decisions(
         preview: whether the transaction will be rolled back.
 
     Raises:
-        ConflictError: one was taken back before, or is another's.
+        ConflictError: one was taken back before, is another's, or is kept as it is by a freeze window.
     """
     for one in taken_back:
         if one.status is DecisionStatus.REVOKED:
             raise ConflictError(f"decision {one.id} was undone before")
         if not may_undo(unit, one):
             raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
+    require_thawed(unit, taken_back)
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
     detail |= {} if of is None else {"step": of.id}
     # What two had to say, two have to take back.
