@@ -1,0 +1,217 @@
+"""The desk's pages over HTTP, on open pages of a test index: what they let through, and what they do not."""
+
+import re
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from mpi.domain.viewer import operator
+from mpi.service.queue import Filters, questions
+from tests.index import a_child
+from tests.unit.api.test_sign_in import SAME
+
+CHILD = {"first_name": "Deskine", "last_name": "Pageworth", "birth_date": "2011-03-04"}
+
+
+@pytest.fixture
+def acting(people):
+    """A client at open pages in a role; ``send`` sends the form of a page."""
+
+    @contextmanager
+    def make(role):
+        with httpx.Client(base_url=people.base_url, timeout=30, cookies={"mpi-acting-as": role}) as client:
+            yield client
+
+    return make
+
+
+def send(client, path, **fields):
+    page = client.get("/find" if client.cookies["mpi-acting-as"] != "source-owner" else "/asked")
+    token = re.search(r'name="csrf" value="(\w+)"', page.text)[1]
+    return client.post(path, data={"csrf": token, **fields}, headers=SAME)
+
+
+def put(call, source, local_id, **changes):
+    answer = call.put(f"/v1/sources/{source}/records/{local_id}", json=a_child(None, **changes))
+    assert answer.status_code == 200, answer.text
+    return answer.json()["enterprise_id"]
+
+
+def in_doubt(index, call, name, birth_date="2011-03-04"):
+    """Two records that may be one child; returns their question's key."""
+    child = {"last_name": name, "birth_date": birth_date}
+    put(call, "D01", f"{name}-1", first_name="Philippa", **child)
+    put(call, "CCWIS", f"{name}-2", first_name="Philippe", **{**child, "last_name": f"{name}e"})
+    [one] = questions(index, operator(), Filters(text=f"{name}-1")).questions
+    return one.key
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("steward", "/runs"),
+        ("steward", "/accounts"),
+        ("steward", "/asked"),
+        ("source-owner", "/queue"),
+        ("source-owner", "/quality"),
+        ("source-owner", "/find"),
+        ("operator", "/queue"),
+        ("operator", "/runs"),
+        ("operator", "/blind"),
+        ("approver", "/accounts"),
+    ],
+)
+def test_a_page_that_a_role_may_not_see_says_so_and_nothing_else(acting, role, path):
+    with acting(role) as client:
+        page = client.get(path)
+    assert page.status_code == 403
+    assert "Not yours to see" in page.text
+    assert f'href="{path}"' not in page.text
+
+
+def test_an_address_that_leads_nowhere_is_told_in_words(acting):
+    with acting("steward") as client:
+        for path in ("/queue/q-0000000000000000", "/runs/nonsense", "/people/T7K3-M92Q-X0HN/unlink"):
+            page = client.get(path)
+            assert page.headers["content-type"].startswith("text/html"), path
+            assert page.status_code in (403, 404), path
+
+
+def test_search_takes_its_fields_in_the_body_and_says_why(call, acting, caplog):
+    eid = put(call, "D01", "find-1", **CHILD)
+    with acting("steward") as client:
+        page = send(client, "/find", **CHILD)
+    assert page.status_code == 200
+    assert f'href="/people/{eid}"' in page.text
+    assert "likely the same child" in page.text
+    assert "Pageworth" not in str(page.url)
+    assert "Pageworth" not in caplog.text
+
+
+def test_search_with_too_little_keeps_what_was_typed_and_points_at_the_field(acting):
+    with acting("steward") as client:
+        page = send(client, "/find", first_name="Onlya")
+        assert page.status_code == 422
+        assert 'value="Onlya"' in page.text
+        assert 'href="#first_name"' in page.text
+
+
+def test_a_local_id_is_looked_up_from_the_body(call, acting):
+    eid = put(call, "D01", "find-2", first_name="Keyla", last_name="Lookups", birth_date="2012-12-01")
+    with acting("steward") as client:
+        answer = send(client, "/find/key", source="D01", local_id="find-2")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/people/{eid}")
+        assert send(client, "/find/key", source="D01", local_id="nobody").status_code == 404
+
+
+def test_no_form_is_taken_without_the_token_of_its_page(call, acting):
+    eid = put(call, "D01", "csrf-1", first_name="Forgetta", last_name="Tokens", birth_date="2013-01-09")
+    with acting("steward") as client:
+        for path in ("/find", f"/people/{eid}/unlink", "/queue/next", "/views", "/steps/1/undo", "/why"):
+            for headers in (SAME, {}):
+                refused = client.post(path, data={"record": "x"}, headers=headers)
+                assert refused.status_code == 400, path
+                assert "nothing was done" in refused.text
+
+
+def test_an_answer_is_previewed_kept_and_taken_back(index, call, acting):
+    key = in_doubt(index, call, "Answerley")
+    with acting("steward") as client:
+        assert send(client, f"/queue/{key}/claim").status_code == 303
+        page = client.get(f"/queue/{key}").text
+        etag = re.search(r'name="etag" value="([^"]+)"', page)[1]
+        pair = re.search(r'name="pair" value="([^"]+)"', page)[1]
+        said = {"etag": etag, "pair": pair, "verdict-0": "same"}
+        preview = send(client, f"/queue/{key}/answer", **said, preview="1")
+        assert preview.status_code == 200
+        assert "What would change" in preview.text
+        assert "checked" in preview.text
+        done = send(client, f"/queue/{key}/answer", **said)
+        assert done.status_code == 303
+        step = re.search(r"step=(\d+)", done.headers["location"])[1]
+        assert (
+            call.get("/v1/crosswalk", params={"source": "D01", "local_id": "Answerley-1"}).json()[
+                "enterprise_id"
+            ]
+            == call.get("/v1/crosswalk", params={"source": "CCWIS", "local_id": "Answerley-2"}).json()[
+                "enterprise_id"
+            ]
+        )
+        undone = send(client, f"/queue/{key}/undo", step=step)
+        assert undone.headers["location"] == f"/queue/{key}?done=undone"
+        assert "answer taken back" in client.get(f"/queue/{key}").text
+
+
+def test_an_answer_without_a_verdict_is_asked_for_again(index, call, acting):
+    key = in_doubt(index, call, "Emptyley", "2011-05-05")
+    with acting("steward") as client:
+        send(client, f"/queue/{key}/claim")
+        page = client.get(f"/queue/{key}").text
+        etag = re.search(r'name="etag" value="([^"]+)"', page)[1]
+        again = send(client, f"/queue/{key}/answer", etag=etag, note="typed before")
+    assert again.status_code == 400
+    assert 'href="#pair-0"' in again.text
+    assert "typed before" in again.text
+
+
+def test_the_owner_of_a_record_sees_it_and_nothing_of_the_others(index, call, acting):
+    key = in_doubt(index, call, "Ownerley", "2011-06-06")
+    with acting("steward") as client:
+        send(client, f"/queue/{key}/claim")
+        answer = send(
+            client,
+            f"/queue/{key}/ask",
+            record="CCWIS\tOwnerley-2",
+            asks="confirm-name",
+            note="is it the child of C?",
+        )
+        assert answer.headers["location"] == "/?done=asked"
+    with acting("source-owner") as owner:
+        page = owner.get("/asked").text
+        assert "Philippe" in page
+        assert "Is the name right?" in page
+        for secret in ("Philippa", "Ownerley-1", "D01", "is it the child of C?", key):
+            assert secret not in page
+        number = re.search(r'action="/asked/(\d+)"', page)[1]
+        assert send(owner, f"/asked/{number}", answer="right").status_code == 303
+    with acting("steward") as client:
+        assert "source answered" in client.get(f"/queue/{key}").text
+
+
+def test_a_view_of_the_queue_is_kept_and_forgotten(acting):
+    with acting("steward") as client:
+        assert send(client, "/views", name="School matters", state="open", source="D01").status_code == 303
+        page = client.get("/queue?source=D01").text
+        assert "School matters" in page
+        assert 'aria-current="page">School matters' in page
+        send(client, "/views", forget="School matters")
+        assert "School matters" not in client.get("/queue").text
+
+
+def test_a_run_is_made_read_and_rejected_by_an_approver(acting):
+    with acting("approver") as client:
+        made = send(client, "/runs")
+        path = made.headers["location"].partition("?")[0]
+        assert "open" in client.get(path).text
+        assert send(client, path, do="apply").status_code == 400
+        assert send(client, path, do="reject").status_code == 303
+        assert "rejected" in client.get(path).text
+
+
+def test_what_an_address_says_was_done_is_one_of_our_sentences_only(acting):
+    with acting("steward") as client:
+        page = client.get("/find?done=Your+account+is+locked,+call+0900&step=1").text
+        assert "0900" not in page
+        assert "data-undo" not in page
+        assert "Undone." in client.get("/find?done=undone").text
+
+
+def test_why_two_records_are_one_child_is_told_without_their_keys_in_an_address(call, acting):
+    put(call, "D01", "why-1", first_name="Whyla", last_name="Becauseton", birth_date="2010-10-10")
+    put(call, "CCWIS", "why-2", first_name="Whyla", last_name="Becauseton", birth_date="2010-10-10")
+    with acting("steward") as client:
+        page = send(client, "/why", pair="D01\twhy-1\tCCWIS\twhy-2")
+    assert page.status_code == 200
+    assert "What would change the answer" in page.text
+    assert "In all" in page.text
