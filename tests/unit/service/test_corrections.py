@@ -186,6 +186,9 @@ def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
     assert "Xanthippe" not in repr(golden(index, OPERATOR, eid))
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, record.source, record.local_id)
+    with index.database.read(OPERATOR) as unit:
+        [kept] = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id]).values()
+    assert kept.state == "sealed"
     stored = all_that_is_stored(index)
     assert (b"Xanthippe" in stored) == (kind == "sealed")
     assert (b"Birth certificate shown" in stored) == (kind == "sealed")

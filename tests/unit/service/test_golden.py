@@ -49,7 +49,7 @@ def the(index, eid: str, attribute: str, viewer=OPERATOR):
 def said_of(sent: dict) -> dict:
     """What a record as sent states, by attribute."""
     record = receive(sent, KeyedHash(bytes(32)), clock.now()).record
-    return dict(stated(record, Origin(1, 1, "sis", "sis"), ()))
+    return dict(stated(record, Origin(1, 1, "sis", "sis"), ("birth_certificate",)))
 
 
 def test_a_value_names_its_record_and_rule_and_what_others_say(index):
@@ -97,6 +97,21 @@ def test_a_document_that_proves_who_a_child_is_counts_as_verification(index):
 )
 def test_what_says_only_that_nothing_is_known_is_no_value(changes, attribute):
     assert attribute not in said_of(a_child("1", **changes))
+
+
+def test_a_birth_date_beside_a_document_counts_for_more_than_one_reported_and_less_than_one_verified():
+    document = [{"system": "birth_certificate", "assigner": "OH", "value": "77-1"}]
+    ranks = [
+        said_of(a_child("1", birth_date_quality=quality, identifiers=papers))["birth_date"].verified
+        for quality, papers in (
+            ("placeholder", document),
+            ("estimated", document),
+            ("reported", None),
+            ("reported", document),
+            ("verified", None),
+        )
+    ]
+    assert ranks == sorted(set(ranks))
 
 
 def test_a_placeholder_name_never_stands_before_a_name(index):
