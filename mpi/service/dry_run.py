@@ -34,12 +34,10 @@ from mpi.service.reindex import (
     score_pairs,
     silent,
 )
-from mpi.service.statements import Statement, Verdict, verdict_of
+from mpi.service.statements import Statement, Verdict, judge_all
 from mpi.standardize.payload import features_from_bytes
-from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.records import StoredRecord
-from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit
 
 SAMPLE_PER_BAND = 5
@@ -113,12 +111,11 @@ def dry_run(
         sent = receive_rows(index, rows, moment, receipt)
         said = sent.said
         existing = unit.records.of_source(source.id)
-        verdicts = {
-            local_id: verdict_of(source, existing.get(local_id), one) for local_id, one in said.items()
-        }
+        judged = judge_all(unit, index, source, said.values(), existing)
+        verdicts = judged.verdicts
         _foresee(unit, receipt, options, clock.iso(moment), existing, sent, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _File(index, index.shared(unit), source, news, existing)
+        file = _File(index, news, judged.features, existing)
         best = _best(_score(unit, index, file, progress), file.features)
         return DryRun(receipt, _bands(index, file, best), _sample(unit, index, file, best))
 
@@ -155,9 +152,8 @@ class _File:
     def __init__(
         self,
         index: Index,
-        shared: SharedValues,
-        source: Source,
         news: Collection[Statement],
+        features: Mapping[str, Features],
         existing: Mapping[str, StoredRecord],
     ) -> None:
         self.said: dict[int, Statement] = {}
@@ -167,7 +163,7 @@ class _File:
             old = existing.get(one.local_id)
             number = -position if old is None else old.id
             self.said[number] = one
-            self.features[number] = index.comparable(one.record, source.code, shared)
+            self.features[number] = features[one.local_id]
             self.keys[number] = keys(self.features[number], index.matcher.model.blocking, index.seal)
 
 

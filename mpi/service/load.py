@@ -13,7 +13,7 @@ from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.context import Index
 from mpi.service.guards import Effect, held_because
 from mpi.service.reindex import Changed, Progress, silent
-from mpi.service.resolve import resolve
+from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statements import Statement, Verdict, judge, statement, take
 from mpi.service.who import who
@@ -253,6 +253,7 @@ class _Load:
         progress: Progress,
     ) -> None:
         changed: dict[int, Changed] = {}
+        doubted: set[int] = set()
         gone = {record.id for record in absent}
         waiting = iter(said.values())
         while chunk := list(islice(waiting, TAKE_ROWS)):
@@ -260,12 +261,14 @@ class _Load:
             taken = take(self._unit, self._index, self._source, chunk, known, receipt.batch)
             count_verdicts(receipt, chunk, known, taken.verdicts)
             changed.update(taken.changed)
+            doubted |= taken.doubted
             gone |= taken.gone & {record.id for record in known.values()}
             progress("writing records", len(changed), len(said))
         self._unit.records.set_state([record.id for record in absent], RecordState.WITHDRAWN)
         receipt.withdrawn = len(absent)
         receipt.received += len(absent)
-        resolve(self._unit, self._index, changed, gone, "load", progress)
+        besides = Besides(touched=doubted) if doubted else NOTHING
+        resolve(self._unit, self._index, changed, gone, "load", progress, besides)
 
     def _keep(self, receipt: Receipt) -> None:
         self._unit.batches.add(

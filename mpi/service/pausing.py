@@ -9,7 +9,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.named import visible
 from mpi.service.reindex import Progress, silent
-from mpi.service.resolve import resolve
+from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.steps import add_step, reason_code
 from mpi.storage.repositories.sources import Source
@@ -84,7 +84,8 @@ def resume(
         unit.sources.set_paused([source.id for source in sources], paused=False)
         held = {record for source in sources for record in unit.records.release(source.id)}
         restated = restate(unit, index, held)
-        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress)
+        besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
+        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
         moved = 0
         if settled is not None:
             # Of other sources' records that move with them, a viewer may not even know how many.

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mpi.clustering.component import Pair, pair, spanning
+from mpi.clustering.grouping import key_of
 from mpi.clustering.partition import Partition, Reason
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.patterns import pattern
 from mpi.service.chains import contradicted
 from mpi.service.closure import Closure
+from mpi.service.doubted import awaited
 from mpi.service.harm import chance, harm
 from mpi.service.known import Known, Weighing
 from mpi.service.multiples import Joined, multiples
@@ -23,6 +25,7 @@ from mpi.service.who import who
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.decisions import DecisionStatus, NamedDecision
 from mpi.storage.repositories.derived import MICROBITS
+from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.tasks import NEVER, Task
 from mpi.storage.unit import ReadUnit
 
@@ -30,6 +33,8 @@ PAIR = "pair"
 """Are these two records one person?"""
 CONFLICT = "conflict"
 """Decisions meet and one of them gave way: which holds?"""
+OVERLAID = "overlay"
+"""A source says under a record's local ID that it is another child: did the record become that child's?"""
 RECHECK = "recheck"
 """Does this decision still hold?"""
 CLAIM = "claim"
@@ -58,6 +63,7 @@ def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weig
     ]
     others = [
         *(_quietened(task, quiet) for task in multiples(unit, scope, settled, weighing)),
+        *_overlaid(unit, scope),
         *_conflicts(scope, suspended),
         *_rechecks(unit, scope),
         *_waiting(unit, scope),
@@ -68,6 +74,20 @@ def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weig
     apart = told_apart(pairs, known, weighing.features)
     asked = [task for task in pairs if task.key not in apart]
     return [_with_harm(task, known) for task in (*_with_pattern(asked, known, weighing), *others)]
+
+
+def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+    """A task for each record of which a version waits that says that it is another child."""
+    waiting = awaited(unit, scope.seen)
+    if not waiting:
+        return
+    for number, record in sorted(unit.records.get(waiting).items()):
+        if record.state != RecordState.SEALED:
+            key = key_of("o", record.canonical_key)
+            yield Task(
+                f"{OVERLAID}:{record.canonical_key}", OVERLAID, number, number, 0.0, "another-child",
+                question=key, subject=number,
+            )  # fmt: skip
 
 
 def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:

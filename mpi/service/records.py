@@ -19,7 +19,7 @@ from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.named import visible
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.questions import CLAIM, PAIR
+from mpi.service.questions import CLAIM, OVERLAID, PAIR
 from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statements import Verdict, statement, take
@@ -102,9 +102,11 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         taken = take(unit, index, source, [statement(record, came.issues)], existing)
         record_id = taken.record_ids[local_id]
         before = unit.persons.current([record_id]).get(record_id)
-        besides = NOTHING
+        besides = Besides(touched=taken.doubted) if taken.doubted else NOTHING
         if asserted != Asserted() and taken.verdicts[local_id] not in (Verdict.SEALED, Verdict.REFUSED):
-            besides = Besides(said=lambda: assert_persons(unit, index, record_id, asserted))
+            besides = Besides(
+                said=lambda: assert_persons(unit, index, record_id, asserted), touched=taken.doubted
+            )
         resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert", besides=besides)
         answer = _answer(
             unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
@@ -131,8 +133,9 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.iso(clock.now()))
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
-            gone = restate(unit, index, [record.id]).gone
-            resolve(unit, index, {}, gone, "withdraw")
+            restated = restate(unit, index, [record.id])
+            besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
+            resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
         answer = Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
         keep_answer(unit, index, answer.as_dict(), [record.id])
         return answer
@@ -213,7 +216,9 @@ def _answer(
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
         eid = None if after is None else unit.persons.get([after])[after].eid
-        return Resolved(source, local_id, eid, Outcome.HELD, "held", issues=issues)
+        return Resolved(
+            source, local_id, eid, Outcome.HELD, "held", tasks=_asked(unit, record_id), issues=issues
+        )
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
     tasks = _asked(unit, record_id)
@@ -234,7 +239,9 @@ def _answer(
 
 def _asked(unit: ReadUnit, record_id: int) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
-    asked = [task for task in unit.tasks.of([record_id], clock.today()) if task.kind in (PAIR, CLAIM)]
+    asked = [
+        task for task in unit.tasks.of([record_id], clock.today()) if task.kind in (PAIR, CLAIM, OVERLAID)
+    ]
     if not asked:
         return ()
     seen = visible(unit, {end for task in asked for end in (task.lo, task.hi)}).keys()

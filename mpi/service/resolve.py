@@ -21,10 +21,12 @@ class Besides:
         choice: what is chosen about the IDs.
         untold: records of which nothing that was said counts any more.
         said: writes down what else is said, once the records are indexed.
+        touched: records that are to be settled though nothing of theirs is to be indexed anew.
     """
 
     choice: Choice = NO_CHOICE
     untold: Collection[int] = ()
+    touched: Collection[int] = ()
     said: Callable[[], Touched] = Touched
 
 
@@ -57,7 +59,8 @@ def resolve(
     asserted = follow(unit, index, changed, besides.untold)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
-    return resettle(unit, index, touched | asserted.records, cause, choice, changed)
+    touched |= asserted.records | set(besides.touched)
+    return resettle(unit, index, touched, cause, choice, changed)
 
 
 def resettle(

@@ -1,14 +1,15 @@
 """Standing: which statement of its source stands for a record, told anew from all that was said.
 
 The latest stands: greatest as-of, then receipt. Statements of a load that was undone do not count, nor do
-those that wait while their source is paused. What an upsert, a withdrawal or a load does step by step comes
-to the same.
+those that wait while their source is paused, or because by them the record would become another child. What
+an upsert, a withdrawal or a load does step by step comes to the same.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.service.context import Index
+from mpi.service.doubted import judged_again
 from mpi.service.reindex import Changed
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.records import RecordState, StoredRecord
@@ -24,11 +25,13 @@ class Restated:
         changed: records that another statement stands for, to be indexed again.
         gone: records that no longer take part.
         untold: records of which nothing that was said counts any more.
+        doubted: records of which a version waits, or waited, because it says that they are another child.
     """
 
     changed: dict[int, Changed] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     untold: set[int] = field(default_factory=set)
+    doubted: set[int] = field(default_factory=set)
 
 
 def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
@@ -44,9 +47,10 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
         for number, record in unit.records.get(record_ids).items()
         if record.state != RecordState.SEALED
     }
-    heard = unit.sightings.heard(records)
+    overlaid = unit.records.overlays(records)
+    heard = judged_again(unit, index, unit.sightings.heard(records))
     stands = {number: _standing(said) for number, said in heard.items()}
-    found = Restated()
+    found = Restated(doubted=set(overlaid))
     activated: dict[int, Heard] = {}
     for number, record in records.items():
         standing = stands[number]
@@ -55,7 +59,8 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
                 activated[number] = standing
         elif record.state == RecordState.ACTIVE:
             found.gone.add(number)
-    _activate(unit, records, activated)
+    doubted = {one.version_id for said in heard.values() for one in said if one.doubted}
+    _activate(unit, records, activated, doubted)
     found.changed.update(_features(unit, index, records, activated))
     found.untold.update(_set_others(unit, records, heard, stands, activated))
     unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
@@ -63,15 +68,17 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
 
 
 def _standing(said: Collection[Heard]) -> Heard | None:
-    return max((one for one in said if not one.held), key=_order, default=None)
+    return max((one for one in said if not one.held), key=lambda one: one.place, default=None)
 
 
-def _order(one: Heard) -> tuple[str, int]:
-    return one.as_of, one.commit_no
-
-
-def _activate(unit: WriteUnit, records: Mapping[int, StoredRecord], activated: Mapping[int, Heard]) -> None:
-    ended = [r.version_id for n, r in records.items() if n in activated and r.version_id is not None]
+def _activate(
+    unit: WriteUnit,
+    records: Mapping[int, StoredRecord],
+    activated: Mapping[int, Heard],
+    doubted: Collection[int | None],
+) -> None:
+    stood = {records[number].version_id for number in activated} - {None} - set(doubted)
+    ended = [version for version in stood if version is not None]
     unit.records.end_versions(ended, unit.commit_no if ended else 0)
     unit.records.activate(
         [
@@ -112,7 +119,7 @@ def _set_others(
         if number in activated or (standing is not None and standing.version_id is not None):
             continue
         waiting = [one for one in heard[number] if one.held]
-        if waiting and (standing is None or max(map(_order, waiting)) > _order(standing)):
+        if waiting and (standing is None or max(one.place for one in waiting) > standing.place):
             held.append(number)
         elif record.state != RecordState.WITHDRAWN:
             withdrawn.append(number)

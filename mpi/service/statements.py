@@ -1,6 +1,6 @@
 """Take what a source says about its records: version it, and say what that changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,18 +8,21 @@ from typing import Any
 import orjson
 
 from mpi.domain.errors import ConflictError
+from mpi.domain.features import Features
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.survivorship import STEWARD
 from mpi.service.context import Index, canonical_key
 from mpi.service.corrected import seal_with
+from mpi.service.doubted import OVERLAY, REFUSED, other_children
 from mpi.service.reindex import Changed
+from mpi.service.standing import restate
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 _SEALING = frozenset({"sealed", "expunged"})
 _NEVER = "9999-12-31"
@@ -76,12 +79,29 @@ class Taken:
         record_ids: the record of each local ID.
         changed: records whose features are new, to be indexed again.
         gone: records that no longer take part.
+        doubted: records of which a version waits, or waited, because it says that they are another child.
     """
 
     verdicts: dict[str, Verdict]
     record_ids: dict[str, int]
     changed: dict[int, Changed]
     gone: set[int]
+    doubted: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of statements.
+
+    Args:
+        verdicts: by local ID.
+        features: of those that would take effect.
+        overlays: local IDs of those that are held because they say that the record is another child.
+    """
+
+    verdicts: dict[str, Verdict]
+    features: dict[str, Features]
+    overlays: frozenset[str]
 
 
 def statement(record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0) -> Statement:
@@ -135,10 +155,44 @@ def judge(existing: StoredRecord | None, said: Statement) -> Verdict:
     return Verdict.HISTORY if said.as_of < existing.last_seen else Verdict.UPDATED
 
 
-def verdict_of(source: Source, existing: StoredRecord | None, said: Statement) -> Verdict:
-    """What becomes of a statement: of a paused source, one that would take effect is held."""
-    verdict = judge(existing, said)
-    return Verdict.HELD if source.paused and verdict in _TAKING_EFFECT else verdict
+def judge_all(
+    unit: ReadUnit,
+    index: Index,
+    source: Source,
+    said: Collection[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> Judged:
+    """What becomes of statements of one source; changes nothing.
+
+    Of a paused source, one that would take effect is held; and so is one that says that the record is
+    another child, until a person has looked.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing and the model.
+        source: who says it.
+        said: at most one statement a local ID.
+        existing: the records of those local IDs that there are.
+    """
+    verdicts = {one.local_id: judge(existing.get(one.local_id), one) for one in said}
+    if source.paused:
+        verdicts = {n: Verdict.HELD if v in _TAKING_EFFECT else v for n, v in verdicts.items()}
+    shared = index.shared(unit)
+    features = {
+        one.local_id: index.comparable(one.record, source.code, shared)
+        for one in said
+        if verdicts[one.local_id] in _TAKING_EFFECT
+    }
+    known = {existing[name].id: name for name in features if name in existing}
+    others = other_children(
+        unit,
+        index,
+        [existing[name] for name in known.values()],
+        {number: features[name] for number, name in known.items()},
+    )
+    overlays = frozenset(known[number] for number in others)
+    verdicts |= dict.fromkeys(overlays, Verdict.HELD)
+    return Judged(verdicts, features, overlays)
 
 
 def take(
@@ -164,13 +218,23 @@ def take(
     """
     if source.kind == STEWARD:
         raise ConflictError("this source takes stewards' corrections and nothing else")
-    verdicts = {s.local_id: verdict_of(source, existing.get(s.local_id), s) for s in said}
+    judged = judge_all(unit, index, source, said, existing)
     numbers = _numbers(unit, said, existing)
-    writer = _Writer(unit, index, source, batch_id, numbers)
+    writer = _Writer(unit, index, source, batch_id, numbers, judged)
     for one in said:
-        writer.add(one, existing.get(one.local_id), verdicts[one.local_id])
+        writer.add(one, existing.get(one.local_id))
     writer.flush()
-    return Taken(verdicts, numbers, writer.changed, writer.gone)
+    taken = Taken(judged.verdicts, numbers, writer.changed, writer.gone, writer.doubted)
+    _judge_again(unit, index, taken, existing)
+    return taken
+
+
+def _judge_again(unit: WriteUnit, index: Index, taken: Taken, existing: Mapping[str, StoredRecord]) -> None:
+    """Where a statement comes before one that waits, that one may be the same child as it."""
+    before = {record.id for record in existing.values() if record.overlaid} - taken.gone
+    if before:
+        restated = restate(unit, index, before)
+        taken.changed.update(restated.changed)
 
 
 def _numbers(
@@ -186,14 +250,22 @@ class _Writer:
     """Gathers rows while statements are judged, then writes them by table."""
 
     def __init__(
-        self, unit: WriteUnit, index: Index, source: Source, batch_id: int | None, numbers: dict[str, int]
+        self,
+        unit: WriteUnit,
+        index: Index,
+        source: Source,
+        batch_id: int | None,
+        numbers: dict[str, int],
+        judged: Judged,
     ) -> None:
         self._unit = unit
         self._index = index
         self._source = source
         self._batch_id = batch_id
         self._numbers = numbers
-        self._shared = index.shared(unit)
+        self._judged = judged
+        self._refused = unit.records.refused([numbers[name] for name in judged.overlays])
+        self._waiting: list[int] = []
         self._records: list[dict[str, Any]] = []
         self._versions: list[tuple[dict[str, Any], Statement]] = []
         self._ended: list[int] = []
@@ -203,14 +275,18 @@ class _Writer:
         self._sealed: list[tuple[int, str | None]] = []
         self.changed: dict[int, Changed] = {}
         self.gone: set[int] = set()
+        self.doubted: set[int] = set()
 
-    def add(self, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
+    def add(self, said: Statement, old: StoredRecord | None) -> None:
         record_id = self._numbers[said.local_id]
+        verdict = self._judged.verdicts[said.local_id]
+        if old is not None and old.overlaid:
+            self.doubted.add(record_id)
         if verdict is Verdict.SEALED:
             self._sealed.append((record_id, sealing(said.record)))
             self.gone.add(record_id)
         elif verdict in _TAKING_EFFECT:
-            features = self._index.comparable(said.record, self._source.code, self._shared)
+            features = self._judged.features[said.local_id]
             group = self._source.group_id if old is None else old.group_id
             self.changed[record_id] = Changed(group, features, said.record.merged_into)
         else:
@@ -235,11 +311,22 @@ class _Writer:
                 else:
                     self._sight(record_id, said, known)
             case Verdict.HELD:
-                if old is None:
-                    self._record(record_id, said, RecordState.HELD)
-                self._version(record_id, said, "held")
+                self._hold(record_id, said, old)
             case _:
                 pass
+
+    def _hold(self, record_id: int, said: Statement, old: StoredRecord | None) -> None:
+        state = "held"
+        if said.local_id in self._judged.overlays:
+            known = self._refused.get(record_id, {})
+            # To what a person said no once, the answer is no when it is said again.
+            state = REFUSED if said.content_hash in known.values() else OVERLAY
+            self.doubted.add(record_id)
+        if old is None:
+            self._record(record_id, said, RecordState.HELD)
+        elif old.state == RecordState.WITHDRAWN and state != REFUSED:
+            self._waiting.append(record_id)
+        self._version(record_id, said, state)
 
     def _unchanged(self, old: StoredRecord, said: Statement) -> None:
         """The source stands by the active version: said again, that counts where the first is undone."""
@@ -293,6 +380,7 @@ class _Writer:
         records.seen(self._seen)
         if self._sightings:
             self._unit.sightings.add(self._sightings, self._unit.commit_no)
+        records.set_state(self._waiting, RecordState.HELD)
         if self._sealed:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             sealed = dict(self._sealed)

@@ -12,6 +12,7 @@ from typing import Any
 from mpi.domain.decision import Decision, DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service import overlays
 from mpi.service.chains import chain_between
 from mpi.service.context import Index
 from mpi.service.corrected import CORRECTION
@@ -27,6 +28,7 @@ from mpi.service.deciding import (
 )
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
+from mpi.service.doubted import OVERLAY
 from mpi.service.effects import FIELDS, Effect, Stays, changes, fields_of
 from mpi.service.frozen import require_thawed
 from mpi.service.holds import let_go
@@ -80,7 +82,7 @@ def undo_decision(
 def undo_step(
     index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
 ) -> Effect:
-    """Take a merge, split, move, decision or re-key back, whole.
+    """Take a merge, split, move, decision, re-key, or answer to an overlay back, whole.
 
     Args:
         index: the open index.
@@ -102,6 +104,10 @@ def undo_step(
         of = unit.steps.get(number)
         if of is not None and of.kind == REKEY and of.detail["records"]:
             effect, shown = _undo_rekey(unit, index, of, code, preview=preview)
+        elif of is not None and of.kind == OVERLAY:
+            step_id = add_step(unit, "undo", code, {"step": of.id})
+            effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
+            keep_answer(unit, index, effect.as_dict(), shown)
         else:
             effect, shown = undo_said(unit, index, of, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))

@@ -1,5 +1,6 @@
 """What must be true of an index, told from what was sent to it: kept apart from how the index does it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mpi.domain.decision import Authority, DecisionKind
@@ -18,6 +19,13 @@ class Said:
     content: tuple[tuple[str, object], ...] | None = field(compare=False)
     batch: int | None = field(default=None, compare=False)
     held: bool = field(default=False, compare=False)
+    doubted: bool = field(default=False, compare=False)
+    refused: bool = field(default=False, compare=False)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it neither waits nor was refused."""
+        return not (self.held or self.doubted or self.refused)
 
     def sent(self, local_id: str) -> dict[str, object]:
         base = dict.fromkeys(a_child(None))
@@ -40,8 +48,12 @@ class Word:
 
 @dataclass
 class Oracle:
-    """Every statement and decision, and who bore which ID at which moment."""
+    """Every statement and decision, and who bore which ID at which moment.
 
+    ``another`` tells of two statements of one record whether they are of two children.
+    """
+
+    another: Callable[[Said, Said], bool] = lambda _one, _other: False
     said: dict[Address, list[Said]] = field(default_factory=dict)
     sealed: set[Address] = field(default_factory=set)
     words: dict[int, Word] = field(default_factory=dict)
@@ -54,6 +66,8 @@ class Oracle:
     standing: dict[str, str] = field(default_factory=dict)
     latest: dict[Address, str] = field(default_factory=dict)
     receipts: int = 0
+    released: dict[int, frozenset[int]] = field(default_factory=dict)
+    refused: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def hear(
         self, address: Address, as_of: str, content, *, sealing: bool = False, batch: int | None = None
@@ -64,14 +78,84 @@ class Oracle:
         self.receipts += 1
         held = not sealing and address[0] in self.paused and self._would_take_effect(address, as_of, content)
         said = Said(as_of, self.receipts, content, batch, held)
+        if not sealing and not held and self._would_take_effect(address, as_of, content):
+            said = self._doubted(address, said)
         self.said.setdefault(address, []).append(said)
         if sealing:
             self.sealed.add(address)
+        self._judge_again(address)
+
+    def _doubted(self, address: Address, said: Said) -> Said:
+        """Another child under the local ID waits for a person; to what was refused once, the answer is no."""
+        before = max((s for s in self.said.get(address, ()) if s.counts and s.content), default=None)
+        if before is None or not self.another(before, said):
+            return said
+        no = any(s.refused and s.content == said.content for s in self.said[address])
+        return replace(said, refused=no, doubted=not no)
+
+    def _judge_again(self, address: Address) -> None:
+        """What waits counts after all where what counts before it is the same child, or is gone."""
+        before: Said | None = None
+        cleared = set()
+        for one in sorted(self.said.get(address, ())):
+            if one.content is None or one.held or one.refused:
+                continue
+            if one.doubted:
+                if before is not None and self.another(before, one):
+                    continue
+                cleared.add(one)
+            before = one
+        self.said[address] = [replace(s, doubted=s.doubted and s not in cleared) for s in self.said[address]]
+
+    def waiting(self, address: Address) -> list[Said]:
+        """What a person is asked about: what is doubted and newer than all that counts."""
+        said = self.said.get(address, ())
+        latest = max((s for s in said if s.counts), default=None)
+        return sorted(s for s in said if s.doubted and (latest is None or s > latest))
+
+    @property
+    def asked(self) -> set[Address]:
+        """Records of which something waits for a person."""
+        return {address for address in self.said.keys() - self.sealed if self.waiting(address)}
+
+    def release(self, address: Address, step: int) -> None:
+        """The latest that waits counts."""
+        latest = self.waiting(address)[-1]
+        self.released[step] = frozenset([latest.receipt])
+        self._mark(address, {latest.receipt}, doubted=False)
+        self._judge_again(address)
+
+    def refuse(self, address: Address, step: int) -> None:
+        """Whatever waits counts for nothing."""
+        no = {s.receipt for s in self.waiting(address)}
+        self.refused[step] = frozenset(no)
+        self._mark(address, no, doubted=False, refused=True)
+        self._judge_again(address)
+
+    def undo_answer(self, step: int) -> None:
+        """What was answered waits again, and with a release what came after it, unless answered itself."""
+        release = step in self.released
+        answered = self.released if release else self.refused
+        mine = answered.pop(step)
+        others = frozenset(receipt for each in answered.values() for receipt in each)
+        for address, said in list(self.said.items()):
+            first = min((s for s in said if s.receipt in mine and s.counts), default=None)
+            if release and first is not None:
+                again = {s.receipt for s in said if s.counts and s >= first and s.content is not None}
+                self._mark(address, again - others, doubted=True)
+            elif not release:
+                no = [s.content for s in said if s.receipt in mine - others and s.refused]
+                again = {s.receipt for s in said if s.refused and s.content in no}
+                self._mark(address, again - others, doubted=True, refused=False)
+            self._judge_again(address)
+
+    def _mark(self, address: Address, receipts: set[int] | frozenset[int], **marks: bool) -> None:
+        self.said[address] = [replace(s, **marks) if s.receipt in receipts else s for s in self.said[address]]
 
     def _would_take_effect(self, address: Address, as_of: str, content) -> bool:
         if content is None:
             return False
-        latest = max((s for s in self.said.get(address, ()) if not s.held), default=None)
+        latest = max((s for s in self.said.get(address, ()) if s.counts), default=None)
         return latest is None or (as_of >= latest.as_of and latest.content != content)
 
     def let_go(self, source: str) -> None:
@@ -79,12 +163,15 @@ class Oracle:
         self.paused.discard(source)
         for address, said in self.said.items():
             if address[0] == source:
-                self.said[address] = [replace(s, held=False) for s in said]
+                self.said[address] = [replace(s, held=False, doubted=s.doubted or s.held) for s in said]
+                self._judge_again(address)
 
     def unhear(self, batch: int) -> None:
         """A load was taken back: nothing that it said counts any more."""
         for address, said in self.said.items():
             self.said[address] = [s for s in said if s.batch != batch]
+            if len(self.said[address]) < len(said):
+                self._judge_again(address)
 
     def rename(self, old: Address, new: Address) -> None:
         """A record got another local ID; everything about it follows."""
@@ -135,7 +222,7 @@ class Oracle:
     def active(self) -> dict[Address, Said]:
         """The active version of each record: greatest as-of, then receipt."""
         counted = {
-            address: [one for one in said if not one.held]
+            address: [one for one in said if one.counts]
             for address, said in self.said.items()
             if address not in self.sealed
         }

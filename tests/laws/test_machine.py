@@ -46,6 +46,7 @@ from mpi.standardize.record import standardize
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of
 from tests.laws.families import contents, means_the_same_later, plain
 from tests.laws.oracle import Oracle
+from tests.laws.overlays import Overlays
 from tests.laws.statements import decide
 from tests.laws.stewards import Stewards
 from tests.models import tiny_model
@@ -81,7 +82,7 @@ def empty_home(tmp_path_factory):
     Laws.others = (stricter,)
 
 
-class Laws(Stewards, RuleBasedStateMachine):
+class Laws(Stewards, Overlays, RuleBasedStateMachine):
     """Steps of sources, stewards and operators on one index, and what must hold after each."""
 
     empty: Path
@@ -107,7 +108,7 @@ class Laws(Stewards, RuleBasedStateMachine):
             one.start()
         self.index = self.opened("index")
         self.matchers = [self.index.matcher, *self.others]
-        self.oracle = Oracle()
+        self.oracle = Oracle(another=self.another)
         self.random = random.Random(0)
         self.batches: list[int] = []
         self.steps: list = []
@@ -145,6 +146,8 @@ class Laws(Stewards, RuleBasedStateMachine):
     def tick(self, hours: int = 19) -> str:
         self.time += timedelta(hours=hours)
         return clock.iso(self.time)
+
+    sent = staticmethod(plain)
 
     def put(self, index, address, content, as_of, **changes):
         sent = dict.fromkeys(a_child(None)) | plain(content) | changes
@@ -245,10 +248,16 @@ class Laws(Stewards, RuleBasedStateMachine):
     def make_again(self):
         self.tick()
         before = crosswalk(self.index)
-        tasks = review_tasks(self.index, OPERATOR)
+        tasks, asked = review_tasks(self.index, OPERATOR), self.asked()
         rebuild(self.index, OPERATOR)
         assert crosswalk(self.index) == before
         assert review_tasks(self.index, OPERATOR) == tasks
+        assert self.asked() == asked
+
+    def asked(self):
+        """Every task whole, with its question, harm and pattern."""
+        with self.index.database.read(OPERATOR) as unit:
+            return unit.tasks.all()
 
     @precondition(lambda self: self.oracle.active and not self.oracle.paused)
     @rule()

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
@@ -37,7 +48,11 @@ class RecordState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as the registry holds it, with the hash of its active version."""
+    """A record as the registry holds it, with the hash of its active version.
+
+    ``overlaid`` tells that a version of it says, or once said, that it is another child, and that no person
+    has answered.
+    """
 
     id: int
     source_id: int
@@ -48,6 +63,7 @@ class StoredRecord:
     version_id: int | None
     last_seen: str
     content_hash: str | None
+    overlaid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,11 @@ class ActiveVersion:
     payload: bytes
 
 
+# Spelled out, not bound: so that both stores see that the partial index holds just these.
+_DOUBTED = _version.alias("doubted")
+_OVERLAID = exists(
+    select(1).where(_DOUBTED.c.record_id == _record.c.id, _DOUBTED.c.state == literal_column("'overlay'"))
+)
 _COLUMNS = (
     _record.c.id,
     _record.c.source_id,
@@ -93,6 +114,10 @@ _COLUMNS = (
     _record.c.version_id,
     _record.c.last_seen,
     _version.c.content_hash,
+    _OVERLAID.label("overlaid"),
+)
+_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
+    among(_version.c.record_id, "ids"), _version.c.state == literal_column("'overlay'")
 )
 _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
@@ -275,17 +300,45 @@ class Records:
                 _version.c.record_id == record_id,
                 _version.c.as_of == as_of,
                 _version.c.content_hash == content_hash,
-                _version.c.state != "held",
+                _version.c.state.not_in(("held", "overlay", "refused")),
             )
         ).scalar()
         return None if found is None else int(found)
 
+    def overlays(self, record_ids: Collection[int]) -> dict[int, set[int]]:
+        """By record: its versions that say that it is another child, and that nobody has answered."""
+        found: dict[int, set[int]] = {}
+        for chunk in chunked(record_ids):
+            for row in self._connection.execute(_OVERLAYS, {"ids": chunk}):
+                found.setdefault(row.record_id, set()).add(row.id)
+        return found
+
+    def refused(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
+        """By record: the hashes of its versions to which a person said no, by version."""
+        found: dict[int, dict[int, str]] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_version.c.record_id, _version.c.id, _version.c.content_hash).where(
+                    among(_version.c.record_id, chunk), _version.c.state == "refused"
+                )
+            )
+            for row in rows:
+                found.setdefault(row.record_id, {})[row.id] = row.content_hash
+        return found
+
+    def set_version_state(self, version_ids: Collection[int], state: str) -> None:
+        """Change the state of versions, none of which is active."""
+        self._many(
+            update(_version).where(_version.c.id == bindparam("version")).values(state=state),
+            [{"version": version} for version in version_ids],
+        )
+
     def release(self, source_id: int) -> set[int]:
-        """Let the held versions of a source count; returns their records."""
+        """Let the held versions of a source be judged as any other; returns their records."""
         mine = select(_record.c.id).where(_record.c.source_id == source_id)
         held = (_version.c.state == "held") & _version.c.record_id.in_(mine)
         found = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(held))}
-        self._connection.execute(update(_version).where(held).values(state="history"))
+        self._connection.execute(update(_version).where(held).values(state="overlay"))
         return found
 
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:

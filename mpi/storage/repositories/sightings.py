@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, union
+from sqlalchemy import Connection, func, insert, select, union
 
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow
@@ -48,13 +48,20 @@ class Heard:
         as_of: when it was true at its source.
         commit_no: when it was received.
         version_id: what it states; None where it says that the record is gone.
-        held: whether its source is paused, so that it does not count yet.
+        held: whether it does not count yet: its source is paused, or it is doubted.
+        doubted: whether it says that the record is another child, and nobody has answered.
     """
 
     as_of: str
     commit_no: int
     version_id: int | None
     held: bool
+    doubted: bool = False
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it is in the order in which the latest stands."""
+        return self.as_of, self.commit_no
 
 
 class Sightings:
@@ -80,7 +87,7 @@ class Sightings:
             self._connection.execute(insert(_sighting), rows)
 
     def heard(self, record_ids: Collection[int]) -> dict[int, list[Heard]]:
-        """Every statement about the records but those of loads that were undone."""
+        """Every statement about the records but those of loads that were undone, or that a person refused."""
         undone = select(_batch.c.id).where(_batch.c.undone_commit.is_not(None))
         found: dict[int, list[Heard]] = {record: [] for record in record_ids}
         for chunk in chunked(record_ids):
@@ -93,16 +100,26 @@ class Sightings:
                     _version.c.state,
                 ).where(
                     _version.c.record_id.in_(chunk),
+                    _version.c.state != "refused",
                     _version.c.batch_id.is_(None) | _version.c.batch_id.not_in(undone),
                 )
             )
             for row in versions:
                 found[row.record_id].append(
-                    Heard(row.as_of, row.received_commit, row.id, row.state == "held")
+                    Heard(
+                        row.as_of,
+                        row.received_commit,
+                        row.id,
+                        row.state in ("held", "overlay"),
+                        row.state == "overlay",
+                    )
                 )
             sightings = self._connection.execute(
-                select(_sighting).where(
+                select(_sighting, _version.c.state)
+                .outerjoin(_version, _version.c.id == _sighting.c.version_id)
+                .where(
                     _sighting.c.record_id.in_(chunk),
+                    func.coalesce(_version.c.state, "") != "refused",
                     _sighting.c.batch_id.is_(None) | _sighting.c.batch_id.not_in(undone),
                 )
             )
@@ -112,7 +129,8 @@ class Sightings:
                         row.as_of,
                         row.commit_no,
                         None if row.kind == SightingKind.GONE else row.version_id,
-                        held=False,
+                        held=row.state == "overlay",
+                        doubted=row.state == "overlay",
                     )
                 )
         return found

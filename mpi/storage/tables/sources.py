@@ -1,6 +1,7 @@
 """What the sources said, as they said it."""
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
 from mpi.storage.columns import big, pk, text
@@ -103,13 +104,20 @@ class RecordVersionRow(SQLModel, table=True):
     """One statement of a source about one record; never rewritten.
 
     ``state`` is ``active``, ``superseded`` (a newer one came), ``history`` (it arrived late), ``held`` (its
-    source is paused) or ``undone`` (its load was taken back).
+    source is paused), ``overlay`` (it says that the record is another child, and waits for a person),
+    ``refused`` (a person said no to it) or ``undone`` (its load was taken back).
     """
 
     __tablename__ = "record_version"
     __table_args__ = (
         Index("ix_record_version_record", "record_id", "as_of"),
         Index("ix_record_version_batch", "batch_id"),
+        Index(
+            "ix_record_version_overlay",
+            "record_id",
+            sqlite_where=text_of("state = 'overlay'"),
+            postgresql_where=text_of("state = 'overlay'"),
+        ),
     )
     id: int = pk()
     record_id: int = big(foreign_key="record.id")

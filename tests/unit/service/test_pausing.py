@@ -14,7 +14,7 @@ from mpi.service.records import read, upsert, withdraw
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
 
-ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
+ZOE = {"first_name": "Zoe", "last_name": "Quist", "postal_code": "41111"}
 
 
 def at(day: int) -> datetime:

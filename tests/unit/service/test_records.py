@@ -43,7 +43,7 @@ def test_a_changed_record_moves_and_other_peoples_ids_stay(index):
     load_rows(index, "sis", *many_children(10))
     put(index, "sis", local_id="s1")
     before = crosswalk(index)
-    put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30", last_name="Adeyemi")
+    put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi")
     moved = put(index, "ccwis", local_id="c1")
     assert (moved.outcome, moved.record) == (Outcome.MOVED, "updated")
     after = crosswalk(index)
@@ -78,18 +78,18 @@ def test_a_newcomer_may_part_a_link_that_was_safe_without_it_and_a_retired_id_sa
 
 def test_a_merge_retires_one_id_which_answers_with_the_survivor_and_lives_again_on_parting(index):
     one = put(index, "sis", local_id="s1").enterprise_id
-    other = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30").enterprise_id
+    other = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi").enterprise_id
     merged = put(index, "ccwis", local_id="c1")
     assert merged.enterprise_id == one
     retired = person(index, OPERATOR, other)
     assert (retired.status, retired.now) == ("retired", (one,))
-    parted = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30")
+    parted = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi")
     assert parted.enterprise_id == other
     assert person(index, OPERATOR, other).status == "active"
 
 
 def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(index):
-    emptied = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30").enterprise_id
+    emptied = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi").enterprise_id
     withdraw(index, OPERATOR, "ccwis", "c1")
     holder = put(index, "sis", local_id="s1").enterprise_id
     assert put(index, "ccwis", local_id="c1").enterprise_id == holder
@@ -100,7 +100,7 @@ def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(i
 
 def test_any_past_moment_can_be_asked(index):
     put(index, "sis", local_id="s1")
-    alone = put(index, "ccwis", local_id="c1", first_name="Bolanle", birth_date="2011-01-30").enterprise_id
+    alone = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi").enterprise_id
     between = lineage(index, OPERATOR, alone)[0].at
     put(index, "ccwis", local_id="c1")
     assert look_up(index, OPERATOR, "ccwis", "c1", between).enterprise_id == alone

@@ -26,6 +26,14 @@ def _regrant(changed: Callable[[set[str]], set[str]]) -> None:
 
 
 def upgrade() -> None:
+    waiting = sa.text("state = 'overlay'")
+    op.create_index(
+        "ix_record_version_overlay",
+        "record_version",
+        ["record_id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.drop_table("task_work")  # nothing ever wrote it
     with op.batch_alter_table("task") as task:
         task.add_column(sa.Column("question", sa.Text(), nullable=False, server_default=""))
@@ -179,6 +187,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_record_version_overlay", "record_version")
     _regrant(lambda actions: actions - _NEW_ACTIONS)
     for table in (
         "sign_in",

@@ -1,0 +1,59 @@
+"""Answers to overlays as steps of the machine: release, refuse, undo; the oracle alone tells what is asked."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule
+
+from mpi.service.overlays import refuse_overlay, release_overlay
+from mpi.service.undo import undo_step
+from mpi.standardize.door import receive
+from mpi.standardize.record import standardize
+from mpi.storage.repositories.records import Label
+from tests.index import OPERATOR, a_child
+
+ALIKE = {"JAYDEN", "JAYLEN"}
+
+
+class Overlays:
+    """Mixed into the machine, whose index and oracle it works on."""
+
+    def another(self, one, other) -> bool:
+        """Whether two statements are of two children: given names unlike, and birth dates not the same."""
+        mine, theirs = (self._features(said) for said in (one, other))
+        if None in (mine.given, theirs.given, mine.birth_date, theirs.birth_date):
+            return False
+        alike = mine.given == theirs.given or {mine.given, theirs.given} == ALIKE
+        return not alike and mine.birth_date != theirs.birth_date
+
+    def _features(self, said):
+        sent = a_child("x", **{**dict.fromkeys(a_child(None)), **self.sent(said.content)}, as_of=said.as_of)
+        return standardize(receive(sent, self.index.seal, self.time).record, "sis", self.index.seal)
+
+    @precondition(lambda self: self.oracle.asked)
+    @rule(data=st.data(), release=st.booleans())
+    def answer_an_overlay(self, data, release):
+        address = data.draw(st.sampled_from(sorted(self.oracle.asked)))
+        answer = release_overlay if release else refuse_overlay
+        done = self.previewed(lambda preview: answer(self.index, OPERATOR, Label(*address), preview=preview))
+        if release:
+            self.oracle.release(address, done.step)
+        else:
+            self.oracle.refuse(address, done.step)
+
+    @precondition(lambda self: self.oracle.released or self.oracle.refused)
+    @rule(data=st.data())
+    def undo_an_answer(self, data):
+        step = data.draw(st.sampled_from(sorted({**self.oracle.released, **self.oracle.refused})))
+        with self.index.database.read(OPERATOR) as unit:
+            record = unit.steps.get(step).detail["record"]
+            if record not in unit.records.labels([record]):
+                return  # sealed since: nobody may know of it
+        self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
+        self.oracle.undo_answer(step)
+
+    @invariant()
+    def just_what_waits_is_asked_about(self):
+        with self.index.database.read(OPERATOR) as unit:
+            asked = [task.lo for task in unit.tasks.all() if task.kind == "overlay"]
+            labels = unit.records.labels(asked)
+        found = {(label.source, label.local_id) for label in labels.values()}
+        assert (found, len(asked)) == (self.oracle.asked, len(found))
