@@ -1,4 +1,4 @@
-"""Answers to overlays as steps of the machine: release, refuse, undo; the oracle alone tells what is asked."""
+"""Answers to overlays as steps of the machine, and what is asked about them, which the oracle tells alone."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
