@@ -11,6 +11,7 @@ from mpi.service.proposals import MINUTES_A_TASK
 from mpi.service.reindex import Progress, silent
 from mpi.service.simulate import Bits, simulate
 from mpi.service.throughput import ANSWERED, Throughput, minutes_an_answer, throughputs
+from mpi.service.waiting import waiting
 from mpi.storage.unit import ReadUnit
 
 LOOKS_BACK = timedelta(days=28)
@@ -137,7 +138,7 @@ def forecast_in(unit: ReadUnit) -> Forecast:
     answered = unit.figures.answered_by_day(since, ANSWERED)
     names = [(start + timedelta(days=n)).isoformat() for n in range(max((today - start).days, 0) + 1)]
     days = tuple(Day(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
-    backlog = sum(one.questions for one in unit.figures.waiting(today.isoformat(), ()))
+    backlog = sum(one.questions for one in waiting(unit, now, ()))
     return _said(backlog, days, people, today)
 
 

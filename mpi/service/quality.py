@@ -21,6 +21,7 @@ from mpi.service.forecast import require_figures
 from mpi.service.live_quality import LiveMonth, live_quality
 from mpi.service.sources import SourceKind
 from mpi.service.throughput import Throughput, throughputs
+from mpi.service.waiting import waiting
 from mpi.storage.unit import ReadUnit
 
 MONTHS = 12
@@ -206,7 +207,7 @@ def _months_before(now: datetime, months: int) -> str:
 def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
     today, moment = now.date().isoformat(), clock.iso(now)
     cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGES]
-    found = unit.figures.waiting(today, cuts)
+    found = waiting(unit, now, cuts)
     newest = AGES.index(NEW_DAYS) + 1
     kinds = sorted({one.kind for one in found})
     by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}

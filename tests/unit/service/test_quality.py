@@ -13,7 +13,9 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.blind import answer_blind, next_blind
 from mpi.service.blind_sample import Stratum, draw
 from mpi.service.decisions import Asked, decide
+from mpi.service.forecast import forecast
 from mpi.service.quality import quality
+from mpi.service.queue import Filters, questions
 from mpi.service.records import upsert
 from mpi.service.sources import NewSource, SourceKind, add_source
 from mpi.storage.repositories.figures import Figures
@@ -54,6 +56,21 @@ def test_questions_are_counted_by_kind_and_age(index, monkeypatch):
     after = quality(index, OPERATOR).workload
     assert (after.open, after.new, after.oldest_days) == (6, 0, 9)
     assert [(one.age, one.open) for one in after.ages if one.open] == [("8 to 30 days", 6)]
+
+
+def test_a_burst_from_one_load_is_one_question_as_in_the_queue(index):
+    a_state(index)
+    with index.database.write(OPERATOR, "test") as unit:
+        [some, *_] = unit.tasks.all()
+        burst = [
+            replace(some, key=f"pair:{n}", question=f"q{n}", pattern="day-off", batch_id=1) for n in range(40)
+        ]
+        unit.tasks.replace([], burst, unit.commit_no)
+    listed = questions(index, OPERATOR, Filters()).total
+    work = quality(index, OPERATOR).workload
+    assert work.open == listed == 7
+    assert [(one.kind, one.open, one.new) for one in work.kinds] == [("pair", 7, 7)]
+    assert forecast(index, OPERATOR).backlog == 7
 
 
 def test_what_people_do_with_questions_is_counted(index):
