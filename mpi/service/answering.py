@@ -3,7 +3,7 @@
 Claiming and the like are here by name too, so that whoever works a question finds all of it in one place.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -52,6 +52,7 @@ from mpi.service.working import (
     release,
 )
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import ANSWERED, CLOSED, OPEN, WAITING, Act, Work
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -155,20 +156,21 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
         reading = read_verdicts(said)
         claims = _claims_answered(one, said)
         statements = _statements(reading, code, text, day, supersedes)
-        asked = sorted({record for pair in reading.ask for record in pair})
         # Before anything is settled: how the index held each pair is kept with it.
         sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
         _put_answered(unit, one)
         effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
-        numbers = [add_owner_question(unit, one.key, record, CONFIRM_RECORD) for record in asked]
+        rest = _rest(unit, one)
+        numbers = _ask(unit, one, rest, reading.ask)
         detail = {
             "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
             "reason": code,
             "claims": claims,
             "asked": numbers,
+            "rest": sorted(set(rest.values()) - {one.key}),
         }
         add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
-        _put_standing(unit, one.key, one.work, effect, waits=bool(asked))
+        _put_standing(unit, one, effect, rest.values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
 
@@ -214,7 +216,7 @@ def respond(
         effect, shown, claims = _responded(unit, index, one, about, response, code, text, preview=how.preview)
         detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
         add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
-        _put_standing(unit, one.key, one.work, effect, waits=False)
+        _put_standing(unit, one, effect, _rest(unit, one).values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
 
@@ -249,6 +251,8 @@ def undo_answer(
         _require_free(unit, work)
         unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
         withdraw(unit, given.detail.get("asked", ()))
+        for other in unit.task_work.get(given.detail.get("rest", ())).values():
+            unit.task_work.put(_closed(other))
         effect, shown = undo_said(
             unit, index, unit.steps.get(step_number), step_number, code, preview=preview
         )
@@ -378,46 +382,61 @@ def _responded(  # noqa: PLR0913 - what is answered, to what, and how
 
 def _put_answered(unit: WriteUnit, one: OpenQuestion) -> None:
     """Close the question before its tasks go, so that it is not taken to have closed by itself."""
-    now = clock.iso(clock.now())
     work = one.work or Work(one.key, OPEN, first_asked(unit, one))
-    unit.task_work.put(
-        replace(
-            work,
-            state=CLOSED,
-            closed_at=now,
-            closed_because=ANSWERED,
-            claimed_by=None,
-            lease_until=None,
-            asleep_until=None,
-            about=one.about(),
-        )
-    )
+    unit.task_work.put(replace(_closed(work), about=one.about()))
 
 
-def _put_standing(unit: WriteUnit, key: str, before: Work | None, effect: Effect, *, waits: bool) -> None:
+def _closed(work: Work) -> Work:
+    now = clock.iso(clock.now())
+    free = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
+    return replace(free, state=CLOSED, closed_at=now, closed_because=ANSWERED)
+
+
+def _rest(unit: ReadUnit, one: OpenQuestion) -> dict[str, str]:
+    """By task of a question that is still there: the question that it is shown in now.
+
+    What is left of a grid may be a star, and bear the name of another of its records.
+    """
+    return unit.queue.questions_of([task.key for task in one.tasks])
+
+
+def _ask(
+    unit: WriteUnit, one: OpenQuestion, rest: Mapping[str, str], pairs: Collection[tuple[int, int]]
+) -> list[int]:
+    """Ask the owners of both records of each pair; returns the numbers of what is asked."""
+    found: list[int] = []
+    told: set[int] = set()
+    for pair in pairs:
+        key = next((rest[t.key] for t in one.tasks if t.ends == frozenset(pair) and t.key in rest), one.key)
+        found += [add_owner_question(unit, key, each, CONFIRM_RECORD) for each in pair if each not in told]
+        told |= set(pair)
+    return found
+
+
+def _put_standing(unit: WriteUnit, one: OpenQuestion, effect: Effect, rest: Collection[str]) -> None:
     """Where the question stands once its answer took effect: closed, unless some of it is still asked."""
-    rest = load_questions(unit, [key]).get(key)
-    if rest is None:
-        return
-    work = replace(
-        before or unit.task_work.get([key])[key],
-        state=OPEN,
-        closed_at=None,
-        closed_because=None,
-        asleep_until=None,
-        claimed_by=None,
-        lease_until=None,
-        about=rest.about(),
-    )
+    if one.key not in rest:
+        unit.owner_questions.withdraw_of([one.key])
+    for key, left in load_questions(unit, set(rest)).items():
+        if left.claimed_by not in {None, unit.viewer.client}:
+            # What is left joined a question that somebody else has.
+            continue
+        if key != one.key:
+            add_act(unit, key, "claim", left.records, rest_of=one.key)
+        unit.task_work.put(_standing(unit, left, effect))
+
+
+def _standing(unit: WriteUnit, left: OpenQuestion, effect: Effect) -> Work:
+    """Where what is left of a question stands: with whoever answered, or until an answer comes."""
+    before = left.work or Work(left.key, OPEN, first_asked(unit, left))
+    awake = replace(before, state=OPEN, closed_at=None, closed_because=None, asleep_until=None)
+    work = replace(awake, claimed_by=None, lease_until=None, about=left.about())
     if effect.awaiting:
-        day = (clock.now() + FOR_A_SECOND_WORD).date().isoformat()
-        work = replace(work, state=WAITING, asleep_until=day)
-    elif waits:
-        asked = unit.owner_questions.of_questions([key])
-        work = replace(work, state=WAITING, asleep_until=max(each.due_on for each in asked))
-    elif rest.asked:
-        work = held(work, unit.viewer)
-    unit.task_work.put(work)
+        return replace(work, state=WAITING, asleep_until=(clock.now() + FOR_A_SECOND_WORD).date().isoformat())
+    days = [each.due_on for each in unit.owner_questions.of_questions([left.key]) if each.state == UNANSWERED]
+    if days:
+        return replace(work, state=WAITING, asleep_until=max(days))
+    return held(work, unit.viewer) if left.asked else work
 
 
 def _answer_of(unit: ReadUnit, key: str, step_number: int) -> Act:

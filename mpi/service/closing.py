@@ -13,11 +13,15 @@ CLOSED, REOPENED = "closed", "reopened"
 
 
 def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[Task]) -> None:
-    """Put tasks in the place of others, and note what became of the questions that people worked on."""
+    """Put tasks in the place of others, and note what became of the questions that people worked on.
+
+    What was asked of the owners of records about a question that is closed is asked no more.
+    """
     was, now = unit.tasks.replace(before, after, unit.commit_no)
     moment = clock.iso(clock.now())
     # The rows first and their numbers last: who claims a question on PostgreSQL locks in this order too.
     closed = unit.task_work.close_gone(was - now, moment)
+    unit.owner_questions.withdraw_of(closed)
     reopened = unit.task_work.reopen(now - was)
     acts = [*((key, CLOSED) for key in closed), *((key, REOPENED) for key in reopened)]
     if acts:

@@ -321,4 +321,4 @@ def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
     return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
 
 
-_NUMBERS = frozenset({"records", "verdicts", "record", "claims", "asked"})
+_NUMBERS = frozenset({"records", "verdicts", "record", "claims", "asked", "rest"})

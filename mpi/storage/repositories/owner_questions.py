@@ -95,6 +95,12 @@ class OwnerQuestions:
         """Note that no answer is wanted any more."""
         self._set(number, state=WITHDRAWN)
 
+    def withdraw_of(self, questions: Collection[str]) -> None:
+        """Note that no answer is wanted any more to what was asked about questions of stewards."""
+        for chunk in chunked(questions):
+            unanswered = (among(_asked.c.question, chunk), _asked.c.state == OPEN)
+            self._connection.execute(update(_asked).where(*unanswered).values(state=WITHDRAWN))
+
     def erase_notes(self, record_id: int) -> None:
         """Destroy the free text of answers about a record."""
         mine = _asked.c.record_id == record_id

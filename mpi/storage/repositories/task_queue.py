@@ -143,10 +143,19 @@ class TaskQueue:
                 found.setdefault(row.question, []).append(task_of(row))
         return found
 
+    def questions_of(self, keys: Collection[str]) -> dict[str, str]:
+        """By task: the question that it is shown in; tasks that there are not are left out."""
+        found: dict[str, str] = {}
+        for chunk in chunked(keys):
+            rows = self._connection.execute(
+                select(_task.c.key, _task.c.question).where(among(_task.c.key, chunk))
+            )
+            found.update({row.key: row.question for row in rows})
+        return found
+
     def question_of(self, key: str) -> str | None:
         """The question that a task is shown in."""
-        found = self._connection.execute(select(_task.c.question).where(_task.c.key == key)).scalar()
-        return None if found is None else str(found)
+        return self.questions_of([key]).get(key)
 
     def patterns(self, batch_id: int) -> list[str]:
         """The patterns of the pairs that a load brought about."""

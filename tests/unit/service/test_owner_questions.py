@@ -9,7 +9,7 @@ from mpi.service.open_questions import burst_key
 from mpi.service.owner_questions import answer_owner_question, ask_source, owner_questions
 from mpi.service.question import question
 from mpi.service.queue import Filters, landing, questions
-from mpi.service.records import upsert
+from mpi.service.records import upsert, withdraw
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.tasks import Task
 from tests.desk import (
@@ -157,6 +157,21 @@ def test_what_was_asked_with_an_answer_is_withdrawn_with_it(index):
     assert owner_questions(index, CCWIS_OWNER)
     undo_answer(index, ANN, one.key, done.step)
     assert owner_questions(index, CCWIS_OWNER) == owner_questions(index, SIS_OWNER) == ()
+
+
+def test_what_is_asked_about_a_question_that_is_closed_is_asked_no_more(asked):
+    index, key, number = asked
+    withdraw(index, OPERATOR, "ccwis", "2")
+    assert keys(index, state=None) == []
+    assert owner_questions(index, SIS_OWNER) == ()
+    with pytest.raises(ConflictError, match="no longer asked"):
+        answer_owner_question(index, SIS_OWNER, number, "right")
+    one_pair(index)
+    assert keys(index) == [key]
+    ask_source(index, ANN, key, OURS, "confirm-name")
+    [pair] = question(index, ANN, key).pairs
+    answer(index, ANN, key, [Verdict(pair.left, pair.right, "same")], "typo")
+    assert owner_questions(index, SIS_OWNER) == ()
 
 
 def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_one_answer_may_do(index):
