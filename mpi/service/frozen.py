@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError
+from mpi.service.corrected import CORRECTION
 from mpi.service.named import visible
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit import ReadUnit
@@ -37,7 +38,8 @@ def require_thawed(unit: ReadUnit, decisions: Collection[StoredDecision]) -> Non
     Raises:
         ConflictError: a source of their records is frozen today.
     """
-    binding = [one for one in decisions if one.status is DecisionStatus.IN_FORCE]
+    in_force = [one for one in decisions if one.status is DecisionStatus.IN_FORCE]
+    binding = [one for one in in_force if one.origin != CORRECTION]
     today = clock.today()
     free = free_from(unit, concerned(unit, {record for one in binding for record in one.seen}), today)
     if free > today:

@@ -13,6 +13,7 @@ from mpi.domain import clock
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import SecondApprover
 from mpi.service.context import Index
+from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import Statement, touched_by, write_down
 from mpi.service.effects import Effect, changes
 from mpi.service.frozen import FROZEN, WANTED, concerned, free_from
@@ -100,7 +101,9 @@ def _freeze(
 ) -> tuple[Mapping[str, Any], str | None]:
     """What a step keeps of the windows that it heeds, and the day that they hold it until."""
     today = clock.today()
-    sources = concerned(unit, record_ids) if unit.freezes.all() else set()
+    # A window keeps people as they are, and a correction leaves them so.
+    heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
+    sources = concerned(unit, record_ids) if heeds else set()
     if not unit.freezes.of(sources, today):
         return {}, None
     wanted = next((one.effective_from for one in said), None)

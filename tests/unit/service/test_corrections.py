@@ -1,14 +1,17 @@
 """A steward's correction: it stands, joins nobody, goes where its record goes, and an undo takes it back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, RecordError, StaleError
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.corrections import correct
 from mpi.service.decisions import decisions
+from mpi.service.freezing import freeze
 from mpi.service.golden import golden
 from mpi.service.merging import Why, split
 from mpi.service.persons import lineage, person
@@ -217,6 +220,16 @@ def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, 
     assert the(index, eid, "middle_name").value == "Louise"
     approve(always, replace(OPERATOR, client="second"), effect.step)
     assert the(index, eid, "middle_name").value == "Louisa"
+
+
+def test_a_freeze_window_which_keeps_people_as_they_are_holds_no_correction_and_no_undo_of_one(index, eid):
+    today = clock.now().date()
+    freeze(index, OPERATOR, "sis", today.isoformat(), (today + timedelta(days=9)).isoformat(), "count-day")
+    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert made.held_until is None
+    assert the(index, eid, "middle_name").value == "Louise"
+    undo_step(index, OPERATOR, made.step)
+    assert the(index, eid, "middle_name").value == "Lou"
 
 
 def test_a_person_that_is_retired_or_unknown_is_not_corrected(index, eid):
