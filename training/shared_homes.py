@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.batch import connect, feature_table
@@ -45,7 +46,7 @@ def without_shared_homes(features: pa.Table) -> pa.Table:
                 "CREATE TEMP TABLE bearers AS "
                 "SELECT DISTINCT unique_id FROM borne SEMI JOIN shared USING (kind, value)"
             )
-            return _relieved(connection)
+            return _relieved(connection, features)
         finally:
             connection.close()
 
@@ -64,13 +65,12 @@ def _borne() -> Iterator[str]:
     )
 
 
-def _relieved(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+def _relieved(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:
     values: dict[str, list[str]] = {}
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)
     shared = listed(values, SEAL)
-    bearers = connection.sql("FROM standing SEMI JOIN bearers USING (unique_id)").to_arrow_table()
-    others = connection.sql("FROM standing ANTI JOIN bearers USING (unique_id)").to_arrow_table()
-    made = [(number, without_shared(each, shared, SEAL)) for number, each in features_in(bearers)]
-    relieved = feature_table(made, FEATURE_COLUMNS)
-    return pa.concat_tables([others.cast(relieved.schema), relieved])
+    bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
+    found = features_in(standing.filter(bears))
+    made = ((number, without_shared(features, shared, SEAL)) for number, features in found)
+    return pa.concat_tables([standing.filter(pc.invert(bears)), feature_table(made, FEATURE_COLUMNS)])

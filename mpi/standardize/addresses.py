@@ -118,7 +118,5 @@ def _lines(line1: str | None, line2: str | None) -> tuple[Street, str | None]:
 def _bears_mark(address: Address) -> bool:
     if address.type and address.type.upper() == "ACP":
         return True
-    return any(
-        text is not None and _SUBSTITUTE.search(text) is not None
-        for text in (address.address_line1, address.address_line2, address.city)
-    )
+    lines = (address.address_line1, address.address_line2, address.city)
+    return _SUBSTITUTE.search("|".join(filter(None, lines))) is not None  # no mark spans two of them

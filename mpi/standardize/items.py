@@ -41,9 +41,11 @@ def dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, objec
         RecordError: the list is malformed, an entry has an unknown column, or the first entry and a
             flat column differ.
     """
-    rows = (columns_of(field, entry) for entry in entries_of(field, sent.get(field), bars=False))
-    listed = tuple(kind(**row) for row in rows if row)
     flat = texts_of(sent, FLAT_COLUMNS.get(field, ()))
+    if sent.get(field) is None:
+        return (kind(**flat),) if flat else ()
+    rows = (columns_of(field, entry) for entry in entries_of(field, sent[field], bars=False))
+    listed = tuple(kind(**row) for row in rows if row)
     if not flat:
         return listed
     if not listed:

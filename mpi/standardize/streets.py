@@ -23,6 +23,7 @@ _NOT_AN_ADDRESS = frozenset(
     ("", "UNKNOWN", "UNK", "NONE", "NA", "NULL", "NOADDRESS", "NOTAVAILABLE", "NOTPROVIDED", "HOMELESS",
      "TRANSIENT", "TBD", "SAME", "SAMEASABOVE", "CONFIDENTIAL", "TEST")
 )  # fmt: skip
+_DIGIT = re.compile(r"[0-9]")
 _SEPARATORS = re.compile(r"[^A-Z0-9#/&,-]+")
 _POST_BOX = re.compile(r"(?:P\s?O\s?BOX|POST OFFICE BOX|BOX)[\s#]*([0-9A-Z][0-9A-Z-]*)\b")
 _PLAIN = re.compile(r"([0-9]+[A-Z]?(?:-[0-9]+)?(?: [1-9]/[1-9])?) ([A-Z0-9 ]+)\Z")
@@ -71,7 +72,7 @@ def read_street(line: str | None) -> Street:
     if not line:
         return NO_STREET
     text = _SEPARATORS.sub(" ", fold(line)).strip()
-    if squeezed(text) in _NOT_AN_ADDRESS:
+    if _DIGIT.search(text) is None and squeezed(text) in _NOT_AN_ADDRESS:  # none of those has a digit
         return NO_STREET
     if _BARE_NUMBER.match(text):
         return Street(number=text)
