@@ -31,6 +31,8 @@ from tests.unit.api.live import serving
 RECORDS = 6_000
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (360, "light")}
 _COLOURS = 96
+_TALLEST = 1_400
+"""Pixels of a picture's height; what is below is left out."""
 _ALSO = {"question", "person", "desk"}
 """Pages whose dark and narrow pictures are kept too, unless all are asked for."""
 
@@ -139,7 +141,8 @@ def _places(index, demo: Path) -> Iterator[tuple]:
 
 def _save(path: Path, png: bytes) -> None:
     """Write a picture with few colours, which text and plain grounds need no more of."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    whole = Image.open(io.BytesIO(png)).convert("RGB")
+    picture = whole.crop((0, 0, whole.width, min(whole.height, _TALLEST)))
     picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
