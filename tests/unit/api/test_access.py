@@ -24,8 +24,8 @@ def every_call():
 
 def url_of(path: str) -> str:
     query = {"/v1/crosswalk": "?source=D01&local_id=1"}.get(path, "")
-    filled = {"source": "D01", "local_id": "1", "eid": "T7K3-M92Q-X0HN", "number": "1"}
-    return re.sub(r"\{(\w+)(:path)?\}", lambda found: filled[found[1]], path) + query
+    filled = {"source": "D01", "local_id": "1", "eid": "T7K3-M92Q-X0HN"}
+    return re.sub(r"\{(\w+)(:path)?\}", lambda found: filled.get(found[1], "1"), path) + query
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_walk_sees_every_route_but_the_open_ones():
     served = {route.path.replace(":path", "") for route in routes}
     walked = {path.replace(":path", "") for _, path in every_call()}
     assert walked == served - OPEN
-    assert len(walked) == 30
+    assert len(walked) > 50
 
 
 @pytest.mark.parametrize(("method", "path"), list(every_call()))
