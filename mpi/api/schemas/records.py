@@ -144,8 +144,8 @@ class RecordOut(BaseModel):
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
-    state: Literal["active", "withdrawn", "held"] = Field(
-        description="Whether it takes part: only an active record does."
+    state: Literal["active", "withdrawn", "held", "aside"] = Field(
+        description="Whether it takes part: only an active record does; a steward's correction is `aside`."
     )
     enterprise_id: str | None = Field(description="The person's ID; null while it takes no part.")
     record: dict[str, Any] = Field(

@@ -40,6 +40,11 @@ def test_a_correction_is_made_shown_refused_when_stale_and_undone(call, eid):
     assert (middle["value"], middle["rule"]) == ("Louise", "correction")
     assert middle["others"] == [{"value": "Lou", "record": {"source": "D01", "local_id": "g1"}}]
     assert middle["correction"]["evidence"] == "Passport shown"
+    record = middle["record"]
+    kept = call.get(f"/v1/sources/{record['source']}/records/{record['local_id']}").json()
+    assert (kept["state"], kept["record"]["middle_name"]) == ("aside", "Louise")
+    sent = call.put(f"/v1/sources/{record['source']}/records/x", json=a_child(None, **CHILD))
+    problem(sent, 409, "conflict")
     again = call.post(f"/v1/persons/{eid}/corrections", json=CORRECTION, headers={"If-Match": tag})
     problem(again, 412, "stale")
     assert call.post(f"/v1/steps/{made.json()['step']}:undo").status_code == 200
