@@ -143,7 +143,10 @@ def test_a_second_steward_is_refused_a_stale_edit_and_keeps_what_was_typed(desk,
     jon.tab_to("button[name=confirm]")
     with jon.page.expect_navigation() as moved:
         jon.page.keyboard.press("Enter")
-    assert moved.value.status in (400, 412)
+    assert moved.value.status == 412
+    assert jon.says("somebody has changed this child since you read it")
+    assert jon.page.locator("#note").input_value() == "the school says so"
+    assert jon.page.locator("input[name=record]:checked").count() == 1
     assert ida.says("Unlinked.")
 
 

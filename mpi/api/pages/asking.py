@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mpi.api.pages.charts import Arcs, Waterfall, arcs, waterfall
 from mpi.api.pages.differences import Row, side_by_side
+from mpi.api.pages.record_links import record_link
 from mpi.api.pages.values import rows_of
 from mpi.api.pages.words import put, words
 from mpi.domain.errors import ConflictError
@@ -34,6 +35,7 @@ class Column:
     enterprise_id: str | None
     household: tuple[Label, ...]
     subject: bool
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def question_page(
             card.enterprise_id,
             card.household,
             star and card.label == view.summary.subject,
+            record_link(index, card.label),
         )
         for card in view.cards
     )

@@ -70,6 +70,8 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     """Show what unlinking would change; once that is confirmed, do it."""
     permit(visit.viewer, Action.DECIDE)
     view = person(index, visit.viewer, eid)
+    if form.text("etag") != view.etag:
+        return _unlink_page(index, visit, view, form, StaleError(words().unlink.changed))
     marked = form.texts("record")
     if not marked or len(set(marked)) >= len(view.records):
         return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))

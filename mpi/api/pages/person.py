@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mpi.api.pages.charts import Arcs, arcs
+from mpi.api.pages.record_links import record_link
 from mpi.api.pages.values import is_confidential, rows_of, value_text
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permits
@@ -28,6 +29,7 @@ class Card:
     as_of: str
     rows: Mapping[str, str]
     issues: tuple[str, ...]
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[
             stored["record"].get("as_of", ""),
             rows_of(stored["record"], confidential=confidential),
             tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
+            record_link(index, label),
         )
         for label, stored in held
     )

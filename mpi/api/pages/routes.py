@@ -8,6 +8,7 @@ from mpi.api.pages import (
     asked,
     assets,
     blind,
+    correcting,
     finding,
     home,
     people,
@@ -33,5 +34,6 @@ for module in (
     question,
     answers,
     asked,
+    correcting,
 ):
     router.include_router(module.router)

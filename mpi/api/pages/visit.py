@@ -15,7 +15,7 @@ from mpi.service.context import Index
 from mpi.service.sign_in import Signed
 
 _MENU = (
-    ("home", "/", (Action.TASK_WORK, Action.REPORT)),
+    ("home", "/", (Action.TASK_WORK,)),
     ("queue", "/queue", (Action.TASK_READ,)),
     ("find", "/find", (Action.PERSON_SEARCH, Action.PERSON_READ)),
     ("asked", "/asked", (Action.QUESTION_ANSWER,)),

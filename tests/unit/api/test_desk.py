@@ -199,6 +199,26 @@ def test_a_run_is_made_read_and_rejected_by_an_approver(acting):
         assert "rejected" in client.get(path).text
 
 
+def test_a_value_is_corrected_with_what_it_rests_on_and_undone(call, acting):
+    eid = put(
+        call, "D01", "correct-1", first_name="Wrongname", last_name="Correctable", birth_date="2012-02-02"
+    )
+    with acting("steward") as client:
+        etag = re.search(r'name="etag" value="([^"]+)"', client.get(f"/people/{eid}/correct").text)[1]
+        said = {"etag": etag, "attribute": "first_name", "value": "Rightname", "reason": "source-mistake"}
+        missing = send(client, f"/people/{eid}/correct", **said)
+        assert missing.status_code == 400
+        assert 'href="#note"' in missing.text
+        done = send(client, f"/people/{eid}/correct", **said, note="birth certificate seen")
+        assert done.status_code == 303
+        page = client.get(done.headers["location"]).text
+        assert "Rightname" in page
+        assert "a steward said so" in page
+        step = re.search(r"step=(\d+)", done.headers["location"])[1]
+        send(client, f"/steps/{step}/undo", confirm="1", eid=eid)
+        assert "Rightname" not in client.get(f"/people/{eid}").text
+
+
 def test_what_an_address_says_was_done_is_one_of_our_sentences_only(acting):
     with acting("steward") as client:
         page = client.get("/find?done=Your+account+is+locked,+call+0900&step=1").text
