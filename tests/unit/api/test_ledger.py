@@ -34,6 +34,9 @@ READS = [
     ("GET", "/v1/sources/D01/records/led", "record.read", "birth_date"),
     ("GET", "/v1/persons/{eid}", "person.read", "records"),
     ("GET", "/v1/persons/{eid}/lineage", "person.read", "cause"),
+    ("GET", "/v1/persons/{eid}/built", "person.read", "cause"),
+    ("GET", "/v1/persons/{eid}/golden", "person.read", "first_name"),
+    ("GET", "/v1/persons/{eid}/explanation", "person.read", "explanation"),
     ("GET", "/v1/crosswalk?source=D01&local_id=led", "crosswalk.read", "enterprise_id"),
     ("GET", "/v1/crosswalk?enterprise_id={eid}", "crosswalk.read", "local_id"),
     ("POST", "/v1/persons:search", "person.search", "match_weight"),
@@ -72,7 +75,7 @@ def test_an_answer_does_not_leave_if_the_ledger_cannot_be_written(call, eid, mon
     def failing(*_):
         raise StoreError("the disk is full or failing")
 
-    monkeypatch.setattr(Disclosures, "add", failing)
+    monkeypatch.setattr(Disclosures, "add_all", failing)
     for method, path, _, _ in READS:
         body = a_child("x", **CHILD) if method == "POST" else None
         answer = call.request(method, path.format(eid=eid), json=body)
