@@ -1,11 +1,14 @@
 """``mpi account``: accounts are made, listed and ended, and each password is shown once."""
 
+from datetime import timedelta
+
 import pytest
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
+from mpi.service.context import SignInLimits
 from mpi.service.sign_in import sign_in, viewer_of
 from tests.people import PASSWORD, quick_passwords
 from tests.unit.cli.conftest import is_one_line
@@ -107,3 +110,15 @@ def test_the_list_says_how_each_stands(mpi, home):
     listed = mpi("account", "list").out
     for shown in ("ana", "Ana Ruiz", "steward", "all", "olu", "source-owner", "sis", "new"):
         assert shown in listed
+
+
+def test_how_long_a_person_stays_signed_in_is_set_in_the_environment(mpi, home, monkeypatch):
+    monkeypatch.setenv("MPI_SIGN_IN_IDLE_MINUTES", "5")
+    monkeypatch.setenv("MPI_SIGN_IN_HOURS", "1")
+    index = open_index(Settings())
+    assert index.sign_in_limits == SignInLimits(timedelta(minutes=5), timedelta(hours=1))
+    index.database.dispose()
+    for value in ("0", "-1", "soon", "100000"):
+        monkeypatch.setenv("MPI_SIGN_IN_IDLE_MINUTES", value)
+        wrong = mpi("account", "list")
+        assert (wrong.code, "MPI_SIGN_IN_IDLE_MINUTES" in wrong.err) == (5, True)
