@@ -13,11 +13,13 @@ from typing import Any
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.adopting import adopt
 from mpi.service.context import Index
 from mpi.service.holds import hold, require_whole_index
 from mpi.service.places import empty_places
 from mpi.service.reindex import Progress, silent
-from mpi.service.resolve import foreseen, resettle
+from mpi.service.resolve import planned
+from mpi.service.settle import Settlement, publish
 from mpi.service.steps import add_step, reason_code
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision
@@ -47,6 +49,7 @@ class Imported:
         unknown: lines whose record is not here, or is sealed.
         held: differences: people of the model that the old crosswalk parts.
         moved: records that changed person.
+        adopted: old IDs that are enterprise IDs of this index from now on.
     """
 
     step: int
@@ -55,6 +58,7 @@ class Imported:
     unknown: int
     held: int
     moved: int
+    adopted: int = 0
 
 
 def import_crosswalk(
@@ -63,6 +67,8 @@ def import_crosswalk(
     source_code: str,
     lines: Iterable[OldLink],
     reason: str = "cut-over",
+    *,
+    adopt_ids: bool = False,
     progress: Progress = silent,
 ) -> Imported:
     """Take over the IDs of another system.
@@ -73,6 +79,8 @@ def import_crosswalk(
         source_code: the source that stands for the other system.
         lines: its crosswalk.
         reason: a code.
+        adopt_ids: let people bear their old IDs from now on, where those are enterprise IDs of an earlier
+            index; others stay known as records of the source alone. An undo leaves the IDs as they are.
         progress: told of long steps.
 
     Raises:
@@ -104,10 +112,13 @@ def import_crosswalk(
             if len(group) > 1:
                 _same(unit, index, step_id, group)
         touched = {record for group in groups.values() for record in group}
-        differing = list(_differences(foreseen(unit, index, touched), groups))
+        differing = list(_differences(planned(unit, index, touched), groups))
         for number, item in enumerate(differing, 1):
             hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
-        settled = resettle(unit, index, touched, ORIGIN)
+        settled, adopted = planned(unit, index, touched), 0
+        if adopt_ids:
+            settled, adopted = adopt(unit, settled, members, test=index.is_test)
+        publish(unit, settled, ORIGIN, test=index.is_test)
         after = unit.persons.current(settled.current)
         return Imported(
             step_id,
@@ -116,6 +127,7 @@ def import_crosswalk(
             unknown,
             len(differing),
             sum(person != after.get(record) for record, person in settled.current.items()),
+            adopted,
         )
 
 
@@ -164,14 +176,13 @@ def _same(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -
     )
 
 
-def _differences(
-    clusters: Iterable[tuple[int | None, tuple[int, ...]]], groups: Mapping[str, tuple[int, ...]]
-) -> Iterable[dict[str, Any]]:
+def _differences(settlement: Settlement, groups: Mapping[str, tuple[int, ...]]) -> Iterable[dict[str, Any]]:
     """People of the partition that hold the records of several old IDs."""
     old_of = {record: old for old, group in groups.items() for record in group}
-    for person, cluster in clusters:
+    for bearer in settlement.bearers:
+        cluster = bearer.records
         olds = sorted({old_of[record] for record in cluster if record in old_of})
         if len(olds) > 1:
             parts = [[record for record in cluster if old_of.get(record) == old] for old in olds]
             before = [(None, part) for part in parts]
-            yield {"before": before, "after": [(person, list(cluster))]}
+            yield {"before": before, "after": [(bearer.person, list(cluster))]}

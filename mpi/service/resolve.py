@@ -90,8 +90,12 @@ def foreseen(
     unit: WriteUnit, index: Index, touched: Collection[int]
 ) -> list[tuple[int | None, tuple[int, ...]]]:
     """Who would bear the components of records if they were settled now: (person, records) each."""
-    bearers = _settled(unit, index, touched, NO_CHOICE, {}).bearers
-    return [(bearer.person, bearer.records) for bearer in bearers]
+    return [(bearer.person, bearer.records) for bearer in planned(unit, index, touched).bearers]
+
+
+def planned(unit: WriteUnit, index: Index, touched: Collection[int]) -> Settlement:
+    """What settling the components of records now would change; nothing is published."""
+    return _settled(unit, index, touched, NO_CHOICE, {})
 
 
 def _settled(

@@ -20,6 +20,9 @@ def crosswalk(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: source,local_id,enterprise_id.")],
     source: Annotated[str, typer.Option(metavar="CODE", help="The source that stands for the old system.")],
     reason: Annotated[str, typer.Option(help="A code.")] = "cut-over",
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Let people bear their old IDs, where those are enterprise IDs.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Take over the IDs of another system, which stay known.
@@ -28,7 +31,9 @@ def crosswalk(
     """
     lines = list(_read(file))
     with opened() as session, shown_progress() as report:
-        done = import_crosswalk(session.index, session.viewer, source, lines, reason, report)
+        done = import_crosswalk(
+            session.index, session.viewer, source, lines, reason, adopt_ids=adopt, progress=report
+        )
     if as_json:
         print_json(asdict(done))
         return
