@@ -19,8 +19,9 @@ from mpi.service.decisions import effect_of, well_formed
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, fields_of
 from mpi.service.named import Groups, visible
-from mpi.service.once import kept_answer
+from mpi.service.once import keep_answer, kept_answer
 from mpi.service.open_questions import OpenQuestion, first_asked, load_questions
+from mpi.service.overlays import answer_overlay
 from mpi.service.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
 from mpi.service.question import (
     APPROVE,
@@ -30,13 +31,13 @@ from mpi.service.question import (
     require_question,
     tag,
 )
-from mpi.service.questions import APPROVAL, CLAIM
+from mpi.service.questions import APPROVAL, CLAIM, OVERLAID
 from mpi.service.queue_reading import next_key
 from mpi.service.resolve import resettle
 from mpi.service.saying import Step, say
 from mpi.service.settle import NO_CHOICE
 from mpi.service.steps import note_text, reason_code, step
-from mpi.service.undo import undo_decisions, undo_said
+from mpi.service.undo import undo_decisions, undo_said, undo_whole
 from mpi.service.verdicts import Reading, VerdictKind, answer_reason, read_verdicts, verdict_kind
 from mpi.service.working import (
     add_act,
@@ -178,10 +179,11 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
 def respond(
     index: Index, viewer: Viewer, key: str, response: str, how: Saying, decision: int | None = None
 ) -> Answered:
-    """Answer a question about a decision.
+    """Answer a question that is not about pairs.
 
-    ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, ``approve`` gives
-    the second word on a step.
+    Of a decision, ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, and
+    ``approve`` gives the second word on its step. Of an overlay, ``release`` lets the version stand that
+    waits, and ``refuse`` keeps the version before.
 
     Args:
         index: the open index.
@@ -211,10 +213,17 @@ def respond(
         if response not in RESPONSES.get(one.first.kind, ()):
             known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
             raise InputError(f"response: this question is answered by {known}")
-        about = require_decision(unit, decision or one.first.decision_id or 0)
         _put_answered(unit, one)
-        effect, shown, claims = _responded(unit, index, one, about, response, code, text, preview=how.preview)
-        detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
+        if one.first.kind == OVERLAID:
+            effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
+            keep_answer(unit, index, effect.as_dict(), shown)
+            detail: dict[str, object] = {"response": response, "reason": code}
+        else:
+            about = require_decision(unit, decision or one.first.decision_id or 0)
+            effect, shown, claims = _responded(
+                unit, index, one, about, response, code, text, preview=how.preview
+            )
+            detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
         add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
         _put_standing(unit, one, effect, _rest(unit, one).values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
@@ -253,9 +262,7 @@ def undo_answer(
         withdraw(unit, given.detail.get("asked", ()))
         for other in unit.task_work.get(given.detail.get("rest", ())).values():
             unit.task_work.put(_closed(other))
-        effect, shown = undo_said(
-            unit, index, unit.steps.get(step_number), step_number, code, preview=preview
-        )
+        effect, shown = undo_whole(unit, index, step_number, code, preview=preview)
         claims = given.detail.get("claims", [])
         if claims and not effect.awaiting:
             unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
@@ -431,8 +438,9 @@ def _standing(unit: WriteUnit, left: OpenQuestion, effect: Effect) -> Work:
     before = left.work or Work(left.key, OPEN, first_asked(unit, left))
     awake = replace(before, state=OPEN, closed_at=None, closed_because=None, asleep_until=None)
     work = replace(awake, claimed_by=None, lease_until=None, about=left.about())
-    if effect.awaiting:
-        return replace(work, state=WAITING, asleep_until=(clock.now() + FOR_A_SECOND_WORD).date().isoformat())
+    if effect.awaiting or effect.held_until is not None:
+        day = effect.held_until or (clock.now() + FOR_A_SECOND_WORD).date().isoformat()
+        return replace(work, state=WAITING, asleep_until=day)
     days = [each.due_on for each in unit.owner_questions.of_questions([left.key]) if each.state == UNANSWERED]
     if days:
         return replace(work, state=WAITING, asleep_until=max(days))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import orjson
 
 from mpi.domain.errors import NotFoundError, StaleError
+from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.doubted import awaited
 from mpi.service.etags import etag
 from mpi.service.households import households
 from mpi.service.named import visible
@@ -21,7 +23,8 @@ from mpi.service.open_questions import (
     load_questions,
     summaries,
 )
-from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, RECHECK
+from mpi.service.overlays import REFUSE, RELEASE
+from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, OVERLAID, RECHECK
 from mpi.service.queue_reading import Filters, burst_of, burst_summary, members_of
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.payload import from_payload, to_sent
@@ -38,8 +41,9 @@ RESPONSES: Mapping[str, tuple[str, ...]] = {
     RECHECK: (CONFIRM, REVOKE),
     CLAIM: (CONFIRM, REVOKE),
     APPROVAL: (APPROVE, REVOKE),
+    OVERLAID: (RELEASE, REFUSE),
 }
-"""How a question about a decision is answered, by kind; any other is answered pair by pair."""
+"""How a question that is not about pairs is answered, by kind."""
 CARDS_OF_A_BURST = 10
 WITHHELD = frozenset({
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",
@@ -109,12 +113,14 @@ class QuestionView:
     Args:
         summary: as the queue lists it.
         shape: ``star`` (one record with its candidates), ``grid`` (several alike on both sides), ``decision``
-            (what it asks is whether a decision holds) or ``burst`` (it stands for others).
-        cards: its records, the subject first; of a burst the first few.
+            (it asks whether a decision holds, or a version is to stand) or ``burst`` (it stands for others).
+        cards: its records, the subject first; of a burst the first few; of an overlay the version that
+            stands and then the one that waits.
         pairs: that are asked, the heaviest first.
         history: what was done with it, oldest first.
         etag: names what was read, for ``If-Match``.
-        responses: how it is answered where it is about a decision: ``confirm``, ``revoke``, ``approve``.
+        responses: how it is answered where it is not about pairs: ``confirm``, ``revoke``, ``approve``,
+            ``release`` or ``refuse``; empty where it is answered pair by pair.
         decisions: the decisions that it is about; of a conflict, the chain.
     """
 
@@ -177,6 +183,7 @@ def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
         sorted([record.id, record.version_id, record.state] for record in stored.values()),
         etag(unit, index, persons.values()),
         answers,
+        sorted([record, sorted(versions)] for record, versions in awaited(unit, one.records).items()),
     ]
     return index.seal.token("question", orjson.dumps([one.key, *seen]).decode())
 
@@ -193,7 +200,7 @@ def require_fresh(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Col
 
 def shape_of(one: OpenQuestion) -> str:
     """How a question is laid out."""
-    if one.first.decision_id is not None:
+    if one.first.kind in RESPONSES:
         return DECISION
     if one.subject is not None or len(one.tasks) == 1:
         return STAR
@@ -214,21 +221,43 @@ def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[Reco
     confidential = any(is_confidential(record) for record in stated.values())
     shown = []
     for record in record_ids:
-        if record not in labels:
-            continue
-        sent = to_sent(stated[record]) if record in stated else {}
-        values = {name: value for name, value in sent.items() if name not in _LEFT_OUT}
-        withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
-        shown.append(
-            RecordCard(
-                labels[record],
-                stored[record].last_seen if record not in stated else (stated[record].as_of or ""),
-                {name: value for name, value in values.items() if name not in withheld},
-                persons[current[record]].eid if record in current else None,
-                tuple(names[other] for other in living.get(record, ()) if other in names),
-                withheld,
+        if record in labels:
+            said = stated.get(record)
+            values, withheld = ({}, ()) if said is None else _values(said, confidential=confidential)
+            shown.append(
+                RecordCard(
+                    labels[record],
+                    stored[record].last_seen if said is None else (said.as_of or ""),
+                    values,
+                    persons[current[record]].eid if record in current else None,
+                    tuple(names[other] for other in living.get(record, ()) if other in names),
+                    withheld,
+                )
             )
-        )
+    return tuple(shown)
+
+
+def _values(said: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
+    """What a record states, as far as it is shown; and the names of the fields that are withheld."""
+    values = {name: value for name, value in to_sent(said).items() if name not in _LEFT_OUT}
+    withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
+    return {name: value for name, value in values.items() if name not in withheld}, withheld
+
+
+def _waiting_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
+    """Versions that wait for a person, of which the record would become another child."""
+    if one.first.kind != OVERLAID:
+        return ()
+    labels = visible(unit, one.records)
+    shown = []
+    for record, waiting in awaited(unit, labels).items():
+        versions = {version.id: version for version in unit.records.versions(record)}
+        latest = versions[max(waiting)]
+        said = from_payload(latest.payload)
+        standing = [version for version in versions.values() if version.state == "active"]
+        both = [said, *(from_payload(version.payload) for version in standing)]
+        values, withheld = _values(said, confidential=any(is_confidential(each) for each in both))
+        shown.append(RecordCard(labels[record], latest.as_of, values, None, (), withheld))
     return tuple(shown)
 
 
@@ -255,8 +284,8 @@ def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int
     view = QuestionView(
         summary,
         shape_of(one),
-        cards(unit, index, one.records),
-        tuple(_pair(task, one, labels, open_asks) for task in one.tasks if task.decision_id is None),
+        cards(unit, index, one.records) + _waiting_cards(unit, one),
+        tuple(_pair(task, one, labels, open_asks) for task in one.tasks if task.kind not in RESPONSES),
         history(unit, one.key),
         tag(unit, index, one),
         RESPONSES.get(one.first.kind, ()),

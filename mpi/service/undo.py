@@ -101,17 +101,29 @@ def undo_step(
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
-        of = unit.steps.get(number)
-        if of is not None and of.kind == REKEY and of.detail["records"]:
-            effect, shown = _undo_rekey(unit, index, of, code, preview=preview)
-        elif of is not None and of.kind == OVERLAY:
-            step_id = add_step(unit, "undo", code, {"step": of.id})
-            effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
-            keep_answer(unit, index, effect.as_dict(), shown)
-        else:
-            effect, shown = undo_said(unit, index, of, number, code, preview=preview)
+        effect, shown = undo_whole(unit, index, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
+
+
+def undo_whole(
+    unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Take a step back within a transaction; returns what that did and the records that it shows.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+    """
+    of = unit.steps.get(number)
+    if of is not None and of.kind == REKEY and of.detail["records"]:
+        return _undo_rekey(unit, index, of, reason, preview=preview)
+    if of is not None and of.kind == OVERLAY:
+        step_id = add_step(unit, "undo", reason, {"step": of.id})
+        effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
+        keep_answer(unit, index, effect.as_dict(), shown)
+        return effect, shown
+    return undo_said(unit, index, of, number, reason, preview=preview)
 
 
 def undo_said(

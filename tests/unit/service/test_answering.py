@@ -388,6 +388,29 @@ def test_a_decision_to_look_at_again_is_confirmed_as_it_stands_or_revoked(index)
     assert (keys(index), together(index, "sis:1", "ccwis:2")) == ([], False)
 
 
+def test_an_overlay_shows_both_versions_and_is_released_or_refused_and_taken_back(index):
+    upsert(index, OPERATOR, "sis", a_child("1"))
+    zoe = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06"}
+    flags = [{"population": "homeless", "value": "Y", "definition": "ESSA"}]
+    upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41111", flags=flags))
+    view = question(index, ANN, the_question(index, kind="overlay").key)
+    assert (view.shape, view.responses, view.pairs) == ("decision", ("release", "refuse"), ())
+    stands, waits = view.cards
+    assert (stands.values["first_name"], waits.values["first_name"]) == ("Amara", "Zoe")
+    assert "flags" not in waits.values
+    tag = [view.etag]
+    upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41112"))
+    with pytest.raises(StaleError):
+        respond(index, ANN, view.summary.key, "release", Saying("record-of-two", if_match=tag))
+    done = respond(index, ANN, view.summary.key, "refuse", Saying("source-mistake"))
+    assert keys(index, state=None) == []
+    undo_answer(index, ANN, view.summary.key, done.step)
+    assert keys(index) == [view.summary.key]
+    respond(index, ANN, view.summary.key, "release", Saying("record-of-two"))
+    assert keys(index, state=None) == []
+    assert verify(index, OPERATOR) == []
+
+
 def test_a_step_that_waits_for_a_second_word_is_approved_in_the_queue_by_somebody_else(index):
     careful = replace(index, second_approver=SecondApprover.ALWAYS)
     one_pair(careful)
