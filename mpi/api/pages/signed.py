@@ -7,10 +7,11 @@ page of this index in that same browser sent it: it bears their token ``csrf`` a
 import secrets
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from mpi.api.access import IndexDep
 from mpi.api.forms import Form, SentFormDep
@@ -131,12 +132,33 @@ def _is_of_this_site(request: Request) -> bool:
 
 
 def _to_sign_in(request: Request, *, was_signed_in: bool) -> str:
-    if request.method in _READING:
-        query = request.url.query
-        asked = local_path(f"{request.url.path}?{query}" if query else request.url.path)
-    else:
-        asked = local_path(request.query_params.get("next"))
-    why = ("why=lost" if request.method not in _READING else "why=ended") if was_signed_in else ""
+    reading = request.method in _READING
+    asked = local_path(_asked(request) if reading else _page_of_form(request))
     onwards = f"next={quote(asked, safe='/')}" if asked != "/" else ""
+    why = ("why=ended" if reading else "why=lost") if was_signed_in else ""
     query = "&".join(part for part in (onwards, why) if part)
     return f"{SIGN_IN}?{query}" if query else SIGN_IN
+
+
+def _asked(request: Request) -> str:
+    """Path and query as they were sent: decoded, a slash of a key would part it."""
+    query = request.url.query
+    return f"{_sent_path(request)}?{query}" if query else _sent_path(request)
+
+
+def _page_of_form(request: Request) -> str:
+    """The page that a form was on: the nearest one at or above where the form was sent to."""
+    path = _sent_path(request)
+    while path and not _is_page(request, path):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def _is_page(request: Request, path: str) -> bool:
+    scope = {**request.scope, "method": "GET", "path": unquote(path)}
+    return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
+
+
+def _sent_path(request: Request) -> str:
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")
