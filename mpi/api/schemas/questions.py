@@ -62,7 +62,10 @@ ANSWER = json_body(
     {"verdicts": [{"left": _ONE, "right": _OTHER, "kind": "different"}], "reason": "sibling"},
     ("reason",),
     verdicts={"type": "array", "items": _VERDICT, "description": "On pairs; those left out stay asked."},
-    response={"enum": ["confirm", "revoke", "approve"], "description": "Of a question about a decision."},
+    response={
+        "enum": ["confirm", "revoke", "approve", "release", "refuse"],
+        "description": "Of a question that is not about pairs: those that it names in `responses`.",
+    },
     decision={"type": "integer", "description": "Of a conflict: which decision of the chain to revoke."},
     reason={"type": "string", "enum": list(REASONS)},
     note=_NOTE,
@@ -241,10 +244,12 @@ class QuestionViewOut(BaseModel):
 
     summary: QuestionOut = Field(description="As the queue lists it.")
     shape: str = Field(description="`star`, `grid`, `decision` or `burst`.")
-    cards: list[CardOut] = Field(description="Its records, the subject first.")
+    cards: list[CardOut] = Field(
+        description="Its records, the subject first; of an `overlay` the version that stands, and the one that waits."
+    )
     pairs: list[PairOut] = Field(description="The pairs that are asked, the heaviest first.")
     history: list[ActOut] = Field(description="What was done with it, oldest first.")
-    responses: list[str] = Field(description="How it is answered where it is about a decision.")
+    responses: list[str] = Field(description="How it is answered where it is not about pairs.")
     decisions: list[int] = Field(description="The decisions that it is about.")
     etag: str = Field(description="What was read, for `If-Match`.")
 
