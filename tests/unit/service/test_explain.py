@@ -1,6 +1,7 @@
 """Explanations: one plain sentence, parts that add up, what would change it; nothing of what is not seen."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -8,14 +9,15 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action
-from mpi.domain.weight import Band, probability
+from mpi.domain.weight import Band, probability, rounded
 from mpi.service.corrections import correct
-from mpi.service.explain import explain_pair
+from mpi.service.explain import explain, explain_pair
 from mpi.service.golden import golden
 from mpi.service.records import upsert, withdraw
 from mpi.service.sources import NewSource, add_source
 from mpi.storage.repositories.records import Label
 from tests.index import OPERATOR, a_child, crosswalk
+from tests.unit.matching.pairs import records
 from tests.unit.service.test_corrections import WHY
 from tests.unit.service.test_decisions import SIS_ONLY, said
 
@@ -94,6 +96,21 @@ def test_every_change_that_is_told_takes_the_pair_into_another_band(made):
         assert found.unchangeable is None
         for change in found.changes:
             assert thresholds.band(change.match_weight) is change.band is not found.band
+
+
+def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_threshold(made):
+    thresholds = made.matcher.model.thresholds
+    near = [features for _, features in records(60, 11)]
+    bands = set()
+    for left, right in pairwise(near):
+        found = explain(made, left, right)
+        bands.add(found.band)
+        assert found.match_weight == rounded(made.matcher.scorer.weight(left, right))
+        assert sum(part.bits for part in found.parts) == pytest.approx(found.match_weight, abs=1e-4)
+        assert found.band is thresholds.band(found.match_weight)
+        assert all(change.band is not found.band for change in found.changes)
+        assert (found.unchangeable is None) == bool(found.changes)
+    assert bands == set(Band)
 
 
 def test_where_no_single_thing_would_change_it_that_is_said(made):

@@ -37,6 +37,15 @@ def test_links_of_the_model_make_a_tree_of_the_strongest(index):
     assert len(found.parts) == 1
 
 
+def test_of_very_many_records_the_links_that_the_index_holds_are_enough(index, monkeypatch):
+    put(index, "sis:1", ssn="412-55-9182")
+    put(index, "sis:2")
+    eid = put(index, "ccwis:1", ssn="412-55-9182")
+    whole = explain_person(index, OPERATOR, eid)
+    monkeypatch.setattr("mpi.service.explain_person.MOST_SCORED", 1)
+    assert explain_person(index, OPERATOR, eid) == whole
+
+
 def test_what_the_model_does_not_link_is_joined_by_the_decision_that_says_so(index):
     put(index, "sis:1")
     put(index, "sis:2", **STRANGER)
