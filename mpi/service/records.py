@@ -17,9 +17,11 @@ from mpi.service.context import Index
 from mpi.service.corrected import stands
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
+from mpi.service.effects import Received
 from mpi.service.named import visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CLAIM, OVERLAID, PAIR
+from mpi.service.received import Receipts, receipts
 from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statements import Verdict, statement, take
@@ -73,6 +75,21 @@ class Resolved:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Resolved):
+    """The answer to a withdrawal.
+
+    Args:
+        disclosed: how many answers left because of links that it parts; None where the viewer may not know of
+            others' answers.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger, and in
+            the answer to a repeated call.
+    """
+
+    disclosed: int | None = None
+    disclosures: tuple[Received, ...] = ()
+
+
 def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> Resolved:
     """Take one whole record, resolve it, and answer with its enterprise ID, durably.
 
@@ -115,7 +132,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         return answer
 
 
-def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Resolved:
+def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Withdrawn:
     """Withdraw one record: it keeps its history and leaves its person; sending it again returns it.
 
     Raises:
@@ -124,9 +141,11 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
         AccessDenied: the viewer may not write this source.
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
+    received = Receipts()
     with index.database.write(viewer, "withdraw") as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return _kept(kept)
+            number = kept.get("disclosed") if viewer.sources is None else None
+            return Withdrawn(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number)
         record = _record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
             raise ConflictError("a correction is taken back by undoing its step")
@@ -135,10 +154,16 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> R
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             restated = restate(unit, index, [record.id])
             besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
-            resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
-        answer = Resolved(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn")
+            settled = resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
+            received = Receipts() if settled is None else receipts(unit, settled.current)
+        answer = Withdrawn(
+            source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=received.number
+        )
         keep_answer(unit, index, answer.as_dict(), [record.id])
-        return answer
+    if received.latest:
+        fields = ("source", "local_id", "disclosures")
+        disclose(index, viewer, Action.RECORD_WRITE, received.records, fields)
+    return replace(answer, disclosures=received.latest)
 
 
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:

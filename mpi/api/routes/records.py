@@ -20,12 +20,13 @@ from mpi.api.schemas.records import (
     RecordOut,
     RekeyedOut,
     ResolvedOut,
+    WithdrawnOut,
     record_body,
 )
 from mpi.domain.errors import RecordError
 from mpi.domain.viewer import Action, permit
 from mpi.service import records
-from mpi.service.records import Resolved
+from mpi.service.records import Resolved, Withdrawn
 from mpi.service.rekey import Rekeyed, rekey
 
 router = APIRouter(tags=["records"])
@@ -61,11 +62,11 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
 
 @router.delete(
     _PATH,
-    response_model=ResolvedOut,
+    response_model=WithdrawnOut,
     summary="Withdraw a record",
     responses=problems(404, 409, 422),
 )
-def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Resolved:
+def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Withdrawn:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return records.withdraw(index, viewer, address.source, address.local_id)
 

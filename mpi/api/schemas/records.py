@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.refs import ref
@@ -90,6 +91,34 @@ class ResolvedOut(BaseModel):
     provisional: bool = Field(description="Whether a steward's answer may still give it another ID.")
     tasks: list[str] = Field(description="Keys of the review tasks that ask about it.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")
+
+
+class WithdrawnOut(ResolvedOut):
+    """What became of a record that was withdrawn."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "source": "D01-SIS",
+                "local_id": "12345",
+                "enterprise_id": None,
+                "outcome": "withdrawn",
+                "record": "withdrawn",
+                "provisional": False,
+                "tasks": [],
+                "issues": [],
+                "disclosed": 0,
+                "disclosures": [],
+            }
+        }
+    )
+
+    disclosed: int | None = Field(
+        description="How many answers left because of links that it parts; null unless of all sources."
+    )
+    disclosures: list[ReceivedOut] = Field(
+        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+    )
 
 
 REKEY: dict[str, Any] = {

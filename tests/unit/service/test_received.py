@@ -16,7 +16,7 @@ from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge, move, split
 from mpi.service.persons import person
 from mpi.service.proposals import apply_proposal, propose, roll_back_proposal
-from mpi.service.records import read
+from mpi.service.records import read, withdraw
 from mpi.service.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
 from tests.models import tiny_model
@@ -254,3 +254,24 @@ def test_rolling_back_what_joined_two_lists_who_was_told_of_both_since(index, tm
     person(now, SCHOOL, links(index)["sis:1"])
     back = roll_back_proposal(now, OPERATOR, index.matcher, made.id)
     assert [line.client for line in back.disclosures] == ["school"]
+
+
+def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
+    person(one, SCHOOL, links(one)["sis:1"])
+    caller = Viewer(
+        "data-office",
+        None,
+        frozenset({Action.RECORD_WRITE, Action.DISCLOSURE_READ}),
+        None,
+        OnceOnly("k", b""),
+    )
+    told = withdraw(one, caller, "ccwis", "1")
+    assert [line.client for line in told.disclosures] == ["school"]
+    again = withdraw(one, caller, "ccwis", "1")
+    assert (again.disclosed, again.disclosures) == (1, ())
+
+
+def test_a_source_that_withdraws_its_own_record_is_not_told_who_knows_it(one):
+    person(one, SCHOOL, links(one)["sis:1"])
+    told = withdraw(one, Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"})), "ccwis", "1")
+    assert (told.disclosed, told.disclosures) == (None, ())
