@@ -9,6 +9,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.decisions import decision, decisions
 from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge, split
+from mpi.service.overlays import release_overlay
 from mpi.service.persons import crosswalk as look_up
 from mpi.service.persons import person
 from mpi.service.records import upsert, withdraw
@@ -16,6 +17,7 @@ from mpi.service.rekey import rekey
 from mpi.service.tasks import review_tasks
 from mpi.service.undo import undo_decision, undo_step
 from mpi.service.verify import verify
+from mpi.storage.repositories.records import Label
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
 from tests.unit.service.test_decisions import labels, put, said, together
 
@@ -129,6 +131,8 @@ def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
     sent(index, "sis:9", **ZOE, same_as=amara)
     assert together(index, "sis:9", "ccwis:1")
     sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
+    assert kinds(index) == ["overlay"]
+    release_overlay(index, OPERATOR, Label("sis", "9"))
     assert not together(index, "sis:9", "ccwis:1")
     assert kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []

@@ -130,6 +130,8 @@ def test_a_merge_undone_gives_both_ids_back_and_the_lineage_shows_both_steps(two
 
 def test_a_merge_on_monday_and_a_newcomer_on_tuesday(two):
     """A child under a new surname: the newcomer follows by its evidence, and stays after the undo."""
+    # In two steps: all at once it would be another child under the local ID, and wait.
+    put(two, "sis:9", first_name=other("9", 1)["first_name"], last_name="Zwart", postal_code=None)
     put(two, "sis:9", last_name="Zwart", postal_code=None)
     larger, smaller = both(two, "sis:1", "sis:9")
     done = merge(two, OPERATOR, [larger, smaller], WHY)
