@@ -29,5 +29,5 @@ def desk(tmp_path):
 @pytest.fixture(scope="session")
 def shown(tmp_path_factory):
     """A desk for tests that only look."""
-    with a_desk(tmp_path_factory.mktemp("desk")) as made:
+    with a_desk(tmp_path_factory.mktemp("desk"), full=True) as made:
         yield made

@@ -2,17 +2,30 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from mpi.api.app import create_app
+from mpi.api.pages.paths import question_path
+from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
 from mpi.service.accounts import NewAccount, add_account
+from mpi.service.answering import defer
+from mpi.service.blind_sample import draw
+from mpi.service.decisions import Asked, report_link
+from mpi.service.owner_questions import ask_source
+from mpi.service.proposals import propose
+from mpi.service.question import question
+from mpi.service.queue import Filters, questions
 from mpi.service.records import read, upsert
 from mpi.service.sources import NewSource, SourceKind, add_source
-from tests.index import a_child, an_index, crosswalk, load_rows
+from mpi.storage.repositories.records import Label
+from tests.index import a_child, an_index, crosswalk, load_rows, many_children
 from tests.unit.api.live import serving
 
 PASSWORD = "a river runs under nine bridges"
+_BURST = 24
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh"
 
 ALIKE = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
@@ -45,10 +58,17 @@ class Desk:
 
 
 @contextmanager
-def a_desk(folder):
-    """Make it, serve it both ways, and take it down."""
+def a_desk(folder, *, full=False):
+    """Make it, serve it both ways, and take it down.
+
+    Args:
+        folder: where to keep it.
+        full: whether it holds a question of every shape, and what people did with some.
+    """
     with an_index(folder) as index:
         _fill(index)
+        if full:
+            _fill_up(index)
         _people(index)
         wrong = crosswalk(index)["sis", "wrong-1"]
         with serving(create_app(index)) as url, serving(create_app(index, open_pages=True)) as open_url:
@@ -84,6 +104,23 @@ def _fill(index):
     )
 
 
+def _fill_up(index):
+    """A burst of birth dates a day off, a report, a question put off, one asked of its source, a run."""
+    for source, day in (("sis", "11"), ("ccwis", "12")):
+        children = [{**one, "birth_date": f"{one['birth_date'][:8]}{day}"} for one in many_children(_BURST)]
+        load_rows(index, source, *children)
+    together = [[Label("sis", "wrong-1")], [Label("ccwis", "wrong-2")]]
+    report_link(index, operator("sis-feed"), Asked(DecisionKind.DIFFERENT, together, "wrong-link"))
+    waiting = questions(index, operator(), Filters(kind="pair")).questions
+    single = [one for one in waiting if not one.burst]
+    later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
+    defer(index, operator("Ida Steward"), single[-1].key, later)
+    record = next(label for label in single[-2].records if label.source == "sis")
+    ask_source(index, operator("Ida Steward"), single[-2].key, record, "confirm-name")
+    propose(index, operator("Ada Approver"), index.matcher)
+    draw(index, operator("demo"))
+
+
 def _people(index):
     for name, full_name, role, sources in (
         ("ida", "Ida Steward", Role.STEWARD, None),
@@ -101,16 +138,19 @@ def every_page(desk):
     yield "home", "steward", "/"
     yield "queue", "steward", "/queue"
     yield "queue-empty", "steward", "/queue?state=asleep"
-    for question in questions_of(desk.index):
-        yield f"question-{question}", "steward", f"/queue/{question}"
+    yield "queue-waiting", "steward", "/queue?state=waiting"
+    for shape, key in questions_of(desk.index).items():
+        yield f"question-{shape}", "steward", question_path(key)
     yield "find", "steward", "/find"
     yield "find-wrong", "steward", "/people?eid=nonsense"
     yield "person", "steward", f"/people/{desk.wrong}"
     yield "unlink", "steward", f"/people/{desk.wrong}/unlink"
+    yield "correct", "steward", f"/people/{desk.wrong}/correct"
     yield "practice", "steward", "/practice"
     yield "blind", "steward", "/blind"
     yield "quality", "steward", "/quality"
     yield "runs", "approver", "/runs"
+    yield "run", "approver", "/runs/1"
     yield "not-permitted", "steward", "/accounts"
     yield "accounts", "operator", "/accounts"
     yield "quality-operator", "operator", "/quality"
@@ -118,6 +158,9 @@ def every_page(desk):
 
 
 def questions_of(index):
-    """Keys of the questions that wait."""
-    with index.database.read(operator()) as unit:
-        return sorted({task.question for task in unit.tasks.all()})
+    """The key of one question of each shape that waits."""
+    found = {}
+    for one in questions(index, operator(), Filters(state=None)).questions:
+        view = question(index, operator(), one.key)
+        found.setdefault(f"{view.shape}-{min(len(view.pairs), 2)}", one.key)
+    return found

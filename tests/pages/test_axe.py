@@ -1,16 +1,13 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.pages.axe import RULES
 from tests.pages.desk import every_page
 
 LOOKS = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
     "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light"},
-}
-_RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
 }
 
 
@@ -24,7 +21,7 @@ def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_the_screen(chromiu
             context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": shown.open_url}])
         page = context.new_page()
         answer = page.goto(f"{shown.url if role is None else shown.open_url}{path}")
-        found = Axe().run(page, options=_RULES).response["violations"]
+        found = Axe().run(page, options=RULES).response["violations"]
         wrong += [
             f"{name} ({answer.status}): {one['id']} {node['target']} {node['failureSummary'][:200]}"
             for one in found
