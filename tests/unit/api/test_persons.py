@@ -29,7 +29,7 @@ def test_a_person_holds_the_records_of_every_source_with_their_flags(call):
 def test_a_retired_id_answers_with_who_took_over_and_its_lineage_says_so(call):
     child = {"first_name": "Anselm", "last_name": "Quillfeather", "birth_date": "2011-07-08"}
     first = put(call, "D01", "r1", **child)
-    other = put(call, "CCWIS", "r1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    other = put(call, "CCWIS", "r1", first_name="Bo", last_name="Zwart", birth_date="2011-07-08")
     moved = put(call, "CCWIS", "r1", **child)
     eids = {first["enterprise_id"], other["enterprise_id"]}
     assert moved["enterprise_id"] in eids
