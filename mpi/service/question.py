@@ -180,7 +180,7 @@ def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
     ]
     seen = [
         sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in one.tasks),
-        sorted([record.id, record.version_id, record.state] for record in stored.values()),
+        sorted([record.id, record.state] for record in stored.values()),
         etag(unit, index, persons.values()),
         answers,
         sorted([record, sorted(versions)] for record, versions in awaited(unit, one.records).items()),

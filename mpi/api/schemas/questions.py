@@ -245,7 +245,7 @@ class QuestionViewOut(BaseModel):
     summary: QuestionOut = Field(description="As the queue lists it.")
     shape: str = Field(description="`star`, `grid`, `decision` or `burst`.")
     cards: list[CardOut] = Field(
-        description="Its records, the subject first; of an `overlay` the version that stands, and the one that waits."
+        description="Its records, the subject first; of an `overlay` the version that stands, then what waits."
     )
     pairs: list[PairOut] = Field(description="The pairs that are asked, the heaviest first.")
     history: list[ActOut] = Field(description="What was done with it, oldest first.")
