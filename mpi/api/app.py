@@ -10,7 +10,7 @@ from mpi import __version__
 from mpi.api import problems
 from mpi.api.metrics import Metrics
 from mpi.api.openapi import DocumentedAPI
-from mpi.api.pages import sign_in, signed, view_as
+from mpi.api.pages import errors, sign_in, signed, view_as
 from mpi.api.pages.routes import router as pages
 from mpi.api.routes import (
     crosswalk,
@@ -74,6 +74,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.metrics = Metrics()
     problems.install(app)
+    errors.install(app)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
         questions, freezes, health,

@@ -1,13 +1,14 @@
 """What went wrong, as a page: in words, with where to go on, and with nothing of a record."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mpi.api.pages.render import page
@@ -44,6 +45,19 @@ class PageRoute(APIRoute):
                 return await run_in_threadpool(error_page, request, error)
 
         return handler
+
+
+def install(app: FastAPI) -> None:
+    """Tell a person whose address leads nowhere so on a page; a program is told as before."""
+    told = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(HTTPException)
+    async def _nowhere(request: Request, error: HTTPException) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if error.status_code == HTTPStatus.NOT_FOUND and wants_page:
+            return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+        answer = told(request, error)
+        return await answer if isinstance(answer, Awaitable) else answer
 
 
 def error_page(request: Request, error: Exception) -> Response:

@@ -78,6 +78,13 @@ def test_an_address_that_leads_nowhere_is_told_in_words(acting):
             assert page.status_code in (403, 404), path
 
 
+def test_a_mistyped_address_is_a_page_to_a_person_and_a_problem_to_a_program(people):
+    person = people.get("/peple", headers={"Accept": "text/html,*/*"})
+    assert person.status_code == 404
+    assert "Not found" in person.text
+    assert people.get("/peple").headers["content-type"] == "application/problem+json"
+
+
 def test_search_takes_its_fields_in_the_body_and_says_why(call, acting, caplog):
     eid = put(call, "D01", "find-1", **CHILD)
     with acting("steward") as client:
