@@ -50,12 +50,13 @@ def read_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> Numb
     }
     if not found:
         return NO_NUMBERS
-    near = {
-        seal.token("near", f"{system}|{shorter}")[:_NEAR_LENGTH]
+    shorter = [
+        f"{system}|{short}"
         for system, value in found
         if _LEAST_NEAR <= len(value) <= _MOST_NEAR
-        for shorter in _shorter(value)
-    }
+        for short in _shorter(value)
+    ]
+    near = {token[:_NEAR_LENGTH] for token in seal.tokens("near", shorter)}
     return Numbers(
         tokens=tuple(sorted(seal.token("identifier", f"{system}|{value}") for system, value in found)),
         near=tuple(sorted(near)),

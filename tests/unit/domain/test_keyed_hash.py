@@ -52,3 +52,8 @@ def test_a_secret_of_another_length_is_refused(length):
 def test_the_secret_is_never_shown():
     assert "aaaa" not in repr(SEAL)
     assert "aaaa" not in str(SEAL)
+
+
+@given(st.lists(TEXT))
+def test_many_tokens_at_once_are_the_tokens_one_by_one(texts):
+    assert SEAL.tokens("near", texts) == [SEAL.token("near", text) for text in texts]
