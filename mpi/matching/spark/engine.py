@@ -65,7 +65,7 @@ class SparkEngine:
             )
             blocks = place.write("keys.parquet", keys.schema, iter(keys.to_batches()))
             progress(_STEP, 1, 2)
-            with spark_session(self.master, self.memory, folder) as session, _told(folder, work_dir):
+            with _told(folder, work_dir), spark_session(self.master, self.memory, folder) as session:
                 session.sparkContext.setCheckpointDir(place.of("checkpoints"))
                 features = session.read.parquet(table)
                 pairs = candidate_pairs(session.read.parquet(blocks))
@@ -93,12 +93,13 @@ def _told(folder: Path, work_dir: Path) -> Iterator[None]:
     """Say in one line, without a value of a record, what Spark failed of; its own log is kept."""
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
+    from splink.internals.exceptions import SplinkException  # noqa: PLC0415
 
     try:
         yield
     except MpiError:
         raise
-    except (PySparkException, Py4JError) as fault:
+    except (PySparkException, Py4JError, SplinkException) as fault:
         kept = work_dir / LOG
         shutil.copyfile(folder / LOG, kept)
         kept.chmod(0o600)

@@ -4,6 +4,7 @@ What the step asks of Spark is set here; all else (executors, their memory, encr
 cluster's own ``spark-defaults.conf`` has it. On this machine (``local[N]``) nothing listens on the network.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -63,7 +64,7 @@ def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSess
     _require()
     (folder / "log4j2.properties").write_text(_QUIET)
     before = signal.getsignal(signal.SIGINT)
-    with (folder / LOG).open("ab") as log:
+    with (folder / LOG).open("ab") as log, _nothing_on_the_screen():
         try:
             session = _start(_settings(master, memory, folder), log.fileno(), local=is_local(master))
         except EngineError:
@@ -78,6 +79,17 @@ def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSess
             session.stop()
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _nothing_on_the_screen() -> Iterator[None]:
+    """Py4J tells the root logger of an interrupt, traceback and all, and that prints where nobody listens."""
+    listener = logging.NullHandler()
+    logging.getLogger().addHandler(listener)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(listener)
 
 
 def _require() -> None:
@@ -139,19 +151,27 @@ def _jobs_end_with_interrupt(session: "SparkSession", before: Any) -> Iterator[N
 
     PySpark puts a handler of its own in the place of the one that says whether it came in time.
     """
+    asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
         if not callable(before):
             return
         try:
             before(number, frame)
         except KeyboardInterrupt:
+            asked = True
             session.sparkContext.cancelAllJobs()
             raise
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, stop if callable(before) else before)
-    yield
+    try:
+        yield
+    except Exception as error:  # a job that was ended is a failure to Spark, and none to us
+        if asked:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _register(session: "SparkSession") -> None:

@@ -25,6 +25,7 @@ from mpi.config import Settings
 from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.batch import PAIRS, candidate_pairs, feature_table
+from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NotCompilableError
 from mpi.matching.engines import DUCKDB
 from mpi.matching.keys import keys
@@ -33,7 +34,7 @@ from mpi.matching.scorer import compile_scorer
 from mpi.matching.spark import functions
 from mpi.matching.spark.conditions import spark_condition, spark_settings
 from mpi.matching.spark.engine import SparkEngine
-from mpi.matching.spark.scoring import SparkScorer
+from mpi.matching.spark.scoring import SparkScorer, held_down
 from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
 from mpi.matching.spark.session import spark_session
 from mpi.service.recluster import recluster
@@ -81,14 +82,16 @@ def both_orders(count: int, made: int, seed: int) -> pa.Table:
 
 
 def spark_scores(session, folder, model, made, pairs):
-    """Spark's levels and weights by pair."""
+    """Spark's levels and weights by pair, and the weights as far as cautions let them."""
     scorer = compile_scorer(model)
     features = written(session, folder, "features", feature_table(made, scorer.columns))
     blocked = written(session, folder, "pairs", pairs)
     told = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).scored(blocked)
     gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons]
     table = told.select("lo", "hi", "match_weight", *gammas).toArrow()
-    return {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
+    held = held_down(told.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
+    scores = {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
+    return scores, {(row[0], row[1]): row[2] for row in zip(*held.to_pydict().values(), strict=True)}
 
 
 @pytest.mark.slow
@@ -98,10 +101,10 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
     made = records(count * 2 // 3, 7)
     pairs = both_orders(count, len(made), 7)
     with a_session(tmp_path / "spark") as session:
-        on_spark = spark_scores(session, tmp_path / "spark", model, made, pairs)
+        on_spark, held = spark_scores(session, tmp_path / "spark", model, made, pairs)
     on_duckdb = splink_scores(model, made, pairs, tmp_path)
     features, scorer = dict(made), compile_scorer(model)
-    assert on_spark.keys() == on_duckdb.keys()
+    assert on_spark.keys() == on_duckdb.keys() == held.keys()
     assert len(on_spark) == 2 * count
     seen = set()
     for (left, right), (bits, levels) in on_spark.items():
@@ -109,8 +112,11 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
         assert levels == online_levels == on_duckdb[left, right][1] == on_spark[right, left][1]
         assert bits == pytest.approx(online, abs=1e-6)
         assert bits == pytest.approx(on_duckdb[left, right][0], abs=1e-6)
+        assert held[left, right] == pytest.approx(scorer.weight(features[left], features[right]), abs=1.5e-6)
         seen.update(enumerate(levels))
     assert len(seen) > 25, "the pairs must reach most levels to prove anything"
+    lowered = sum(held[pair] < round(bits, 6) for pair, (bits, _) in on_spark.items())
+    assert (lowered > 0) == bool(model.cautions.when), "the pairs must reach a caution"
 
 
 def keys_of(made, model) -> pa.Table:
@@ -133,7 +139,10 @@ def test_candidate_pairs_are_those_of_duckdb(tmp_path):
 
 @pytest.mark.slow
 def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves_nothing_behind(tmp_path):
-    model = load_model(find_model())
+    cautious = Cautions(5.5, {"the sex is not the same": "sex_l <> sex_r"})
+    model = replace(load_model(tiny_model(tmp_path / "model")), cautions=cautious)
+    tmp_path = tmp_path / "home"
+    tmp_path.mkdir()
     made = records(1500, 3)
     blocks, floor = keys_of(made, model), model.thresholds.stored_from
     expected = DUCKDB.weights(model, made, blocks, floor, tmp_path, silent)
@@ -228,17 +237,19 @@ def test_an_interrupt_stops_spark_keeps_nothing_and_says_so(tmp_path):
     running = subprocess.Popen(
         [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--master", MASTER, "--apply"],
         env=environment(home),
+        # Tests may run where Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        deadline = time.monotonic() + 120
-        while not list(home.glob("spark-*/local/blockmgr-*")):  # Spark runs, and its handler is set
+        deadline = time.monotonic() + 240
+        while not list(home.glob("spark-*/mpi-*/checkpoints")):  # Spark has started
             assert running.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=240)
     finally:
         running.kill()
     assert (running.returncode, said) == (130, "mpi: interrupted: nothing of this step was kept\n")
