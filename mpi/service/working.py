@@ -182,11 +182,12 @@ def in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiE
 
     Args:
         keys: of questions or bursts.
-        act: what is done with each: put it off, give it to somebody, or ask its source. No answer is ever
-            given in bulk.
+        act: what is done with each: put it off, give it to somebody or back, or ask its source. No answer is
+            ever given in bulk.
 
     Raises:
-        InputError: there are too many.
+        InputError: there are too many, or what is to be done is not well formed.
+        AccessDenied: the viewer may not work on questions.
     """
     if len(keys) > MOST_AT_ONCE:
         raise InputError(f"keys: at most {MOST_AT_ONCE} questions at once")

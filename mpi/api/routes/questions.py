@@ -1,5 +1,7 @@
 """Questions of the queue: list them, read one, work it, answer it; and what owners of records are asked."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Response
 
 from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
@@ -10,12 +12,14 @@ from mpi.api.schemas.questions import (
     ANSWER,
     ASK,
     ASSIGN,
+    BULK,
     DEFER,
     NOTED,
     OWNER_ANSWER,
     UNDO_ANSWER,
     AnsweredOut,
     AskedOut,
+    BulkOut,
     KeyDep,
     OwnerQuestionOut,
     OwnerQuestionsDep,
@@ -24,9 +28,11 @@ from mpi.api.schemas.questions import (
     QuestionViewOut,
     QueuePageOut,
 )
-from mpi.domain.viewer import Action, permit
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service import answering
 from mpi.service.answering import Answered, Saying, Verdict
+from mpi.service.context import Index
 from mpi.service.owner_questions import OwnerQuestion, answer_owner_question, ask_source, owner_questions
 from mpi.service.question import QuestionView, question
 from mpi.service.queue import Filters, QuestionSummary, QueuePage, questions
@@ -67,6 +73,41 @@ def get_question(
     found = question(index, viewer, question_key)
     response.headers["ETag"] = f'"{found.etag}"'
     return found
+
+
+@router.post(
+    "/v1/review-tasks:bulk",
+    response_model=list[BulkOut],
+    summary="Put off, give away or give back several questions",
+    responses=problems(413),
+    dependencies=[ActionPath],
+    openapi_extra=BULK,
+)
+def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+    """Each for itself; no answer is ever given in bulk."""
+    permit(viewer, Action.TASK_WORK)
+    body = Body(sent, "keys", "action", "until", "to", "due_on", "note")
+    told = answering.in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
+    return [
+        {"key": key, "done": why is None, "why": None if why is None else str(why)}
+        for key, why in told.items()
+    ]
+
+
+def _in_bulk(index: Index, viewer: Viewer, body: Body) -> Callable[[str], object]:
+    """What is to be done with each of several questions."""
+    action, note = body.text("action"), body.optional_text("note")
+    if action == "defer":
+        until = body.text("until")
+        return lambda key: answering.defer(index, viewer, key, until, note)
+    if action == "assign":
+        to, day = body.text("to"), body.optional_text("due_on")
+        return lambda key: answering.assign(index, viewer, key, to, day, note)
+    if action == "escalate":
+        return lambda key: answering.escalate(index, viewer, key, note)
+    if action == "release":
+        return lambda key: answering.release(index, viewer, key, note)
+    raise InputError("action: one of defer, assign, escalate, release")
 
 
 @router.post(

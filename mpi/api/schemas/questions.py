@@ -47,6 +47,20 @@ ASSIGN = json_body(
     due_on={**_DATE, "description": "Day by which it is to be answered."},
     note=_NOTE,
 )
+BULK = json_body(
+    {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY},
+    ("keys", "action"),
+    keys={
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Of questions or bursts, at most 200.",
+    },
+    action={"enum": ["defer", "assign", "escalate", "release"]},
+    until={**_DATE, "description": "Of `defer`."},
+    to={"type": "string", "description": "Of `assign`."},
+    due_on={**_DATE, "description": "Of `assign`, if it is wanted."},
+    note=_NOTE,
+)
 ASK = json_body(
     {"record": _ONE, "asks": "confirm-birth-date"},
     ("asks",),
@@ -245,7 +259,7 @@ class QuestionViewOut(BaseModel):
     summary: QuestionOut = Field(description="As the queue lists it.")
     shape: str = Field(description="`star`, `grid`, `decision` or `burst`.")
     cards: list[CardOut] = Field(
-        description="Its records, the subject first; of an `overlay` the version that stands, then what waits."
+        description="Its records, the subject first; of an `overlay` what stands, then what waits."
     )
     pairs: list[PairOut] = Field(description="The pairs that are asked, the heaviest first.")
     history: list[ActOut] = Field(description="What was done with it, oldest first.")
@@ -278,6 +292,16 @@ class AskedOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"numbers": [4]}})
 
     numbers: list[int] = Field(description="Numbers of the questions to the owners of records.")
+
+
+class BulkOut(BaseModel):
+    """What came of one of several questions."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"key": EXAMPLE_KEY, "done": True, "why": None}})
+
+    key: str = Field(description="Its key, as it was sent.")
+    done: bool = Field(description="Whether it was done.")
+    why: str | None = Field(description="Why it was not.")
 
 
 class OwnerQuestionOut(BaseModel):

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
-from tests.desk import one_pair
+from tests.desk import later, one_pair
 from tests.index import an_index
 from tests.unit.api.live import a_key, calling, problem
 
@@ -91,6 +91,16 @@ def test_a_question_is_put_off_given_away_and_escalated(own, key):
     problem(own.post(f"/v1/review-tasks/{key}:decide", json={"reason": "typo"}), 400, "invalid-input")
     wrong = {"verdicts": [{"left": 1, "right": 2, "kind": "same"}], "reason": "typo"}
     problem(own.post(f"/v1/review-tasks/{key}:decide", json=wrong), 400, "invalid-input")
+
+
+def test_several_questions_are_put_off_at_once_each_for_itself_and_none_is_answered_in_bulk(own, key):
+    body = {"keys": [key, "q-0"], "action": "defer", "until": later(days=5).date().isoformat()}
+    done, refused = own.post("/v1/review-tasks:bulk", json=body).json()
+    assert done == {"key": key, "done": True, "why": None}
+    assert (refused["key"], refused["done"]) == ("q-0", False)
+    assert own.get("/v1/review-questions?state=asleep").json()["total"] == 1
+    for wrong in ({"action": "same"}, {"action": "decide"}, {"action": "defer"}, {"action": "assign"}):
+        problem(own.post("/v1/review-tasks:bulk", json={"keys": [key], **wrong}), 400, "invalid-input")
 
 
 def test_the_owner_of_a_record_is_asked_and_answers_over_http(own, key):

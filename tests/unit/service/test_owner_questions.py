@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, NotFoundError
-from mpi.service.answering import Verdict, answer, claim, undo_answer
+from mpi.service.answering import Verdict, answer, claim, defer, undo_answer
 from mpi.service.open_questions import burst_key
 from mpi.service.owner_questions import answer_owner_question, ask_source, owner_questions
 from mpi.service.question import question
@@ -24,7 +24,7 @@ from tests.desk import (
     one_pair,
     the_question,
 )
-from tests.index import OPERATOR, a_child, load_rows, many_children
+from tests.index import OPERATOR, a_child, all_that_is_stored, load_rows, many_children
 
 OURS = Label("sis", "1")
 
@@ -172,6 +172,19 @@ def test_what_is_asked_about_a_question_that_is_closed_is_asked_no_more(asked):
     [pair] = question(index, ANN, key).pairs
     answer(index, ANN, key, [Verdict(pair.left, pair.right, "same")], "typo")
     assert owner_questions(index, SIS_OWNER) == ()
+
+
+def test_what_people_wrote_about_a_record_goes_when_it_is_expunged(asked):
+    index, key, number = asked
+    answer_owner_question(index, SIS_OWNER, number, "wrong", "Amara is her cousin")
+    defer(index, ANN, key, later(days=3).date().isoformat(), "ask Amara's school")
+    upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": "expunged"}]))
+    assert keys(index, state=None) == []
+    kept = all_that_is_stored(index)
+    for written in (b"her cousin", b"Amara's school", b"another day for Amarah"):
+        assert written not in kept
+    with index.database.read(OPERATOR) as unit:
+        assert [act.action for act in unit.task_work.acts(key)][:3] == ["ask", "answered", "defer"]
 
 
 def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_one_answer_may_do(index):
