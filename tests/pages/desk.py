@@ -109,6 +109,12 @@ def _fill_up(index):
     for source, day in (("sis", "11"), ("ccwis", "12")):
         children = [{**one, "birth_date": f"{one['birth_date'][:8]}{day}"} for one in many_children(_BURST)]
         load_rows(index, source, *children)
+    # Overlaid: the source says under a known key that it is another child altogether.
+    load_rows(
+        index, "sis", a_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
+    )
+    other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
+    upsert(index, operator(), "sis", other)
     together = [[Label("sis", "wrong-1")], [Label("ccwis", "wrong-2")]]
     report_link(index, operator("sis-feed"), Asked(DecisionKind.DIFFERENT, together, "wrong-link"))
     waiting = questions(index, operator(), Filters(kind="pair")).questions
@@ -162,5 +168,5 @@ def questions_of(index):
     found = {}
     for one in questions(index, operator(), Filters(state=None)).questions:
         view = question(index, operator(), one.key)
-        found.setdefault(f"{view.shape}-{min(len(view.pairs), 2)}", one.key)
+        found.setdefault(f"{view.shape}-{one.kind}-{min(len(view.pairs), 2)}", one.key)
     return found

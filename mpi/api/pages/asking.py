@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.api.pages.charts import Arcs, Waterfall, arcs, waterfall
-from mpi.api.pages.differences import Row, side_by_side
+from mpi.api.pages.differences import Row, Standing, side_by_side
 from mpi.api.pages.record_links import record_link
 from mpi.api.pages.values import rows_of
 from mpi.api.pages.words import put, words
@@ -12,10 +12,11 @@ from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
 from mpi.service.explain import Explanation, explain_pair
-from mpi.service.question import PairView, QuestionView, RecordCard
+from mpi.service.question import BURST, PairView, QuestionView, RecordCard
 from mpi.service.sources import known_sources
 from mpi.storage.repositories.records import Label
 
+_TELLING = frozenset({Standing.CLOSE, Standing.DIFFERS})
 _EXPLAINED = 6
 """Pairs of one question that are explained on its page."""
 _BETWEEN = "\t"
@@ -36,6 +37,7 @@ class Column:
     household: tuple[Label, ...]
     subject: bool
     url: str | None
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Asked:
     match_weight: float
     verdict: str | None
     chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """One of the pairs that a burst stands for: only what is not the same on both sides."""
+
+    left: Label
+    right: Label
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,7 @@ class QuestionPage:
     drawing: Arcs | None
     seen: tuple[str, ...]
     why: tuple[Why, ...]
+    alike: tuple[Alike, ...]
 
 
 def question_page(
@@ -98,8 +110,9 @@ def question_page(
             card.household,
             star and card.label == view.summary.subject,
             record_link(index, card.label),
+            _version(view.cards, place),
         )
-        for card in view.cards
+        for place, card in enumerate(view.cards)
     )
     pairs = tuple(
         Asked(
@@ -113,13 +126,43 @@ def question_page(
         )
         for no, pair in enumerate(view.pairs)
     )
-    drawing = arcs(
-        [card.label for card in view.cards], [(p.left, p.right, p.match_weight) for p in view.pairs]
-    )
-    rows = side_by_side([_values(card) for card in view.cards], star=star) if view.cards else ()
-    why = [why_of(index, viewer, pair.left, pair.right) for pair in view.pairs[:_EXPLAINED]]
+    is_burst = view.shape == BURST
+    drawn = None if is_burst else _drawing(view)
+    rows = side_by_side([_values(card) for card in view.cards], star=star) if _fit(view) else ()
+    why = [
+        why_of(index, viewer, pair.left, pair.right) for pair in view.pairs[: 1 if is_burst else _EXPLAINED]
+    ]
     told = tuple(one for one in why if one is not None)
-    return QuestionPage(view, columns, rows, pairs, drawing, seen_in(view), told)
+    alike = _alike(view) if is_burst else ()
+    return QuestionPage(view, columns, rows, pairs, drawn, seen_in(view), told, alike)
+
+
+def _fit(view: QuestionView) -> bool:
+    """Whether the records stand side by side: those of a burst are of many children."""
+    return bool(view.cards) and view.shape != BURST
+
+
+def _drawing(view: QuestionView) -> Arcs | None:
+    edges = [(pair.left, pair.right, pair.match_weight) for pair in view.pairs]
+    return arcs([card.label for card in view.cards], edges)
+
+
+def _alike(view: QuestionView) -> tuple[Alike, ...]:
+    values = {card.label: _values(card) for card in view.cards}
+    found = []
+    for pair in view.pairs:
+        rows = side_by_side([values.get(pair.left, {}), values.get(pair.right, {})], star=True)
+        told = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _TELLING)
+        found.append(Alike(pair.left, pair.right, told))
+    return tuple(found)
+
+
+def _version(cards: Sequence[RecordCard], place: int) -> str:
+    """Of a record that is shown twice, which of its versions this is: ``stands``, then ``waits``."""
+    same = [n for n, card in enumerate(cards) if card.label == cards[place].label]
+    if len(same) == 1:
+        return ""
+    return "stands" if same[0] == place else "waits"
 
 
 def why_of(index: Index, viewer: Viewer, left: Label, right: Label) -> Why | None:
