@@ -5,7 +5,7 @@ import pytest
 from tests.index import a_child
 from tests.unit.api.live import problem
 
-CHILD = {"first_name": "Ludmila", "last_name": "Ledgerwood", "birth_date": "2010-01-31"}
+CHILD = {"first_name": "Gerlinde", "last_name": "Goldammer", "birth_date": "2011-02-27"}
 CORRECTION = {
     "attribute": "middle_name", "value": "Louise", "reason": "document-seen", "note": "Passport shown",
 }  # fmt: skip
@@ -28,7 +28,7 @@ def test_a_golden_record_names_records_and_rules(call, eid):
     assert answer.status_code == 200
     assert answer.headers["ETag"]
     name = the(call, eid, "first_name")
-    assert (name["value"], name["rule"]) == ("Ludmila", "agreed")
+    assert (name["value"], name["rule"]) == ("Gerlinde", "agreed")
     assert {name["record"]["source"], *(each["source"] for each in name["agreeing"])} == {"D01", "CCWIS"}
 
 
