@@ -53,7 +53,8 @@ def main(folder: Path, demo: Path) -> None:
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": url}])
                 page = context.new_page()
-                page.goto(f"{url}{path}")
+                answer = page.goto(f"{url}{path}")
+                assert answer.ok, f"{path}: {answer.status}"
                 if press is not None:
                     press(page)
                 _save(folder / f"{name}-{look}.png", page.screenshot(full_page=True))

@@ -21,6 +21,8 @@ def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_the_screen(chromiu
             context.add_cookies([{"name": "mpi-acting-as", "value": role, "url": shown.open_url}])
         page = context.new_page()
         answer = page.goto(f"{shown.url if role is None else shown.open_url}{path}")
+        if answer.status >= 500:
+            wrong.append(f"{name}: {answer.status}")
         found = Axe().run(page, options=RULES).response["violations"]
         wrong += [
             f"{name} ({answer.status}): {one['id']} {node['target']} {node['failureSummary'][:200]}"

@@ -155,7 +155,9 @@ def test_a_second_steward_is_refused_a_stale_edit_and_keeps_what_was_typed(desk,
     assert moved.value.status == 412
     assert jon.says("somebody has changed this child since you read it")
     assert jon.page.locator("#note").input_value() == "the school says so"
-    assert jon.page.locator("input[name=record]").count() == 1, "the record that was unlinked meanwhile is gone"
+    assert jon.page.locator("input[name=record]").count() == 1, (
+        "the record that was unlinked meanwhile is gone"
+    )
     assert ida.says("Unlinked.")
 
 

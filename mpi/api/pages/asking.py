@@ -9,8 +9,9 @@ from mpi.api.pages.record_links import record_link
 from mpi.api.pages.values import rows_of
 from mpi.api.pages.words import put, words
 from mpi.domain.errors import ConflictError
-from mpi.domain.viewer import Viewer
+from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.context import Index
+from mpi.service.decisions import DecisionView, decision
 from mpi.service.explain import Explanation, explain_pair
 from mpi.service.question import BURST, PairView, QuestionView, RecordCard
 from mpi.service.sources import known_sources
@@ -84,6 +85,7 @@ class QuestionPage:
     seen: tuple[str, ...]
     why: tuple[Why, ...]
     alike: tuple[Alike, ...]
+    decisions: tuple[DecisionView, ...]
 
 
 def question_page(
@@ -134,7 +136,16 @@ def question_page(
     ]
     told = tuple(one for one in why if one is not None)
     alike = _alike(view) if is_burst else ()
-    return QuestionPage(view, columns, rows, pairs, drawn, seen_in(view), told, alike)
+    return QuestionPage(
+        view, columns, rows, pairs, drawn, seen_in(view), told, alike, _decisions(index, viewer, view)
+    )
+
+
+def _decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
+    """The decisions that the question is about, as far as the viewer may read them."""
+    if not permits(viewer, Action.DECISION_READ):
+        return ()
+    return tuple(decision(index, viewer, number) for number in view.decisions)
 
 
 def _fit(view: QuestionView) -> bool:

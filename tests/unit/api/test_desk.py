@@ -183,7 +183,33 @@ def test_the_owner_of_a_record_sees_it_and_nothing_of_the_others(index, call, ac
         number = re.search(r'action="/asked/(\d+)"', page)[1]
         assert send(owner, f"/asked/{number}", answer="right").status_code == 303
     with acting("steward") as client:
-        assert "source answered" in client.get(f"/queue/{key}").text
+        page = client.get(f"/queue/{key}").text
+        assert "source answered" in page
+        assert "the record is right" in page
+
+
+def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call, acting):
+    child = {"first_name": "Reporta", "last_name": "Wronglink", "birth_date": "2010-12-12"}
+    eid = put(call, "D01", "report-1", **child)
+    put(call, "CCWIS", "report-2", **child)
+    groups = [[{"source": "D01", "local_id": "report-1"}], [{"source": "CCWIS", "local_id": "report-2"}]]
+    told = {"kind": "DIFFERENT", "groups": groups, "reason": "wrong-link", "note": "two of one name"}
+    assert call.post("/v1/link-reports", json=told).status_code == 200
+    [one] = questions(index, operator(), Filters(kind="claim", text="report-1")).questions
+    with acting("steward") as client:
+        send(client, f"/queue/{one.key}/claim")
+        page = client.get(f"/queue/{one.key}").text
+        assert "two of one name" in page
+        assert "two children were taken for one" in page
+        etag = re.search(r'name="etag" value="([^"]+)"', page)[1]
+        assert send(client, f"/queue/{one.key}/respond", etag=etag).status_code == 400
+        preview = send(client, f"/queue/{one.key}/respond", etag=etag, response="confirm", preview="1")
+        assert "Who received what because of this link" in preview.text
+        assert send(client, f"/queue/{one.key}/respond", etag=etag, response="confirm").status_code == 303
+    apart = call.get("/v1/crosswalk", params={"source": "CCWIS", "local_id": "report-2"}).json()
+    together = call.get("/v1/crosswalk", params={"source": "D01", "local_id": "report-1"}).json()
+    assert apart["enterprise_id"] != together["enterprise_id"]
+    assert eid in (apart["enterprise_id"], together["enterprise_id"])
 
 
 def test_a_view_of_the_queue_is_kept_and_forgotten(acting):
