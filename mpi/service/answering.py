@@ -423,7 +423,7 @@ def _ask(
 def _put_standing(unit: WriteUnit, one: OpenQuestion, effect: Effect, rest: Collection[str]) -> None:
     """Where the question stands once its answer took effect: closed, unless some of it is still asked."""
     if one.key not in rest:
-        unit.owner_questions.withdraw_of([one.key])
+        _put_gone(unit, one)
     for key, left in load_questions(unit, set(rest)).items():
         if left.claimed_by not in {None, unit.viewer.client}:
             # What is left joined a question that somebody else has.
@@ -431,6 +431,15 @@ def _put_standing(unit: WriteUnit, one: OpenQuestion, effect: Effect, rest: Coll
         if key != one.key:
             add_act(unit, key, "claim", left.records, rest_of=one.key)
         unit.task_work.put(_standing(unit, left, effect))
+
+
+def _put_gone(unit: WriteUnit, one: OpenQuestion) -> None:
+    """Of a question of which the reader sees nothing any more: closed, unless others still see some of it."""
+    if not unit.queue.tasks([one.key], None):
+        unit.owner_questions.withdraw_of([one.key])
+        return
+    [work] = unit.task_work.get([one.key]).values()
+    unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None))
 
 
 def _standing(unit: WriteUnit, left: OpenQuestion, effect: Effect) -> Work:

@@ -164,6 +164,9 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
     found = load_questions(unit, [key]).get(key)
     if found is None and (of := unit.queue.question_of(key)) is not None:
         found = load_questions(unit, [of]).get(of)
+        if found is not None and key not in {task.key for task in found.tasks}:
+            # The reader may see of the question, and not of this.
+            found = None
     if found is None:
         raise NotFoundError("there is no such question, or it is closed")
     return found

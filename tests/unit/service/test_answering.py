@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Barrier
 
 import pytest
@@ -33,10 +34,12 @@ from mpi.service.answering import (
     undo_answer,
 )
 from mpi.service.clients import add_client
+from mpi.service.context import canonical_key
 from mpi.service.decisions import Asked, decide, decision, report_link
 from mpi.service.question import question
 from mpi.service.queue import Filters, landing, questions
 from mpi.service.records import upsert
+from mpi.service.tasks import review_tasks
 from mpi.service.verify import verify
 from mpi.storage.repositories.records import Label
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
@@ -225,6 +228,29 @@ def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     assert landing(index, ANN).closed_by_themselves == ()
     shown = question(index, ANN, left.key).pairs
     assert {frozenset((p.left, p.right)) for p in shown} == {frozenset((p.left, p.right)) for p in rest}
+
+
+def test_who_sees_a_part_of_a_question_answers_that_part_and_the_rest_stays_open_to_others(index):
+    bare = {"postal_code": None}
+    upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amaro", last_name="Okonkwu", **bare))
+    upsert(index, OPERATOR, "sis", a_child("5", first_name="Amarabel", last_name="Okonkwoh", **bare))
+    # A question of two records is named by the lower canonical key: let that be its centre's.
+    least = canonical_key(index.seal, "ccwis", "2")
+    name = next(str(n) for n in count(100) if canonical_key(index.seal, "sis", str(n)) < least)
+    upsert(index, OPERATOR, "sis", a_child(name))
+    whole, mine = the_question(index), the_question(index, SIS_STEWARD)
+    assert whole.key == mine.key
+    assert (len(whole.records), len(mine.records)) == (3, 2)
+    assert {card.label.source for card in question(index, SIS_STEWARD, mine.key).cards} == {"sis"}
+    for task in review_tasks(index, ANN):
+        if {label.source for label in task.records} != {"sis"}:
+            with pytest.raises(NotFoundError):
+                claim(index, SIS_STEWARD, task.key)
+    answer(index, SIS_STEWARD, mine.key, verdicts(index, "different", mine.key, SIS_STEWARD), "sibling")
+    assert keys(index, SIS_STEWARD) == []
+    left = the_question(index)
+    assert (left.key, left.state, len(left.records)) == (whole.key, "open", 2)
+    assert keys(index, state="closed") == []
 
 
 def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
