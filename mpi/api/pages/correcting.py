@@ -52,7 +52,7 @@ def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | No
     read = golden(index, visit.viewer, eid)
     stands = {
         value.attribute: (value_text(value.attribute, value.value), value.record)
-        for value in reversed(read.values)
+        for value in read.values
         if value.attribute in ATTRIBUTES
     }
     return page(

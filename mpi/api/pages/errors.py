@@ -16,7 +16,7 @@ from mpi.api.pages.signed import LeadElsewhere, signed_in
 from mpi.api.pages.visit import visit_of
 from mpi.api.pages.words import words
 from mpi.api.problems import REQUEST_ID, log_unexpected, problem_of, status_of
-from mpi.domain.errors import MpiError, NotFoundError
+from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 
 _UNKNOWN = HTTPStatus.BAD_REQUEST
 
@@ -72,7 +72,7 @@ def error_page(request: Request, error: Exception) -> Response:
         visit = visit_of(request, index, signed_in(request, index))
     except (LeadElsewhere, MpiError):
         visit = visit_of(request, index, None)
+    # The policy's own sentence names actions by their codes; the help says the same to a person.
+    detail = "" if isinstance(error, AccessDenied) and "may not do" in str(error) else problem["detail"]
     again = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
-    return page(
-        "error.html", status, visit=visit, title=title, detail=problem["detail"], help=about, again=again
-    )
+    return page("error.html", status, visit=visit, title=title, detail=detail, help=about, again=again)

@@ -6,7 +6,11 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from mpi.domain.viewer import operator
+from mpi.api.pages.person import person_page
+from mpi.api.pages.render import page
+from mpi.api.pages.visit import Visit
+from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.viewer import Viewer, operator
 from mpi.service.queue import Filters, questions
 from tests.index import a_child
 from tests.unit.api.test_sign_in import SAME
@@ -67,6 +71,7 @@ def test_a_page_that_a_role_may_not_see_says_so_and_nothing_else(acting, role, p
         page = client.get(path)
     assert page.status_code == 403
     assert "Not yours to see" in page.text
+    assert "may not do" not in page.text
     assert f'href="{path}"' not in page.text
 
 
@@ -210,6 +215,20 @@ def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call
     together = call.get("/v1/crosswalk", params={"source": "D01", "local_id": "report-1"}).json()
     assert apart["enterprise_id"] != together["enterprise_id"]
     assert eid in (apart["enterprise_id"], together["enterprise_id"])
+
+
+def test_a_steward_of_certain_sources_meets_no_trace_of_the_others(index, call):
+    child = {"first_name": "Narrowa", "last_name": "Sightline", "birth_date": "2009-08-07"}
+    eid = put(call, "D01", "narrow-1", **child)
+    assert put(call, "CCWIS", "narrow-2", **child, phone="614-555-0123") == eid
+    viewer = Viewer("narrow", "data_quality", ACTIONS[Role.STEWARD], frozenset({"D01"}))
+    card = person_page(index, viewer, eid)
+    assert [one.label.local_id for one in card.cards] == ["narrow-1"]
+    assert card.links == ()
+    shown = page("person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str).body.decode()
+    assert "Narrowa" in shown
+    for trace in ("narrow-2", "CCWIS", "0123", "2 records"):
+        assert trace not in shown
 
 
 def test_a_view_of_the_queue_is_kept_and_forgotten(acting):
