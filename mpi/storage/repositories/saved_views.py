@@ -32,4 +32,5 @@ class SavedViews:
     def drop(self, actor: str, name: str) -> bool:
         """Drop a filter; returns whether it was there."""
         mine = (_view.c.actor == actor) & (_view.c.name == name)
-        return self._connection.execute(delete(_view).where(mine)).rowcount > 0
+        dropped = delete(_view).where(mine).returning(_view.c.name)
+        return self._connection.execute(dropped).first() is not None
