@@ -2,6 +2,8 @@
 
 import pytest
 
+from mpi.bootstrap import init_index
+from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
@@ -9,11 +11,12 @@ from mpi.service.decisions import Asked, decide
 from mpi.service.open_questions import burst_key
 from mpi.service.queue import MOST_COUNTED, Filters, landing, questions
 from mpi.service.records import withdraw
+from mpi.service.sources import NewSource, add_source
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import Act, Work
 from mpi.storage.repositories.tasks import Task
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, doubtful, keys, later, one_pair, the_question
-from tests.index import OPERATOR, load_rows, many_children
+from tests.index import OPERATOR, a_child, load_rows, many_children
 
 FAR = "2099-01-01"
 BURST = burst_key(1, "day-off")
@@ -178,6 +181,33 @@ def test_forty_one_day_birth_dates_from_one_feed_are_one_question_that_opens(man
     assert [one.key for one in questions(many, ANN, Filters(), 5, first.after).questions] == [
         BURST, "q00",
     ]  # fmt: skip
+
+
+def test_a_feed_that_writes_forty_birth_dates_a_day_too_early_makes_one_question_of_the_shipped_model(
+    tmp_path,
+):
+    names = [(first, last) for first in ("James", "Michael") for last in ("Smith", "Johnson")]
+    children = [
+        a_child(f"c{n}", first_name=names[n % 4][0], last_name=names[n % 4][1], sex="M",
+                birth_date=f"{2006 + n // 4}-{1 + n * 5 % 12:02}-10", postal_code=f"43{n:03}")
+        for n in range(40)
+    ]  # fmt: skip
+    early = [{**child, "birth_date": f"{child['birth_date'][:8]}09"} for child in children]
+    settings = Settings(home=tmp_path / "home", database_url=None, secret_file=None)
+    made, _key = init_index(settings, is_test=True)
+    try:
+        for code in ("sis", "ccwis"):
+            add_source(made, OPERATOR, NewSource(code))
+        load_rows(made, "sis", *children)
+        batch = load_rows(made, "ccwis", *early).batch
+        [one] = questions(made, ANN, Filters()).questions
+        assert (one.burst, one.reason) == (40, "birth_date: a day off")
+        assert one.key == burst_key(batch, "birth_date: a day off")
+        assert len(questions(made, ANN, Filters(burst=one.key)).questions) == 40
+        # Whoever sees one of the two sources is asked nothing.
+        assert questions(made, SIS_STEWARD, Filters()).total == 0
+    finally:
+        made.database.dispose()
 
 
 def test_counting_stops_at_a_thousand_and_one(many):
