@@ -158,8 +158,9 @@ def follow(
         changed: records whose active version is another.
         untold: records of which nothing that was said counts any more.
     """
-    merged = unit.decisions.asserting(MERGED_INTO, changed.keys() | set(untold))
-    touched = _reused(unit, unit.decisions.asserting(SAME_AS, changed.keys()))
+    asserting = unit.decisions.asserting(changed.keys() | set(untold))
+    touched = _reused(unit, asserting.get(SAME_AS, set()) & changed.keys())
+    merged = asserting.get(MERGED_INTO, set())
     for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):
         wanted = changed[record_id].merged_into if record_id in changed else None
         touched.add(_follow_merge(unit, index, record_id, wanted))

@@ -92,10 +92,9 @@ def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each claim, and for each decision that waits for a second word."""
-    for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.REVIEW):
-        yield Task(f"{CLAIM}:{number}", CLAIM, named[0], named[-1], 0.0, "unconfirmed", None, number)
-    for number, named in unit.decisions.waiting(scope.seen, DecisionStatus.AWAITING):
-        yield Task(f"{APPROVAL}:{number}", APPROVAL, named[0], named[-1], 0.0, "second", None, number)
+    for status, number, named in unit.decisions.waiting(scope.seen):
+        kind, reason = (CLAIM, "unconfirmed") if status is DecisionStatus.REVIEW else (APPROVAL, "second")
+        yield Task(f"{kind}:{number}", kind, named[0], named[-1], 0.0, reason, None, number)
 
 
 def _with_pattern(tasks: Sequence[Task], known: Known, weighing: Weighing) -> Iterator[Task]:

@@ -236,11 +236,11 @@ def _answer(
     issues: tuple[QualityIssue, ...],
 ) -> Resolved:
     source, local_id = address
-    after = unit.persons.current([record_id]).get(record_id)
+    after = unit.persons.holder(record_id)
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
-        eid = None if after is None else unit.persons.get([after])[after].eid
+        eid = None if after is None else after.eid
         return Resolved(
             source, local_id, eid, Outcome.HELD, "held", tasks=_asked(unit, record_id), issues=issues
         )
@@ -248,12 +248,13 @@ def _answer(
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
     tasks = _asked(unit, record_id)
     # Who else is here counts as far as the viewer may know of them.
-    alone = visible(unit, unit.persons.members([after])[after]).keys() <= {record_id}
-    outcome = _outcome(verdict, before, after, alone=alone, doubted=bool(tasks))
+    others = {code for record, code in after.sources.items() if record != record_id}
+    alone = not any(unit.viewer.may_see(code) for code in others)
+    outcome = _outcome(verdict, before, after.person_id, alone=alone, doubted=bool(tasks))
     return Resolved(
         source,
         local_id,
-        unit.persons.get([after])[after].eid,
+        after.eid,
         outcome,
         verdict.value,
         provisional=outcome is Outcome.REVIEW,

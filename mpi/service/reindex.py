@@ -28,11 +28,15 @@ def silent(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A record whose features are new or have changed, and which record its source merged it into."""
+    """A record whose features are new or have changed, and which record its source merged it into.
+
+    ``fresh`` is one that came in this transaction, of which nothing can have been derived yet.
+    """
 
     group_id: int
     features: Features
     merged_into: str | None = None
+    fresh: bool = False
 
 
 def reindex(
@@ -50,8 +54,8 @@ def reindex(
     """
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    stale = set(changed) | set(gone)
-    touched = set(stale)
+    touched = set(changed) | set(gone)
+    stale = touched - {record for record, change in changed.items() if change.fresh}
     for edge in unit.derived.edges_of(config_id, stale, thresholds.influence_floor):
         touched.update(edge)
     unit.derived.drop(config_id, stale)

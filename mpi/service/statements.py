@@ -288,7 +288,7 @@ class _Writer:
         elif verdict in _TAKING_EFFECT:
             features = self._judged.features[said.local_id]
             group = self._source.group_id if old is None else old.group_id
-            self.changed[record_id] = Changed(group, features, said.record.merged_into)
+            self.changed[record_id] = Changed(group, features, said.record.merged_into, fresh=old is None)
         else:
             self._set_aside(record_id, said, old, verdict)
             return

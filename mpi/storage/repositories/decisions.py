@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.storage.among import among
@@ -56,16 +56,20 @@ _NAMING = _heads_and_members(
     .join(_member, _member.c.decision_id == _decision.c.id)
     .where(_decision.c.status == DecisionStatus.IN_FORCE, among(_member.c.record_id, "ids"))
 )
-_ASSERTING = select(_decision.c.asserting_record).where(
-    among(_decision.c.asserting_record, "ids"), _decision.c.origin == bindparam("origin")
+_ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
+    among(_decision.c.asserting_record, "ids")
 )
 _WAITING = (
-    select(_member.c.decision_id, _member.c.record_id)
+    select(_member.c.decision_id, _member.c.record_id, _decision.c.status)
+    .join(_decision, _decision.c.id == _member.c.decision_id)
     .where(
         _member.c.decision_id.in_(
             select(_member.c.decision_id)
             .join(_decision, _decision.c.id == _member.c.decision_id)
-            .where(_decision.c.status == bindparam("status"), among(_member.c.record_id, "ids"))
+            .where(
+                _decision.c.status.in_((DecisionStatus.REVIEW.value, DecisionStatus.AWAITING.value)),
+                among(_member.c.record_id, "ids"),
+            )
         )
     )
     .order_by(_member.c.decision_id, _member.c.record_id)
@@ -226,24 +230,23 @@ class Decisions:
             if found.origin == origin and (revoked or found.status != DecisionStatus.REVOKED)
         ]
 
-    def asserting(self, origin: str, record_ids: Collection[int]) -> set[int]:
-        """Those of the records with which a source said something of one kind."""
-        found: set[int] = set()
+    def asserting(self, record_ids: Collection[int]) -> dict[str, set[int]]:
+        """Those of the records with which a source said something, by the kind of what it said."""
+        found: dict[str, set[int]] = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(_ASSERTING, {"ids": chunk, "origin": origin})
-            found.update(row[0] for row in rows)
+            for row in self._connection.execute(_ASSERTING, {"ids": chunk}):
+                found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
-    def waiting(self, record_ids: Collection[int], status: DecisionStatus) -> list[tuple[int, list[int]]]:
-        """Claims, or decisions that await approval, about any of the records, with all that each names."""
-        found: dict[int, list[int]] = {}
+    def waiting(self, record_ids: Collection[int]) -> list[tuple[DecisionStatus, int, list[int]]]:
+        """Claims, and decisions that await approval, about any of the records, with all that each names."""
+        found: dict[int, tuple[DecisionStatus, list[int]]] = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(_WAITING, {"ids": chunk, "status": status.value})
-            for row in rows:
-                members = found.setdefault(row.decision_id, [])
+            for row in self._connection.execute(_WAITING, {"ids": chunk}):
+                _, members = found.setdefault(row.decision_id, (DecisionStatus(row.status), []))
                 if row.record_id not in members:
                     members.append(row.record_id)
-        return sorted(found.items())
+        return [(status, number, members) for number, (status, members) in sorted(found.items())]
 
     def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
         """(decision, version seen, version now) of active records that their source has restated since."""

@@ -9,12 +9,15 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, u
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.rows import put
-from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow
+from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow
 
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _member = MembershipRow.__table__  # type: ignore[attr-defined]
 _event = IdentityEventRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
 
 
 class PersonStatus(StrEnum):
@@ -47,6 +50,21 @@ class Membership:
     from_commit: int
     to_commit: int | None
     cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a record belongs to now.
+
+    Args:
+        person_id: the person.
+        eid: its enterprise ID.
+        sources: source code of each record that it holds, sealed ones left out.
+    """
+
+    person_id: int
+    eid: str
+    sources: dict[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,16 @@ _NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECO
 _EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
 _NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
 _EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
+_mine, _theirs = _member.alias("mine"), _member.alias("theirs")
+_HOLDER = (
+    select(_person.c.id, _person.c.eid, _theirs.c.record_id, _source.c.code, _record.c.state)
+    .select_from(_mine)
+    .join(_person, _person.c.id == _mine.c.person_id)
+    .join(_theirs, and_(_theirs.c.person_id == _mine.c.person_id, _theirs.c.to_commit.is_(None)))
+    .join(_record, _record.c.id == _theirs.c.record_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .where(_mine.c.scope == SCOPE, _mine.c.record_id == bindparam("record"), _mine.c.to_commit.is_(None))
+)
 _LEAVE = (
     update(_member)
     .where(
@@ -144,6 +172,14 @@ class Persons:
         if len(record_ids) > FEW:
             return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
         return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
+
+    def holder(self, record_id: int) -> Holder | None:
+        """Whom a record belongs to now, with all that they hold: what an upsert is answered from."""
+        rows = self._connection.execute(_HOLDER, {"record": record_id}).all()
+        if not rows:
+            return None
+        sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
+        return Holder(rows[0].id, rows[0].eid, sources)
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""

@@ -7,8 +7,8 @@ from sqlalchemy import event
 from mpi.service.records import read, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 
-SMALL = {"source", "agency", "epoch", "config", "batch", "counter", "index_info"}
-"""Tables of few rows, however large the index: sources, configurations, loads, counters."""
+SMALL = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info"}
+"""Tables of few rows, however large the index: sources, clients, configurations, loads, counters."""
 
 
 def test_every_statement_of_one_record_finds_its_rows_by_a_key(tmp_path):
