@@ -9,10 +9,9 @@ holds that both ways make the same features of any record.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,7 @@ from training.field_groups import (
     Values,
     group_named,
 )
-from training.records import SOURCE_COLUMN, Sent, standardized
+from training.records import SOURCE_COLUMN, Sent, standardized, workers_of
 
 _SCHEMA = feature_schema(FEATURE_COLUMNS)
 _VALUES_A_TASK = 10_000
@@ -62,8 +61,7 @@ def features_by_column(sent: pa.Table, workers: int | None = None) -> pa.Table:
     count = workers or os.cpu_count() or 1
     if count == 1 or len(sent) < _VALUES_ALONE:
         return _made(sent, ordinary, whole, received, None)
-    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with workers_of(count) as pool:
         return _made(sent, ordinary, whole, received, pool)
 
 

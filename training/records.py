@@ -1,6 +1,7 @@
 """Reads files of canonical records and makes them comparable, as the index itself does."""
 
 import csv
+import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -75,9 +76,15 @@ def features_of(rows: Iterable[Sent], workers: int | None = None) -> list[Featur
     first = list(islice(chunks, _CHUNKS_ALONE))
     if count == 1 or len(first) < _CHUNKS_ALONE:
         return [features for chunk in chain(first, chunks) for features in standardized(chunk)]
-    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+    with workers_of(count) as pool:
         return [features for done in pool.map(standardized, chain(first, chunks)) for features in done]
+
+
+def workers_of(count: int) -> ProcessPoolExecutor:
+    """Processes that standardize."""
+    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew. What is made
+    # there holds no cycles and soon leaves: looking for some takes a sixth of the time.
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=gc.disable)
 
 
 def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
