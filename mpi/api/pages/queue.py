@@ -1,20 +1,28 @@
 """The queue: what waits, filtered, and the next question at the press of a button."""
 
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.access import IndexDep
+from mpi.api.forms import Form
 from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.paths import question_path
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import FormDep
-from mpi.api.pages.visit import VisitDep
+from mpi.api.pages.visit import Visit, VisitDep
+from mpi.api.pages.words import put, words
 from mpi.domain import clock
+from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, permits
+from mpi.service.answering import assign, defer, in_bulk
+from mpi.service.context import Index
 from mpi.service.queue import MOST_COUNTED, STATES, Filters, questions
 from mpi.service.saved_views import forget_view, save_view, saved_views
 from mpi.service.sources import known_sources
@@ -39,8 +47,12 @@ KINDS = (
 @router.get("/queue")
 def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """What waits, the most harmful first."""
-    asked = request.query_params
-    filters = Filters(
+    return _page(index, visit, request.query_params)
+
+
+def filters_of(asked: Mapping[str, str]) -> Filters:
+    """The filters that an address or a form names."""
+    return Filters(
         kind=asked.get("kind") or None,
         state=asked.get("state") or "open",
         source=asked.get("source") or None,
@@ -48,12 +60,27 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         due=bool(asked.get("due")),
         burst=asked.get("burst") or None,
     )
+
+
+def _page(
+    index: Index,
+    visit: Visit,
+    asked: Mapping[str, str],
+    problems: Sequence[str] = (),
+    marked: Collection[str] = (),
+) -> Response:
+    filters = filters_of(asked)
     found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
     sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
     views = [View(name, query_of(kept)) for name, kept in saved_views(index, visit.viewer).items()]
+    tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return page(
         "queue.html",
+        HTTPStatus.CONFLICT if problems else HTTPStatus.OK,
         visit=visit,
+        problems=[("questions", text) for text in problems],
+        marked=marked,
+        tomorrow=str(tomorrow),
         found=found,
         filters=filters,
         query=query_of(filters),
@@ -67,6 +94,40 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
         saved=next((view.name for view in views if view.query == query_of(filters)), None),
         can_save=permits(visit.viewer, Action.TASK_WORK),
     )
+
+
+@router.post("/queue/bulk")
+def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Put off, or give to somebody, all that is marked; none is answered so."""
+    asked = dict(parse_qsl(form.whole("query").removeprefix("?")))
+    keys = form.texts("key")
+    if not keys:
+        return _page(index, visit, asked, [words().queue.nothing_marked])
+    try:
+        told = _in_bulk(index, visit, form, keys)
+    except InputError as error:
+        return _page(index, visit, asked, [str(error)], keys)
+    refused = {key: error for key, error in told.items() if error is not None}
+    if not refused:
+        query = query_of(filters_of(asked))
+        return RedirectResponse(f"/queue{query or '?'}{'&' if query else ''}done=bulk", HTTPStatus.SEE_OTHER)
+    why = Counter(str(error) for error in refused.values())
+    problems = [
+        str(put(words().queue.not_done["one" if n == 1 else "many"], n=n, why=text))
+        for text, n in why.items()
+    ]
+    return _page(index, visit, asked, problems, refused.keys())
+
+
+def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
+    until, to = form.whole("until"), form.whole("to")
+    match form.text("do"):
+        case "defer":
+            return in_bulk(keys, lambda key: defer(index, visit.viewer, key, until))
+        case "assign":
+            return in_bulk(keys, lambda key: assign(index, visit.viewer, key, to))
+        case _:
+            raise InputError("do: defer or assign")
 
 
 @router.post("/views")

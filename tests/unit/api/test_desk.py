@@ -193,6 +193,25 @@ def test_the_owner_of_a_record_sees_it_and_nothing_of_the_others(index, call, ac
         assert "the record is right" in page
 
 
+def test_what_is_marked_is_put_off_at_once_and_no_answer_is_given_in_bulk(index, call, acting):
+    keys = [
+        in_doubt(index, call, name, f"2008-0{n}-15") for n, name in enumerate(("Bulkley", "Bulkworth"), 1)
+    ]
+    with acting("steward") as client:
+        assert send(client, "/queue/bulk", do="defer", until="2027-01-01").status_code == 409
+        past = send(client, "/queue/bulk", do="defer", until="2001-01-01", key=keys)
+        assert past.status_code == 409
+        assert past.text.count("checked") >= len(keys)
+        done = send(client, "/queue/bulk", do="defer", until="2027-01-01", key=keys)
+        assert done.status_code == 303
+        assert "Done, with all" in client.get(done.headers["location"]).text
+        asleep = client.get("/queue?state=asleep").text
+        assert all(f'href="/queue/{key}"' in asleep for key in keys)
+        refused = send(client, "/queue/bulk", do="assign", to="nobody-here", key=keys)
+        assert refused.status_code == 409
+        assert "2 questions were left as they are" in refused.text
+
+
 def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call, acting):
     child = {"first_name": "Reporta", "last_name": "Wronglink", "birth_date": "2010-12-12"}
     eid = put(call, "D01", "report-1", **child)
