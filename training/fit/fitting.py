@@ -37,8 +37,8 @@ class FitOptions:
     Args:
         seed: of the sample of random pairs; the same seed and data give the same model.
         random_pairs: how many pairs u is counted on.
-        most_candidates: how many candidate pairs m is learned on at most, taken by seed; a state of 400,000
-            records has about as many, and more would not move m by what its levels mean.
+        most_candidates: how many candidate pairs m is learned on at most, taken by seed: about what 400,000
+            records have. Twice as many move the median level by 0.02 bits, a few rare ones by 0.2 to 0.7.
     """
 
     seed: int = 2026
