@@ -236,6 +236,25 @@ def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call
     assert eid in (apart["enterprise_id"], together["enterprise_id"])
 
 
+def test_a_child_linked_to_another_under_the_readers_feet_is_told_as_such(call, acting):
+    eid = put(call, "D01", "feet-1", first_name="Featherly", last_name="Undermoved", birth_date="2007-01-20")
+    other = put(call, "D01", "feet-2", first_name="Zorro", last_name="Elsewhere", birth_date="2003-10-02")
+    with acting("steward") as client:
+        etag = re.search(r'name="etag" value="([^"]+)"', client.get(f"/people/{other}/unlink").text)[1]
+        merged = {"eids": [eid, other], "survivor": eid, "reason": "same-child"}
+        assert call.post("/v1/persons:merge", json=merged).status_code == 200
+        late = send(
+            client, f"/people/{other}/unlink", etag=etag, record="D01\tfeet-2", reason="twin", note="kept"
+        )
+        assert late.status_code == 412
+        assert "somebody has changed this child since you read it" in late.text
+        assert "kept" in late.text
+        page = client.get(f"/people/{other}").text
+        assert "This ID is retired. Its records are now held by" in page
+        assert f'href="/people/{eid}"' in page
+        assert f"/people/{other}/unlink" not in page
+
+
 def test_a_steward_of_certain_sources_meets_no_trace_of_the_others(index, call):
     child = {"first_name": "Narrowa", "last_name": "Sightline", "birth_date": "2009-08-07"}
     eid = put(call, "D01", "narrow-1", **child)
