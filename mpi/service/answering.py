@@ -5,12 +5,12 @@ Claiming and the like are here by name too, so that whoever works a question fin
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.after_answer import closed, left_of, put_answered, put_standing
 from mpi.service.approving import approve_step
 from mpi.service.blind import sample_second_review
 from mpi.service.context import Index
@@ -20,7 +20,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, fields_of
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.open_questions import OpenQuestion, first_asked, load_questions
+from mpi.service.open_questions import OpenQuestion, load_questions
 from mpi.service.overlays import answer_overlay
 from mpi.service.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
 from mpi.service.question import (
@@ -53,9 +53,8 @@ from mpi.service.working import (
     release,
 )
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
-from mpi.storage.repositories.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.records import Label
-from mpi.storage.repositories.task_work import ANSWERED, CLOSED, OPEN, WAITING, Act, Work
+from mpi.storage.repositories.task_work import OPEN, Act, Work
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 __all__ = [
@@ -64,8 +63,6 @@ __all__ = [
 ]  # fmt: skip
 
 ANSWER, UNDONE = "answer", "undo"
-FOR_A_SECOND_WORD = timedelta(days=7)
-"""How long a question waits whose answer needs a second approver, before it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +156,9 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
         statements = _statements(reading, code, text, day, supersedes)
         # Before anything is settled: how the index held each pair is kept with it.
         sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
-        _put_answered(unit, one)
+        put_answered(unit, one)
         effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
-        rest = _rest(unit, one)
+        rest = left_of(unit, one)
         numbers = _ask(unit, one, rest, reading.ask)
         detail = {
             "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
@@ -171,7 +168,7 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
             "rest": sorted(set(rest.values()) - {one.key}),
         }
         add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
-        _put_standing(unit, one, effect, rest.values())
+        put_standing(unit, one, effect, rest.values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
 
@@ -213,7 +210,7 @@ def respond(
         if response not in RESPONSES.get(one.first.kind, ()):
             known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
             raise InputError(f"response: this question is answered by {known}")
-        _put_answered(unit, one)
+        put_answered(unit, one)
         if one.first.kind == OVERLAID:
             effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
             keep_answer(unit, index, effect.as_dict(), shown)
@@ -225,7 +222,7 @@ def respond(
             )
             detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
         add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
-        _put_standing(unit, one, effect, _rest(unit, one).values())
+        put_standing(unit, one, effect, left_of(unit, one).values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
 
@@ -261,7 +258,7 @@ def undo_answer(
         unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
         withdraw(unit, given.detail.get("asked", ()))
         for other in unit.task_work.get(given.detail.get("rest", ())).values():
-            unit.task_work.put(_closed(other))
+            unit.task_work.put(closed(other))
         effect, shown = undo_whole(unit, index, step_number, code, preview=preview)
         claims = given.detail.get("claims", [])
         if claims and not effect.awaiting:
@@ -387,26 +384,6 @@ def _responded(  # noqa: PLR0913 - what is answered, to what, and how
     return (*_carry_out(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
 
 
-def _put_answered(unit: WriteUnit, one: OpenQuestion) -> None:
-    """Close the question before its tasks go, so that it is not taken to have closed by itself."""
-    work = one.work or Work(one.key, OPEN, first_asked(unit, one))
-    unit.task_work.put(replace(_closed(work), about=one.about()))
-
-
-def _closed(work: Work) -> Work:
-    now = clock.iso(clock.now())
-    free = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
-    return replace(free, state=CLOSED, closed_at=now, closed_because=ANSWERED)
-
-
-def _rest(unit: ReadUnit, one: OpenQuestion) -> dict[str, str]:
-    """By task of a question that is still there: the question that it is shown in now.
-
-    What is left of a grid may be a star, and bear the name of another of its records.
-    """
-    return unit.queue.questions_of([task.key for task in one.tasks])
-
-
 def _ask(
     unit: WriteUnit, one: OpenQuestion, rest: Mapping[str, str], pairs: Collection[tuple[int, int]]
 ) -> list[int]:
@@ -418,42 +395,6 @@ def _ask(
         found += [add_owner_question(unit, key, each, CONFIRM_RECORD) for each in pair if each not in told]
         told |= set(pair)
     return found
-
-
-def _put_standing(unit: WriteUnit, one: OpenQuestion, effect: Effect, rest: Collection[str]) -> None:
-    """Where the question stands once its answer took effect: closed, unless some of it is still asked."""
-    if one.key not in rest:
-        _put_gone(unit, one)
-    for key, left in load_questions(unit, set(rest)).items():
-        if left.claimed_by not in {None, unit.viewer.client}:
-            # What is left joined a question that somebody else has.
-            continue
-        if key != one.key:
-            add_act(unit, key, "claim", left.records, rest_of=one.key)
-        unit.task_work.put(_standing(unit, left, effect))
-
-
-def _put_gone(unit: WriteUnit, one: OpenQuestion) -> None:
-    """Of a question of which the reader sees nothing any more: closed, unless others still see some of it."""
-    if not unit.queue.tasks([one.key], None):
-        unit.owner_questions.withdraw_of([one.key])
-        return
-    [work] = unit.task_work.get([one.key]).values()
-    unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None))
-
-
-def _standing(unit: WriteUnit, left: OpenQuestion, effect: Effect) -> Work:
-    """Where what is left of a question stands: with whoever answered, or until an answer comes."""
-    before = left.work or Work(left.key, OPEN, first_asked(unit, left))
-    awake = replace(before, state=OPEN, closed_at=None, closed_because=None, asleep_until=None)
-    work = replace(awake, claimed_by=None, lease_until=None, about=left.about())
-    if effect.awaiting or effect.held_until is not None:
-        day = effect.held_until or (clock.now() + FOR_A_SECOND_WORD).date().isoformat()
-        return replace(work, state=WAITING, asleep_until=day)
-    days = [each.due_on for each in unit.owner_questions.of_questions([left.key]) if each.state == UNANSWERED]
-    if days:
-        return replace(work, state=WAITING, asleep_until=max(days))
-    return held(work, unit.viewer) if left.asked else work
 
 
 def _answer_of(unit: ReadUnit, key: str, step_number: int) -> Act:
