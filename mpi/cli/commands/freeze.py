@@ -41,7 +41,10 @@ def lift_one(
     reason: Reason = "lifted",
     as_json: JsonFlag = False,
 ) -> None:
-    """End a freeze window before its time; what waits for it alone takes effect."""
+    """End a freeze window before its time.
+
+    What waits for it alone takes effect at once.
+    """
     with opened() as session:
         ended = lift(session.index, session.viewer, number, reason)
     _show(ended, as_json=as_json)
