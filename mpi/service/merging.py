@@ -93,8 +93,12 @@ def split(
     groups: Sequence[Sequence[Label]],
     why: Why,
     keep: int | Label | None = None,
+    one_child: Collection[int] = (),
 ) -> Effect:
     """Part one person's records into several persons.
+
+    Parted from the others, the records of a part stay together as far as the model or a decision holds them;
+    of a part of ``one_child`` the steward says that they do.
 
     Args:
         index: the open index.
@@ -104,10 +108,12 @@ def split(
         why: reason, and the rest.
         keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
             the part that holds most.
+        one_child: parts, by their place from 0, whose records are said to be one child.
 
     Raises:
         EidError: it is no enterprise ID.
-        InputError: fewer than two parts, or a record that is not the person's, or is in two parts.
+        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such
+            part.
         NotFoundError: a person or record that the viewer may not know of.
         ConflictError: the person is retired or empty.
         StaleError: it has changed since it was read.
@@ -123,6 +129,8 @@ def split(
             parts = _parts(numbers_of(made.unit, groups), held)
             made.say(DecisionKind.DIFFERENT, parts, why.supersedes)
             made.say_again(why.supersedes, parts)
+            for part in _chosen(parts, one_child):
+                made.say(DecisionKind.SAME, (part,), ())
             kept = _kept(made.unit, parts, keep)
             choice = Choice() if kept is None else Choice(keeps={person.id: frozenset(kept)})
             made.take_effect({"parts": parts}, choice)
@@ -264,6 +272,13 @@ def _parts(groups: Groups, held: Sequence[int]) -> Groups:
     if len(groups) < len(("one", "other")) or not all(groups):
         raise InputError("groups: a split leaves two or more parts with records")
     return groups
+
+
+def _chosen(parts: Groups, places: Collection[int]) -> Groups:
+    """Parts of several records by their places."""
+    if any(not 0 <= place < len(parts) for place in places):
+        raise InputError("one_child: give places of parts, from 0")
+    return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
 
 
 def _kept(unit: ReadUnit, parts: Groups, keep: int | Label | None) -> tuple[int, ...] | None:

@@ -37,6 +37,9 @@ from mpi.storage.repositories.records import Label
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
+_REST = 1
+"""The place of those that are not marked, after those that are."""
+
 UNLINK_REASONS = (
     "wrong-link", "twin", "sibling", "namesake", "source-mistake", "source-confirmed", "other",
 )  # fmt: skip
@@ -83,7 +86,10 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
         preview=not form.checked("confirm"),
     )
     try:
-        effect = split(index, visit.viewer, eid, [[_label(key) for key in marked]], why)
+        rest_is_one = (_REST,) if form.checked("rest") else ()
+        effect = split(
+            index, visit.viewer, eid, [[_label(key) for key in marked]], why, one_child=rest_is_one
+        )
     except (DecisionConflict, StaleError, InputError) as error:
         return _unlink_page(index, visit, view, form, error)
     if not effect.preview:
@@ -144,6 +150,8 @@ def _unlink_page(
         reason=form.whole("reason"),
         note=form.whole("note"),
         supersedes=form.whole("supersedes"),
+        # Marked on a page that was just opened: whoever unlinks one record seldom means to part the others.
+        rest=form.checked("rest") or not form.names(),
         chain=chain,
         problems=[] if error is None else [("first-record", str(error))],
         effect=effect,

@@ -188,9 +188,10 @@ def post_split(
 ) -> Effect:
     """The part that holds most of its records keeps the ID, unless `keep` says."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "groups", "keep", *_WHY)
+    body = Body(sent, "groups", "keep", "one_child", *_WHY)
     why = _why(body, tags)
-    return merging.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"))
+    one_child = body.numbers("one_child")
+    return merging.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"), one_child)
 
 
 @router.post(

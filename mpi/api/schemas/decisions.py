@@ -73,6 +73,11 @@ SPLIT = json_body(
         "description": "Its records by part; of one, the rest is one.",
     },
     keep={"description": "The part that keeps the ID: its place from 0, or one of its records."},
+    one_child={
+        "type": "array",
+        "items": {"type": "integer"},
+        "description": "Places from 0 of parts whose records are said to be one child.",
+    },
     **_WHY,
 )
 MOVE = json_body(

@@ -172,6 +172,23 @@ def test_a_steward_may_choose_which_part_keeps_the_id(four, keep):
     assert verify(four, OPERATOR) == []
 
 
+@pytest.mark.parametrize("one_child", [(), (1,)])
+def test_what_is_said_to_be_one_child_stays_so_whatever_its_records_come_to_say(four, one_child):
+    split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY, one_child=one_child)
+    # Step by step: all at once it would be another child under the local ID, and wait.
+    said = {"postal_code": None}
+    for change in ({"last_name": "Zwart"}, {"first_name": "Quirin"}, {"birth_date": "2001-07-08"}):
+        said |= change
+        put(four, "ccwis:2", **said)
+    assert (eid_of(four, "ccwis:2") == eid_of(four, "sis:2")) == bool(one_child)
+    assert verify(four, OPERATOR) == []
+
+
+def test_a_part_that_is_not_there_cannot_be_said_to_be_one_child(four):
+    with pytest.raises(InputError, match="one_child"):
+        split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY, one_child=(2,))
+
+
 def test_one_part_alone_is_split_from_the_rest(four):
     split(four, OPERATOR, eid_of(four, "sis:1"), [labels("sis:1")], WHY)
     assert partition_of(four) == {
