@@ -17,7 +17,7 @@ _LABEL = {
     "required": ["source", "local_id"],
     "additionalProperties": False,
 }
-_SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, linked by the model."
+_SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, enough to link."
 
 EXPLAIN = json_body({"left": _ONE, "right": _OTHER}, ("left", "right"), left=_LABEL, right=_LABEL)
 

@@ -46,7 +46,7 @@ def against(index, local_id: str, viewer=OPERATOR, **changes):
 def test_a_pair_is_told_in_one_sentence_with_its_weight_and_band(made):
     found = against(made, "day", birth_date="2014-03-10", **AWAY)
     assert found.sentence.startswith("Same name, birth dates one day apart, and different addresses: ")
-    assert found.sentence.endswith(" bits, linked by the model.")
+    assert found.sentence.endswith(" bits, enough to link.")
     assert found.band is Band.LINK
     assert found.probability == probability(found.match_weight)
     assert found.opposes == ("Different addresses.",)
