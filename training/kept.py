@@ -1,4 +1,4 @@
-"""Records kept as a table of columns: a state of millions in a tenth of the memory, decoded on demand."""
+"""Records kept as a table of columns: a state of millions in a fifth of the memory, decoded on demand."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, overload
