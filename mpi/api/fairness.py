@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from starlette.datastructures import Headers
 
-from mpi.domain.errors import MpiError
+from mpi.domain.errors import InputError
 
 AT_WORK = 6
 """Calls of one client at work at a time: half of the threads, so that one client never has them all."""
@@ -22,7 +22,7 @@ NEVER_WAITING = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked by whoever watches over the service."""
 
 
-class TooManyCalls(MpiError):  # noqa: N818 - what is the matter
+class TooManyCalls(InputError):  # noqa: N818 - what is the matter
     """A client makes more calls at once than may wait."""
 
     code = "too-many-calls"

@@ -187,10 +187,11 @@ def test_a_model_under_the_name_of_another_is_refused(mpi, home, tmp_path):
     assert "new version" in ended.err
 
 
-def test_spark_says_that_this_version_has_duckdb_only(mpi, home):
+def test_spark_asks_which_cluster_is_meant(mpi, home):
     ended = mpi("recluster", "--engine", "spark")
     assert ended.code == 5
-    assert "DuckDB" in ended.err
+    assert "--master" in ended.err
+    assert "MPI_SPARK_MASTER" in ended.err
 
 
 def test_a_long_plan_is_cut_for_people_and_whole_for_programs(mpi, home, tmp_path, a_file):

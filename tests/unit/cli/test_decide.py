@@ -60,7 +60,7 @@ def test_a_split_shows_who_received_what_because_of_the_link(mpi, people):
     ana, _ = people
     mpi("person", ana)
     shown = mpi("split", ana, "ccwis:a:1", "--reason", "two-children", "--preview")
-    assert "answers that left because of the link that is parted: 1" in shown.err
+    assert "answers that left because of links that are parted: 1" in shown.err
     assert "person.read" in shown.out
     assert mpi("split", ana, "ccwis:a:1", "--reason", "x", "--preview", "--json").json["disclosed"] > 0
 

@@ -175,7 +175,7 @@ def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one)
     person(careful, SCHOOL, links(one)["sis:1"])
     waiting = parted(careful, why=WHY)
     assert (waiting.awaiting, waiting.disclosed) == (True, 0)
-    second = Viewer("second", None, OFFICER.actions, None)
+    second = Viewer("second", None, OFFICER.actions | {Action.APPROVE}, None)
     assert "school" in clients(approve(careful, second, waiting.step))
 
 

@@ -25,3 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_freeze_window_source_id", "freeze_window", ["source_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("freeze_window")
