@@ -28,6 +28,22 @@ class Overlays:
         sent = a_child("x", **{**dict.fromkeys(a_child(None)), **self.sent(said.content)}, as_of=said.as_of)
         return standardize(receive(sent, self.index.seal, self.time).record, "sis", self.index.seal)
 
+    @precondition(lambda self: self.oracle.active)
+    @rule(data=st.data())
+    def write_over(self, data):
+        """A source says under a local ID what it says of another child."""
+        address = data.draw(st.sampled_from(sorted(self.oracle.active)))
+        said = dict(self.oracle.active[address].content)
+        other = {
+            "first_name": "Jayden" if said["first_name"] == "Maria" else "Maria",
+            "birth_date": "2014-01-21" if said["birth_date"] == "2014-01-20" else "2014-01-20",
+            "restrictions": (),
+        }
+        content = tuple(sorted((said | other).items()))
+        as_of = self.tick()
+        self.put(self.index, address, content, as_of)
+        self.oracle.hear(address, as_of, content)
+
     @precondition(lambda self: self.oracle.asked)
     @rule(data=st.data(), release=st.booleans())
     def answer_an_overlay(self, data, release):

@@ -1,0 +1,125 @@
+"""Overlays under everything that bears on them, in random order: the machine's rules meet them too seldom.
+
+``LAWS_EXAMPLES`` makes it run longer than in the suite.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from mpi.domain import clock
+from mpi.service.load_undo import undo_load
+from mpi.service.overlays import refuse_overlay, release_overlay
+from mpi.service.pausing import pause, resume
+from mpi.service.records import withdraw
+from mpi.service.undo import undo_step
+from mpi.storage.repositories.records import Label
+from tests.index import OPERATOR, a_child, load_rows
+from tests.laws.families import plain
+from tests.laws.test_machine import EXAMPLES, Laws, empty_home
+
+__all__ = ["empty_home"]
+
+ADDRESSES = [("sis", "r1"), ("sis", "r2"), ("ccwis", "r1")]
+CHILD = {
+    "first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-01-20", "postal_code": "43001",
+    "sex": "M", "ssn": None, "restrictions": (), "flags": (), "enrollments": (),
+}  # fmt: skip
+CHANGES = [
+    {},
+    {"first_name": "Maria", "birth_date": "2014-01-21"},
+    {"first_name": "Maria", "birth_date": "2014-01-21", "last_name": "Garcia"},
+    {"first_name": "Maria"},
+    {"birth_date": "2014-01-21"},
+    {"postal_code": "43002"},
+]
+
+
+class Walk(Laws):
+    """Random steps on the machine's index and oracle, which must agree after each."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.begin(seed)
+        self.answered = 0
+
+    def step(self) -> None:
+        kinds = [self.say] * 9 + [self.say_late] * 3 + [self.withdraw, self.pause, self.load, self.undo_load]
+        if self.oracle.asked:
+            kinds += [self.answer] * 6
+        if self.oracle.released or self.oracle.refused:
+            kinds += [self.undo] * 2
+        self.random.choice(kinds)()
+        self.the_index_verifies()
+        self.what_is_derived_is_what_follows_from_what_was_said_last()
+        self.active_versions_are_the_latest_said()
+        self.enterprise_ids_are_stable_and_answer()
+        self.just_what_waits_is_asked_about()
+
+    def content(self):
+        return tuple(sorted((CHILD | self.random.choice(CHANGES)).items()))
+
+    def say(self, days: int = 0) -> None:
+        address, content = self.random.choice(ADDRESSES), self.content()
+        self.tick()
+        as_of = clock.iso(self.time - timedelta(days=days))
+        self.put(self.index, address, content, as_of)
+        self.oracle.hear(address, as_of, content)
+
+    def say_late(self) -> None:
+        self.say(self.random.choice([1, 2, 4]))
+
+    def withdraw(self) -> None:
+        address = self.random.choice(ADDRESSES)
+        if address in self.oracle.active:
+            as_of = self.tick()
+            withdraw(self.index, OPERATOR, *address)
+            self.oracle.hear(address, as_of, None)
+
+    def pause(self) -> None:
+        self.tick()
+        if "sis" in self.oracle.paused:
+            resume(self.index, OPERATOR, "sis")
+            self.oracle.let_go("sis")
+        else:
+            pause(self.index, OPERATOR, "sis")
+            self.oracle.paused.add("sis")
+
+    def load(self) -> None:
+        self.tick()
+        source, content = self.random.choice(ADDRESSES)[0], self.content()
+        sent = [a_child(name, **dict.fromkeys(a_child(None)) | plain(content)) for name in ("r1", "r2")]
+        receipt = load_rows(self.index, source, *sent, as_of=self.time)
+        for name in ("r1", "r2"):
+            self.oracle.hear((source, name), clock.iso(self.time), content, batch=receipt.batch)
+        self.batches.append(receipt.batch)
+
+    def undo_load(self) -> None:
+        if self.batches:
+            batch = self.batches.pop(self.random.randrange(len(self.batches)))
+            self.tick()
+            undo_load(self.index, OPERATOR, batch)
+            self.oracle.unhear(batch)
+
+    def answer(self) -> None:
+        address = self.random.choice(sorted(self.oracle.asked))
+        release = self.random.random() < 0.5
+        give = release_overlay if release else refuse_overlay
+        done = self.previewed(lambda preview: give(self.index, OPERATOR, Label(*address), preview=preview))
+        (self.oracle.release if release else self.oracle.refuse)(address, done.step)
+        self.answered += 1
+
+    def undo(self) -> None:
+        step = self.random.choice(sorted({**self.oracle.released, **self.oracle.refused}))
+        self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
+        self.oracle.undo_answer(step)
+
+
+@pytest.mark.parametrize("seed", range(max(2, EXAMPLES // 4)))
+def test_whatever_happens_between_just_what_waits_is_asked_about_and_the_laws_hold(seed):
+    walk = Walk(seed + 6)
+    try:
+        for _ in range(25):
+            walk.step()
+    finally:
+        walk.teardown()
