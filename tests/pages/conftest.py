@@ -9,9 +9,11 @@ from tests.pages.chromium import NoBrowser, browsing
 from tests.pages.desk import a_desk
 
 
-@pytest.fixture(scope="session")
+# No longer than its module: while it lives, Playwright's event loop counts as this thread's running one, and
+# whatever else the process tests could run none.
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser of this test process."""
+    """A browser of this test process."""
     try:
         with browsing() as browser:
             yield browser
