@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 
 from mpi.domain.viewer import operator
 from mpi.storage.checkpoints import EVERY_COMMITS, Checkpoints
@@ -25,7 +26,7 @@ def copied(path):
     """Whether what was written is in the file itself and not only in its log."""
     alone = path.with_suffix(".copy")
     alone.write_bytes(path.read_bytes())
-    with sqlite3.connect(alone) as reader:
+    with closing(sqlite3.connect(alone)) as reader:
         try:
             return bool(reader.execute("SELECT count(*) FROM t").fetchone()[0])
         except sqlite3.OperationalError:
