@@ -14,6 +14,7 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.service.blind_sample import Stratum
+from mpi.service.confidential import any_confidential
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, write_down
 from mpi.service.disclosure import disclose
@@ -23,7 +24,6 @@ from mpi.service.queue import APPROVERS
 from mpi.service.reindex import load_features
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
-from mpi.standardize.addresses import is_confidential
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
@@ -245,13 +245,13 @@ def _offered(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
 def _records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
     labels, payloads = visible(unit, ends), unit.records.payloads(ends)
-    one, other = (_shown(labels[end], from_payload(payloads[end][1])) for end in ends)
+    hidden = NOT_SHOWN | _OF_A_HOME if any_confidential(unit, ends) else NOT_SHOWN
+    one, other = (_shown(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
     return (one, other) if index.seal.int64("blind-order", str(pair.id)) % 2 else (other, one)
 
 
-def _shown(label: Label, record: CanonicalRecord) -> BlindRecord:
-    hidden = NOT_SHOWN | _OF_A_HOME if is_confidential(record) else NOT_SHOWN
+def _shown(label: Label, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
     values = {name: value for name, value in to_sent(record).items() if name not in hidden}
     return BlindRecord(label, record.as_of, values)
 

@@ -8,6 +8,7 @@ import orjson
 from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.confidential import any_confidential
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.doubted import awaited
@@ -48,7 +49,7 @@ CARDS_OF_A_BURST = 10
 WITHHELD = frozenset({
     "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",
 })  # fmt: skip
-"""Fields of no record of the question where one of them says that its address is confidential."""
+"""Fields of no record of the question where the address of one of its children is confidential."""
 _LEFT_OUT = frozenset({"flags", "restrictions", "local_id", "as_of"})
 """Flags are no evidence (law 8), and who decides need not know them."""
 
@@ -220,8 +221,7 @@ def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[Reco
     persons = unit.persons.get(current.values())
     living = households(unit, index, labels)
     names = visible(unit, {other for others in living.values() for other in others})
-    # What one agency must keep confidential, another agency's record of the child would tell.
-    confidential = any(is_confidential(record) for record in stated.values())
+    confidential = any_confidential(unit, labels)
     shown = []
     for record in record_ids:
         if record in labels:
@@ -259,7 +259,8 @@ def _waiting_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
         said = from_payload(latest.payload)
         standing = [version for version in versions.values() if version.state == "active"]
         both = [said, *(from_payload(version.payload) for version in standing)]
-        values, withheld = _values(said, confidential=any(is_confidential(each) for each in both))
+        confidential = any(is_confidential(each) for each in both) or any_confidential(unit, labels)
+        values, withheld = _values(said, confidential=confidential)
         shown.append(RecordCard(labels[record], latest.as_of, values, None, (), withheld))
     return tuple(shown)
 

@@ -1,0 +1,19 @@
+"""Confidential addresses: what one agency must keep, another agency's record of the same child would tell."""
+
+from collections.abc import Collection
+
+from mpi.service.named import visible
+from mpi.standardize.addresses import is_confidential
+from mpi.standardize.payload import from_payload
+from mpi.storage.unit import ReadUnit
+
+
+def any_confidential(unit: ReadUnit, record_ids: Collection[int]) -> bool:
+    """Whether any of the records, or another record of the same person, keeps its address confidential.
+
+    Only records that the viewer may see count: what is left out must not tell that there are others.
+    """
+    persons = set(unit.persons.current(record_ids).values())
+    members = {record for held in unit.persons.members(persons).values() for record in held}
+    payloads = unit.records.payloads(visible(unit, {*record_ids, *members}))
+    return any(is_confidential(from_payload(payload)) for _, payload in payloads.values())
