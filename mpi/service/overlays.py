@@ -5,9 +5,7 @@ belongs. *Refuse* keeps the version before: what was refused is kept, counts for
 when it is said again. Either is undone like any other step.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
@@ -26,59 +24,11 @@ from mpi.service.resolve import foreseen, resettle
 from mpi.service.settle import NO_CHOICE, Choice, Settlement
 from mpi.service.standing import Restated, restate
 from mpi.service.steps import add_step, reason_code, step
-from mpi.standardize.payload import from_payload, to_sent
-from mpi.storage.repositories.records import Label, StoredVersion
+from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.steps import Step
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 RELEASE, REFUSE = "release", "refuse"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a record: when it was true at its source, and what it says in canonical field names."""
-
-    as_of: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OverlayView:
-    """The two versions of a record that a person decides between.
-
-    Args:
-        record: the record.
-        stands: the version that stands, or stood when the record was withdrawn; None of one that is gone.
-        waits: the version that says that the record is another child; the latest of several.
-    """
-
-    record: Label
-    stands: Version | None
-    waits: Version
-
-
-def overlay(index: Index, viewer: Viewer, record: Label) -> OverlayView:
-    """What stands for a record, and what waits.
-
-    Raises:
-        NotFoundError: there is no such record that the viewer may know of.
-        ConflictError: nothing of it waits.
-        AccessDenied: the viewer may not read its source's records.
-    """
-    permit(viewer, Action.RECORD_READ, record.source)
-    with index.database.read(viewer) as unit:
-        [(number,)] = numbers_of(unit, [[record]])
-        versions = {version.id: version for version in unit.records.versions(number)}
-        waits = max(_awaited(unit, number))
-        stands = unit.records.get([number])[number].version_id
-        found = OverlayView(
-            record,
-            _shown(versions[stands]) if stands in versions else None,
-            _shown(versions[waits]),
-        )
-    fields = {*found.waits.values, *(found.stands.values if found.stands else ())}
-    disclose(index, viewer, Action.RECORD_READ, [number], tuple(sorted(fields)))
-    return found
 
 
 def release_overlay(
@@ -234,7 +184,3 @@ def _effect(
     persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
     effect = Effect(kind, preview, None if preview else step_id, (), persons, moved, told)
     return with_received(unit, effect, settled.current), shown | {number}
-
-
-def _shown(version: StoredVersion) -> Version:
-    return Version(version.as_of, to_sent(from_payload(version.payload)))
