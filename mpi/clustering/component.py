@@ -6,7 +6,7 @@ of the partitions of its components.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -61,13 +61,6 @@ class Piece:
     raised: float = 0.0
 
 
-@dataclass(slots=True)
-class _Linkage:
-    decisions: tuple[Decision, ...]
-    active: frozenset[int]
-    pieces: list[Piece] = field(default_factory=list)
-
-
 def pieces(
     records: Iterable[int],
     edges: Mapping[Pair, float],
@@ -86,41 +79,93 @@ def pieces(
     Returns:
         Pieces in ascending order of their first record.
     """
-    linkage = _Linkage(tuple(sorted(decisions)), frozenset(records))
-    _collect(linkage, sorted(linkage.active), edges, thresholds.influence_floor, 0.0)
-    return sorted(linkage.pieces, key=lambda piece: piece.records)
+    active = frozenset(records)
+    found: list[Piece] = []
+    for connected in _joined(active, edges, sorted(decisions), thresholds.influence_floor):
+        if len(connected.active) > MAX_RECORDS:
+            found += _raised(connected, thresholds.influence_floor, 0.0)
+        else:
+            found.append(Piece(connected.active, connected.decisions))
+    return sorted(found, key=lambda piece: piece.records)
 
 
-def _collect(
-    linkage: _Linkage, nodes: list[int], edges: Mapping[Pair, float], floor: float, raised: float
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """What hangs together.
+
+    Args:
+        active: active records, ascending.
+        decisions: those that name a record of it, a withdrawn one too, ascending.
+        inside: the edges from the floor up; only where there are too many records.
+    """
+
+    active: tuple[int, ...]
+    decisions: tuple[Decision, ...]
+    inside: dict[Pair, float] = field(default_factory=dict)
+
+
+def _joined(
+    active: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
+) -> Iterator[_Connected]:
+    """Records joined by edges and decisions. No graph is built: nearly all stand alone or in pairs."""
+    root: dict[int, int] = {}
+
+    def find(record: int) -> int:
+        while (above := root.setdefault(record, record)) != record:
+            root[record] = root[above]
+            record = above
+        return record
+
+    strong = [
+        edge for edge, bits in edges.items() if bits >= floor and edge[0] in active and edge[1] in active
+    ]
+    for left, right in strong:
+        root[find(left)] = find(right)
+    for decision in decisions:
+        first, *rest = (record for group in decision.groups for record in group)
+        for record in (first, *rest):
+            root[find(record)] = find(first)
+    members: dict[int, list[int]] = {}
+    for record in root:
+        members.setdefault(find(record), []).append(record)
+    naming: dict[int, list[Decision]] = {}
+    for decision in decisions:
+        naming.setdefault(find(decision.groups[0][0]), []).append(decision)
+    large = {place for place, each in members.items() if len(each) > MAX_RECORDS}
+    inside: dict[int, dict[Pair, float]] = {place: {} for place in large}
+    for edge in strong if large else ():
+        if (place := find(edge[0])) in large:
+            inside[place][edge] = edges[edge]
+    yield from (_Connected((record,), ()) for record in active - root.keys())
+    for place, each in members.items():
+        if found := tuple(sorted(active.intersection(each))):
+            yield _Connected(found, tuple(naming.get(place, ())), inside.get(place, {}))
+
+
+def _raised(connected: _Connected, floor: float, raised: float) -> Iterator[Piece]:
+    """The pieces of what hangs together by too many records, once the join weight is raised far enough."""
+    if len(connected.active) <= MAX_RECORDS or not connected.inside:
+        yield Piece(connected.active, connected.decisions, raised)
+        return
+    raised += RAISE_BITS
+    members = frozenset(connected.active)
     graph = nx.Graph()
-    graph.add_nodes_from(nodes)
-    members = set(nodes)
+    graph.add_nodes_from(connected.active)
     graph.add_weighted_edges_from(
-        (left, right, bits)
-        for (left, right), bits in edges.items()
-        if bits >= floor + raised and left in members and right in members
+        (*e, bits) for e, bits in connected.inside.items() if bits >= floor + raised
     )
-    for decision in linkage.decisions:
-        named = [record for group in decision.groups for record in group]
-        if raised == 0 or decision.kind is DecisionKind.SAME:
-            nx.add_path(graph, [n for n in named if n in members or n not in linkage.active])
-    for connected in nx.connected_components(graph):
-        found = sorted(connected & linkage.active)
-        if not found:
-            continue
-        inside = _weighed(graph, connected) if len(found) > MAX_RECORDS else {}
-        if inside:
-            _collect(linkage, found, inside, floor, raised + RAISE_BITS)
-            continue
-        linkage.pieces.append(Piece(tuple(found), _naming(linkage.decisions, connected), raised))
-
-
-def _weighed(graph: nx.Graph, nodes: set[int]) -> dict[Pair, float]:
-    """The edges that raising can still part, and so not those of decisions; empty where there is none."""
-    edges = graph.edges(nodes, data="weight")
-    return {pair(left, right): bits for left, right, bits in edges if bits is not None}
+    for decision in connected.decisions:
+        if decision.kind is DecisionKind.SAME:
+            nx.add_path(graph, [record for group in decision.groups for record in group])
+    for nodes in nx.connected_components(graph):
+        if found := tuple(sorted(nodes & members)):
+            # The edges that raising can still part, and so not those of decisions.
+            inside = {
+                pair(left, right): bits
+                for left, right, bits in graph.edges(nodes, "weight")
+                if bits is not None
+            }
+            yield from _raised(_Connected(found, _naming(connected.decisions, nodes), inside), floor, raised)
 
 
 def _naming(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:

@@ -29,6 +29,9 @@ EACH_OTHER_BITS = 0.0
 CAP_BITS = 20.0
 """One pair counts at most this much, either way, in a mean: no single pair outvotes the rest."""
 
+_FEW = 2
+"""Most components have no more records; of three there may be a rival."""
+
 
 class Reason(StrEnum):
     """Why a pair that weighs enough to be looked at is not linked."""
@@ -72,6 +75,8 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
         component: its records, the weights of all their pairs, the decisions in force.
         thresholds: link, review and margin in bits; cohesion in mean bits.
     """
+    if not component.decisions and len(component.records) <= _FEW:
+        return _of_few(component, thresholds)
     binding = bind(component)
     clusters = _Clusters(component, binding)
     contested: dict[Pair, Reason] = {}
@@ -89,6 +94,19 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
         tuple(_doubts(component, thresholds, clusters, contested)),
         binding.suspended,
     )
+
+
+def _of_few(component: Component, thresholds: Thresholds) -> Partition:
+    """The same for a record alone, or a pair about which nobody decided: no rival, and no other half."""
+    if len(component.records) == 1:
+        return Partition((component.records,))
+    left, right = component.records
+    bits = component.weight(left, right)
+    clipped = max(-CAP_BITS, min(CAP_BITS, bits))
+    if bits >= thresholds.link + component.raised and clipped >= thresholds.cohesion:
+        return Partition((component.records,))
+    doubts = (Doubt((left, right), bits, _reason(component, thresholds, bits)),)
+    return Partition(((left,), (right,)), doubts if bits >= thresholds.review else ())
 
 
 def _strongest_first(component: Component, link: float) -> list[tuple[float, Pair]]:
@@ -186,10 +204,12 @@ def _doubts(
         bits = component.weights[edge]
         if bits < thresholds.review or clusters.together(*edge):
             continue
-        if bits < thresholds.link:
-            reason = Reason.BAND
-        elif bits < thresholds.link + component.raised:
-            reason = Reason.OVERSIZED
-        else:
-            reason = contested.get(edge, Reason.INCOHESIVE)
+        reason = contested.get(edge) or _reason(component, thresholds, bits)
         yield Doubt(pair(*edge), bits, reason)
+
+
+def _reason(component: Component, thresholds: Thresholds, bits: float) -> Reason:
+    """Why a pair that no rival contests is not linked."""
+    if bits < thresholds.link:
+        return Reason.BAND
+    return Reason.OVERSIZED if bits < thresholds.link + component.raised else Reason.INCOHESIVE

@@ -47,13 +47,14 @@ def _weights() -> tuple[int, ...]:
     return tuple(reversed(weights))
 
 
-_WEIGHTS = _weights()
+_WEIGHTED = tuple(tuple(_multiply(weight, value) for value in range(32)) for weight in _weights())
+"""The product of each position's weight with each symbol's value: a load mints hundreds of thousands."""
 
 
 def _checksum(values: list[int]) -> int:
     total = 0
-    for weight, value in zip(_WEIGHTS, values, strict=False):
-        total ^= _multiply(weight, value)
+    for products, value in zip(_WEIGHTED, values, strict=False):
+        total ^= products[value]
     return total
 
 

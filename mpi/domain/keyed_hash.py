@@ -32,6 +32,15 @@ class KeyedHash:
         hashed.update(text.encode())
         return int.from_bytes(hashed.digest(), "big", signed=True)
 
+    def int64s(self, domain: str, texts: Iterable[str]) -> list[int]:
+        """The integers of many texts of one domain."""
+        begun, made = _begun(self.secret, domain, 8), []
+        for text in texts:
+            hashed = begun.copy()
+            hashed.update(text.encode())
+            made.append(int.from_bytes(hashed.digest(), "big", signed=True))
+        return made
+
     def token(self, domain: str, text: str) -> str:
         """A 128-bit hexadecimal token for ``text``."""
         hashed = _begun(self.secret, domain, 16).copy()

@@ -59,14 +59,13 @@ class BlockingPart:
             value = getattr(features, column)
             if value is None:
                 continue
-            for item in value if column in LIST_COLUMNS else (str(value),):
-                found[self._taken(item)] = None
+            items = value if column in LIST_COLUMNS else (str(value),)
+            found |= dict.fromkeys(items if self.take is None else map(self._taken, items))
         return tuple(found)
 
     def _taken(self, text: str) -> str:
-        if self.take is None:
-            return text
-        return text[: self.take] if self.take > 0 else text[self.take :]
+        take = self.take or 0
+        return text[:take] if take > 0 else text[take:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +118,24 @@ class BlockingSpec:
         """The distinct parts of all rules: each is filled once a record."""
         return tuple(dict.fromkeys(part for rule in self.rules for part in rule.parts))
 
+    @cached_property
+    def places(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The hash domain of each rule, and where among ``parts`` its parts are."""
+        place = {part: number for number, part in enumerate(self.parts)}
+        return tuple((_domain(rule), tuple(place[part] for part in rule.parts)) for rule in self.rules)
+
 
 def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
     """The record's blocking keys: sorted, unique, signed 64-bit integers."""
-    return sorted(set(keys_by_rule(features, blocking, seal).values()))
+    filled = [part.values(features) for part in blocking.parts]
+    found: set[int] = set()
+    for domain, places in blocking.places:
+        if len(places) == 1:
+            texts: Iterable[str] = filled[places[0]]
+        else:
+            texts = map(_SEPARATOR.join, product(*(filled[place] for place in places)))
+        found.update(seal.int64s(domain, texts))
+    return sorted(found)
 
 
 def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
@@ -130,8 +143,12 @@ def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) ->
     values = {part: part.values(features) for part in blocking.parts}
     found: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
-        domain = f"key:{rule.name}"
+        domain = _domain(rule)
         for combination in product(*(values[part] for part in rule.parts)):
             text = _SEPARATOR.join(combination)
             found[rule.name, text] = seal.int64(domain, text)
     return found
+
+
+def _domain(rule: BlockingRule) -> str:
+    return f"key:{rule.name}"

@@ -273,3 +273,38 @@ def test_records_that_nothing_can_part_stay_together_however_many():
     decision = same(*range(60))
     [piece] = pieces(range(60), {}, [decision], THRESHOLDS)
     assert len(piece.records) == 60
+
+
+BITS = st.floats(-30, 40).map(lambda bits: round(bits, 6))
+
+
+@given(BITS, st.floats(0, 6), st.sampled_from([0.0, 2.0, 6.0]))
+def test_a_pair_alone_is_parted_by_the_same_rules_as_any_component(bits, cohesion, raised):
+    thresholds = Thresholds(link=14, review=8, margin=3, cohesion=cohesion)
+    alone = Component((1, 2), {(1, 2): bits}, raised=raised)
+    # UNSURE binds nothing, but with a decision the general rules are gone through.
+    unsure = Decision(1, DecisionKind.UNSURE, Authority.STEWARD, ((1, 2),))
+    general = Component((1, 2), {(1, 2): bits}, (unsure,), raised=raised)
+    assert partition(alone, thresholds) == partition(general, thresholds)
+
+
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 90), st.integers(0, 90)), st.floats(5, 20), max_size=200),
+    st.lists(st.lists(st.integers(0, 99), min_size=2, max_size=4, unique=True), max_size=6),
+    st.sets(st.integers(0, 90)),
+)
+def test_pieces_are_what_edges_and_decisions_join_and_the_large_ones_are_raised(weights, named, withdrawn):
+    edges = {pair(*edge): bits for edge, bits in weights.items() if edge[0] != edge[1]}
+    decisions = [same(*records, number=number) for number, records in enumerate(named, 1)]
+    active = set(range(100)) - withdrawn
+    found = pieces(active, edges, decisions, THRESHOLDS)
+    assert sorted(record for piece in found for record in piece.records) == sorted(active)
+    place = {record: number for number, piece in enumerate(found) for record in piece.records}
+    for (left, right), bits in edges.items():
+        if {left, right} <= active and place[left] != place[right]:
+            raised = max(found[place[end]].raised for end in (left, right))
+            assert bits < THRESHOLDS.influence_floor + raised
+    for decision in decisions:
+        alive = [record for record in decision.groups[0] if record in active]
+        assert len({place[record] for record in alive}) <= 1
+        assert all(decision in found[place[record]].decisions for record in alive)
