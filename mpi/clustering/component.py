@@ -104,39 +104,55 @@ class _Connected:
     inside: dict[Pair, float] = field(default_factory=dict)
 
 
+class _Sets:
+    """Records joined into sets."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, int] = {}
+
+    def find(self, record: int) -> int:
+        """The record that names a record's set."""
+        above = self._above
+        while (next_above := above.setdefault(record, record)) != record:
+            above[record] = above[next_above]
+            record = next_above
+        return record
+
+    def join(self, records: Iterable[int]) -> None:
+        """Make one set of the records' sets."""
+        first, *rest = (self.find(record) for record in records)
+        for other in rest:
+            self._above[self.find(other)] = self.find(first)
+
+    def listed(self) -> dict[int, list[int]]:
+        """Every set, by the record that names it."""
+        members: dict[int, list[int]] = {}
+        for record in self._above:
+            members.setdefault(self.find(record), []).append(record)
+        return members
+
+
 def _joined(
     active: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
 ) -> Iterator[_Connected]:
     """Records joined by edges and decisions. No graph is built: nearly all stand alone or in pairs."""
-    root: dict[int, int] = {}
-
-    def find(record: int) -> int:
-        while (above := root.setdefault(record, record)) != record:
-            root[record] = root[above]
-            record = above
-        return record
-
-    strong = [
-        edge for edge, bits in edges.items() if bits >= floor and edge[0] in active and edge[1] in active
-    ]
-    for left, right in strong:
-        root[find(left)] = find(right)
+    sets = _Sets()
+    strong = [e for e, bits in edges.items() if bits >= floor and e[0] in active and e[1] in active]
+    for edge in strong:
+        sets.join(edge)
     for decision in decisions:
-        first, *rest = (record for group in decision.groups for record in group)
-        for record in (first, *rest):
-            root[find(record)] = find(first)
-    members: dict[int, list[int]] = {}
-    for record in root:
-        members.setdefault(find(record), []).append(record)
+        sets.join(record for group in decision.groups for record in group)
     naming: dict[int, list[Decision]] = {}
     for decision in decisions:
-        naming.setdefault(find(decision.groups[0][0]), []).append(decision)
+        naming.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
+    members = sets.listed()
     large = {place for place, each in members.items() if len(each) > MAX_RECORDS}
     inside: dict[int, dict[Pair, float]] = {place: {} for place in large}
     for edge in strong if large else ():
-        if (place := find(edge[0])) in large:
+        if (place := sets.find(edge[0])) in large:
             inside[place][edge] = edges[edge]
-    yield from (_Connected((record,), ()) for record in active - root.keys())
+    alone = active.difference(*members.values()) if members else active
+    yield from (_Connected((record,), ()) for record in alone)
     for place, each in members.items():
         if found := tuple(sorted(active.intersection(each))):
             yield _Connected(found, tuple(naming.get(place, ())), inside.get(place, {}))
