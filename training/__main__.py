@@ -15,6 +15,7 @@ COMMANDS = {
     "publish": "training.publish.command",
     "plots": "training.publish.plots_command",
     "practice": "training.practice.command",
+    "wrap": "training.wrap.command",
 }
 """Each command and the module whose ``run`` it is; add yours here.
 

@@ -20,6 +20,7 @@ from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 from mpi.matching.frequencies import Frequencies
+from mpi.matching.levels import batch_settings
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import compile_scorer
 
@@ -115,13 +116,7 @@ class Engine:
         self._connection = connection
         self._api = DuckDBAPI(connection)
         records = self._api.register("feature_table", dataset_display_name="records")
-        ours = {
-            **settings,
-            "retain_matching_columns": detailed,
-            "retain_intermediate_calculation_columns": detailed,
-            "additional_columns_to_retain": [],
-            "blocking_rules_to_generate_predictions": [],
-        }
+        ours = batch_settings(settings, detailed=detailed)
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         _register_frequencies(self._linker, self._api, frequencies)
         # Splink takes a table name once; each chunk replaces what the name stands for.

@@ -5,7 +5,6 @@ SQL has three truth values, Python's ``not None`` is true, so a condition is nev
 against missing values. What is not listed here is refused, never approximated.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,14 +12,15 @@ import sqlglot
 from sqlglot import exp
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.matching.calls import STRING_FUNCTIONS, NotCompilableError, function_call, pairwise_call, shown
+from mpi.matching.expressions import same_in_python
+from mpi.matching.symmetry import is_symmetric
 
 NUMBER_COLUMNS = frozenset({"birth_year"})
 TRUTH_COLUMNS = frozenset({"multiple_birth"})
+DATE_COLUMNS = frozenset({"birth_date", "birth_date_swapped"})
+"""Texts that are a date or missing, written as below."""
 DATE_FORMAT = "%Y-%m-%d"
-
-
-class NotCompilableError(Exception):
-    """The condition says something that has no exact translation."""
 
 
 class Kind(Enum):
@@ -56,13 +56,7 @@ _OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.GT: (">", "<="),
     exp.GTE: (">=", "<"),
 }
-_STRING_FUNCTIONS = {
-    "jaro_winkler_similarity": "jaro_winkler",
-    "jarowinklersimilarity": "jaro_winkler",
-    "jaro_similarity": "jaro",
-    "levenshtein": "levenshtein",
-    "damerau_levenshtein": "damerau_levenshtein",
-}
+_CHOICES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 
 
@@ -89,11 +83,19 @@ class Translator:
         Raises:
             NotCompilableError: with what was not understood.
         """
-        try:
-            tree = sqlglot.parse_one(sql, read="duckdb")
-        except sqlglot.ParseError as fault:
-            raise NotCompilableError("it is not SQL") from fault
-        return self.holds(tree)
+        return self.holds(_parsed(sql))
+
+    def symmetric_condition(self, sql: str) -> str:
+        """The same of a condition that is to say of two records what it says of them exchanged.
+
+        Raises:
+            NotCompilableError: with what was not understood, or that it depends on which record is left.
+        """
+        tree = _parsed(sql)
+        translated = self.holds(tree)
+        if not is_symmetric(tree):
+            raise NotCompilableError(f"{shown(tree)} depends on which of the two records is left")
+        return translated
 
     def holds(self, tree: exp.Expr) -> str:
         """Python for "the expression is TRUE"."""
@@ -125,7 +127,7 @@ class Translator:
             case _:
                 value = self.value(tree)
                 if value.kind is not Kind.TRUTH:
-                    raise NotCompilableError(f"{_shown(tree)} is not a truth value")
+                    raise NotCompilableError(f"{shown(tree)} is not a truth value")
                 return _guarded(value.guards, value.code if wanted else f"not {value.code}")
 
     def _is(self, tree: exp.Expr, *, wanted: bool) -> str:
@@ -136,17 +138,17 @@ class Translator:
         if isinstance(tree.expression, exp.Boolean):
             same = self._truth(tree.this, wanted=bool(tree.expression.this))
             return same if wanted else f"(not {same})"
-        raise NotCompilableError(f"{_shown(tree)} is not IS NULL, IS TRUE or IS FALSE")
+        raise NotCompilableError(f"{shown(tree)} is not IS NULL, IS TRUE or IS FALSE")
 
     def _comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
         left, right = self.value(tree.this), self.value(tree.expression)
         ordered = not isinstance(tree, exp.EQ | exp.NEQ)
         if left.kind is not right.kind or (ordered and left.kind in {Kind.LIST, Kind.TRUTH}):
-            raise NotCompilableError(f"{_shown(tree)} compares a {left.kind.value} with a {right.kind.value}")
+            raise NotCompilableError(f"{shown(tree)} compares a {left.kind.value} with a {right.kind.value}")
         operator = _OPERATORS[type(tree)][0 if wanted else 1]
         return _guarded(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
-    def value(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
+    def value(self, tree: exp.Expr) -> Value:  # noqa: C901, PLR0911 - one return a form
         """Translate an operand.
 
         Raises:
@@ -171,6 +173,14 @@ class Translator:
                 return self._cast(tree)
             case exp.Substring() | exp.Left():
                 return self._substring(tree)
+            case exp.Nullif():
+                return self._null_if(tree)
+            case exp.Least() | exp.Greatest():
+                return self._choice(tree)
+            case exp.RegexpExtract():
+                return self._extract(tree)
+            case exp.ArrayMax() | exp.ArrayMin():
+                return self._pairwise(tree)
             case _:
                 return self._function(tree)
 
@@ -193,7 +203,7 @@ class Translator:
     def _number(self, tree: exp.Expr) -> Value:
         value = self.value(tree)
         if value.kind is not Kind.NUMBER:
-            raise NotCompilableError(f"{_shown(tree)} is not a number")
+            raise NotCompilableError(f"{shown(tree)} is not a number")
         return value
 
     def _cast(self, tree: exp.Cast) -> Value:
@@ -203,15 +213,52 @@ class Translator:
             return value
         if value.kind is Kind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
             return Value(f"float({value.code})", Kind.NUMBER, value.guards)
-        raise NotCompilableError(f"{_shown(tree)} is a cast that is not supported")
+        raise NotCompilableError(f"{shown(tree)} is a cast that is not supported")
 
     def _substring(self, tree: exp.Expr) -> Value:
         value = self.value(tree.this)
         start = 1 if isinstance(tree, exp.Left) else _whole(tree.args.get("start"))
         length = _whole(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
         if value.kind is not Kind.TEXT or start < 1 or length < 0:
-            raise NotCompilableError(f"{_shown(tree)} is not a substring of a text by positions")
+            raise NotCompilableError(f"{shown(tree)} is not a substring of a text by positions")
         return Value(f"{value.code}[{start - 1}:{start - 1 + length}]", Kind.TEXT, value.guards)
+
+    def _null_if(self, tree: exp.Nullif) -> Value:
+        value, other = self.value(tree.this), self.value(tree.expression)
+        if value.kind is not Kind.TEXT or not isinstance(tree.expression, exp.Literal):
+            raise NotCompilableError(f"{shown(tree)} is not NULLIF of a text and a text in quotes")
+        name = self._temporary()
+        return Value(name, value.kind, (*value.guards, f"({name} := {value.code}) != {other.code}"))
+
+    def _choice(self, tree: exp.Expr) -> Value:
+        # Of several values these pass over the missing ones; all missing gives NULL.
+        values = [self._number(each) for each in (tree.this, *tree.expressions)]
+        codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
+        name = self._temporary()
+        chosen = f"({name} := {_CHOICES[type(tree)]}({', '.join(codes)})) is not None"
+        return Value(name, Kind.NUMBER, (chosen,))
+
+    def _extract(self, tree: exp.RegexpExtract) -> Value:
+        value, pattern = self.value(tree.this), tree.expression
+        group = tree.args.get("group")
+        whole = group is None or (isinstance(group, exp.Literal) and group.name == "0")
+        others = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
+        plain = isinstance(pattern, exp.Literal) and pattern.is_string and same_in_python(pattern.name)
+        if value.kind is not Kind.TEXT or not whole or others or not plain:
+            raise NotCompilableError(f"{shown(tree)} has a pattern that is not the same to every engine")
+        return Value(f"regexp_extract({value.code}, {pattern.name!r})", Kind.TEXT, value.guards)
+
+    def _pairwise(self, tree: exp.Expr) -> Value:
+        name, columns = pairwise_call(tree)
+        sides = [self._column(column) for column in columns]
+        if any(side.kind is not Kind.LIST for side in sides):
+            raise NotCompilableError(f"{shown(tree)} is not about two lists of texts")
+        code = f"{name}({', '.join(side.code for side in sides)})"
+        return Value(code, Kind.NUMBER, sides[0].guards + sides[1].guards)
+
+    def _temporary(self) -> str:
+        self.temporaries += 1
+        return f"t{self.temporaries}"
 
     def _function(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
         name, arguments = function_call(tree)
@@ -219,8 +266,8 @@ class Translator:
         guards = tuple(guard for value in values for guard in value.guards)
         codes = [value.code for value in values]
         match name, tuple(value.kind for value in values):
-            case (known, (Kind.TEXT, Kind.TEXT)) if known in _STRING_FUNCTIONS:
-                return Value(f"{_STRING_FUNCTIONS[known]}({', '.join(codes)})", Kind.NUMBER, guards)
+            case (known, (Kind.TEXT, Kind.TEXT)) if known in STRING_FUNCTIONS:
+                return Value(f"{STRING_FUNCTIONS[known]}({', '.join(codes)})", Kind.NUMBER, guards)
             case ("starts_with", (Kind.TEXT, Kind.TEXT)):
                 return Value(f"{codes[0]}.startswith({codes[1]})", Kind.TRUTH, guards)
             case ("length", (Kind.TEXT | Kind.LIST,)) | ("array_length", (Kind.LIST,)):
@@ -231,57 +278,30 @@ class Translator:
                 return Value(f"shared({codes[0]}, {codes[1]})", Kind.LIST, guards)
             case ("list_contains", (Kind.LIST, Kind.TEXT)):
                 return Value(f"({codes[1]} in {codes[0]})", Kind.TRUTH, guards)
-            case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if codes[1] == repr(DATE_FORMAT):
+            case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if _is_date(*arguments):
                 return self._parsed_date(codes[0], guards)
             case ("epoch", (Kind.TIME,)):
                 return Value(codes[0], Kind.NUMBER, guards)
             case _:
                 pass
-        raise NotCompilableError(f"{_shown(tree)} uses a function that is not supported")
+        raise NotCompilableError(f"{shown(tree)} uses a function that is not supported")
 
     def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Value:
         # A text that is no date gives NULL, so the result is kept in a variable that the guard tests.
-        self.temporaries += 1
-        name = f"t{self.temporaries}"
+        name = self._temporary()
         return Value(name, Kind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
 
 
-def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
-    """The function that an expression calls, by DuckDB's name of it, and what it is given.
-
-    Raises:
-        NotCompilableError: it is no call, or one that is not known.
-    """
-    names: list[tuple[type[exp.Expr], str]] = [
-        (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
-        (exp.Levenshtein, "levenshtein"),
-        (exp.ArrayOverlaps, "list_has_any"),
-        (exp.ArrayContains, "list_contains"),
-        (exp.StartsWith, "starts_with"),
-    ]
-    for kind, name in names:
-        if type(tree) is kind:
-            extra = [key for key, value in tree.args.items() if value and key not in _BINARY]
-            if extra:
-                raise NotCompilableError(f"{_shown(tree)} has more arguments than are supported")
-            return name, [tree.this, tree.expression]
-    one: Callable[[str], tuple[str, list[exp.Expr]]] = lambda name: (name, [tree.this])  # noqa: E731
-    match tree:
-        case exp.Length():
-            return one("length")
-        case exp.ArraySize():
-            return one("array_length")
-        case exp.TimeToUnix():
-            return one("epoch")
-        case exp.Anonymous():
-            name = tree.name.lower()
-            return _ALIASES.get(name, name), list(tree.expressions)
-        case _:
-            raise NotCompilableError(f"{_shown(tree)} is not supported")
+def _parsed(sql: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(sql, read="duckdb")
+    except (sqlglot.ParseError, sqlglot.TokenError) as fault:
+        raise NotCompilableError("it is not SQL") from fault
 
 
-_BINARY = frozenset({"this", "expression"})
-_ALIASES = {"array_has_any": "list_has_any", "array_intersect": "list_intersect"}
+def _is_date(column: exp.Expr, form: exp.Expr) -> bool:
+    """Whether it is a column that holds dates, and they are written in that form."""
+    return isinstance(column, exp.Column) and column.name[:-2] in DATE_COLUMNS and form.name == DATE_FORMAT
 
 
 def _kind(column: str) -> Kind:
@@ -314,7 +334,7 @@ def _spelled_out(tree: exp.Expr) -> exp.Expr:
         )
     choices = tree.expressions
     if not choices:
-        raise NotCompilableError(f"{_shown(tree)} is not a list of values")
+        raise NotCompilableError(f"{shown(tree)} is not a list of values")
     equals: list[exp.Expr] = [exp.EQ(this=tree.this.copy(), expression=c.copy()) for c in choices]
     chain = equals[0]
     for equal in equals[1:]:
@@ -324,7 +344,3 @@ def _spelled_out(tree: exp.Expr) -> exp.Expr:
 
 def _guarded(guards: tuple[str, ...], code: str) -> str:
     return f"({' and '.join([*dict.fromkeys(guards), code])})"
-
-
-def _shown(tree: exp.Expr) -> str:
-    return tree.sql(dialect="duckdb")

@@ -76,6 +76,30 @@ class Levels:
     comparisons: tuple[Comparison, ...]
 
 
+DIALECT = "duckdb"
+"""The SQL in which a model's conditions are written."""
+
+_OURS = {
+    "unique_id_column_name": "unique_id",
+    "additional_columns_to_retain": [],
+    "blocking_rules_to_generate_predictions": [],
+    "match_weight_column_prefix": "mw_",
+    "term_frequency_adjustment_column_prefix": "tf_",
+    "comparison_vector_value_column_prefix": "gamma_",
+}
+
+
+def batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, Any]:
+    """The settings as the batch engines score by: the index finds pairs and names columns itself.
+
+    Args:
+        settings: the model's.
+        detailed: whether levels and the parts of the weight are wanted.
+    """
+    wanted = {"retain_matching_columns": detailed, "retain_intermediate_calculation_columns": detailed}
+    return {**settings, **wanted, **_OURS}
+
+
 def read_levels(settings: Mapping[str, Any]) -> Levels:
     """The comparisons of complete Splink settings.
 
@@ -83,6 +107,9 @@ def read_levels(settings: Mapping[str, Any]) -> Levels:
         ModelError: Splink refuses the settings, a level has no m or u, or a comparison has no last
             level for all other pairs.
     """
+    dialect = settings.get("sql_dialect", DIALECT)
+    if dialect != DIALECT:
+        raise ModelError(f"settings.json: sql_dialect is {dialect!r}: conditions must be {DIALECT}'s SQL")
     try:
         made = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb")
         completed: dict[str, Any] = made.as_dict()  # type: ignore[no-untyped-call]

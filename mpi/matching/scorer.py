@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.weight import rounded
+from mpi.matching.calls import NotCompilableError
 from mpi.matching.cautions import Cautions
-from mpi.matching.conditions import NotCompilableError, Translator
+from mpi.matching.conditions import Translator
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.functions import NAMESPACE
 from mpi.matching.levels import Adjustment, Comparison, Level, Levels, read_levels
@@ -202,7 +203,7 @@ def _holding(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...],
     body = []
     for number, (label, condition) in enumerate(conditions.items()):
         try:
-            translated = translator.condition(condition)
+            translated = translator.symmetric_condition(condition)
         except NotCompilableError as fault:
             raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
         body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
@@ -251,7 +252,7 @@ def _chain(
 
 def _translated(comparison: Comparison, level: Level, translator: Translator) -> str:
     try:
-        return translator.condition(level.condition or "")
+        return translator.symmetric_condition(level.condition or "")
     except NotCompilableError as fault:
         raise ModelError(
             f"comparison {comparison.name!r}, level {level.label!r}: cannot be compiled: {fault}"

@@ -38,6 +38,8 @@ def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
     found = None if evaluation is None else read_evaluation(evaluation, model)
     compile_scorer(model)
     metrics = json.loads((folder / "metrics.json").read_text())
+    if "threshold_gaps" not in metrics:
+        raise TrainingError(f"{folder}: only what `training fit` wrote is published: use the folder as it is")
     _check_frequencies(model, metrics["records"])
     for name, bits in metrics["threshold_gaps"].items():
         if bits <= CLEARANCE:

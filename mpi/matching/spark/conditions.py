@@ -12,7 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 from mpi.domain.errors import ModelError
-from mpi.matching.conditions import NotCompilableError, Translator, function_call
+from mpi.matching.calls import NotCompilableError, function_call, pairwise_call
+from mpi.matching.conditions import Translator
 from mpi.matching.spark.functions import PREFIX
 
 _OURS = {
@@ -21,6 +22,7 @@ _OURS = {
     "jaro_similarity": "jaro",
     "levenshtein": "levenshtein",
     "damerau_levenshtein": "damerau_levenshtein",
+    "jaccard": "jaccard",
     "try_strptime": "date_epoch",
 }
 _SPARKS = {
@@ -85,7 +87,7 @@ def spark_condition(sql: str) -> str:
     return _spark(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
 
 
-def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911 - one return a form
+def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one return a form
     match tree:
         case exp.Paren():
             return _spark(tree.this)
@@ -108,6 +110,16 @@ def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911 - one return a fo
             start = exp.Literal.number(1) if isinstance(tree, exp.Left) else tree.args["start"].copy()
             length = tree.expression if isinstance(tree, exp.Left) else tree.args["length"]
             return exp.func("SUBSTR", _spark(tree.this), start, length.copy(), dialect="spark")
+        case exp.Nullif():
+            return exp.Nullif(this=_spark(tree.this), expression=_spark(tree.expression))
+        case exp.Least() | exp.Greatest():
+            others = [_spark(each) for each in tree.expressions]
+            return type(tree)(this=_spark(tree.this), expressions=others)
+        case exp.RegexpExtract():
+            sought = [_spark(tree.this), tree.expression.copy()]
+            return exp.Anonymous(this=f"{PREFIX}regexp_extract", expressions=sought)
+        case exp.ArrayMax() | exp.ArrayMin():
+            return _pairwise(tree)
         case _ if isinstance(tree, _BINARY):
             return type(tree)(this=_grouped(tree.this), expression=_grouped(tree.expression))
         case _:
@@ -131,6 +143,11 @@ def _function(tree: exp.Expr) -> exp.Expr:
             return exp.Anonymous(this=_SPARKS[name], expressions=translated)
         case _:
             raise NotCompilableError(f"{tree.sql(dialect='duckdb')} uses a function that is not supported")
+
+
+def _pairwise(tree: exp.Expr) -> exp.Expr:
+    name, columns = pairwise_call(tree)
+    return exp.Anonymous(this=PREFIX + name, expressions=columns)
 
 
 def _literal(tree: exp.Literal) -> exp.Expr:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import rapidfuzz
 
-from mpi.matching.functions import NAMESPACE
+from mpi.matching.functions import NAMESPACE, OF_TWO_LISTS
 
 PREFIX = "mpi_"
 
@@ -52,7 +52,7 @@ class OverArrow:
 
 
 def two_texts(name: str, returns: pa.DataType) -> Arrays:
-    """A function of two texts, with the annotations by which Spark knows what it takes."""
+    """A function of two texts or lists of texts, with the annotations by which Spark knows what it takes."""
     over = OverArrow(name, rapidfuzz.__version__)
 
     def call(left: pa.Array, right: pa.Array) -> pa.Array:
@@ -76,6 +76,9 @@ FUNCTIONS: dict[str, tuple[Arrays, str]] = {
     "jaro": (two_texts("jaro", pa.float64()), "double"),
     "levenshtein": (two_texts("levenshtein", pa.int64()), "bigint"),
     "damerau_levenshtein": (two_texts("damerau_levenshtein", pa.int64()), "bigint"),
+    "jaccard": (two_texts("jaccard", pa.float64()), "double"),
+    "regexp_extract": (two_texts("regexp_extract", pa.string()), "string"),
+    **{name: (two_texts(name, pa.float64()), "double") for name in OF_TWO_LISTS},
     "date_epoch": (one_text("date_epoch", pa.int64()), "bigint"),
 }
 """By the compiled scorer's name: the function and its type in Spark, which knows it as ``mpi_…``."""

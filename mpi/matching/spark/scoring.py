@@ -13,6 +13,7 @@ import pyarrow as pa
 from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.frequencies import Frequencies
+from mpi.matching.levels import batch_settings
 from mpi.matching.spark.conditions import spark_condition, spark_settings
 
 if TYPE_CHECKING:
@@ -68,13 +69,7 @@ class SparkScorer:
         # Splink's own functions, of the jar in its package, are not DuckDB's.
         api: Callable[..., Any] = SparkAPI
         self._api = api(spark_session=session, register_udfs_automatically=False)
-        ours = {
-            **spark_settings(settings),
-            "retain_matching_columns": detailed,
-            "retain_intermediate_calculation_columns": detailed,
-            "additional_columns_to_retain": [],
-            "blocking_rules_to_generate_predictions": [],
-        }
+        ours = batch_settings(spark_settings(settings), detailed=detailed)
         records = self._api.register(features, dataset_display_name=f"records_{self._run}")
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         for column in frequencies.tables:

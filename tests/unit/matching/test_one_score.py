@@ -1,10 +1,12 @@
 """Law 5: the compiled scorer and Splink on DuckDB give the same levels and the same weights."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from splink import comparison_level_library as of_level
 from splink import comparison_library as library
 
 from mpi.domain.errors import ModelError
@@ -17,9 +19,17 @@ from mpi.matching.scorer import compile_scorer
 from tests.unit.matching.pairs import records
 
 FREQUENCIES = Frequencies(
-    {"given": {"MARIA": 0.02, "ANA": 0.01}, "surname": {"GARCIA": 0.03, "SMITH": 0.01}, "middle": {}},
-    {"given": 0.0004, "surname": 0.0003, "middle": 0.01},
+    {
+        "given": {"MARIA": 0.02, "ANA": 0.01},
+        "surname": {"GARCIA": 0.03, "SMITH": 0.01},
+        "middle": {},
+        "birth_place": {},
+    },
+    {"given": 0.0004, "surname": 0.0003, "middle": 0.01, "birth_place": 0.02},
 )
+
+
+_ELSE = of_level.ElseLevel()
 
 
 def model_of(*comparisons) -> MatchModel:
@@ -72,6 +82,53 @@ def notebook_model() -> MatchModel:
     return model
 
 
+def library_model() -> MatchModel:
+    """What of Splink's library the notebook's model has not."""
+    return model_of(
+        library.CustomComparison(
+            [
+                of_level.NullLevel("given"),
+                of_level.ColumnsReversedLevel("given", "surname", symmetrical=True),
+                of_level.And(
+                    of_level.ExactMatchLevel("street"), of_level.Not(of_level.ExactMatchLevel("postal_code"))
+                ),
+                of_level.LiteralMatchLevel("sex", "M", "string"),
+                of_level.CustomLevel(
+                    "levenshtein(given_l, given_r) <= least(length(given_l), length(given_r))"
+                ),
+                of_level.ElseLevel(),
+            ]
+        ),
+        library.JaccardAtThresholds("surname", [0.9, 0.6]),
+        library.EmailComparison("birth_place"),
+        library.PostcodeComparison("ssn"),
+        library.JaroWinklerAtThresholds("street", [0.95, 0.8]),
+        library.AbsoluteDateDifferenceAtThresholds(
+            "birth_date", input_is_string=True, metrics=["day", "month"], thresholds=[3, 1]
+        ),
+        library.PairwiseStringDistanceFunctionAtThresholds("given_roots", "jaro_winkler", [0.95, 0.8]),
+        library.PairwiseStringDistanceFunctionAtThresholds("surname_tokens", "levenshtein", [1, 2]),
+        library.CustomComparison(
+            [
+                of_level.NullLevel("identifiers"),
+                of_level.ArraySubsetLevel("identifiers"),
+                of_level.ArrayIntersectLevel("identifiers", 1),
+                of_level.ElseLevel(),
+            ]
+        ),
+        library.CustomComparison(
+            [
+                of_level.NullLevel("middle"),
+                of_level.CustomLevel(
+                    "regexp_extract(middle_l, '^[A-M]', 0) = regexp_extract(middle_r, '^[A-M]', 0)"
+                ),
+                of_level.AbsoluteDifferenceLevel("birth_year", 0),
+                of_level.ElseLevel(),
+            ]
+        ),
+    )
+
+
 def drawn_pairs(count: int, seed: int) -> pa.Table:
     """All near pairs and as many random ones, in both orders by chance."""
     rng = random.Random(seed)
@@ -97,9 +154,10 @@ def splink_scores(model, made, pairs, folder):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("which", ["default", "notebook"])
+@pytest.mark.parametrize("which", ["default", "notebook", "library"])
 def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders(tmp_path, which, seed):
-    model = load_model(find_model()) if which == "default" else notebook_model()
+    made_by = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model()) if which == "default" else made_by[which]()
     made = records(2000, seed)
     features = dict(made)
     scores = splink_scores(model, made, drawn_pairs(2000, seed), tmp_path)
@@ -143,15 +201,71 @@ def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tm
 @pytest.mark.parametrize(
     ("comparison", "named"),
     [
-        (library.PostcodeComparison("postal_code"), "postal_code"),
-        (library.PairwiseStringDistanceFunctionAtThresholds("phones", "jaro_winkler", [0.9]), "phones"),
+        (library.PostcodeComparison("postal_code", lat_col="lat", long_col="long", km_thresholds=[1]), "lat"),
+        (library.DistanceInKMAtThresholds("lat", "long", [1]), "lat"),
+        (library.DateOfBirthComparison("birth_date", input_is_string=False), "birth_date"),
+        (library.CosineSimilarityAtThresholds("phones"), "phones"),
+        (library.DistanceFunctionAtThresholds("surname", "hamming", [1], False), "surname"),
         (library.ExactMatch("favourite_colour"), "favourite_colour"),
+        (
+            library.CustomComparison(
+                [
+                    of_level.NullLevel("birth_year"),
+                    of_level.PercentageDifferenceLevel("birth_year", 0.1),
+                    _ELSE,
+                ]
+            ),
+            "birth_year",
+        ),
+        (
+            library.CustomComparison(
+                [
+                    of_level.NullLevel("given", valid_string_pattern=r"\w+"),
+                    of_level.ExactMatchLevel("given"),
+                    _ELSE,
+                ]
+            ),
+            "given",
+        ),
+        (
+            library.CustomComparison(
+                [of_level.NullLevel("given"), of_level.ColumnsReversedLevel("given", "surname"), _ELSE]
+            ),
+            "which of the two records is left",
+        ),
+        (
+            library.CustomComparison([of_level.LiteralMatchLevel("sex", "M", "string", "left"), _ELSE]),
+            "which of the two records is left",
+        ),
     ],
 )
 def test_a_condition_that_has_no_exact_translation_is_refused_by_name(comparison, named):
     with pytest.raises(ModelError, match=named) as refusal:
         compile_scorer(model_of(comparison))
     assert "level" in str(refusal.value)
+
+
+def test_settings_written_for_another_dialect_are_refused():
+    model = model_of(library.ExactMatch("sex"))
+    model.settings["sql_dialect"] = "spark"
+    with pytest.raises(ModelError, match="sql_dialect"):
+        compile_scorer(model)
+
+
+def test_names_that_a_splink_model_gave_its_own_columns_change_nothing(tmp_path):
+    model = notebook_model()
+    named = {
+        "unique_id_column_name": "person_key",
+        "comparison_vector_value_column_prefix": "level_",
+        "term_frequency_adjustment_column_prefix": "freq_",
+        "match_weight_column_prefix": "weight_",
+        "additional_columns_to_retain": ["cluster"],
+    }
+    model = replace(model, settings={**model.settings, **named})
+    made, pairs = records(200, 4), drawn_pairs(200, 4)
+    plain = predict(notebook_model(), made, pairs, 0.0, tmp_path)
+    assert predict(model, made, pairs, 0.0, tmp_path) == plain
+    assert plain.num_rows
 
 
 def test_a_level_that_training_never_saw_is_refused():

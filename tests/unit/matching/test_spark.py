@@ -25,8 +25,8 @@ from mpi.config import Settings
 from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.batch import PAIRS, candidate_pairs, feature_table
+from mpi.matching.calls import NotCompilableError
 from mpi.matching.cautions import Cautions
-from mpi.matching.conditions import NotCompilableError
 from mpi.matching.engines import DUCKDB
 from mpi.matching.keys import keys
 from mpi.matching.model import find_model, load_model
@@ -42,7 +42,7 @@ from mpi.service.reindex import silent
 from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
-from tests.unit.matching.test_one_score import model_of, notebook_model, splink_scores
+from tests.unit.matching.test_one_score import library_model, model_of, notebook_model, splink_scores
 
 MASTER = "local[2]"
 MEMORY = "1g"
@@ -95,9 +95,12 @@ def spark_scores(session, folder, model, made, pairs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("which", "count"), [("default", PAIRS_TO_PROVE), ("notebook", 4000)])
+@pytest.mark.parametrize(
+    ("which", "count"), [("default", PAIRS_TO_PROVE), ("notebook", 4000), ("library", 4000)]
+)
 def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders(tmp_path, which, count):
-    model = load_model(find_model()) if which == "default" else notebook_model()
+    made_by = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model()) if which == "default" else made_by[which]()
     made = records(count * 2 // 3, 7)
     pairs = both_orders(count, len(made), 7)
     with a_session(tmp_path / "spark") as session:
@@ -327,7 +330,7 @@ def test_a_condition_is_written_in_spark_sql_with_our_functions_and_brackets(duc
 
 
 def test_what_has_no_exact_translation_is_refused_by_name():
-    with pytest.raises(NotCompilableError, match="JACCARD"):
-        spark_condition("jaccard(given_l, given_r) > 0.5")
-    with pytest.raises(ModelError, match="postal_code"):
-        spark_settings(model_of(library.PostcodeComparison("postal_code")).settings)
+    with pytest.raises(NotCompilableError, match="SOUNDEX"):
+        spark_condition("soundex(given_l) = soundex(given_r)")
+    with pytest.raises(ModelError, match="lat_long"):
+        spark_settings(model_of(library.DistanceInKMAtThresholds("lat", "long", [1])).settings)

@@ -1,0 +1,88 @@
+"""Which function of DuckDB's an expression calls: the parser knows some by a class and the rest by name."""
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+
+
+class NotCompilableError(Exception):
+    """The condition says something that has no exact translation."""
+
+
+STRING_FUNCTIONS = {
+    "jaro_winkler_similarity": "jaro_winkler",
+    "jarowinklersimilarity": "jaro_winkler",
+    "jaro_similarity": "jaro",
+    "levenshtein": "levenshtein",
+    "damerau_levenshtein": "damerau_levenshtein",
+    "jaccard": "jaccard",
+}
+_PAIRWISE = re.compile(
+    r'LIST_(?P<choice>MAX|MIN)\(LIST_TRANSFORM\(FLATTEN\(LIST_TRANSFORM\("?(?P<left>\w+)"?, LAMBDA x : '
+    r'LIST_TRANSFORM\("?(?P<right>\w+)"?, LAMBDA y : \[x, y\]\)\)\), LAMBDA pair : '
+    r"(?P<name>\w+)\(pair\[1\], pair\[2\]\)\)\)"
+)
+"""How Splink writes the most alike, or least unlike, of all pairs of the items of two lists."""
+
+
+def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
+    """The function that an expression calls, by DuckDB's name of it, and what it is given.
+
+    Raises:
+        NotCompilableError: it is no call, or one that is not known.
+    """
+    names: list[tuple[type[exp.Expr], str]] = [
+        (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
+        (exp.Levenshtein, "levenshtein"),
+        (exp.ArrayOverlaps, "list_has_any"),
+        (exp.ArrayContains, "list_contains"),
+        (exp.StartsWith, "starts_with"),
+    ]
+    for kind, name in names:
+        if type(tree) is kind:
+            extra = [key for key, value in tree.args.items() if value and key not in _BINARY]
+            if extra:
+                raise NotCompilableError(f"{shown(tree)} has more arguments than are supported")
+            return name, [tree.this, tree.expression]
+    one: Callable[[str], tuple[str, list[exp.Expr]]] = lambda name: (name, [tree.this])  # noqa: E731
+    match tree:
+        case exp.Length():
+            return one("length")
+        case exp.ArraySize():
+            return one("array_length")
+        case exp.TimeToUnix():
+            return one("epoch")
+        case exp.ArrayIntersect():
+            return "list_intersect", list(tree.expressions)
+        case exp.Anonymous():
+            name = tree.name.lower()
+            return _ALIASES.get(name, name), list(tree.expressions)
+        case _:
+            raise NotCompilableError(f"{shown(tree)} is not supported")
+
+
+def pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
+    """The function that stands for the most, or the least, of another over all pairs of two lists' items.
+
+    Returns:
+        Its name to the compiled scorer and to Spark, and the two columns.
+
+    Raises:
+        NotCompilableError: it is not as Splink writes it, or of a function that is not known.
+    """
+    found = _PAIRWISE.fullmatch(shown(tree))
+    known = None if found is None else STRING_FUNCTIONS.get(found["name"].lower())
+    if found is None or known is None:
+        raise NotCompilableError(f"{shown(tree)} is not supported")
+    columns = [exp.column(found[side], quoted=True) for side in ("left", "right")]
+    return f"{found['choice'].lower()}_{known}", columns
+
+
+_BINARY = frozenset({"this", "expression"})
+_ALIASES = {"array_has_any": "list_has_any", "array_intersect": "list_intersect"}
+
+
+def shown(tree: exp.Expr) -> str:
+    """The expression as DuckDB would have it written, for a message."""
+    return tree.sql(dialect="duckdb")

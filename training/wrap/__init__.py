@@ -1,0 +1,1 @@
+"""Makes a model folder of settings that Splink itself wrote."""

@@ -1,0 +1,33 @@
+"""``python -m training wrap``: bring a model that Splink itself trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mpi.domain.weight import Thresholds
+from training.fit.errors import TrainingError
+from training.fit.writing import Identity
+from training.standing import read_standing
+from training.wrap.wrapping import wrap
+
+
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+    settings: Annotated[Path, typer.Argument(help="What Splink's `save_model_to_json` wrote.")],
+    data: Annotated[list[Path], typer.Option(help="CSV or Parquet with canonical columns, for frequencies.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; made if absent.")],
+    link: Annotated[float, typer.Option(help="Bits from which a pair is linked.")],
+    review: Annotated[float, typer.Option(help="Bits from which a pair is for a person.")],
+    margin: Annotated[float, typer.Option(help="By how many bits the best match must beat the next.")] = 2.5,
+    name: Annotated[str, typer.Option(help="What the model is called.")] = "splink",
+    version: Annotated[str, typer.Option(help="Its version.")] = "1",
+) -> None:
+    """Wrap settings that Splink trained over this index's features as a model's folder."""
+    try:
+        thresholds = Thresholds(link=link, review=review, margin=margin)
+    except ValueError as fault:
+        raise TrainingError(str(fault)) from None
+    records = read_standing(data).features
+    wrap(settings, records, out, Identity(name, version), thresholds)
+    Console().print(f"{out}: frequencies of {len(records):,} records")
