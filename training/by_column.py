@@ -23,6 +23,7 @@ from mpi.domain.errors import RecordError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.batch import feature_schema, feature_table
 from mpi.standardize.scalars import LONGEST_VALUE
+from mpi.standardize.workers import workers as processes
 from training.field_groups import (
     FIRST_GROUPS,
     OTHER_GROUPS,
@@ -32,7 +33,7 @@ from training.field_groups import (
     Values,
     group_named,
 )
-from training.records import SOURCE_COLUMN, Sent, standardized, workers_of
+from training.records import SOURCE_COLUMN, Sent, standardized
 
 _SCHEMA = feature_schema(FEATURE_COLUMNS)
 _VALUES_A_TASK = 10_000
@@ -61,7 +62,7 @@ def features_by_column(sent: pa.Table, workers: int | None = None) -> pa.Table:
     count = workers or os.cpu_count() or 1
     if count == 1 or len(sent) < _VALUES_ALONE:
         return _made(sent, ordinary, whole, received, None)
-    with workers_of(count) as pool:
+    with processes(count) as pool:
         return _made(sent, ordinary, whole, received, pool)
 
 

@@ -1,14 +1,10 @@
 """Reads files of canonical records and makes them comparable, as the index itself does."""
 
 import csv
-import gc
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
-from multiprocessing import get_context
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,13 +18,13 @@ from mpi.domain.record import SENT_FIELDS
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import find_shared, without_shared
+from mpi.standardize.workers import spread
 
 SEAL = KeyedHash(bytes(SECRET_BYTES))
 """Training keeps no token: the key only has to be the same for all records of a run."""
 
 SOURCE_COLUMN = "source"
 _CHUNK = 5_000
-_CHUNKS_ALONE = 4  # fewer are done before a second process has started
 _LARGEST_CELL = 10_000_000
 
 
@@ -69,22 +65,9 @@ def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[Sent]:
         )
 
 
-def features_of(rows: Iterable[Sent], workers: int | None = None) -> list[Features | None]:
+def features_of(rows: Iterable[Sent], count: int | None = None) -> list[Features | None]:
     """Standardize rows on all cores, in order; None for a row that the door refuses."""
-    count = workers or os.cpu_count() or 1
-    chunks = _chunks(rows)
-    first = list(islice(chunks, _CHUNKS_ALONE))
-    if count == 1 or len(first) < _CHUNKS_ALONE:
-        return [features for chunk in chain(first, chunks) for features in standardized(chunk)]
-    with workers_of(count) as pool:
-        return [features for done in pool.map(standardized, chain(first, chunks)) for features in done]
-
-
-def workers_of(count: int) -> ProcessPoolExecutor:
-    """Processes that standardize."""
-    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew. What is made
-    # there holds no cycles and soon leaves: looking for some takes a sixth of the time.
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=gc.disable)
+    return [features for done in spread(standardized, _chunks(rows), count) for features in done]
 
 
 def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:

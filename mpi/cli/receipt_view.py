@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mpi.cli.output import print_facts, print_json, print_table
-from mpi.service.load import Receipt, Reject
+from mpi.service.letting_in import Reject
+from mpi.service.receipt import Receipt
 
 REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 """Columns of a rejects file, which holds no text of the rows."""

@@ -1,6 +1,7 @@
 """Dry run: what loading a file would do, with nothing stored."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,16 +16,9 @@ from mpi.matching.batch import candidate_pairs
 from mpi.matching.keys import keys
 from mpi.service.context import Index
 from mpi.service.guards import held_because
-from mpi.service.load import (
-    LoadOptions,
-    Receipt,
-    Sent,
-    Snapshot,
-    absent_records,
-    count_verdicts,
-    effect_of,
-    receive_rows,
-)
+from mpi.service.letting_in import Sent
+from mpi.service.load import LoadOptions, Snapshot, absent_records, effect_of, receive_rows
+from mpi.service.receipt import Receipt, count_verdicts, receipt_of
 from mpi.service.reindex import (
     BATCH_RECORDS,
     Progress,
@@ -34,7 +28,8 @@ from mpi.service.reindex import (
     score_pairs,
     silent,
 )
-from mpi.service.statements import Statement, Verdict, judge_all
+from mpi.service.statement import Comparable, Statement, unpacked
+from mpi.service.statements import Verdict, judge_all
 from mpi.standardize.payload import features_from_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.records import StoredRecord
@@ -104,16 +99,20 @@ def dry_run(
         AccessDenied: the viewer may not load this source.
     """
     permit(viewer, Action.LOAD, source_code)
-    with index.database.read(viewer) as unit:
+    moment = options.as_of or clock.now()
+    with (
+        closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
+        index.database.read(viewer) as unit,
+    ):
         source = unit.sources.by_code(source_code)
-        receipt = Receipt(source_code)
-        moment = options.as_of or clock.now()
-        sent = receive_rows(index, rows, moment, receipt)
-        said = sent.said
+        receipt = receipt_of(source_code, sent)
+        said = {one.local_id: one for one in sent.statements()}
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
-        _foresee(unit, receipt, options, clock.iso(moment), existing, sent, verdicts)
+        _foresee(unit, receipt, options, clock.iso(moment), existing, sent)
+        if receipt.held_reason is None:
+            count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
         file = _File(index, news, judged.features, existing)
         best = _best(_score(unit, index, file, progress), file.features)
@@ -127,17 +126,14 @@ def _foresee(
     as_of: str,
     existing: Mapping[str, StoredRecord],
     sent: Sent,
-    verdicts: Mapping[str, Verdict],
 ) -> None:
-    """Put into the receipt what the load would put there."""
+    """Put into the receipt whether the load would be held, and what it would withdraw."""
     full = options.snapshot is Snapshot.FULL
-    said = sent.said
     absent = len(absent_records(existing, sent, as_of, receipt)) if full else 0
-    reason = None if options.confirm else held_because(effect_of(unit, existing, said, absent))
+    reason = None if options.confirm else held_because(effect_of(unit, existing, sent.headings, absent))
     if reason is not None:
-        receipt.status, receipt.held_reason, receipt.held = "held", reason, len(said)
+        receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
         return
-    count_verdicts(receipt, said.values(), existing, verdicts)
     receipt.withdrawn = absent
     receipt.received += absent
 
@@ -153,7 +149,7 @@ class _File:
         self,
         index: Index,
         news: Collection[Statement],
-        features: Mapping[str, Features],
+        made: Mapping[str, Comparable],
         existing: Mapping[str, StoredRecord],
     ) -> None:
         self.said: dict[int, Statement] = {}
@@ -163,7 +159,7 @@ class _File:
             old = existing.get(one.local_id)
             number = -position if old is None else old.id
             self.said[number] = one
-            self.features[number] = features[one.local_id]
+            self.features[number] = unpacked(made[one.local_id])
             self.keys[number] = keys(self.features[number], index.matcher.model.blocking, index.seal)
 
 

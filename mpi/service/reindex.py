@@ -1,5 +1,6 @@
 """Bring features, blocking keys and edges up to date for the records that changed."""
 
+from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from mpi.domain.weight import rounded
 from mpi.matching.batch import candidate_pairs, predict
 from mpi.matching.keys import keys
 from mpi.service.context import Index, Matcher
+from mpi.service.statement import Comparable, Packed, unpacked
 from mpi.standardize.payload import features_from_bytes, features_to_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -34,9 +36,25 @@ class Changed:
     """
 
     group_id: int
-    features: Features
+    made: Comparable
     merged_into: str | None = None
     fresh: bool = False
+
+    @property
+    def features(self) -> Features:
+        """The record's features."""
+        return unpacked(self.made)
+
+    @property
+    def payload(self) -> bytes:
+        """The features as they are stored."""
+        return self.made.features if isinstance(self.made, Packed) else features_to_bytes(self.made)
+
+    def keys(self, index: Index) -> list[int]:
+        """The record's blocking keys."""
+        if isinstance(self.made, Packed):
+            return array("q", self.made.keys).tolist()
+        return keys(self.made, index.matcher.model.blocking, index.seal)
 
 
 def reindex(
@@ -59,8 +77,8 @@ def reindex(
     for edge in unit.derived.edges_of(config_id, stale, thresholds.influence_floor):
         touched.update(edge)
     unit.derived.drop(config_id, stale)
-    own_keys = {r: keys(c.features, index.matcher.model.blocking, index.seal) for r, c in changed.items()}
-    unit.derived.put_features(config_id, ((r, features_to_bytes(c.features)) for r, c in changed.items()))
+    own_keys = {r: c.keys(index) for r, c in changed.items()}
+    unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     unit.derived.put_keys(
         config_id, ((changed[r].group_id, key, r) for r, ks in own_keys.items() for key in ks)
     )

@@ -8,24 +8,20 @@ from typing import Any
 import orjson
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.features import Features
-from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.survivorship import STEWARD
 from mpi.service.context import Index, canonical_key
 from mpi.service.corrected import seal_with
 from mpi.service.doubted import OVERLAY, REFUSED, other_children
+from mpi.service.letting_in import Heading
 from mpi.service.reindex import Changed
 from mpi.service.standing import restate
-from mpi.standardize.addresses import is_confidential
-from mpi.standardize.dates import is_future, iso_day, read_date
-from mpi.standardize.payload import content_hash, to_payload
+from mpi.service.statement import Comparable, Statement, statement, unpacked
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
-_SEALING = frozenset({"sealed", "expunged"})
-_NEVER = "9999-12-31"
+__all__ = ["Judged", "Statement", "Taken", "Verdict", "comparable", "judge", "judge_all", "statement", "take"]
 
 
 class Verdict(StrEnum):
@@ -41,33 +37,6 @@ class Verdict(StrEnum):
 
 
 _TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One record as received; its ``as_of`` is set.
-
-    Args:
-        record: what the source says.
-        issues: what its source should look at.
-        content_hash: of what it states, and of what its dates mean at its as-of.
-        line: line of the file that it came from; 0 where it came alone.
-    """
-
-    record: CanonicalRecord
-    issues: tuple[QualityIssue, ...]
-    content_hash: str
-    line: int = 0
-
-    @property
-    def local_id(self) -> str:
-        """The record's key at its source."""
-        return self.record.local_id
-
-    @property
-    def as_of(self) -> str:
-        """When it was true at its source."""
-        return self.record.as_of or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,44 +69,11 @@ class Judged:
     """
 
     verdicts: dict[str, Verdict]
-    features: dict[str, Features]
+    features: dict[str, Comparable]
     overlays: frozenset[str]
 
 
-def statement(record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0) -> Statement:
-    """Prepare a record that came through the door."""
-    return Statement(record, issues, content_hash(record) + _dated(record), line)
-
-
-def _dated(record: CanonicalRecord) -> str:
-    """What standardizing reads into the record because of its as-of; mostly nothing.
-
-    Restated when a birth date no longer lies ahead, or a bar on its addresses has ended, a record means
-    something else though it says the same: it must count as another statement.
-    """
-    as_of = record.as_of or ""
-    births = (text for text in (record.birth_date, *record.previous_birth_dates) if text)
-    ahead = "".join("1" if as_of and is_future(read_date(text), as_of) else "0" for text in births)
-    marks = [f"ahead{ahead}"] if "1" in ahead else []
-    return "".join(f"+{mark}" for mark in [*marks, *(["confidential"] if is_confidential(record) else [])])
-
-
-def sealing(record: CanonicalRecord) -> str | None:
-    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
-
-    A date that cannot be read bars nothing from holding: the restriction counts as begun, and as not ended.
-    """
-    day = (record.as_of or "")[:10]
-    kinds = {
-        restriction.kind
-        for restriction in record.restrictions
-        if restriction.kind in _SEALING
-        and (iso_day(restriction.begin) or day) <= day < (iso_day(restriction.end) or _NEVER)
-    }
-    return max(kinds, key=("sealed", "expunged").index) if kinds else None
-
-
-def judge(existing: StoredRecord | None, said: Statement) -> Verdict:
+def judge(existing: StoredRecord | None, said: Statement | Heading) -> Verdict:
     """What a statement means for the record as it stands; reads nothing and changes nothing.
 
     The active version is the one with the greatest as-of, then the latest received. A sealed record stays
@@ -145,7 +81,7 @@ def judge(existing: StoredRecord | None, said: Statement) -> Verdict:
     """
     if existing is not None and existing.state == RecordState.SEALED:
         return Verdict.REFUSED
-    if sealing(said.record):
+    if said.sealing:
         return Verdict.SEALED
     if existing is None:
         return Verdict.CREATED
@@ -177,22 +113,33 @@ def judge_all(
     verdicts = {one.local_id: judge(existing.get(one.local_id), one) for one in said}
     if source.paused:
         verdicts = {n: Verdict.HELD if v in _TAKING_EFFECT else v for n, v in verdicts.items()}
-    shared = index.shared(unit)
-    features = {
-        one.local_id: index.comparable(one.record, source.code, shared)
-        for one in said
-        if verdicts[one.local_id] in _TAKING_EFFECT
-    }
+    features = comparable(
+        unit, index, source, [one for one in said if verdicts[one.local_id] in _TAKING_EFFECT]
+    )
     known = {existing[name].id: name for name in features if name in existing}
     others = other_children(
         unit,
         index,
         [existing[name] for name in known.values()],
-        {number: features[name] for number, name in known.items()},
+        {number: unpacked(features[name]) for number, name in known.items()},
     )
     overlays = frozenset(known[number] for number in others)
     verdicts |= dict.fromkeys(overlays, Verdict.HELD)
     return Judged(verdicts, features, overlays)
+
+
+def comparable(
+    unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
+) -> dict[str, Comparable]:
+    """Statements made comparable under the configuration in force, by local ID."""
+    shared = index.shared(unit)
+    lists = shared.digest if any(one.made for one in said) else None
+    return {
+        one.local_id: one.made
+        if one.made is not None and one.made.lists == lists
+        else index.comparable(one.record, source.code, shared)
+        for one in said
+    }
 
 
 def take(
@@ -283,12 +230,12 @@ class _Writer:
         if old is not None and old.overlaid:
             self.doubted.add(record_id)
         if verdict is Verdict.SEALED:
-            self._sealed.append((record_id, sealing(said.record)))
+            self._sealed.append((record_id, said.sealing))
             self.gone.add(record_id)
         elif verdict in _TAKING_EFFECT:
             features = self._judged.features[said.local_id]
             group = self._source.group_id if old is None else old.group_id
-            self.changed[record_id] = Changed(group, features, said.record.merged_into, fresh=old is None)
+            self.changed[record_id] = Changed(group, features, said.merged_into, fresh=old is None)
         else:
             self._set_aside(record_id, said, old, verdict)
             return
@@ -350,7 +297,7 @@ class _Writer:
                 "source_id": self._source.id,
                 "local_id": said.local_id,
                 "group_id": self._source.group_id,
-                "subject": said.record.subject,
+                "subject": said.subject,
                 "state": state.value,
                 "canonical_key": canonical_key(self._index.seal, self._source.code, said.local_id),
                 "version_id": None,
@@ -367,7 +314,7 @@ class _Writer:
             "state": state,
             "content_hash": said.content_hash,
             "issues": orjson.dumps([asdict(issue) for issue in said.issues]).decode(),
-            "payload": to_payload(said.record),
+            "payload": said.payload,
         }
         self._versions.append((row, said))
 
@@ -399,8 +346,7 @@ class _Writer:
         for number, (row, said) in enumerate(self._versions, first):
             row |= {"id": number, "received_commit": self._unit.commit_no, "ended_commit": None}
             flags += [
-                {"version_id": number, "seq": seq, **asdict(flag)}
-                for seq, flag in enumerate(said.record.flags)
+                {"version_id": number, "seq": seq, **asdict(flag)} for seq, flag in enumerate(said.flags)
             ]
             if row["state"] == "active":
                 active[row["record_id"]] = {

@@ -47,9 +47,15 @@ def from_payload(data: bytes) -> CanonicalRecord:
 
 def content_hash(record: CanonicalRecord) -> str:
     """32 hexadecimal digits that are equal for two records that state the same, whenever stated."""
+    return payload_and_hash(record)[1]
+
+
+def payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
+    """``to_payload`` and ``content_hash`` at once."""
     stated = _stated(record)
+    payload = orjson.dumps(stated)
     stated.pop("as_of", None)
-    return hashlib.blake2b(orjson.dumps(stated), digest_size=_HASH_BYTES).hexdigest()
+    return payload, hashlib.blake2b(orjson.dumps(stated), digest_size=_HASH_BYTES).hexdigest()
 
 
 def to_sent(record: CanonicalRecord) -> dict[str, object]:

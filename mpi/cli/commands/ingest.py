@@ -21,7 +21,8 @@ from mpi.intake.mapping_types import FileMapping
 from mpi.intake.profile import profile
 from mpi.intake.read import FileRows, open_file
 from mpi.service.dry_run import dry_run
-from mpi.service.load import LoadOptions, Receipt, Snapshot, load
+from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.receipt import Receipt
 
 
 class Format(StrEnum):

@@ -131,6 +131,11 @@ _BY_OLD_NAME = (
     .where(_alias.c.source_id == bindparam("source"), _record.c.state == RecordState.SEALED.value)
 )
 _FIND_SEALED = _BY_OLD_NAME.where(among(_alias.c.local_id, "local_ids"))
+_HASHES = (
+    select(_record.c.local_id, _version.c.content_hash)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
+)
 _GET = _WITH_HASH.where(among(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
     among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
@@ -186,6 +191,14 @@ class Records:
         for chunk in chunked([name for name in local_ids if name not in found]):
             rows = self._connection.execute(_FIND_SEALED, {"source": source_id, "local_ids": chunk})
             found.update({row.known_as: _stored(row[1:]) for row in rows})
+        return found
+
+    def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
+        """The hash of the version that stands, or last stood, for each local ID of a source that has one."""
+        found: dict[str, str] = {}
+        for chunk in chunked(local_ids):
+            rows = self._connection.execute(_HASHES, {"source": source_id, "local_ids": chunk})
+            found.update({row.local_id: row.content_hash for row in rows})
         return found
 
     def of_source(self, source_id: int) -> dict[str, StoredRecord]:

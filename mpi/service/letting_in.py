@@ -1,0 +1,254 @@
+"""Rows of a file let in by the door, standardized and given their keys, on all cores and out of memory."""
+
+import pickle
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import IO, NamedTuple
+
+from mpi.domain.errors import RecordError
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import CanonicalRecord
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.matching.keys import BlockingSpec, keys
+from mpi.service.statement import Packed, Statement, statement
+from mpi.service.who import who
+from mpi.standardize.door import receive
+from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.record import standardize
+from mpi.standardize.scalars import local_id_of
+from mpi.standardize.shared_values import SharedValues, without_shared
+from mpi.standardize.workers import spread
+
+ROWS_A_BLOCK = 2_000
+IN_MEMORY_BYTES = 64_000_000
+"""What is larger goes into a file without a name, which a kill leaves nothing of."""
+
+KnownHashes = Callable[[Sequence[str]], Mapping[str, str]]
+"""The hash of what stands for each of a source's local IDs, where something does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A refused row: where and why, never its text."""
+
+    line: int
+    offset: int | None
+    reason: str
+    detail: str
+    field: str | None = None
+
+
+class Heading(NamedTuple):
+    """What is kept at hand of each statement.
+
+    Args:
+        as_of: when it was true at its source.
+        content_hash: of what it states.
+        sealing: as ``Statement`` has it.
+        who: name and birth date, where something else stands for the record.
+        place: of the statement among the rows.
+    """
+
+    as_of: str
+    content_hash: str
+    sealing: str | None
+    who: tuple[object, ...] | None
+    place: int
+
+
+class Block(NamedTuple):
+    """What became of some rows.
+
+    Args:
+        rows: how many there were.
+        packed: the statements of those that were let in, pickled.
+        headings: local ID and heading of each of them, the place counted within the block.
+        rejects: of those that were not.
+        refused: local IDs of those of them that have one.
+        nameless: how many of them have none that can be read.
+        issues: counts by field and code.
+    """
+
+    rows: int
+    packed: bytes
+    headings: list[tuple[str, Heading]]
+    rejects: list[Reject]
+    refused: list[str]
+    nameless: int
+    issues: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Door:
+    """Lets rows in; can be sent to another process.
+
+    Args:
+        seal: the index's secret.
+        moment: as-of of rows that state none.
+        source: the code of their source.
+        lists: the shared values listed by the configuration in force, as text.
+        blocking: the model's.
+    """
+
+    seal: KeyedHash
+    moment: datetime
+    source: str
+    lists: str
+    blocking: BlockingSpec
+
+    @cached_property
+    def shared(self) -> SharedValues:
+        """The shared values."""
+        return SharedValues.from_text(self.lists)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names them."""
+        return self.shared.digest
+
+    def __call__(self, sent: Sequence[tuple[SentRow | RejectedRow, str | None]]) -> Block:
+        """Let rows in, each with the hash of what stands for its record now."""
+        block = Block(len(sent), b"", [], [], [], 0, {})
+        made: list[Statement] = []
+        nameless = 0
+        for row, known in sent:
+            if isinstance(row, RejectedRow):
+                block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
+                nameless += 1
+                continue
+            try:
+                came = receive(row.fields, self.seal, self.moment)
+            except RecordError as error:
+                block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
+                if error.field == "local_id":
+                    nameless += 1
+                else:
+                    block.refused.append(local_id_of(row.fields.get("local_id")))
+                continue
+            issues = came.issues + row.issues
+            for issue in issues:
+                name = f"{issue.field}: {issue.code}"
+                block.issues[name] = block.issues.get(name, 0) + 1
+            one = statement(came.record, issues, row.line)
+            seen = None if known in (None, one.content_hash) else who(came.record)
+            heading = Heading(one.as_of, one.content_hash, one.sealing, seen, len(made))
+            block.headings.append((one.local_id, heading))
+            made.append(one if known == one.content_hash else one._replace(made=self.packed(came.record)))
+        return block._replace(packed=pickle.dumps(made, pickle.HIGHEST_PROTOCOL), nameless=nameless)
+
+    def packed(self, record: CanonicalRecord) -> Packed:
+        """A record made comparable."""
+        features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
+        own = array("q", keys(features, self.blocking, self.seal))
+        return Packed(features_to_bytes(features), own.tobytes(), self.digest)
+
+
+@dataclass
+class Sent:
+    """The rows of a file, let in by the door; closed, nothing of them is left.
+
+    Args:
+        spill: where the statements are.
+        headings: of the statements that count, by local ID: of two the later as-of, then the later row.
+        received: how many rows there were.
+        superseded: rows that another of the same local ID takes the place of.
+        rejects: rows that were refused.
+        refused: their local IDs.
+        nameless: rows that could not be read so far as to have a local ID.
+        issues: counts by field and code.
+    """
+
+    spill: IO[bytes]
+    headings: dict[str, Heading] = field(default_factory=dict)
+    received: int = 0
+    superseded: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    nameless: int = 0
+    issues: dict[str, int] = field(default_factory=dict)
+    _blocks: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, block: Block) -> None:
+        """Take in what became of the next rows."""
+        self.received += block.rows
+        self.rejects += block.rejects
+        self.refused.update(block.refused)
+        self.nameless += block.nameless
+        for name, count in block.issues.items():
+            self.issues[name] = self.issues.get(name, 0) + count
+        first = len(self._blocks) * ROWS_A_BLOCK
+        self._blocks.append((self.spill.tell(), len(block.packed)))
+        self.spill.write(block.packed)
+        for local_id, heading in block.headings:
+            old = self.headings.get(local_id)
+            self.superseded += old is not None
+            if old is None or old.as_of <= heading.as_of:
+                self.headings[local_id] = heading._replace(place=first + heading.place)
+
+    def statements(self) -> Iterator[Statement]:
+        """The statements that count, in the order of their rows."""
+        for number, (begin, length) in enumerate(self._blocks):
+            self.spill.seek(begin)
+            # Written by this process's own workers, and readable by nobody else.
+            said: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301
+            for place, one in enumerate(said, number * ROWS_A_BLOCK):
+                if self.headings[one.local_id].place == place:
+                    yield one
+
+    def close(self) -> None:
+        """Let go of the statements."""
+        self.spill.close()
+
+
+def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes, folder: str) -> Sent:
+    """Let rows in by the door; nothing is stored.
+
+    Args:
+        door: lets them in.
+        rows: of a file.
+        known: what stands for records now: what says the same again need not be standardized.
+        folder: where statements go that are too many for memory; readable by this user only.
+    """
+    sent = Sent(tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
+    try:
+        for block in spread(door, _blocks(rows, known)):
+            sent.add(block)
+    except BaseException:  # whatever ended it, an interrupt too: what was let in goes
+        sent.close()
+        raise
+    return sent
+
+
+def _blocks(
+    rows: Iterable[SentRow | RejectedRow], known: KnownHashes
+) -> Iterator[list[tuple[SentRow | RejectedRow, str | None]]]:
+    block: list[SentRow | RejectedRow] = []
+    for row in rows:
+        block.append(row)
+        if len(block) == ROWS_A_BLOCK:
+            yield _with_hashes(block, known)
+            block = []
+    if block:
+        yield _with_hashes(block, known)
+
+
+def _with_hashes(
+    block: Sequence[SentRow | RejectedRow], known: KnownHashes
+) -> list[tuple[SentRow | RejectedRow, str | None]]:
+    named = [_local_id(row) for row in block]
+    hashes = known([name for name in named if name is not None])
+    return [(row, hashes.get(name or "")) for row, name in zip(block, named, strict=True)]
+
+
+def _local_id(row: SentRow | RejectedRow) -> str | None:
+    """The local ID as the door will read it; None where it will not."""
+    if isinstance(row, RejectedRow):
+        return None
+    try:
+        return local_id_of(row.fields.get("local_id"))
+    except RecordError:
+        return None
