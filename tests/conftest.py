@@ -11,7 +11,7 @@ STORES = ("sqlite", "postgresql")
 def postgres():
     """A PostgreSQL server of this test process; without one the test fails, and says why."""
     try:
-        with a_server() as server:
+        with a_server(in_memory=True) as server:
             yield server
     except NoServer as why:
         pytest.fail(str(why), pytrace=False)

@@ -1,18 +1,26 @@
 """A real index in a temporary folder, with the tiny model, and plain helpers to work it."""
 
+import tempfile
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
+from mpi import bootstrap
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
+from mpi.matching.scorer import Scorer, compile_scorer
 from mpi.service.export import export_crosswalk
 from mpi.service.load import LoadOptions, load
 from mpi.service.sources import NewSource, add_source
+from mpi.storage import migrate
+from mpi.storage.database import Database
 from tests.models import tiny_model
 
 OPERATOR = operator()
+_SCORERS: dict[str, Scorer] = {}
 
 
 @contextmanager
@@ -25,13 +33,34 @@ def an_index(
         (folder / "secret.key").write_text(secret)
     model_folder = tiny_model(folder / "tiny", **model)
     settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
-    index, _key = init_index(settings, is_test=True)
+    if database_url is None and not (folder / "mpi.db").exists():
+        (folder / "mpi.db").write_bytes(_database_without_a_row())
+    with patch.object(bootstrap, "compile_scorer", _compiled):
+        index, _key = init_index(settings, is_test=True)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))
     try:
         yield index
     finally:
         index.database.dispose()
+
+
+def _compiled(model) -> Scorer:
+    """The model's scorer, compiled once a process: a model that a folder holds is known by its digest."""
+    if model.digest not in _SCORERS:
+        _SCORERS[model.digest] = compile_scorer(model)
+    return _SCORERS[model.digest]
+
+
+@cache
+def _database_without_a_row() -> bytes:
+    """An SQLite file at this version's schema: migrations take longer than all else of a new index."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mpi.db"
+        database = Database(f"sqlite:///{file}")
+        migrate.upgrade(database)
+        database.dispose()
+        return file.read_bytes()
 
 
 def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Bring a database to this version's schema, and tell what version it has."""
 
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -57,7 +58,7 @@ def upgrade(database: Database) -> SchemaState:
 
 def newest() -> str:
     """The revision of this version's schema."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return _revisions()[0]
 
 
 def drift(database: Database) -> list[str]:
@@ -93,12 +94,18 @@ def _config() -> Config:
     return config
 
 
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision and all there are; the program's own files do not change while it runs."""
+    script = ScriptDirectory.from_config(_config())
+    return script.get_current_head() or "", frozenset(each.revision for each in script.walk_revisions())
+
+
 def _state(connection: Connection) -> SchemaState:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         return SchemaState.MISSING
-    script = ScriptDirectory.from_config(_config())
-    if current == script.get_current_head():
+    newest_revision, known = _revisions()
+    if current == newest_revision:
         return SchemaState.CURRENT
-    known = {revision.revision for revision in script.walk_revisions()}
     return SchemaState.BEHIND if current in known else SchemaState.NEWER
