@@ -185,6 +185,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/prove-crash", description=main.__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--migrations", action="store_true", help="kill upgrades of the schema instead")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--database-url", help=argparse.SUPPRESS)
@@ -197,7 +198,14 @@ def main() -> int:
         if asked.store == "postgresql":
             server = stack.enter_context(a_server())
             place = Place(place.home, server.url(server.new_database()), server)
-        seen = kill_often(place, asked.kills, asked.seed)
+        if asked.migrations:
+            from tests.laws.migration import kill_upgrades  # noqa: PLC0415 - it is built upon this module
+
+            if place.server is not None:
+                place = Place(place.home, place.server.url(place.server.new_schema()), place.server)
+            seen = kill_upgrades(place, asked.kills, asked.seed)
+        else:
+            seen = kill_often(place, asked.kills, asked.seed)
     print(f"{seen.kills} kills, {seen.acknowledged} acknowledged steps, killed during {seen.during}")
     print("\n".join(seen.faults) or "nothing lost, nothing half applied")
     return 1 if seen.faults else 0
