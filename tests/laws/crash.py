@@ -199,7 +199,7 @@ def main() -> int:
             server = stack.enter_context(a_server())
             place = Place(place.home, server.url(server.new_database()), server)
         if asked.migrations:
-            from tests.laws.migration import kill_upgrades  # noqa: PLC0415 - it is built upon this module
+            from tests.laws.migration import kill_upgrades  # built upon this module
 
             if place.server is not None:
                 place = Place(place.home, place.server.url(place.server.new_schema()), place.server)
