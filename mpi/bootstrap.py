@@ -1,6 +1,7 @@
 """The composition root: settings become an open index."""
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
-from mpi.matching.engines import DUCKDB, BatchEngine
+from mpi.matching.engines import BatchEngine, DuckDbEngine
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from mpi.service.context import Index, Matcher, SignInLimits
@@ -25,6 +26,7 @@ from mpi.storage import migrate
 from mpi.storage.database import Database
 
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
+_MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 
 
@@ -194,20 +196,25 @@ def open_matcher(ref: str) -> Matcher:
     return Matcher(model, compile_scorer(model))
 
 
-def batch_engine(settings: Settings, master: str | None, *, spark: bool) -> BatchEngine:
+def batch_engine(
+    settings: Settings, master: str | None, *, spark: bool, memory: str | None = None
+) -> BatchEngine:
     """The engine that scores a whole index.
 
     Args:
         settings: name a Spark master, where the caller does not.
         master: Spark's master URL.
+        memory: what DuckDB may use before it spills, such as ``4GB``; None for its default.
         spark: Spark, and not DuckDB.
 
     Raises:
         EngineError: Spark cannot be had, or has no folder that its workers reach.
-        InputError: nobody names a master.
+        InputError: nobody names a master, or the memory is not a size.
     """
+    if memory is not None and not _MEMORY.fullmatch(memory):
+        raise InputError("--memory: give it as a number and MB or GB, such as 4GB")
     if not spark:
-        return DUCKDB
+        return DuckDbEngine(memory)
     from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
 
     named = master or settings.spark_master

@@ -72,6 +72,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
     )  # fmt: skip
     app.state.index = index
+    app.state.matchers = {}
     app.state.metrics = Metrics()
     problems.install(app)
     errors.install(app)

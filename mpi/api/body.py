@@ -34,12 +34,17 @@ async def raw_body(request: Request) -> bytes:
     Raises:
         TooLargeError: it has more than ``LARGEST_RECORD_BYTES``.
     """
+    read: bytes | None = getattr(request.state, "raw_body", None)
+    if read is not None:
+        return read
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > LARGEST_RECORD_BYTES:
             raise TooLargeError(_TOO_LARGE)
-    return bytes(data)
+    # A call may be answered a second time, see mpi.api.moved; its body comes once.
+    request.state.raw_body = bytes(data)
+    return request.state.raw_body  # type: ignore[no-any-return]
 
 
 RawDep = Annotated[bytes, Depends(raw_body)]

@@ -9,17 +9,18 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import orjson
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mpi.api.body import Line, json_object, lines
+from mpi.api.moved import follow
 from mpi.api.problems import log_unexpected, problem_of
-from mpi.domain.errors import MpiError, RecordError
+from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
-from mpi.service.context import Index
-from mpi.service.records import upsert
+from mpi.service.records import Resolved, upsert
 
 MEDIA_TYPE = "application/x-ndjson"
 MOST_LINES = 50_000
@@ -28,12 +29,12 @@ _LONGEST_KEY = 200
 
 
 async def answers(
-    index: Index, viewer: Viewer, chunks: AsyncIterator[bytes], request_id: str
+    app: FastAPI, viewer: Viewer, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
     """The answer to each line, in order.
 
     Args:
-        index: the open index.
+        app: the application, which may move to another model between two lines.
         viewer: who sends the lines.
         chunks: the body; read to its end whatever it holds, or the caller could not read the answers.
         request_id: for the log.
@@ -42,19 +43,19 @@ async def answers(
     async for line in lines(chunks):
         answered += 1
         if answered <= MOST_LINES:
-            yield await run_in_threadpool(answer, index, viewer, line, request_id)
+            yield await run_in_threadpool(answer, app, viewer, line, request_id)
         elif answered == MOST_LINES + 1:
             refusal = RecordError("record", "too-many", f"one call has at most {MOST_LINES:,} lines")
             yield _line({"line": line.number, "problem": problem_of(refusal)})
 
 
-def answer(index: Index, viewer: Viewer, line: Line, request_id: str) -> bytes:
+def answer(app: FastAPI, viewer: Viewer, line: Line, request_id: str) -> bytes:
     """Upsert the record of one line; one that is refused is answered with a problem."""
     key: dict[str, object] = {}
     try:
         sent = json_object(line.data)
         key = _key(sent)
-        resolved = upsert(index, viewer, _source(sent), sent)
+        resolved = _upsert(app, viewer, _source(sent), sent)
         return _line({"line": line.number, **resolved.as_dict()})
     except MpiError as error:
         return _line({"line": line.number, **key, "problem": problem_of(error)})
@@ -62,6 +63,13 @@ def answer(index: Index, viewer: Viewer, line: Line, request_id: str) -> bytes:
     except Exception as error:  # noqa: BLE001
         log_unexpected(error, request_id)
         return _line({"line": line.number, **key, "problem": problem_of(error)})
+
+
+def _upsert(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> Resolved:
+    try:
+        return upsert(app.state.index, viewer, source, sent)
+    except ModelMovedError:
+        return upsert(follow(app), viewer, source, sent)
 
 
 class Exchange(Response):

@@ -9,6 +9,7 @@ MpiError
 │   └── EidError          not an enterprise ID
 ├── NotFoundError         no such source, record or person (for this viewer)
 ├── ConflictError         the state does not allow it
+│   ├── ModelMovedError   another process has moved the index to another model
 │   ├── DecisionConflict  contradicts a decision in force
 │   ├── ClaimedError      somebody else has claimed the question, until when
 │   └── StaleError        what it was read from has changed since
@@ -88,6 +89,10 @@ class ConflictError(MpiError):
     """The present state does not allow it."""
 
     code = "conflict"
+
+
+class ModelMovedError(ConflictError):
+    """Another process has moved the index to another model than the one that this one was opened on."""
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word

@@ -7,6 +7,7 @@ as average, so the table is completed with the tail. Splink does not chunk regis
 
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -198,17 +199,33 @@ def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequenci
         connection.unregister("frozen")
 
 
-def candidate_pairs(keys: pa.Table, touched: pa.Array | None = None) -> pa.Table:
+def candidate_pairs(
+    keys: pa.Table,
+    touched: pa.Array | None = None,
+    *,
+    memory: str | None = None,
+    work_dir: Path | None = None,
+) -> pa.Table:
     """The distinct pairs of records that share a blocking key; no block is left out.
 
     Args:
         keys: ``key``, ``record_id`` (int64), each row once.
         touched: record ids of which a pair must have at least one; None for all pairs.
+        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
+        work_dir: where DuckDB may spill, in a directory that only this user can read; None for nowhere.
 
     Returns:
         ``lo``, ``hi`` with lo < hi, in no particular order.
     """
-    with duckdb.connect(":memory:") as connection:
+    with ExitStack() as stack:
+        spill = (
+            None
+            if work_dir is None
+            else stack.enter_context(tempfile.TemporaryDirectory(prefix="pairing-", dir=work_dir))
+        )
+        connection = stack.enter_context(
+            duckdb.connect(":memory:") if spill is None else connect(Path(spill), memory)
+        )
         connection.register("keys", keys)
         left, order = "keys", "a.record_id < b.record_id"
         if touched is not None:

@@ -1,6 +1,7 @@
 """Engines: what finds the candidate pairs of a whole index and scores them, by set."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -46,8 +47,16 @@ class BatchEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class DuckDbEngine:
-    """Splink on DuckDB, on this machine."""
+    """Splink on DuckDB, on this machine.
+
+    Args:
+        memory: what DuckDB may use before it spills, such as ``4GB``; None for four fifths of the
+            machine's.
+    """
+
+    memory: str | None = None
 
     def weights(
         self,
@@ -59,10 +68,12 @@ class DuckDbEngine:
         progress: Progress,
     ) -> pa.Table:
         """See ``BatchEngine``."""
-        pairs = candidate_pairs(keys)
-        return predict(
-            model, records, pairs, floor, work_dir, lambda done, total: progress("scoring pairs", done, total)
-        )
+        pairs = candidate_pairs(keys, memory=self.memory, work_dir=work_dir)
+
+        def report(done: int, total: int) -> None:
+            progress("scoring pairs", done, total)
+
+        return predict(model, records, pairs, floor, work_dir, report, self.memory)
 
 
 DUCKDB = DuckDbEngine()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from mpi.domain.errors import ConflictError
+from mpi.domain.errors import ModelMovedError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import QualityRules
@@ -89,18 +89,18 @@ class Index:
         """The configuration in force, read in the caller's own transaction.
 
         Raises:
-            ConflictError: another process has moved the index to another model.
+            ModelMovedError: another process has moved the index to another model.
         """
         active = unit.configs.active()
         if active is None or not self.matcher.runs(active):
-            raise ConflictError("the index has moved to another model: start this process again")
+            raise ModelMovedError("the index has moved to another model: start this process again")
         return active.id
 
     def shared(self, unit: ReadUnit) -> SharedValues:
         """The shared values listed by the configuration in force, read in the caller's own transaction.
 
         Raises:
-            ConflictError: another process has moved the index to another model.
+            ModelMovedError: another process has moved the index to another model.
         """
         return self.lists_of(unit, self.config_id(unit))
 

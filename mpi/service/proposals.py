@@ -8,26 +8,28 @@ not seen what it would do now.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.closure import everything
+from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
-from mpi.service.deciding import as_before
 from mpi.service.derive import Derived, derive
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received
-from mpi.service.frozen import free_from
-from mpi.service.holds import FIELDS, hold, let_go, require_whole_index
+from mpi.service.epochs import carry_out, resume
+from mpi.service.holds import FIELDS, require_whole_index
 from mpi.service.plan_items import Group, groups_of, items_of
-from mpi.service.received import Receipts, receipts
-from mpi.service.recluster import lists_for, replace_derived
+from mpi.service.received import Receipts, receipts_until
 from mpi.service.reindex import Progress, silent
-from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
+from mpi.service.runs import RunView, asked, is_alive, view_run
+from mpi.service.settle import Settlement, settle
 from mpi.service.steps import add_step, reason_code
 from mpi.storage.repositories.proposals import Item, Proposal, ProposalStatus
-from mpi.storage.unit import ReadUnit
+from mpi.storage.repositories.runs import Run, RunKind
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 MINUTES_A_TASK = 3
 """What a steward takes for one review task, for the estimate of hours."""
@@ -50,7 +52,7 @@ class ProposalView:
 
     Args:
         id: its number.
-        status: ``open``, ``applied``, ``rejected`` or ``rolled_back``.
+        status: ``open``, ``applying``, ``applied``, ``rejected`` or ``rolled_back``.
         model: the model that it was made with.
         model_before: the model in force when it was made.
         by: who made it.
@@ -198,6 +200,8 @@ def apply_proposal(
 ) -> Applied:
     """Carry a proposal out, whole or in part; the rest becomes holds.
 
+    It is written in many short steps. One that was interrupted is carried on, with the items approved then.
+
     Args:
         index: the open index.
         viewer: who approves.
@@ -213,47 +217,64 @@ def apply_proposal(
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
-    with index.database.write(viewer, "recluster") as unit:
+    with index.database.read(viewer) as unit:
         found = _require(unit, number)
-        items = unit.proposals.items(number)
-        _require_open(found)
+        left = _interrupted(unit, number, RunKind.PROPOSAL)
+        if left is None:
+            _require_open(found)
         if matcher.model.ref != found.model:
             raise ConflictError(f"proposal {number} was made with model {found.model}")
-        wanted = {item.no for item in items} if approved is None else set(approved)
-        if wanted - {item.no for item in items}:
-            raise InputError(f"items: proposal {number} has {len(items):,} items, numbered from 1")
-        derived = _derive(unit, index, matcher, progress, digest=found.config_digest)
-        settlement = _settle(unit, matcher, derived, found.on_date)
-        now = items_of(settlement)
-        yes = {item.fingerprint for item in items if item.no in wanted}
-        unapproved = [item for item in now if item.fingerprint not in yes]
-        replace_derived(unit, matcher, derived)
-        for item in unapproved:
-            hold(unit, number, item)
-        frozen = _frozen(unit, [item for item in now if item.fingerprint in yes])
-        for item, sources, until in frozen:
-            hold(unit, number, item, until, sources)
-        if unapproved or frozen:
-            settlement = _settle(unit, matcher, derived, found.on_date)
-        moved = publish(unit, settlement, "recluster", test=index.is_test)
-        read = {item.fingerprint for item in items}
-        carried_out = {item.fingerprint for item in now} & yes - {item.fingerprint for item, _, _ in frozen}
-        for item in items:
-            was_read = item.fingerprint in carried_out
-            waits = item.no not in wanted or any(item.fingerprint == one.fingerprint for one, _, _ in frozen)
-            held = "held" if waits else "changed"
-            unit.proposals.set_item(number, item.no, "applied" if was_read else held)
-        unit.proposals.set_status(number, ProposalStatus.APPLIED, applied=unit.commit_no)
+        numbers = {item.no for item in unit.proposals.items(number)}
+    if approved is not None and set(approved) - numbers:
+        raise InputError(f"items: proposal {number} has {len(numbers):,} items, numbered from 1")
+    if left is not None:
+        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+
+    def begun(unit: WriteUnit) -> dict[str, Any]:
+        _require_open(_require(unit, number))
+        unit.proposals.set_status(number, ProposalStatus.APPLYING)
+        return {}
+
+    wanted = asked(
+        RunKind.PROPOSAL,
+        found.on_date,
+        number,
+        approved=None if approved is None else sorted(set(approved)),
+        digest=found.config_digest,
+    )
+    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
+    return _carried_out(index, viewer, done.run, matcher)
+
+
+def resume_run(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+) -> RunView:
+    """Carry on a run that was interrupted; see ``mpi.service.epochs.resume``."""
+    done = resume(index, viewer, matcher, number, progress)
+    with index.database.read(viewer) as unit:
+        return view_run(unit, done.run)
+
+
+def _carried_out(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> Applied:
+    """What a run did, with who received what because of links that it parted."""
+    number = run.proposal_id or 0
+    first, last = run.flipped_commit or run.began_commit, run.ended_commit
+    cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
+    with index.database.read(viewer) as unit:
+        left = unit.persons.changed_by(cause, first, last)
+        held = unit.persons.held_at(set(left.values()), first - 1)
+        before = {record: person for person, records in held.items() for record in records}
+        counts = unit.proposals.item_counts(number)
         done = Applied(
             number,
-            ProposalStatus.APPLIED,
-            len(carried_out),
-            sum(item.fingerprint in read for item in unapproved) + len(frozen),
-            sum(item.fingerprint not in read for item in unapproved),
-            moved,
+            _require(unit, number).status,
+            counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
+            run.held,
+            run.changed,
+            run.moved,
             matcher.model.ref,
         )
-        received = receipts(unit, settlement.current)
+        received = receipts_until(unit, before, first)
     return _with_received(index, viewer, done, received)
 
 
@@ -291,43 +312,29 @@ def roll_back_proposal(
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
-    with index.database.write(viewer, "recluster") as unit:
+    with index.database.read(viewer) as unit:
+        left = _interrupted(unit, number, RunKind.ROLLBACK)
+    if left is not None:
+        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+
+    def begun(unit: WriteUnit) -> dict[str, Any]:
         found = _require(unit, number)
         if found.status != ProposalStatus.APPLIED or found.applied_commit is None:
             raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
         if matcher.model.ref != found.model_before:
             raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
-        for held in unit.proposals.holds():
-            if held.detail.get("proposal") == number:
-                let_go(unit, held, "released")
+        applied = unit.runs.of_proposal(number, RunKind.PROPOSAL)
+        last = None if applied is None else applied.ended_commit
         config = unit.configs.ended_in(found.applied_commit)
-        digest = None if config is None else unit.configs.digest(config)
-        derived = _derive(unit, index, matcher, progress, digest=digest)
-        changed = unit.persons.changed_in(found.applied_commit)
-        choice = Choice(keeps=as_before(unit, changed, found.applied_commit))
-        settlement = _settle(unit, matcher, derived, clock.today(), choice)
-        replace_derived(unit, matcher, derived)
-        moved = publish(unit, settlement, "rollback", test=index.is_test)
-        unit.proposals.set_status(number, ProposalStatus.ROLLED_BACK, ended=unit.commit_no)
-        add_step(unit, "undo", "rollback", {"proposal": number})
-        done = Applied(number, ProposalStatus.ROLLED_BACK, 0, 0, 0, moved, matcher.model.ref)
-        received = receipts(unit, settlement.current)
-    return _with_received(index, viewer, done, received)
+        return {
+            "digest": None if config is None else unit.configs.digest(config),
+            "from_commit": found.applied_commit,
+            "to_commit": last or found.applied_commit,
+        }
 
-
-def _frozen(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, set[int], str]]:
-    """The items that a freeze window holds, with the sources whose windows they heed, and until when."""
-    today = clock.today()
-    if not unit.freezes.all():
-        return []
-    found = []
-    for item in items:
-        records = {record for _, group in item.detail["before"] for record in group}
-        sources = {record.source_id for record in unit.records.get(records).values()}
-        until = free_from(unit, sources, today)
-        if until > today:
-            found.append((item, sources, until))
-    return found
+    wanted = asked(RunKind.ROLLBACK, clock.today(), number)
+    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
+    return _carried_out(index, viewer, done.run, matcher)
 
 
 def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receipts) -> Applied:
@@ -337,29 +344,15 @@ def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receip
     return replace(done, disclosed=received.number or 0, disclosures=received.latest)
 
 
-def _derive(
-    unit: ReadUnit,
-    index: Index,
-    matcher: Matcher,
-    progress: Progress,
-    *,
-    refresh: bool = False,
-    digest: str | None = None,
-) -> Derived:
-    """Derive under a model, with the lists of a known configuration or those that the rules give."""
+def _derive(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> Derived:
+    """Derive under a model, with the lists that the rules give."""
     _, shared = lists_for(unit, index, matcher, refresh=refresh)
-    config = None if digest is None else unit.configs.by_digest(digest)
-    if config is not None:
-        shared = index.lists_of(unit, config)
     return derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 
-def _settle(
-    unit: ReadUnit, matcher: Matcher, derived: Derived, day: str, choice: Choice = NO_CHOICE
-) -> Settlement:
+def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived, day: str) -> Settlement:
     scope = everything(unit, derived.edges)
-    thresholds = matcher.model.thresholds
-    return settle(unit, scope, derived.features_of, matcher.scorer, thresholds, day, choice)
+    return settle(unit, scope, derived.features_of, matcher.scorer, matcher.model.thresholds, day)
 
 
 def _require(unit: ReadUnit, number: int) -> Proposal:
@@ -367,6 +360,14 @@ def _require(unit: ReadUnit, number: int) -> Proposal:
     if found is None:
         raise NotFoundError(f"there is no proposal {number}")
     return found
+
+
+def _interrupted(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
+    """The run that carries a proposal out and that no process carries on."""
+    run = unit.runs.open()
+    if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
+        return None
+    return run
 
 
 def _require_open(found: Proposal) -> None:

@@ -58,13 +58,24 @@ def receipts(unit: WriteUnit, before: Mapping[int, int]) -> Receipts:
         unit: the transaction, after publishing.
         before: the person of each settled record before.
     """
+    return receipts_until(unit, before, unit.commit_no)
+
+
+def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Receipts:
+    """The same of what was done in more than one commit.
+
+    Args:
+        unit: the transaction, after all was published.
+        before: the person of each record before.
+        until: the first of the commits.
+    """
     if unit.viewer.sources is not None:
         # That others asked about a child tells that they know it.
         return Receipts()
     after = unit.persons.current(before)
     losing = {person for record, person in before.items() if after.get(record) != person}
     labels = visible(unit, {record for record, person in before.items() if person in losing})
-    found = _received(unit, _apart(unit, before, after, labels), labels)
+    found = _received(unit, _apart(unit, before, after, labels, until), labels)
     if not permits(unit.viewer, Action.DISCLOSURE_READ):
         return Receipts(len(found))
     latest = tuple(found[:MOST_LISTED])
@@ -74,7 +85,11 @@ def receipts(unit: WriteUnit, before: Mapping[int, int]) -> Receipts:
 
 
 def _apart(
-    unit: WriteUnit, before: Mapping[int, int], after: Mapping[int, int], labels: Collection[int]
+    unit: ReadUnit,
+    before: Mapping[int, int],
+    after: Mapping[int, int],
+    labels: Collection[int],
+    until: int,
 ) -> Apart:
     parts: dict[int, dict[int | None, list[int]]] = {}
     for record in labels:
@@ -91,7 +106,6 @@ def _apart(
     if not pairs:
         return {}
     histories = unit.persons.histories({record for record, _ in pairs})
-    until = unit.commit_no
     since = {(one, other): _together_since(histories[one], histories[other], until) for one, other in pairs}
     times = unit.commit_info(set(since.values()))
     apart: dict[int, dict[int, str]] = {}

@@ -1,21 +1,21 @@
 """Re-cluster: think the whole index through again, as a plan to read before it is applied."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.closure import everything
+from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
+from mpi.service.epochs import CarriedOut, carry_out
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import today
-from mpi.service.settle import Settlement, publish, settle
-from mpi.standardize.payload import features_to_bytes
-from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
-from mpi.storage.unit import ReadUnit, WriteUnit
+from mpi.service.runs import asked
+from mpi.service.settle import Settlement, settle
+from mpi.standardize.shared_values import SharedValues
+from mpi.storage.repositories.runs import RunKind
+from mpi.storage.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,36 +117,23 @@ def recluster(
         AccessDenied: the viewer may not re-cluster.
     """
     permit(viewer, Action.RECLUSTER)
+    if apply:
+        wanted = asked(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists)
+        return _applied(index, viewer, matcher, carry_out(index, viewer, matcher, wanted, progress, engine))
     floor = matcher.model.thresholds.stored_from
-    if not apply:
-        with index.database.read(viewer) as unit:
-            before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
-            derived = derive(unit, index, matcher, floor, progress, shared, engine)
-            settlement = _settle(unit, matcher, derived)
-            return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
-    with index.database.write(viewer, "recluster") as unit:
+    with index.database.read(viewer) as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
         derived = derive(unit, index, matcher, floor, progress, shared, engine)
         settlement = _settle(unit, matcher, derived)
-        plan = _plan(unit, settlement, matcher, _compared(before, derived), applied=True)
-        replace_derived(unit, matcher, derived)
-        publish(unit, settlement, "recluster", test=index.is_test)
-        return plan
+        return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
 
 
-def lists_for(
-    unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
-) -> tuple[SharedValues, SharedValues | None]:
-    """The lists in force, and those to think with; None for new ones.
-
-    A process that missed a move to another model must not move the index back in passing.
-    """
-    active = unit.configs.active()
-    in_force = NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
-    if matcher is index.matcher:
-        index.config_id(unit)
-    keep = not refresh and active is not None and matcher.runs(active)
-    return in_force, in_force if keep else None
+def _applied(index: Index, viewer: Viewer, matcher: Matcher, done: CarriedOut) -> ReclusterPlan:
+    """What was carried out, as it was planned once the configuration was in force."""
+    found = done.shared if done.found is None else done.found
+    lists = Lists(len(done.shared), done.shared == found, found - done.before, done.before - found)
+    with index.database.read(viewer) as unit:
+        return _plan(unit, done.settlement, matcher, lists, applied=True)
 
 
 def _compared(before: SharedValues, derived: Derived) -> Lists:
@@ -163,51 +150,6 @@ def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
         matcher.model.thresholds,
         today(),
     )
-
-
-def replace_derived(unit: WriteUnit, matcher: Matcher, derived: Derived) -> None:
-    """Put what was derived in the place of what was there, under the matcher's configuration."""
-    config_id = activate(unit, matcher, derived.shared)
-    unit.derived.drop_all()
-    unit.derived.put_features(config_id, ((r, features_to_bytes(f)) for r, f in derived.features.items()))
-    unit.derived.put_keys(config_id, derived.keys)
-    unit.derived.put_edges(config_id, derived.edges)
-
-
-def activate(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
-    """Make the configuration of a model and lists the one in force; returns its number."""
-    active = unit.configs.active()
-    digest = matcher.digest(shared)
-    if active is not None and active.digest == digest:
-        return active.id
-    config_id = unit.configs.by_digest(digest)
-    if config_id is None:
-        config_id = unit.counters.take("config")
-        unit.configs.add(_config(config_id, matcher, shared, unit.commit_no))
-    unit.configs.flip(unit.counters.take("epoch"), config_id, unit.commit_no)
-    return config_id
-
-
-def _config(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
-    thresholds = matcher.model.thresholds
-    return {
-        "id": number,
-        "digest": matcher.digest(shared),
-        "model_name": matcher.model.name,
-        "model_version": matcher.model.version,
-        "model_digest": matcher.model.digest,
-        "standardizer": matcher.model.standardizer,
-        "thresholds": orjson.dumps(
-            {
-                "link": thresholds.link,
-                "review": thresholds.review,
-                "margin": thresholds.margin,
-                "cohesion": thresholds.cohesion,
-            }
-        ).decode(),
-        "lists": shared.to_text(),
-        "created_commit": commit_no,
-    }
 
 
 def _plan(

@@ -71,11 +71,34 @@ def reindex(
         neighbour that either had.
     """
     config_id = index.config_id(unit)
-    thresholds = index.matcher.model.thresholds
     touched = set(changed) | set(gone)
+    note_changed(unit, touched)
     stale = touched - {record for record, change in changed.items() if change.fresh}
-    for edge in unit.derived.edges_of(config_id, stale, thresholds.influence_floor):
+    floor = index.matcher.model.thresholds.influence_floor
+    for edge in unit.derived.edges_of(config_id, stale, floor):
         touched.update(edge)
+    write_derived(unit, index, config_id, changed, stale, progress)
+    return touched
+
+
+def write_derived(
+    unit: WriteUnit,
+    index: Index,
+    config_id: int,
+    changed: Mapping[int, Changed],
+    stale: Collection[int],
+    progress: Progress = silent,
+) -> None:
+    """Write features, keys and edges of changed records under a configuration of the index's model.
+
+    Args:
+        unit: the transaction.
+        index: for model, secret, and a place to spill.
+        config_id: the configuration, in force or not.
+        changed: records with their features.
+        stale: records of which what was derived before is dropped.
+        progress: told of long steps.
+    """
     unit.derived.drop(config_id, stale)
     own_keys = {r: c.keys(index) for r, c in changed.items()}
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
@@ -87,7 +110,16 @@ def reindex(
     else:
         edges = _score_many(unit, index, config_id, changed, progress)
     unit.derived.put_edges(config_id, edges)
-    return touched
+
+
+def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
+    """Tell the run that derives now, if there is one, that its snapshot does not hold for these records.
+
+    Whoever writes features, keys or edges of the configuration in force says so here.
+    """
+    active = unit.configs.active()
+    if active is not None and active.deriving is not None:
+        unit.runs.note_changed(active.deriving, record_ids)
 
 
 def candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:

@@ -93,9 +93,23 @@ def foreseen(
     return [(bearer.person, bearer.records) for bearer in planned(unit, index, touched).bearers]
 
 
-def planned(unit: WriteUnit, index: Index, touched: Collection[int]) -> Settlement:
-    """What settling the components of records now would change; nothing is published."""
-    return _settled(unit, index, touched, NO_CHOICE, {})
+def planned(
+    unit: WriteUnit,
+    index: Index,
+    touched: Collection[int],
+    choice: Choice = NO_CHOICE,
+    day: str | None = None,
+) -> Settlement:
+    """What settling the components of records now would change; nothing is published.
+
+    Args:
+        unit: the transaction.
+        index: model, scorer, secret.
+        touched: the records.
+        choice: what is chosen about the IDs.
+        day: the plan's date; today where none is given.
+    """
+    return _settled(unit, index, touched, choice, {}, day)
 
 
 def _settled(
@@ -104,6 +118,7 @@ def _settled(
     touched: Collection[int],
     choice: Choice,
     at_hand: Mapping[int, Changed],
+    day: str | None = None,
 ) -> Settlement:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
@@ -113,7 +128,7 @@ def _settled(
         mine = {r: at_hand[r].features for r in wanted if r in at_hand}
         return mine | load_features(unit, config_id, [r for r in wanted if r not in mine])
 
-    return settle(unit, scope, features, index.matcher.scorer, thresholds, clock.today(), choice)
+    return settle(unit, scope, features, index.matcher.scorer, thresholds, day or clock.today(), choice)
 
 
 def today() -> str:

@@ -99,6 +99,9 @@ class Settlement:
     tasks_before: tuple[Task, ...] = ()
 
 
+NOTHING_SETTLED = Settlement((), {}, (), (), (), (), frozenset())
+
+
 def settle(
     unit: ReadUnit,
     scope: Closure,

@@ -7,8 +7,8 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.configuration import put_in_force, require_config
 from mpi.service.context import Matcher
-from mpi.service.recluster import activate
 from mpi.storage.database import Database
 from mpi.storage.repositories.clients import Client
 from mpi.storage.repositories.configs import IndexInfo
@@ -31,7 +31,7 @@ def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash
             secrets.token_hex(8), clock.iso(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
         )
         unit.configs.create_index(info)
-        activate(unit, matcher)
+        put_in_force(unit, require_config(unit, matcher))
         key = f"mpi_{secrets.token_urlsafe(32)}"
         client = Client(FIRST_CLIENT, frozenset(Action), None)
         unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)

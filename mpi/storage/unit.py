@@ -23,6 +23,7 @@ from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.practice import Practice
 from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
+from mpi.storage.repositories.runs import Runs
 from mpi.storage.repositories.saved_views import SavedViews
 from mpi.storage.repositories.sightings import Sightings
 from mpi.storage.repositories.sign_ins import SignIns
@@ -73,6 +74,7 @@ class ReadUnit:
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
         self.proposals = Proposals(connection)
+        self.runs = Runs(connection)
         self.freezes = Freezes(connection)
         self.sightings = Sightings(connection)
         self.steps = Steps(connection)

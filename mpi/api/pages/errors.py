@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mpi.api.moved import FollowingRoute
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import LeadElsewhere, signed_in
 from mpi.api.pages.visit import visit_of
@@ -21,7 +21,7 @@ from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 _UNKNOWN = HTTPStatus.BAD_REQUEST
 
 
-class PageRoute(APIRoute):
+class PageRoute(FollowingRoute):
     """A route whose errors are pages."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.access import IndexDep
 from mpi.api.forms import Form
+from mpi.api.moved import expect
 from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import FormDep
@@ -59,6 +60,7 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _items(form)
             matcher = matcher_of(index, run.model)
+            expect(request.app, matcher)
             proposals.apply_proposal(index, visit.viewer, matcher, number, approved)
             request.app.state.index = replace(index, matcher=matcher)
             return "applied"
@@ -67,6 +69,7 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
             return "rejected"
         case "rollback":
             matcher = matcher_of(index, run.model_before)
+            expect(request.app, matcher)
             proposals.roll_back_proposal(index, visit.viewer, matcher, number)
             request.app.state.index = replace(index, matcher=matcher)
             return "rolled_back"

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from mpi.api.access import CallerDep, IndexDep
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
@@ -10,7 +11,7 @@ from mpi.domain.errors import InputError
 from mpi.service.events import EventPage, events
 from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, records_of
 
-router = APIRouter(tags=["crosswalk"])
+router = APIRouter(tags=["crosswalk"], route_class=FollowingRoute)
 
 
 @router.get(

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.decisions import (
     DECIDE,
     MERGE,
@@ -26,7 +27,7 @@ from mpi.service.decisions import Asked, DecisionView
 from mpi.service.effects import Effect
 from mpi.service.merging import Why
 
-router = APIRouter(tags=["decisions"])
+router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
 _WHY = ("reason", "note", "supersedes", "preview")
 _UNDONE = "undo"
 

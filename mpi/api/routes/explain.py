@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.access import CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
@@ -12,7 +13,7 @@ from mpi.service.built import Built, built
 from mpi.service.explain import Explanation, explain_pair
 from mpi.service.explain_person import PersonExplanation, explain_person
 
-router = APIRouter(tags=["persons"])
+router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 
 
 @router.post(

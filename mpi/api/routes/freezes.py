@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
@@ -11,7 +12,7 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.freezing import FreezeWindow, freeze, lift, windows
 
-router = APIRouter(tags=["decisions"])
+router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
 _DAY = {"type": "string", "format": "date"}
 _REASON = {"type": "string", "maxLength": 64}
 _WINDOW = json_body(

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from mpi.api.access import CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
@@ -14,7 +15,7 @@ from mpi.service.effects import Effect
 from mpi.service.golden import GoldenRecord, golden
 from mpi.service.merging import Why
 
-router = APIRouter(tags=["persons"])
+router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 
 
 @router.get(

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.body import SentDep
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
@@ -12,7 +13,7 @@ from mpi.service import persons
 from mpi.service.persons import LineageStep, PersonView
 from mpi.service.search import Found, search
 
-router = APIRouter(tags=["persons"])
+router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 
 
 @router.post(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute, expect
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.proposals import (
@@ -31,7 +32,7 @@ from mpi.service.holds import HoldView, require_whole_index
 from mpi.service.proposals import Applied, ProposalView
 from mpi.service.simulate import Bits, Simulation, simulate
 
-router = APIRouter(tags=["recluster"])
+router = APIRouter(tags=["recluster"], route_class=FollowingRoute)
 _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 
@@ -89,6 +90,7 @@ def post_apply(
     body = Body(sent, "items")
     approved = body.numbers("items") if "items" in sent else None
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model)
+    expect(request.app, matcher)
     done = proposals.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
     return done
@@ -126,6 +128,7 @@ def post_rollback(
     require_whole_index(viewer)
     Body(sent, "reason")
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model_before)
+    expect(request.app, matcher)
     done = proposals.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.quality import (
@@ -30,7 +31,7 @@ from mpi.service.practice import PracticeTold, PracticeView
 from mpi.service.quality import Quality, quality
 from mpi.service.simulate import Bits
 
-router = APIRouter(tags=["quality"])
+router = APIRouter(tags=["quality"], route_class=FollowingRoute)
 ForecastDep = Annotated[ForecastQuery, Query()]
 
 

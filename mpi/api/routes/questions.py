@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.questions import (
@@ -37,7 +38,7 @@ from mpi.service.owner_questions import OwnerQuestion, answer_owner_question, as
 from mpi.service.question import QuestionView, question
 from mpi.service.queue import Filters, QuestionSummary, QueuePage, questions
 
-router = APIRouter(tags=["review"])
+router = APIRouter(tags=["review"], route_class=FollowingRoute)
 _ANY = "any"
 _UNDONE = "undo"
 _WORKED = problems(404, 409, 413)

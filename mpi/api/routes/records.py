@@ -9,6 +9,7 @@ from mpi.api.addressing import AddressDep, RekeyAddressDep
 from mpi.api.asked import AskedDep, Body
 from mpi.api.body import SentDep
 from mpi.api.bulk import Exchange, answers
+from mpi.api.moved import FollowingRoute
 from mpi.api.problems import REQUEST_ID
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
@@ -29,7 +30,7 @@ from mpi.service import records
 from mpi.service.records import Resolved, Withdrawn
 from mpi.service.rekey import Rekeyed, rekey
 
-router = APIRouter(tags=["records"])
+router = APIRouter(tags=["records"], route_class=FollowingRoute)
 _PATH = "/v1/sources/{source}/records/{local_id:path}"
 
 
@@ -99,11 +100,11 @@ def post_rekey(
     responses={**problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(request: Request, index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Exchange:
+async def post_bulk(request: Request, viewer: CallerDep, _: NoQueryDep) -> Exchange:
     """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a
     `problem` and does not stop the rest. For a whole file, `mpi ingest` is faster and reads load guards.
     """
     permit(viewer, Action.RECORD_WRITE)
-    return Exchange(answers(index, viewer, request.stream(), request.scope[REQUEST_ID]))
+    return Exchange(answers(request.app, viewer, request.stream(), request.scope[REQUEST_ID]))

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
+from mpi.api.moved import FollowingRoute
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import problems
@@ -11,7 +12,7 @@ from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action, permit
 from mpi.service.pausing import Paused, pause, resume
 
-router = APIRouter(tags=["records"])
+router = APIRouter(tags=["records"], route_class=FollowingRoute)
 _WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
 
 

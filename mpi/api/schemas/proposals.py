@@ -80,7 +80,7 @@ class ProposalOut(BaseModel):
     )
 
     id: int = Field(description="Its number.")
-    status: str = Field(description="`open`, `applied`, `rejected` or `rolled_back`.")
+    status: str = Field(description="`open`, `applying`, `applied`, `rejected` or `rolled_back`.")
     model: str = Field(description="The model that it was made with.")
     model_before: str = Field(description="The model in force when it was made.")
     by: str = Field(description="Who made it.")

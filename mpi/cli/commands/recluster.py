@@ -1,18 +1,23 @@
 """``mpi recluster``."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from mpi.bootstrap import batch_engine, keep_model, open_matcher
-from mpi.cli.output import JsonFlag, note
+from mpi.bootstrap import batch_engine, keep_model, load_matcher, open_matcher
+from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import shown_progress
 from mpi.cli.session import opened, read_settings
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.matching.engines import BatchEngine
+from mpi.service.epochs import abandon
+from mpi.service.epochs import runs as all_runs
+from mpi.service.proposals import resume_run
 from mpi.service.recluster import recluster
+from mpi.storage.repositories.runs import OPEN
 
 
 class Engine(StrEnum):
@@ -22,7 +27,7 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
     ] = False,
@@ -43,14 +48,30 @@ def run(
             "--refresh-lists", help="Find anew which addresses and telephones many unrelated people use."
         ),
     ] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills to disk, such as 4GB."),
+    ] = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List what was applied, and how far it has come.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Carry on what was interrupted while it was applied.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--abandon", help="Give up what was interrupted before it was in force.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Think the whole index through, as a plan first.
 
     The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
-    nothing is changed.
+    nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
     """
-    chosen = _engine(engine, master)
+    if runs or resume or give_up:
+        _about_runs(resume=resume, give_up=give_up, as_json=as_json)
+        return
+    chosen = _engine(engine, master, memory)
     with opened() as session, shown_progress() as report:
         matcher = session.index.matcher if model is None else open_matcher(model)
         if model is not None and apply:
@@ -69,9 +90,40 @@ def run(
         note("dry run: nothing was changed; --apply carries it out")
 
 
-def _engine(engine: Engine, master: str | None) -> BatchEngine:
+def _about_runs(*, resume: bool, give_up: bool, as_json: bool) -> None:
+    """List the runs, after the one that was interrupted was carried on or given up."""
+    if resume and give_up:
+        raise InputError("--resume and --abandon: one of them")
+    with opened() as session, shown_progress() as report:
+        index, viewer = session.index, session.viewer
+        listed = all_runs(index, viewer)
+        if resume or give_up:
+            left = [run for run in listed if run.stage in OPEN]
+            if not left:
+                raise ConflictError("no run was interrupted: there is nothing to do")
+            if resume:
+                matcher = index.matcher
+                if left[0].model != matcher.model.ref:
+                    matcher = load_matcher(session.settings, left[0].model)
+                resume_run(index, viewer, matcher, left[0].id, report)
+            else:
+                abandon(index, viewer, left[0].id)
+            listed = all_runs(index, viewer)
+    if as_json:
+        print_json([asdict(run) for run in listed])
+        return
+    print_table(
+        ("run", "kind", "stage", "model", "proposal", "by", "at", "moved", "held", "alive"),
+        [
+            (r.id, r.kind, r.stage, r.model, r.proposal, r.by, r.at[:19], r.moved, r.held, r.alive)
+            for r in listed
+        ],
+    )
+
+
+def _engine(engine: Engine, master: str | None, memory: str | None) -> BatchEngine:
     if engine is Engine.SPARK:
         return batch_engine(read_settings(), master, spark=True)
     if master is not None:
         raise InputError("--master names a Spark cluster: it goes with --engine spark")
-    return batch_engine(read_settings(), None, spark=False)
+    return batch_engine(read_settings(), None, spark=False, memory=memory)

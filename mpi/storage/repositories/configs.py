@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from mpi.storage.repositories.runs import DERIVES
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
 
 _config = ConfigRow.__table__  # type: ignore[attr-defined]
@@ -24,7 +25,7 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConfig:
-    """The configuration in force."""
+    """The configuration in force, and the run, if any, that derives for a re-cluster now."""
 
     id: int
     digest: str
@@ -32,6 +33,7 @@ class ActiveConfig:
     model_version: str
     model_digest: str
     standardizer: str
+    deriving: int | None = None
 
 
 _ACTIVE = (
@@ -42,6 +44,7 @@ _ACTIVE = (
         _config.c.model_version,
         _config.c.model_digest,
         _config.c.standardizer,
+        DERIVES,
     )
     .join(_epoch, _epoch.c.config_id == _config.c.id)
     .where(_epoch.c.to_commit.is_(None))
@@ -102,7 +105,7 @@ class Configs:
         return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
 
     def by_digest(self, digest: str) -> int | None:
-        """The number of a configuration that was ever in force."""
+        """The number of a configuration that was ever made."""
         found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
         return None if found is None else int(found)
 

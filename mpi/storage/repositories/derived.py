@@ -1,8 +1,9 @@
 """Features, blocking keys and edges, per configuration."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, union_all
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import CHUNK, chunked
@@ -62,6 +63,15 @@ _DROPS = (
     ),
 )
 
+_EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+    _edge.c.config_id == bindparam("config"), among(_edge.c.lo, "ids")
+)
+_DROP_EDGE = delete(_edge).where(
+    _edge.c.config_id == bindparam("config"), _edge.c.lo == bindparam("low"), _edge.c.hi == bindparam("high")
+)
+_RECORDS = (_feature.c.record_id, _key.c.record_id, _edge.c.lo)
+"""The records of each table; an edge is its lower end's."""
+
 KEY_PAGE = 10_000
 """Records, with some 26 keys each."""
 MICROBITS = 1_000_000
@@ -69,6 +79,10 @@ MICROBITS = 1_000_000
 
 Edges = dict[tuple[int, int], float]
 """Bits by (lower record number, higher record number)."""
+
+
+def _least(column: ColumnElement[int], after: int) -> Select[Any]:
+    return select(func.min(column)).where(column > after)
 
 
 class Derived:
@@ -110,6 +124,69 @@ class Derived:
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
+
+    def drop_own(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove features and keys of records; their edges stay."""
+        for chunk in chunked(record_ids):
+            for table in (_feature, _key):
+                self._connection.execute(
+                    delete(table).where(table.c.config_id == config_id, among(table.c.record_id, chunk))
+                )
+
+    def drop_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
+        """Remove edges by their ends."""
+        rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
+        if rows:
+            self._connection.execute(_DROP_EDGE, rows)
+
+    def drop_range(self, config_id: int, first: int, last: int) -> None:
+        """Remove what is derived from the records with numbers of a range, both ends in it."""
+        for column in _RECORDS:
+            table = column.table
+            self._connection.execute(
+                delete(table).where(table.c.config_id == config_id, column.between(first, last))
+            )
+
+    def configs(self) -> set[int]:
+        """Configurations of which anything is stored."""
+        found: set[int] = set()
+        for column in _RECORDS:
+            own = column.table.c.config_id
+            # Each number is looked up after the last: to read them all would be to read the table.
+            after = -1
+            while (number := self._connection.execute(_least(own, after)).scalar()) is not None:
+                found.add(number)
+                after = number
+        return found
+
+    def span(self, config_id: int) -> tuple[int, int] | None:
+        """The least and the greatest record of which a configuration stores anything."""
+        ends = []
+        for column in _RECORDS:
+            for end in (func.min(column), func.max(column)):
+                found = self._connection.execute(
+                    select(end).where(column.table.c.config_id == config_id)
+                ).scalar()
+                ends += [] if found is None else [int(found)]
+        return (min(ends), max(ends)) if ends else None
+
+    def record_ids(self, config_id: int) -> set[int]:
+        """Every record of which a configuration stores anything."""
+        found: set[int] = set()
+        for column in _RECORDS:
+            rows = self._connection.execute(
+                select(column).where(column.table.c.config_id == config_id).distinct()
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
+        """Edges whose lower end is among the records, in millionths of a bit."""
+        found: dict[tuple[int, int], int] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
+            found.update({(row[0], row[1]): row[2] for row in rows})
+        return found
 
     def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
         """Feature payloads of the records that have them."""

@@ -327,6 +327,20 @@ class Persons:
         rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
         return {row[0] for row in rows}
 
+    def changed_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
+        """Records that a cause made change person between two commits, and whom each left first.
+
+        Those that had no person before are left out.
+        """
+        statement = (
+            select(_event.c.record_id, _event.c.before)
+            .where(_event.c.commit_no >= first, _event.c.cause == cause, _event.c.before.is_not(None))
+            .order_by(_event.c.commit_no.desc(), _event.c.seq.desc())
+        )
+        if last is not None:
+            statement = statement.where(_event.c.commit_no <= last)
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
         """Events that took a record into or out of the persons, in order."""
         found: dict[tuple[int, int], IdentityEvent] = {}

@@ -1,13 +1,14 @@
 """Re-clusters to be read before they are applied, and what of them is held."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from mpi.storage.among import among
 from mpi.storage.repositories.chunks import LARGEST_NUMBER
 from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow
 
@@ -20,6 +21,7 @@ class ProposalStatus(StrEnum):
     """Where a proposal stands."""
 
     OPEN = "open"
+    APPLYING = "applying"
     APPLIED = "applied"
     REJECTED = "rejected"
     ROLLED_BACK = "rolled_back"
@@ -94,6 +96,18 @@ class Hold:
     detail: dict[str, Any]
 
 
+def _hold_of(row: Any) -> Hold:  # noqa: ANN401 - a row of the table
+    return Hold(
+        row.id,
+        row.kind,
+        row.fingerprint,
+        row.status,
+        row.commit_no,
+        row.ended_commit,
+        orjson.loads(row.detail),
+    )
+
+
 class Proposals:
     """What is proposed, and what is held."""
 
@@ -155,11 +169,43 @@ class Proposals:
         values |= {} if ended is None else {"ended_commit": ended}
         self._connection.execute(update(_proposal).where(_proposal.c.id == number).values(**values))
 
-    def set_item(self, number: int, item: int, status: str) -> None:
-        """Note what became of an item."""
+    def set_applied(self, number: int, commit_no: int) -> None:
+        """Note which commit put a proposal's configuration in force."""
         self._connection.execute(
-            update(_item).where(_item.c.proposal_id == number, _item.c.no == item).values(status=status)
+            update(_proposal).where(_proposal.c.id == number).values(applied_commit=commit_no)
         )
+
+    def set_items(self, number: int, items: Iterable[int], status: str) -> None:
+        """Note what became of items."""
+        rows = [{"item": item} for item in items]
+        if rows:
+            self._connection.execute(
+                update(_item)
+                .where(_item.c.proposal_id == number, _item.c.no == bindparam("item"))
+                .values(status=status),
+                rows,
+            )
+
+    def numbers_by_fingerprint(self, number: int) -> dict[str, int]:
+        """The items of a proposal by their fingerprint."""
+        rows = self._connection.execute(
+            select(_item.c.fingerprint, _item.c.no).where(_item.c.proposal_id == number)
+        )
+        return {row.fingerprint: row.no for row in rows}
+
+    def item_counts(self, number: int) -> dict[str, int]:
+        """How many items of a proposal have each status."""
+        rows = self._connection.execute(
+            select(_item.c.status, func.count()).where(_item.c.proposal_id == number).group_by(_item.c.status)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def items_left(self, number: int) -> list[int]:
+        """Items of which nothing has become yet."""
+        rows = self._connection.execute(
+            select(_item.c.no).where(_item.c.proposal_id == number, _item.c.status == "open")
+        )
+        return [row[0] for row in rows]
 
     def add_hold(self, hold: Hold) -> None:
         """Hold a change."""
@@ -178,18 +224,14 @@ class Proposals:
         """What is held, oldest first."""
         statement = select(_hold).order_by(_hold.c.id)
         rows = self._connection.execute(statement.where(_hold.c.status == "open") if open_only else statement)
-        return [
-            Hold(
-                row.id,
-                row.kind,
-                row.fingerprint,
-                row.status,
-                row.commit_no,
-                row.ended_commit,
-                orjson.loads(row.detail),
-            )
-            for row in rows
-        ]
+        return [_hold_of(row) for row in rows]
+
+    def open_among(self, numbers: Collection[int]) -> list[Hold]:
+        """Those of some holds that are still open."""
+        rows = self._connection.execute(
+            select(_hold).where(among(_hold.c.id, numbers), _hold.c.status == "open")
+        )
+        return [_hold_of(row) for row in rows]
 
     def end_hold(self, number: int, status: str, commit_no: int) -> None:
         """Note that a hold was released or refused."""

@@ -1,6 +1,6 @@
 """Review tasks: derived, replaced whenever their component is settled anew."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -97,6 +97,26 @@ def _row(task: Task) -> dict[str, Any]:
     return row
 
 
+def _as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int) -> dict[str, Task]:
+    return {
+        task.key: replace(
+            task,
+            bits=round(task.bits * MICROBITS) / MICROBITS,
+            question=task.question or task.key,
+            opened_commit=known[task.key].opened_commit if task.key in known else commit_no,
+        )
+        for task in after
+    }
+
+
+def differing(before: Collection[Task], after: Collection[Task]) -> list[Task]:
+    """The tasks that would go, come or change if some took the place of others."""
+    known = {task.key: task for task in before}
+    wanted = _as_stored(known, after, 0)
+    gone = [task for key, task in known.items() if key not in wanted]
+    return gone + [task for key, task in wanted.items() if known.get(key) != task]
+
+
 class Tasks:
     """What waits for a steward."""
 
@@ -125,15 +145,7 @@ class Tasks:
             The questions that they were shown in before, and are shown in now.
         """
         known = {task.key: task for task in before}
-        wanted = {
-            task.key: replace(
-                task,
-                bits=round(task.bits * MICROBITS) / MICROBITS,
-                question=task.question or task.key,
-                opened_commit=known[task.key].opened_commit if task.key in known else commit_no,
-            )
-            for task in after
-        }
+        wanted = _as_stored(known, after, commit_no)
         for chunk in chunked([key for key, task in known.items() if wanted.get(key) != task]):
             self._connection.execute(_TAKE_OUT, {"keys": chunk})
         put(self._connection, _task, [_row(task) for key, task in wanted.items() if known.get(key) != task])

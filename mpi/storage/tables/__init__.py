@@ -32,6 +32,7 @@ from mpi.storage.tables.ledger import (
     KeptAnswerRow,
 )
 from mpi.storage.tables.people import AccountRow, SignInRow
+from mpi.storage.tables.runs import RunChangeRow, RunRow
 from mpi.storage.tables.sources import (
     AgencyRow,
     BatchRow,
@@ -62,6 +63,7 @@ __all__ = [
     "FeatureRow", "FlagRow",
     "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",
     "NoteRow", "OwnerQuestionRow", "PersonRow", "PracticeAnswerRow", "ProposalItemRow", "ProposalRow",
-    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "SavedViewRow", "SightingRow",
-    "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow", "TaskWorkRow",
+    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "RunChangeRow", "RunRow",
+    "SavedViewRow", "SightingRow", "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow",
+    "TaskWorkRow",
 ]  # fmt: skip

@@ -1,0 +1,78 @@
+"""Pacing: long work in transactions so short that no other writer waits long for any of them."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from mpi.domain.viewer import Viewer
+from mpi.storage.database import Database
+from mpi.storage.unit import WriteUnit
+
+TARGET_S = 0.012
+"""What one transaction should take; a writer that comes in the middle of one waits for the rest of it."""
+LEAST_REST_S = 0.003
+"""Between two transactions, so that a writer that waits always comes in before the next."""
+LARGEST = 2_000
+
+Item = TypeVar("Item")
+
+
+class Pace:
+    """Cuts work into transactions of about one length, each followed by as long a rest.
+
+    Args:
+        database: where it is written.
+        viewer: who acts.
+        kind: goes on the commits.
+        begun: called at the beginning of each transaction.
+    """
+
+    def __init__(
+        self, database: Database, viewer: Viewer, kind: str, begun: Callable[[WriteUnit], None]
+    ) -> None:
+        self._database = database
+        self._viewer = viewer
+        self._kind = kind
+        self._begun = begun
+        self.longest_s = 0.0
+
+    def parts(self, items: Sequence[Item], *, first: int = 4) -> Iterator["Part[Item]"]:
+        """The items in parts, each for one transaction, larger or smaller as those before took."""
+        size, place = float(first), 0
+        while place < len(items):
+            part = Part(self, items[place : place + max(1, int(size))])
+            yield part
+            place += len(part.items)
+            if part.spent_s > 0:
+                size = min(max(1.0, size * min(2.0, TARGET_S / part.spent_s)), LARGEST)
+
+    @contextmanager
+    def turn(self) -> Iterator[WriteUnit]:
+        """One transaction, and a rest after it."""
+        with self._database.write(self._viewer, self._kind) as unit:
+            began = time.perf_counter()
+            self._begun(unit)
+            yield unit
+        spent = time.perf_counter() - began
+        self.longest_s = max(self.longest_s, spent)
+        time.sleep(max(LEAST_REST_S, min(spent, TARGET_S)))
+
+
+class Part(Generic[Item]):
+    """Some items of a longer work, and how long their transaction took."""
+
+    def __init__(self, pace: Pace, items: Sequence[Item]) -> None:
+        self._pace = pace
+        self.items = items
+        self.spent_s = 0.0
+
+    @contextmanager
+    def turn(self) -> Iterator[WriteUnit]:
+        """The transaction for these items."""
+        began = 0.0
+        with self._pace.turn() as unit:
+            began = time.perf_counter()
+            yield unit
+            # The commit is not counted: it takes as long for one item as for ten.
+            self.spent_s = time.perf_counter() - began

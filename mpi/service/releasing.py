@@ -1,0 +1,224 @@
+"""Releasing: what a configuration changes is published item by item, each transaction of whole components.
+
+Until its turn comes an item is held by its run, which is on record: the published partition differs from the
+computed one by that alone. Whatever touches a component meanwhile settles it, as it always does, under the
+configuration in force.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.features import Features
+from mpi.service.closure import everything
+from mpi.service.context import Index
+from mpi.service.deciding import as_before
+from mpi.service.frozen import free_from
+from mpi.service.holds import hold, let_go
+from mpi.service.plan_items import items_of
+from mpi.service.reindex import load_features
+from mpi.service.resolve import planned
+from mpi.service.runs import Carrier
+from mpi.service.settle import NO_CHOICE, NOTHING_SETTLED, Choice, Settlement, publish, settle
+from mpi.storage.repositories.proposals import Item
+from mpi.storage.repositories.runs import RunKind
+from mpi.storage.repositories.tasks import differing
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
+ROUNDS = 10
+"""Times that the whole index is looked through for what is left; one is enough unless much came meanwhile."""
+HOLD_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What of a proposal was read: the numbers of its items by fingerprint, and those that were approved."""
+
+    numbers: Mapping[str, int]
+    approved: frozenset[str]
+
+    def names(self, items: Sequence[Item]) -> list[int]:
+        """The proposal's own numbers of those of the items that it has."""
+        return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
+
+
+def whole(unit: ReadUnit, index: Index, config_id: int, day: str, choice: Choice = NO_CHOICE) -> Settlement:
+    """What settling everything would change, from what is stored under a configuration of this model."""
+    scope = everything(unit, unit.derived.all_edges(config_id))
+
+    def features(wanted: Collection[int]) -> Mapping[int, Features]:
+        return load_features(unit, config_id, wanted)
+
+    return settle(unit, scope, features, index.matcher.scorer, index.matcher.model.thresholds, day, choice)
+
+
+def read_of(unit: ReadUnit, carrier: Carrier) -> Read | None:
+    """What of a proposal was read; None of a run that carries out none."""
+    run = carrier.run
+    if run.kind != RunKind.PROPOSAL or run.proposal_id is None:
+        return None
+    numbers = unit.proposals.numbers_by_fingerprint(run.proposal_id)
+    approved = run.detail["approved"]
+    wanted = None if approved is None else set(approved)
+    return Read(numbers, frozenset(f for f, no in numbers.items() if wanted is None or no in wanted))
+
+
+def hold_before(carrier: Carrier, config_id: int) -> None:
+    """Hold what is not to happen while the old configuration is in force, where a hold changes nothing."""
+    for _ in range(HOLD_ROUNDS):
+        with carrier.index.database.read(carrier.viewer) as unit:
+            read = read_of(unit, carrier)
+            if read is None:
+                return
+            carrier.progress(HOLDING, 0, 1)
+            items = items_of(whole(unit, carrier.index, config_id, carrier.run.on_date))
+            unread = [(item, None) for item in items if item.fingerprint not in read.approved]
+            frozen = _frozen(unit, [item for item in items if item.fingerprint in read.approved])
+        held = [*unread, *frozen]
+        if not held:
+            return
+        for part in carrier.pace.parts(held):
+            with part.turn() as unit:
+                _hold_some(unit, carrier, part.items, read)
+
+
+def _frozen(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, tuple[str, set[int]]]]:
+    """The items that a freeze window holds: until when, and the sources whose windows they heed."""
+    today = clock.today()
+    if not unit.freezes.all():
+        return []
+    found = []
+    for item in items:
+        sources = {record.source_id for record in unit.records.get(_records(item)).values()}
+        until = free_from(unit, sources, today)
+        if until > today:
+            found.append((item, (until, sources)))
+    return found
+
+
+Held = tuple[Item, tuple[str, set[int]] | None]
+"""An item, and the window that holds it; None for one that was not approved."""
+
+
+def _hold_some(unit: WriteUnit, carrier: Carrier, held: Sequence[Held], read: Read) -> None:
+    records = {record for item, _ in held for record in _records(item)}
+    current = unit.persons.current(records)
+    for item, window in held:
+        # What is published of it has changed since it was looked at: it is looked at again.
+        if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
+            continue
+        until, sources = window or (None, set())
+        hold(unit, carrier.run.proposal_id, item, until, sources)
+        known = item.fingerprint in read.numbers
+        unit.runs.count(carrier.run.id, held=int(known), changed=int(not known))
+        unit.proposals.set_items(carrier.run.proposal_id or 0, read.names([item]), "held")
+
+
+def _records(item: Item) -> set[int]:
+    return {record for _, group in item.detail["before"] for record in group}
+
+
+def release(carrier: Carrier) -> Settlement:
+    """Publish, item by item, what the configuration in force changes; returns what that was at first."""
+    first: Settlement | None = None
+    for _ in range(ROUNDS):
+        with carrier.index.database.read(carrier.viewer) as unit:
+            config_id = carrier.index.config_id(unit)
+            read = read_of(unit, carrier)
+            taken_back = _taken_back(unit, carrier)
+            choice = _choice(unit, carrier, taken_back)
+            settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, choice)
+        first = first or settlement
+        work = list(pending(settlement))
+        if not work:
+            break
+        done = 0
+        for part in carrier.pace.parts(work):
+            with part.turn() as unit:
+                touched = {record for records in part.items for record in records}
+                _publish_some(unit, carrier, touched, read, taken_back)
+            done += len(part.items)
+            carrier.progress(RELEASING, done, len(work))
+    return first or NOTHING_SETTLED
+
+
+def pending(settlement: Settlement) -> Iterator[frozenset[int]]:
+    """Records whose settling would change anything: person, ID or task; those of one item together."""
+    items = [_records(item) for item in items_of(settlement)]
+    seen = {record for item in items for record in item}
+    after = {record for bearer in settlement.bearers for record in bearer.records}
+    yield from (frozenset(item) for item in items)
+    for bearer in settlement.bearers:
+        if not seen.issuperset(bearer.records) and any(
+            settlement.current.get(record) != bearer.person for record in bearer.records
+        ):
+            seen.update(bearer.records)
+            yield frozenset(bearer.records)
+    for record in sorted(settlement.current.keys() & settlement.records - after):
+        yield frozenset((record,))
+    for task in differing(settlement.tasks_before, settlement.tasks):
+        if not task.ends <= seen:
+            seen |= task.ends
+            yield task.ends
+
+
+def _publish_some(
+    unit: WriteUnit,
+    carrier: Carrier,
+    touched: Collection[int],
+    read: Read | None,
+    taken_back: Collection[int],
+) -> None:
+    run, index = carrier.run, carrier.index
+    choice = _choice(unit, carrier, set(touched) & set(taken_back))
+    settlement = planned(unit, index, touched, choice, run.on_date)
+    if read is not None:
+        items = items_of(settlement)
+        unread = [item for item in items if item.fingerprint not in read.approved]
+        for item in unread:
+            hold(unit, run.proposal_id, item)
+            known = item.fingerprint in read.numbers
+            unit.runs.count(run.id, held=int(known), changed=int(not known))
+        carried_out = [item for item in items if item.fingerprint in read.approved]
+        unit.proposals.set_items(run.proposal_id or 0, read.names(carried_out), "applied")
+        unit.proposals.set_items(run.proposal_id or 0, read.names(unread), "held")
+        if unread:
+            settlement = planned(unit, index, touched, choice, run.on_date)
+    moved = publish(unit, settlement, cause_of(carrier), test=index.is_test)
+    unit.runs.count(run.id, moved=moved)
+
+
+def cause_of(carrier: Carrier) -> str:
+    """What a run's changes bear as their cause, in the lineage and the feed."""
+    return "rollback" if carrier.run.kind == RunKind.ROLLBACK else "recluster"
+
+
+def _taken_back(unit: ReadUnit, carrier: Carrier) -> set[int]:
+    """Records that the proposal moved that is rolled back."""
+    run = carrier.run
+    if run.kind != RunKind.ROLLBACK:
+        return set()
+    first, last = run.detail["from_commit"], run.detail["to_commit"]
+    return set(unit.persons.changed_by("recluster", first, last))
+
+
+def _choice(unit: ReadUnit, carrier: Carrier, taken_back: Collection[int]) -> Choice:
+    """Of a rollback: each person's ID stays with those of its records that it held before the proposal."""
+    if not taken_back:
+        return NO_CHOICE
+    return Choice(keeps=as_before(unit, taken_back, carrier.run.detail["from_commit"]))
+
+
+def end_holds(carrier: Carrier) -> None:
+    """End what the proposal held that is rolled back; its records are settled at once."""
+    run = carrier.run
+    with carrier.index.database.read(carrier.viewer) as unit:
+        waiting = [one for one in unit.proposals.holds() if one.detail.get("proposal") == run.proposal_id]
+        taken_back = _taken_back(unit, carrier)
+    for part in carrier.pace.parts(waiting):
+        with part.turn() as unit:
+            still = {one.id for one in unit.proposals.open_among([one.id for one in part.items])}
+            touched = {r for one in part.items if one.id in still for r in let_go(unit, one, "released")}
+            if touched:
+                _publish_some(unit, carrier, touched, None, taken_back)

@@ -1,0 +1,42 @@
+"""Runs: re-clusters that are being carried out in many small transactions."""
+
+from sqlmodel import SQLModel
+
+from mpi.storage.columns import big, pk, text
+
+
+class RunRow(SQLModel, table=True):
+    """One carrying out of a re-cluster, so that it can be seen, resumed or abandoned.
+
+    ``kind`` is ``recluster``, ``proposal`` or ``rollback``; ``stage`` says how far it has come (see
+    ``mpi.storage.repositories.runs.Stage``). ``config_id`` is the configuration that it puts in force, once
+    that is known. ``worker`` and ``beat`` say who carries it out, and when that was last seen alive.
+    """
+
+    __tablename__ = "recluster_run"
+    id: int = pk()
+    kind: str = text()
+    stage: str = text(index=True)
+    model: str = text()
+    proposal_id: int | None = big(default=None, foreign_key="proposal.id")
+    config_id: int | None = big(default=None)
+    on_date: str = text()
+    client: str = text()
+    began_commit: int = big()
+    flipped_commit: int | None = big(default=None)
+    ended_commit: int | None = big(default=None)
+    moved: int = big(default=0)
+    held: int = big(default=0)
+    changed: int = big(default=0)
+    worker: str = text()
+    beat: str = text()
+    detail: str = text(default="{}")
+
+
+class RunChangeRow(SQLModel, table=True):
+    """A record that changed while a run derived: what follows from its snapshot does not hold."""
+
+    __tablename__ = "recluster_change"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    run_id: int = pk()
+    record_id: int = pk()

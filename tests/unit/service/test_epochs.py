@@ -1,0 +1,271 @@
+"""An epoch: what happens while a re-cluster is carried out, and what a kill at any stage leaves behind."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.bootstrap import open_matcher
+from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.service import runs as service_runs
+from mpi.service.beside import CLEARING, WRITING
+from mpi.service.epochs import FLIPPING, abandon, runs
+from mpi.service.events import events
+from mpi.service.holds import holds
+from mpi.service.proposals import apply_proposal, proposal, propose, resume_run, roll_back_proposal
+from mpi.service.rebuild import rebuild
+from mpi.service.recluster import recluster
+from mpi.service.records import upsert, withdraw
+from mpi.service.releasing import HOLDING, RELEASING
+from mpi.service.verify import verify
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children
+from tests.models import tiny_model
+from tests.unit.service.test_decisions import said
+from tests.unit.service.test_proposals import apart, pair
+
+STAGES = (WRITING, FLIPPING, RELEASING, CLEARING)
+
+
+@pytest.fixture
+def stricter(tmp_path):
+    return open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+
+
+@pytest.fixture
+def three(index):
+    """Three children with a doubtful link each, and some others."""
+    for number in range(3):
+        pair(index, number)
+    load_rows(index, "sis", *many_children(5))
+    return index
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing is tidied up after it."""
+
+
+class At:
+    """Progress that does something the first time that a step is told of."""
+
+    def __init__(self, step, then):
+        self.step, self.then, self.seen = step, then, []
+
+    def __call__(self, step, done, total):
+        self.seen.append((step, done, total))
+        if step == self.step and self.then is not None:
+            then, self.then = self.then, None
+            then()
+
+
+@pytest.fixture
+def kill(monkeypatch):
+    """A step to take at which the run dies as if its process had been killed."""
+
+    def dies():
+        monkeypatch.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
+        raise Killed
+
+    return dies
+
+
+def another_process(monkeypatch):
+    """From now on this process is not the one that began a run, and that one is no more."""
+    monkeypatch.undo()
+    monkeypatch.setattr(service_runs, "_TOKEN", "another")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STAGES)
+def test_what_is_written_during_a_run_is_kept_and_comes_out_as_the_new_configuration_would_have_it(
+    three, stricter, step
+):
+    now = replace(three, matcher=stricter)
+    flipped = step in (RELEASING, CLEARING)
+
+    def meanwhile():
+        during = now if flipped else three
+        upsert(during, OPERATOR, "ccwis", a_child("new", first_name="Bbbbb", last_name="Ggggg",
+                                                  birth_date="2010-03-09", postal_code=None))  # fmt: skip
+        upsert(during, OPERATOR, "sis", a_child("c1", first_name="Someone", last_name="Else"))
+        withdraw(during, OPERATOR, "sis", "2")
+        said(during, "SAME", ["sis:1", "ccwis:1"])
+
+    recluster(three, OPERATOR, stricter, apply=True, progress=At(step, meanwhile))
+    links = crosswalk(now)
+    assert links["sis", "1"] == links["ccwis", "1"]
+    assert len({links["sis", "0"], links["ccwis", "0"], links["ccwis", "new"]}) == 3
+    assert ("sis", "2") not in links
+    assert recluster(now, OPERATOR, stricter, apply=False).is_empty
+    assert verify(now, OPERATOR) == []
+    before = crosswalk(now)
+    assert rebuild(now, OPERATOR).is_empty
+    assert crosswalk(now) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STAGES)
+def test_a_run_that_is_killed_leaves_a_sound_index_and_is_carried_on_or_begun_anew(
+    three, stricter, step, kill, monkeypatch
+):
+    now = replace(three, matcher=stricter)
+    before = crosswalk(three)
+    with pytest.raises(Killed):
+        recluster(three, OPERATOR, stricter, apply=True, progress=At(step, kill))
+    flipped = step in (RELEASING, CLEARING)
+    left = now if flipped else three
+    another_process(monkeypatch)
+    [run] = runs(three, OPERATOR)
+    assert (run.alive, run.stage) == (
+        False,
+        {RELEASING: "releasing", CLEARING: "clearing"}.get(step, "deriving"),
+    )
+    assert verify(left, OPERATOR) == []
+    if not flipped:
+        assert crosswalk(three) == before
+    upsert(left, OPERATOR, "sis", a_child("late"))
+    recluster(left, OPERATOR, stricter, apply=True)
+    assert all(apart(now, number) for number in range(3))
+    assert verify(now, OPERATOR) == []
+    assert [one.stage for one in runs(now, OPERATOR)] == ["done", "done" if flipped else "abandoned"]
+    with now.database.read(OPERATOR) as unit:
+        assert unit.derived.configs() == {now.config_id(unit)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [WRITING, HOLDING, FLIPPING, RELEASING, CLEARING])
+def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stricter, step, kill, monkeypatch):
+    now = replace(three, matcher=stricter)
+    made = propose(three, OPERATOR, stricter)
+    with pytest.raises(Killed):
+        apply_proposal(three, OPERATOR, stricter, made.id, [made.items[0].no], At(step, kill))
+    another_process(monkeypatch)
+    [run] = runs(three, OPERATOR)
+    assert proposal(three, OPERATOR, made.id).status == "applying"
+    with pytest.raises(ConflictError, match="is applying"):
+        apply_proposal(three, OPERATOR, stricter, made.id)
+    assert resume_run(three, OPERATOR, stricter, run.id).stage == "done"
+    assert proposal(now, OPERATOR, made.id).status == "applied"
+    assert [apart(now, number) for number in range(3)].count(True) == 1
+    assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
+    assert len(holds(now, OPERATOR)) == 2
+    assert verify(now, OPERATOR) == []
+    with pytest.raises(ConflictError, match="nothing to resume"):
+        resume_run(now, OPERATOR, stricter, run.id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [WRITING, FLIPPING])
+def test_a_proposal_that_was_killed_before_its_flip_can_be_abandoned_and_is_open_again(
+    three, stricter, step, kill, monkeypatch
+):
+    before = crosswalk(three)
+    made = propose(three, OPERATOR, stricter)
+    with pytest.raises(Killed):
+        apply_proposal(three, OPERATOR, stricter, made.id, [1], At(step, kill))
+    another_process(monkeypatch)
+    [run] = runs(three, OPERATOR)
+    assert abandon(three, OPERATOR, run.id).stage == "abandoned"
+    assert (crosswalk(three), holds(three, OPERATOR)) == (before, [])
+    assert proposal(three, OPERATOR, made.id).status == "open"
+    assert verify(three, OPERATOR) == []
+    apply_proposal(three, OPERATOR, stricter, made.id)
+    assert all(apart(replace(three, matcher=stricter), number) for number in range(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [WRITING, FLIPPING, RELEASING, CLEARING])
+def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monkeypatch):
+    before = crosswalk(three)
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id, [1, 2])
+    now = replace(three, matcher=stricter)
+    with pytest.raises(Killed):
+        roll_back_proposal(now, OPERATOR, three.matcher, made.id, At(step, kill))
+    another_process(monkeypatch)
+    run = runs(three, OPERATOR)[0]
+    resume_run(now, OPERATOR, three.matcher, run.id)
+    assert crosswalk(three) == before
+    assert holds(three, OPERATOR) == []
+    assert proposal(three, OPERATOR, made.id).status == "rolled_back"
+    assert verify(three, OPERATOR) == []
+
+
+def test_the_lineage_and_the_feed_show_the_run_as_the_cause(three, stricter):
+    after = events(three, OPERATOR, 0, 1000).cursor
+    recluster(three, OPERATOR, stricter, apply=True)
+    assert [event.cause for event in events(three, OPERATOR, after, 1000).events] == ["recluster"] * 3
+
+
+def test_one_run_at_a_time(three, stricter):
+    refused = []
+
+    def another():
+        with pytest.raises(ConflictError, match=r"run 1 \(deriving\) is under way"):
+            recluster(three, OPERATOR, three.matcher, apply=True)
+        refused.append(True)
+
+    recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, another))
+    assert refused
+
+
+def test_a_run_that_fails_before_its_flip_leaves_nothing(three, stricter):
+    before = crosswalk(three)
+
+    def fails():
+        raise ConflictError("no")
+
+    with pytest.raises(ConflictError, match="no"):
+        recluster(three, OPERATOR, stricter, apply=True, progress=At(FLIPPING, fails))
+    assert crosswalk(three) == before
+    assert [run.stage for run in runs(three, OPERATOR)] == ["abandoned"]
+    with three.database.read(OPERATOR) as unit:
+        assert unit.derived.configs() == {three.config_id(unit)}
+    assert verify(three, OPERATOR) == []
+
+
+def test_a_worker_that_another_has_taken_over_from_writes_no_more(three, stricter):
+    def taken():
+        with three.database.write(OPERATOR, "test") as unit:
+            unit.runs.note(1, worker="elsewhere:1:x")
+
+    with pytest.raises(ConflictError, match="another process"):
+        recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, taken))
+    assert [run.stage for run in runs(three, OPERATOR)] == ["deriving"]
+
+
+def test_rebuild_mends_what_was_damaged_and_leaves_the_ids(three):
+    before, tasks = crosswalk(three), None
+    with three.database.read(OPERATOR) as unit:
+        tasks = {(task.key, task.bits) for task in unit.tasks.all()}
+        config_id = three.config_id(unit)
+        kept = unit.derived.record_ids(config_id), unit.derived.all_edges(config_id)
+    with three.database.write(OPERATOR, "damage") as unit:
+        unit.derived.drop_own(config_id, [1, 2])
+        unit.derived.drop_edges(config_id, list(kept[1])[:1])
+        unit.derived.put_edges(config_id, {(900, 901): 20.0})
+        unit.derived.put_features(config_id, [(902, b"[]")])
+    assert rebuild(three, OPERATOR).is_empty
+    assert crosswalk(three) == before
+    with three.database.read(OPERATOR) as unit:
+        assert (unit.derived.record_ids(config_id), unit.derived.all_edges(config_id)) == kept
+        assert {(task.key, task.bits) for task in unit.tasks.all()} == tasks
+    assert verify(three, OPERATOR) == []
+
+
+def test_runs_are_for_whom_may_re_cluster_everything(three, stricter):
+    recluster(three, OPERATOR, stricter, apply=True)
+    for viewer in (
+        Viewer("district", None, frozenset(Action), frozenset({"sis"})),
+        Viewer("reader", None, frozenset(Action) - {Action.RECLUSTER}, None),
+    ):
+        for asked in (
+            lambda v: runs(three, v),
+            lambda v: resume_run(three, v, stricter, 1),
+            lambda v: abandon(three, v, 1),
+        ):
+            with pytest.raises(AccessDenied):
+                asked(viewer)
+    with pytest.raises(NotFoundError):
+        resume_run(three, OPERATOR, stricter, 9)
+    with pytest.raises(ConflictError, match="done"):
+        abandon(three, OPERATOR, 1)
