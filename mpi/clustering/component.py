@@ -104,7 +104,7 @@ class _Connected:
     inside: dict[Pair, float] = field(default_factory=dict)
 
 
-class _Sets:
+class Sets:
     """Records joined into sets."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ def _joined(
     active: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
 ) -> Iterator[_Connected]:
     """Records joined by edges and decisions. No graph is built: nearly all stand alone or in pairs."""
-    sets = _Sets()
+    sets = Sets()
     strong = [e for e, bits in edges.items() if bits >= floor and e[0] in active and e[1] in active]
     for edge in strong:
         sets.join(edge)

@@ -184,10 +184,3 @@ def clear(carrier: Carrier) -> None:
             with part.turn() as unit:
                 unit.derived.drop_range(config_id, part.items[0], part.items[-1])
             carrier.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)
-    while True:
-        with carrier.index.database.read(carrier.viewer) as unit:
-            rest = unit.runs.changed(carrier.run.id, PAGE)
-        if not rest:
-            return
-        with carrier.pace.turn() as unit:
-            unit.runs.forget(carrier.run.id, rest)

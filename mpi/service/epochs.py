@@ -25,7 +25,7 @@ from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
 from mpi.service.holds import let_go, require_whole_index
 from mpi.service.reindex import Progress, silent
-from mpi.service.releasing import end_holds, hold_before, release
+from mpi.service.releasing import end_holds, forget_changes, hold_before, release
 from mpi.service.resolve import resettle
 from mpi.service.runs import KIND, Carrier, RunView, begin, is_alive, leave, require_run, take_over, view_run
 from mpi.service.settle import NOTHING_SETTLED, Settlement
@@ -212,6 +212,7 @@ def _carried(carrier: Carrier) -> CarriedOut:
         with carrier.pace.turn() as unit:
             unit.runs.note(carrier.run.id, stage=Stage.CLEARING.value)
     clear(carrier)
+    forget_changes(carrier)
     with carrier.pace.turn() as unit:
         _finish(unit, carrier.run)
         run = require_run(unit, carrier.run.id)
@@ -312,6 +313,7 @@ def _abandon(carrier: Carrier) -> None:
             if touched:
                 resettle(unit, index, touched, "hold released")
     clear(carrier)
+    forget_changes(carrier)
     with carrier.pace.turn() as unit:
         unit.runs.note(run.id, stage=Stage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
         if run.proposal_id is not None:

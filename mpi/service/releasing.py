@@ -1,11 +1,14 @@
-"""Releasing: what a configuration changes is published item by item, each transaction of whole components.
+"""Releasing: what a configuration changes is published part by part, each transaction of whole components.
+
+Everything is settled from a snapshot, holding nobody up. The transaction that publishes a part only looks
+whether anything of it was settled by somebody else since; then it is looked at again in the next round.
 
 Until its turn comes an item is held by its run, which is on record: the published partition differs from the
 computed one by that alone. Whatever touches a component meanwhile settles it, as it always does, under the
 configuration in force.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.domain import clock
@@ -15,6 +18,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import as_before
 from mpi.service.frozen import free_from
 from mpi.service.holds import hold, let_go
+from mpi.service.parts import parts_of, together
 from mpi.service.plan_items import items_of
 from mpi.service.reindex import load_features
 from mpi.service.resolve import planned
@@ -22,13 +26,13 @@ from mpi.service.runs import Carrier
 from mpi.service.settle import NO_CHOICE, NOTHING_SETTLED, Choice, Settlement, publish, settle
 from mpi.storage.repositories.proposals import Item
 from mpi.storage.repositories.runs import RunKind
-from mpi.storage.repositories.tasks import differing
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
 ROUNDS = 10
 """Times that the whole index is looked through for what is left; one is enough unless much came meanwhile."""
 HOLD_ROUNDS = 3
+FORGOTTEN_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ class Read:
 
     numbers: Mapping[str, int]
     approved: frozenset[str]
+
+    def covers(self, part: Settlement) -> bool:
+        """Whether all that a part changes was read and approved."""
+        return all(item.fingerprint in self.approved for item in items_of(part))
 
     def names(self, items: Sequence[Item]) -> list[int]:
         """The proposal's own numbers of those of the items that it has."""
@@ -123,6 +131,7 @@ def release(carrier: Carrier) -> Settlement:
     """Publish, item by item, what the configuration in force changes; returns what that was at first."""
     first: Settlement | None = None
     for _ in range(ROUNDS):
+        forget_changes(carrier)
         with carrier.index.database.read(carrier.viewer) as unit:
             config_id = carrier.index.config_id(unit)
             read = read_of(unit, carrier)
@@ -130,37 +139,49 @@ def release(carrier: Carrier) -> Settlement:
             choice = _choice(unit, carrier, taken_back)
             settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, choice)
         first = first or settlement
-        work = list(pending(settlement))
+        work = list(parts_of(settlement))
+        del settlement
         if not work:
             break
+        unread = [part for part in work if read is not None and not read.covers(part)]
+        known = [part for part in work if read is None or read.covers(part)] if unread else work
         done = 0
-        for part in carrier.pace.parts(work):
-            with part.turn() as unit:
-                touched = {record for records in part.items for record in records}
+        for some in carrier.pace.parts(known):
+            with some.turn() as unit:
+                _publish_settled(unit, carrier, some.items, read)
+            done += len(some.items)
+            carrier.progress(RELEASING, done, len(work))
+        for some in carrier.pace.parts(unread):
+            with some.turn() as unit:
+                touched = {record for part in some.items for record in part.records}
                 _publish_some(unit, carrier, touched, read, taken_back)
-            done += len(part.items)
+            done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
     return first or NOTHING_SETTLED
 
 
-def pending(settlement: Settlement) -> Iterator[frozenset[int]]:
-    """Records whose settling would change anything: person, ID or task; those of one item together."""
-    items = [_records(item) for item in items_of(settlement)]
-    seen = {record for item in items for record in item}
-    after = {record for bearer in settlement.bearers for record in bearer.records}
-    yield from (frozenset(item) for item in items)
-    for bearer in settlement.bearers:
-        if not seen.issuperset(bearer.records) and any(
-            settlement.current.get(record) != bearer.person for record in bearer.records
-        ):
-            seen.update(bearer.records)
-            yield frozenset(bearer.records)
-    for record in sorted(settlement.current.keys() & settlement.records - after):
-        yield frozenset((record,))
-    for task in differing(settlement.tasks_before, settlement.tasks):
-        if not task.ends <= seen:
-            seen |= task.ends
-            yield task.ends
+def forget_changes(carrier: Carrier) -> None:
+    """Forget what changed beside the run: a snapshot that is taken after this has it."""
+    while True:
+        with carrier.index.database.read(carrier.viewer) as unit:
+            rest = unit.runs.changed(carrier.run.id, FORGOTTEN_AT_ONCE)
+        if not rest:
+            return
+        with carrier.pace.turn() as unit:
+            unit.runs.forget(carrier.run.id, rest)
+
+
+def _publish_settled(
+    unit: WriteUnit, carrier: Carrier, parts: Sequence[Settlement], read: Read | None
+) -> None:
+    """Publish parts as they were settled, but for those of which anything has changed since."""
+    run = carrier.run
+    changed = unit.runs.changed_among(run.id, {record for part in parts for record in part.concerned})
+    sound = together(part for part in parts if not changed or not part.concerned & changed)
+    if read is not None:
+        unit.proposals.set_items(run.proposal_id or 0, read.names(items_of(sound)), "applied")
+    moved = publish(unit, sound, cause_of(carrier), test=carrier.index.is_test, by_run=True)
+    unit.runs.count(run.id, moved=moved)
 
 
 def _publish_some(
@@ -185,7 +206,7 @@ def _publish_some(
         unit.proposals.set_items(run.proposal_id or 0, read.names(unread), "held")
         if unread:
             settlement = planned(unit, index, touched, choice, run.on_date)
-    moved = publish(unit, settlement, cause_of(carrier), test=index.is_test)
+    moved = publish(unit, settlement, cause_of(carrier), test=index.is_test, by_run=True)
     unit.runs.count(run.id, moved=moved)
 
 

@@ -98,6 +98,11 @@ class Settlement:
     records: frozenset[int]
     tasks_before: tuple[Task, ...] = ()
 
+    @property
+    def concerned(self) -> set[int]:
+        """Every record that was settled, or that a task before or after is about."""
+        return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
+
 
 NOTHING_SETTLED = Settlement((), {}, (), (), (), (), frozenset())
 
@@ -266,11 +271,21 @@ def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
     return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
 
 
-def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool) -> int:
+def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, by_run: bool = False) -> int:
     """Write a settlement; returns how many records changed person.
 
     A settlement that changes nothing writes no membership, person or event.
+
+    Args:
+        unit: the transaction.
+        settlement: what to write.
+        cause: goes on memberships and events.
+        test: whether IDs to be minted are test IDs.
+        by_run: whether it is the run that publishes; it is told of what anybody else does.
     """
+    active = unit.configs.active()
+    if not by_run and active is not None and active.releasing is not None:
+        unit.runs.note_changed(active.releasing, settlement.concerned)
     minting = [bearer for bearer in settlement.bearers if bearer.person is None]
     minted: dict[tuple[int, ...], int] = {}
     if minting:

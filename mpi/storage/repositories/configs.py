@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from mpi.storage.repositories.runs import DERIVES
+from mpi.storage.repositories.runs import DERIVES, RELEASES
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
 
 _config = ConfigRow.__table__  # type: ignore[attr-defined]
@@ -25,7 +25,7 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConfig:
-    """The configuration in force, and the run, if any, that derives for a re-cluster now."""
+    """The configuration in force, and the run, if any, that derives or releases now."""
 
     id: int
     digest: str
@@ -34,6 +34,7 @@ class ActiveConfig:
     model_digest: str
     standardizer: str
     deriving: int | None = None
+    releasing: int | None = None
 
 
 _ACTIVE = (
@@ -45,6 +46,7 @@ _ACTIVE = (
         _config.c.model_digest,
         _config.c.standardizer,
         DERIVES,
+        RELEASES,
     )
     .join(_epoch, _epoch.c.config_id == _config.c.id)
     .where(_epoch.c.to_commit.is_(None))

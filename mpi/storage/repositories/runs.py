@@ -89,13 +89,11 @@ _NOTE = text(
     "INSERT INTO recluster_change (run_id, record_id) VALUES (:run, :record) "
     "ON CONFLICT (run_id, record_id) DO NOTHING"
 )
-DERIVES = (
-    select(func.max(_run.c.id))
-    .where(_run.c.stage == Stage.DERIVING.value)
-    .scalar_subquery()
-    .label("deriving")
+DERIVES, RELEASES = (
+    select(func.max(_run.c.id)).where(_run.c.stage == stage.value).scalar_subquery().label(stage.value)
+    for stage in (Stage.DERIVING, Stage.RELEASING)
 )
-"""The run that derives now, for a statement that reads something else anyway."""
+"""The run that derives now, or releases, for a statement that reads something else anyway."""
 
 
 def _of(row: Any) -> Run:  # noqa: ANN401 - a row of the table
@@ -161,13 +159,13 @@ class Runs:
         return mine.rowcount > 0
 
     def note_changed(self, number: int, record_ids: Collection[int]) -> None:
-        """Note records that change while a run derives."""
+        """Note records that change beside a run."""
         rows = [{"run": number, "record": record} for record in sorted(record_ids)]
         if rows:
             self._connection.execute(_NOTE, rows)
 
     def changed(self, number: int, limit: int) -> list[int]:
-        """Records that changed while a run derived, and that it has not derived anew."""
+        """Records that changed beside a run, and that it has not looked at since."""
         rows = self._connection.execute(
             select(_change.c.record_id)
             .where(_change.c.run_id == number)
@@ -177,7 +175,7 @@ class Runs:
         return [row[0] for row in rows]
 
     def changed_among(self, number: int, record_ids: Collection[int]) -> set[int]:
-        """Those of the records that changed while a run derived."""
+        """Those of the records that changed beside a run."""
         found: set[int] = set()
         for chunk in chunked(record_ids):
             rows = self._connection.execute(
@@ -189,7 +187,7 @@ class Runs:
         return found
 
     def forget(self, number: int, record_ids: Collection[int]) -> None:
-        """Note that records have been derived anew."""
+        """Note that a run has looked at records since they changed."""
         self._connection.execute(
             delete(_change).where(
                 _change.c.run_id == bindparam("run"), _change.c.record_id == bindparam("r")

@@ -1,7 +1,7 @@
 """Review tasks: derived, replaced whenever their component is settled anew."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
@@ -91,9 +91,12 @@ def task_of(row: Row[*tuple[Any, ...]]) -> Task:
     )
 
 
+_PLAIN = tuple(field.name for field in fields(Task) if field.name != "bits")
+
+
 def _row(task: Task) -> dict[str, Any]:
-    row = asdict(task)
-    row["weight"] = round(row.pop("bits") * MICROBITS)
+    row = {name: getattr(task, name) for name in _PLAIN}
+    row["weight"] = round(task.bits * MICROBITS)
     return row
 
 
@@ -109,12 +112,10 @@ def _as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int)
     }
 
 
-def differing(before: Collection[Task], after: Collection[Task]) -> list[Task]:
-    """The tasks that would go, come or change if some took the place of others."""
+def differs(before: Collection[Task], after: Collection[Task]) -> bool:
+    """Whether any task would go, come or change if some took the place of others."""
     known = {task.key: task for task in before}
-    wanted = _as_stored(known, after, 0)
-    gone = [task for key, task in known.items() if key not in wanted]
-    return gone + [task for key, task in wanted.items() if known.get(key) != task]
+    return _as_stored(known, after, 0) != known
 
 
 class Tasks:

@@ -34,7 +34,7 @@ class RunRow(SQLModel, table=True):
 
 
 class RunChangeRow(SQLModel, table=True):
-    """A record that changed while a run derived: what follows from its snapshot does not hold."""
+    """A record that changed beside a run: what follows from the run's snapshot does not hold for it."""
 
     __tablename__ = "recluster_change"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -141,9 +141,11 @@ def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stric
     another_process(monkeypatch)
     [run] = runs(three, OPERATOR)
     assert proposal(three, OPERATOR, made.id).status == "applying"
-    with pytest.raises(ConflictError, match="is applying"):
-        apply_proposal(three, OPERATOR, stricter, made.id)
-    assert resume_run(three, OPERATOR, stricter, run.id).stage == "done"
+    if step in (WRITING, RELEASING):
+        done = apply_proposal(three, OPERATOR, stricter, made.id)
+        assert (done.applied, done.held, done.changed) == (1, 2, 0)
+    else:
+        assert resume_run(three, OPERATOR, stricter, run.id).stage == "done"
     assert proposal(now, OPERATOR, made.id).status == "applied"
     assert [apart(now, number) for number in range(3)].count(True) == 1
     assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]

@@ -1,0 +1,177 @@
+"""How long a writer waits while a re-cluster of many changes is applied; ``scripts/bench-epoch`` prints JSON.
+
+An index of children with three records each that one model links and a stricter one parts. While the stricter
+one is put in force by ``mpi recluster --apply``, another process asks for the writer's place again and again,
+and upserts: every fourth time a record of one of those children, else one of a new child.
+"""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from mpi.bootstrap import load_matcher, open_index, open_matcher
+from mpi.config import Settings
+from mpi.domain.errors import ModelMovedError
+from mpi.domain.viewer import operator
+from mpi.service.epochs import runs
+from mpi.service.records import upsert
+from mpi.service.verify import verify
+from tests.bench.__main__ import machine, step
+from tests.bench.state import measured
+from tests.index import a_child, an_index, load_rows
+from tests.models import tiny_model
+from tests.postgres import a_server
+
+EACH = 3
+"""Records of a child: parting them changes the person of all but one."""
+AT_A_TIME = 25_000
+"""Children loaded at once."""
+STRICTER = 17.0
+NEW = 10_000_000
+PAUSE_S = 0.02
+
+
+def main() -> int:
+    """Apply a re-cluster of so many changes, and measure how long others wait."""
+    parser = argparse.ArgumentParser(prog="scripts/bench-epoch", description=main.__doc__)
+    parser.add_argument("--changes", type=int, default=200_000, help="records that change person")
+    parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
+    asked = parser.parse_args()
+    found: dict[str, object] = {"machine": machine(), "changes": asked.changes}
+    stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
+    with a_server() if "postgresql" in stores else nullcontext() as server:
+        for store in stores:
+            with tempfile.TemporaryDirectory(prefix="mpi-bench-epoch-") as folder:
+                url = server.url(server.new_database()) if store == "postgresql" else None
+                found[store] = _one_store(Path(folder), store, url, asked.changes)
+    print(json.dumps(found, indent=1))
+    return 0
+
+
+def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[str, object]:
+    children = -(-changes // (EACH - 1))
+    settings = Settings(home=folder / "home", model=None, database_url=url, secret_file=None)
+    step(f"{store}: loading {children * EACH:,} records")
+    with an_index(folder / "home", "sis", "ccwis", database_url=url) as index:
+        for first in range(0, children, AT_A_TIME):
+            some = range(first, min(first + AT_A_TIME, children))
+            load_rows(index, "sis", *(one for number in some for one in _child(number)))
+    stricter = tiny_model(folder / "stricter", version="2", link=STRICTER)
+    context = multiprocessing.get_context("spawn")
+    ready, over = context.Event(), context.Event()
+    results = context.Queue()
+    writer = context.Process(target=_write, args=(settings, ready, over, results))
+    step(f"{store}: applying {changes:,} changes")
+    writer.start()
+    ready.wait()
+    environment = {"MPI_HOME": str(folder / "home")} | ({"MPI_DATABASE_URL": url} if url else {})
+    command = [sys.executable, "-m", "mpi", "recluster", "--apply", "--model", str(stricter), "--json"]
+    printed, seconds, peak = measured(command, environment)
+    over.set()
+    waits = results.get()
+    writer.join()
+    index = replace(open_index(settings), matcher=open_matcher(str(stricter)))
+    try:
+        [run] = runs(index, operator())
+        step(f"{store}: verifying")
+        findings = verify(index, operator())
+    finally:
+        index.database.dispose()
+    return {
+        "records": children * EACH,
+        "moved": run.moved,
+        "planned": json.loads(printed)["moved"],
+        "seconds": round(seconds, 1),
+        "peak_mb": peak,
+        **waits,
+        "findings_afterwards": len(findings),
+    }
+
+
+def _child(number: int) -> list[dict[str, object]]:
+    """Records that agree in names and birth date, and in nothing else."""
+    word = ""
+    rest = number * 7919 + 13
+    for _ in range(6):
+        rest, digit = divmod(rest, 26)
+        word += chr(ord("a") + digit)
+    return [
+        a_child(
+            f"r{number}-{each}",
+            first_name=word,
+            last_name=word[::-1] + "son",
+            birth_date=f"20{5 + number % 15:02}-{1 + number // 15 % 12:02}-{1 + number // 180 % 28:02}",
+            postal_code=None,
+            sex=None,
+        )
+        for each in range(EACH)
+    ]
+
+
+@dataclass
+class _Times:
+    """Milliseconds of what was done."""
+
+    taken: list[float] = field(default_factory=list)
+
+    def add(self, began: float) -> None:
+        self.taken.append((time.perf_counter() - began) * 1000)
+
+    def figures(self) -> dict[str, float]:
+        ordered = sorted(self.taken)
+        return {
+            "times": len(ordered),
+            "p50_ms": round(statistics.median(ordered), 1),
+            "p99_ms": round(ordered[int(len(ordered) * 0.99)], 1),
+            "p999_ms": round(ordered[int(len(ordered) * 0.999)], 1),
+            "longest_ms": round(ordered[-1], 1),
+            "over_50_ms": sum(taken > 50 for taken in ordered),
+        }
+
+
+def _write(settings: Settings, ready: Event, over: Event, results: "multiprocessing.Queue[object]") -> None:
+    """Ask for the writer's place, and upsert, first alone and then beside the re-cluster."""
+    index, number = open_index(settings), 0
+    alone, beside = (_Times(), _Times()), (_Times(), _Times())
+    until = time.monotonic() + 10
+    while not over.is_set():
+        waits, upserts = alone if time.monotonic() < until else beside
+        if waits is beside[0]:
+            ready.set()
+        began = time.perf_counter()
+        with index.database.write(operator(), "probe"):
+            waits.add(began)
+        time.sleep(PAUSE_S)
+        number += 1
+        began = time.perf_counter()
+        try:
+            child = number if number % 4 == 0 else NEW + number
+            upsert(index, operator(), "ccwis", _child(child)[0] | {"local_id": f"w{number}"})
+        except ModelMovedError:
+            with index.database.read(operator()) as unit:
+                active = unit.configs.active()
+            index = replace(
+                index, matcher=load_matcher(settings, f"{active.model_name}/{active.model_version}")
+            )
+            continue
+        upserts.add(began)
+        time.sleep(PAUSE_S)
+    results.put(
+        {
+            "alone": {"wait": alone[0].figures(), "upsert": alone[1].figures()},
+            "beside": {"wait": beside[0].figures(), "upsert": beside[1].figures()},
+        }
+    )
+    index.database.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
