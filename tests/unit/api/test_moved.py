@@ -1,0 +1,38 @@
+"""A process that answers goes on answering when another moves the index to another model."""
+
+import json
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.bootstrap import keep_model, open_matcher
+from mpi.config import Settings
+from mpi.service.recluster import recluster
+from tests.index import OPERATOR, a_child, an_index
+from tests.models import tiny_model
+from tests.unit.api.live import a_key, calling
+
+
+@pytest.fixture
+def moved(tmp_path):
+    """An index that is served, and that another process has moved to another model since."""
+    with (
+        an_index(tmp_path / "home", "sis") as index,
+        calling(create_app(index), a_key(index, "tester")) as call,
+    ):
+        folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
+        keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
+        recluster(index, OPERATOR, open_matcher(folder), apply=True)
+        yield call
+
+
+def test_a_call_is_answered_with_the_model_in_force_with_its_body(moved):
+    child = {name: value for name, value in a_child().items() if name != "local_id"}
+    answer = moved.put("/v1/sources/sis/records/n1", json=child)
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "created")
+
+
+def test_so_is_each_line_of_many(moved):
+    line = json.dumps(a_child("n2") | {"source": "sis"})
+    answer = moved.post("/v1/records:bulk", content=line + "\n")
+    assert answer.json()["outcome"] == "created"
