@@ -13,6 +13,7 @@ from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import errors, sign_in, signed, view_as
 from mpi.api.pages.routes import router as pages
 from mpi.api.routes import (
+    consents,
     crosswalk,
     decisions,
     explain,
@@ -78,7 +79,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     errors.install(app)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
-        questions, freezes, health,
+        questions, freezes, consents, health,
     ):  # fmt: skip
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)

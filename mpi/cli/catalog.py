@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, Entry] = {
         "Hold what a source sends, and link nothing of it.", "mpi.cli.commands.source:pause"
     ),
     "source resume": Entry("Let what was held take effect.", "mpi.cli.commands.source:resume"),
+    "source consent": Entry(
+        "Let what others decide of a source's records wait for its owner.",
+        "mpi.cli.commands.source:ask_owner",
+    ),
     "freeze": Entry("Days on which what is decided of a source's records waits."),
     "freeze add": Entry(
         "Name days on which what is decided of a source's records waits.", "mpi.cli.commands.freeze:add"
@@ -113,6 +117,12 @@ COMMANDS: Mapping[str, Entry] = {
     "undo": Entry("Take a decision, merge, split or move back.", "mpi.cli.commands.merging:undo"),
     "approve": Entry(
         "Give the second word on a step that waits for one.", "mpi.cli.commands.merging:approve"
+    ),
+    "consent": Entry(
+        "Consent to a step, or refuse it, as an owner of a source.", "mpi.cli.commands.waiting:answer"
+    ),
+    "waiting": Entry(
+        "List what waits for a second approver or for an owner.", "mpi.cli.commands.waiting:show"
     ),
     "export": Entry("Write what the index knows to a file."),
     "export crosswalk": Entry("Write all enterprise IDs as CSV.", "mpi.cli.commands.export:crosswalk"),

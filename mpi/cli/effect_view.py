@@ -41,8 +41,11 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
             f"they stay {state}, because the {stays.because} says so; to change that: "
             f"mpi decide {stays.offer['kind']} {groups} --reason CODE"
         )
-    if effect.awaiting:
+    if effect.approval:
         note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
+    for source in effect.consent_of:
+        how = "mpi consent, or POST /v1/steps/{number}:consent"
+        note(f"it waits for the consent of an owner of {source}: {how}")
     if effect.held_until is not None:
         note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
     if effect.preview:

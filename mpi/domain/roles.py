@@ -23,7 +23,9 @@ _STEWARD = frozenset({
 ACTIONS: dict[Role, frozenset[Action]] = {
     Role.STEWARD: _STEWARD,
     Role.APPROVER: _STEWARD | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
-    Role.SOURCE_OWNER: frozenset({Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT}),
+    Role.SOURCE_OWNER: frozenset({
+        Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT, Action.CONSENT,
+    }),
     Role.OPERATOR: frozenset({
         Action.SOURCE_ADMIN, Action.LOAD, Action.REPORT, Action.QUALITY_READ, Action.CLIENT_ADMIN,
         Action.ACCOUNT_ADMIN,

@@ -30,6 +30,7 @@ class Action(StrEnum):
     DECISION_READ = "decision.read"
     DECIDE = "decide"
     APPROVE = "approve"
+    CONSENT = "consent"
     LINK_REPORT = "link.report"
     CLIENT_ADMIN = "client.admin"
     DISCLOSURE_READ = "disclosure.read"
@@ -90,6 +91,14 @@ class Viewer:
     def may_see(self, source: str) -> bool:
         """Whether records of the source exist for this viewer at all (law 7)."""
         return self.sources is None or source in self.sources
+
+
+def owns(viewer: Viewer, source: str) -> bool:
+    """Whether the viewer speaks for the owner of a source: named for it, and granted to consent.
+
+    Who was given all sources was given none as its owner.
+    """
+    return Action.CONSENT in viewer.actions and viewer.sources is not None and source in viewer.sources
 
 
 def operator(name: str = "operator") -> Viewer:

@@ -37,7 +37,7 @@ from mpi.service.resolve import resettle
 from mpi.service.saying import Step, say
 from mpi.service.settle import NO_CHOICE
 from mpi.service.steps import note_text, reason_code, step
-from mpi.service.undo import undo_decisions, undo_said, undo_whole
+from mpi.service.undo import undo_decisions, undo_whole
 from mpi.service.verdicts import Reading, VerdictKind, answer_reason, read_verdicts, verdict_kind
 from mpi.service.working import (
     add_act,
@@ -366,10 +366,11 @@ def _responded(  # noqa: PLR0913 - what is answered, to what, and how
 ) -> tuple[Effect, frozenset[int], list[int]]:
     """What a response did, the records that this shows, and the claims that it took back."""
     of = None if about.step_id is None else unit.steps.get(about.step_id)
-    if response == APPROVE and about.step_id is not None:
-        return (*approve_step(unit, index, about.step_id, preview=preview), [])
-    if response == REVOKE and one.first.kind == APPROVAL and about.step_id is not None:
-        return (*undo_said(unit, index, of, about.step_id, reason, preview=preview), [])
+    awaited = next((each.step_id for each in unit.awaited.of([about.id])), None)
+    if response == APPROVE and awaited is not None:
+        return (*approve_step(unit, index, awaited, preview=preview), [])
+    if response == REVOKE and one.first.kind == APPROVAL and awaited is not None:
+        return (*undo_whole(unit, index, awaited, reason, preview=preview), [])
     if response == REVOKE:
         return (*undo_decisions(unit, index, [about], of, reason, preview=preview), [])
     claims = [about.id] if about.status is DecisionStatus.REVIEW else []

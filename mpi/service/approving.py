@@ -1,9 +1,13 @@
 """Approve: the second word on a step that waits for one. Nothing is ever approved by a clock."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.consents import ask_anew, open_consents, shown_codes
 from mpi.service.context import Index
-from mpi.service.deciding import bring_into_force, projected, touched_by
+from mpi.service.deciding import bring_into_force, seen_whole, touched_by
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, changes, fields_of
@@ -13,8 +17,12 @@ from mpi.service.resolve import resettle
 from mpi.service.saying import APPROVED, AWAITING, read_choice
 from mpi.service.steps import step
 from mpi.service.undo import carry_out
-from mpi.storage.repositories.decisions import DecisionStatus
-from mpi.storage.unit import WriteUnit
+from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.steps import Step
+from mpi.storage.unit import ReadUnit, WriteUnit
+
+UNDO = "undo"
+"""The kind of step that takes back."""
 
 
 def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False) -> Effect:
@@ -44,7 +52,10 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
 def approve_step(
     unit: WriteUnit, index: Index, number: int, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
-    """Let a step take effect that waits for a second word; returns what that did and the records it shows.
+    """Give the second word on a step; it takes effect unless an owner's consent is awaited still.
+
+    Returns:
+        What that did and the records it shows.
 
     Raises:
         NotFoundError: there is no such step that the viewer may know of whole.
@@ -52,35 +63,59 @@ def approve_step(
         DecisionConflict: it contradicts what has been decided since.
     """
     of = unit.steps.get(number)
-    made = unit.decisions.get(_decisions_of(unit, number))
-    if of is None or not made or any(projected(unit, one) != one.groups for one in made.values()):
+    made = decisions_of(unit, of)
+    if of is None or not made or not all(seen_whole(unit, one, number) for one in made):
         raise NotFoundError(f"there is no step {number}")
     if not of.detail.get(AWAITING) or of.undone_commit is not None:
         raise ConflictError(f"step {number} does not wait for an approval")
     if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
         raise ConflictError(f"step {number} is your own: somebody else has to approve it")
     unit.steps.set_detail(number, {**of.detail, AWAITING: False, APPROVED: True})
+    unit.awaited.approved(number)
     for decision in made:
-        unit.steps.add_approval(unit.counters.take("approval"), decision, of.kind, unit.commit_no)
-    if of.kind == "undo":
-        effect, shown = carry_out(unit, index, of, preview=preview)
-    else:
-        waiting = [one for one in made.values() if one.status is DecisionStatus.AWAITING]
-        for one in waiting:
-            bring_into_force(unit, one)
-        touched = touched_by(unit, list(made))
-        settled = resettle(unit, index, touched, of.kind, read_choice(of.detail))
-        persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
-        numbers = tuple(one.id for one in waiting)
-        effect = Effect(of.kind, preview, number, numbers, persons, moved, told)
-        effect = with_received(unit, effect, settled.current)
+        unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
+    effect, shown = take_effect(unit, index, of, made, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
-def _decisions_of(unit: WriteUnit, number: int) -> list[int]:
-    of = unit.steps.get(number)
+def take_effect(
+    unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Let a step take effect once nobody is awaited any more; a preview says what it will do then.
+
+    Raises:
+        DecisionConflict: it contradicts what has been decided since.
+    """
+    ask_anew(unit, of.id, of.detail, made)
+    left = [one.source_id for one in open_consents(unit, of.id)]
+    second = any(one.second for one in unit.awaited.of_step(of.id))
+    waits = second or bool(left)
+    touched = touched_by(unit, [one.id for one in made])
+    if waits and not preview:
+        # Its task is another one now, or none.
+        resettle(unit, index, touched, of.kind)
+        effect, shown = Effect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
+    elif of.kind == UNDO:
+        effect, shown = carry_out(unit, index, of, preview=preview)
+        unit.awaited.end_step(of.id)
+    else:
+        waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
+        for one in waiting:
+            bring_into_force(unit, one)
+        unit.awaited.end_step(of.id)
+        settled = resettle(unit, index, touched, of.kind, read_choice(of.detail))
+        persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+        numbers = tuple(one.id for one in waiting)
+        effect = Effect(of.kind, preview, of.id, numbers, persons, moved, told)
+        effect = with_received(unit, effect, settled.current)
+    codes = shown_codes(unit, left)
+    return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+
+
+def decisions_of(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
+    """The decisions that a step makes, or takes back."""
     if of is None:
         return []
-    revoking = of.detail.get("decisions", ()) if of.kind == "undo" else ()
-    return [*revoking, *(one.id for one in unit.decisions.of_step(number))]
+    revoking = of.detail.get("decisions", ()) if of.kind == UNDO else ()
+    return [*unit.decisions.get(revoking).values(), *unit.decisions.of_step(of.id)]

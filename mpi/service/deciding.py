@@ -16,12 +16,13 @@ from mpi.service.context import Index
 from mpi.service.evidence import evidence
 from mpi.service.frozen import free_from
 from mpi.service.named import Groups, visible
+from mpi.storage.repositories.consents import ConsentStatus
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, StoredDecision
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 _NOT_YET = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
 _WHOLE_OR_NOT = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})
-"""Of a claim, and of what waits for a second approver, a part would tell that there is more."""
+"""Of a claim, and of what waits for others' words, a part would tell that there is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,41 @@ def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
     """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
     named = {record for group in decision.groups for record in group}
     labels = visible(unit, named)
-    if decision.status in _WHOLE_OR_NOT:
-        return decision.groups if named == labels.keys() else None
+    if decision.status in _WHOLE_OR_NOT or _was_refused(unit, decision):
+        return decision.groups if _is_whole(unit, decision, labels, decision.step_id) else None
     groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
     groups = tuple(group for group in groups if group)
     if decision.kind is DecisionKind.DIFFERENT:
         return groups if len(groups) > 1 else None
     return groups if groups and len(groups[0]) > 1 else None
+
+
+def seen_whole(unit: ReadUnit, decision: StoredDecision, step_id: int | None) -> bool:
+    """Whether the viewer may see every record of a decision, and every source that a step about it asked."""
+    return _is_whole(unit, decision, visible(unit, decision.seen), step_id)
+
+
+def _is_whole(unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None) -> bool:
+    if not decision.seen.keys() <= set(labels):
+        return False
+    if unit.viewer.sources is None or step_id is None:
+        return True
+    codes = {source.id: source.code for source in unit.sources.all()}
+    return all(
+        unit.viewer.may_see(codes[one.source_id]) for one in unit.consents.of([step_id]).get(step_id, ())
+    )
+
+
+def _was_refused(unit: ReadUnit, decision: StoredDecision) -> bool:
+    """Whether an owner refused it; who sees all sources sees it whole in any case."""
+    if (
+        decision.status is not DecisionStatus.REVOKED
+        or decision.step_id is None
+        or unit.viewer.sources is None
+    ):
+        return False
+    asked = unit.consents.of([decision.step_id]).get(decision.step_id, ())
+    return any(one.status is ConsentStatus.REFUSED for one in asked)
 
 
 def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
@@ -106,7 +135,7 @@ def write_down(
 ) -> int:
     """Check a decision, and add it; returns its number. It takes effect when its records are settled.
 
-    One that awaits a second approver binds nothing, and leaves in force what it is to supersede.
+    One that awaits others' words binds nothing, and leaves in force what it is to supersede.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
@@ -145,7 +174,7 @@ def write_down(
 
 
 def bring_into_force(unit: WriteUnit, one: StoredDecision) -> None:
-    """Let a decision bind that awaited a second approver, unless something else was decided meanwhile.
+    """Let a decision bind that awaited others' words, unless something else was decided meanwhile.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
@@ -159,17 +188,30 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision) -> None:
         unit.decisions.set_day([one.id], free)
         return
     unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
-    replaced = unit.decisions.get(one.supersedes).values()
-    in_force = [old.id for old in replaced if old.status is DecisionStatus.IN_FORCE]
-    unit.decisions.set_status(in_force, DecisionStatus.SUPERSEDED, unit.commit_no)
+    take_places(unit, [one])
+
+
+def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
+    """Put decisions that have come to bind in the place of those that they supersede.
+
+    Where one of these was taken back meanwhile, what it had superseded is in force again: that gives way too.
+    """
+    places = [number for one in decisions for number in one.supersedes]
+    while places:
+        below = unit.decisions.get(places).values()
+        in_force = [old.id for old in below if old.status is DecisionStatus.IN_FORCE]
+        unit.decisions.set_status(in_force, DecisionStatus.SUPERSEDED, unit.commit_no)
+        places = [n for old in below if old.status is DecisionStatus.REVOKED for n in old.supersedes]
 
 
 def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
     """Every record that the decisions, or those whose place they take, name."""
     found = unit.decisions.get(numbers)
-    superseded = unit.decisions.get({old for decision in found.values() for old in decision.supersedes})
-    everyone = [*found.values(), *superseded.values()]
-    return {record for decision in everyone for group in decision.groups for record in group}
+    everyone, level = dict(found), found
+    while below := {old for decision in level.values() for old in decision.supersedes} - everyone.keys():
+        level = unit.decisions.get(below)
+        everyone |= level
+    return {record for decision in everyone.values() for group in decision.groups for record in group}
 
 
 def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
@@ -206,7 +248,9 @@ def conflict(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | Non
 
 def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
     """Revoke decisions, and put those back in force whose place only they took."""
-    unit.decisions.set_status([one.id for one in taken_back], DecisionStatus.REVOKED, unit.commit_no)
+    numbers = [one.id for one in taken_back]
+    unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
+    unit.awaited.end(numbers)
     waiting = [old for one in taken_back for old in one.supersedes]
     while waiting:
         number = waiting.pop()

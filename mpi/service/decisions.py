@@ -8,6 +8,7 @@ from typing import Any
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit, permits
+from mpi.service.consents import ConsentView, consent_views
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, conflict, may_undo, projected, require_decision, write_down
 from mpi.service.disclosure import disclose
@@ -62,7 +63,8 @@ class DecisionView:
     Args:
         id: its number.
         kind: SAME, DIFFERENT or UNSURE.
-        status: ``in_force``, ``pending``, ``superseded``, ``revoked``, or ``review`` of a claim.
+        status: ``in_force``, ``pending``, ``awaiting`` others' words, ``superseded``, ``revoked``, or
+            ``review`` of a claim.
         suspended: whether it is in force and gives way to a stronger one.
         authority: ``steward``, ``source`` or ``migration``.
         by: the client that made it.
@@ -79,6 +81,7 @@ class DecisionView:
         origin: what kind of step.
         ended_at: when it was superseded or revoked.
         ended_by: by whom.
+        consents: what owners were asked about its step, of sources that the viewer may see.
     """
 
     id: int
@@ -100,6 +103,7 @@ class DecisionView:
     origin: str | None
     ended_at: str | None
     ended_by: str | None
+    consents: tuple[ConsentView, ...] = ()
 
 
 def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False) -> Effect:
@@ -223,6 +227,7 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
     times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
     notes = unit.steps.notes([one.id for one in found])
     suspended = unit.tasks.about([one.id for one in found], CONFLICT)
+    asked = unit.consents.of({one.step_id for one in found if one.step_id is not None})
     views = []
     for one in found:
         groups = projected(unit, one)
@@ -256,6 +261,7 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
                 one.origin,
                 None if ended is None else ended[0],
                 None if ended is None else ended[1],
+                consent_views(unit, asked.get(one.step_id or 0, ())),
             )
         )
     return views

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import touched_by
+from mpi.service.deciding import take_places, touched_by
 from mpi.service.frozen import FROZEN, WANTED, free_from
 from mpi.service.holds import HELD_UNTIL, let_go
 from mpi.service.resolve import resettle
@@ -39,12 +39,7 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     numbers = [one.id for one in due]
     touched = touched_by(unit, numbers)
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
-    replaced = {
-        old.id
-        for old in unit.decisions.get({number for one in due for number in one.supersedes}).values()
-        if old.status is DecisionStatus.IN_FORCE
-    }
-    unit.decisions.set_status(replaced, DecisionStatus.SUPERSEDED, unit.commit_no)
+    take_places(unit, due)
     held = [
         one
         for one in unit.proposals.holds()

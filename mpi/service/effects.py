@@ -94,11 +94,13 @@ class Effect:
         told: clients that see the change in the feed.
         stays: of an undo, what it does not change.
         etag: of the persons as they were read: apply with ``If-Match``.
-        awaiting: whether it waits for a second approver, and so did nothing yet.
+        awaiting: whether it waits for others to say so too, and so did nothing yet.
         disclosed: how many answers left because of the links that it parts; None where the viewer may not
             know of others' answers.
         disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
         held_until: the first day after a freeze window, from which it takes effect; None where none is open.
+        approval: whether a second approver is among those that it waits for.
+        consent_of: the sources whose owners are among them, of those that the viewer may see.
     """
 
     kind: str
@@ -114,6 +116,8 @@ class Effect:
     disclosed: int | None = None
     disclosures: tuple[Received, ...] = ()
     held_until: str | None = None
+    approval: bool = False
+    consent_of: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

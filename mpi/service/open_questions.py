@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from mpi.domain import clock
-from mpi.service.deciding import conflict, projected
+from mpi.service.deciding import conflict, projected, seen_whole
 from mpi.service.due_dates import due_on
-from mpi.service.questions import CONFLICT, PAIR
+from mpi.service.questions import APPROVAL, CONFLICT, PAIR
 from mpi.storage.repositories.chunks import LARGEST_NUMBER
+from mpi.storage.repositories.decisions import StoredDecision
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
@@ -185,11 +186,18 @@ def about_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     found = unit.decisions.get([task.decision_id]).get(task.decision_id)
     if found is None or projected(unit, found) is None:
         return None
+    if task.kind == APPROVAL and not _sees_approval(unit, found):
+        return None
     if task.kind != CONFLICT:
         return (found.id,)
     chain = conflict(unit, found)
     # Without what the reader may not see there is no conflict, and so no question.
     return None if chain is None else tuple(sorted({*chain, found.id}))
+
+
+def _sees_approval(unit: ReadUnit, about: StoredDecision) -> bool:
+    """Whether the reader sees all that it is about: else that it waits would tell of another agency."""
+    return all(seen_whole(unit, about, one.step_id) for one in unit.awaited.of([about.id]))
 
 
 def summaries(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
@@ -264,6 +272,9 @@ def burst_named(unit: ReadUnit, key: str) -> tuple[int, str] | None:
 
 def closed_summary(unit: ReadUnit, work: Work) -> QuestionSummary | None:
     """A closed question as the queue lists it; None where the reader may not see all of it."""
+    if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
+        # It names the ends of its decision only, and that something waited would tell of the rest.
+        return None
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in records):

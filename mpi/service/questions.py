@@ -91,10 +91,16 @@ def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 
 def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
-    """A task for each claim, and for each decision that waits for a second word."""
-    for status, number, named in unit.decisions.waiting(scope.seen):
-        kind, reason = (CLAIM, "unconfirmed") if status is DecisionStatus.REVIEW else (APPROVAL, "second")
-        yield Task(f"{kind}:{number}", kind, named[0], named[-1], 0.0, reason, None, number)
+    """A task for each claim, and for each decision that a second word is to make, or to take back."""
+    for one in unit.decisions.waiting(scope.seen):
+        match one.status:
+            case DecisionStatus.REVIEW:
+                key, kind, reason = f"{CLAIM}:{one.id}", CLAIM, "unconfirmed"
+            case DecisionStatus.AWAITING:
+                key, kind, reason = f"{APPROVAL}:{one.id}", APPROVAL, "second"
+            case _:
+                key, kind, reason = f"{APPROVAL}:{one.id}:{one.step_id}", APPROVAL, "second-undo"
+        yield Task(key, kind, one.members[0], one.members[-1], 0.0, reason, None, one.id)
 
 
 def _with_pattern(tasks: Sequence[Task], known: Known, weighing: Weighing) -> Iterator[Task]:

@@ -1,8 +1,8 @@
 """Saying: what a decision, merge, split and move share once it is clear what is said.
 
 The decisions are written down, their components settled and published, and what that did is told. Where a
-second approver is asked for, the decisions wait for one and bind nothing until then; in a freeze window of a
-source of their records, until the first day after it.
+second approver is asked for, or the consent of a source's owner, the decisions wait for that and bind nothing
+until then; in a freeze window of a source of their records, until the first day after it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import SecondApprover
+from mpi.service.consents import MAKER, Maker, maker_of, only_corrections, owners_to_ask, shown_codes
 from mpi.service.context import Index
 from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import Statement, touched_by, write_down
@@ -61,19 +62,25 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         ConflictError: it would supersede one that is not in force, or is not its maker's.
     """
     named = {record for said in step.said for record in said.record_ids}
-    awaiting = needs_second(unit, index, named)
+    second = needs_second(unit, index, named)
+    maker = maker_of(unit.viewer)
+    asked = owners_to_ask(unit, maker, named, alone=only_corrections(one.origin for one in step.said))
+    awaiting = second or bool(asked)
     waits = awaiting and not preview
     heeded, held_until = _freeze(unit, step.said, named)
     later = held_until is not None and not preview
     detail = {
         **step.detail,
-        **({AWAITING: True} if waits else {}),
+        **(waiting_detail(maker, second=second) if waits else {}),
         **({CHOICE: stored_choice(step.choice)} if waits or later else {}),
         **heeded,
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
     said = [replace(one, effective_from=held_until) for one in step.said] if later else step.said
     numbers = tuple(write_down(unit, index, step_id, one, awaiting=waits) for one in said)
+    if waits:
+        unit.awaited.add(step_id, numbers, second=second)
+        unit.consents.ask(step_id, asked, unit.commit_no)
     choice = Choice() if waits or later else step.choice
     settled = resettle(unit, index, touched_by(unit, numbers), step.kind, choice)
     persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
@@ -90,6 +97,8 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         step.etag,
         awaiting,
         held_until=held_until,
+        approval=second,
+        consent_of=shown_codes(unit, asked),
     )
     effect = with_received(unit, effect, settled.current)
     keep_answer(unit, index, effect.as_dict(), shown)
@@ -124,6 +133,11 @@ def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> b
             agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD}
             named = {label.source for label in visible(unit, record_ids).values()}
             return len({agency_of[source] for source in named & agency_of.keys()}) > 1
+
+
+def waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
+    """What a step keeps that waits for others: whether for a second approver, and who made it."""
+    return {**({AWAITING: True} if second else {}), MAKER: maker.kept()}
 
 
 def stored_choice(choice: Choice) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.storage.repositories.sources import Source
+from mpi.storage.unit import ReadUnit
 
 _MOST_CHARACTERS = 64
 
@@ -64,6 +65,19 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
         )
         unit.sources.add(number, number, source, unit.commit_no)
         return source
+
+
+def require_asking(unit: ReadUnit, code: str) -> Source:
+    """A source whose owner can be asked for consent.
+
+    Raises:
+        NotFoundError: no such source.
+        ConflictError: it is the stewards' own.
+    """
+    found = unit.sources.by_code(code)
+    if found.kind == STEWARD:
+        raise ConflictError(f"source {code!r} holds the stewards' corrections: nobody else owns it")
+    return found
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:

@@ -14,6 +14,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service import overlays
 from mpi.service.chains import chain_between
+from mpi.service.consents import maker_of, owners_of_undo, shown_codes
 from mpi.service.context import Index
 from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import (
@@ -24,6 +25,7 @@ from mpi.service.deciding import (
     projected,
     require_decision,
     revoke,
+    seen_whole,
     touched_by,
 )
 from mpi.service.decisions import effect_of
@@ -37,7 +39,7 @@ from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import with_received
 from mpi.service.rekey import REKEY, take_back
 from mpi.service.resolve import resettle
-from mpi.service.saying import APPROVED, AWAITING
+from mpi.service.saying import APPROVED, waiting_detail
 from mpi.service.settle import Choice
 from mpi.service.steps import add_step, reason_code, step
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
@@ -48,6 +50,8 @@ from mpi.storage.unit import ReadUnit, WriteUnit
 IMPORTED = "import"
 BY_DECISIONS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORTED})
 """Steps that are made of decisions and nothing else."""
+_BINDS_NOTHING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
+"""What waits for others' words, and claims: taken back, they change nobody."""
 
 
 def undo_decision(
@@ -118,6 +122,8 @@ def undo_whole(
     of = unit.steps.get(number)
     if of is not None and of.kind == REKEY and of.detail["records"]:
         return _undo_rekey(unit, index, of, reason, preview=preview)
+    if of is not None and of.kind == "undo" and unit.awaited.of_step(of.id):
+        return _take_back_undo(unit, index, of, preview=preview)
     if of is not None and of.kind == OVERLAY:
         step_id = add_step(unit, "undo", reason, {"step": of.id})
         effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
@@ -162,6 +168,32 @@ def _undo_rekey(
     return effect, shown
 
 
+def _take_back_undo(
+    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Ask no more for an undo that waits; what it was to take back stays."""
+    made = unit.decisions.get(undoing.detail["decisions"]).values()
+    if not all(seen_whole(unit, one, undoing.id) for one in made):
+        raise NotFoundError(f"there is no step {undoing.id}")
+    maker = unit.commit_info({undoing.commit_no})[undoing.commit_no][1]
+    if unit.viewer.sources is not None and maker != unit.viewer.client:
+        raise ConflictError(f"step {undoing.id} is another's: only its maker may undo it")
+    end_undo(unit, index, undoing)
+    effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
+    keep_answer(unit, index, effect.as_dict(), ())
+    return effect, frozenset()
+
+
+def end_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
+    """Let an undo that waits come to nothing."""
+    unit.awaited.end_step(undoing.id)
+    unit.steps.mark_undone(undoing.id, unit.commit_no)
+    touched = {
+        record for one in unit.decisions.get(undoing.detail["decisions"]).values() for record in one.seen
+    }
+    resettle(unit, index, touched, "undo")
+
+
 def undo_decisions(
     unit: WriteUnit,
     index: Index,
@@ -190,20 +222,44 @@ def undo_decisions(
         if not may_undo(unit, one):
             raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
     require_thawed(unit, taken_back)
+    _require_no_other(unit, taken_back)
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
     detail |= {} if of is None else {"step": of.id}
-    # What two had to say, two have to take back.
-    waits = of is not None and of.detail.get(APPROVED, False)
+    # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
+    binding = [one for one in taken_back if one.status not in _BINDS_NOTHING]
+    second = bool(binding) and of is not None and of.detail.get(APPROVED, False)
+    maker = maker_of(unit.viewer)
+    asked = owners_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
+    waits = second or bool(asked)
+    codes = shown_codes(unit, asked)
     if waits and not preview:
-        step_id = add_step(unit, "undo", reason, {**detail, AWAITING: True})
-        effect = Effect("undo", preview, step_id, (), (), (), (), awaiting=True)
+        step_id = add_step(unit, "undo", reason, {**detail, **waiting_detail(maker, second=second)})
+        unit.awaited.end(detail["decisions"])
+        unit.awaited.add(step_id, detail["decisions"], second=second)
+        unit.consents.ask(step_id, asked, unit.commit_no)
+        resettle(unit, index, {record for one in taken_back for record in one.seen}, "undo")
+        effect = Effect(
+            "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
+        )
         keep_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
     [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
     effect, shown = carry_out(unit, index, undoing, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
-    return (replace(effect, awaiting=True) if waits else effect), shown
+    return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+
+
+def _require_no_other(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> None:
+    """Pass what nobody asked for before: an undo that waits is not asked for twice.
+
+    One that the viewer may not know of does not count; this one takes its place.
+    """
+    made = {one.id: one for one in taken_back}
+    for one in unit.awaited.of(made):
+        decision = made[one.decision_id]
+        if one.step_id != decision.step_id and seen_whole(unit, decision, one.step_id):
+            raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
 
 
 def carry_out(

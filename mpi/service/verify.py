@@ -9,6 +9,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index, canonical_key
 from mpi.service.recluster import recluster
 from mpi.service.reindex import Progress, silent
+from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.persons import PersonStatus
 from mpi.storage.repositories.runs import Stage
 from mpi.storage.unit import ReadUnit
@@ -26,12 +27,12 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
     """Check that the index keeps its laws; an empty list is good.
 
     Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish. Law 2:
-    every ID is well formed, no record has two persons, the status of each ID fits its records. Law 6: every
-    active record has a version and a person.
+    every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
+    nothing binds that others have yet to say so too. Law 6: every active record has a version and a person.
     """
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
-        findings = [*_ids(unit), *_memberships(unit), *_records(unit, index)]
+        findings = [*_ids(unit), *_memberships(unit), *_records(unit, index), *_words(unit)]
         run = unit.runs.open()
     held_by_run = run is not None and run.stage != Stage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress)
@@ -59,6 +60,18 @@ def _memberships(unit: ReadUnit) -> Iterator[Finding]:
         if ended is None or membership.from_commit < ended:
             yield Finding(2, f"record {membership.record_id} belongs to two persons at one time")
         last[membership.record_id] = membership.to_commit
+
+
+def _words(unit: ReadUnit) -> Iterator[Finding]:
+    waiting = {one.decision_id: one.step_id for one in unit.awaited.all()}
+    for number, decision in sorted(unit.decisions.get(waiting).items()):
+        if decision.step_id != waiting[number]:
+            continue
+        if decision.status is not DecisionStatus.AWAITING:
+            yield Finding(3, f"decision {number} waits for others, and is {decision.status}")
+    for number in unit.decisions.with_status(DecisionStatus.AWAITING):
+        if number not in waiting:
+            yield Finding(3, f"decision {number} waits for others, and nobody is awaited")
 
 
 def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:

@@ -8,10 +8,12 @@ from mpi.domain import clock
 from mpi.domain.viewer import Viewer
 from mpi.storage.repositories.accounts import Accounts
 from mpi.storage.repositories.answers import Answers
+from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
+from mpi.storage.repositories.consents import Consents
 from mpi.storage.repositories.counters import Counters
 from mpi.storage.repositories.decisions import Decisions
 from mpi.storage.repositories.derived import Derived
@@ -84,6 +86,8 @@ class ReadUnit:
         self.figures = Figures(connection)
         self.accounts = Accounts(connection)
         self.sign_ins = SignIns(connection)
+        self.awaited = Awaited(connection)
+        self.consents = Consents(connection)
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""

@@ -34,16 +34,50 @@ class Said:
 
 @dataclass
 class Word:
-    """A decision: what was said, and what became of it."""
+    """A decision: what was said, and what became of it.
+
+    ``waiting`` for others' words or ``pending`` its day it does not bind yet; a ``claim`` binds nobody.
+    ``corrects`` is the attribute and value of a correction; ``said_by`` the kind of a source's assertion, and
+    the record that it is said with.
+    """
 
     kind: DecisionKind
     authority: int
     groups: tuple[tuple[Address, ...], ...]
     supersedes: frozenset[int] = frozenset()
     revoked: bool = False
+    waiting: bool = False
+    pending: bool = False
+    claim: bool = False
+    corrects: tuple[str, object] | None = None
+    step: int | None = None
+    said_by: tuple[str, Address] | None = None
+
+    @property
+    def not_yet(self) -> bool:
+        return self.waiting or self.pending
 
     def plain(self):
         return (self.kind, self.authority, self.groups)
+
+
+@dataclass
+class Waiting:
+    """A step that waits: with which words, to say them or to take them back, and for whom.
+
+    ``of`` is the step that an undo is of.
+    """
+
+    undoing: bool
+    words: tuple[int, ...]
+    second: bool
+    asked: set[str]
+    given: set[str] = field(default_factory=set)
+    of: int | None = None
+
+    @property
+    def open(self) -> set[str]:
+        return self.asked - self.given
 
 
 @dataclass
@@ -68,6 +102,10 @@ class Oracle:
     receipts: int = 0
     released: dict[int, frozenset[int]] = field(default_factory=dict)
     refused: dict[int, frozenset[int]] = field(default_factory=dict)
+    asking: set[str] = field(default_factory=set)
+    waiting_steps: dict[int, Waiting] = field(default_factory=dict)
+    approved: set[int | None] = field(default_factory=set)
+    consented: dict[int | None, set[str]] = field(default_factory=dict)
 
     def hear(
         self, address: Address, as_of: str, content, *, sealing: bool = False, batch: int | None = None
@@ -193,15 +231,41 @@ class Oracle:
     @property
     def decisions(self) -> dict[int, tuple[DecisionKind, int, tuple[tuple[Address, ...], ...]]]:
         """The words in force, those of holds left out."""
-        return {n: word.plain() for n, word in self.words.items() if self.in_force(n)}
+        words = {n: word for n, word in self.words.items() if word.corrects is None}
+        return {n: word.plain() for n, word in words.items() if self.in_force(n)}
 
     def in_force(self, number: int) -> bool:
         """Neither taken back, nor is its place taken by one in force, or by one whose place is taken so."""
-        return not self.words[number].revoked and not self._replaced(number)
+        word = self.words[number]
+        return not (word.revoked or word.not_yet or word.claim or self._replaced(number))
 
     def _replaced(self, number: int) -> bool:
         above = [n for n, word in self.words.items() if number in word.supersedes]
-        return any(self.in_force(n) or self._replaced(n) for n in above)
+        return any(self.in_force(n) or (not self.words[n].not_yet and self._replaced(n)) for n in above)
+
+    def take_effect(self, step: int) -> None:
+        """Nobody is awaited any more: a step's words bind, or those that it takes back do not."""
+        waits = self.waiting_steps.pop(step)
+        for number in waits.words:
+            word = self.words[number]
+            word.waiting = False
+            if waits.undoing:
+                self.revoke(number)
+
+    def end(self, step: int) -> None:
+        """A step that waits comes to nothing."""
+        waits = self.waiting_steps[step]
+        for number in () if waits.undoing else waits.words:
+            self.revoke(number)
+        self.waiting_steps.pop(step, None)
+
+    def revoke(self, number: int) -> None:
+        """A word was taken back; whatever waits with it waits without it."""
+        self.words[number].revoked, self.words[number].waiting = True, False
+        for step, waits in list(self.waiting_steps.items()):
+            waits.words = tuple(n for n in waits.words if n != number)
+            if not waits.words:
+                del self.waiting_steps[step]
 
     def contradicts(self, kind: DecisionKind, groups, leaving_out: frozenset[int] = frozenset()) -> bool:
         """Whether a steward's word would contradict those in force."""

@@ -23,7 +23,7 @@ from mpi.service.rekey import rekey
 from mpi.service.undo import undo_decision, undo_step
 from mpi.storage.repositories.records import Label
 from tests.index import OPERATOR, crosswalk
-from tests.laws.oracle import Word
+from tests.laws.oracle import Waiting, Word
 from tests.laws.statements import decide as state_decision
 from tests.laws.statements import revoke as state_revoked
 
@@ -49,10 +49,13 @@ def labels(addresses):
 class Stewards:
     """Steps of people; mixed into the machine, which has the index, the oracle and the clock."""
 
-    def previewed(self, act):
-        """Do a step as its preview says, or have both refused alike."""
+    def previewed(self, act, *, untold=False):
+        """Do a step as its preview says, or have both refused alike.
+
+        Whom it waits for is ``untold`` to who may not see them: then it may do nothing yet.
+        """
         self.tick()
-        before = crosswalk(self.index)
+        self.before = before = crosswalk(self.index)
         refused = None
         try:
             seen = act(True)
@@ -66,7 +69,13 @@ class Stewards:
             raise refused
         assert crosswalk(self.index) == before
         done = act(False)
-        assert bare(seen) == bare(done)
+        others = [(one.awaiting, one.approval, one.consent_of, one.held_until) for one in (seen, done)]
+        assert others[0] == others[1]
+        yet = untold and not done.moved and bare(seen) != bare(done)
+        if done.awaiting or done.held_until is not None or yet:
+            assert crosswalk(self.index) == before
+        else:
+            assert bare(seen) == bare(done)
         return done
 
     def persons(self):
@@ -77,17 +86,68 @@ class Stewards:
         return found
 
     def note(self, effect, expected, supersedes=frozenset()):
-        """Remember the words of a step, which must be those expected."""
+        """Remember the words of a step, which must be those expected, and wait for whom they need."""
         assert len(effect.decisions) == len(expected)
+        named = {address for _, groups in expected for group in groups for address in group}
+        second, asked = self.others_needed(named, self.before)
+        assert (effect.approval, effect.consent_of) == (second, tuple(sorted(asked)))
         for place, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
             view = decision(self.index, OPERATOR, number)
             shown = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
             visible = {frozenset(a for a in g if a not in self.oracle.sealed) for g in groups}
             assert (view.kind, shown) == (kind, {g for g in visible if g})
             self.oracle.words[number] = Word(
-                kind, Authority.STEWARD, groups, supersedes if place == 0 else frozenset()
+                kind,
+                Authority.STEWARD,
+                groups,
+                supersedes if place == 0 else frozenset(),
+                waiting=effect.awaiting,
+                step=effect.step,
             )
         self.steps.append((effect.step, effect.decisions))
+        self.hear_words()
+        if effect.awaiting:
+            self.oracle.waiting_steps[effect.step] = Waiting(False, effect.decisions, second, asked)
+            self.settle_at_random(effect.step)
+
+    def undone(self, act, numbers, of):
+        """Take words back, which may need others' words as well."""
+        words = [self.oracle.words[number] for number in numbers]
+        waits = [w for w in self.oracle.waiting_steps.values() if w.undoing and set(w.words) & set(numbers)]
+        binding = [word for word in words if not (word.waiting or word.claim)]
+        try:
+            done = self.previewed(act)
+        except ConflictError:
+            assert waits or self.frozen()
+            return
+        assert not waits
+        second, asked = False, set()
+        if binding:
+            named = {a for word in binding for group in word.groups for a in group}
+            alone = all(word.corrects is not None for word in binding)
+            second = of in self.oracle.approved
+            asked = self.asked_of(named - self.oracle.sealed, self.before, alone=alone)
+            asked |= self.oracle.consented.get(of, set())
+        assert (done.approval, done.consent_of) == (second, tuple(sorted(asked)))
+        if done.awaiting:
+            self.oracle.waiting_steps[done.step] = Waiting(True, tuple(numbers), second, asked, of=of)
+            self.settle_at_random(done.step)
+        else:
+            for number in numbers:
+                self.oracle.revoke(number)
+            self.hear_words()
+
+    def hear_words(self):
+        """Which words wait for a day, which is for windows to say; and what sources say with records."""
+        with self.index.database.read(OPERATOR) as unit:
+            mine = unit.decisions.get([n for n, word in self.oracle.words.items() if not word.revoked])
+            for number, one in mine.items():
+                word = self.oracle.words[number]
+                if one.status == "pending":
+                    assert unit.freezes.all()
+                    assert not word.waiting
+                word.pending = one.status == "pending"
+            self.hear_sources(unit)
 
     @precondition(lambda self: len(self.oracle.said) > 1)
     @rule(data=st.data(), kind=st.sampled_from(KINDS), insist=st.booleans())
@@ -139,16 +199,17 @@ class Stewards:
         standing = sorted(n for n, word in self.oracle.words.items() if not word.revoked)
         number = data.draw(st.sampled_from(standing))
         word = self.oracle.words[number]
-        if word.authority == Authority.SOURCE:
+        if word.authority == Authority.SOURCE and word.said_by is None:
             if self.oracle.in_force(number):
                 self.tick()
                 state_revoked(self.index, number)
-                word.revoked = True
+                self.oracle.revoke(number)
             return
         if any(len([a for a in g if a not in self.oracle.sealed]) < len(g) for g in word.groups):
             return
-        self.previewed(lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview))
-        word.revoked = True
+        self.undone(
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], word.step
+        )
 
     @precondition(lambda self: any(w.supersedes and not w.revoked for w in self.oracle.words.values()))
     @rule()
@@ -157,8 +218,9 @@ class Stewards:
         word = self.oracle.words[number]
         if any(address in self.oracle.sealed for group in word.groups for address in group):
             return
-        self.previewed(lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview))
-        word.revoked = True
+        self.undone(
+            lambda preview: undo_decision(self.index, OPERATOR, number, preview=preview), [number], word.step
+        )
 
     @precondition(lambda self: self.steps)
     @rule(data=st.data())
@@ -167,14 +229,14 @@ class Stewards:
         words = [self.oracle.words[number] for number in numbers]
         if any(a in self.oracle.sealed for word in words for g in word.groups for a in g):
             return
-        try:
-            self.previewed(lambda preview: undo_step(self.index, OPERATOR, step, preview=preview))
-        except ConflictError:
-            assert all(word.revoked for word in words)
+        standing = [number for number in numbers if not self.oracle.words[number].revoked]
+        if standing:
+            self.undone(
+                lambda preview: undo_step(self.index, OPERATOR, step, preview=preview), standing, step
+            )
             return
-        assert not all(word.revoked for word in words)
-        for word in words:
-            word.revoked = True
+        with pytest.raises(ConflictError):
+            undo_step(self.index, OPERATOR, step)
 
     @precondition(
         lambda self: len(set(self.oracle.moments[-1][1].values())) > 1 if self.oracle.moments else False
@@ -198,7 +260,8 @@ class Stewards:
             return
         self.note(done, [(DecisionKind.SAME, (together,))])
         left = {eid for eid in crosswalk(self.index).values() if eid in eids}
-        if not self.oracle.words_meet() and survivor is not None:
+        bound = not (done.awaiting or done.held_until)
+        if bound and not self.oracle.words_meet() and survivor is not None:
             assert left == {survivor}
 
     @precondition(lambda self: self.oracle.active)
@@ -285,7 +348,7 @@ class Stewards:
         else:
             self.oracle.rename((source, old), (source, new))
 
-    @precondition(lambda self: not self.proposed)
+    @precondition(lambda self: not self.proposed and not self.frozen())
     @rule(data=st.data())
     def propose_and_apply_a_part(self, data):
         """Another model, as a proposal of which some items are approved; the rest is held."""

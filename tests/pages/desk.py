@@ -160,6 +160,7 @@ def every_page(desk):
     yield "not-permitted", "steward", "/accounts"
     yield "accounts", "operator", "/accounts"
     yield "quality-operator", "operator", "/quality"
+    yield "waiting", "steward", "/waiting"
     yield "asked", "source-owner", "/asked"
 
 

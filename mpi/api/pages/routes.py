@@ -17,6 +17,7 @@ from mpi.api.pages import (
     question,
     queue,
     runs,
+    waiting,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -31,6 +32,7 @@ for module in (
     accounts,
     quality,
     queue,
+    waiting,
     question,
     answers,
     asked,

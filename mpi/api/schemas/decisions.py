@@ -171,6 +171,8 @@ class EffectOut(BaseModel):
                 "disclosed": 0,
                 "disclosures": [],
                 "held_until": None,
+                "approval": False,
+                "consent_of": [],
             }
         }
     )
@@ -184,7 +186,7 @@ class EffectOut(BaseModel):
     told: list[str] = Field(description="Clients that see the change in the feed.")
     stays: list[StaysOut] = Field(description="Of an undo: what stays as it is, and why.")
     etag: str | None = Field(description="Of the persons as they were read, for `If-Match`.")
-    awaiting: bool = Field(description="Whether it waits for a second approver, and so did nothing yet.")
+    awaiting: bool = Field(description="Whether it waits for others to say so too, and so did nothing yet.")
     disclosed: int | None = Field(
         description="How many answers left because of the links that it parts; null unless of all sources."
     )
@@ -193,6 +195,10 @@ class EffectOut(BaseModel):
     )
     held_until: str | None = Field(
         description="The first day after the freeze window that holds it; null where none does."
+    )
+    approval: bool = Field(description="Whether a second approver is among those that it waits for.")
+    consent_of: list[str] = Field(
+        description="Sources whose owners are among them, of those that the caller may see."
     )
 
 
@@ -217,6 +223,17 @@ class EvidenceOut(BaseModel):
 
     model: str | None = Field(description="The model, `name/version`.")
     pairs: list[EvidencePairOut] = Field(description="The pairs that it is about, heaviest first.")
+
+
+class ConsentOut(BaseModel):
+    """What the owner of a source was asked about a step, and said."""
+
+    source: str = Field(description="The source's code.")
+    status: str = Field(description="`asked`, `given` or `refused`.")
+    asked_at: str = Field(description="When it was asked.")
+    at: str | None = Field(description="When it was answered.")
+    by: str | None = Field(description="Who answered.")
+    reason: str | None = Field(description="That owner's code.")
 
 
 class DecisionOut(BaseModel):
@@ -249,13 +266,17 @@ class DecisionOut(BaseModel):
                 "origin": "decision",
                 "ended_at": None,
                 "ended_by": None,
+                "consents": [],
             }
         }
     )
 
     id: int = Field(description="Its number.")
     kind: DecisionKind = Field(description="SAME, DIFFERENT or UNSURE.")
-    status: str = Field(description="`in_force`, `pending`, `superseded`, `revoked`, or `review` of a claim.")
+    status: str = Field(
+        description="`in_force`, `pending`, `awaiting` others' words, `superseded`, `revoked`, or `review` "
+        "of a claim."
+    )
     suspended: bool = Field(description="Whether it is in force and gives way to a stronger one.")
     authority: str = Field(description="Whose word it is: `steward`, `source` or `migration`.")
     by: str = Field(description="The client that made it.")
@@ -272,3 +293,6 @@ class DecisionOut(BaseModel):
     origin: str | None = Field(description="What kind of step.")
     ended_at: str | None = Field(description="When it was superseded or revoked.")
     ended_by: str | None = Field(description="By whom.")
+    consents: list[ConsentOut] = Field(
+        description="What owners were asked about its step, of sources that the caller may see."
+    )

@@ -110,6 +110,7 @@ def _show_one(found: DecisionView, *, as_json: bool) -> None:
             "recheck on": found.recheck_on,
             "supersedes": found.supersedes,
             "step": found.step,
+            "consents": tuple(f"{each.source}: {each.status}" for each in found.consents),
             "model": found.evidence["model"],
         }
     )

@@ -9,6 +9,7 @@ from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
 from mpi.cli.session import opened
 from mpi.domain.errors import InputError
+from mpi.service.consenting import ask_consent
 from mpi.service.pausing import Paused
 from mpi.service.pausing import pause as pause_source
 from mpi.service.pausing import resume as resume_source
@@ -45,10 +46,11 @@ def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
     with opened() as session:
         sources = [asdict(source) for source in list_sources(session.index, session.viewer)]
+    columns = (*_COLUMNS, "asks_consent")
     if as_json:
-        print_json([{column: source[column] for column in _COLUMNS} for source in sources])
+        print_json([{column: source[column] for column in columns} for source in sources])
     else:
-        print_table(_COLUMNS, [[source[column] for column in _COLUMNS] for source in sources])
+        print_table(columns, [[source[column] for column in columns] for source in sources])
 
 
 Code = Annotated[str | None, typer.Argument(help="The source; or give --all.")]
@@ -74,6 +76,24 @@ def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> 
             session.index, session.viewer, _one_or_all(code, every=every), progress=report
         )
     _show(resumed, as_json=as_json)
+
+
+def ask_owner(
+    code: Annotated[str, typer.Argument(help="The source.")],
+    no: Annotated[bool, typer.Option("--no", help="Ask no more.")] = False,
+    reason: Annotated[str, typer.Option(help="A code.")] = "setting",
+    as_json: JsonFlag = False,
+) -> None:
+    """Let what others decide of a source's records wait for its owner.
+
+    What waits already goes on waiting for those who were asked.
+    """
+    with opened() as session:
+        found = asdict(ask_consent(session.index, session.viewer, code, asks=not no, reason=reason))
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
 
 
 def _one_or_all(code: str | None, *, every: bool) -> str | None:

@@ -6,14 +6,15 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, or_, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import LARGEST_NUMBER, chunked
 from mpi.storage.repositories.records import RecordState
-from mpi.storage.tables import DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
+from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
 
+_awaited = AwaitedRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
@@ -21,7 +22,7 @@ _supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
 
 
 class DecisionStatus(StrEnum):
-    """Whether a decision binds; in review it is a claim for a steward, awaiting it needs a second word."""
+    """Whether a decision binds; in review it is a claim for a steward, awaiting it needs others' words."""
 
     IN_FORCE = "in_force"
     PENDING = "pending"
@@ -59,17 +60,17 @@ _NAMING = _heads_and_members(
 _ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
     among(_decision.c.asserting_record, "ids")
 )
+_WAITS = or_(_decision.c.status == DecisionStatus.REVIEW.value, _awaited.c.second)
 _WAITING = (
-    select(_member.c.decision_id, _member.c.record_id, _decision.c.status)
+    select(_member.c.decision_id, _member.c.record_id, _decision.c.status, _awaited.c.step_id)
     .join(_decision, _decision.c.id == _member.c.decision_id)
+    .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
     .where(
         _member.c.decision_id.in_(
             select(_member.c.decision_id)
             .join(_decision, _decision.c.id == _member.c.decision_id)
-            .where(
-                _decision.c.status.in_((DecisionStatus.REVIEW.value, DecisionStatus.AWAITING.value)),
-                among(_member.c.record_id, "ids"),
-            )
+            .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
+            .where(_WAITS, among(_member.c.record_id, "ids"))
         )
     )
     .order_by(_member.c.decision_id, _member.c.record_id)
@@ -91,6 +92,23 @@ class NamedDecision:
     record_ids: frozenset[int]
     recheck_on: str | None = None
     evidence: tuple[tuple[tuple[int, int], float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """A claim, or a decision that waits for a second approver to be made or to be taken back.
+
+    Args:
+        id: its number.
+        status: ``review`` of a claim, ``awaiting`` where it is to be made; any other is to be taken back.
+        step_id: the step that waits; None of a claim.
+        members: all records that it names, ascending.
+    """
+
+    id: int
+    status: DecisionStatus
+    step_id: int | None
+    members: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +256,19 @@ class Decisions:
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
-    def waiting(self, record_ids: Collection[int]) -> list[tuple[DecisionStatus, int, list[int]]]:
-        """Claims, and decisions that await approval, about any of the records, with all that each names."""
-        found: dict[int, tuple[DecisionStatus, list[int]]] = {}
+    def waiting(self, record_ids: Collection[int]) -> list[WaitingDecision]:
+        """Claims, and what waits for a second approver, about any of the records."""
+        found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
         for chunk in chunked(record_ids):
             for row in self._connection.execute(_WAITING, {"ids": chunk}):
-                _, members = found.setdefault(row.decision_id, (DecisionStatus(row.status), []))
+                head = DecisionStatus(row.status), row.step_id
+                _, _, members = found.setdefault(row.decision_id, (*head, []))
                 if row.record_id not in members:
                     members.append(row.record_id)
-        return [(status, number, members) for number, (status, members) in sorted(found.items())]
+        return [
+            WaitingDecision(number, status, step, tuple(members))
+            for number, (status, step, members) in sorted(found.items())
+        ]
 
     def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
         """(decision, version seen, version now) of active records that their source has restated since."""
@@ -271,6 +293,11 @@ class Decisions:
             (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
         )
         return list(found.values())
+
+    def with_status(self, status: DecisionStatus) -> list[int]:
+        """Numbers of the decisions of a status, ascending."""
+        wanted = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
+        return [row.id for row in self._connection.execute(wanted)]
 
     def add(self, decision: NewDecision, commit_no: int) -> None:
         """Add a decision with its members."""

@@ -31,6 +31,7 @@ class Source:
     group_id: int
     paused: bool
     duplicates_expected: bool = True
+    asks_consent: bool = False
 
 
 class Sources:
@@ -44,9 +45,12 @@ class Sources:
         """Every source, by code; read once a transaction."""
         if self._known is None:
             self._known = [
-                Source(r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused, r.duplicates_expected)
+                Source(
+                    r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused, r.duplicates_expected,
+                    r.asks_consent,
+                )
                 for r in self._connection.execute(_ALL)
-            ]
+            ]  # fmt: skip
         return self._known
 
     def by_code(self, code: str) -> Source:
@@ -95,6 +99,11 @@ class Sources:
     def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
         """Hold what sources say, or let it take effect."""
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
+
+    def set_asks_consent(self, number: int, *, asks: bool) -> None:
+        """Let what others decide of a source's records wait for its owner, or not."""
+        self._connection.execute(update(_source).where(_source.c.id == number).values(asks_consent=asks))
+        self._known = None
 
     def groups(self) -> list[int]:
         """Every visibility group in use, ascending."""

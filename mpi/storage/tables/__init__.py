@@ -46,6 +46,8 @@ from mpi.storage.tables.sources import (
 )
 from mpi.storage.tables.statements import (
     ApprovalRow,
+    AwaitedRow,
+    ConsentRow,
     DecisionMemberRow,
     DecisionRow,
     DecisionSupersedesRow,
@@ -57,8 +59,8 @@ from mpi.storage.tables.statements import (
 )
 
 __all__ = [
-    "AccountRow", "AgencyRow", "ApprovalRow", "BatchRow", "BlindAnswerRow", "BlindPairRow",
-    "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow", "CounterRow", "DecisionMemberRow",
+    "AccountRow", "AgencyRow", "ApprovalRow", "AwaitedRow", "BatchRow", "BlindAnswerRow", "BlindPairRow",
+    "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow", "ConsentRow", "CounterRow", "DecisionMemberRow",
     "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow", "DisclosureRow", "EdgeRow", "EpochRow",
     "FeatureRow", "FlagRow",
     "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",

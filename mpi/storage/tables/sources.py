@@ -1,6 +1,6 @@
 """What the sources said, as they said it."""
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
@@ -20,7 +20,8 @@ class SourceRow(SQLModel, table=True):
     """A system that contributes records and issues local IDs.
 
     ``group_id`` is the visibility group that its records start in; ``complete_for`` lists the populations
-    whose absence means no; ``paused`` holds automatic linking.
+    whose absence means no; ``paused`` holds automatic linking; ``asks_consent`` lets what others decide of
+    its records wait for its owner.
     """
 
     __tablename__ = "source"
@@ -34,6 +35,7 @@ class SourceRow(SQLModel, table=True):
     trust: int = 0
     complete_for: str = text(default="[]")
     paused: bool = False
+    asks_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     group_id: int = big(default=1)
     created_commit: int = big()
 

@@ -90,7 +90,7 @@ class ProposalItemRow(SQLModel, table=True):
 
 
 class ApprovalRow(SQLModel, table=True):
-    """A second approver's, or an owner's, word on a decision or proposal."""
+    """A second approver's word on a decision or proposal."""
 
     __tablename__ = "approval"
     id: int = pk()
@@ -99,6 +99,30 @@ class ApprovalRow(SQLModel, table=True):
     kind: str = text()
     status: str = text()
     commit_no: int = big()
+
+
+class AwaitedRow(SQLModel, table=True):
+    """A decision that a step makes or takes back once others have said so too; gone when nobody is awaited.
+
+    ``second`` is whether a second approver is among those.
+    """
+
+    __tablename__ = "awaited"
+    decision_id: int = pk(foreign_key="decision.id")
+    step_id: int = big(foreign_key="step.id", index=True)
+    second: bool
+
+
+class ConsentRow(SQLModel, table=True):
+    """What the owner of a source was asked about a step, and said: ``asked``, ``given`` or ``refused``."""
+
+    __tablename__ = "consent"
+    step_id: int = pk(foreign_key="step.id")
+    source_id: int = pk(foreign_key="source.id")
+    status: str = text()
+    asked_commit: int = big()
+    commit_no: int | None = big(default=None)
+    reason: str | None = text(default=None)
 
 
 class NoteRow(SQLModel, table=True):

@@ -1,0 +1,88 @@
+"""Steps that wait for others, and the consent of a source's owner."""
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep, WriterDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
+from mpi.api.schemas.decisions import UNDO, EffectOut, json_body
+from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
+from mpi.api.schemas.problem import problems
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Action, permit
+from mpi.service.consenting import AskingConsent, ask_consent, consent, refuse_consent
+from mpi.service.effects import Effect
+from mpi.service.waiting_steps import WaitingStep, waiting_steps
+
+router = APIRouter(tags=["decisions"])
+_REASON = {"type": "string", "maxLength": 64}
+_SETTING = json_body(
+    {"asks": True, "reason": "agreement"}, ("asks",), asks={"type": "boolean"}, reason=_REASON
+)
+
+
+@router.post(
+    "/v1/sources/{source}:ask-consent",
+    response_model=AskingConsentOut,
+    summary="Let what others decide of a source's records wait for its owner, or not",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=_SETTING,
+)
+def post_ask_consent(
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+) -> AskingConsent:
+    """From now on. What waits already goes on waiting for those who were asked."""
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    body = Body(sent, "asks", "reason")
+    if body.value("asks") not in (True, False):
+        raise InputError("asks: give true or false")
+    reason = body.optional_text("reason") or "setting"
+    return ask_consent(index, viewer, source, asks=body.flag("asks"), reason=reason)
+
+
+@router.get(
+    "/v1/waiting-steps",
+    response_model=list[WaitingStepOut],
+    summary="List what waits for a second approver or for an owner, the oldest first",
+    responses=problems(),
+)
+def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[WaitingStep]:
+    """Steps that the caller may see whole, and those about which a source of the caller's was asked."""
+    return waiting_steps(index, viewer)
+
+
+@router.post(
+    "/v1/steps/{number}:consent",
+    response_model=EffectOut,
+    summary="Consent to a step, as an owner of a source that was asked",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_consent(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Effect:
+    """For every source that the caller owns. It takes effect once nobody is awaited any more."""
+    permit(viewer, Action.CONSENT)
+    body = Body(sent, "reason", "preview")
+    reason = body.optional_text("reason") or "consent"
+    return consent(index, viewer, number, reason, preview=body.flag("preview"))
+
+
+@router.post(
+    "/v1/steps/{number}:refuse",
+    response_model=EffectOut,
+    summary="Refuse a step, as an owner of a source that was asked",
+    responses=problems(404, 409, 413, 422),
+    dependencies=[ActionPath],
+    openapi_extra=UNDO,
+)
+def post_refusal(
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+) -> Effect:
+    """The step ends, and nothing of it ever took effect."""
+    permit(viewer, Action.CONSENT)
+    body = Body(sent, "reason", "preview")
+    reason = body.optional_text("reason") or "refused"
+    return refuse_consent(index, viewer, number, reason, preview=body.flag("preview"))
