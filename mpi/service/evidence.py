@@ -13,6 +13,8 @@ from mpi.storage.unit import ReadUnit
 
 MOST_PAIRS = 400
 """Kept of one decision, the heaviest first."""
+MOST_WEIGHED = 20_000
+"""Weighed while others wait to write; of more pairs only those that were weighed when they came."""
 
 
 def evidence(
@@ -29,17 +31,40 @@ def evidence(
     config_id = index.config_id(unit)
     known = load_features(unit, config_id, {record for group in groups for record in group})
     scorer = index.matcher.scorer
-    pairs = [(lo, hi) for lo, hi in _pairs(kind, groups) if lo in known and hi in known]
-    weighed = sorted(
-        ((rounded(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs),
-        key=lambda each: (-each[0], each[1:]),
-    )
+    active = [[record for record in group if record in known] for group in groups]
+    count = _count(kind, [len(group) for group in active])
+    if count <= MOST_WEIGHED:
+        pairs = _pairs(kind, active)
+        weights = [(rounded(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
+    else:
+        weights = _weighed_before(unit, index, kind, active)
+    weighed = sorted(weights, key=lambda each: (-each[0], each[1:]))
     kept = [
         {"records": [lo, hi], "bits": bits, "levels": _levels(index, known[lo], known[hi])}
         for bits, lo, hi in weighed[:MOST_PAIRS]
     ]
     found: dict[str, Any] = {"model": index.matcher.model.ref, "pairs": kept}
-    return found if len(kept) == len(weighed) else {**found, "left_out": len(weighed) - len(kept)}
+    return found if len(kept) == count else {**found, "left_out": count - len(kept)}
+
+
+def _count(kind: DecisionKind, sizes: Sequence[int]) -> int:
+    """How many pairs there are."""
+    within = sum(size * (size - 1) // 2 for size in sizes)
+    return within if kind is not DecisionKind.DIFFERENT else sum(sizes) * (sum(sizes) - 1) // 2 - within
+
+
+def _weighed_before(
+    unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
+) -> list[tuple[float, int, int]]:
+    """The pairs of which an edge is kept: every one that blocking found and that is not far below review."""
+    place = {record: number for number, group in enumerate(groups) for record in group}
+    apart = kind is DecisionKind.DIFFERENT
+    edges = unit.derived.edges_of(index.config_id(unit), place, index.matcher.model.thresholds.stored_from)
+    return [
+        (bits, lo, hi)
+        for (lo, hi), bits in edges.items()
+        if lo in place and hi in place and (place[lo] != place[hi]) is apart
+    ]
 
 
 def _pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:

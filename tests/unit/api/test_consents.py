@@ -1,5 +1,7 @@
 """An owner's consent over HTTP and on the page: asked, seen by whom, given, refused."""
 
+import re
+
 import pytest
 
 from mpi.api.app import create_app
@@ -7,6 +9,7 @@ from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action
 from tests.index import a_child, an_index
 from tests.unit.api.live import a_key, calling
+from tests.unit.api.test_sign_in import SAME
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02"}
 
@@ -77,7 +80,7 @@ def test_a_refusal_ends_it_and_tells_why(steward, owner):
 
 def test_bad_calls_are_told_what_is_wrong(steward, owner, fresh):
     for body in ({}, {"asks": "yes"}, {"asks": 1}, {"asks": True, "more": 1}):
-        assert steward.post("/v1/sources/CCWIS:ask-consent", json=body).status_code == 422
+        assert steward.post("/v1/sources/CCWIS:ask-consent", json=body).status_code == 400
     assert steward.post("/v1/sources/NONE:ask-consent", json={"asks": True}).status_code == 404
     assert owner.post("/v1/sources/CCWIS:ask-consent", json={"asks": False}).status_code == 403
     assert owner.post("/v1/steps/99:consent", json={}).status_code == 404
@@ -86,3 +89,25 @@ def test_bad_calls_are_told_what_is_wrong(steward, owner, fresh):
     ) as reader:
         assert reader.get("/v1/waiting-steps").status_code == 403
         assert reader.post("/v1/steps/1:refuse", json={}).status_code == 403
+
+
+@pytest.mark.parametrize(("word", "together"), [("consent", True), ("refuse", False)])
+def test_the_page_lists_what_waits_and_takes_the_owners_word(steward, fresh, word, together):
+    made = merged(steward)
+    with calling(create_app(fresh, open_pages=True), None) as desk:
+        listed = desk.get("/waiting").text
+        assert f'href="/waiting/{made["step"]}"' in listed
+        assert "the owner of CCWIS" in listed
+        assert "D01" in listed
+        assert 'name="word"' not in desk.get(f"/waiting/{made['step']}").text
+        desk.cookies.set("mpi-acting-as", "source-owner")
+        mine = desk.get(f"/waiting/{made['step']}").text
+        assert "a change that touches your records" in mine
+        assert "D01" not in mine
+        token = re.search(r'name="csrf" value="(\w+)"', mine)[1]
+        said = {"csrf": token, "word": word, "reason": "not-ours"}
+        answer = desk.post(f"/waiting/{made['step']}", data=said, headers=SAME)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/waiting?done=said_so")
+        assert "Nothing waits." in desk.get("/waiting?done=said_so").text
+        assert desk.get(f"/waiting/{made['step']}").status_code == 404
+    assert (len(set(eids(steward))) == 1) is together

@@ -11,13 +11,13 @@ STEWARD = {"record.read", "person.read", "person.search", "crosswalk.read", "tas
 EXPECTED = {
     Role.STEWARD: STEWARD,
     Role.APPROVER: STEWARD | {"approve", "recluster", "report"},
-    Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report"},
+    Role.SOURCE_OWNER: {"record.read", "question.answer", "link.report", "consent"},
     Role.OPERATOR: {"source.admin", "load", "report", "quality.read", "client.admin", "account.admin"},
 }
 """Written out once more, so that a slip in the one list is seen."""
 SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read", "crosswalk.export",
                  "task.read", "task.work", "decision.read", "decide", "approve", "recluster",
-                 "disclosure.read", "question.answer"}  # fmt: skip
+                 "disclosure.read", "question.answer", "consent"}  # fmt: skip
 
 
 @pytest.mark.parametrize("action", list(Action))

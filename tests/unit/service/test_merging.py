@@ -11,7 +11,7 @@ from mpi.service.records import upsert, withdraw
 from mpi.service.undo import undo_decision, undo_step
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
-from tests.unit.service.test_decisions import SIS_ONLY, labels, put, said
+from tests.unit.service.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
 WHY = Why("same-child")
 PREVIEW = Why("same-child", preview=True)
@@ -348,3 +348,21 @@ def test_same_same_then_the_middle_record_withdrawn_and_returned(index):
     assert set(crosswalk(index).values()) == {eid}
     assert len(crosswalk(index)) == 3
     assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_very_many_records_weighs_no_pair_anew_while_others_wait(index, monkeypatch):
+    for name in ("sis:1", "ccwis:1"):
+        put(index, name)
+    put(index, "sis:2", **STRANGER)
+    links = crosswalk(index)
+    pair = [links["sis", "1"], links["sis", "2"]]
+    whole = merge(index, OPERATOR, pair, Why("x"))
+    seen = decision(index, OPERATOR, whole.decisions[0]).evidence["pairs"]
+    undo_step(index, OPERATOR, whole.step)
+    monkeypatch.setattr("mpi.service.evidence.MOST_WEIGHED", 2)
+    parted = split(index, OPERATOR, pair[0], [labels("sis:1"), labels("ccwis:1")], Why("x"))
+    undo_step(index, OPERATOR, parted.step)
+    again = merge(index, OPERATOR, pair, Why("x"))
+    kept = decision(index, OPERATOR, again.decisions[0]).evidence["pairs"]
+    assert kept == seen[: len(kept)]
+    assert [len(seen), len(kept)] == [3, 1]
