@@ -76,7 +76,7 @@ def predict_by_record(scorer, features, pairs, floor):
     return pa.Table.from_pylist([dict(zip(WEIGHTS.names, row, strict=True)) for row in rows], schema=WEIGHTS)
 
 
-def pairs_of_blocks(blocks):
+def pairs_of_blocks(blocks, **_):
     """What DuckDB joins (its own tests say so), without the tenth of a second that it takes each time."""
     found = {}
     for row in blocks.to_pylist():
