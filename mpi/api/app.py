@@ -28,6 +28,7 @@ from mpi.api.routes import (
     records,
     sources,
     tasks,
+    views,
 )
 from mpi.api.shell import Shell
 from mpi.domain.errors import InputError
@@ -79,7 +80,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     errors.install(app)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
-        questions, freezes, consents, health,
+        questions, freezes, consents, views, health,
     ):  # fmt: skip
         app.include_router(module.router)
     signed.install(app, open_pages=open_pages)

@@ -19,7 +19,6 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.I
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": (
@@ -96,4 +95,5 @@ class _Call:
             self.started, self.status = True, message["status"]
             headers = MutableHeaders(scope=message)
             headers.update({**_HEADERS, "X-Request-Id": self.id})
+            headers.setdefault("Cache-Control", "no-store")
         await self._send(message)

@@ -1,5 +1,7 @@
 """How long a page of the queue takes with many open tasks: ``scripts/bench-queue`` (JSON).
 
+Both the use case and, as "HTML", the page as a signed-in steward waits for it over HTTP on this machine.
+
 Records and tasks are written straight into the tables, as settling 100,000 records is not what is measured:
 questions of one to four candidates, one in fifty of them in a burst, a fifth of the sources' pairs within one
 source, 2,000 questions put to sleep and 500 claimed by somebody else.
@@ -11,23 +13,29 @@ import random
 import statistics
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from sqlalchemy import text
 
+from mpi.api.app import create_app
+from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.queue import Filters, landing, questions
 from mpi.storage.repositories.task_work import Work
 from mpi.storage.repositories.tasks import Task
+from tests.bench.pages import signed_in
 from tests.index import OPERATOR, an_index
+from tests.people import a_person
 from tests.postgres import a_server
+from tests.unit.api.live import serving
 
 SOURCES = ("sis", "ccwis", "sis2")
 AT, FAR = "2026-01-01T00:00:00.000000Z", "2099-01-01T00:00:00.000000Z"
 STEWARD = Viewer("steward", None, frozenset(Action), None)
 SCOPED = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
 RUNS = 40
+OK, SHOWN = 200, 25
 
 
 def fill(index, tasks: int, seed: int = 7) -> None:
@@ -77,15 +85,15 @@ def _record(number: int, source) -> dict[str, object]:
     }  # fmt: skip
 
 
-def timed(call) -> dict[str, float]:
-    """Median and 95th percentile in milliseconds; and the median of this process's own processor time."""
+def timed(call, work_clock=time.thread_time) -> dict[str, float]:
+    """Median and 95th percentile in milliseconds, and the median of the processor time, by a clock of it."""
     call()
     took, worked = [], []
     for _ in range(RUNS):
-        begun, work = time.perf_counter(), time.thread_time()
+        begun, work = time.perf_counter(), work_clock()
         call()
         took.append((time.perf_counter() - begun) * 1000)
-        worked.append((time.thread_time() - work) * 1000)
+        worked.append((work_clock() - work) * 1000)
     took.sort()
     return {
         "p50_ms": round(statistics.median(took), 1),
@@ -112,7 +120,24 @@ def measured(index) -> dict[str, object]:
         "mine": lambda: questions(index, STEWARD, Filters(state=None, mine=True)),
         "landing": lambda: landing(index, STEWARD),
     }
-    return {name: timed(call) for name, call in asked.items()}
+    return {name: timed(call) for name, call in asked.items()} | as_pages(index)
+
+
+def as_pages(index) -> dict[str, object]:
+    """Times of the queue's page; the processor time is that of the server and of whoever asks."""
+    people = {"HTML": None, "HTML, reader of one source": {"sis"}}
+    found = {}
+    with serving(create_app(index)) as url:
+        for number, (name, sources) in enumerate(people.items()):
+            with closing(signed_in(url, a_person(index, f"ann{number}", Role.STEWARD, sources))) as browser:
+
+                def ask(browser=browser) -> None:
+                    answer = browser.get("/queue")
+                    assert answer.status_code == OK
+                    assert answer.text.count('href="/queue/q-') >= SHOWN
+
+                found[name] = timed(ask, time.process_time)
+    return found
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.paths import question_path
 from mpi.api.pages.question import chosen_in, done, go_on, numbers_of, render
 from mpi.api.pages.signed import FormDep
-from mpi.api.pages.visit import Visit, VisitDep
+from mpi.api.pages.visit import Visit, VisitDep, said_of
 from mpi.api.pages.words import words
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.answering import Answered, Saying, Verdict, answer, respond, undo_answer
@@ -93,12 +93,10 @@ def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[]
     effect = answered.effect
     if effect.preview:
         return render(index, visit, question(index, visit.viewer, key), form, effect=effect)
-    if effect.awaiting:
-        said = "?done=awaiting"
-    elif answered.step is None:
+    if answered.step is None and not effect.awaiting:
         said = "?done=asked"
     else:
-        said = f"?done=answered&step={answered.step}&question={question_path(key).rpartition('/')[2]}"
+        said = f"?{said_of(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
     return go_on(index, visit, answered.next_key, said)
 
 

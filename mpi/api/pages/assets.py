@@ -1,27 +1,37 @@
-"""The style sheet, the one script, the icon: the same for everybody, and nothing from elsewhere."""
+"""The style sheet, the one script, the icon: the same for everybody, and nothing from elsewhere.
+
+A page names each by its content: a browser keeps it and never asks again, and asks at once for another.
+"""
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mpi.api.pages.render import asset
+from mpi.api.pages.render import asset, asset_version
 
 router = APIRouter(include_in_schema=False)
-# The shell forbids keeping what it answers; these hold nothing of anybody.
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @router.get("/style.css")
-def style() -> Response:
+def style(v: str = "") -> Response:
     """How the pages look."""
-    return Response(asset("style.css"), media_type="text/css")
+    return _asset("style.css", "text/css", v)
 
 
 @router.get("/desk.js")
-def script() -> Response:
+def script(v: str = "") -> Response:
     """Keyboard shortcuts; the pages do all that they do without it."""
-    return Response(asset("desk.js"), media_type="text/javascript")
+    return _asset("desk.js", "text/javascript", v)
 
 
 @router.get("/icon.svg")
-def icon() -> Response:
+def icon(v: str = "") -> Response:
     """The icon."""
-    return Response(asset("icon.svg"), media_type="image/svg+xml")
+    return _asset("icon.svg", "image/svg+xml", v)
+
+
+def _asset(name: str, media_type: str, version: str) -> Response:
+    """The file as it is now, kept only under its own name: the page of an earlier program has another."""
+    return Response(
+        asset(name), media_type=media_type, headers=_KEPT if version == asset_version(name) else None
+    )

@@ -11,7 +11,7 @@ from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import FormDep
 from mpi.api.pages.values import value_text
-from mpi.api.pages.visit import Visit, VisitDep
+from mpi.api.pages.visit import Visit, VisitDep, said_of
 from mpi.api.problems import status_of
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
 from mpi.domain.survivorship import ONE
@@ -43,9 +43,7 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
         effect = correct(index, visit.viewer, eid, form.whole("attribute"), form.optional("value"), why)
     except (InputError, RecordError, StaleError) as error:
         return _page(index, visit, eid, form, error)
-    step = "" if effect.awaiting or effect.step is None else f"&step={effect.step}"
-    done = "awaiting" if effect.awaiting else "corrected"
-    return RedirectResponse(f"/people/{eid}?done={done}{step}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/people/{eid}?{said_of(effect, 'corrected')}", HTTPStatus.SEE_OTHER)
 
 
 def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:

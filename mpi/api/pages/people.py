@@ -14,7 +14,7 @@ from mpi.api.pages.errors import PageRoute
 from mpi.api.pages.person import cards_of, person_page
 from mpi.api.pages.render import page
 from mpi.api.pages.signed import FormDep
-from mpi.api.pages.visit import Visit, VisitDep
+from mpi.api.pages.visit import Visit, VisitDep, said_of
 from mpi.api.pages.words import words
 from mpi.api.problems import status_of
 from mpi.domain import eid as eids
@@ -93,9 +93,9 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     except (DecisionConflict, StaleError, InputError) as error:
         return _unlink_page(index, visit, view, form, error)
     if not effect.preview:
-        step = "" if effect.awaiting else f"&step={effect.step}"
-        done = "awaiting" if effect.awaiting else "unlinked"
-        return RedirectResponse(f"/people/{view.enterprise_id}?done={done}{step}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(
+            f"/people/{view.enterprise_id}?{said_of(effect, 'unlinked')}", HTTPStatus.SEE_OTHER
+        )
     return _unlink_page(index, visit, view, form, effect=effect)
 
 

@@ -1,6 +1,7 @@
 """Templates into answers; every value is escaped."""
 
-from functools import lru_cache
+import hashlib
+from functools import cache, lru_cache
 from http import HTTPStatus
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,6 +10,8 @@ from starlette.responses import HTMLResponse
 from mpi.api.pages.received import by_client
 from mpi.api.pages.values import day, minute, short
 from mpi.api.pages.words import count, put, words
+
+_VERSION_DIGITS = 16
 
 
 def page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
@@ -21,6 +24,16 @@ def asset(name: str) -> str:
     return _environment().get_template(name).render()
 
 
+@cache
+def asset_version(name: str) -> str:
+    """What such a file is named by: its content."""
+    return hashlib.sha256(asset(name).encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def _address(name: str) -> str:
+    return f"/{name}?v={asset_version(name)}"
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
@@ -28,5 +41,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(day=day, minute=minute, short=short, put=put, count=count, by_client=by_client)
-    environment.globals.update(w=words())
+    environment.globals.update(w=words(), address=_address)
     return environment

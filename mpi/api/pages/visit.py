@@ -1,6 +1,7 @@
 """A visit: who looks at a page, what their menu holds, and what they have just done."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Annotated
 from urllib.parse import quote
 
@@ -8,10 +9,11 @@ from fastapi import Depends, Request
 
 from mpi.api.access import IndexDep
 from mpi.api.pages.signed import SignedDep
-from mpi.api.pages.words import words
+from mpi.api.pages.words import put, words
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.context import Index
+from mpi.service.effects import Effect
 from mpi.service.sign_in import Signed
 
 _MENU = (
@@ -119,6 +121,11 @@ def _flash(request: Request) -> Flash | None:
     text = words().done.maybe(asked.get("done", ""))
     if text is None:
         return None
+    if "{until}" in text:
+        until = asked.get("until", "")
+        if not _is_day(until):
+            return None
+        text = str(put(text, until=until))
     step, question = asked.get("step", ""), asked.get("question", "")
     undo = None
     if step.isascii() and step.isdigit():
@@ -129,3 +136,25 @@ def _flash(request: Request) -> Flash | None:
                 f"/steps/{step}/undo", (("confirm", "1"), ("eid", request.path_params.get("eid", "")))
             )
     return Flash(text, undo)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def said_of(effect: Effect, done: str) -> str:
+    """What an address says was just done: ``done``, or what stands in its way, and the step to undo.
+
+    Args:
+        effect: what the step did.
+        done: the code of what it is called where nothing stands in its way.
+    """
+    if effect.awaiting:
+        return "done=awaiting"
+    step = "" if effect.step is None else f"&step={effect.step}"
+    if effect.held_until is not None:
+        return f"done=frozen&until={effect.held_until}{step}"
+    return f"done={done}{step}"

@@ -249,11 +249,11 @@ def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: 
     if sources is None and not always:
         return statement
     found = statement.join(_lo, _lo.c.id == _task.c.lo).join(_hi, _hi.c.id == _task.c.hi)
-    for end in (_lo, _hi):
-        # SQLite has no statistics, and would rather read all records of the sources than the tasks in order.
+    for end, source in ((_lo, _task.c.lo_source), (_hi, _task.c.hi_source)):
+        # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
         found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
         if sources is not None:
-            found = found.where(among(end.c.source_id, sources))
+            found = found.where(among(source, sources))
     return found
 
 
@@ -288,7 +288,7 @@ def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.kind is not None:
         found.append(_task.c.kind == wanted.kind)
     if wanted.source is not None:
-        found.append(or_(_lo.c.source_id == wanted.source, _hi.c.source_id == wanted.source))
+        found.append(or_(_task.c.lo_source == wanted.source, _task.c.hi_source == wanted.source))
     if wanted.records is not None:
         found.append(or_(among(_task.c.lo, wanted.records), among(_task.c.hi, wanted.records)))
     if wanted.questions is not None:

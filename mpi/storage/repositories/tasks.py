@@ -10,9 +10,10 @@ from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.repositories.rows import put
-from mpi.storage.tables import TaskRow
+from mpi.storage.tables import RecordRow, TaskRow
 
 _task = TaskRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ _TOUCHING = or_(among(_task.c.lo, "ids"), among(_task.c.hi, "ids"))
 _TAKE_OUT = delete(_task).where(among(_task.c.key, "keys"))
 _TOUCHED = select(_task).where(_TOUCHING)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
+_SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
 
@@ -94,10 +96,10 @@ def task_of(row: Row[*tuple[Any, ...]]) -> Task:
 _PLAIN = tuple(field.name for field in fields(Task) if field.name != "bits")
 
 
-def _row(task: Task) -> dict[str, Any]:
+def _row(task: Task, sources: Mapping[int, int]) -> dict[str, Any]:
     row = {name: getattr(task, name) for name in _PLAIN}
     row["weight"] = round(task.bits * MICROBITS)
-    return row
+    return row | {"lo_source": sources[task.lo], "hi_source": sources[task.hi]}
 
 
 def _as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int) -> dict[str, Task]:
@@ -149,8 +151,17 @@ class Tasks:
         wanted = _as_stored(known, after, commit_no)
         for chunk in chunked([key for key, task in known.items() if wanted.get(key) != task]):
             self._connection.execute(_TAKE_OUT, {"keys": chunk})
-        put(self._connection, _task, [_row(task) for key, task in wanted.items() if known.get(key) != task])
+        added = [task for key, task in wanted.items() if known.get(key) != task]
+        sources = self._sources({end for task in added for end in task.ends})
+        put(self._connection, _task, [_row(task, sources) for task in added])
         return {task.question for task in known.values()}, {task.question for task in wanted.values()}
+
+    def _sources(self, record_ids: Collection[int]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_SOURCES, {"ids": chunk})
+            found.update({row.id: row.source_id for row in rows})
+        return found
 
     def of(self, record_ids: Collection[int], today: str) -> list[Task]:
         """Tasks that touch any of the records and are asked on a day, heaviest first."""

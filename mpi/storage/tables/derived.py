@@ -1,6 +1,7 @@
 """Derived tables, per configuration: integers and blobs that ``mpi rebuild`` makes again."""
 
 from sqlalchemy import Index, LargeBinary
+from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
 from mpi.storage.columns import big, pk, text
@@ -49,20 +50,29 @@ class TaskRow(SQLModel, table=True):
     ``question`` names what it is shown with, ``subject`` the record that the question is about (0 where it is
     about several alike). ``harm`` orders the queue, ``harm_unflagged`` does without any flag, for readers who
     may not see one. ``pattern`` and ``batch_id`` tell how the pair differs and which load brought it, so that
-    a burst of one kind is seen as one. ``quiet_until`` is the day from which it is asked, where a decision
-    silenced it or asked for that day; ``decision_id`` the decision that it is about.
+    a burst of one kind is seen as one. ``lo_source`` and ``hi_source`` are the sources of its records: so the
+    queue of a reader of some sources is read from an index. ``quiet_until`` is the day from which it is
+    asked, where a decision silenced it or asked for that day; ``decision_id`` the decision that it is about.
     """
 
     __tablename__ = "task"
     __table_args__ = (
         Index("ix_task_harm", "harm", "question"),
-        Index("ix_task_harm_unflagged", "harm_unflagged", "question"),
+        Index("ix_task_harm_unflagged", "harm_unflagged", "question", "lo_source", "hi_source"),
         Index("ix_task_burst", "batch_id", "pattern"),
+        Index(
+            "ix_task_decision_id",
+            "decision_id",
+            sqlite_where=text_of("decision_id IS NOT NULL"),
+            postgresql_where=text_of("decision_id IS NOT NULL"),
+        ),
     )
     key: str = text(primary_key=True)
     kind: str = text(index=True)
     lo: int = big(index=True)
     hi: int = big(index=True)
+    lo_source: int = big()
+    hi_source: int = big()
     weight: int = big()
     reason: str = text()
     opened_commit: int = big(index=True)

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from mpi.api.pages.person import person_page
 from mpi.api.pages.render import page
 from mpi.api.pages.visit import Visit
+from mpi.domain import clock
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Viewer, operator
+from mpi.service.freezing import freeze, lift
 from mpi.service.queue import Filters, questions
 from tests.index import a_child
 from tests.unit.api.test_sign_in import SAME
@@ -153,6 +156,31 @@ def test_an_answer_is_previewed_kept_and_taken_back(index, call, acting):
         undone = send(client, f"/queue/{key}/undo", step=step)
         assert undone.headers["location"] == f"/queue/{key}?done=undone"
         assert "answer taken back" in client.get(f"/queue/{key}").text
+
+
+def test_an_answer_in_a_freeze_window_says_from_which_day_it_takes_effect(index, call, acting):
+    key = in_doubt(index, call, "Frozenley", "2011-04-04")
+    after = (clock.now() + timedelta(days=3)).date().isoformat()
+    window = freeze(index, operator(), "D01", clock.today(), after, "count-day")
+    try:
+        with acting("steward") as client:
+            send(client, f"/queue/{key}/claim")
+            page = client.get(f"/queue/{key}").text
+            etag = re.search(r'name="etag" value="([^"]+)"', page)[1]
+            pair = re.search(r'name="pair" value="([^"]+)"', page)[1]
+            said = {"etag": etag, "pair": pair, "verdict-0": "same"}
+            assert (
+                f"takes effect from {after} on"
+                in send(client, f"/queue/{key}/answer", **said, preview="1").text
+            )
+            done = send(client, f"/queue/{key}/answer", **said).headers["location"]
+            assert f"takes effect from {after} on" in client.get(done).text
+            for until in ("", "tomorrow", "<b>", "2026-99-01"):
+                assert "takes effect" not in client.get("/", params={"done": "frozen", "until": until}).text
+            step = re.search(r"step=(\d+)", done)[1]
+            assert send(client, f"/queue/{key}/undo", step=step).status_code == 303
+    finally:
+        lift(index, operator(), window.id, "count-over")
 
 
 def test_an_answer_without_a_verdict_is_asked_for_again(index, call, acting):

@@ -6,7 +6,7 @@ from mpi.api.app import create_app
 from mpi.domain.errors import InputError
 from tests.index import a_child
 
-SCRIPT = '<script src="/desk.js" defer></script>'
+SCRIPT = r'<script src="/desk\.js\?v=[0-9a-f]{16}" defer></script>'
 """The one script of a page: its own file, which only adds shortcuts."""
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 
@@ -51,7 +51,7 @@ def test_a_person_is_shown_with_what_each_agency_holds(call, people):
 def test_hostile_values_are_shown_as_text(call, people):
     eid = put(call, "D01", "%3Cb%3E", first_name=HOSTILE, last_name="Bobby", city=HOSTILE)
     page = people.get(f"/people/{eid}").text
-    assert "<script" not in page.replace(SCRIPT, "")
+    assert "<script" not in re.sub(SCRIPT, "", page)
     assert "<b>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "{{7*7}}" in page
@@ -60,7 +60,7 @@ def test_hostile_values_are_shown_as_text(call, people):
 def test_what_was_typed_is_shown_as_text_too(people):
     page = people.get("/people", params={"eid": HOSTILE})
     assert page.status_code == 400
-    assert "<script" not in page.text.replace(SCRIPT, "")
+    assert "<script" not in re.sub(SCRIPT, "", page.text)
     assert 'aria-invalid="true"' in page.text
 
 
@@ -94,7 +94,8 @@ def test_a_retired_and_an_empty_id_say_where_their_records_went(call, people):
 def test_pages_have_one_script_of_their_own_and_load_nothing_from_elsewhere(call, people):
     eid = put(call, "D01", "plain1", first_name="Plainsong", last_name="Scriptless")
     for path in ("/find", f"/people/{eid}", f"/people/{eid}/unlink"):
-        page = people.get(path).text.replace(SCRIPT, "")
+        page, scripts = re.subn(SCRIPT, "", people.get(path).text)
+        assert scripts == 1
         assert "<script" not in page
         assert not re.search(r" (?:style|on[a-z]+)=", page)
         assert not re.search(r'(?:src|href|action)="(?!/|#)', page)
@@ -104,6 +105,20 @@ def test_pages_have_one_script_of_their_own_and_load_nothing_from_elsewhere(call
     assert css.headers["content-type"].startswith("text/css")
     assert "prefers-color-scheme: dark" in css.text
     assert "http" not in css.text
+
+
+def test_what_is_the_same_for_everybody_is_kept_by_its_content_and_a_page_never(people):
+    page = people.get("/find")
+    assert page.headers["cache-control"] == "no-store"
+    named = re.findall(r'(?:href|src)="(/(?:style\.css|icon\.svg|desk\.js)\?v=\w+)"', page.text)
+    assert len(named) == 3
+    for address in named:
+        kept = people.get(address)
+        assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+        for other in (address.partition("?")[0], f"{address}0"):
+            again = people.get(other)
+            assert again.content == kept.content
+            assert again.headers["cache-control"] == "no-store"
 
 
 def test_pages_are_on_the_ledger(call, people, index):

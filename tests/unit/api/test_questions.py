@@ -129,3 +129,21 @@ def test_a_client_of_one_source_learns_of_no_question_about_another(own, key):
         ):
             assert answer.status_code in {400, 404}
         problem(district.get(f"/v1/review-questions/{key}"), 404, "not-found")
+
+
+def test_views_are_saved_replaced_and_forgotten_each_callers_own(own):
+    assert own.get("/v1/review-views").json() == []
+    view = {"name": "due in sis", "source": "sis", "due": True}
+    [saved] = own.post("/v1/review-views", json=view).json()
+    assert saved == {**view, "kind": None, "state": "open", "mine": False, "burst": None}
+    both = own.post("/v1/review-views", json={"name": "all", "state": "any"}).json()
+    assert [(one["name"], one["state"]) for one in both] == [("all", "any"), ("due in sis", "open")]
+    [kept] = own.post("/v1/review-views:forget", json={"name": "due in sis"}).json()
+    assert kept["name"] == "all"
+    problem(own.post("/v1/review-views:forget", json={"name": "due in sis"}), 404, "not-found")
+    for wrong in ({}, {"name": "x", "text": "C-1"}, {"name": "x", "state": "lost"}, {"name": ""}):
+        problem(own.post("/v1/review-views", json=wrong), 400, "invalid-input")
+    with other(own, "ben") as ben:
+        assert ben.get("/v1/review-views").json() == []
+    with other(own, "feed", actions=frozenset({Action.RECORD_WRITE})) as feed:
+        problem(feed.get("/v1/review-views"), 403, "access-denied")

@@ -1,0 +1,87 @@
+"""Saved views: filters of the queue that the caller gave a name. Everybody has their own."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+
+from mpi.api.access import ActionPath, CallerDep, IndexDep
+from mpi.api.asked import AskedDep, Body
+from mpi.api.schemas.parameters import NoQueryDep
+from mpi.api.schemas.problem import problems
+from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.context import Index
+from mpi.service.queue import Filters
+from mpi.service.saved_views import forget_view, save_view, saved_views
+
+router = APIRouter(tags=["review"])
+_ANY = "any"
+
+
+@router.get(
+    "/v1/review-views",
+    response_model=list[SavedViewOut],
+    summary="List saved views of the queue",
+    responses=problems(),
+)
+def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, object]]:
+    """The caller's own, by name; each holds what `GET /v1/review-questions` takes."""
+    return _listed(index, viewer)
+
+
+@router.post(
+    "/v1/review-views",
+    response_model=list[SavedViewOut],
+    summary="Save a view of the queue",
+    responses=problems(413),
+    openapi_extra=SAVE,
+)
+def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+    """In place of one of that name; answers all there are. No local ID is kept in one."""
+    permit(viewer, Action.TASK_READ)
+    body = Body(sent, "name", "kind", "state", "source", "mine", "due", "burst")
+    save_view(index, viewer, body.text("name"), _filters(body))
+    return _listed(index, viewer)
+
+
+@router.post(
+    "/v1/review-views:forget",
+    response_model=list[SavedViewOut],
+    summary="Forget a saved view",
+    responses=problems(404, 413),
+    dependencies=[ActionPath],
+    openapi_extra=FORGET,
+)
+def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+    """Answers those that are left."""
+    permit(viewer, Action.TASK_READ)
+    forget_view(index, viewer, Body(sent, "name").text("name"))
+    return _listed(index, viewer)
+
+
+def _filters(body: Body) -> Filters:
+    state = body.optional_text("state") or Filters().state
+    return Filters(
+        kind=body.optional_text("kind"),
+        state=None if state == _ANY else state,
+        source=body.optional_text("source"),
+        mine=body.flag("mine"),
+        due=body.flag("due"),
+        burst=body.optional_text("burst"),
+    )
+
+
+def _listed(index: Index, viewer: Viewer) -> list[dict[str, object]]:
+    found: Mapping[str, Filters] = saved_views(index, viewer)
+    return [
+        {
+            "name": name,
+            "kind": one.kind,
+            "state": one.state or _ANY,
+            "source": one.source,
+            "mine": one.mine,
+            "due": one.due,
+            "burst": one.burst,
+        }
+        for name, one in sorted(found.items())
+    ]
