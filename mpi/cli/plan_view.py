@@ -4,15 +4,36 @@ from dataclasses import asdict
 
 from mpi.cli.output import note, print_facts, print_json, print_table
 from mpi.service.recluster import ReclusterPlan
+from mpi.service.stopping import Stops
 
 MOST_LINES = 20
 """Lines of a plan that a table shows; ``--json`` has them all."""
 
 
-def show_plan(plan: ReclusterPlan, *, as_json: bool) -> None:
-    """Print a plan."""
+def _stopping(stops: Stops) -> dict[str, int]:
+    """A list of stopped keys in figures; the keys themselves are hashes that tell nobody anything."""
+    return {
+        "stopped_keys": stops.stopped,
+        "newly_stopped": stops.added,
+        "largest_block": stops.largest,
+        "pairs_of_new_stops": stops.pairs,
+        "pairs_saved_estimated": stops.saved,
+        "likely_pairs_lost_estimated": stops.lost,
+    }
+
+
+def show_plan(plan: ReclusterPlan, stops: Stops | None = None, *, as_json: bool) -> None:
+    """Print a plan.
+
+    Args:
+        plan: the plan.
+        stops: the list of stopped keys that it was made with, where it is another than the one in force.
+        as_json: for programs.
+    """
+    stopping = {} if stops is None else _stopping(stops)
     if as_json:
-        print_json({**asdict(plan), "nothing_to_do": plan.is_empty})
+        told = {} if stops is None else {"stops": stopping}
+        print_json({**asdict(plan), **told, "nothing_to_do": plan.is_empty})
         return
     print_facts(
         {
@@ -26,6 +47,7 @@ def show_plan(plan: ReclusterPlan, *, as_json: bool) -> None:
             "records moved": plan.moved,
             "review tasks": plan.tasks,
             "shared values": plan.lists.listed,
+            **{name.replace("_", " "): value for name, value in stopping.items()},
             "applied": plan.applied,
         }
     )

@@ -3,11 +3,14 @@
 A rule is a list of parts; a record has one key for each way of filling every part, and none where a part
 is missing. Two records are candidates if they share a key. Keys are keyed hashes, so an index of them
 says nothing about a person to whoever lacks the secret; batch and online block on the same integers.
+
+A key that too many records share can be *stopped*, for everybody, by a list in the configuration (ADR 0048).
+No record has a stopped key; where its rule declares a refinement, each has finer keys in its place.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Self
@@ -19,6 +22,7 @@ from mpi.domain.keyed_hash import KeyedHash
 _PART = re.compile(r"(?P<columns>\w+(?:\|\w+)*)(?::(?P<take>-?[1-9]\d?))?")
 _NAME = re.compile(r"[a-z0-9-]{1,12}")  # the hash's domain keeps 16 bytes, of which "key:" takes four
 _SEPARATOR = "\x1f"
+_REFINED = "kf:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +80,23 @@ class BlockingRule:
         name: the hash domain, so that no key of one rule ever equals a key of another; it stays when
             parts change only if the keys shall stay comparable.
         parts: what must agree.
+        finer: what must agree besides, where a key of the rule is stopped; empty where nothing stands for it.
     """
 
     name: str
     parts: tuple[BlockingPart, ...]
+    finer: tuple[BlockingPart, ...] = ()
 
     @classmethod
-    def parse(cls, name: str, parts: Iterable[str]) -> Self:
-        """Read one rule.
+    def parse(cls, name: str, parts: Iterable[str], finer: Iterable[str] = ()) -> Self:
+        """Read one rule and its refinement.
 
         Raises:
             ModelError: a name that does not fit the hash domain, no parts, or a bad part.
         """
         if not _NAME.fullmatch(name):
             raise ModelError(f"blocking: {name!r} is not 1 to 12 of a-z, 0-9 and '-'")
-        rule = cls(name, tuple(BlockingPart.parse(part) for part in parts))
+        rule = cls(name, tuple(map(BlockingPart.parse, parts)), tuple(map(BlockingPart.parse, finer)))
         if not rule.parts:
             raise ModelError(f"blocking: rule {name!r} has no columns")
         return rule
@@ -98,25 +104,38 @@ class BlockingRule:
 
 @dataclass(frozen=True)
 class BlockingSpec:
-    """The rules of a model, in the order in which they are written."""
+    """The rules of a model, in the order in which they are written, and the keys that are stopped."""
 
     rules: tuple[BlockingRule, ...]
+    stopped: frozenset[int] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def parse(cls, rules: Mapping[str, Iterable[str]]) -> Self:
-        """Read the ``[blocking]`` table of a model: rule name to parts.
+    def parse(
+        cls, rules: Mapping[str, Iterable[str]], refinements: Mapping[str, Iterable[str]] | None = None
+    ) -> Self:
+        """Read the tables ``[blocking]`` and ``[refinements]`` of a model: rule name to parts.
 
         Raises:
             ModelError: there is no rule, or one is wrong.
         """
         if not rules:
             raise ModelError("blocking: the model has no blocking rule")
-        return cls(tuple(BlockingRule.parse(name, parts) for name, parts in rules.items()))
+        fine = refinements or {}
+        for name in fine:
+            if name not in rules:
+                raise ModelError(f"refinements: there is no blocking rule {name!r}")
+        return cls(tuple(BlockingRule.parse(name, rules[name], fine.get(name, ())) for name in rules))
+
+    def stopping(self, stopped: frozenset[int]) -> Self:
+        """The same rules without some keys."""
+        return replace(self, stopped=stopped)
 
     @cached_property
     def parts(self) -> tuple[BlockingPart, ...]:
         """The distinct parts of all rules: each is filled once a record."""
-        return tuple(dict.fromkeys(part for rule in self.rules for part in rule.parts))
+        stopped = bool(self.stopped)
+        parts = (part for rule in self.rules for part in (*rule.parts, *(rule.finer if stopped else ())))
+        return tuple(dict.fromkeys(parts))
 
     @cached_property
     def places(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -135,18 +154,28 @@ def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[in
         else:
             texts = map(_SEPARATOR.join, product(*(filled[place] for place in places)))
         found.update(seal.int64s(domain, texts))
-    return sorted(found)
+    if blocking.stopped.isdisjoint(found):
+        return sorted(found)
+    return sorted(set(keys_by_rule(features, blocking, seal).values()))
 
 
 def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
-    """The same keys with the rule and the text that made each, for measuring rules; never stored."""
+    """The same keys with the rule and the text that made each; the texts are never stored."""
     values = {part: part.values(features) for part in blocking.parts}
     found: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
         domain = _domain(rule)
         for combination in product(*(values[part] for part in rule.parts)):
             text = _SEPARATOR.join(combination)
-            found[rule.name, text] = seal.int64(domain, text)
+            key = seal.int64(domain, text)
+            if key not in blocking.stopped:
+                found[rule.name, text] = key
+                continue
+            for more in product(*(values[part] for part in rule.finer)) if rule.finer else ():
+                finer = _SEPARATOR.join((text, *more))
+                instead = seal.int64(_REFINED + rule.name, finer)
+                if instead not in blocking.stopped:
+                    found[rule.name, finer] = instead
     return found
 
 

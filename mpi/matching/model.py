@@ -1,7 +1,7 @@
 """Frozen models: what a folder of ``models/<name>/<version>`` holds, read and checked.
 
 ==================  =============================================================================
-``model.toml``      name, version, standardizer, index size, thresholds, cautions, blocking, tails, checksums
+``model.toml``      name, version, standardizer, index size, thresholds, cautions, blocking, refinements, …
 ``settings.json``   the complete Splink settings: comparisons, levels, m, u, prior
 ``frequencies.csv`` shares of common values
 ``card.md``         what it was fitted on, what it is for, where it fails
@@ -106,7 +106,9 @@ def load_model(folder: Path) -> MatchModel:
             statistical=Thresholds(**_table(head, "statistical" if "statistical" in head else "thresholds")),
             standardizer=str(head["standardizer"]),
             index_size=int(head["index_size"]),
-            blocking=BlockingSpec.parse(_table(head, "blocking")),
+            blocking=BlockingSpec.parse(
+                _table(head, "blocking"), _table(head, "refinements") if "refinements" in head else None
+            ),
             settings=_settings(contents["settings.json"]),
             frequencies=Frequencies.parse(
                 contents["frequencies.csv"].decode(), _table(head, "tail_frequency")

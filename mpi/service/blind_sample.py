@@ -213,7 +213,7 @@ def _apart(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[
 def _searched(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
     """Every candidate pair of the records in which they are the lower, scored anew."""
     own = load_features(unit, config_id, records)
-    blocking = index.matcher.model.blocking
+    blocking = index.blocking(unit, config_id)
     own_keys = {record: keys(features, blocking, index.seal) for record, features in own.items()}
     found = candidates(unit, config_id, own_keys)
     known = load_features(unit, config_id, {other for near in found.values() for other in near}) | own

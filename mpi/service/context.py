@@ -12,6 +12,7 @@ from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import SecondApprover
+from mpi.matching.keys import BlockingSpec
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
 from mpi.service.ledger import Ledger
@@ -68,6 +69,7 @@ class Index:
         quality_rules: how stewards' work is watched.
         sign_in_limits: how long a person stays signed in.
         known_lists: lists of configurations read so far; a configuration never changes.
+        known_blocking: blocking of configurations, the keys that they stop left out.
         known_figures: figures that took long to count, by name.
         ledger: writes down what leaves.
     """
@@ -82,6 +84,7 @@ class Index:
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = SignInLimits()
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
+    known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
     known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
@@ -109,6 +112,18 @@ class Index:
         if config_id not in self.known_lists:
             self.known_lists[config_id] = SharedValues.from_text(unit.configs.lists(config_id))
         return self.known_lists[config_id]
+
+    def blocking(self, unit: ReadUnit, config_id: int) -> BlockingSpec:
+        """The model's blocking without the keys that a configuration stops: which keys a record has.
+
+        Args:
+            unit: the caller's own transaction.
+            config_id: a configuration of this model.
+        """
+        if config_id not in self.known_blocking:
+            stopped = self.lists_of(unit, config_id).stopped
+            self.known_blocking[config_id] = self.matcher.model.blocking.stopping(stopped)
+        return self.known_blocking[config_id]
 
     def comparable(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
         """A record as every path compares it: standardized, and without shared values.

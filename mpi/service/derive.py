@@ -1,7 +1,7 @@
 """Derive features, keys and edges of every active record, anew from what the sources said."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain.features import Features
 from mpi.matching.engines import DUCKDB, BatchEngine
@@ -68,11 +68,21 @@ def derive(
         if done % 1000 == 0 or done == len(payloads):
             progress("standardizing", done, len(payloads))
     found = find_shared(features.values(), index.seal)
+    stopped = _stopped(unit, index, matcher) if shared is None else shared.stopped
+    found = replace(found, stopped=stopped)
     listed = found if shared is None else shared
+    blocking = matcher.model.blocking.stopping(stopped)
     own_keys: list[tuple[int, int, int]] = []
     for record, sent in features.items():
         features[record] = mine = without_shared(sent, listed, index.seal)
-        own_keys += [(groups[record], key, record) for key in keys(mine, matcher.model.blocking, index.seal)]
+        own_keys += [(groups[record], key, record) for key in keys(mine, blocking, index.seal)]
     blocks = key_table([(key, record) for _, key, record in own_keys])
     scored = engine.weights(matcher.model, features.items(), blocks, floor, index.home, progress)
     return Derived(features, own_keys, edges_of(scored), listed, found)
+
+
+def _stopped(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
+    """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
+    active = unit.configs.active()
+    same = active is not None and matcher.runs(active)
+    return index.lists_of(unit, active.id).stopped if same and active is not None else frozenset()

@@ -13,7 +13,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.matching.batch import candidate_pairs
-from mpi.matching.keys import keys
+from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Sent
@@ -114,7 +114,7 @@ def dry_run(
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _File(index, news, judged.features, existing)
+        file = _File(index, index.blocking(unit, index.config_id(unit)), news, judged.features, existing)
         best = _best(_score(unit, index, file, progress), file.features)
         return DryRun(receipt, _bands(index, file, best), _sample(unit, index, file, best))
 
@@ -148,6 +148,7 @@ class _File:
     def __init__(
         self,
         index: Index,
+        blocking: BlockingSpec,
         news: Collection[Statement],
         made: Mapping[str, Comparable],
         existing: Mapping[str, StoredRecord],
@@ -160,7 +161,7 @@ class _File:
             number = -position if old is None else old.id
             self.said[number] = one
             self.features[number] = unpacked(made[one.local_id])
-            self.keys[number] = keys(self.features[number], index.matcher.model.blocking, index.seal)
+            self.keys[number] = keys(self.features[number], blocking, index.seal)
 
 
 def _score(unit: ReadUnit, index: Index, file: _File, progress: Progress) -> Edges:

@@ -235,6 +235,9 @@ def _derived(carrier: Carrier) -> Derived:
         known = None if digest is None else unit.configs.by_digest(digest)
         if known is not None:
             shared = index.lists_of(unit, known)
+        stated = carrier.run.detail.get("lists")
+        if stated is not None:
+            shared = SharedValues.from_text(str(stated))
         floor = matcher.model.thresholds.stored_from
         return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
 

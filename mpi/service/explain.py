@@ -8,7 +8,7 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, probability, rounded
-from mpi.matching.keys import keys_by_rule
+from mpi.matching.keys import BlockingSpec, keys_by_rule
 from mpi.matching.levels import Comparison
 from mpi.matching.scorer import Contribution, level_bits
 from mpi.matching.what_if import WhatIf, what_ifs
@@ -122,18 +122,28 @@ def explain_pair(index: Index, viewer: Viewer, left: Label, right: Label) -> Exp
         if len(set(numbers)) == 1:
             raise InputError("give two different records")
         keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
-        known = load_features(unit, index.config_id(unit), numbers)
+        config_id = index.config_id(unit)
+        known, blocking = load_features(unit, config_id, numbers), index.blocking(unit, config_id)
         standing = _standing(unit, *numbers)
     if len(known) < len(numbers):
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
-    ordered = sorted(known, key=keys.__getitem__)
-    found = replace(explain(index, *(known[number] for number in ordered)), standing=standing)
+    first, other = (known[number] for number in sorted(known, key=keys.__getitem__))
+    found = replace(explain(index, first, other, blocking), standing=standing)
     disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
     return found
 
 
-def explain(index: Index, left: Features, right: Features) -> Explanation:
-    """Why the model takes a pair for one child's, or not."""
+def explain(
+    index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
+) -> Explanation:
+    """Why the model takes a pair for one child's, or not.
+
+    Args:
+        index: for the model and the secret.
+        left: one record.
+        right: the other.
+        blocking: that of the configuration in force; None for the model's, no key of which is stopped.
+    """
     scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
     scored = scorer.score(left, right)
     weight = rounded(scored.bits)
@@ -149,7 +159,7 @@ def explain(index: Index, left: Features, right: Features) -> Explanation:
         parts,
         () if scored.caution is None else (wording.sentence(wording.caution(scored.caution)),),
         _opposing(contributions),
-        _found_by(index, left, right),
+        _found_by(index, blocking or index.matcher.model.blocking, left, right),
         changes,
         None if changes else "No single thing, were it otherwise, would change this answer.",
     )
@@ -235,8 +245,7 @@ def _says(each: Contribution) -> str:
     return wording.sentence(wording.level(each.comparison, each.level))
 
 
-def _found_by(index: Index, left: Features, right: Features) -> tuple[str, ...]:
-    blocking = index.matcher.model.blocking
+def _found_by(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
     mine, other = (keys_by_rule(each, blocking, index.seal) for each in (left, right))
     shared = {rule for rule, _ in mine.keys() & other.keys()}
     return tuple(rule.name for rule in blocking.rules if rule.name in shared)

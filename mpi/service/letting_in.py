@@ -91,7 +91,7 @@ class Door:
         moment: as-of of rows that state none.
         source: the code of their source.
         lists: the shared values listed by the configuration in force, as text.
-        blocking: the model's.
+        blocking: the model's, without the keys that the configuration stops.
     """
 
     seal: KeyedHash

@@ -115,8 +115,9 @@ def receive_rows(
 
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
-        lists = index.shared(unit).to_text()
-    door = Door(index.seal, moment, source_code, lists, index.matcher.model.blocking)
+        config_id = index.config_id(unit)
+        lists, blocking = index.lists_of(unit, config_id).to_text(), index.blocking(unit, config_id)
+    door = Door(index.seal, moment, source_code, lists, blocking)
     return let_in(door, rows, known, str(index.home))
 
 

@@ -88,13 +88,14 @@ class ReclusterPlan:
         return self.moved == 0
 
 
-def recluster(
+def recluster(  # noqa: PLR0913 - one parameter a choice
     index: Index,
     viewer: Viewer,
     matcher: Matcher,
     *,
     apply: bool,
     refresh_lists: bool = False,
+    lists: SharedValues | None = None,
     progress: Progress = silent,
     engine: BatchEngine = DUCKDB,
 ) -> ReclusterPlan:
@@ -108,6 +109,7 @@ def recluster(
         refresh_lists: make the lists of shared values anew from the active records, which is another
             configuration; with another model that is always done. Otherwise those in force hold, so that an
             index to which nobody has done anything has nothing to do (law 1).
+        lists: lists to think with in place of those in force, as ``mpi.service.stopping`` makes them.
         progress: told of long steps.
         engine: what finds the candidate pairs and scores them; every engine gives the same plan.
 
@@ -118,11 +120,13 @@ def recluster(
     """
     permit(viewer, Action.RECLUSTER)
     if apply:
-        wanted = asked(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists)
+        stated = None if lists is None else lists.to_text()
+        wanted = asked(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists, lists=stated)
         return _applied(index, viewer, matcher, carry_out(index, viewer, matcher, wanted, progress, engine))
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
+        shared = shared if lists is None else lists
         derived = derive(unit, index, matcher, floor, progress, shared, engine)
         settlement = _settle(unit, matcher, derived)
         return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)

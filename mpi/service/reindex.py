@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import rounded
 from mpi.matching.batch import candidate_pairs, predict
-from mpi.matching.keys import keys
+from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.context import Index, Matcher
 from mpi.service.statement import Comparable, Packed, unpacked
 from mpi.standardize.payload import features_from_bytes, features_to_bytes
@@ -50,11 +51,11 @@ class Changed:
         """The features as they are stored."""
         return self.made.features if isinstance(self.made, Packed) else features_to_bytes(self.made)
 
-    def keys(self, index: Index) -> list[int]:
-        """The record's blocking keys."""
+    def keys(self, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
+        """The record's blocking keys, by the blocking of the configuration in force."""
         if isinstance(self.made, Packed):
             return array("q", self.made.keys).tolist()
-        return keys(self.made, index.matcher.model.blocking, index.seal)
+        return keys(self.made, blocking, seal)
 
 
 def reindex(
@@ -100,7 +101,8 @@ def write_derived(
         progress: told of long steps.
     """
     unit.derived.drop(config_id, stale)
-    own_keys = {r: c.keys(index) for r, c in changed.items()}
+    blocking = index.blocking(unit, config_id)
+    own_keys = {r: c.keys(blocking, index.seal) for r, c in changed.items()}
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     unit.derived.put_keys(
         config_id, ((changed[r].group_id, key, r) for r, ks in own_keys.items() for key in ks)

@@ -59,7 +59,7 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
         query = without_shared(sent_features, index.lists_of(unit, config_id), index.seal)
-        own_keys = keys(query, index.matcher.model.blocking, index.seal)
+        own_keys = keys(query, index.blocking(unit, config_id), index.seal)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
         known = load_features(unit, config_id, near)
         persons = unit.persons.current(near)

@@ -28,17 +28,32 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
 
     Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish. Law 2:
     every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
-    nothing binds that others have yet to say so too. Law 6: every active record has a version and a person.
+    nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped.
+    Law 6: every active record has a version and a person.
     """
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
-        findings = [*_ids(unit), *_memberships(unit), *_records(unit, index), *_words(unit)]
+        findings = [
+            *_ids(unit),
+            *_memberships(unit),
+            *_records(unit, index),
+            *_words(unit),
+            *_stopped(unit, index),
+        ]
         run = unit.runs.open()
     held_by_run = run is not None and run.stage != Stage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress)
     if not plan.is_empty and not held_by_run:
         findings.append(Finding(1, f"a re-cluster would move {plan.moved} records"))
     return findings
+
+
+def _stopped(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    config_id = index.config_id(unit)
+    stopped = index.lists_of(unit, config_id).stopped
+    having = {record for _, record in unit.derived.sharing(config_id, unit.sources.groups(), stopped)}
+    if having:
+        yield Finding(5, f"{len(having)} records have a blocking key that is stopped")
 
 
 def _ids(unit: ReadUnit) -> Iterator[Finding]:

@@ -32,20 +32,27 @@ LEAST_BIRTH_DATES = 12
 """Distinct birth dates from which a value is not a household's (ADR 0017)."""
 
 _DOMAIN = "shared"
+_STOPPED = "stopped_keys"
 
 
 @dataclass(frozen=True, slots=True)
 class SharedValues:
-    """Lists of shared values, as keyed hashes.
+    """The lists of a configuration: shared values, and stopped blocking keys, as keyed hashes.
 
     Args:
         hashes: column to the hashes of its shared values; a column that has none is left out.
+        stopped: blocking keys that nobody uses (ADR 0048).
     """
 
     hashes: Mapping[str, frozenset[int]] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    stopped: frozenset[int] = field(default=frozenset(), repr=False)
+
+    def __bool__(self) -> bool:
+        """Whether anything is listed."""
+        return bool(self.hashes or self.stopped)
 
     def __len__(self) -> int:
-        """How many values are listed."""
+        """How many shared values are listed."""
         return sum(map(len, self.hashes.values()))
 
     def __sub__(self, other: Self) -> int:
@@ -60,6 +67,7 @@ class SharedValues:
     def to_text(self) -> str:
         """The lists as JSON, sorted."""
         stated = {column: sorted(self.hashes[column]) for column in COLUMNS if column in self.hashes}
+        stated |= {_STOPPED: sorted(self.stopped)} if self.stopped else {}
         return orjson.dumps(stated).decode()
 
     @classmethod
@@ -70,9 +78,10 @@ class SharedValues:
             StoreError: it wrote no such text.
         """
         try:
-            stated = orjson.loads(text)
-            return cls(MappingProxyType({column: frozenset(map(int, stated[column])) for column in stated}))
-        except (ValueError, TypeError) as error:
+            stated = {column: frozenset(map(int, held)) for column, held in orjson.loads(text).items()}
+            stopped = stated.pop(_STOPPED, frozenset())
+            return cls(MappingProxyType(stated), stopped)
+        except (ValueError, TypeError, AttributeError) as error:
             raise StoreError("the configuration's lists cannot be read: restore a backup") from error
 
 

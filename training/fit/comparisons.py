@@ -356,6 +356,20 @@ BLOCKING: dict[str, list[str]] = {
 rule finds, by its pairs and by its keys a record; each rule's blocks stay small at a million records."""
 
 
+REFINEMENTS: dict[str, list[str]] = {
+    "names": ["birth_year"],
+    "names-year": ["birth_date:-5"],
+    "names-day": ["birth_year"],
+    "names-postal": ["birth_year"],
+    "last4-given": ["birth_year"],
+    "home-given": ["birth_year"],
+    "family-given": ["birth_year"],
+    "phone-given": ["birth_year"],
+    "guard-given": ["birth_year"],
+}
+"""What must agree besides where a key of a rule is stopped, as more records share it than can be searched."""
+
+
 def stated_levels() -> frozenset[tuple[str, str]]:
     """Comparison and label of each level whose weight is stated, not learned."""
     return frozenset(

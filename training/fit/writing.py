@@ -15,7 +15,7 @@ from mpi.matching.model import FILES
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.card import write_card
 from training.fit.cautions import cautions_for
-from training.fit.comparisons import BLOCKING
+from training.fit.comparisons import BLOCKING, REFINEMENTS
 from training.fit.fitting import Fitted
 from training.fit.thresholds import Purposes, gaps
 
@@ -90,6 +90,9 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in BLOCKING.items()),
+        "",
+        "[refinements]  # what must agree besides where a key of the rule is stopped",
+        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in REFINEMENTS.items()),
         "",
         "[tail_frequency]  # share given to every value that frequencies.csv does not list",
         *(f"{column} = {share!r}" for column, share in fitted.frequencies.tails.items()),

@@ -17,6 +17,7 @@ from mpi.service.epochs import abandon
 from mpi.service.epochs import runs as all_runs
 from mpi.service.proposals import resume_run
 from mpi.service.recluster import recluster
+from mpi.service.stopping import propose_stops
 from mpi.storage.repositories.runs import OPEN
 
 
@@ -48,6 +49,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             "--refresh-lists", help="Find anew which addresses and telephones many unrelated people use."
         ),
     ] = False,
+    stop_over: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="RECORDS",
+            help="Stop every blocking key that more records share, for everybody; 0 stops none any more.",
+        ),
+    ] = None,
     memory: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="What DuckDB may use before it spills to disk, such as 4GB."),
@@ -71,9 +80,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     if runs or resume or give_up:
         _about_runs(resume=resume, give_up=give_up, as_json=as_json)
         return
+    if model is not None and stop_over is not None:
+        raise InputError("--stop-over is about the keys of the model in force: give it without --model")
     chosen = _engine(engine, master, memory)
     with opened() as session, shown_progress() as report:
         matcher = session.index.matcher if model is None else open_matcher(model)
+        stops = None if stop_over is None else propose_stops(session.index, session.viewer, stop_over)
         if model is not None and apply:
             keep_model(session.settings, model)
         plan = recluster(
@@ -82,10 +94,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             matcher,
             apply=apply,
             refresh_lists=refresh_lists,
+            lists=None if stops is None else stops.lists,
             progress=report,
             engine=chosen,
         )
-    show_plan(plan, as_json=as_json)
+    show_plan(plan, stops, as_json=as_json)
     if not plan.applied and not plan.is_empty:
         note("dry run: nothing was changed; --apply carries it out")
 

@@ -44,6 +44,13 @@ _KEYS = select(_key.c.key, _key.c.record_id).where(
     _key.c.record_id > bindparam("after"),
     _key.c.record_id <= bindparam("upto"),
 )
+_LARGE = (
+    select(_key.c.key, func.count().label("size"))
+    .where(_key.c.config_id == bindparam("config"))
+    .group_by(_key.c.key)
+    .having(func.count() > bindparam("over"))
+    .order_by(func.count().desc(), _key.c.key)
+)
 _LAST_WITH_KEYS = select(func.max(_key.c.record_id)).where(_key.c.config_id == bindparam("config"))
 _KEYS_OF = select(_key.c.record_id, _key.c.key).where(
     _key.c.config_id == bindparam("config"), among(_key.c.record_id, "ids")
@@ -237,6 +244,11 @@ class Derived:
             rows = self._connection.execute(_SHARING, {"config": config_id, "groups": groups, "keys": chunk})
             found += [(row[0], row[1]) for row in rows]
         return found
+
+    def large_blocks(self, config_id: int, over: int) -> list[tuple[int, int]]:
+        """(key, records) of every key that more records than so many have, largest first."""
+        rows = self._connection.execute(_LARGE, {"config": config_id, "over": over})
+        return [(row[0], row[1]) for row in rows]
 
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
         """Edges with either end among the records, from ``floor`` bits up."""

@@ -7,7 +7,7 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.batch import candidate_pairs, large_blocks
-from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.keys import BlockingSpec, keys, keys_by_rule
 
 SEAL = KeyedHash(b"k" * 32)
 SPEC = BlockingSpec.parse(
@@ -107,3 +107,29 @@ def test_large_blocks_are_told_and_still_paired():
     assert large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
     assert large_blocks(table, 5).num_rows == 0
     assert candidate_pairs(table).num_rows == 10
+
+
+def test_a_stopped_key_is_nobodys_and_its_rules_refinement_stands_for_it():
+    spec = BlockingSpec.parse(
+        {"names": ["given_roots", "surname"], "postal": ["postal_code", "given:1"]}, {"names": ["birth_year"]}
+    )
+    child = Features(
+        given="ANA", given_roots=("ANA", "ANNA"), surname="GARCIA", birth_year=2014, postal_code="43001"
+    )
+    plain = keys_by_rule(child, spec, SEAL)
+    names = plain["names", "ANA\x1fGARCIA"]
+    without = keys_by_rule(child, spec.stopping(frozenset({names})), SEAL)
+    assert set(without) - set(plain) == {("names", "ANA\x1fGARCIA\x1f2014")}
+    assert set(plain) - set(without) == {("names", "ANA\x1fGARCIA")}
+    assert names not in without.values()
+    finer = without["names", "ANA\x1fGARCIA\x1f2014"]
+    both = keys_by_rule(child, spec.stopping(frozenset({names, finer})), SEAL)
+    assert both.keys() == plain.keys() - {("names", "ANA\x1fGARCIA")}
+    postal = plain["postal", "43001\x1fA"]
+    unrefined = keys_by_rule(child, spec.stopping(frozenset({postal})), SEAL)
+    assert unrefined.keys() == plain.keys() - {("postal", "43001\x1fA")}
+
+
+def test_a_refinement_of_a_rule_that_there_is_not_is_refused():
+    with pytest.raises(ModelError, match="surnames"):
+        BlockingSpec.parse({"names": ["surname"]}, {"surnames": ["birth_year"]})
