@@ -42,7 +42,7 @@ class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
     """Somebody pressed Ctrl-C.
 
     Args:
-        undone: whether it was before the step's one transaction ended, so that nothing of it was kept.
+        undone: whether it was before any transaction of the step ended, so that nothing of it was kept.
     """
 
     def __init__(self, *, undone: bool) -> None:
@@ -85,8 +85,8 @@ def fault_of(error: Exception) -> Fault:
     """The exit code and line of anything that a command raised."""
     match error:
         case Interrupted(undone=undone):
-            kept = ": nothing of this step was kept" if undone else ""
-            return Fault(ExitCode.INTERRUPTED, f"interrupted{kept}")
+            nothing, some = "nothing of this step was kept", "what was kept is whole: run it again to go on"
+            return Fault(ExitCode.INTERRUPTED, f"interrupted: {nothing if undone else some}")
         case PipeClosed():
             return Fault(ExitCode.PIPE_CLOSED, "")
         case MpiError():

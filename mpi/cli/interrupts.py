@@ -31,7 +31,7 @@ def undone_by_interrupt(database: Database) -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         # Splink makes an error of its own of an interrupt while DuckDB works.
         if stop.asked:
-            raise Interrupted(undone=True) from error
+            raise Interrupted(undone=not database.kept) from error
         raise
     finally:
         signal.signal(signal.SIGINT, before)

@@ -41,7 +41,8 @@ def read_settings() -> Settings:
 def opened() -> Iterator[Session]:
     """Open the index that the environment names, and close it at the end.
 
-    A use case is one transaction, so Ctrl-C in here leaves nothing of it.
+    Nearly every use case is one transaction, so Ctrl-C in here leaves nothing of it; of a large load it
+    leaves whole chunks.
     """
     settings = read_settings()
     try:

@@ -8,6 +8,7 @@ as average, so the table is completed with the tail. Splink does not chunk regis
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
@@ -32,8 +33,26 @@ PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
 _BITS = f"unique_id_l AS lo, unique_id_r AS hi, round(match_weight, {WEIGHT_DECIMALS}) AS bits"
 
+PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
+"""Features as they are stored."""
+
 Progress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how pairs are scored.
+
+    Args:
+        folder: where DuckDB may spill; a directory that only this user can read is made inside.
+        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
+        progress: called after each chunk of pairs.
+    """
+
+    folder: Path
+    memory: str | None = None
+    progress: Progress | None = None
 
 
 def predict(
@@ -62,23 +81,93 @@ def predict(
     Raises:
         ModelError: the model cannot be scored.
     """
+
+    def fill(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
+        connection.register("feature_table", feature_table(records, columns))
+
+    return _predicted(model, fill, pairs, floor, Place(work_dir, memory, progress))
+
+
+def predict_packed(
+    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: Place
+) -> pa.Table:
+    """``predict`` for features as they are stored: DuckDB reads them, and no value becomes an object.
+
+    Args:
+        model: the frozen model.
+        packed: in the schema PACKED, of every record that ``pairs`` names.
+        pairs: as for ``predict``.
+        floor: lowest weight to return, in bits.
+        place: where and how.
+
+    Raises:
+        ModelError: the model cannot be scored.
+    """
+
+    def fill(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
+        unpack(connection, packed, columns)
+
+    return _predicted(model, fill, pairs, floor, place)
+
+
+def _predicted(
+    model: MatchModel,
+    fill: Callable[[duckdb.DuckDBPyConnection, tuple[str, ...]], None],
+    pairs: pa.Table,
+    floor: float,
+    place: Place,
+) -> pa.Table:
     scorer = compile_scorer(model)  # refuses what online would, before hours of work
     columns = scorer.columns
-    with tempfile.TemporaryDirectory(prefix="scoring-", dir=work_dir) as spill:
-        connection = connect(Path(spill), memory)
+    with tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder) as spill:
+        connection = connect(Path(spill), place.memory)
         try:
-            connection.register("feature_table", feature_table(records, columns))
+            fill(connection, columns)
             engine = Engine(model.settings, model.frequencies, connection)
             results = []
             for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
                 chunk = pairs.slice(start, PAIRS_A_CHUNK)
                 scored = engine.scored(chunk, _BITS, floor - _HALF).cast(WEIGHTS)
                 results.append(held_down(connection, scored, model.cautions, columns))
-                if progress is not None:
-                    progress(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
+                if place.progress is not None:
+                    place.progress(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
             return pa.concat_tables([WEIGHTS.empty_table(), *results])
         finally:
             connection.close()
+
+
+def unpack(
+    connection: duckdb.DuckDBPyConnection, packed: Iterable[pa.RecordBatch], columns: Collection[str]
+) -> None:
+    """Make the ``feature_table`` of features as they are stored: JSON arrays in the order of Features."""
+    declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
+    paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
+    read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
+    connection.execute(f"CREATE TABLE feature_table ({declared})")
+    for batch in packed:
+        connection.register("packed", pa.Table.from_batches([batch]))
+        connection.execute(
+            f"INSERT INTO feature_table SELECT unique_id, {read} FROM "
+            f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
+        )
+        connection.unregister("packed")
+
+
+def _sql_type(column: str) -> str:
+    if column == "unique_id":
+        return "BIGINT"
+    if column in LIST_COLUMNS:
+        return "VARCHAR[]"
+    if column in NUMBER_COLUMNS:
+        return "INTEGER"
+    return "BOOLEAN" if column in TRUTH_COLUMNS else "VARCHAR"
+
+
+def _read(column: str, place: int) -> str:
+    text = f"v[{place}]"
+    if column in LIST_COLUMNS:
+        return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
+    return f"CAST({text} AS {_sql_type(column)})"
 
 
 def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:

@@ -1,38 +1,37 @@
 """Dry run: what loading a file would do, with nothing stored."""
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
-
-import pyarrow as pa
 
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.intake.rows import RejectedRow, SentRow
-from mpi.matching.batch import candidate_pairs
+from mpi.matching.batch import Place
 from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Sent
-from mpi.service.load import LoadOptions, Snapshot, absent_records, effect_of, receive_rows
+from mpi.service.load import LoadOptions, Snapshot, receive_rows
+from mpi.service.pairing import MEMORY, pair_up
 from mpi.service.receipt import Receipt, count_verdicts, receipt_of
 from mpi.service.reindex import (
     BATCH_RECORDS,
     Progress,
     candidates,
-    key_table,
     load_features,
-    score_pairs,
     silent,
 )
-from mpi.service.statement import Comparable, Statement, unpacked
+from mpi.service.snapshots import survey
+from mpi.service.statement import Comparable, Packed, Statement, unpacked
 from mpi.service.statements import Verdict, judge_all
-from mpi.standardize.payload import features_from_bytes
+from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.records import StoredRecord
+from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit
 
 SAMPLE_PER_BAND = 5
@@ -110,7 +109,7 @@ def dry_run(
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
-        _foresee(unit, receipt, options, clock.iso(moment), existing, sent)
+        _foresee(unit, receipt, options, clock.iso(moment), source, sent)
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
@@ -120,20 +119,16 @@ def dry_run(
 
 
 def _foresee(
-    unit: ReadUnit,
-    receipt: Receipt,
-    options: LoadOptions,
-    as_of: str,
-    existing: Mapping[str, StoredRecord],
-    sent: Sent,
+    unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, sent: Sent
 ) -> None:
     """Put into the receipt whether the load would be held, and what it would withdraw."""
-    full = options.snapshot is Snapshot.FULL
-    absent = len(absent_records(existing, sent, as_of, receipt)) if full else 0
-    reason = None if options.confirm else held_because(effect_of(unit, existing, sent.headings, absent))
+    found = survey(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
+    receipt.spared = found.spared
+    reason = None if options.confirm else held_because(found.effect(as_of))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
         return
+    absent = len(found.absent(as_of))
     receipt.withdrawn = absent
     receipt.received += absent
 
@@ -193,21 +188,12 @@ def _score_few(unit: ReadUnit, index: Index, config_id: int, file: _File) -> Edg
 
 
 def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progress: Progress) -> Edges:
-    stored_keys = [
-        (key, number) for key, number in unit.derived.all_keys(config_id) if number not in file.said
-    ]
-    own_keys = [(key, number) for number, ks in file.keys.items() for key in ks]
-    touched = pa.array(sorted(file.said), pa.int64())
-    pairs = candidate_pairs(key_table(stored_keys + own_keys), touched)
-    named = {number for end in ("lo", "hi") for number in pairs[end].unique().to_pylist()}
-    stored = (
-        (number, features_from_bytes(payload))
-        for number, payload in unit.derived.all_features(config_id)
-        if number in named and number not in file.said
-    )
-    floor = index.matcher.model.thresholds.stored_from
-    features = chain(stored, file.features.items())
-    return score_pairs(index.matcher, features, pairs, floor, index, progress)
+    mine = {
+        number: Packed(features_to_bytes(file.features[number]), array("q", own).tobytes(), "")
+        for number, own in file.keys.items()
+    }
+    told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    return pair_up(unit, index, config_id, mine, told).edges()
 
 
 def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:

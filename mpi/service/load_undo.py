@@ -10,6 +10,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import as_before
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received, changes
+from mpi.service.loading import LOADED
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import Receipts, receipts
 from mpi.service.reindex import Progress, silent
@@ -17,7 +18,7 @@ from mpi.service.resolve import Besides, resolve
 from mpi.service.settle import Choice
 from mpi.service.standing import restate
 from mpi.service.steps import add_step, reason_code, step
-from mpi.storage.repositories.batches import Batch
+from mpi.storage.repositories.batches import LOADING, Batch
 from mpi.storage.unit import ReadUnit
 
 FIELDS = ("source", "local_id", "disclosures")
@@ -146,6 +147,6 @@ def _batch(unit: ReadUnit, number: int) -> Batch:
     found = unit.batches.get(number)
     if found is None or not unit.viewer.may_see(found.source):
         raise NotFoundError(f"there is no load {number}")
-    if found.status != "loaded":
+    if found.status not in (LOADED, LOADING):
         raise ConflictError(f"load {number} is {found.status}: there is nothing of it to undo")
     return found

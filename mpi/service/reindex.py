@@ -10,9 +10,10 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import rounded
-from mpi.matching.batch import candidate_pairs, predict
+from mpi.matching.batch import Place, predict
 from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.context import Index, Matcher
+from mpi.service.pairing import MEMORY, edges_in, pair_up
 from mpi.service.statement import Comparable, Packed, unpacked
 from mpi.standardize.payload import features_from_bytes, features_to_bytes
 from mpi.storage.repositories.derived import Edges
@@ -58,14 +59,54 @@ class Changed:
         return keys(self.made, blocking, seal)
 
 
+def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, lists: str) -> Packed:
+    """A record made comparable, in bytes.
+
+    Args:
+        made: the record.
+        blocking: that of the configuration in force.
+        seal: the index's secret.
+        lists: digest of the shared values that were taken out.
+    """
+    if isinstance(made, Packed):
+        return made
+    own = array("q", keys(made, blocking, seal))
+    return Packed(features_to_bytes(made), own.tobytes(), lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Changed records whose pairs are known already.
+
+    Args:
+        records: the records.
+        edges: their pairs from the stored floor up, among themselves and with records indexed before.
+    """
+
+    records: frozenset[int]
+    edges: Edges
+
+
+NOT_PAIRED = Paired(frozenset(), {})
+
+
 def reindex(
     unit: WriteUnit,
     index: Index,
     changed: Mapping[int, Changed],
     gone: Collection[int],
     progress: Progress = silent,
+    paired: Paired = NOT_PAIRED,
 ) -> set[int]:
     """Replace what is derived from the changed records and drop what was derived from those gone.
+
+    Args:
+        unit: the transaction.
+        index: model, secret, and a place to spill.
+        changed: records with their features.
+        gone: records that no longer take part.
+        progress: told of long steps.
+        paired: those of the changed records whose pairs need not be looked for.
 
     Returns:
         The records whose component may be another now: those changed, those gone, and every
@@ -78,7 +119,7 @@ def reindex(
     floor = index.matcher.model.thresholds.influence_floor
     for edge in unit.derived.edges_of(config_id, stale, floor):
         touched.update(edge)
-    write_derived(unit, index, config_id, changed, stale, progress)
+    write_derived(unit, index, config_id, changed, stale, progress, paired)
     return touched
 
 
@@ -89,6 +130,7 @@ def write_derived(
     changed: Mapping[int, Changed],
     stale: Collection[int],
     progress: Progress = silent,
+    paired: Paired = NOT_PAIRED,
 ) -> None:
     """Write features, keys and edges of changed records under a configuration of the index's model.
 
@@ -99,6 +141,7 @@ def write_derived(
         changed: records with their features.
         stale: records of which what was derived before is dropped.
         progress: told of long steps.
+        paired: those of the changed records whose pairs need not be looked for.
     """
     unit.derived.drop(config_id, stale)
     blocking = index.blocking(unit, config_id)
@@ -107,11 +150,12 @@ def write_derived(
     unit.derived.put_keys(
         config_id, ((changed[r].group_id, key, r) for r, ks in own_keys.items() for key in ks)
     )
-    if len(changed) < BATCH_RECORDS:
-        edges = _score_few(unit, index, config_id, changed, own_keys)
+    rest = {r: c for r, c in changed.items() if r not in paired.records}
+    if len(rest) < BATCH_RECORDS:
+        edges = _score_few(unit, index, config_id, rest, {r: own_keys[r] for r in rest})
     else:
-        edges = _score_many(unit, index, config_id, changed, progress)
-    unit.derived.put_edges(config_id, edges)
+        edges = _score_many(unit, index, config_id, rest, own_keys, progress)
+    unit.derived.put_edges(config_id, paired.edges | edges)
 
 
 def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
@@ -166,18 +210,19 @@ def _score_few(
 
 
 def _score_many(
-    unit: ReadUnit, index: Index, config_id: int, changed: Collection[int], progress: Progress
+    unit: ReadUnit,
+    index: Index,
+    config_id: int,
+    changed: Mapping[int, Changed],
+    own_keys: Mapping[int, list[int]],
+    progress: Progress,
 ) -> Edges:
-    touched = pa.array(sorted(changed), pa.int64())
-    pairs = candidate_pairs(_key_table(unit, config_id), touched)
-    named = set(pa.compute.unique(pa.concat_arrays([_flat(pairs["lo"]), _flat(pairs["hi"])])).to_pylist())
-    features = (
-        (record, features_from_bytes(payload))
-        for record, payload in unit.derived.all_features(config_id)
-        if record in named
-    )
-    floor = index.matcher.model.thresholds.stored_from
-    return score_pairs(index.matcher, features, pairs, floor, index, progress)
+    mine = {
+        record: Packed(change.payload, array("q", own_keys[record]).tobytes(), "")
+        for record, change in changed.items()
+    }
+    told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    return pair_up(unit, index, config_id, mine, told).edges()
 
 
 def score_pairs(
@@ -212,19 +257,10 @@ def score_pairs(
 def edges_of(scored: pa.Table) -> Edges:
     """Weights as an engine gives them, as edges."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    return {(int(a), int(b)): float(w) for a, b, w in zip(lo, hi, np.round(bits, 6), strict=True)}
-
-
-def _key_table(unit: ReadUnit, config_id: int) -> pa.Table:
-    pages = [key_table(page) for page in unit.derived.key_pages(config_id)]
-    return pa.concat_tables(pages) if pages else key_table([])
+    return edges_in(lo, hi, np.round(bits, 6))
 
 
 def key_table(rows: list[tuple[int, int]]) -> pa.Table:
     """(key, record) rows as the batch side takes them."""
     table = np.array(rows, dtype=np.int64).reshape(-1, 2)
     return pa.table({"key": table[:, 0], "record_id": table[:, 1]})
-
-
-def _flat(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

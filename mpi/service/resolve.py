@@ -8,7 +8,7 @@ from mpi.domain.features import Features
 from mpi.service.assertions import Touched, follow
 from mpi.service.closure import closure
 from mpi.service.context import Index
-from mpi.service.reindex import Changed, Progress, load_features, reindex, silent
+from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, load_features, reindex, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
 from mpi.storage.unit import WriteUnit
 
@@ -20,6 +20,7 @@ class Besides:
     Args:
         choice: what is chosen about the IDs.
         untold: records of which nothing that was said counts any more.
+        paired: those of the changed records whose pairs are known already.
         said: writes down what else is said, once the records are indexed.
         touched: records that are to be settled though nothing of theirs is to be indexed anew.
     """
@@ -27,6 +28,7 @@ class Besides:
     choice: Choice = NO_CHOICE
     untold: Collection[int] = ()
     touched: Collection[int] = ()
+    paired: Paired = NOT_PAIRED
     said: Callable[[], Touched] = Touched
 
 
@@ -55,7 +57,7 @@ def resolve(
     """
     if not changed and not gone and besides is NOTHING:
         return None
-    touched = reindex(unit, index, changed, gone, progress)
+    touched = reindex(unit, index, changed, gone, progress, besides.paired)
     asserted = follow(unit, index, changed, besides.untold)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -72,6 +73,8 @@ def _begin(work: Callable[[Any], Any] | None) -> None:
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
     gc.disable()
     os.nice(_NICE)
+    # Ctrl-C goes to every process of a terminal; the one that asked for the work ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _worked(chunk: Any) -> Any:  # noqa: ANN401 - whatever the work takes and makes

@@ -45,6 +45,7 @@ class Database:
     Attributes:
         commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
             too late.
+        kept: how many writing units of the index have been committed.
 
     Raises:
         InputError: the URL is neither.
@@ -56,6 +57,7 @@ class Database:
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
         self.engine = _engine(parsed)
         self.commit_begun = False
+        self.kept = 0
         self._turn = threading.Lock()
         path = sqlite_path(url)
         self._checkpoints = None if path is None else Checkpoints(path)
@@ -88,6 +90,7 @@ class Database:
             unit.flush()
             self.commit_begun = True
             _commit(connection)
+            self.kept += lock is Lock.INDEX
             if self._checkpoints is not None:
                 self._checkpoints.committed()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
+from mpi.service import loading
 from mpi.service.load import Snapshot
 from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert
@@ -26,6 +27,8 @@ from tests.postgres import Postgres, a_server
 
 LOADED = 700
 """Above ``mpi.service.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
+CHUNK = 200
+"""Records of one transaction of a load: a kill may leave some of its chunks."""
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Place:
 def work(place: Place, turn: int) -> None:
     """Upsert, load and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
+    loading.CHUNK = CHUNK
     while True:
         for number in range(20):
             local_id = f"u{number}"
@@ -149,10 +153,7 @@ def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
             faults.append(f"{persons} active persons, {len(set(links.values()))} in the crosswalk")
         loaded = sum(source == "sis" for source, _ in links)
         if receipts:
-            counts = receipts[-1].counts
-            stated = counts["created"] + counts["updated"] + counts["unchanged"]
-            if stated != loaded:
-                faults.append(f"{loaded} records of a load of {stated}")
+            faults += _faults_of(index, receipts[-1], loaded)
         elif loaded:
             faults.append(f"{loaded} records of a load without a receipt")
         for name, (turn, *_) in kept.items():
@@ -163,6 +164,18 @@ def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
     finally:
         index.database.dispose()
     return faults
+
+
+def _faults_of(index, receipt, loaded: int) -> list[str]:
+    """What the last load says of itself and is not so; of one that was killed, what it says of its chunks."""
+    counts = receipt.counts
+    stated = counts["created"] + counts["updated"] + counts["unchanged"]
+    if receipt.status == "loading":
+        with index.database.read(OPERATOR) as unit:
+            loaded = len(unit.sightings.of_batch(receipt.id))
+        if stated % CHUNK:
+            return [f"a chunk of {stated % CHUNK} records"]
+    return [] if stated == loaded else [f"{loaded} records of a load of {stated}"]
 
 
 def _holds(index, local_id: str, turn: int) -> bool:

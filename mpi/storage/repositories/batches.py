@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from mpi.storage.tables import BatchRow, RejectRow, SourceRow
 
@@ -13,6 +13,8 @@ _reject = RejectRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 
 
+LOADING = "loading"
+"""Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
 UNDONE = "undone"
 """Status of a load that was taken back."""
 
@@ -28,6 +30,7 @@ class Batch:
     status: str
     counts: dict[str, int]
     held_reason: str | None
+    as_of: str | None = None
 
 
 class Batches:
@@ -39,6 +42,26 @@ class Batches:
     def add(self, values: dict[str, Any], counts: dict[str, int]) -> None:
         """Add a receipt."""
         self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
+
+    def go_on(self, number: int, status: str, counts: dict[str, int]) -> None:
+        """Note how far a load has come."""
+        self._connection.execute(
+            update(_batch)
+            .where(_batch.c.id == number)
+            .values(status=status, counts=orjson.dumps(counts).decode())
+        )
+
+    def unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
+        """The latest load of a file that is not done."""
+        found = self._connection.execute(
+            select(func.max(_batch.c.id)).where(
+                _batch.c.source_id == source_id,
+                _batch.c.file_digest == digest,
+                _batch.c.snapshot == snapshot,
+                _batch.c.status == LOADING,
+            )
+        ).scalar()
+        return None if found is None else self.get(int(found))
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Add refused rows."""
@@ -63,6 +86,15 @@ class Batches:
             .order_by(_batch.c.id)
         )
         return [
-            Batch(r.id, r.code, r.commit_no, r.snapshot, r.status, orjson.loads(r.counts), r.held_reason)
+            Batch(
+                r.id,
+                r.code,
+                r.commit_no,
+                r.snapshot,
+                r.status,
+                orjson.loads(r.counts),
+                r.held_reason,
+                r.as_of,
+            )
             for r in rows
         ]

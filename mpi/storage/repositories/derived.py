@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, union_all
 
 from mpi.storage.among import among
@@ -105,14 +106,15 @@ class Derived:
 
     def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
         """Add blocking keys: (visibility group, key, record)."""
-        rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in keys]
+        # In the order of the table: each of its pages is then gone to once.
+        rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in sorted(keys)]
         put(self._connection, _key, rows)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
         rows = [
             {"config_id": config_id, "lo": lo, "hi": hi, "weight": round(bits * MICROBITS)}
-            for (lo, hi), bits in edges.items()
+            for (lo, hi), bits in sorted(edges.items())
         ]
         put(self._connection, _edge, rows)
 
@@ -249,6 +251,31 @@ class Derived:
         """(key, records) of every key that more records than so many have, largest first."""
         rows = self._connection.execute(_LARGE, {"config": config_id, "over": over})
         return [(row[0], row[1]) for row in rows]
+
+    def found_by(
+        self, config_id: int, groups: Collection[int], keys: Collection[int]
+    ) -> Iterator[list[tuple[int, int]]]:
+        """``sharing`` for many keys, a part at a time; ascending keys are looked up soonest."""
+        if self._connection.dialect.name == "postgresql":
+            for chunk in chunked(keys):
+                yield self.sharing(config_id, groups, chunk)
+            return
+        listed = ", ".join(str(int(group)) for group in groups)
+        statement = (
+            "SELECT k.key, k.record_id FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
+            f"WHERE k.config_id = ? AND k.group_id IN ({listed}) AND k.key = wanted.value"
+        )
+        driver: Any = self._connection.connection.driver_connection
+        for chunk in chunked(keys):
+            yield driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchall()
+
+    def features_in_parts(
+        self, config_id: int, record_ids: Collection[int]
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        """Feature payloads of the records that have them, a part at a time."""
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
+            yield [(row[0], row[1]) for row in rows]
 
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
         """Edges with either end among the records, from ``floor`` bits up."""

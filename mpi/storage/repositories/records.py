@@ -208,6 +208,21 @@ class Records:
         by_old_name = {row.known_as: _stored(row[1:]) for row in sealed}
         return by_old_name | {row.local_id: _stored(row) for row in rows}
 
+    def each_of(self, source_id: int) -> Iterator[StoredRecord]:
+        """Every record of one source; none is kept."""
+        rows = self._connection.execute(_WITH_HASH.where(_record.c.source_id == source_id))
+        return (_stored(row) for row in rows)
+
+    def active_of(self, source_id: int) -> int:
+        """How many active records a source has."""
+        return int(
+            self._connection.execute(
+                select(func.count()).where(
+                    _record.c.source_id == source_id, _record.c.state == RecordState.ACTIVE
+                )
+            ).scalar_one()
+        )
+
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Records by their number."""
         found = {}

@@ -219,6 +219,7 @@ def _wait_until_it_writes(database, process):
 
 class _Committing:
     commit_begun = False
+    kept = 0
 
 
 def test_ctrl_c_is_too_late_once_the_commit_has_begun():

@@ -10,12 +10,14 @@ from splink import comparison_level_library as of_level
 from splink import comparison_library as library
 
 from mpi.domain.errors import ModelError
+from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching.batch import PAIRS, Engine, connect, feature_table, predict
+from mpi.matching.batch import PACKED, PAIRS, Engine, connect, feature_table, predict, unpack
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.model import MatchModel, find_model, load_model
 from mpi.matching.scorer import compile_scorer
+from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
 FREQUENCIES = Frequencies(
@@ -279,3 +281,23 @@ def test_term_frequencies_that_the_folder_lacks_are_refused():
     model = model_of(library.ExactMatch("city").configure(term_frequency_adjustments=True))
     with pytest.raises(ModelError, match="city"):
         compile_scorer(model)
+
+
+def test_features_as_they_are_stored_are_read_by_duckdb_as_they_are_made(tmp_path):
+    odd = ('é"x', "\\n\\", "null", "[]", '["a"]', "true", "日本", "o'neil", "\u2028", "123", " x ", "\t")
+    made = [Features()]
+    for place, text in enumerate(odd):
+        listed = (text, odd[place - 1])
+        made.append(
+            Features(
+                given=text, given_forms=listed, surname=odd[place - 1], surname_tokens=(text,),
+                birth_year=2014, multiple_birth=bool(place % 2), addresses=listed if place % 3 else (),
+            )
+        )  # fmt: skip
+    numbered = list(enumerate(made))
+    payloads = pa.array([features_to_bytes(one) for one in made], pa.binary()).cast(pa.string())
+    packed = pa.record_batch([pa.array(range(len(made)), pa.int64()), payloads], schema=PACKED)
+    with connect(tmp_path) as connection:
+        unpack(connection, [packed], FEATURE_COLUMNS)
+        found = connection.sql("FROM feature_table ORDER BY unique_id").to_arrow_table()
+    assert found.to_pydict() == feature_table(numbered, FEATURE_COLUMNS).to_pydict()

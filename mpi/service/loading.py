@@ -1,0 +1,254 @@
+"""Loading: the statements of a file written chunk by chunk, each chunk a whole transaction.
+
+The partition is the same whatever the chunks (law 1), so that after each of them the index is sound. The
+batch says ``loading`` until the last; the same file sent again goes on where it stopped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+
+from mpi.domain.errors import ConflictError
+from mpi.domain.viewer import Viewer
+from mpi.service.ahead import Ahead, look_ahead
+from mpi.service.context import Index
+from mpi.service.letting_in import Sent
+from mpi.service.receipt import Receipt, count_verdicts
+from mpi.service.reindex import Progress
+from mpi.service.resolve import Besides, resolve
+from mpi.service.snapshots import Survey, survey
+from mpi.service.standing import restate
+from mpi.service.statement import Statement
+from mpi.service.statements import take
+from mpi.storage.repositories.batches import LOADING, Batch
+from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.sightings import Sighting, SightingKind
+from mpi.storage.repositories.sources import Source
+from mpi.storage.unit import WriteUnit
+
+CHUNK = 10_000
+"""Statements of one transaction, which others wait for; fewer would write the index's pages more often."""
+CHUNKS_AHEAD = 20
+"""Chunks whose pairs are found and scored at once; memory is bounded by them and not by the file."""
+
+LOADED, HELD = "loaded", "held"
+_KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is loaded.
+
+    Args:
+        source: whose records it holds.
+        sent: its rows.
+        as_of: when it was true at its source.
+        digest: of its content; empty where nothing is to go on with it.
+        snapshot: its kind.
+        full: whether records that it lacks are withdrawn.
+    """
+
+    source: Source
+    sent: Sent
+    as_of: str
+    digest: str
+    snapshot: str
+    full: bool
+
+
+@dataclass(slots=True)
+class Loading:
+    """One load, chunk by chunk.
+
+    Args:
+        index: the open index.
+        viewer: who loads.
+        file: what is loaded.
+        receipt: takes the counts.
+        progress: told of long steps.
+        done: records about which this load has said its word, where it was interrupted.
+    """
+
+    index: Index
+    viewer: Viewer
+    file: File
+    receipt: Receipt
+    progress: Progress
+    done: frozenset[int] = frozenset()
+    _counts: dict[str, int] = field(default_factory=dict)
+    _written: int = 0
+
+    def go_on(self, batch: Batch) -> None:
+        """Go on with a load that stopped."""
+        with self.index.database.read(self.viewer) as unit:
+            self.done = frozenset(unit.sightings.of_batch(batch.id))
+        self.receipt.batch = batch.id
+        self._counts = batch.counts
+        for name in _KEPT:
+            setattr(self.receipt, name, batch.counts[name])
+        self.receipt.received += self.receipt.withdrawn
+
+    def hold(self, reason: str) -> None:
+        """Keep the receipt, and nothing else."""
+        receipt = self.receipt
+        receipt.status, receipt.held_reason, receipt.held = HELD, reason, len(self.file.sent.headings)
+        with self.index.database.write(self.viewer, "load") as unit:
+            self._keep(unit, HELD)
+
+    def run(self) -> None:
+        """Write everything."""
+        ahead: Ahead | None = None
+        left: Survey | None = None
+        waiting = self._waiting()
+        said = list(islice(waiting, CHUNK * CHUNKS_AHEAD))
+        while said:
+            following = list(islice(waiting, CHUNK * CHUNKS_AHEAD))
+            ahead = look_ahead(self.index, self.viewer, self.file.source, said, CHUNK, self.progress)
+            for number, first in enumerate(range(0, len(said), CHUNK)):
+                last = not following and first + CHUNK >= len(said)
+                left = self._withdrawn_but_for_the_last() if last else None
+                with self.index.database.write(self.viewer, "load") as unit:
+                    self._require_mine(unit)
+                    gone = set() if left is None else self._withdraw(unit, left.absent(self.file.as_of))
+                    self._write(unit, ahead, said[first : first + CHUNK], number, gone)
+                    self._keep(unit, LOADING) if left is None else self._finish(unit, left)
+                    ahead.last_commit = unit.commit_no
+                if not last:
+                    # There is more to come: it is not too late to stop.
+                    self.index.database.commit_begun = False
+            said = following
+        if left is None:
+            left = self._withdrawn_but_for_the_last()
+            with self.index.database.write(self.viewer, "load") as unit:
+                self._require_mine(unit)
+                self._settle(unit, self._withdraw(unit, left.absent(self.file.as_of)))
+                self._finish(unit, left)
+
+    def _waiting(self) -> Iterator[Statement]:
+        """The statements that are not yet written."""
+        statements = self.file.sent.statements()
+        if not self.done:
+            yield from statements
+            return
+        while some := list(islice(statements, CHUNK)):
+            with self.index.database.read(self.viewer) as unit:
+                known = unit.records.find(self.file.source.id, [one.local_id for one in some])
+            for one in some:
+                if one.local_id in known and known[one.local_id].id in self.done:
+                    self._written += 1
+                else:
+                    yield one
+
+    def _require_mine(self, unit: WriteUnit) -> None:
+        """Nobody else may have gone on with this load, or have taken it back."""
+        if self.receipt.batch is None:
+            self.receipt.batch = unit.counters.take("batch")
+        elif (now := unit.batches.get(self.receipt.batch)) is None or (
+            (now.status, now.counts) != (LOADING, self._counts)
+        ):
+            raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
+
+    def _write(
+        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], chunk: int, withdrawn: set[int]
+    ) -> None:
+        ahead.look(unit)
+        places = range(chunk * CHUNK, chunk * CHUNK + len(said))
+        said = [
+            one._replace(made=ahead.made.get(place, one.made))
+            for place, one in zip(places, said, strict=True)
+        ]
+        source = self.file.source
+        known = unit.records.find(source.id, [one.local_id for one in said])
+        taken = take(unit, self.index, source, said, known, self.receipt.batch)
+        count_verdicts(self.receipt, said, known, taken.verdicts)
+        gone = withdrawn | (taken.gone & {record.id for record in known.values()})
+        placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
+        paired = ahead.paired(unit, self.index, chunk, taken.changed, placed)
+        besides = Besides(touched=taken.doubted, paired=paired)
+        resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
+        self._written += len(said)
+        self.progress("loading records", self._written, len(self.file.sent.headings))
+
+    def _withdrawn_but_for_the_last(self) -> Survey:
+        """Withdraw what a full snapshot lacks, but for as many as the last transaction can take."""
+        file = self.file
+        if not file.full:
+            return Survey(0)
+        with self.index.database.read(self.viewer) as unit:
+            left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
+        self.receipt.spared = left.spared
+        while len(absent := left.absent(file.as_of)) > CHUNK and self.receipt.batch is not None:
+            some = absent[:CHUNK]
+            with self.index.database.write(self.viewer, "load") as unit:
+                self._require_mine(unit)
+                self._settle(unit, self._withdraw(unit, some))
+                unit.records.seen({record.id: file.as_of for record in some})
+                self._note_gone(unit, some)
+                self._keep(unit, LOADING)
+            done = {record.id for record in some}
+            left.lacking = [record for record in left.lacking if record.id not in done]
+        return left
+
+    def _settle(self, unit: WriteUnit, gone: set[int]) -> None:
+        resolve(unit, self.index, {}, gone, "load", self.progress)
+
+    def _withdraw(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
+        """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
+        file, now = self.file, unit.records.get([record.id for record in absent])
+        standing = [
+            one.id for one in now.values() if one.state == RecordState.ACTIVE and one.last_seen <= file.as_of
+        ]
+        unit.records.set_state(standing, RecordState.WITHDRAWN)
+        self.receipt.withdrawn += len(standing)
+        self.receipt.received += len(standing)
+        return set(standing)
+
+    def _note_gone(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
+        """A statement that each record is gone."""
+        said = (
+            Sighting(record.id, SightingKind.GONE, self.file.as_of, None, self.receipt.batch)
+            for record in records
+        )
+        unit.sightings.add(said, unit.commit_no)
+
+    def _finish(self, unit: WriteUnit, left: Survey) -> None:
+        """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
+        as_of = self.file.as_of
+        gone = left.absent(as_of) + left.still_gone(as_of)
+        unit.records.seen({record.id: as_of for record in gone})
+        self._note_gone(unit, left.lacking)
+        restate(unit, self.index, left.held)
+        self._keep(unit, LOADED)
+
+    def _keep(self, unit: WriteUnit, status: str) -> None:
+        """Write the receipt as it now stands; the rows that were refused with its last form."""
+        receipt, begun = self.receipt, bool(self._counts)
+        if receipt.batch is None:
+            receipt.batch = unit.counters.take("batch")
+        self._counts = receipt.counts
+        if status == LOADING:
+            so_far = {name: getattr(receipt, name) for name in _KEPT}
+            self._counts |= so_far | {"rejected": 0, "superseded": 0, "received": sum(so_far.values())}
+        if begun:
+            unit.batches.go_on(receipt.batch, status, self._counts)
+        else:
+            unit.batches.add(
+                {
+                    "id": receipt.batch,
+                    "source_id": self.file.source.id,
+                    "commit_no": unit.commit_no,
+                    "snapshot": self.file.snapshot,
+                    "status": status,
+                    "file_digest": self.file.digest,
+                    "as_of": self.file.as_of,
+                    "held_reason": receipt.held_reason,
+                },
+                self._counts,
+            )
+        if status != LOADING:
+            unit.batches.reject(
+                [
+                    {"batch_id": receipt.batch, "seq": seq, **asdict(reject)}
+                    for seq, reject in enumerate(receipt.rejects)
+                ]
+            )

@@ -1,0 +1,116 @@
+"""Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from mpi.matching.batch import PACKED, Place, candidate_pairs, predict_packed
+from mpi.service.context import Index
+from mpi.service.statement import Packed
+from mpi.storage.repositories.derived import Edges
+from mpi.storage.unit import ReadUnit
+
+MEMORY = "1500MB"
+"""That DuckDB may take before it spills: a load of a million stays under 4 GB."""
+FEATURES_A_BATCH = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pairs from the floor up.
+
+    Args:
+        lo: the one record of each.
+        hi: the other.
+        bits: their weights, rounded to 1e-6.
+        seen: by stored record that was compared: a hash of its features, good for this process.
+    """
+
+    lo: np.ndarray
+    hi: np.ndarray
+    bits: np.ndarray
+    seen: dict[int, int] = field(default_factory=dict)
+
+    def edges(self) -> Edges:
+        """The same as edges."""
+        return edges_in(self.lo, self.hi, self.bits)
+
+
+def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
+    """Weights in columns, as edges."""
+    return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
+
+
+def pair_up(
+    unit: ReadUnit,
+    index: Index,
+    config_id: int,
+    mine: Mapping[int, Packed],
+    told: Place,
+    without: Iterable[int] = (),
+) -> Scored:
+    """Score every pair that shares a key and has one of the given records in it.
+
+    Args:
+        unit: the transaction.
+        index: the model, and a place to spill.
+        config_id: the configuration.
+        mine: records by number; a negative number is of none that is stored.
+        told: where to spill, and who is told of progress.
+        without: stored records that are compared with none.
+    """
+    own = _key_table(mine)
+    wanted = np.unique(own["key"].to_numpy())
+    groups = unit.sources.groups()
+    parts = [_pairs_of(page) for page in unit.derived.found_by(config_id, groups, wanted.tolist())]
+    found = np.concatenate([np.empty((0, 2), np.int64), *parts])
+    left_out = np.fromiter({*without, *(n for n in mine if n > 0)}, np.int64)
+    if left_out.size:
+        found = found[~np.isin(found[:, 1], left_out)]
+    blocks = pa.concat_tables([own, pa.table({"key": found[:, 0], "record_id": found[:, 1]})])
+    pairs = candidate_pairs(
+        blocks, pa.array(sorted(mine), pa.int64()), memory=told.memory, work_dir=told.folder
+    )
+    del blocks, found, parts
+    ends = np.unique(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+    others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
+    seen: dict[int, int] = {}
+    packed = _packed(unit, config_id, mine, others.tolist(), seen)
+    floor = index.matcher.model.thresholds.stored_from
+    scored = predict_packed(index.matcher.model, packed, pairs, floor, told)
+    lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
+    return Scored(lo, hi, np.round(bits, 6), seen)
+
+
+def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
+    keys = [np.frombuffer(one.keys, np.int64) for one in mine.values()]
+    counts = [len(each) for each in keys]
+    return pa.table(
+        {
+            "key": np.concatenate([np.empty(0, np.int64), *keys]),
+            "record_id": np.repeat(np.fromiter(mine, np.int64), counts),
+        }
+    )
+
+
+def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def _packed(
+    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int], seen: dict[int, int]
+) -> Iterator[pa.RecordBatch]:
+    numbers = list(mine)
+    for first in range(0, len(numbers), FEATURES_A_BATCH):
+        some = numbers[first : first + FEATURES_A_BATCH]
+        yield _batch(some, [mine[number].features for number in some])
+    for rows in unit.derived.features_in_parts(config_id, others):
+        seen.update((record, hash(payload)) for record, payload in rows)
+        yield _batch([record for record, _ in rows], [payload for _, payload in rows])
+
+
+def _batch(numbers: list[int], payloads: list[bytes]) -> pa.RecordBatch:
+    texts = pa.array(payloads, pa.binary()).cast(pa.string())
+    return pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)

@@ -1,0 +1,163 @@
+"""Loading by chunks: what is left is what one transaction would leave, wherever it stops."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from mpi.domain.errors import ConflictError
+from mpi.service import loading
+from mpi.service.derive import derive
+from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.load_undo import undo_load
+from mpi.service.records import upsert
+from mpi.service.reindex import silent
+from mpi.service.verify import verify
+from tests.index import (
+    OPERATOR,
+    a_child,
+    an_index,
+    crosswalk,
+    load_rows,
+    many_children,
+    partition_of,
+    rows,
+)
+
+CHILDREN = 1_100
+
+
+@pytest.fixture
+def index(tmp_path, database_url, monkeypatch):
+    monkeypatch.setattr(loading, "CHUNK", 200)
+    monkeypatch.setattr(loading, "CHUNKS_AHEAD", 4)
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
+        yield opened
+
+
+def children(postal_code: str = "43001"):
+    """Children of whom some come twice, in one file and far apart."""
+    once = many_children(CHILDREN - 100)
+    twins = [child | {"local_id": f"again-{child['local_id']}"} for child in once[:900:9]]
+    return [child | {"postal_code": postal_code} for child in once] + twins
+
+
+def sound(index) -> None:
+    """Every law holds, and the edges are those that the records have, found anew."""
+    assert verify(index, OPERATOR) == []
+    floor = index.matcher.model.thresholds.stored_from
+    with index.database.read(OPERATOR) as unit:
+        stored = unit.derived.all_edges(index.config_id(unit))
+        anew = derive(unit, index, index.matcher, floor, silent, index.shared(unit)).edges
+    assert stored == anew
+
+
+class PulledPlugError(Exception):
+    pass
+
+
+@contextmanager
+def stopped_after(monkeypatch, chunks: int):
+    """A load that is interrupted while it writes a later chunk."""
+    written = loading.Loading._write
+    left = [chunks]
+
+    def write(self, *arguments):
+        written(self, *arguments)
+        if not left[0]:
+            raise PulledPlugError
+        left[0] -= 1
+
+    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
+        patched.setattr(loading.Loading, "_write", write)
+        yield
+
+
+def test_chunks_leave_what_one_transaction_leaves(index, tmp_path, monkeypatch):
+    second = [child | {"first_name": "Zoe"} for child in children()[5:300:7]] + many_children(40, 5_000)
+    receipts = [load_rows(index, "sis", *children()), load_rows(index, "ccwis", *children("43009"))]
+    sound(index)
+    receipts.append(load_rows(index, "sis", *second, *children("43009")[400:1_000]))
+    sound(index)
+    assert all(receipt.adds_up for receipt in receipts)
+    monkeypatch.setattr(loading, "CHUNK", 100_000)
+    with an_index(tmp_path / "other", "sis", "ccwis") as whole:
+        expected = [load_rows(whole, "sis", *children()), load_rows(whole, "ccwis", *children("43009"))]
+        expected.append(load_rows(whole, "sis", *second, *children("43009")[400:1_000]))
+        assert [r.counts for r in receipts] == [r.counts for r in expected]
+        assert partition_of(index) == partition_of(whole)
+
+
+def test_a_load_that_was_interrupted_leaves_whole_chunks_and_goes_on_with_the_same_file(index, monkeypatch):
+    load_rows(index, "sis", *many_children(30, 9_000), digest="before")
+    with stopped_after(monkeypatch, 3):
+        load_rows(index, "sis", *children(), digest="file", snapshot=Snapshot.FULL, confirm=True)
+    with index.database.read(OPERATOR) as unit:
+        left = unit.batches.all()[-1]
+    assert (left.status, left.counts["created"]) == ("loading", 600)
+    assert len(crosswalk(index)) == 630
+    sound(index)
+    receipt = load_rows(index, "sis", *children(), digest="file", snapshot=Snapshot.FULL)
+    assert receipt.batch == left.id
+    assert receipt.adds_up
+    assert (receipt.created, receipt.withdrawn, receipt.unchanged) == (CHILDREN, 30, 0)
+    assert {batch.status for batch in _batches(index)} == {"loaded"}
+    sound(index)
+
+
+def test_a_load_that_was_interrupted_can_be_taken_back(index, monkeypatch):
+    before = load_rows(index, "ccwis", *many_children(30)).created
+    with stopped_after(monkeypatch, 2):
+        load_rows(index, "sis", *children(), digest="file")
+    undo_load(index, OPERATOR, _batches(index)[-1].id)
+    assert len(crosswalk(index)) == before
+    sound(index)
+    assert load_rows(index, "sis", *children(), digest="file").batch == 3
+
+
+def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(index):
+    load_rows(index, "ccwis", *many_children(600))
+    known = many_children(600)
+    once = []
+
+    def meanwhile(step, _done, _total):
+        if step == "scoring pairs" and not once:
+            once.append(step)
+            # One that the file's records are to be linked with, one that no longer is, and a new one.
+            upsert(index, OPERATOR, "ccwis", known[0] | {"birth_date": "2001-01-01", "first_name": "Quentin"})
+            upsert(index, OPERATOR, "ccwis", a_child("new", **_unlike(known[1], "local_id")))
+            upsert(index, OPERATOR, "sis", known[2] | {"first_name": "Xavier"})
+
+    load_rows_watched(index, "sis", meanwhile, *children())
+    assert once
+    sound(index)
+
+
+def test_of_two_that_go_on_with_one_load_the_later_is_told(index, monkeypatch):
+    load_rows(index, "ccwis", *many_children(600))
+    with stopped_after(monkeypatch, 1):
+        load_rows(index, "sis", *children(), digest="file")
+    done = []
+
+    def meanwhile(step, _done, _total):
+        if step == "scoring pairs" and not done:
+            done.append(step)
+            load_rows(index, "sis", *children(), digest="file")
+
+    with pytest.raises(ConflictError, match="somebody else"):
+        load_rows_watched(index, "sis", meanwhile, *children(), digest="file")
+    assert done
+    sound(index)
+
+
+def load_rows_watched(index, source, progress, *records, **options):
+    """Load records as one file, and be told of its progress."""
+    return load(index, OPERATOR, source, rows(*records), LoadOptions(**options), progress)
+
+
+def _batches(index):
+    with index.database.read(OPERATOR) as unit:
+        return unit.batches.all()
+
+
+def _unlike(child, *names):
+    return {name: value for name, value in child.items() if name not in names}
