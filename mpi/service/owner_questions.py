@@ -92,7 +92,8 @@ def ask_source(
         index: the open index.
         viewer: the steward.
         key: the question's, or a burst's.
-        record: one of its records; of a burst None: each record of the feed that brought it is asked about.
+        record: one of its records; None for each of them, each asked of its own owner, who learns nothing of
+            the others; of a burst, for each record of the feed that brought it.
         asks: what is asked, a key of ``ASKS``.
         due_on: the day by which an answer is wanted; a fortnight from now where none is given.
         note: free text for the question's history; the owner does not see it.
@@ -116,11 +117,13 @@ def ask_source(
         target = target_of(unit, key)
         if is_burst(target.key):
             records = _records_of_feed(unit, target.key)
+        elif record is None:
+            records = _not_asked_yet(unit, target.key, target.records, asks)
         else:
             records = [_record_of(unit, target.records, record)]
         waiting = replace(target.work, state=WAITING, asleep_until=day, claimed_by=None, lease_until=None,
                           about=target.about, closed_at=None, closed_because=None)  # fmt: skip
-        detail = {"asks": asks, "due_on": day} | ({} if is_burst(target.key) else {"record": records[0]})
+        detail = {"asks": asks, "due_on": day} | ({} if record is None else {"record": records[0]})
         put_work(unit, waiting, act="ask", records=target.records, note=text, **detail)
         now = clock.iso(clock.now())
         numbers = tuple(add_owner_question(unit, target.key, each, asks, day, now) for each in records)
@@ -273,9 +276,17 @@ def _is_mine(unit: ReadUnit, asked: StoredOwnerQuestion) -> bool:
     return label is not None and unit.viewer.may_see(label.source)
 
 
-def _record_of(unit: ReadUnit, records: tuple[int, ...], record: Label | None) -> int:
-    if record is None:
-        raise InputError("record: name the record that is asked about")
+def _not_asked_yet(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
+    """Both halves of a question, or however many it has, but for those that are asked about already."""
+    open_asks = (one for one in unit.owner_questions.of_questions([key]) if one.state == OPEN)
+    asked = {one.record_id for one in open_asks if one.asks == asks}
+    left = [record for record in records if record not in asked]
+    if not left:
+        raise ConflictError("the sources of all these records are asked already: wait for their answers")
+    return left
+
+
+def _record_of(unit: ReadUnit, records: tuple[int, ...], record: Label) -> int:
     [[number]] = numbers_of(unit, [[record]])
     if number not in records:
         raise InputError("record: it is not of this question")

@@ -101,7 +101,11 @@ class ReadUnit:
     def commit_at(self, moment: str) -> int:
         """The last commit at or before a moment (ISO, UTC); 0 before the first."""
         found = self.connection.execute(
-            select(_commit.c.no).where(_commit.c.at <= moment).order_by(_commit.c.no.desc()).limit(1)
+            # Both orders are one, as a later commit is not of an earlier moment; this one an index holds.
+            select(_commit.c.no)
+            .where(_commit.c.at <= moment)
+            .order_by(_commit.c.at.desc(), _commit.c.no.desc())
+            .limit(1)
         ).scalar()
         return int(found or 0)
 

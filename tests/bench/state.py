@@ -18,6 +18,7 @@ from mpi.intake.read import open_file
 
 _PATIENCE_S = 120
 _MB = 1024
+_KINDS = {"ccwis": "ccwis", "district": "sis", "state_ssid": "state_id"}
 
 
 @dataclass
@@ -80,7 +81,8 @@ def make(state: Path, home: Path, url: str | None) -> Made:
     made.key = printed.split('"api_key"')[1].split('"')[1]
     made.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
     for source in made.sources:
-        made.run("source", "add", source)
+        kind = next((kind for name, kind in _KINDS.items() if source.startswith(name)), "other")
+        made.run("source", "add", source, "--kind", kind)
     for source in made.sources:
         _, seconds, peak = made.run(
             "ingest", str(state / f"{source}.csv"), "--source", source, "--snapshot", "full"

@@ -142,6 +142,7 @@ def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
 
 
 def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_opened_in(unit):
+    records(unit, *"1234567")
     tasks = [Task("b", "pair", 1, 2, 5.5, "band"), Task("B", "pair", 3, 4, 5.5, "band"),
              Task("a", "pair", 5, 6, 6.25, "margin")]  # fmt: skip
     unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4, 5, 6]), tasks, 3)

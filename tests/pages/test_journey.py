@@ -1,8 +1,13 @@
 import re
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from mpi.domain import clock
+from mpi.service.working import LEASE
 from tests.pages.axe import RULES
 from tests.pages.desk import PASSWORD
 
@@ -76,6 +81,14 @@ def person(chromium, desk):
     yield make
     for one in made:
         one.context.close()
+
+
+@contextmanager
+def later(by):
+    """Let time pass at the desk, which is served from this process; not in the browsers."""
+    now = clock.now
+    with patch.object(clock, "now", lambda: now() + by):
+        yield
 
 
 def answer_all(someone, key):
@@ -190,6 +203,30 @@ def test_what_somebody_else_has_claimed_can_be_read_and_not_answered(desk, perso
     assert jon.says("Somebody else has it")
     assert jon.page.locator("form[data-answers]").count() == 0
     assert jon.page.locator("[data-claim]").count() == 0
+
+
+@SLOW
+def test_a_lease_that_has_run_out_lets_another_take_the_question_and_an_answer_too_late_is_refused(
+    desk, person
+):
+    ida, jon = person("ida"), person("jon")
+    ida.press("c")
+    asked = ida.page.url.partition("?")[0]
+    ida.page.keyboard.press("s")
+    ida.tab_to("#note")
+    ida.page.keyboard.type("called the school")
+    with later(LEASE + timedelta(minutes=1)):
+        jon.page.goto(asked)
+        assert jon.says("Claim it to answer")
+        jon.press("c")
+        assert jon.says("Yours until")
+        ida.tab_to("form[data-answers] button")
+        with ida.page.expect_navigation() as moved:
+            ida.page.keyboard.press("Enter")
+        assert moved.value.status == 409
+        assert ida.says("Somebody else has it")
+        assert ida.says("called the school")
+        assert ida.clean()
 
 
 @SLOW

@@ -66,7 +66,7 @@ ASK = json_body(
     ("asks",),
     record={
         **_LABEL,
-        "description": "The record; left out for a burst, of which each record is asked about.",
+        "description": "The record; left out, each is asked of its own owner; of a burst, each of the feed.",
     },
     asks={"enum": list(ASKS)},
     due_on={**_DATE, "description": "Day by which an answer is wanted; in a fortnight if left out."},

@@ -342,9 +342,17 @@ class Persons:
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
-        """Events that took a record into or out of the persons, in order."""
+        """Events that took a record into or out of the persons, in order.
+
+        Found by the records that were ever members: events have no index by person, which each would pay for.
+        """
+        persons = set(person_ids)
+        records: set[int] = set()
+        for chunk in chunked(persons):
+            members = select(_member.c.record_id).where(among(_member.c.person_id, chunk)).distinct()
+            records.update(self._connection.execute(members).scalars())
         found: dict[tuple[int, int], IdentityEvent] = {}
-        for chunk in chunked(person_ids):
+        for chunk in chunked(records):
             rows = self._connection.execute(
                 select(
                     _event.c.commit_no,
@@ -353,9 +361,10 @@ class Persons:
                     _event.c.before,
                     _event.c.after,
                     _event.c.cause,
-                ).where(or_(among(_event.c.before, chunk), among(_event.c.after, chunk)))
+                ).where(among(_event.c.record_id, chunk))
             )
-            found.update({(row.commit_no, row.seq): IdentityEvent(*row) for row in rows})
+            events = (IdentityEvent(*row) for row in rows)
+            found.update({(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons})
         return [found[place] for place in sorted(found)]
 
     def events_after(self, commit_no: int, limit: int) -> list[IdentityEvent]:

@@ -113,14 +113,42 @@ def test_a_steward_of_one_source_asks_about_its_own_records_only_and_sees_no_oth
         assert [act for act in told.history if act.action == "ask"] == []
 
 
+def test_each_side_answers_its_half_blind_and_the_question_waits_for_both(index):
+    one_pair(index)
+    [key] = keys(index)
+    ask_source(index, ANN, key, None, "confirm-birth-date", note="do both agree?")
+    for owner, theirs, other in ((SIS_OWNER, OURS, "ccwis"), (CCWIS_OWNER, Label("ccwis", "2"), "sis")):
+        [half] = owner_questions(index, owner)
+        assert half.record == theirs
+        for secret in (other, "do both agree?", key, "Amarah" if other == "ccwis" else "Amara'"):
+            assert secret not in repr(half)
+    assert question(index, ANN, key).pairs[0].verdict == "ask"
+    answer_owner_question(index, SIS_OWNER, owner_questions(index, SIS_OWNER)[0].number, "right")
+    assert keys(index) == []
+    with pytest.raises(ConflictError, match="asked already"):
+        ask_source(index, ANN, key, Label("ccwis", "2"), "confirm-birth-date")
+    # Who has answered may be asked again; who has not is not asked twice.
+    [again] = ask_source(index, ANN, key, None, "confirm-birth-date")
+    answer_owner_question(index, SIS_OWNER, again, "right")
+    answer_owner_question(index, CCWIS_OWNER, owner_questions(index, CCWIS_OWNER)[0].number, "wrong")
+    assert keys(index) == [key]
+    told = [act.detail for act in question(index, ANN, key).history if act.action == "answered"]
+    assert [(each["record"].source, each["answer"]) for each in told] == [
+        ("sis", "right"),
+        ("sis", "right"),
+        ("ccwis", "wrong"),
+    ]
+    ask_source(index, ANN, key, None, "confirm-name")
+    with pytest.raises(ConflictError, match="all these records"):
+        ask_source(index, ANN, key, None, "confirm-name")
+
+
 def test_asking_twice_asking_nothing_known_or_of_a_strange_record_is_refused(asked):
     index, key, _ = asked
     with pytest.raises(ConflictError, match="asked already"):
         ask_source(index, ANN, key, OURS, "confirm-birth-date")
     with pytest.raises(InputError, match="asks: one of"):
         ask_source(index, ANN, key, OURS, "anything")
-    with pytest.raises(InputError, match="record"):
-        ask_source(index, ANN, key, None, "confirm-name")
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     with pytest.raises(InputError, match="not of this question"):
         ask_source(index, ANN, key, Label("sis", "9"), "confirm-name")
