@@ -13,7 +13,7 @@ from mpi.service.configuration import put_in_force
 from mpi.service.derive import Derived
 from mpi.service.reindex import Changed, write_derived
 from mpi.service.runs import Carrier
-from mpi.standardize.payload import features_to_bytes, from_payload
+from mpi.standardize.payload import from_payload
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -44,33 +44,24 @@ class Beside:
     """
 
     def __init__(self, derived: Derived) -> None:
-        self._features = derived.features
-        self._groups: dict[int, int] = {}
-        self._keys: dict[int, set[int]] = {}
+        self._derived = derived
         self._edges: dict[int, dict[tuple[int, int], int]] = {}
-        for group, key, record in derived.keys:
-            self._groups[record] = group
-            self._keys.setdefault(record, set()).add(key)
         for edge, bits in derived.edges.items():
             self._edges.setdefault(edge[0], {})[edge] = round(bits * MICROBITS)
 
     @property
     def records(self) -> list[int]:
         """Every record, ascending."""
-        return sorted(self._features)
+        return sorted(self._derived.features)
 
     def own(self, record: int) -> _Own:
         """What is to be stored of a record; nothing of one that takes no part."""
-        features = self._features.get(record)
-        return _Own(
-            None if features is None else features_to_bytes(features),
-            frozenset(self._keys.get(record, ())),
-            self._edges.get(record, {}),
-        )
+        features = self._derived.features.get(record)
+        return _Own(features, frozenset(self._derived.keys_of(record)), self._edges.get(record, {}))
 
     def group(self, record: int) -> int:
-        """The visibility group of a record that has keys."""
-        return self._groups[record]
+        """The visibility group of a record that takes part."""
+        return self._derived.groups[record]
 
 
 def put_beside(carrier: Carrier, config_id: int, wanted: Beside) -> None:

@@ -76,10 +76,10 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[Heard]]
     }
 
 
-def awaited(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[int]]:
+def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
     """By record: its doubted versions that are newer than what stands; of older ones nobody asks.
 
-    The latest of them is the highest number.
+    The latest of them is the highest number. None asks of every record.
     """
     doubted = unit.records.overlays(record_ids)
     if not doubted:

@@ -183,14 +183,19 @@ def _plan(
 
 
 def _lines(unit: ReadUnit, settlement: Settlement) -> list[Change]:
-    numbers = set(settlement.current.values()) | {
-        b.person for b in settlement.bearers if b.person is not None
-    }
+    current = settlement.current
+    changing = [
+        bearer
+        for bearer in settlement.bearers
+        if bearer.revived or any(current.get(record) != bearer.person for record in bearer.records)
+    ]
+    numbers = {bearer.person for bearer in changing if bearer.person is not None}
+    numbers |= {current[record] for bearer in changing for record in bearer.records if record in current}
     eids = {number: person.eid for number, person in unit.persons.get(numbers).items()}
     losing: dict[int, list[int]] = {}
     lines: list[Change] = []
-    for bearer in settlement.bearers:
-        before = {r: settlement.current[r] for r in bearer.records if r in settlement.current}
+    for bearer in changing:
+        before = {r: current[r] for r in bearer.records if r in current}
         movers = sum(person != bearer.person for person in before.values())
         others = sorted({p for p in before.values() if p != bearer.person and p in settlement.retired})
         if bearer.person is None and not before:

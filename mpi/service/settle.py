@@ -4,6 +4,7 @@
 whole re-cluster go through the same two functions.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -129,17 +130,27 @@ def settle(
     """
     number_of = {key: number for number, key in scope.keys.items()}
     found = partitions(scope, features, scorer, thresholds)
-    current = unit.persons.current(scope.seen)
-    persons = unit.persons.get(unit.persons.everyone_of(scope.seen))
-    holders = [choice.of(holder, scope.keys) for holder in _holders(unit, scope, persons)]
+    current = unit.persons.all_current() if scope.whole else unit.persons.current(scope.seen)
     clusters = [cluster for one in found for cluster in one.clusters]
-    survivors = _survivors(unit, clusters, holders, number_of, today) | choice.survivor_keys
-    plan = assign(clusters, holders, survivors)
+    staying = _staying(clusters, number_of, current) if scope.whole and choice == NO_CHOICE else {}
+    changing = [cluster for cluster in clusters if cluster not in staying]
+    kept = {number_of[key] for cluster in staying for key in cluster}
+    persons = unit.persons.get(unit.persons.everyone_of(scope.seen - kept))
+    holders = [
+        choice.of(holder, scope.keys)
+        for holder in _holders(unit, scope, persons)
+        # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
+        if not (holder.standing is Standing.RETIRED and _any_of(holder, kept, number_of))
+    ]
+    survivors = _survivors(unit, changing, holders, number_of, today) | choice.survivor_keys
+    plan = assign(changing, holders, survivors)
     asked = put_together(
         unit, scope, found, questions(unit, scope, found, Weighing(features, scorer, thresholds))
     )
+    borne = {a.cluster: (a.person, a.revived) for a in plan.assignments}
+    borne.update({cluster: (person, False) for cluster, person in staying.items()})
     bearers = tuple(
-        Bearer(tuple(number_of[key] for key in a.cluster), a.person, a.revived) for a in plan.assignments
+        Bearer(tuple(number_of[key] for key in cluster), *borne[cluster]) for cluster in sorted(borne)
     )
     return Settlement(
         bearers,
@@ -151,6 +162,30 @@ def settle(
         scope.seen,
         asked.before,
     )
+
+
+def _staying(
+    clusters: Collection[tuple[int, ...]], number_of: Mapping[int, int], current: Mapping[int, int]
+) -> dict[tuple[int, ...], int]:
+    """Clusters that are all that one person holds, with that person, who bears them whatever else is so.
+
+    It has no other wish, and nobody else who is active holds any of it.
+    """
+    sizes = Counter(current.values())
+    found = {}
+    for cluster in clusters:
+        person = current.get(number_of[cluster[0]])
+        if (
+            person is not None
+            and sizes[person] == len(cluster)
+            and all(current.get(number_of[key]) == person for key in cluster)
+        ):
+            found[cluster] = person
+    return found
+
+
+def _any_of(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
+    return any(number_of.get(key) in records for key in holder.records)
 
 
 def partitions(

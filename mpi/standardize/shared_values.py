@@ -97,17 +97,39 @@ def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
         records: features of all active records, nothing taken out of them.
         seal: the index's secret.
     """
-    borne = {column: (array("q"), array("q")) for column in COLUMNS}
+    borne = Borne()
     for features in records:
+        borne.add(features, seal)
+    return borne.shared()
+
+
+class Borne:
+    """Which values are borne with which birth dates, as hashes and days; can be sent to another process."""
+
+    def __init__(self) -> None:
+        self._pairs = {column: (array("q"), array("q")) for column in COLUMNS}
+
+    def add(self, features: Features, seal: KeyedHash) -> None:
+        """Count one record, nothing taken out of it; one without a birth date is not counted."""
         if features.birth_date is None:
-            continue
+            return
         day = date.fromisoformat(features.birth_date).toordinal()
-        for column, (hashes, days) in borne.items():
+        for column, (hashes, days) in self._pairs.items():
             for value in _values(features, column):
                 hashes.append(_hash(seal, value))
                 days.append(day)
-    found = {column: _shared(*pairs) for column, pairs in borne.items()}
-    return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
+
+    def extend(self, other: Self) -> None:
+        """Count what was counted elsewhere."""
+        for column, (hashes, days) in self._pairs.items():
+            more_hashes, more_days = other._pairs[column]
+            hashes.extend(more_hashes)
+            days.extend(more_days)
+
+    def shared(self) -> SharedValues:
+        """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates."""
+        found = {column: _shared(*pairs) for column, pairs in self._pairs.items()}
+        return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
 
 
 def listed(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:

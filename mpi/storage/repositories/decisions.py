@@ -61,19 +61,20 @@ _ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
     among(_decision.c.asserting_record, "ids")
 )
 _WAITS = or_(_decision.c.status == DecisionStatus.REVIEW.value, _awaited.c.second)
-_WAITING = (
+_WITH_STATUS = (
     select(_member.c.decision_id, _member.c.record_id, _decision.c.status, _awaited.c.step_id)
     .join(_decision, _decision.c.id == _member.c.decision_id)
     .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
-    .where(
-        _member.c.decision_id.in_(
-            select(_member.c.decision_id)
-            .join(_decision, _decision.c.id == _member.c.decision_id)
-            .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
-            .where(_WAITS, among(_member.c.record_id, "ids"))
-        )
-    )
     .order_by(_member.c.decision_id, _member.c.record_id)
+)
+_EVERY_WAITING = _WITH_STATUS.where(_WAITS)
+_WAITING = _WITH_STATUS.where(
+    _member.c.decision_id.in_(
+        select(_member.c.decision_id)
+        .join(_decision, _decision.c.id == _member.c.decision_id)
+        .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
+        .where(_WAITS, among(_member.c.record_id, "ids"))
+    )
 )
 
 
@@ -256,11 +257,16 @@ class Decisions:
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
-    def waiting(self, record_ids: Collection[int]) -> list[WaitingDecision]:
-        """Claims, and what waits for a second approver, about any of the records."""
+    def waiting(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
+        """Claims, and what waits for a second approver, about any of the records; None asks of all."""
         found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
-        for chunk in chunked(record_ids):
-            for row in self._connection.execute(_WAITING, {"ids": chunk}):
+        asked = (
+            [(_EVERY_WAITING, {})]
+            if record_ids is None
+            else [(_WAITING, {"ids": chunk}) for chunk in chunked(record_ids)]
+        )
+        for statement, parameters in asked:
+            for row in self._connection.execute(statement, parameters):
                 head = DecisionStatus(row.status), row.step_id
                 _, _, members = found.setdefault(row.decision_id, (*head, []))
                 if row.record_id not in members:

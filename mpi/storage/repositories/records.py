@@ -116,9 +116,10 @@ _COLUMNS = (
     _version.c.content_hash,
     _OVERLAID.label("overlaid"),
 )
-_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
-    among(_version.c.record_id, "ids"), _version.c.state == literal_column("'overlay'")
+_EVERY_OVERLAY = select(_version.c.record_id, _version.c.id).where(
+    _version.c.state == literal_column("'overlay'")
 )
+_OVERLAYS = _EVERY_OVERLAY.where(among(_version.c.record_id, "ids"))
 _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
@@ -238,6 +239,13 @@ class Records:
         )
         return {row.id: row.canonical_key for row in rows}
 
+    def active_groups(self) -> dict[int, int]:
+        """Number and visibility group of every active record."""
+        rows = self._connection.execute(
+            select(_record.c.id, _record.c.group_id).where(_record.c.state == RecordState.ACTIVE)
+        )
+        return {row[0]: row[1] for row in rows}
+
     def keys(self, record_ids: Collection[int]) -> dict[int, int]:
         """Canonical keys of the active ones among the given records."""
         found = {}
@@ -333,9 +341,16 @@ class Records:
         ).scalar()
         return None if found is None else int(found)
 
-    def overlays(self, record_ids: Collection[int]) -> dict[int, set[int]]:
-        """By record: its versions that say that it is another child, and that nobody has answered."""
+    def overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
+        """By record: its versions that say that it is another child, and that nobody has answered.
+
+        Of the records that are given; None for all.
+        """
         found: dict[int, set[int]] = {}
+        if record_ids is None:
+            for row in self._connection.execute(_EVERY_OVERLAY):
+                found.setdefault(row.record_id, set()).add(row.id)
+            return found
         for chunk in chunked(record_ids):
             for row in self._connection.execute(_OVERLAYS, {"ids": chunk}):
                 found.setdefault(row.record_id, set()).add(row.id)
