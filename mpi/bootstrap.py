@@ -19,6 +19,7 @@ from mpi.domain.viewer import operator
 from mpi.matching.engines import BatchEngine, DuckDbEngine
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
+from mpi.service.blocks import BlockLimits
 from mpi.service.context import Index, Matcher, SignInLimits
 from mpi.service.restored import restored
 from mpi.service.setup import create, require_secret
@@ -77,6 +78,7 @@ def _index(
             settings.practice_agreement,
             settings.practice_last,
         ),
+        block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
         sign_in_limits=SignInLimits(
             timedelta(minutes=settings.sign_in_idle_minutes), timedelta(hours=settings.sign_in_hours)
         ),

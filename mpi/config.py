@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     """Memory of Spark's driver on this machine; with ``local[N]``, this machine alone, all that Spark has."""
     spark_staging: str | None = None
     """Folder (path or URI) that this machine and every Spark worker reach; needed by a cluster."""
+    block_alarm: int = Field(default=1_000, ge=1)
+    """Records that may share a blocking key before ``mpi blocks`` and ``/metrics`` tell of it."""
+    block_hard: int = Field(default=10_000, ge=1)
+    """Records that may share a blocking key before a request answers ``pending`` and is finished after it."""
     host: str = "127.0.0.1"
     """Address that ``mpi serve`` listens on."""
     port: int = 8520

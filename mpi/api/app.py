@@ -33,6 +33,7 @@ from mpi.api.routes import (
 from mpi.api.shell import Shell
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
+from mpi.service.pending import Worker
 
 THREADS = 12
 """Calls at once; below the store's 15 connections, so that none waits for one."""
@@ -94,6 +95,9 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
+    worker = Worker(lambda: app.state.index)
+    worker.start()
     yield
+    worker.stop()

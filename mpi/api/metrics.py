@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http import HTTPMethod
 
+from mpi.service.blocks import BlockCounts
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
@@ -52,3 +54,15 @@ class Metrics:
             yield f'{name}_bucket{{route="{route}",le="+Inf"}} {count}'
             yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
             yield f'{name}_count{{route="{route}"}} {count}'
+
+
+def block_lines(counts: BlockCounts) -> str:
+    """How often this process met blocks that are too large."""
+    return (
+        "# HELP mpi_blocks_past_alarm_total Searched blocks with more records than the alarm size.\n"
+        "# TYPE mpi_blocks_past_alarm_total counter\n"
+        f"mpi_blocks_past_alarm_total {counts.past_alarm}\n"
+        "# HELP mpi_requests_pending_total Requests left to the worker, as a block was past the hard size.\n"
+        "# TYPE mpi_requests_pending_total counter\n"
+        f"mpi_requests_pending_total {counts.past_hard}\n"
+    )

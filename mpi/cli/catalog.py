@@ -143,6 +143,10 @@ COMMANDS: Mapping[str, Entry] = {
     "db restored": Entry(
         "Say that the database came from a backup, to those who follow it.", "mpi.cli.commands.db:restored"
     ),
+    "blocks": Entry(
+        "Blocking keys that many records share, and requests that wait because of one.",
+        "mpi.cli.commands.blocks:run",
+    ),
     "verify": Entry("Check the laws on the live index, reading only.", "mpi.cli.commands.verify:run"),
     "rebuild": Entry("Make everything derived again, with the same IDs.", "mpi.cli.commands.rebuild:run"),
 }  # fmt: skip

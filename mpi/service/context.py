@@ -15,6 +15,7 @@ from mpi.domain.viewer import SecondApprover
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
+from mpi.service.blocks import BlockCounts, BlockLimits
 from mpi.service.ledger import Ledger
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
@@ -71,6 +72,8 @@ class Index:
         known_lists: lists of configurations read so far; a configuration never changes.
         known_blocking: blocking of configurations, the keys that they stop left out.
         known_figures: figures that took long to count, by name.
+        block_limits: when many records that share a blocking key are told of, and wait for the worker.
+        block_counts: how often that was so in this process.
         ledger: writes down what leaves.
     """
 
@@ -86,6 +89,8 @@ class Index:
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
     known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
     known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+    block_limits: BlockLimits = field(default_factory=BlockLimits)
+    block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:

@@ -13,6 +13,7 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
+from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index
 from mpi.service.corrected import stands
 from mpi.service.deciding import projected
@@ -22,9 +23,11 @@ from mpi.service.named import visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CLAIM, OVERLAID, PAIR
 from mpi.service.received import Receipts, receipts
+from mpi.service.reindex import NOT_PAIRED, Changed, note_changed
 from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statements import Verdict, statement, take
+from mpi.standardize.door import Received as Came
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.records import RecordState, StoredRecord, StoredVersion
@@ -59,6 +62,7 @@ class Resolved:
         provisional: whether a steward's answer may still give it another ID.
         tasks: keys of the review tasks that ask about it.
         issues: quality issues of the values sent.
+        pending: whether others that may be the same child have yet to be looked at, which needs no answer.
     """
 
     source: str
@@ -69,6 +73,7 @@ class Resolved:
     provisional: bool = False
     tasks: tuple[str, ...] = ()
     issues: tuple[QualityIssue, ...] = field(default=())
+    pending: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -109,6 +114,22 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     sent, asserted = taken_out(sent)
     came = receive(sent, index.seal, clock.now())
     dated = sent.get("as_of") not in (None, "")
+    try:
+        return _upserted(index, viewer, source_code, (came, asserted, dated))
+    except BlockTooLargeError as found:
+        # Nothing was kept. Once more, with the search left to the worker.
+        return _upserted(index, viewer, source_code, (came, asserted, dated), found)
+
+
+def _upserted(
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    sent: tuple[Came, Asserted, bool],
+    large: BlockTooLargeError | None = None,
+) -> Resolved:
+    """One upsert in one transaction; with ``large`` the record is kept and waits for the worker."""
+    came, asserted, dated = sent
     local_id = came.record.local_id
     with index.database.write(viewer, "upsert") as unit:
         if (kept := kept_answer(unit, index)) is not None:
@@ -119,17 +140,45 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         taken = take(unit, index, source, [statement(record, came.issues)], existing)
         record_id = taken.record_ids[local_id]
         before = unit.persons.current([record_id]).get(record_id)
-        besides = Besides(touched=taken.doubted) if taken.doubted else NOTHING
+        changed, touched = taken.changed, set(taken.doubted)
+        if large is not None:
+            touched |= _hold_pending(unit, index, changed, large)
+            changed = {}
+        most = replace(NOT_PAIRED, most=index.block_limits.hard)
+        besides = Besides(touched=touched, paired=most) if touched or changed else NOTHING
         if asserted != Asserted() and taken.verdicts[local_id] not in (Verdict.SEALED, Verdict.REFUSED):
             besides = Besides(
-                said=lambda: assert_persons(unit, index, record_id, asserted), touched=taken.doubted
+                said=lambda: assert_persons(unit, index, record_id, asserted), touched=touched, paired=most
             )
-        resolve(unit, index, taken.changed, taken.gone & _known(existing), "upsert", besides=besides)
+        resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
         answer = _answer(
             unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
         )
+        if large is not None or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
+            answer = replace(
+                answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
+            )
         keep_answer(unit, index, answer.as_dict(), [record_id])
         return answer
+
+
+def _hold_pending(
+    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], large: BlockTooLargeError
+) -> set[int]:
+    """Let records wait for the worker: a new one by itself, one that was there as it was compared before.
+
+    Returns:
+        The records that are to be settled without a search: the new ones.
+    """
+    config_id = index.config_id(unit)
+    note_large(unit, config_id, large.sizes)
+    note_changed(unit, changed)
+    for record in changed:
+        unit.blocks.wait(record, unit.commit_no)
+    known = unit.derived.features(config_id, changed).keys()
+    fresh = {record: change.payload for record, change in changed.items() if record not in known}
+    unit.derived.put_features(config_id, fresh.items())
+    return set(fresh)
 
 
 def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Withdrawn:

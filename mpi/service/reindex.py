@@ -1,7 +1,7 @@
 """Bring features, blocking keys and edges up to date for the records that changed."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import rounded
 from mpi.matching.batch import Place, predict
 from mpi.matching.keys import BlockingSpec, keys
+from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index, Matcher
 from mpi.service.pairing import MEMORY, edges_in, pair_up
 from mpi.service.statement import Comparable, Packed, unpacked
@@ -19,6 +20,8 @@ from mpi.standardize.payload import features_from_bytes, features_to_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit, WriteUnit
 
+FEATURES_AT_ONCE = 2_000
+"""Records of a block whose features are in memory at once."""
 BATCH_RECORDS = 500
 """From this many changed records on, pairs are found and scored by set, in DuckDB."""
 
@@ -81,10 +84,12 @@ class Paired:
     Args:
         records: the records.
         edges: their pairs from the stored floor up, among themselves and with records indexed before.
+        most: records of one block that are searched for pairs of the others; None for any number.
     """
 
     records: frozenset[int]
     edges: Edges
+    most: int | None = None
 
 
 NOT_PAIRED = Paired(frozenset(), {})
@@ -107,6 +112,9 @@ def reindex(
         gone: records that no longer take part.
         progress: told of long steps.
         paired: those of the changed records whose pairs need not be looked for.
+
+    Raises:
+        BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
 
     Returns:
         The records whose component may be another now: those changed, those gone, and every
@@ -142,6 +150,9 @@ def write_derived(
         stale: records of which what was derived before is dropped.
         progress: told of long steps.
         paired: those of the changed records whose pairs need not be looked for.
+
+    Raises:
+        BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
     """
     unit.derived.drop(config_id, stale)
     blocking = index.blocking(unit, config_id)
@@ -152,7 +163,7 @@ def write_derived(
     )
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     if len(rest) < BATCH_RECORDS:
-        edges = _score_few(unit, index, config_id, rest, {r: own_keys[r] for r in rest})
+        edges = _score_few(unit, index, config_id, rest, {r: own_keys[r] for r in rest}, paired.most)
     else:
         edges = _score_many(unit, index, config_id, rest, own_keys, progress)
     unit.derived.put_edges(config_id, paired.edges | edges)
@@ -170,10 +181,20 @@ def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 def candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
     """The records that share a blocking key with each of a few records, itself left out."""
+    return _beside(own_keys, _blocks(unit, config_id, own_keys, None))
+
+
+def _blocks(
+    unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], most: int | None
+) -> dict[int, list[int]]:
     sharing: dict[int, list[int]] = {}
     wanted = {key for ks in own_keys.values() for key in ks}
-    for key, record in unit.derived.sharing(config_id, unit.sources.groups(), wanted):
+    for key, record in unit.derived.sharing(config_id, unit.sources.groups(), wanted, most):
         sharing.setdefault(key, []).append(record)
+    return sharing
+
+
+def _beside(own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]) -> dict[int, set[int]]:
     return {
         record: {other for key in ks for other in sharing.get(key, ())} - {record}
         for record, ks in own_keys.items()
@@ -192,21 +213,53 @@ def _score_few(
     config_id: int,
     changed: Mapping[int, Changed],
     own_keys: Mapping[int, list[int]],
+    most: int | None,
 ) -> Edges:
-    found = candidates(unit, config_id, own_keys)
-    others = {other for near in found.values() for other in near} - set(changed)
-    known = load_features(unit, config_id, others)
-    known.update({record: change.features for record, change in changed.items()})
-    floor = index.matcher.model.thresholds.stored_from
-    edges: Edges = {}
+    blocks = _blocks(unit, config_id, own_keys, most)
+    _tell_of_large(unit, index, config_id, blocks, most)
+    found = _beside(own_keys, blocks)
+    near_to: dict[int, list[int]] = {}
     for record, near in found.items():
         for other in near:
-            edge = (record, other) if record < other else (other, record)
-            if edge not in edges:
-                bits = rounded(index.matcher.scorer.weight(known[record], known[other]))
-                if bits >= floor:
-                    edges[edge] = bits
+            near_to.setdefault(other, []).append(record)
+    mine = {record: change.features for record, change in changed.items()}
+    edges: Edges = {}
+    for some in _parts(sorted(near_to)):
+        known = load_features(unit, config_id, [other for other in some if other not in mine]) | mine
+        pairs = ((record, other) for other in some for record in near_to[other])
+        edges.update(_weighed(index.matcher, known, pairs))
     return edges
+
+
+def _parts(records: list[int]) -> Iterator[list[int]]:
+    return (records[at : at + FEATURES_AT_ONCE] for at in range(0, len(records), FEATURES_AT_ONCE))
+
+
+def _weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
+    floor = matcher.model.thresholds.stored_from
+    edges: Edges = {}
+    for record, other in pairs:
+        edge = (record, other) if record < other else (other, record)
+        if edge not in edges:
+            bits = rounded(matcher.scorer.weight(known[record], known[other]))
+            if bits >= floor:
+                edges[edge] = bits
+    return edges
+
+
+def _tell_of_large(
+    unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], most: int | None
+) -> None:
+    limits = index.block_limits
+    told = limits.alarm if most is None else min(limits.alarm, most)
+    sizes = {key: len(records) for key, records in blocks.items() if len(records) > told}
+    if not sizes:
+        return
+    too_large = most is not None and max(sizes.values()) > most
+    index.block_counts.met(len(sizes), hard=too_large)
+    if too_large:
+        raise BlockTooLargeError(sizes)
+    note_large(unit, config_id, sizes)
 
 
 def _score_many(

@@ -11,6 +11,7 @@ from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
+from mpi.storage.repositories.blocks import Blocks
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
 from mpi.storage.repositories.consents import Consents
@@ -73,6 +74,7 @@ class ReadUnit:
         self.task_work = TaskWork(connection)
         self.owner_questions = OwnerQuestions(connection)
         self.saved_views = SavedViews(connection)
+        self.blocks = Blocks(connection)
         self.clients = Clients(connection)
         self.disclosures = Disclosures(connection)
         self.proposals = Proposals(connection)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
 from mpi.api.access import IndexDep
-from mpi.api.metrics import CONTENT_TYPE, Metrics
+from mpi.api.metrics import CONTENT_TYPE, Metrics, block_lines
 from mpi.service.readiness import require_ready
 
 router = APIRouter(include_in_schema=False)
@@ -27,4 +27,5 @@ def get_readiness(index: IndexDep) -> dict[str, str]:
 async def get_metrics(request: Request) -> PlainTextResponse:
     """Calls and latencies."""
     metrics: Metrics = request.app.state.metrics
-    return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE)
+    counts = request.app.state.index.block_counts
+    return PlainTextResponse(metrics.text() + block_lines(counts), media_type=CONTENT_TYPE)

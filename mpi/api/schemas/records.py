@@ -77,6 +77,7 @@ class ResolvedOut(BaseModel):
                 "provisional": False,
                 "tasks": [],
                 "issues": [],
+                "pending": False,
             }
         }
     )
@@ -89,6 +90,11 @@ class ResolvedOut(BaseModel):
         description="What it meant for the record: `created`, `updated`, `unchanged`, `history`, …"
     )
     provisional: bool = Field(description="Whether a steward's answer may still give it another ID.")
+    pending: bool = Field(
+        default=False,
+        description="Whether too many records share something with it to be looked at at once: that is done "
+        "within seconds, an event tells if the ID becomes another.",
+    )
     tasks: list[str] = Field(description="Keys of the review tasks that ask about it.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")
 
@@ -107,6 +113,7 @@ class WithdrawnOut(ResolvedOut):
                 "provisional": False,
                 "tasks": [],
                 "issues": [],
+                "pending": False,
                 "disclosed": 0,
                 "disclosures": [],
             }
@@ -200,7 +207,7 @@ _BULK_SENT = (
 )
 _BULK_ANSWERED = (
     '{"line":1,"source":"D01-SIS","local_id":"12345","enterprise_id":"' + EXAMPLE_EID + '",'
-    '"outcome":"created","record":"created","provisional":false,"tasks":[],"issues":[]}\n'
+    '"outcome":"created","record":"created","provisional":false,"tasks":[],"issues":[],"pending":false}\n'
     '{"line":2,"source":"D01-SIS","local_id":"12346","problem":{"type":"urn:mpi:problem:invalid-record",'
     '"title":"The record is refused","status":422,"detail":"flags: value must be Y, N or U",'
     '"field":"flags","reason":"unknown-code"}}\n'

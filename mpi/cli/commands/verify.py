@@ -18,12 +18,16 @@ def run(as_json: JsonFlag = False) -> None:
     """
     with opened() as session, shown_progress() as report:
         findings = verify(session.index, session.viewer, report)
+        with session.index.database.read(session.viewer) as unit:
+            pending = unit.blocks.count_waiting()
     if as_json:
-        print_json({"sound": not findings, "findings": [asdict(one) for one in findings]})
+        print_json({"sound": not findings, "findings": [asdict(one) for one in findings], "pending": pending})
     elif findings:
         print_table(("law", "breach"), [(one.law, one.detail) for one in findings])
     else:
         print_table(("laws", "breaches"), [("1, 2, 6", 0)])
+    if pending:
+        note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
     if findings:
         note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
         raise typer.Exit(ExitCode.UNSOUND)

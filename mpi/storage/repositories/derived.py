@@ -40,6 +40,7 @@ _FEATURES_AFTER = (
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
+_SHARING_SOME = _SHARING.limit(bindparam("most"))
 _KEYS = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"),
     _key.c.record_id > bindparam("after"),
@@ -238,12 +239,17 @@ class Derived:
         return found
 
     def sharing(
-        self, config_id: int, groups: Collection[int], keys: Collection[int]
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
     ) -> list[tuple[int, int]]:
-        """(key, record) of every record in those visibility groups that has one of the keys."""
+        """(key, record) of every record in those visibility groups that has one of the keys.
+
+        With ``most`` they end after so many a key on average: one of the keys then has more.
+        """
         found: list[tuple[int, int]] = []
         for chunk in chunked(keys):
-            rows = self._connection.execute(_SHARING, {"config": config_id, "groups": groups, "keys": chunk})
+            asked = {"config": config_id, "groups": groups, "keys": chunk}
+            limit = {} if most is None else {"most": most * len(chunk) + 1}
+            rows = self._connection.execute(_SHARING_SOME if limit else _SHARING, asked | limit)
             found += [(row[0], row[1]) for row in rows]
         return found
 

@@ -4,6 +4,7 @@ Truth: sources, records and their versions, decisions, holds, persons and member
 Derived, rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, tasks.
 """
 
+from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
 from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, TaskRow
 from mpi.storage.tables.desk import (
     BlindAnswerRow,
@@ -63,8 +64,9 @@ __all__ = [
     "BlockingKeyRow", "ClientRow", "CommitRow", "ConfigRow", "ConsentRow", "CounterRow", "DecisionMemberRow",
     "DecisionRow", "DecisionSupersedesRow", "DisclosedRecordRow", "DisclosureRow", "EdgeRow", "EpochRow",
     "FeatureRow", "FlagRow",
-    "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "MembershipRow",
-    "NoteRow", "OwnerQuestionRow", "PersonRow", "PracticeAnswerRow", "ProposalItemRow", "ProposalRow",
+    "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "LargeBlockRow",
+    "MembershipRow", "NoteRow", "OwnerQuestionRow", "PendingRow", "PersonRow", "PracticeAnswerRow",
+    "ProposalItemRow", "ProposalRow",
     "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "RunChangeRow", "RunRow",
     "SavedViewRow", "SightingRow", "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow",
     "TaskWorkRow",

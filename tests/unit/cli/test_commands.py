@@ -223,7 +223,7 @@ def test_an_unknown_report_names_those_there_are(mpi, home):
 
 def test_a_sound_index_verifies_and_rebuilds_to_the_same_ids(mpi, home):
     eid = resolved(mpi)["enterprise_id"]
-    assert mpi("verify", "--json").json == {"sound": True, "findings": []}
+    assert mpi("verify", "--json").json == {"sound": True, "findings": [], "pending": 0}
     assert mpi("rebuild", "--json").json["nothing_to_do"]
     assert resolved(mpi)["enterprise_id"] == eid
     assert "breaches" in mpi("verify").out
