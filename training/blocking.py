@@ -72,6 +72,15 @@ def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec)
     return found.cast(pa.schema([*PAIRS, ("rules", pa.int64())]))
 
 
+def pairs_of_rule(connection: duckdb.DuckDBPyConnection, rule: BlockingRule) -> int:
+    """How many pairs a rule makes, a pair counted once for each key that it shares: counted, not made."""
+    counted = connection.sql(
+        "SELECT coalesce(sum(size * (size - 1) // 2), 0) FROM "
+        f"(SELECT count(*) AS size FROM ({_keys_sql(0, rule)}) GROUP BY hash(text))"
+    ).fetchall()
+    return int(counted[0][0])
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What one blocking rule adds to those before it; matches may be expected ones.

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from training.evaluate.dataset import Dataset, standardized
 from training.evaluate.evaluation import Evaluation, measure
 from training.evaluate.fitted import fitted_model
 from training.evaluate.golden import golden_pairs
-from training.evaluate.must_show import SIMULATED, Promise, promises
+from training.evaluate.must_show import OWN, SIMULATED, Promise, promises
 from training.evaluate.nightly import feed_review
 from training.evaluate.saved import is_saved_state, saved_state
 from training.evaluate.simulated import name_book, simulated_state
@@ -106,7 +106,11 @@ def _sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[
     for each in DEVELOPMENT_SETS:
         if each.name in wanted:
             dataset = each.dataset(folder)
-            yield (fitted_model(each.name, dataset.records) if each.fitted else model), dataset
+            if each.shipped:
+                yield model, dataset
+            if each.fitted:
+                own = replace(dataset, name=f"{each.name}{OWN}") if each.shipped else dataset
+                yield fitted_model(each.name, dataset.records), own
     if SIMULATED in wanted:
         yield model, simulated_state(SIMULATED_RECORDS, folder / _NAME_TABLES)
 

@@ -30,6 +30,7 @@ class DevelopmentSet:
         care: the source that is child welfare's.
         dates: form of its birth dates.
         fitted: whether a model is fitted on the set itself, unlabelled: it is not of US children.
+        shipped: whether it is evaluated with the shipped model.
     """
 
     name: str
@@ -39,6 +40,7 @@ class DevelopmentSet:
     care: str | None = None
     dates: str = "%Y-%m-%d"
     fitted: bool = False
+    shipped: bool = True
 
     def rows(self, folder: Path) -> Iterator[Sent]:
         """The records of the set.
@@ -187,9 +189,9 @@ _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
     DevelopmentSet("pp_children_multi", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y"),
-    DevelopmentSet("pp_link_census_2020_2030", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y"),
+    DevelopmentSet("pp_link_census_2020_2030", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y", fitted=True),
     DevelopmentSet("sim_state_100k", _state, _STATE_RAW, {"race": "race", "sex": "sex"}, care="cw"),
-    DevelopmentSet("febrl3", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True),
-    DevelopmentSet("febrl4", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True),
-    DevelopmentSet("fake_1000", _fake, _FAKE_RAW, {}, fitted=True),
+    DevelopmentSet("febrl3", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("febrl4", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("fake_1000", _fake, _FAKE_RAW, {}, fitted=True, shipped=False),
 )

@@ -7,8 +7,10 @@ import numpy as np
 
 from mpi.matching.levels import Level, read_levels
 from mpi.matching.scorer import level_bits, prior_bits
+from training.fit.blocking import LOOSER
 from training.fit.comparisons import stated_levels
 from training.fit.fitting import Fitted
+from training.fit.kin import Kin
 from training.fit.thresholds import FALSE_LINK_COST, Purposes
 from training.plots.drawing import FITTED_LINKS
 
@@ -33,6 +35,10 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
         f"# Model {name}/{version}",
         "",
         _fitted_on(fitted, prior_bits(levels)),
+        "",
+        _compared(fitted),
+        "",
+        _relatives(fitted.kin),
         "",
         _linking(thresholds),
         "",
@@ -74,6 +80,30 @@ def _fitted_on(fitted: Fitted, prior: float) -> str:
         f"Fitted {how} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
         f"{prior:.2f} bits and holds for an index of that size."
+    )
+
+
+def _compared(fitted: Fitted) -> str:
+    blocking = fitted.blocking
+    looser = ", ".join(name for name in blocking.rules if name in LOOSER)
+    also = f", of which looser ones for data of this size: {looser}" if looser else ""
+    return (
+        f"Compared: {fitted.candidates / fitted.records:.1f} pairs a record, by {len(blocking.rules)} rules"
+        f"{also}. They are estimated to find {blocking.recall:.1%} of the matches, an estimate from above."
+    )
+
+
+def _relatives(kin: Kin) -> str:
+    counted = (
+        f"of {kin.pairs:,} pairs of one home and surname {kin.both_differ:,} differ in given name and birth "
+        f"date, {kin.given_differs + kin.birth_differs:,} in one of them"
+    )
+    if not kin.relief:
+        return f"Relatives are not shown to be rare ({counted}): the guards weigh what they state."
+    return (
+        f"Relatives are rare here ({counted}), at most {kin.most:.1g} pairs for each pair of one person "
+        f"(95 %), so that the guards against them weigh {kin.relief:.1f} bits less. Fit anew before "
+        "records of whole families are loaded."
     )
 
 

@@ -46,17 +46,15 @@ def _missing(column: str) -> str:
 _CONTACTS = ("addresses", "guardians", "phones")
 _CONTACT_DIFFERS = {column: unlike(share(column), column) for column in _CONTACTS}
 _NUMBERS_DIFFER = f"({both(share('identifier_systems'), unlike(share('identifiers'), 'identifiers'))})"
+_NUMBERS_FAR = f"({both(_NUMBERS_DIFFER, _not(share('identifiers_near')))})"
 _BIRTH_AGREES = any_of([SAME_BIRTH, crosswise("birth_date", "birth_date_swapped"), days_apart(1)])
-_AGAINST = any_of(
-    [
-        unlike(same("middle_initial"), "middle_initial"),
-        _NUMBERS_DIFFER,
-        unlike(same("ssn"), "ssn"),
-        unlike(same("ssn_last4"), "ssn_last4"),
-        unlike(same("birth_place"), "birth_place"),
-        unlike(same("suffix"), "suffix"),
-        *(f"({both(_CONTACT_DIFFERS[a], _CONTACT_DIFFERS[b])})" for a, b in combinations(_CONTACTS, 2)),
-    ]
+_AGAINST = (
+    unlike(same("middle_initial"), "middle_initial"),
+    unlike(same("ssn"), "ssn"),
+    unlike(same("ssn_last4"), "ssn_last4"),
+    unlike(same("birth_place"), "birth_place"),
+    unlike(same("suffix"), "suffix"),
+    *(f"({both(_CONTACT_DIFFERS[a], _CONTACT_DIFFERS[b])})" for a, b in combinations(_CONTACTS, 2)),
 )
 _SURNAMES_DIFFER = unlike(
     any_of([SAME_SURNAME, share("surname_forms"), begins("surname"), alike("surname", 0.8)]), "surname"
@@ -106,8 +104,24 @@ CAUTIONS: dict[str, str] = {
 """What is said to people, and when."""
 
 
-def cautions_for(thresholds: Thresholds) -> Cautions:
-    """The cautions, weighing in the middle of the review band."""
+TWINS = frozenset(label for label in CAUTIONS if label.startswith("twins"))
+"""Cautions that only twins give cause for."""
+
+
+def cautions_for(thresholds: Thresholds, relief: float = 0.0, slip: float = 0.0) -> Cautions:
+    """The cautions, weighing in the middle of the review band.
+
+    Args:
+        thresholds: of the enterprise IDs.
+        relief: bits by which guards against relatives weigh less (``training.fit.kin``).
+        slip: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
+            weighs little, and such a number is another child's; where it would link by itself it is a slip.
+    """
+    needless = TWINS if relief >= thresholds.link else frozenset()
+    another = _NUMBERS_FAR if slip >= thresholds.link else _NUMBERS_DIFFER
     return Cautions(
-        (thresholds.review + thresholds.link) / 2, CAUTIONS, UNCORROBORATED, both(UNCORROBORATED, _AGAINST)
+        (thresholds.review + thresholds.link) / 2,
+        {label: condition for label, condition in CAUTIONS.items() if label not in needless},
+        UNCORROBORATED,
+        both(UNCORROBORATED, any_of([another, *_AGAINST])),
     )

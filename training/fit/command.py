@@ -42,7 +42,7 @@ def run(
         console.print(f"left out: {missing} (its columns are empty everywhere)")
     write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))
     if can_draw():
-        draw_model(out, fitted.settings, stated_levels(), fitted.rules)
+        draw_model(out, fitted.settings, stated_levels(), fitted.blocking.added)
     else:
         console.print("plots left out: they need the extra `plots`")
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.fit.phrases import (
+    ALIKE_BIRTH,
     ALIKE_GIVEN,
     ELSEWHERE,
     FIRST_OF_JANUARY,
@@ -22,16 +23,18 @@ from training.fit.phrases import (
     HOME_UNKNOWN,
     HOUSEHOLD,
     NAMES_ALONE,
-    NEAR_BIRTH,
     NEAR_HOME,
     NEAR_NUMBER,
     ONE_FIRST_OF_JANUARY,
     ONE_STROKE,
     SAME_BIRTH,
+    SAME_DAY,
     SAME_GIVEN,
+    SAME_MONTH,
     SAME_NUMBER,
     SAME_SURNAME,
     SECOND_DOUBT,
+    SLIPPED_BIRTH,
     STREET_ALIKE,
     SWAPPED,
     SWAPPED_ALIKE,
@@ -65,6 +68,7 @@ class Level:
         fixed: weight in bits, where it is not learned.
         fixed_u: u probability, where a sample cannot show it; m is learned.
         null: neutral, because something is missing.
+        kin: a guard against relatives, stated for where they are usual (``training.fit.kin``).
     """
 
     label: str
@@ -73,6 +77,7 @@ class Level:
     fixed: float | None = None
     fixed_u: float | None = None
     null: bool = False
+    kin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +164,8 @@ BIRTH_DATE = Comparison(
         Level("day and month exchanged", crosswise("birth_date", "birth_date_swapped")),
         Level("one stroke off", ONE_STROKE),
         Level("a day off", days_apart(1)),
-        Level("same day, other year", "substr(birth_date_l, 6, 5) = substr(birth_date_r, 6, 5)"),
-        Level("same month", "substr(birth_date_l, 1, 7) = substr(birth_date_r, 1, 7)"),
+        Level("same day, other year", SAME_DAY),
+        Level("same month", SAME_MONTH),
         Level(
             "same year, day unknown",
             both(same("birth_year"), "(birth_date_l IS NULL OR birth_date_r IS NULL)"),
@@ -188,13 +193,14 @@ SSN = Comparison(
         Level("different", None),
     ),
 )
+SLIP_APART = "a slip apart"
 IDENTIFIERS = Comparison(
     "identifiers",
     (
         # Most systems number their own: two numbers of different systems say nothing.
         Level("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", null=True),
         Level("one in common", share("identifiers"), fixed=18.0),
-        Level("a slip apart", share("identifiers_near")),
+        Level(SLIP_APART, share("identifiers_near")),
         Level("different", None),
     ),
 )
@@ -258,43 +264,63 @@ FAMILY = Comparison(
             "twins: one home and birthday, given names different",
             both(NEAR_HOME, SAME_BIRTH, unlike(ALIKE_GIVEN, "given")),
             fixed=-18.0,
+            kin=True,
         ),
         Level(
             "twins: one home and birthday, given names alike, more in doubt",
             both(NEAR_HOME, SAME_BIRTH, unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
             fixed=-16.0,
+            kin=True,
         ),
         Level(
             "twins: one home and birthday, given names alike",
             both(NEAR_HOME, SAME_BIRTH, unlike(SAME_GIVEN, "given")),
             fixed=-8.0,
+            kin=True,
+        ),
+        Level(
+            "siblings: one home, given name misspelled and birthday a slip off",
+            both(
+                NEAR_HOME,
+                unlike(SAME_GIVEN, "given"),
+                alike("given", 0.92),
+                SLIPPED_BIRTH,
+                unlike(SAME_BIRTH, "birth_date"),
+            ),
+            fixed=-8.0,
+            kin=True,
         ),
         Level(
             "siblings: one home, given name and birthday different",
             both(NEAR_HOME, unlike(SAME_GIVEN, "given"), unlike(SAME_BIRTH, "birth_date")),
             fixed=-18.0,
+            kin=True,
         ),
         Level(
             "cousins: one home and given name, birthday different",
-            both(NEAR_HOME, unlike(NEAR_BIRTH, "birth_date")),
+            both(NEAR_HOME, unlike(ALIKE_BIRTH, "birth_date")),
             fixed=-12.0,
+            kin=True,
         ),
         Level(
             "twins: one surname and birthday, given names different",
             both(SAME_SURNAME, SAME_BIRTH, unlike(ALIKE_GIVEN, "given")),
             fixed=-1.0,
+            kin=True,
         ),
         Level(
             "twins: one surname and birthday, given names alike, more in doubt",
             both(SAME_SURNAME, SAME_BIRTH, unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
             fixed=-10.0,
+            kin=True,
         ),
         Level(
             "twins: one surname and birthday, given names alike",
             both(SAME_SURNAME, SAME_BIRTH, unlike(SAME_GIVEN, "given")),
             fixed=-3.0,
+            kin=True,
         ),
-        Level("one home and surname", both(NEAR_HOME, SAME_SURNAME), fixed=-6.0),
+        Level("one home and surname", both(NEAR_HOME, SAME_SURNAME), fixed=-6.0, kin=True),
         Level(
             "another given name, and nothing but surname and birthday in common",
             both(SAME_SURNAME, SAME_BIRTH, unlike(share("given_forms"), "given"), UNCORROBORATED),

@@ -16,11 +16,13 @@ from mpi.matching.batch import PAIRS, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import NULL_LEVEL, Levels
-from training.blocking import Added, by_what_they_add, pairs_by_rule
-from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS, Comparison
+from training.blocking import pairs_by_rule
+from training.fit.blocking import PAIRS_A_RECORD, Chosen, choose, tried
+from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, Comparison
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn, probabilities
 from training.fit.frequencies import count_frequencies
+from training.fit.kin import Kin, count_kin, relieved
 from training.fit.labels import Known, with_labels
 from training.fit.levels import LevelReader
 from training.fit.settings import trained, untrained, usable
@@ -58,7 +60,8 @@ class Fitted:
         candidates: number of candidate pairs.
         matches: how many of them are expected to match.
         dropped: comparisons left out because their data is missing everywhere.
-        rules: blocking rules by what each adds to the matches that are expected.
+        blocking: the rules, and what each adds to the matches that are expected.
+        kin: how common relatives are.
         labelled: how many pairs stewards said to be one person, and how many two.
     """
 
@@ -69,7 +72,8 @@ class Fitted:
     candidates: int
     matches: float
     dropped: tuple[str, ...]
-    rules: tuple[Added, ...] = field(repr=False)
+    blocking: Chosen = field(repr=False)
+    kin: Kin
     labelled: tuple[int, int] = (0, 0)
 
 
@@ -99,7 +103,6 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
         )
     comparisons, dropped = usable(COMPARISONS, records)
-    stated = untrained(comparisons)
     taught = [each for each in comparisons if _learned_levels(each)]
     if len(taught) < LEAST_COMPARISONS:
         raise DegenerateDataError(
@@ -115,30 +118,29 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             connection.register("as_read", records)
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
-            pairs = pairs_by_rule(connection, BlockingSpec.parse(BLOCKING))
+            kin = count_kin(connection, len(records))
+            comparisons = relieved(comparisons, kin)
+            stated = untrained(comparisons)
+            rules = tried(connection, len(records))
+            pairs = pairs_by_rule(connection, BlockingSpec.parse(rules))
             learned, brought = _learn(stated, comparisons, frequencies, pairs, connection, options, labels)
         finally:
             connection.close()
+    sampled = min(1.0, len(brought) / pairs.num_rows)
+    budget = PAIRS_A_RECORD * len(records) * sampled
+    chosen = choose(rules, brought, probabilities(learned.bits), budget)
     return Fitted(
         settings=trained(stated, learned),
         frequencies=frequencies,
         records=len(records),
         learned=learned,
-        candidates=pairs.num_rows,
+        candidates=chosen.count(pairs["rules"].to_numpy()),
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
-        rules=_rules(learned, brought),
+        blocking=chosen,
+        kin=kin,
         labelled=_counted(labels),
     )
-
-
-def _rules(learned: Learned, brought: npt.NDArray[np.int64]) -> tuple[Added, ...]:
-    """The rules by the matches that the model expects of them, among the pairs that it was learned on."""
-    sets, which = np.unique(brought, return_inverse=True)
-    expected = np.bincount(which, weights=probabilities(learned.bits), minlength=len(sets))
-    pairs = dict(zip(sets.tolist(), np.bincount(which).tolist(), strict=True))
-    matches = dict(zip(sets.tolist(), expected.tolist(), strict=True))
-    return tuple(by_what_they_add(tuple(BLOCKING), pairs, matches))
 
 
 def _counted(labels: pa.Table | None) -> tuple[int, int]:

@@ -101,6 +101,11 @@ NEAR_BIRTH = any_of(
         ONE_FIRST_OF_JANUARY,
     ]
 )
+SAME_DAY = "substr(birth_date_l, 6, 5) = substr(birth_date_r, 6, 5)"
+SAME_MONTH = "substr(birth_date_l, 1, 7) = substr(birth_date_r, 1, 7)"
+SLIPPED_BIRTH = any_of([NEAR_BIRTH, SAME_DAY, SAME_MONTH])
+"""One stroke, or one of the three parts of the date, tells the two apart."""
+ALIKE_BIRTH = any_of([SLIPPED_BIRTH, TWO_STROKES])
 SAME_NUMBER = any_of([same("ssn"), share("identifiers")])
 NEAR_NUMBER = "damerau_levenshtein(street_number_l, street_number_r) <= 1"
 SAME_SURNAME = share("surname_tokens")

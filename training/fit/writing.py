@@ -11,11 +11,13 @@ from typing import Any
 from mpi.domain.weight import Thresholds
 from mpi.matching.cautions import Cautions
 from mpi.matching.frequencies import HEADER, Frequencies
+from mpi.matching.levels import read_levels
 from mpi.matching.model import FILES
+from mpi.matching.scorer import level_bits
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.card import write_card
 from training.fit.cautions import cautions_for
-from training.fit.comparisons import BLOCKING, REFINEMENTS
+from training.fit.comparisons import REFINEMENTS, SLIP_APART
 from training.fit.fitting import Fitted
 from training.fit.thresholds import Purposes, gaps
 
@@ -51,6 +53,8 @@ def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
     return {
         "records": fitted.records,
         "candidate_pairs": fitted.candidates,
+        "estimated_blocking_recall": round(fitted.blocking.recall, 4),
+        "relief_of_guards": round(fitted.kin.relief, 2),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
         "em_iterations": learned.iterations,
@@ -86,10 +90,10 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         *_thresholds_toml(thresholds.statistical),
         "",
         "[cautions]  # a pair of which one holds weighs no more than this: it is for a person",
-        *_cautions_toml(cautions_for(thresholds.operational)),
+        *_cautions_toml(cautions_for(thresholds.operational, fitted.kin.relief, _slip_bits(fitted))),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
-        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in BLOCKING.items()),
+        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in fitted.blocking.rules.items()),
         "",
         "[refinements]  # what must agree besides where a key of the rule is stopped",
         *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in REFINEMENTS.items()),
@@ -99,6 +103,12 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         "",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _slip_bits(fitted: Fitted) -> float:
+    """What a number a slip of the pen apart was learned to weigh; 0 where it was not."""
+    levels = (level for each in read_levels(fitted.settings).comparisons for level in each.levels)
+    return next((level_bits(level) for level in levels if level.label == SLIP_APART), 0.0)
 
 
 def _thresholds_toml(thresholds: Thresholds) -> list[str]:

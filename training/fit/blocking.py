@@ -1,0 +1,156 @@
+"""Which pairs are compared: rules for an index of any size, and looser ones where the data is small enough.
+
+Every rule costs pairs, and a loose one costs in proportion to the index: what a state of a million cannot
+afford is nothing in ten thousand records, and necessary where whole fields are missing. So ``fit`` tries
+looser rules as far as a budget of pairs a record allows, learns on all of them, and keeps those that bring
+matches that no rule before them brings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from mpi.matching.keys import BlockingRule
+from training.blocking import Added, by_what_they_add, pairs_of_rule
+from training.fit.comparisons import BLOCKING
+
+Rules = Mapping[str, Sequence[str]]
+"""Name of a rule to its parts (see ``mpi.matching.keys``)."""
+
+LOOSER: dict[str, list[str]] = {
+    "home": ["street_number", "street"],
+    "birth": ["birth_dates|birth_date_swapped"],
+    "month-given": ["birth_date:7", "given_forms|surname_forms:1"],
+    "day-given": ["birth_date:-5", "given_forms|surname_forms:2"],
+    "a-name-year": ["given_roots|surname_tokens", "birth_year"],
+    "a-name-post": ["given_roots|surname_tokens", "postal_code"],
+    "a-name-city": ["given_roots|surname_tokens", "city"],
+    "starts": ["given:3", "surname:3"],
+    "post-year": ["postal_code", "birth_year"],
+    "city-year": ["city", "birth_year"],
+    "email-start": ["email:5"],
+    "surname": ["surname_tokens"],
+    "given": ["given_roots"],
+}
+"""Rules whose blocks grow too large in a state."""
+
+PAIRS_A_RECORD = 25
+"""The budget: a new record is compared with twice as many at the size that the model is fitted for."""
+SMALL = 25_000
+"""Most records of which looser rules are tried: in 60,000 five of them made ten times the pairs for 0.2 % of
+the matches."""
+LEAST_SHARE = 2e-4
+"""What a looser rule must add to the matches that are expected."""
+LEAST_YIELD = 5e-3
+"""Matches that a looser rule must add for each pair: of a rule that added 2 in 1,000 by the model's own
+account a fifth were so, and more false links came with it than matches."""
+
+
+def tried(connection: duckdb.DuckDBPyConnection, records: int) -> dict[str, Sequence[str]]:
+    """The standing rules, and the looser ones that are affordable by themselves and together.
+
+    Args:
+        connection: with a ``feature_table`` of all feature columns.
+        records: how many it holds.
+    """
+    rules: dict[str, Sequence[str]] = dict(BLOCKING)
+    if records > SMALL:
+        return rules
+    costs = {
+        name: pairs_of_rule(connection, BlockingRule.parse(name, parts)) for name, parts in LOOSER.items()
+    }
+    return rules | {
+        name: LOOSER[name] for name, cost in costs.items() if 0 < cost <= PAIRS_A_RECORD * records
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The rules of a model.
+
+    Args:
+        rules: name to parts, the standing ones first.
+        bits: which of the rules that were tried: bit n for the n-th.
+        added: what each adds to the matches that are expected.
+        recall: estimated share of the matches that any rule finds: an estimate from above.
+    """
+
+    rules: dict[str, Sequence[str]]
+    bits: int
+    added: tuple[Added, ...]
+    recall: float
+
+    def count(self, brought: npt.NDArray[np.int64]) -> int:
+        """How many of the pairs the rules bring."""
+        return int(np.count_nonzero(brought & self.bits))
+
+
+def choose(
+    rules: Rules, brought: npt.NDArray[np.int64], expected: npt.NDArray[np.float64], budget: float
+) -> Chosen:
+    """The standing rules, and of the looser ones those that add most matches a pair, within the budget.
+
+    Args:
+        rules: that were tried, standing ones first.
+        brought: of each pair, the rules that bring it: bit n for the n-th.
+        expected: of each pair, the probability that it is a match.
+        budget: most pairs.
+    """
+    sets, which = np.unique(brought, return_inverse=True)
+    tally = _Tally(
+        sets,
+        np.bincount(which, minlength=len(sets)).astype(np.float64),
+        np.bincount(which, weights=expected, minlength=len(sets)).astype(np.float64),
+    )
+    taken, left = (1 << len(BLOCKING)) - 1, set(range(len(BLOCKING), len(rules)))
+    while (best := tally.best(taken, left, budget)) is not None:
+        taken |= 1 << best
+        left.remove(best)
+    pairs, matches = tally.among(taken)
+    names = tuple(rules)
+    kept = {name: rules[name] for at, name in enumerate(names) if taken >> at & 1}
+    added = tuple(each for each in by_what_they_add(names, pairs, matches) if each.name in kept)
+    return Chosen(kept, taken, added, _recall(matches))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Sets of rules, as bits, with the pairs and the expected matches that just these bring."""
+
+    sets: npt.NDArray[np.int64]
+    pairs: npt.NDArray[np.float64]
+    matches: npt.NDArray[np.float64]
+
+    def best(self, taken: int, left: set[int], budget: float) -> int | None:
+        """The rule that adds most matches a pair to those taken, if one is worth its pairs."""
+        unseen = (self.sets & taken) == 0
+        least, room = LEAST_SHARE * self.matches.sum(), budget - self.pairs[~unseen].sum()
+        found: tuple[float, int] | None = None
+        for at in sorted(left):
+            fresh = unseen & ((self.sets >> at) & 1 == 1)
+            pairs, matches = float(self.pairs[fresh].sum()), float(self.matches[fresh].sum())
+            worth = 0 < pairs <= room and matches >= max(least, LEAST_YIELD * pairs)
+            if worth and (found is None or matches / pairs > found[0]):
+                found = matches / pairs, at
+        return None if found is None else found[1]
+
+    def among(self, taken: int) -> tuple[dict[int, int], dict[int, float]]:
+        """Pairs and matches by the set of rules taken that bring them."""
+        pairs: dict[int, int] = {}
+        matches: dict[int, float] = {}
+        for held, count, match in zip(self.sets & taken, self.pairs, self.matches, strict=True):
+            if held:
+                pairs[int(held)] = pairs.get(int(held), 0) + int(count)
+                matches[int(held)] = matches.get(int(held), 0.0) + float(match)
+        return pairs, matches
+
+
+def _recall(matches: Mapping[int, float]) -> float:
+    """By Chao's lower bound of what no rule finds, from what one rule and two rules find (Chao 1987)."""
+    once, twice = (sum(n for held, n in matches.items() if held.bit_count() == times) for times in (1, 2))
+    found = sum(matches.values())
+    unseen = max(once * (once - 1), 0.0) / (2 * (twice + 1))
+    return found / (found + unseen) if found else 1.0
