@@ -358,43 +358,6 @@ COMPARISONS = (
 FREQUENCY_COLUMNS = ("given", "surname")
 """Columns whose term frequencies the levels above use."""
 
-BLOCKING: dict[str, list[str]] = {
-    "birth-name": ["birth_dates|birth_date_swapped", "given_forms|surname_forms:3"],
-    "birth-root": ["birth_dates", "given_roots"],
-    "birth-start": ["birth_dates|birth_date_swapped", "given:1", "surname:1"],
-    "names": ["given_roots", "surname_tokens"],
-    "names-year": ["given:2", "surname:4", "birth_year"],
-    "names-day": ["surname:3", "birth_date:-5"],
-    "names-postal": ["postal_code", "given:3", "surname:3"],
-    "ssn": ["ssn"],
-    "last4-given": ["ssn_last4", "given:2"],
-    "identifier": ["identifiers"],
-    "near-number": ["identifiers_near", "street_number"],
-    "home-given": ["addresses", "given_roots:2"],
-    "home-year": ["street_number", "street", "birth_year"],
-    "family-given": ["household_ids", "given_roots:2"],
-    "phone-given": ["phones", "given_roots:2"],
-    "email": ["email"],
-    "guard-given": ["guardians", "given_roots:2"],
-    "guard-birth": ["guardians", "birth_dates"],
-}
-"""Which pairs are compared: rule to parts (see ``mpi.matching.keys``). Chosen by the matches that only one
-rule finds, by its pairs and by its keys a record; each rule's blocks stay small at a million records."""
-
-
-REFINEMENTS: dict[str, list[str]] = {
-    "names": ["birth_year"],
-    "names-year": ["birth_date:-5"],
-    "names-day": ["birth_year"],
-    "names-postal": ["birth_year"],
-    "last4-given": ["birth_year"],
-    "home-given": ["birth_year"],
-    "family-given": ["birth_year"],
-    "phone-given": ["birth_year"],
-    "guard-given": ["birth_year"],
-}
-"""What must agree besides where a key of a rule is stopped, as more records share it than can be searched."""
-
 
 def stated_levels() -> frozenset[tuple[str, str]]:
     """Comparison and label of each level whose weight is stated, not learned."""

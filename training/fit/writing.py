@@ -15,9 +15,10 @@ from mpi.matching.levels import read_levels
 from mpi.matching.model import FILES
 from mpi.matching.scorer import level_bits
 from mpi.standardize.record import STANDARDIZER_VERSION
+from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
 from training.fit.cautions import cautions_for
-from training.fit.comparisons import REFINEMENTS, SLIP_APART
+from training.fit.comparisons import SLIP_APART
 from training.fit.fitting import Fitted
 from training.fit.thresholds import Purposes, gaps
 

@@ -10,8 +10,7 @@ from mpi.matching.model import load_model
 from tests.unit.training.test_fit import population
 from tests.unit.training.test_fit_pairs import records
 from training.blocking import blocking_keys, candidates_of, pairs_by_rule, pairs_of_rule
-from training.fit.blocking import LOOSER, PAIRS_A_RECORD, SMALL, choose, tried
-from training.fit.comparisons import BLOCKING
+from training.fit.blocking import BLOCKING, LOOSER, PAIRS_A_RECORD, SMALL, choose, tried
 from training.fit.fitting import FitOptions, fit
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model

@@ -10,7 +10,8 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.batch import Engine, candidate_pairs, connect, feature_table
 from mpi.matching.keys import BlockingSpec, keys_by_rule
 from training.blocking import blocking_keys, pairs_by_rule
-from training.fit.comparisons import BLOCKING, COMPARISONS, FREQUENCY_COLUMNS
+from training.fit.blocking import BLOCKING
+from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
 from training.fit.frequencies import count_frequencies
 from training.fit.levels import LevelReader
 from training.fit.settings import untrained
