@@ -224,14 +224,15 @@ def _score_few(
             near_to.setdefault(other, []).append(record)
     mine = {record: change.features for record, change in changed.items()}
     edges: Edges = {}
-    for some in _parts(sorted(near_to)):
+    for some in in_parts(sorted(near_to)):
         known = load_features(unit, config_id, [other for other in some if other not in mine]) | mine
         pairs = ((record, other) for other in some for record in near_to[other])
         edges.update(_weighed(index.matcher, known, pairs))
     return edges
 
 
-def _parts(records: list[int]) -> Iterator[list[int]]:
+def in_parts(records: list[int]) -> Iterator[list[int]]:
+    """Records, so many at once that their features are no burden on memory."""
     return (records[at : at + FEATURES_AT_ONCE] for at in range(0, len(records), FEATURES_AT_ONCE))
 
 

@@ -12,7 +12,7 @@ from mpi.matching.keys import keys
 from mpi.matching.scorer import Contribution
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
-from mpi.service.reindex import candidates, load_features
+from mpi.service.reindex import candidates, in_parts, load_features
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import without_shared
@@ -61,9 +61,13 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         query = without_shared(sent_features, index.lists_of(unit, config_id), index.seal)
         own_keys = keys(query, index.blocking(unit, config_id), index.seal)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
-        known = load_features(unit, config_id, near)
         persons = unit.persons.current(near)
-        best = _best(index, query, known, persons)
+        best: dict[int, tuple[float, int]] = {}
+        known: dict[int, Features] = {}
+        for part in in_parts(sorted(near)):  # a common name may have more records than memory holds
+            known.update(load_features(unit, config_id, part))
+            best = _best(index, query, known, persons)
+            known = {record: known[record] for _, record in best.values()}
         eids = {number: one.eid for number, one in unit.persons.get(best).items()}
     ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MOST_RESULTS]
     disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)

@@ -9,6 +9,7 @@ from mpi.service.blocks import BlockLimits
 from mpi.service.pending import finish_pending
 from mpi.service.recluster import recluster
 from mpi.service.records import Outcome, upsert, withdraw
+from mpi.service.search import search
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of
 
@@ -130,3 +131,15 @@ def test_a_kill_while_a_record_is_finished_leaves_it_waiting(index, monkeypatch)
     assert waiting(index) == 1
     assert crosswalk(index) == before
     assert finish_pending(hot, OPERATOR) == 1
+
+
+def test_a_block_read_in_parts_is_found_whole_by_requests_and_searches(index, monkeypatch):
+    asked = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
+    whole = search(index, OPERATOR, asked)
+    monkeypatch.setattr("mpi.service.reindex.FEATURES_AT_ONCE", 3)
+    assert search(index, OPERATOR, asked) == whole
+    assert len(whole) > 3
+    upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
+    links = crosswalk(index)
+    assert links["ccwis", "u1"] == links["sis", "S6"]
+    assert verify(index, OPERATOR) == []
