@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from mpi.api.app import create_app
+from mpi.api.resuming import keep_resuming
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
 
@@ -30,6 +31,7 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
     app = create_app(index, open_pages=open_pages)
     listener = listen(host, port)
     log_to_stderr()
+    keep_resuming(app)
     # uvicorn's own access log shows whole paths, and those hold local IDs.
     config = uvicorn.Config(
         app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S

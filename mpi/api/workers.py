@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
+from mpi.api.resuming import keep_resuming
 from mpi.api.serve import GRACE_S, listen, log_to_stderr
 from mpi.bootstrap import open_index
 from mpi.config import Settings
@@ -38,4 +39,6 @@ def serve_with(host: str, port: int, workers: int) -> None:
 def application() -> FastAPI:
     """The application of one worker, around the index that the environment names."""
     log_to_stderr()
-    return create_app(open_index(Settings()))
+    app = create_app(open_index(Settings()))
+    keep_resuming(app)
+    return app

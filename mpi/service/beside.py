@@ -136,6 +136,7 @@ def catch_up(carrier: Carrier, config_id: int, shared: SharedValues) -> None:
 
 def flip(carrier: Carrier, config_id: int, shared: SharedValues) -> int:
     """Derive the rest and put the configuration in force, in one transaction; returns its commit."""
+    carrier.pace.may_stop = False
     with carrier.pace.turn() as unit:
         active = unit.configs.active()
         if active is not None and active.id != config_id:

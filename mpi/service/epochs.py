@@ -13,10 +13,11 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from mpi.domain.errors import ConflictError
+from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import Viewer
 from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.beside import Beside, catch_up, clear, flip, put_beside
@@ -92,6 +93,7 @@ def carry_out(
     with index.database.write(viewer, KIND) as unit:
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
         run = begin(unit, viewer, matcher, replace(wanted, detail={**wanted.detail, **begun(unit)}))
+    index.database.commit_begun = False  # it is not too late to stop
     carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _to_the_end(carrier, index)
 
@@ -179,7 +181,8 @@ def _to_the_end(carrier: Carrier, index: Index) -> CarriedOut:
     except (
         BaseException
     ):  # an interrupt too: what is left is on record, and whoever comes next may take it up
-        _leave_or_abandon(carrier, index)
+        with suppress(MpiError):  # what went wrong first is what is told
+            _leave_or_abandon(carrier, index)
         raise
 
 
@@ -205,6 +208,7 @@ def _carried(carrier: Carrier) -> CarriedOut:
         shared, found = derived.shared, derived.found
         _bring_into_force(carrier, derived)
         carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
+    carrier.pace.may_stop = False
     if carrier.run.stage == Stage.RELEASING:
         if carrier.run.kind == RunKind.ROLLBACK:
             end_holds(carrier)

@@ -26,6 +26,9 @@ class Pace:
         viewer: who acts.
         kind: goes on the commits.
         begun: called at the beginning of each transaction.
+
+    Attributes:
+        may_stop: whether an interrupt between two transactions leaves nothing behind.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class Pace:
         self._viewer = viewer
         self._kind = kind
         self._begun = begun
-        self.longest_s = 0.0
+        self.may_stop = True
 
     def parts(self, items: Sequence[Item], *, first: int = 4) -> Iterator["Part[Item]"]:
         """The items in parts, each for one transaction, larger or smaller as those before took."""
@@ -55,7 +58,9 @@ class Pace:
             self._begun(unit)
             yield unit
         spent = time.perf_counter() - began
-        self.longest_s = max(self.longest_s, spent)
+        if self.may_stop:
+            # There is more to come, and what there is can be dropped: it is not too late to stop.
+            self._database.commit_begun = False
         time.sleep(max(LEAST_REST_S, min(spent, TARGET_S)))
 
 

@@ -147,7 +147,8 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
         if waits is beside[0]:
             ready.set()
         began = time.perf_counter()
-        with index.database.write(operator(), "probe"):
+        with index.database.write(operator(), "probe") as unit:
+            unit.configs.active()  # a transaction begins with its first statement
             waits.add(began)
         time.sleep(PAUSE_S)
         number += 1

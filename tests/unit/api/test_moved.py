@@ -5,9 +5,14 @@ import json
 import pytest
 
 from mpi.api.app import create_app
+from mpi.api.resuming import resume_interrupted
 from mpi.bootstrap import keep_model, open_matcher
 from mpi.config import Settings
+from mpi.service import runs as service_runs
+from mpi.service.epochs import runs
 from mpi.service.recluster import recluster
+from mpi.service.records import upsert
+from mpi.service.releasing import RELEASING
 from tests.index import OPERATOR, a_child, an_index
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
@@ -36,3 +41,30 @@ def test_so_is_each_line_of_many(moved):
     line = json.dumps(a_child("n2") | {"source": "sis"})
     answer = moved.post("/v1/records:bulk", content=line + "\n")
     assert answer.json()["outcome"] == "created"
+
+
+class _Killed(BaseException):
+    """Stands for a kill."""
+
+
+def test_whoever_serves_carries_on_what_was_interrupted(tmp_path, monkeypatch):
+    def dies(step, _done, _total):
+        if step == RELEASING:
+            raise _Killed
+
+    with an_index(tmp_path / "home", "sis") as index:
+        for number in (1, 2):
+            upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
+        folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
+        keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
+        app = create_app(index)
+        with monkeypatch.context() as patched:
+            patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
+            with pytest.raises(_Killed):
+                recluster(index, OPERATOR, open_matcher(folder), apply=True, progress=dies)
+        assert not resume_interrupted(app)
+        monkeypatch.setattr(service_runs, "_TOKEN", "another")
+        assert resume_interrupted(app)
+        assert not resume_interrupted(app)
+        assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
+        assert app.state.index.matcher.model.version == "2"

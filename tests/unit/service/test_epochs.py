@@ -271,3 +271,13 @@ def test_runs_are_for_whom_may_re_cluster_everything(three, stricter):
         resume_run(three, OPERATOR, stricter, 9)
     with pytest.raises(ConflictError, match="done"):
         abandon(three, OPERATOR, 1)
+
+
+def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, stricter):
+    late = {}
+
+    def look(step, _done, _total):
+        late.setdefault(step, three.database.commit_begun)
+
+    recluster(three, OPERATOR, stricter, apply=True, progress=look)
+    assert (late[WRITING], late[FLIPPING], late[RELEASING]) == (False, False, True)

@@ -1,0 +1,59 @@
+"""Resuming: what was interrupted while it was applied is carried on by whoever serves the index."""
+
+import logging
+import threading
+
+from fastapi import FastAPI
+
+from mpi.api.moved import expect, follow
+from mpi.bootstrap import load_matcher
+from mpi.config import Settings
+from mpi.domain.errors import MpiError
+from mpi.domain.viewer import operator
+from mpi.service.context import Index
+from mpi.service.proposals import resume_run
+from mpi.service.runs import is_alive
+
+LOOK_EVERY_S = 60.0
+
+_log = logging.getLogger("mpi.api")
+
+
+def keep_resuming(app: FastAPI) -> None:
+    """Look again and again, in a thread of its own, whether a re-cluster was interrupted."""
+    threading.Thread(target=_look_on, args=(app,), name="resuming", daemon=True).start()
+
+
+def _look_on(app: FastAPI) -> None:
+    pause = threading.Event()
+    while True:
+        try:
+            resume_interrupted(app)
+        except MpiError as error:
+            # Another process took it up, or the store is away: it is looked at again.
+            _log.warning("an interrupted re-cluster was not carried on: %s", error)
+        pause.wait(LOOK_EVERY_S)
+
+
+def resume_interrupted(app: FastAPI) -> bool:
+    """Carry on the re-cluster that no process carries out any more; returns whether there was one.
+
+    Raises:
+        ConflictError: another process has taken it up.
+        ModelError: its model is not here.
+    """
+    index: Index = app.state.index
+    with index.database.read(operator()) as unit:
+        run = unit.runs.open()
+    if run is None or is_alive(run):
+        return False
+    index = follow(app)
+    matcher = index.matcher
+    if matcher.model.ref != run.model:
+        settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
+        matcher = load_matcher(settings, run.model)
+        expect(app, matcher)
+    _log.info("carrying on re-cluster run %d (%s)", run.id, run.stage)
+    resume_run(index, operator(run.client), matcher, run.id)
+    follow(app)
+    return True
