@@ -12,7 +12,7 @@ from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Door, Sent, let_in
-from mpi.service.loading import File, Loading
+from mpi.service.loading import File, Loading, seeking_no_cycles
 from mpi.service.receipt import Receipt, receipt_of
 from mpi.service.reindex import Progress, silent
 from mpi.service.snapshots import survey
@@ -82,7 +82,10 @@ def load(
     if unfinished is not None and unfinished.as_of is not None:
         moment = datetime.fromisoformat(unfinished.as_of)
     as_of = clock.iso(moment)
-    with closing(receive_rows(index, viewer, source_code, rows, moment)) as sent:
+    with (
+        seeking_no_cycles(),
+        closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
+    ):
         file = File(source, sent, as_of, options.digest, options.snapshot.value, full)
         loading = Loading(index, viewer, file, receipt_of(source_code, sent), progress)
         reason = None

@@ -4,7 +4,9 @@ The partition is the same whatever the chunks (law 1), so that after each of the
 batch says ``loading`` until the last; the same file sent again goes on where it stopped.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
@@ -33,6 +35,18 @@ CHUNKS_AHEAD = 20
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
+
+
+@contextmanager
+def seeking_no_cycles() -> Iterator[None]:
+    """Leave the search for cyclic garbage to the ends of chunks: it goes through all that a load keeps."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,7 @@ class Loading:
                     # There is more to come: it is not too late to stop.
                     self.index.database.commit_begun = False
             said = following
+            gc.collect()
         if left is None:
             left = self._withdrawn_but_for_the_last()
             with self.index.database.write(self.viewer, "load") as unit:

@@ -1,6 +1,7 @@
 """A simulated state, and an index made of it by the commands that an operator would use."""
 
 import csv
+import json
 import os
 import resource
 import subprocess
@@ -36,6 +37,7 @@ class Made:
     key: str
     load_s: float = 0.0
     peak_mb: int = 0
+    processor_s: dict[str, float] = field(default_factory=dict)
     records: int = 0
     sources: tuple[str, ...] = ()
     by_source: dict[str, int] = field(default_factory=dict)
@@ -75,7 +77,7 @@ def simulate(folder: Path, records: int, seed: int) -> float:
 
 
 def make(state: Path, home: Path, url: str | None) -> Made:
-    """Make an index of a simulated state with ``mpi init`` and ``mpi ingest``."""
+    """Make an index of a simulated state with ``mpi init`` and what ``mpi ingest`` does."""
     made = Made(home, url, "")
     printed, _, _ = made.run("init", "--test", "--json")
     made.key = printed.split('"api_key"')[1].split('"')[1]
@@ -84,11 +86,13 @@ def make(state: Path, home: Path, url: str | None) -> Made:
         kind = next((kind for name, kind in _KINDS.items() if source.startswith(name)), "other")
         made.run("source", "add", source, "--kind", kind)
     for source in made.sources:
-        _, seconds, peak = made.run(
-            "ingest", str(state / f"{source}.csv"), "--source", source, "--snapshot", "full"
-        )
+        command = [sys.executable, "-m", "tests.bench.load", str(state / f"{source}.csv"), source]
+        printed, seconds, _ = measured(command, made.environment)
+        told = json.loads(printed)
         made.load_s += seconds
-        made.peak_mb = max(made.peak_mb, peak)
+        made.peak_mb = max(made.peak_mb, told["peak_mb"])
+        for step, spent in told["processor_s"].items():
+            made.processor_s[step] = round(made.processor_s.get(step, 0.0) + spent, 1)
         with (state / f"{source}.csv").open(newline="", encoding="utf-8") as file:
             made.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
     made.records = sum(made.by_source.values())

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, union_all
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import CHUNK, chunked
-from mpi.storage.repositories.rows import put
+from mpi.storage.repositories.rows import put, put_columns
 from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
 
 _feature = FeatureRow.__table__  # type: ignore[attr-defined]
@@ -107,9 +108,16 @@ class Derived:
 
     def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
         """Add blocking keys: (visibility group, key, record)."""
+        table = np.array(list(keys), dtype=np.int64).reshape(-1, 3)
         # In the order of the table: each of its pages is then gone to once.
-        rows = [{"config_id": config_id, "group_id": g, "key": k, "record_id": r} for g, k, r in sorted(keys)]
-        put(self._connection, _key, rows)
+        groups, own, records = table[np.lexsort((table[:, 2], table[:, 1], table[:, 0]))].T.tolist()
+        columns = {
+            "config_id": [config_id] * len(own),
+            "group_id": groups,
+            "key": own,
+            "record_id": records,
+        }
+        put_columns(self._connection, _key, columns)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""

@@ -1,13 +1,15 @@
 """Rows put into a table, many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, TextClause, bindparam, insert, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.chunks import CHUNK
+
+_ROWS_AT_ONCE = 2 * CHUNK
 
 
 def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -23,11 +25,20 @@ def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) ->
         connection.execute(_one(table), rows)
         return
     names = tuple(rows[0])
+    put_columns(connection, table, {name: [row[name] for row in rows] for name in names})
+
+
+def put_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Add rows given by column, all of one length; of hundreds of thousands none is made a dict."""
+    names = tuple(columns)
     if connection.dialect.name != "postgresql":
-        connection.exec_driver_sql(_each(table, names), [tuple(row[name] for name in names) for row in rows])
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(_each(table, names), zip(*columns.values(), strict=True))
         return
-    for chunk in chunked(rows):
-        connection.execute(_many(table, names), {name: [row[name] for row in chunk] for name in names})
+    length = len(next(iter(columns.values())))
+    for first in range(0, length, _ROWS_AT_ONCE):
+        some = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
+        connection.execute(_many(table, names), some)
 
 
 @cache
