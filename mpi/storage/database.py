@@ -3,11 +3,12 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, make_url
+import psycopg
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -15,6 +16,7 @@ from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage import postgresql, sqlite
 from mpi.storage.checkpoints import Checkpoints
+from mpi.storage.session import Session, Sessions
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 BUSY_TIMEOUT_MS = 30_000
@@ -56,6 +58,7 @@ class Database:
         parsed = _parsed(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
         self.engine = _engine(parsed)
+        self._sessions = _sessions(self.engine)
         self.commit_begun = False
         self.kept = 0
         self._turn = threading.Lock()
@@ -65,11 +68,10 @@ class Database:
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
         """One consistent snapshot; nothing can be written in it."""
-        with self._connected(writing=False) as connection, self._ahead(connection):
-            yield ReadUnit(connection, viewer)
-            if self.is_postgresql:
-                # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
-                connection.commit()
+        with self._begun(writing=False) as session:
+            yield ReadUnit(session, viewer)
+            # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
+            session.commit()
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
@@ -80,22 +82,19 @@ class Database:
             kind: what is done, such as ``upsert`` or ``load``.
             lock: what it keeps others from.
         """
-        with self._in_turn(lock), self._connected(writing=True) as connection, self._ahead(connection):
+        with self._in_turn(lock), self._begun(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
-                postgresql.lock_index(connection)
+                postgresql.lock_index(session)
             self.commit_begun = False
             alone = lock is Lock.INDEX or not self.is_postgresql
-            unit = WriteUnit(connection, viewer, kind, alone=alone)
+            unit = WriteUnit(session, viewer, kind, alone=alone)
             yield unit
             unit.flush()
             self.commit_begun = True
-            _commit(connection)
+            _commit(session)
             self.kept += lock is Lock.INDEX
             if self._checkpoints is not None:
                 self._checkpoints.committed()
-
-    def _ahead(self, connection: Connection) -> AbstractContextManager[None]:
-        return postgresql.sending_ahead(connection) if self.is_postgresql else nullcontext()
 
     @contextmanager
     def _in_turn(self, lock: Lock) -> Iterator[None]:
@@ -115,18 +114,21 @@ class Database:
             self._turn.release()
 
     @contextmanager
-    def _connected(self, *, writing: bool) -> Iterator[Connection]:
-        options = postgresql.WRITING if writing else postgresql.READING
-        with plainly(), self.engine.connect() as connection:
-            if not self.is_postgresql:
-                yield connection.execution_options(mpi_writing=writing)
-                return
-            yield connection.execution_options(**options)
+    def _begun(self, *, writing: bool) -> Iterator[Session]:
+        lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        with plainly(), lent as session, self._transaction(session, writing=writing):
+            yield session
+
+    def _transaction(self, session: Session, *, writing: bool) -> AbstractContextManager[None]:
+        if self.is_postgresql:
+            return postgresql.begun(session.driver, writing=writing)
+        return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         if self._checkpoints is not None:
             self._checkpoints.stop()
+        self._sessions.close()
         self.engine.dispose()
 
 
@@ -141,7 +143,7 @@ def plainly() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise StoreError(sqlite.BUSY) from error
-    except (DBAPIError, sqlite3.Error) as error:
+    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
         raise StoreError(_explain(error)) from error
 
 
@@ -177,18 +179,28 @@ def _engine(url: URL) -> Engine:
     return sqlite.open_engine(url, BUSY_TIMEOUT_MS)
 
 
-def _commit(connection: Connection) -> None:
+def _sessions(engine: Engine) -> Sessions:
+    store = postgresql if engine.dialect.name == "postgresql" else sqlite
+    return Sessions(engine, store.MOST, store.KEPT, store.wakes, store.ended)
+
+
+def _commit(session: Session) -> None:
     try:
-        connection.commit()
-    except DBAPIError as error:
-        if error.connection_invalidated:
+        session.commit()
+    except psycopg.Error as error:
+        if session.driver.closed:
             raise StoreError(_LOST) from error
         raise
 
 
-def _explain(error: DBAPIError | sqlite3.Error) -> str:
+def _explain(error: DBAPIError | sqlite3.Error | psycopg.Error) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return sqlite.explain(cause)
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    # What the driver raises itself is of a connection that there was.
+    lost = (
+        error.connection_invalidated
+        if isinstance(error, DBAPIError)
+        else isinstance(error, psycopg.OperationalError)
+    )
     return postgresql.explain(cause if cause is not None else error, lost=lost)

@@ -8,21 +8,21 @@ before it has committed would stay unseen.
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
+from psycopg import IsolationLevel
+from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DisconnectionError
 
 from mpi.domain.errors import StoreError
 from mpi.storage.sqlite import BUSY
 
-READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-WRITING = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
-
 INDEX_LOCK = 0x6D70695F696E6478
 """Advisory lock of the whole index, "mpi_indx" in ASCII."""
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 _SENT_AHEAD = ("INSERT", "DELETE", "SELECT pg_advisory_xact_lock")
 """Statements whose answer nobody waits for, unless they return rows."""
@@ -31,7 +31,8 @@ _NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transa
 _VERSION_17 = 170_000
 
 _CONNECT_TIMEOUT_S = 10
-_POOL, _OVERFLOW = 10, 20
+MOST, KEPT = 30, 10
+"""Connections at a time, and those that are kept open."""
 _REST_S = 2.0
 _CONNECTION_CLASS = "08"
 
@@ -82,18 +83,31 @@ class _Cursor(psycopg.Cursor[Any]):
 
 
 @contextmanager
-def sending_ahead(connection: Connection) -> Iterator[None]:
-    """Save the round trips of statements that have no answer: nearly half of those of a resolve.
+def begun(driver: Any, *, writing: bool) -> Iterator[None]:  # noqa: ANN401 - psycopg's connection
+    """One transaction, begun by the first statement; taken back unless it was committed inside.
 
-    One that the server refuses is told at the next that is waited for, at the latest at the commit.
+    Saves the round trips of statements that have no answer: nearly half of those of a resolve. One that the
+    server refuses is told at the next that is waited for, at the latest at the commit.
     """
-    driver: Any = connection.connection.driver_connection
+    level = IsolationLevel.READ_COMMITTED if writing else IsolationLevel.REPEATABLE_READ
+    if (driver.isolation_level, driver.read_only) != (level, not writing):
+        driver.isolation_level, driver.read_only = level, not writing
     with driver.pipeline():
         try:
             yield
         except BaseException:  # Ctrl-C too: inside the pipeline, which would wait for what was sent
-            connection.rollback()
+            _take_back(driver)
             raise
+
+
+def _take_back(driver: Any) -> None:  # noqa: ANN401 - psycopg's connection
+    """Roll back, whatever is still told of statements that were sent ahead of the one that failed."""
+    for _ in range(2):
+        if driver.closed:
+            return
+        with suppress(psycopg.Error):
+            driver.rollback()
+            return
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
@@ -107,13 +121,12 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
             **{name: value for name, value in defaults.items() if name not in url.query},
             "cursor_factory": _Cursor,
         },
-        pool_size=_POOL,
-        max_overflow=_OVERFLOW,
+        pool_size=KEPT,
+        max_overflow=MOST - KEPT,
         pool_timeout=busy_timeout_ms / 1000,
         pool_use_lifo=True,
         hide_parameters=True,
     )
-    _ask_after_rest(engine)
 
     @event.listens_for(engine, "connect", insert=True)
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
@@ -122,21 +135,20 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     return engine
 
 
-def _ask_after_rest(engine: Engine) -> None:
-    """Ask a pooled connection that was idle whether it still lives; asking each time costs a round trip."""
+def wakes(session: Any) -> bool:  # noqa: ANN401 - a session
+    """Whether a connection that was idle still lives; asking each time would cost a round trip."""
+    if time.monotonic() - session.rests_since < _REST_S:
+        return True
+    try:
+        session.dialect.do_ping(session.driver)
+    except psycopg.Error:
+        return False
+    return True
 
-    @event.listens_for(engine, "checkin")
-    def _rests(_connection: Any, record: Any) -> None:  # noqa: ANN401
-        record.info["since"] = time.monotonic()
 
-    @event.listens_for(engine, "checkout")
-    def _wakes(connection: Any, record: Any, _proxy: Any) -> None:  # noqa: ANN401
-        if time.monotonic() - record.info.get("since", time.monotonic()) < _REST_S:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except psycopg.Error as error:
-            raise DisconnectionError from error
+def ended(session: Any) -> bool:  # noqa: ANN401 - a session
+    """Whether the connection lives, and is in the middle of nothing."""
+    return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
 
 
 def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
@@ -158,7 +170,7 @@ def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - p
 
 def lock_index(connection: Connection) -> None:
     """Wait for every other writer of the index, and keep those to come waiting until this one is done."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
+    connection.execute(_LOCK, {"key": INDEX_LOCK})
 
 
 def compare_as_bytes(connection: Connection) -> None:

@@ -1,11 +1,13 @@
 """SQLite: one file, one writer at a time, a snapshot for each reader.
 
-SQLAlchemy opens no transaction for a SELECT on SQLite, so every transaction is begun by event: a writing
-unit with BEGIN IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot).
+SQLAlchemy opens no transaction for a SELECT on SQLite, so each is begun by hand: a writing unit with BEGIN
+IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot), and any other by event.
 """
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -14,6 +16,10 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from mpi.domain.errors import StoreError
 from mpi.storage.checkpoints import LONGEST_LOG_PAGES
 
+MOST, KEPT = 15, 15
+"""Connections at a time, and those that are kept open."""
+_COMPILED = 512
+"""Statements that each connection keeps compiled."""
 BUSY = "the database is busy with another writer: try again"
 
 
@@ -32,7 +38,13 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     """An engine whose every connection is durable and checks its keys."""
     engine = create_engine(
         url,
-        connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
+        connect_args={
+            "timeout": busy_timeout_ms / 1000,
+            "check_same_thread": False,
+            "cached_statements": _COMPILED,
+        },
+        pool_size=KEPT,
+        max_overflow=MOST - KEPT,
         hide_parameters=True,
     )
     engine.dialect.statement_compiler = _Compiler
@@ -43,10 +55,9 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("mpi_writing", True):
+        # A unit of work has begun on the driver.
+        if not connection.get_execution_options().get("mpi_unit", False):
             _begin_writing(connection.connection.driver_connection, busy_timeout_ms)
-        else:
-            connection.exec_driver_sql("BEGIN")
 
     return engine
 
@@ -94,6 +105,29 @@ def _prepare(connection: sqlite3.Connection) -> None:
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
+
+
+@contextmanager
+def begun(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Iterator[None]:
+    """One transaction: the one writer's, or a snapshot; taken back unless it was committed inside."""
+    if writing:
+        _begin_writing(driver, patience_ms)
+    else:
+        driver.execute("BEGIN")
+    try:
+        yield
+    finally:
+        driver.rollback()
+
+
+def wakes(_session: object) -> bool:
+    """A connection to a file does not get lost."""
+    return True
+
+
+def ended(_session: object) -> bool:
+    """Nor is it ever left in the middle of a transaction."""
+    return True
 
 
 def explain(error: sqlite3.Error) -> str:

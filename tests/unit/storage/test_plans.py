@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
-
 from mpi.service.answering import claim
 from mpi.service.forecast import forecast
 from mpi.service.golden import golden
@@ -37,28 +35,26 @@ WORKLOAD = {
 
 @contextmanager
 def statements_of(index):
-    """What is asked of the store meanwhile: parameters by statement."""
-    found = {}
-
-    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
-        found[statement] = parameters
-
-    event.listen(index.database.engine, "before_cursor_execute", note)
+    """What one thread asks of the store meanwhile, with its values."""
+    found = []
+    # The one connection that a single thread is lent again and again.
+    with index.database.read(OPERATOR) as unit:
+        unit.connection.driver.set_trace_callback(found.append)
     try:
         yield found
     finally:
-        event.remove(index.database.engine, "before_cursor_execute", note)
+        with index.database.read(OPERATOR) as unit:
+            unit.connection.driver.set_trace_callback(None)
 
 
 def read_through(index, statements, but=frozenset()):
     """Steps that read a table through, with their statements."""
     through = []
-    with index.database.engine.connect() as connection:
-        for statement, parameters in statements.items():
+    with index.database.read(OPERATOR) as unit:
+        for statement in dict.fromkeys(statements):
             if not re.match("SELECT|DELETE|UPDATE|WITH", statement):
                 continue
-            one = parameters[0] if isinstance(parameters, list) else parameters
-            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", one):
+            for step in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}"):
                 through += [(step[3], statement) for _ in [0] if _reads_all(step[3], but)]
     return through
 
@@ -130,8 +126,8 @@ def test_the_queue_of_some_sources_is_read_in_order_and_looks_up_no_record_of_an
         walks = [each for each in statements if "ORDER BY task.harm_unflagged" in each]
         assert len(walks) == 2  # the first places, and those after them
         for walk in walks:
-            with index.database.engine.connect() as connection:
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {walk}", statements[walk])
+            with index.database.read(OPERATOR) as unit:
+                plan = unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {walk}")
                 first, *others = [row[3] for row in plan]
             assert "USING INDEX ix_task_harm_unflagged" in first
             assert not any("TEMP B-TREE" in step for step in others)

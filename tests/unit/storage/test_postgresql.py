@@ -140,8 +140,7 @@ def test_a_writer_waits_for_one_of_another_process_no_longer_than_it_should(post
 
 def test_readers_that_take_every_connection_are_told_to_try_again(postgres_url, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(postgresql, "_POOL", 1)
-    monkeypatch.setattr(postgresql, "_OVERFLOW", 0)
+    monkeypatch.setattr(postgresql, "MOST", 1)
     with opened(postgres_url) as database, database.read(operator()):
         with pytest.raises(StoreError, match="try again"), database.read(operator()):
             pass

@@ -1,0 +1,239 @@
+"""Statements composed once, compiled once, and run on the driver's own cursor.
+
+SQLAlchemy composes and compiles; between its cache and the driver it then spends some 80 µs a statement on
+parameters, events and results, where SQLite takes 5 to 20. A statement that comes a second time, the same
+object, is one composed once: from then on only its values change.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import BindParameter, Dialect, SelectBase, TextClause, UpdateBase
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+_LONGEST_LIST = 256
+"""Lists of more values are spelled out by SQLAlchemy: they are few, and each length is another statement."""
+
+Processor = Callable[[Any], Any] | None
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+_Value = tuple[str, Any, Processor, bool]
+"""A parameter as the statement takes it: its name, the value where none is given, how to hand it to the
+driver, and whether it is a list of which each value has a place of its own."""
+
+_Text = tuple[str, list[_Value], list[str] | None]
+"""A statement, its parameters as they follow each other, and their names where the driver takes names."""
+
+
+class Rows:
+    """What a statement answers: the part of SQLAlchemy's result that repositories use."""
+
+    __slots__ = ("_cursor", "_make")
+
+    def __init__(self, cursor: Any, make: Callable[[Any], Any]) -> None:  # noqa: ANN401
+        self._cursor = cursor
+        self._make = make
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that were changed."""
+        return int(self._cursor.rowcount)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._make, self._cursor)
+
+    def all(self) -> list[Any]:
+        """Every row."""
+        return list(map(self._make, self._cursor.fetchall()))
+
+    def scalars(self) -> Iterator[Any]:
+        """The first value of every row."""
+        return (row[0] for row in self)
+
+    def first(self) -> Any | None:  # noqa: ANN401 - a row
+        """The first row; None where there is none."""
+        row = self._cursor.fetchone()
+        self._cursor.close()
+        return None if row is None else self._make(row)
+
+    def one(self) -> Any:  # noqa: ANN401 - a row
+        """The row, of which there is one.
+
+        Raises:
+            LookupError: there is none, or there are more.
+        """
+        rows = self.all()
+        if len(rows) != 1:
+            raise LookupError(f"a statement that answers one row answered {len(rows)}")
+        return rows[0]
+
+    def scalar(self) -> Any:  # noqa: ANN401 - a value
+        """The first value of the first row; None where there is none."""
+        row = self.first()
+        return None if row is None else row[0]
+
+    def scalar_one(self) -> Any:  # noqa: ANN401 - a value
+        """The first value of the row, of which there is one."""
+        return self.one()[0]
+
+
+class Prepared:
+    """A statement in the words of one store.
+
+    Args:
+        statement: composed once.
+        dialect: the store's.
+        names: the parameters that it is given.
+        many: whether it is run for many rows at once.
+    """
+
+    def __init__(self, statement: Any, dialect: Dialect, names: Sequence[str], *, many: bool) -> None:  # noqa: ANN401
+        written = isinstance(statement, UpdateBase)
+        options: dict[str, Any] = {"column_keys": list(names), "for_executemany": many} if written else {}
+        self._dialect = dialect
+        self._compiled: SQLCompiler = statement.compile(dialect=dialect, **options)
+        self._types = _types(statement, self._compiled)
+        self._values = {name: self._value(bind) for bind, name in self._compiled.bind_names.items()}
+        self._lists = [value for value in self._values.values() if value[3]]
+        self._texts: dict[tuple[int, ...], _Text] = {}
+        self._make: Callable[[Any], Any] | None = None
+        self.runs = not (self._compiled.literal_execute_params or _has_defaults(self._compiled))
+
+    def _value(self, bind: BindParameter[Any]) -> _Value:
+        kind: TypeEngine[Any] = bind.type.dialect_impl(self._dialect)
+        fixed = None if bind.required else bind.effective_value
+        return bind.key, fixed, kind.bind_processor(self._dialect), bind in self._compiled.post_compile_params
+
+    def run(self, driver: Any, parameters: Parameters) -> Rows | None:  # noqa: ANN401
+        """Run it; None where a list is empty or so long that SQLAlchemy had better spell it out.
+
+        Args:
+            driver: the driver's connection.
+            parameters: by name; of many rows a list.
+        """
+        if isinstance(parameters, Sequence):
+            if len(parameters) > 1:
+                return self._run_many(driver, parameters)
+            parameters = parameters[0]
+        given: Mapping[str, Any] = parameters or {}
+        lists = tuple([_padded(len(_raw(value, given))) for value in self._lists])
+        if lists and not 0 < min(lists) <= max(lists) <= _LONGEST_LIST:
+            return None
+        text, places, names = self._texts.get(lists) or self._text(lists)
+        cursor = driver.cursor()
+        cursor.execute(text, _bound(places, names, given))
+        return self._answer(cursor)
+
+    def _run_many(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Rows | None:  # noqa: ANN401
+        if self._lists:
+            return None
+        text, places, names = self._texts.get(()) or self._text(())
+        cursor = driver.cursor()
+        cursor.executemany(text, [_bound(places, names, row) for row in rows])
+        return Rows(cursor, tuple)
+
+    def _text(self, lists: tuple[int, ...]) -> _Text:
+        """The statement for lists of those lengths, with its parameters as they follow each other."""
+        compiled = self._compiled
+        text, order = str(compiled), list(compiled.positiontup or self._values)
+        expanded: Mapping[str, list[str]] = {}
+        if lists:
+            sizes = zip(self._lists, lists, strict=True)
+            given = {value[0]: None for value in self._values.values()}
+            state = compiled.construct_expanded_state({**given, **{v[0]: [None] * n for v, n in sizes}})
+            text, expanded = state.statement, state.parameter_expansion
+            order = list(state.positiontup or self._values)
+        # A list has as many places as values: its first stands for all.
+        of_first = {names[0]: name for name, names in expanded.items()}
+        others = {one for names in expanded.values() for one in names[1:]}
+        order = [of_first.get(name, name) for name in order if name not in others]
+        names = None if compiled.positiontup is not None else [n for o in order for n in expanded.get(o, [o])]
+        made = self._texts[lists] = text, [self._values[name] for name in order], names
+        return made
+
+    def _answer(self, cursor: Any) -> Rows:  # noqa: ANN401
+        if self._make is None:
+            if cursor.description is None:
+                return Rows(cursor, tuple)
+            self._make = _maker(cursor.description, self._types, self._dialect)
+        return Rows(cursor, self._make)
+
+
+class Statements:
+    """The statements of one store that were composed once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: WeakKeyDictionary[Any, dict[tuple[Any, ...], Prepared]] = WeakKeyDictionary()
+
+    def prepared(self, statement: Any, parameters: Parameters) -> Prepared | None:  # noqa: ANN401
+        """A statement that came before; None where this is the first time, or it has to be run otherwise."""
+        kinds = self._known.get(statement)
+        if kinds is None:
+            if isinstance(statement, SelectBase | UpdateBase | TextClause):
+                self._known[statement] = {}
+            return None
+        many = isinstance(parameters, Sequence) and len(parameters) > 1
+        given = parameters[0] if isinstance(parameters, Sequence) else parameters or {}
+        kind = (many, *given)
+        found = kinds.get(kind)
+        if found is None:
+            found = kinds[kind] = Prepared(statement, self._dialect, list(given), many=many)
+        return found if found.runs else None
+
+
+def _raw(value: _Value, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return given.get(value[0], value[1])
+
+
+def _bound(
+    places: Sequence[_Value], names: Sequence[str] | None, given: Mapping[str, Any]
+) -> list[Any] | dict[str, Any]:
+    """Parameters as the driver takes them: in their places, or by their names."""
+    values: list[Any] = []
+    for name, fixed, processor, is_list in places:
+        raw = given.get(name, fixed)
+        if not is_list:
+            values.append(raw if processor is None else processor(raw))
+            continue
+        each = list(raw) if processor is None else [processor(one) for one in raw]
+        # Lists are padded with their last value, so that few lengths make few statements.
+        values += each
+        values += each[-1:] * (_padded(len(each)) - len(each))
+    return values if names is None else dict(zip(names, values, strict=True))
+
+
+def _padded(length: int) -> int:
+    return length if length < 2 else 1 << (length - 1).bit_length()  # noqa: PLR2004
+
+
+def _types(statement: Any, compiled: SQLCompiler) -> list[TypeEngine[Any]]:  # noqa: ANN401
+    if isinstance(statement, SelectBase):
+        return [column.type for column in statement.selected_columns]
+    return [column.type for column in compiled.effective_returning or ()]
+
+
+def _has_defaults(compiled: SQLCompiler) -> bool:
+    """Whether SQLAlchemy would give values of its own, as a column's default."""
+    return bool(compiled.insert_prefetch or compiled.update_prefetch)
+
+
+def _maker(
+    description: Sequence[Any], types: Sequence[TypeEngine[Any]], dialect: Dialect
+) -> Callable[[Any], Any]:
+    shape = namedtuple("Row", [column[0] for column in description], rename=True)  # type: ignore[misc]
+    shape._mapping = property(lambda row: row._asdict())  # type: ignore[attr-defined]  # noqa: SLF001
+    processors = [
+        kind.dialect_impl(dialect).result_processor(dialect, column[1])
+        for kind, column in zip(types, description, strict=False)
+    ]
+    if not any(processors):
+        return shape._make
+    each = [processor or _as_it_is for processor in processors]
+    return lambda row: shape._make([read(value) for read, value in zip(each, row, strict=True)])
+
+
+def _as_it_is(value: Any) -> Any:  # noqa: ANN401
+    return value

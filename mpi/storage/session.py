@@ -1,0 +1,137 @@
+"""Sessions: connections whose statements cost little, kept open between units of work."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from mpi.domain.errors import StoreError
+from mpi.storage.prepared import Statements
+from mpi.storage.sqlite import BUSY
+
+
+class Session(Connection):
+    """SQLAlchemy's connection, with a short way to the driver for statements composed once.
+
+    Its one transaction is the unit's: begun and ended on the driver, whatever SQLAlchemy knows of it.
+
+    Args:
+        engine: of the database.
+        statements: those composed once.
+    """
+
+    def __init__(self, engine: Engine, statements: Statements) -> None:
+        super().__init__(engine)
+        self._statements = statements
+        self._execution_options = self._execution_options.union({"mpi_unit": True})
+        self.driver: Any = self.connection.driver_connection
+        self.rests_since = time.monotonic()
+
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
+        """Run a statement; see SQLAlchemy's own."""
+        if execution_options is None:
+            prepared = self._statements.prepared(statement, parameters)
+            if prepared is not None:
+                rows = prepared.run(self.driver, parameters)
+                if rows is not None:
+                    return rows
+        return super().execute(statement, parameters, execution_options=execution_options)
+
+    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:  # noqa: ANN401
+        """Run text as the driver takes it; many rows go the short way, as they have no answer."""
+        if isinstance(parameters, list) and execution_options is None:
+            return self.driver.cursor().executemany(statement, parameters)
+        return super().exec_driver_sql(statement, parameters, execution_options)
+
+    def commit(self) -> None:
+        """Keep what was written."""
+        self.driver.commit()
+
+    def rollback(self) -> None:
+        """Take back what was written."""
+        self.driver.rollback()
+
+
+class Sessions:
+    """Lends sessions, a unit of work each, and keeps some open: opening one costs more than most units.
+
+    Args:
+        engine: of the database.
+        most: how many are lent at a time.
+        kept: how many are kept open.
+        wakes: whether a session that has rested can be used; closes nothing.
+        ended: ends what a unit left open; whether the session can be lent again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        most: int,
+        kept: int,
+        wakes: Callable[[Session], bool],
+        ended: Callable[[Session], bool],
+    ) -> None:
+        self._engine = engine
+        self._statements = Statements(engine.dialect)
+        self._turns = threading.BoundedSemaphore(most)
+        self._kept = kept
+        self._wakes, self._ended = wakes, ended
+        self._idle: list[Session] = []
+        self._generation = 0
+
+    @contextmanager
+    def lend(self, wait_s: float) -> Iterator[Session]:
+        """A session for one unit of work.
+
+        Args:
+            wait_s: seconds to wait for one, where all are lent.
+
+        Raises:
+            StoreError: none came back in that time.
+        """
+        if not self._turns.acquire(timeout=wait_s):
+            raise StoreError(BUSY)
+        try:
+            generation = self._generation
+            session = self._open()
+            try:
+                yield session
+            finally:
+                self._take_back(session, generation)
+        finally:
+            self._turns.release()
+
+    def _open(self) -> Session:
+        while self._idle:
+            try:
+                session = self._idle.pop()
+            except IndexError:  # another thread was first
+                break
+            if self._wakes(session):
+                return session
+            _discard(session)
+        return Session(self._engine, self._statements)
+
+    def _take_back(self, session: Session, generation: int) -> None:
+        if not self._ended(session):
+            _discard(session)
+        elif generation != self._generation or len(self._idle) >= self._kept:
+            session.close()
+        else:
+            session.rests_since = time.monotonic()
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close every session, those that are lent when they come back."""
+        self._generation += 1
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _discard(session: Session) -> None:
+    if not session.invalidated:
+        session.invalidate()
+    session.close()
