@@ -55,7 +55,7 @@ class Ledger:
         with self._guard:
             lines, self._waiting = self._waiting, []
         try:
-            with database.write(viewer, "disclose", Lock.NONE) as unit:
+            with database.ledger.write(viewer, "disclose", Lock.NONE) as unit:
                 first = unit.counters.take("disclosure", len(lines))
                 unit.disclosures.add_all(first, [line.disclosure for line in lines])
         except BaseException:

@@ -14,8 +14,8 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, ReusedKeyError
 from mpi.domain.viewer import Action
 from mpi.service.context import Index
+from mpi.service.disclosure import disclose
 from mpi.storage.repositories.answers import KeptAnswer
-from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.unit import WriteUnit
 
 KEPT_FOR = timedelta(days=7)
@@ -51,13 +51,7 @@ def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> d
     answer = cast("dict[str, Any]", orjson.loads(kept.answer))
     if shows:
         fields = (*shows, "disclosures") if answer.get("disclosures") else shows
-        viewer = unit.viewer
-        unit.disclosures.add(
-            unit.counters.take("disclosure"),
-            Disclosure(
-                clock.iso(clock.now()), viewer.client, viewer.purpose, Action.DECIDE, kept.record_ids, fields
-            ),
-        )
+        disclose(index, unit.viewer, Action.DECIDE, kept.record_ids, fields)
     return answer
 
 

@@ -30,7 +30,7 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
     the worker to finish. Law 2:
     every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
     nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped.
-    Law 6: every active record has a version and a person.
+    Law 6: every active record has a version and a person. Law 7: no line of the ledger is missing.
     """
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
@@ -40,6 +40,7 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
             *_records(unit, index),
             *_words(unit),
             *_stopped(unit, index),
+            *_ledger(unit),
         ]
         run = unit.runs.open()
         pending = unit.blocks.count_waiting()
@@ -104,3 +105,9 @@ def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for record, label in labels.items():
         if active[record] != canonical_key(index.seal, label.source, label.local_id):
             yield Finding(1, f"record {record} has a canonical key that is not its own")
+
+
+def _ledger(unit: ReadUnit) -> Iterator[Finding]:
+    lines, last = unit.disclosures.extent()
+    if lines != last:
+        yield Finding(7, f"the ledger has {lines} lines, and its last is number {last}")

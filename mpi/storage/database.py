@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
-from mpi.storage import postgresql, sqlite
+from mpi.storage import ledger_file, postgresql, sqlite
 from mpi.storage.checkpoints import Checkpoints
 from mpi.storage.session import Session, Sessions
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -35,7 +35,7 @@ class Lock(Enum):
     INDEX = "index"
     """Nobody else writes to the index meanwhile."""
     NONE = "none"
-    """For what only adds rows of its own, as the ledger does."""
+    """For what only adds rows of its own, as the ledger does; ``ledger`` has a writer of its own on both."""
 
 
 class Database:
@@ -43,8 +43,10 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
+        is_ledger: whether it is but the ledger's file of an index in SQLite.
 
     Attributes:
+        ledger: where lines of the ledger are written; on PostgreSQL the database itself.
         commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
             too late.
         kept: how many writing units of the index have been committed.
@@ -53,16 +55,18 @@ class Database:
         InputError: the URL is neither.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_ledger: bool = False) -> None:
         self.url = url
         parsed = _parsed(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
         self.engine = _engine(parsed)
-        self._sessions = _sessions(self.engine)
         self.commit_begun = False
         self.kept = 0
         self._turn = threading.Lock()
         path = sqlite_path(url)
+        self.ledger_path = None if path is None or is_ledger else ledger_file.beside(path)
+        self.ledger = self if self.ledger_path is None else _ledger_at(self.ledger_path)
+        self._sessions = _sessions(self.engine, self.ledger_path)
         self._checkpoints = None if path is None else Checkpoints(path)
 
     @contextmanager
@@ -130,6 +134,8 @@ class Database:
             self._checkpoints.stop()
         self._sessions.close()
         self.engine.dispose()
+        if self.ledger is not self:
+            self.ledger.dispose()
 
 
 @contextmanager
@@ -179,9 +185,18 @@ def _engine(url: URL) -> Engine:
     return sqlite.open_engine(url, BUSY_TIMEOUT_MS)
 
 
-def _sessions(engine: Engine) -> Sessions:
+def _ledger_at(path: Path) -> Database:
+    return Database(URL.create("sqlite", database=str(path)).render_as_string(), is_ledger=True)
+
+
+def _sessions(engine: Engine, ledger: Path | None) -> Sessions:
     store = postgresql if engine.dialect.name == "postgresql" else sqlite
-    return Sessions(engine, store.MOST, store.KEPT, store.wakes, store.ended)
+
+    def opened(session: Session) -> None:
+        if ledger is not None:
+            ledger_file.attach(session.driver, ledger)
+
+    return Sessions(engine, store.MOST, store.KEPT, opened, store.wakes, store.ended)
 
 
 def _commit(session: Session) -> None:

@@ -1,8 +1,10 @@
 """Bring a database to this version's schema, and tell what version it has."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -14,7 +16,7 @@ from sqlmodel import SQLModel
 
 import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
-from mpi.storage import postgresql
+from mpi.storage import ledger_file, postgresql
 from mpi.storage.database import Database, plainly
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,6 +44,7 @@ def upgrade(database: Database) -> SchemaState:
         StoreError: the database is from a newer version of the program.
     """
     with plainly(), database.engine.begin() as connection:
+        path = database.ledger_path
         if database.is_postgresql:
             postgresql.lock_index(connection)
         before = _state(connection)
@@ -50,6 +53,12 @@ def upgrade(database: Database) -> SchemaState:
         if before is not SchemaState.CURRENT:
             config = _config()
             config.attributes["connection"] = connection
+            if path is not None:
+                ledger = database.ledger.engine
+                ledger_file.create(ledger)
+                if before is SchemaState.MISSING:
+                    ledger_file.require_empty(ledger, path)
+                config.attributes["take_over"] = lambda holder: ledger_file.take_over(holder, ledger)
             command.upgrade(config, "head")
             if database.is_postgresql:
                 postgresql.compare_as_bytes(connection)
@@ -63,8 +72,22 @@ def newest() -> str:
 
 def drift(database: Database) -> list[str]:
     """Differences between the database and the tables that the program declares; none is right."""
+    if database.ledger is database:
+        return _drift(database, lambda _name: True)
+    here = {table.name for table in ledger_file.KEPT_HERE}
+    return [
+        *_drift(database, lambda name: name not in here),
+        *_drift(database.ledger, lambda name: name in here),
+    ]
+
+
+def _drift(database: Database, is_meant: Callable[[str], bool]) -> list[str]:
+    def chosen(item: Any, name: str | None, kind: str, *_: object) -> bool:  # noqa: ANN401 - Alembic's own
+        return is_meant(str(name if kind == "table" else item.table.name))
+
     with plainly(), database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": chosen}
+        context = MigrationContext.configure(connection, opts=options)
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
 
 
@@ -76,6 +99,8 @@ def require_current(database: Database) -> None:
     """
     match state(database):
         case SchemaState.CURRENT:
+            if database.ledger_path is not None and not database.ledger_path.exists():
+                raise StoreError(f"the ledger {database.ledger_path} is missing: restore it from a backup")
             return
         case SchemaState.MISSING:
             raise StoreError("there is no index here yet: run mpi init")

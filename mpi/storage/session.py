@@ -62,6 +62,7 @@ class Sessions:
         engine: of the database.
         most: how many are lent at a time.
         kept: how many are kept open.
+        opened: told of each that is opened.
         wakes: whether a session that has rested can be used; closes nothing.
         ended: ends what a unit left open; whether the session can be lent again.
     """
@@ -71,6 +72,7 @@ class Sessions:
         engine: Engine,
         most: int,
         kept: int,
+        opened: Callable[[Session], None],
         wakes: Callable[[Session], bool],
         ended: Callable[[Session], bool],
     ) -> None:
@@ -78,7 +80,7 @@ class Sessions:
         self._statements = Statements(engine.dialect)
         self._turns = threading.BoundedSemaphore(most)
         self._kept = kept
-        self._wakes, self._ended = wakes, ended
+        self._opened, self._wakes, self._ended = opened, wakes, ended
         self._idle: list[Session] = []
         self._generation = 0
 
@@ -113,7 +115,9 @@ class Sessions:
             if self._wakes(session):
                 return session
             _discard(session)
-        return Session(self._engine, self._statements)
+        session = Session(self._engine, self._statements)
+        self._opened(session)
+        return session
 
     def _take_back(self, session: Session, generation: int) -> None:
         if not self._ended(session):

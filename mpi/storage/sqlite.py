@@ -42,6 +42,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
             "timeout": busy_timeout_ms / 1000,
             "check_same_thread": False,
             "cached_statements": _COMPILED,
+            "uri": True,
         },
         pool_size=KEPT,
         max_overflow=MOST - KEPT,

@@ -137,15 +137,16 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
     mpi("source", "add", "sis")
     mpi("ingest", a_csv(tmp_path / "sis.csv", many_children(20)), "--source", "sis")
     home, copy = tmp_path / "home", tmp_path / "restored"
-    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("mpi.db*"))
+    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("*.db*"))
     with an_open_index() as index:
         before = crosswalk(index)
         with index.database.read(OPERATOR) as unit:
             made = unit.configs.index().generation
         if blank is None:
-            plain = sqlite3.connect(home / "mpi.db")
-            plain.execute("VACUUM INTO ?", (str(copy / "mpi.db"),))
-            plain.close()
+            for name in ("mpi.db", "mpi-ledger.db"):
+                plain = sqlite3.connect(home / name)
+                plain.execute("VACUUM INTO ?", (str(copy / name),))
+                plain.close()
         else:
             postgres = request.getfixturevalue("postgres")
             restored = postgres.new_database()

@@ -46,6 +46,11 @@ class Counters:
         self._taken.add(name)
         return first
 
+    def pass_over(self, name: str, number: int) -> None:
+        """Never give a number, nor any below it."""
+        following = self.take(name, 0)
+        self.take(name, max(number + 1 - following, 0))
+
     def flush(self) -> None:
         """Write the counters that were taken from."""
         if self._next is not None and self._taken:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
@@ -86,6 +86,15 @@ class Disclosures:
         """Every disclosure, oldest first."""
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
         return [_disclosure_of(row) for row in rows]
+
+    def last_record(self) -> int:
+        """The highest number of a record that a line names; 0 where none does."""
+        return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)
+
+    def extent(self) -> tuple[int, int]:
+        """How many lines there are, and the number of the last: the same, as lines have no gaps."""
+        found = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
+        return found[0], found[1] or 0
 
     def since(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Disclosures from a moment on of any of the records, or of what a handle stands for."""

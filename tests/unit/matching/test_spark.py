@@ -256,7 +256,9 @@ def test_an_interrupt_stops_spark_keeps_nothing_and_says_so(tmp_path):
     finally:
         running.kill()
     assert (running.returncode, said) == (130, "mpi: interrupted: nothing of this step was kept\n")
-    assert {each.name for each in home.iterdir()} - before <= {"mpi.db-wal", "mpi.db-shm"}
+    assert {each.name for each in home.iterdir()} - before <= {
+        f"{name}-{kind}" for name in ("mpi.db", "mpi-ledger.db") for kind in ("wal", "shm")
+    }
 
 
 @pytest.mark.slow
