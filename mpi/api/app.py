@@ -79,6 +79,9 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     errors.install(app)
+    # What is asked most is found first.
+    app.include_router(crosswalk.looking_up)
+    app.include_router(persons.looking_up)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
         questions, freezes, consents, views, health,

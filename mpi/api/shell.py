@@ -6,7 +6,7 @@ import time
 import uuid
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpi.api.fairness import Fairness, TooManyCalls
@@ -26,6 +26,9 @@ _HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+_ID, _CACHE = b"x-request-id", b"cache-control"
+_SENT = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_OURS = {_ID, *(name for name, _ in _SENT)}
 _NO_ROUTE = "other"
 
 
@@ -93,7 +96,8 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            headers = MutableHeaders(scope=message)
-            headers.update({**_HEADERS, "X-Request-Id": self.id})
-            headers.setdefault("Cache-Control", "no-store")
+            kept = [header for header in message.get("headers", ()) if header[0].lower() not in _OURS]
+            if not any(name.lower() == _CACHE for name, _ in kept):
+                kept.append((_CACHE, b"no-store"))
+            message["headers"] = [*kept, *_SENT, (_ID, self.id.encode())]
         await self._send(message)

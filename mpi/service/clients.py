@@ -9,10 +9,12 @@ from mpi.domain.viewer import PURPOSES, RESERVED, Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.setup import key_hash
 from mpi.storage.repositories.clients import Client
+from mpi.storage.unit import ReadUnit
 
 LONGEST_NAME = 64
 
 _NOBODY = Viewer("nobody")
+_NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 
 
 def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
@@ -28,9 +30,16 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
         InputError: no such purpose of use.
     """
     if not key:
-        raise NotAuthenticated("send an API key: Authorization: Bearer <key>, or X-API-Key: <key>")
+        raise NotAuthenticated(_NO_KEY)
     with index.database.read(_NOBODY) as unit:
-        client = unit.clients.by_key(key_hash(key))
+        return authenticated(unit, key, purpose)
+
+
+def authenticated(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
+    """The viewer that a key stands for in a snapshot; raises as ``authenticate`` does."""
+    if not key:
+        raise NotAuthenticated(_NO_KEY)
+    client = unit.clients.by_key(key_hash(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
     if purpose is not None and purpose not in PURPOSES:

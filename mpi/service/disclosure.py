@@ -1,8 +1,7 @@
 """Disclosure: nothing about a person leaves before the ledger durably says so (law 7).
 
 The ledger is written after the answer is made and before it is given, in a transaction that calls of the
-same moment share: a search of some milliseconds then holds no writer up. On SQLite, which has one writer, a
-read therefore waits for a load that is being applied.
+same moment share: a search of some milliseconds then holds no writer up.
 """
 
 from collections.abc import Iterable
@@ -34,7 +33,18 @@ def disclose(
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    line = Disclosure(
+    index.ledger.write(index.database, viewer, line_of(viewer, action, record_ids, fields, handle))
+
+
+def line_of(
+    viewer: Viewer,
+    action: Action,
+    record_ids: Iterable[int],
+    fields: Iterable[str],
+    handle: str | None = None,
+) -> Disclosure:
+    """The line of the ledger for what is about to leave, as ``disclose`` writes it."""
+    return Disclosure(
         clock.iso(clock.now()),
         viewer.client,
         viewer.purpose,
@@ -43,4 +53,3 @@ def disclose(
         tuple(fields),
         handle,
     )
-    index.ledger.write(index.database, viewer, line)

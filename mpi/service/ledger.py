@@ -5,20 +5,35 @@ meanwhile: eight readers then share one sync of the disk instead of queueing for
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage.database import Database, Lock
 from mpi.storage.repositories.disclosures import Disclosure
 
+REFUSED = "the ledger of disclosures could not be written, so nothing was answered: try again"
+_RESTS_S = 5.0
+"""The thread that writes for calls without one of their own ends after so long with nothing to write."""
+
+Told = Callable[[StoreError | None], None]
+"""Told that a line is durable; or why it is not, and the answer must not leave."""
+
 
 class _Line:
     """A disclosure that waits to be written."""
 
-    def __init__(self, disclosure: Disclosure) -> None:
+    def __init__(self, disclosure: Disclosure, told: Told | None = None) -> None:
         self.disclosure = disclosure
         self.written = False
         self.failed = False
+        self.told = told
+
+    def settle(self, error: StoreError | None) -> None:
+        self.written, self.failed = error is None, error is not None
+        if self.told is not None:
+            self.told(error)
 
 
 class Ledger:
@@ -28,6 +43,8 @@ class Ledger:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Line] = []
+        self._due = threading.Event()
+        self._works = False
 
     def write(self, database: Database, viewer: Viewer, disclosure: Disclosure) -> None:
         """Write a disclosure down, with whatever else waits.
@@ -47,21 +64,49 @@ class Ledger:
             if not line.written and not line.failed:
                 self._write_all(database, viewer)
         if line.failed:
-            raise StoreError(
-                "the ledger of disclosures could not be written, so nothing was answered: try again"
-            )
+            raise StoreError(REFUSED)
+
+    def hand_over(self, database: Database, viewer: Viewer, disclosure: Disclosure, told: Told) -> None:
+        """Have a disclosure written down by a thread of the ledger's own, for a caller that cannot wait.
+
+        Args:
+            database: where the ledger is.
+            viewer: who is about to be answered.
+            disclosure: what is about to leave.
+            told: called once, from another thread, when the line is durable or cannot be.
+        """
+        with self._guard:
+            self._waiting.append(_Line(disclosure, told))
+            self._due.set()
+            if self._works:
+                return
+            self._works = True
+        threading.Thread(target=self._work, args=(database, viewer), name="ledger", daemon=True).start()
+
+    def _work(self, database: Database, viewer: Viewer) -> None:
+        while True:
+            self._due.wait(_RESTS_S)
+            with self._guard:
+                self._due.clear()
+                if not self._waiting:
+                    self._works = False
+                    return
+            with self._turn, suppress(StoreError):
+                self._write_all(database, viewer)
 
     def _write_all(self, database: Database, viewer: Viewer) -> None:
         with self._guard:
             lines, self._waiting = self._waiting, []
+        if not lines:
+            return
         try:
             with database.ledger.write(viewer, "disclose", Lock.NONE) as unit:
                 first = unit.counters.take("disclosure", len(lines))
                 unit.disclosures.add_all(first, [line.disclosure for line in lines])
-        except BaseException:
-            # Their own threads say so to their callers; this one raises what happened.
+        except BaseException as error:
+            # Each caller is told; whoever writes for all raises what happened.
             for line in lines:
-                line.failed = True
+                line.settle(error if isinstance(error, StoreError) else StoreError(REFUSED))
             raise
         for line in lines:
-            line.written = True
+            line.settle(None)

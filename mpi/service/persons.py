@@ -11,12 +11,13 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.appearing import Appearance, appearance
 from mpi.service.context import Index
 from mpi.service.deciding import projected
-from mpi.service.disclosure import disclose
+from mpi.service.disclosure import disclose, line_of
 from mpi.service.etags import etag
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus
+from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.repositories.persons import Person
-from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.records import Label, RecordState
 from mpi.storage.unit import ReadUnit
 
 IMPORTED = "import"
@@ -96,31 +97,37 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
             viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
-    permit(viewer, Action.PERSON_READ)
-    at_moment = None if as_of is None else clock.moment(as_of)
     with index.database.read(viewer) as unit:
-        found = _find(unit, text)
-        at = None if at_moment is None else unit.commit_at(at_moment)
-        seen = _appearance(unit, found)
-        if at is not None and seen.since > at:
-            raise NotFoundError("there was no such enterprise ID at that time")
-        members = _members(unit, found, at)
-        labels = _visible(unit, members)
-        since = unit.commit_info({seen.since})[seen.since][0]
-        now = sorted(holder.eid for holder in unit.persons.get(seen.holders).values())
-        view = PersonView(
-            found.eid,
-            seen.status,
-            tuple(now),
-            tuple(labels[number] for number in members if number in labels),
-            _flags(unit, members, labels) if at is None else (),
-            since,
-            etag(unit, index, [found]) if at is None else "",
-        )
-    disclose(
-        index, viewer, Action.PERSON_READ, labels, ("now", "records", *(("flags",) if view.flags else ()))
-    )
+        view, line = person_in(unit, index, text, as_of)
+    index.ledger.write(index.database, viewer, line)
     return view
+
+
+def person_in(
+    unit: ReadUnit, index: Index, text: str, as_of: str | None = None
+) -> tuple[PersonView, Disclosure]:
+    """What ``person`` answers in a snapshot, and the line of the ledger that must be written before."""
+    permit(unit.viewer, Action.PERSON_READ)
+    at_moment = None if as_of is None else clock.moment(as_of)
+    found = _parsed(unit, text)
+    at = None if at_moment is None else unit.commit_at(at_moment)
+    seen = _appearance(unit, found)
+    if at is not None and seen.since > at:
+        raise NotFoundError("there was no such enterprise ID at that time")
+    members = _members(unit, found, at)
+    labels = _visible(unit, members)
+    since = unit.commit_info({seen.since})[seen.since][0]
+    view = PersonView(
+        found.eid,
+        seen.status,
+        _eids(unit, found, seen.holders),
+        tuple(labels[number] for number in members if number in labels),
+        _flags(unit, members, labels) if at is None else (),
+        since,
+        etag(unit, index, [found]) if at is None else "",
+    )
+    fields = ("now", "records", *(("flags",) if view.flags else ()))
+    return view, line_of(unit.viewer, Action.PERSON_READ, labels, fields)
 
 
 def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
@@ -216,21 +223,31 @@ def crosswalk(
         NotFoundError: no such source or record that the viewer may know of.
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
-    permit(viewer, Action.CROSSWALK_READ, source_code)
+    with index.database.read(viewer) as unit:
+        entry, line = crosswalk_in(unit, source_code, local_id, as_of)
+    index.ledger.write(index.database, viewer, line)
+    return entry
+
+
+def crosswalk_in(
+    unit: ReadUnit, source_code: str, local_id: str, as_of: str | None = None
+) -> tuple[CrosswalkEntry, Disclosure]:
+    """What ``crosswalk`` answers in a snapshot, and the line of the ledger that must be written before."""
+    permit(unit.viewer, Action.CROSSWALK_READ, source_code)
     local_id = local_id_of(local_id)
     at_moment = None if as_of is None else clock.moment(as_of)
-    with index.database.read(viewer) as unit:
-        source = unit.sources.by_code(source_code)
-        record = unit.records.find(source.id, [local_id]).get(local_id)
-        if record is None or record.id not in unit.records.labels([record.id]):
-            raise NotFoundError(f"source {source_code!r} has no such record")
-        if at_moment is None:
-            number = unit.persons.current([record.id]).get(record.id) or _imported(unit, record.id)
-        else:
-            number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
-        found = None if number is None else unit.persons.get([number])[number].eid
-    disclose(index, viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
-    return CrosswalkEntry(source_code, local_id, found)
+    source = unit.sources.by_code(source_code)
+    record = unit.records.find(source.id, [local_id]).get(local_id)
+    # A sealed record has no label, and answers as one that never was.
+    if record is None or record.state == RecordState.SEALED:
+        raise NotFoundError(f"source {source_code!r} has no such record")
+    if at_moment is None:
+        number = unit.persons.current([record.id]).get(record.id) or _imported(unit, record.id)
+    else:
+        number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
+    found = None if number is None else unit.persons.get([number])[number].eid
+    line = line_of(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
+    return CrosswalkEntry(source_code, local_id, found), line
 
 
 def _imported(unit: ReadUnit, record_id: int) -> int | None:
@@ -262,11 +279,22 @@ def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None
 
 
 def _find(unit: ReadUnit, text: str) -> Person:
+    found = _parsed(unit, text)
+    _appearance(unit, found)
+    return found
+
+
+def _parsed(unit: ReadUnit, text: str) -> Person:
     found = unit.persons.by_eid(eids.parse(text))
     if found is None:
         raise NotFoundError(_NEVER)
-    _appearance(unit, found)
     return found
+
+
+def _eids(unit: ReadUnit, found: Person, holders: Collection[int]) -> tuple[str, ...]:
+    others = unit.persons.get([number for number in holders if number != found.id])
+    mine = [found.eid] if found.id in holders else []
+    return tuple(sorted([*mine, *(holder.eid for holder in others.values())]))
 
 
 def _appearance(unit: ReadUnit, found: Person) -> Appearance:

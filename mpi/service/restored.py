@@ -11,8 +11,8 @@ def restored(database: Database, viewer: Viewer) -> str:
 
     What was acknowledged after the backup is not in the index, and its commit numbers are given again to
     other things: a cursor of the generation before would skip them unseen. Sign-ins that were ended since are
-    open in the backup: all end. The ledger may name records that came after the backup: their numbers are given
-    to no others.
+    open in the backup: all end. The ledger may name records that came after the backup: their numbers are
+    given to no others.
 
     Args:
         database: of the index; the program is not at work on it.

@@ -6,12 +6,14 @@ from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
+from mpi.storage.among import among
 from mpi.storage.repositories.accounts import Accounts
 from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
 from mpi.storage.repositories.blocks import Blocks
+from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
 from mpi.storage.repositories.consents import Consents
@@ -48,6 +50,9 @@ _COMMIT = insert(_commit).values(
     client=bindparam("client"),
     purpose=bindparam("purpose"),
     kind=bindparam("kind"),
+)
+_INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
+    among(_commit.c.no, "numbers")
 )
 
 
@@ -113,12 +118,11 @@ class ReadUnit:
 
     def commit_info(self, numbers: set[int]) -> dict[int, tuple[str, str, str]]:
         """When, who and what: (at, client, kind) of commits."""
-        rows = self.connection.execute(
-            select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
-                _commit.c.no.in_(sorted(numbers))
-            )
-        )
-        return {row.no: (row.at, row.client, row.kind) for row in rows}
+        return {
+            row.no: (row.at, row.client, row.kind)
+            for chunk in chunked(sorted(numbers))
+            for row in self.connection.execute(_INFO, {"numbers": chunk})
+        }
 
 
 class WriteUnit(ReadUnit):

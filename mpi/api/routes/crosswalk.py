@@ -1,20 +1,41 @@
 """The crosswalk, both ways, and the feed of its changes."""
 
-from fastapi import APIRouter
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request, Response
 
 from mpi.api.access import CallerDep, IndexDep
 from mpi.api.moved import FollowingRoute
+from mpi.api.quick import Ask, QuickRoute, as_json
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
+from mpi.service.context import Index
 from mpi.service.events import EventPage, events
-from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, records_of
+from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
 
 router = APIRouter(tags=["crosswalk"], route_class=FollowingRoute)
 
 
-@router.get(
+class _ByLocalId(QuickRoute):
+    def asks(self, request: Request, index: Index) -> Ask | None:  # noqa: ARG002
+        """A source and a local ID, once each and nothing else."""
+        sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(sent)
+        if len(sent) != len(given) or given.keys() != {"source", "local_id"}:
+            return None
+        return lambda unit: crosswalk_in(unit, given["source"], given["local_id"])
+
+    def answer(self, found: CrosswalkEntry) -> Response:
+        """As ``CrosswalkOut``."""
+        return as_json(found)
+
+
+looking_up = APIRouter(tags=["crosswalk"], route_class=_ByLocalId)
+
+
+@looking_up.get(
     "/v1/crosswalk",
     response_model=CrosswalkOut | AddressedOut,
     summary="From a record to its enterprise ID, or the other way",

@@ -1,19 +1,44 @@
 """Persons: search for one, look one up, its history."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.body import SentDep
 from mpi.api.moved import FollowingRoute
+from mpi.api.quick import Ask, QuickRoute, as_json
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import CHILD, record_body
 from mpi.service import persons
+from mpi.service.context import Index
 from mpi.service.persons import LineageStep, PersonView
 from mpi.service.search import Found, search
 
 router = APIRouter(tags=["persons"], route_class=FollowingRoute)
+
+
+class _ByEid(QuickRoute):
+    def asks(self, request: Request, index: Index) -> Ask | None:
+        """An enterprise ID, now."""
+        if request.scope["query_string"]:
+            return None
+        return lambda unit: persons.person_in(unit, index, request.path_params["eid"])
+
+    def answer(self, found: PersonView) -> Response:
+        """As ``PersonOut``."""
+        view = {
+            "enterprise_id": found.enterprise_id,
+            "status": found.status,
+            "now": found.now,
+            "records": found.records,
+            "flags": found.flags,
+            "since": found.since,
+        }
+        return as_json(view, {"ETag": f'"{found.etag}"'})
+
+
+looking_up = APIRouter(tags=["persons"], route_class=_ByEid)
 
 
 @router.post(
@@ -29,7 +54,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep
     return search(index, viewer, sent)
 
 
-@router.get(
+@looking_up.get(
     "/v1/persons/{eid}",
     response_model=PersonOut,
     summary="Look up an enterprise ID",

@@ -168,6 +168,20 @@ _ACTIVATE = (
     .where(_record.c.id == bindparam("record_id"))
     .values(version_id=bindparam("new_version"), last_seen=bindparam("as_of"), state=RecordState.ACTIVE.value)
 )
+_SEEN = update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
+_SET_STATE = update(_record).where(_record.c.id == bindparam("record")).values(state=bindparam("new_state"))
+_END = (
+    update(_version)
+    .where(_version.c.id == bindparam("version"))
+    .values(state="superseded", ended_commit=bindparam("ended"))
+)
+_FLAGS = (
+    select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
+    .join(_version, _version.c.id == _record.c.version_id)
+    .join(_flag, _flag.c.version_id == _version.c.id)
+    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .order_by(_record.c.canonical_key, _flag.c.seq)
+)
 
 
 def _stored(row: Iterable[Any]) -> StoredRecord:
@@ -388,13 +402,7 @@ class Records:
         """Flags on the active versions of the given records, with their record."""
         found: list[AnyRow] = []
         for chunk in chunked(record_ids):
-            found += self._connection.execute(
-                select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
-                .join(_version, _version.c.id == _record.c.version_id)
-                .join(_flag, _flag.c.version_id == _version.c.id)
-                .where(among(_record.c.id, chunk), _record.c.state == RecordState.ACTIVE)
-                .order_by(_record.c.canonical_key, _flag.c.seq)
-            ).all()
+            found += self._connection.execute(_FLAGS, {"ids": chunk}).all()
         return found
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
@@ -480,26 +488,15 @@ class Records:
 
     def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:
         """Mark versions as superseded."""
-        self._many(
-            update(_version)
-            .where(_version.c.id == bindparam("version"))
-            .values(state="superseded", ended_commit=commit_no),
-            [{"version": version} for version in version_ids],
-        )
+        self._many(_END, [{"version": version, "ended": commit_no} for version in version_ids])
 
     def seen(self, as_of_by_record: Mapping[int, str]) -> None:
         """Note that the source still stands by the active version."""
-        self._many(
-            update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen")),
-            [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()],
-        )
+        self._many(_SEEN, [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()])
 
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
         """Change the state of records."""
-        self._many(
-            update(_record).where(_record.c.id == bindparam("record")).values(state=state.value),
-            [{"record": record} for record in record_ids],
-        )
+        self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in record_ids])
 
     def erase(self, record_id: int) -> None:
         """Destroy every statement about a record; the record itself stays, empty, as a tombstone."""

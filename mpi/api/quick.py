@@ -1,0 +1,96 @@
+"""Look-ups, the short way: for a call of the common form little happens beside the read and its ledger line.
+
+FastAPI's own way through dependencies, validation, threads and a response model costs twice what the read
+does. A call of any other form goes that way, so that one set of rules decides what is refused and how.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mpi.api.moved import FollowingRoute
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import Viewer
+from mpi.service.context import Index
+from mpi.service.look_up import look_up
+from mpi.storage.repositories.disclosures import Disclosure
+from mpi.storage.unit import ReadUnit
+
+Ask = Callable[[ReadUnit], tuple[Any, Disclosure]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_BEARER = "bearer "
+
+
+class QuickRoute(FollowingRoute):
+    """A route of look-ups; what it is documented as, and answers in any other form, is FastAPI's."""
+
+    def asks(self, request: Request, index: Index) -> Ask | None:
+        """What a call asks; None where it is not of the common form."""
+        raise NotImplementedError
+
+    def answer(self, found: Any) -> Response:  # noqa: ANN401 - what ``asks`` answers with
+        """The answer, as the response model has it."""
+        raise NotImplementedError
+
+    def get_route_handler(self) -> Handler:
+        """The handler: short for the common form."""
+        other = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            index: Index = request.app.state.index
+            ask = self.asks(request, index)
+            if ask is None:
+                return await other(request)
+            headers = request.headers
+            key = _key(headers.get("authorization"), headers.get("x-api-key"))
+            purpose = headers.get("purpose-of-use")
+            if index.database.is_postgresql:  # which is across a network
+                found, line, viewer = await run_in_threadpool(look_up, index, key, purpose, ask)
+            else:
+                found, line, viewer = look_up(index, key, purpose, ask)
+            await _on_the_ledger(index, viewer, line)
+            return self.answer(found)
+
+        return handler
+
+
+def as_json(found: object, headers: dict[str, str] | None = None) -> Response:
+    """An answer of plain values and dataclasses."""
+    return Response(orjson.dumps(found), media_type="application/json", headers=headers)
+
+
+def _key(authorization: str | None, api_key: str | None) -> str | None:
+    if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
+        return authorization[len(_BEARER) :].strip()
+    return api_key
+
+
+async def _on_the_ledger(index: Index, viewer: Viewer, line: Disclosure) -> None:
+    """Wait until the line is durable, holding no thread.
+
+    Raises:
+        StoreError: it cannot be written; the answer must not leave.
+    """
+    loop = asyncio.get_running_loop()
+    durable: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: StoreError | None) -> None:
+        if durable.done():  # the caller has gone
+            return
+        if error is None:
+            durable.set_result(None)
+        else:
+            durable.set_exception(error)
+
+    def told(error: StoreError | None) -> None:
+        with suppress(RuntimeError):  # the server has stopped, and with it the loop
+            loop.call_soon_threadsafe(settle, error)
+
+    index.ledger.hand_over(index.database, viewer, line, told)
+    await durable
