@@ -1,6 +1,8 @@
 """Units of work: one transaction, its viewer, and the repositories that work inside it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
@@ -55,6 +57,24 @@ _INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).whe
     among(_commit.c.no, "numbers")
 )
 
+Repository = TypeVar("Repository")
+
+
+class _Repository(Generic[Repository]):
+    """A repository of a unit, made when it is first asked for: a look-up needs five of two dozen."""
+
+    def __init__(self, kind: Callable[[Connection], Repository]) -> None:
+        self._kind = kind
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, unit: "ReadUnit", _owner: type | None = None) -> Repository:
+        made = self._kind(unit.connection)
+        # From now on the unit's own attribute is found first.
+        vars(unit)[self._name] = made
+        return made
+
 
 class ReadUnit:
     """Everything can be read; every read is somebody's.
@@ -64,37 +84,38 @@ class ReadUnit:
         viewer: who reads.
     """
 
+    sources = _Repository(Sources)
+    records = _Repository(Records)
+    derived = _Repository(Derived)
+    persons = _Repository(Persons)
+    decisions = _Repository(Decisions)
+    configs = _Repository(Configs)
+    batches = _Repository(Batches)
+    tasks = _Repository(Tasks)
+    queue = _Repository(TaskQueue)
+    task_work = _Repository(TaskWork)
+    owner_questions = _Repository(OwnerQuestions)
+    saved_views = _Repository(SavedViews)
+    blocks = _Repository(Blocks)
+    clients = _Repository(Clients)
+    disclosures = _Repository(Disclosures)
+    proposals = _Repository(Proposals)
+    runs = _Repository(Runs)
+    freezes = _Repository(Freezes)
+    sightings = _Repository(Sightings)
+    steps = _Repository(Steps)
+    answers = _Repository(Answers)
+    blind = _Repository(Blind)
+    practice = _Repository(Practice)
+    figures = _Repository(Figures)
+    accounts = _Repository(Accounts)
+    sign_ins = _Repository(SignIns)
+    awaited = _Repository(Awaited)
+    consents = _Repository(Consents)
+
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection
         self.viewer = viewer
-        self.sources = Sources(connection)
-        self.records = Records(connection)
-        self.derived = Derived(connection)
-        self.persons = Persons(connection)
-        self.decisions = Decisions(connection)
-        self.configs = Configs(connection)
-        self.batches = Batches(connection)
-        self.tasks = Tasks(connection)
-        self.queue = TaskQueue(connection)
-        self.task_work = TaskWork(connection)
-        self.owner_questions = OwnerQuestions(connection)
-        self.saved_views = SavedViews(connection)
-        self.blocks = Blocks(connection)
-        self.clients = Clients(connection)
-        self.disclosures = Disclosures(connection)
-        self.proposals = Proposals(connection)
-        self.runs = Runs(connection)
-        self.freezes = Freezes(connection)
-        self.sightings = Sightings(connection)
-        self.steps = Steps(connection)
-        self.answers = Answers(connection)
-        self.blind = Blind(connection)
-        self.practice = Practice(connection)
-        self.figures = Figures(connection)
-        self.accounts = Accounts(connection)
-        self.sign_ins = SignIns(connection)
-        self.awaited = Awaited(connection)
-        self.consents = Consents(connection)
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""

@@ -1,6 +1,7 @@
 """Service clients and the hashes of their keys."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -74,8 +75,14 @@ class Clients:
 
 
 def _client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
+    return _granted(row.name, row.actions, row.sources)
+
+
+@lru_cache(1_000)
+def _granted(name: str, actions: str, sources: str | None) -> Client:
+    """A client as its row says; what the row says is read anew on each call, only not taken apart again."""
     return Client(
-        row.name,
-        frozenset(Action(action) for action in orjson.loads(row.actions)),
-        None if row.sources is None else frozenset(orjson.loads(row.sources)),
+        name,
+        frozenset(Action(action) for action in orjson.loads(actions)),
+        None if sources is None else frozenset(orjson.loads(sources)),
     )
