@@ -4,10 +4,11 @@ import itertools
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tests.bench.state import Made, sent, serving
+from tests.bench.state import Made, Served, sent, serving
 from tests.bench.wire import Call, Wire, at_once, summary, timed
 
 CLIENTS = 8
@@ -31,28 +32,52 @@ def measure(
         workers: processes that serve.
     """
     found: dict[str, object] = {}
-    with serving(made, workers) as port:
-        wires = [Wire(port, made.key) for _ in range(CLIENTS)]
+    with serving(made, workers) as server:
+        wires = [Wire(server.port, made.key) for _ in range(CLIENTS)]
         stream = _resolves(wires[0], state, fresh)
         look = _lookups(wires[0], made, state)
         for call in itertools.islice(stream, WARM_UP * workers):
             wires[0].send(call)
-        found["resolve"] = summary(timed(wires[0], itertools.islice(stream, calls)))
+        found["resolve"] = _alone(server, wires[0], itertools.islice(stream, calls))
         by_local_id, by_eid = look
-        found["look_up_by_local_id"] = summary(timed(wires[0], itertools.islice(by_local_id, LOOKUPS)))
-        found["look_up_by_eid"] = summary(timed(wires[0], itertools.islice(by_eid, LOOKUPS)))
+        found["look_up_by_local_id"] = _alone(server, wires[0], itertools.islice(by_local_id, LOOKUPS))
+        found["look_up_by_eid"] = _alone(server, wires[0], itertools.islice(by_eid, LOOKUPS))
         shares = [itertools.islice(by_local_id, n, None, CLIENTS) for n in range(CLIENTS)]
         ready = [list(itertools.islice(share, 2_000)) for share in shares]
-        found["look_up_8_clients"] = at_once(
-            wires, [itertools.cycle(each) for each in ready], min(seconds, 10)
+        found["look_up_8_clients"] = _together(
+            server, wires, [itertools.cycle(each) for each in ready], min(seconds, 10)
         )
         enough = int(seconds * 100)
         writes = [list(itertools.islice(stream, enough)) for _ in wires]
-        found["resolve_8_clients"] = at_once(wires, [iter(each) for each in writes], seconds)
+        found["resolve_8_clients"] = _together(server, wires, [iter(each) for each in writes], seconds)
         found["look_up_while_loading"] = _while_loading(made, fresh, wires[0], by_local_id)
         for wire in wires:
             wire.close()
     return found
+
+
+def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:
+    """Calls of one client, one after the other."""
+    before, mine = server.spent(), time.process_time()
+    took = timed(wire, calls)
+    return summary(took) | _spent(server.spent() - before, time.process_time() - mine, len(took))
+
+
+def _together(
+    server: Served, wires: Sequence[Wire], shares: Sequence[Iterator[Call]], seconds: float
+) -> dict[str, float]:
+    """Calls of all clients at once."""
+    before, mine = server.spent(), time.process_time()
+    found = at_once(wires, shares, seconds)
+    return found | _spent(server.spent() - before, time.process_time() - mine, int(found["calls"]))
+
+
+def _spent(server: float, generator: float, calls: int) -> dict[str, float]:
+    """Processor milliseconds a call; of PostgreSQL's own processes none are counted."""
+    return {
+        "server_cpu_ms": round(server / calls * 1000, 3),
+        "generator_cpu_ms": round(generator / calls * 1000, 3),
+    }
 
 
 def _resolves(wire: Wire, state: Path, fresh: Path) -> Iterator[Call]:

@@ -105,9 +105,41 @@ def sent(state: Path, source: str) -> Iterator[dict[str, object]]:
         yield dict(row.fields)  # type: ignore[union-attr]  # the simulator's files hold no bad row
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs.
+
+    Args:
+        port: where it answers.
+        pid: of the process that supervises those that answer.
+    """
+
+    port: int
+    pid: int
+
+    def spent(self) -> float:
+        """Processor seconds of all its processes so far."""
+        return sum(_spent(pid) for pid in (self.pid, *_children(self.pid)))
+
+
+def _children(pid: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+def _spent(pid: int) -> float:
+    # After the name in brackets, which may hold anything; fields are numbered in proc(5) from 1.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def serving(made: Made, workers: int) -> Iterator[int]:
-    """Serve the index from so many processes; yields the port."""
+def serving(made: Made, workers: int) -> Iterator[Served]:
+    """Serve the index from so many processes."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", str(workers)]
@@ -124,7 +156,7 @@ def serving(made: Made, workers: int) -> Iterator[int]:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.1)
-        yield port
+        yield Served(port, server.pid)
     finally:
         server.terminate()
         server.wait()
