@@ -34,7 +34,8 @@ def an_index(
     model_folder = tiny_model(folder / "tiny", **model)
     settings = Settings(home=folder, model=str(model_folder), database_url=database_url, secret_file=None)
     if database_url is None and not (folder / "mpi.db").exists():
-        (folder / "mpi.db").write_bytes(_database_without_a_row())
+        for name, content in _database_without_a_row().items():
+            (folder / name).write_bytes(content)
     with patch.object(bootstrap, "compile_scorer", _compiled):
         index, _key = init_index(settings, is_test=True)
     for code in sources:
@@ -53,14 +54,14 @@ def _compiled(model) -> Scorer:
 
 
 @cache
-def _database_without_a_row() -> bytes:
-    """An SQLite file at this version's schema: migrations take longer than all else of a new index."""
+def _database_without_a_row() -> dict[str, bytes]:
+    """SQLite's files at this version's schema: migrations take longer than all else of a new index."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mpi.db"
         database = Database(f"sqlite:///{file}")
         migrate.upgrade(database)
         database.dispose()
-        return file.read_bytes()
+        return {each.name: each.read_bytes() for each in Path(folder).glob("*.db")}
 
 
 def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:

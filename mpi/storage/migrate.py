@@ -50,7 +50,9 @@ def upgrade(database: Database) -> SchemaState:
         before = _state(connection)
         if before is SchemaState.NEWER:
             raise StoreError(NEWER)
-        if before is not SchemaState.CURRENT:
+        if before is SchemaState.CURRENT:
+            _require_ledger(database)
+        else:
             config = _config()
             config.attributes["connection"] = connection
             if path is not None:
@@ -99,15 +101,19 @@ def require_current(database: Database) -> None:
     """
     match state(database):
         case SchemaState.CURRENT:
-            if database.ledger_path is not None and not database.ledger_path.exists():
-                raise StoreError(f"the ledger {database.ledger_path} is missing: restore it from a backup")
-            return
+            _require_ledger(database)
         case SchemaState.MISSING:
             raise StoreError("there is no index here yet: run mpi init")
         case SchemaState.BEHIND:
             raise StoreError("the database is of an older version: back it up, then run mpi db upgrade")
         case SchemaState.NEWER:
             raise StoreError(NEWER)
+
+
+def _require_ledger(database: Database) -> None:
+    path = database.ledger_path
+    if path is not None and not path.exists():
+        raise StoreError(f"the ledger {path} is missing: restore it from a backup")
 
 
 NEWER = "the database is from a newer version of the program: install that version, or restore a backup"
