@@ -17,6 +17,7 @@ from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer
 from mpi.service.blocks import BlockCounts, BlockLimits
 from mpi.service.ledger import Ledger
+from mpi.service.together import Together
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.database import Database
@@ -75,6 +76,7 @@ class Index:
         block_limits: when many records that share a blocking key are told of, and wait for the worker.
         block_counts: how often that was so in this process.
         ledger: writes down what leaves.
+        together: does upserts that wait at one moment in one transaction.
     """
 
     database: Database
@@ -92,6 +94,7 @@ class Index:
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+    together: Together = field(default_factory=Together, repr=False, compare=False)
 
     def config_id(self, unit: ReadUnit) -> int:
         """The configuration in force, read in the caller's own transaction.

@@ -26,7 +26,8 @@ from mpi.service.received import Receipts, receipts
 from mpi.service.reindex import NOT_PAIRED, Changed, note_changed
 from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
-from mpi.service.statements import Verdict, statement, take
+from mpi.service.statement import Statement, statement
+from mpi.service.statements import Verdict, made_beforehand, take
 from mpi.standardize.door import Received as Came
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
@@ -113,32 +114,47 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     permit(viewer, Action.RECORD_WRITE, source_code)
     sent, asserted = taken_out(sent)
     came = receive(sent, index.seal, clock.now())
-    dated = sent.get("as_of") not in (None, "")
+    said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
+    step = _Upsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted)
     try:
-        return _upserted(index, viewer, source_code, (came, asserted, dated))
+        return index.together.write(index.database, viewer, "upsert", step.take)
     except BlockTooLargeError as found:
         # Nothing was kept. Once more, with the search left to the worker.
-        return _upserted(index, viewer, source_code, (came, asserted, dated), found)
+        waiting = replace(step, large=found)
+        return index.together.write(index.database, viewer, "upsert", waiting.take)
 
 
-def _upserted(
-    index: Index,
-    viewer: Viewer,
-    source_code: str,
-    sent: tuple[Came, Asserted, bool],
-    large: BlockTooLargeError | None = None,
-) -> Resolved:
-    """One upsert in one transaction; with ``large`` the record is kept and waits for the worker."""
-    came, asserted, dated = sent
-    local_id = came.record.local_id
-    with index.database.write(viewer, "upsert") as unit:
+@dataclass(frozen=True, slots=True)
+class _Upsert:
+    """An upsert, prepared as far as it can be before anybody else has to wait for it.
+
+    Args:
+        index: the open index.
+        source_code: who says it.
+        came: what came through the door.
+        dated: whether the source said when it was true.
+        said: the same as a statement, made comparable.
+        asserted: what the source also says of whose it is.
+        large: set where the record is kept and waits for the worker.
+    """
+
+    index: Index
+    source_code: str
+    came: Came
+    dated: bool
+    said: Statement
+    asserted: Asserted
+    large: BlockTooLargeError | None = None
+
+    def take(self, unit: WriteUnit) -> Resolved:
+        """Take it in one transaction, which it may share."""
+        index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
-        source = unit.sources.by_code(source_code)
+        source = unit.sources.by_code(self.source_code)
         existing = unit.records.find(source.id, [local_id])
-        record = came.record if dated else _as_received(came.record, existing.get(local_id))
-        taken = take(unit, index, source, [statement(record, came.issues)], existing)
-        record_id = taken.record_ids[local_id]
+        taken = take(unit, index, source, [self._dated(existing.get(local_id))], existing)
+        record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
         before = unit.persons.current([record_id]).get(record_id)
         changed, touched = taken.changed, set(taken.doubted)
         if large is not None:
@@ -146,20 +162,25 @@ def _upserted(
             changed = {}
         most = replace(NOT_PAIRED, most=index.block_limits.hard)
         besides = Besides(touched=touched, paired=most) if touched or changed else NOTHING
-        if asserted != Asserted() and taken.verdicts[local_id] not in (Verdict.SEALED, Verdict.REFUSED):
+        if self.asserted != Asserted() and verdict not in (Verdict.SEALED, Verdict.REFUSED):
             besides = Besides(
-                said=lambda: assert_persons(unit, index, record_id, asserted), touched=touched, paired=most
+                said=lambda: assert_persons(unit, index, record_id, self.asserted),
+                touched=touched,
+                paired=most,
             )
         resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
-        answer = _answer(
-            unit, (source_code, local_id), record_id, taken.verdicts[local_id], before, came.issues
-        )
+        answer = _answer(unit, (self.source_code, local_id), record_id, verdict, before, self.came.issues)
         if large is not None or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
             answer = replace(
                 answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
             )
         keep_answer(unit, index, answer.as_dict(), [record_id])
         return answer
+
+    def _dated(self, old: StoredRecord | None) -> Statement:
+        record = self.came.record if self.dated else _as_received(self.came.record, old)
+        # Another date may mean another record: then what was prepared does not count.
+        return self.said if record is self.came.record else statement(record, self.came.issues)
 
 
 def _hold_pending(

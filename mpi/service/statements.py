@@ -1,5 +1,6 @@
 """Take what a source says about its records: version it, and say what that changed."""
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -8,14 +9,17 @@ from typing import Any
 import orjson
 
 from mpi.domain.errors import ConflictError
+from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import STEWARD
+from mpi.matching.keys import keys
 from mpi.service.context import Index, canonical_key
 from mpi.service.corrected import seal_with
 from mpi.service.doubted import OVERLAY, REFUSED, other_children
 from mpi.service.letting_in import Heading
 from mpi.service.reindex import Changed
 from mpi.service.standing import restate
-from mpi.service.statement import Comparable, Statement, statement, unpacked
+from mpi.service.statement import Comparable, Packed, Statement, statement, unpacked
+from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
@@ -140,6 +144,19 @@ def comparable(
         else index.comparable(one.record, source.code, shared)
         for one in said
     }
+
+
+def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> Packed | None:
+    """A record made comparable before its transaction, by the lists read last; None where none were read yet.
+
+    Where the configuration in force lists something else by then, ``comparable`` makes it anew.
+    """
+    if not index.known_lists:
+        return None
+    shared = index.known_lists[max(index.known_lists)]
+    features = index.comparable(record, source_code, shared)
+    own = array("q", keys(features, index.matcher.model.blocking, index.seal))
+    return Packed(features_to_bytes(features), own.tobytes(), shared.digest)
 
 
 def take(

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from pathlib import Path
@@ -86,14 +86,32 @@ class Database:
             kind: what is done, such as ``upsert`` or ``load``.
             lock: what it keeps others from.
         """
+        with self.write_several(lock) as unit:
+            yield unit(viewer, kind)
+
+    @contextmanager
+    def write_several(self, lock: Lock = Lock.INDEX) -> Iterator[Callable[[Viewer, str], WriteUnit]]:
+        """One transaction of several units, one after the other, kept whole or not at all.
+
+        Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
+        """
         with self._in_turn(lock), self._begun(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
                 postgresql.lock_index(session)
             self.commit_begun = False
             alone = lock is Lock.INDEX or not self.is_postgresql
-            unit = WriteUnit(session, viewer, kind, alone=alone)
-            yield unit
-            unit.flush()
+            units: list[WriteUnit] = []
+
+            def begin(viewer: Viewer, kind: str) -> WriteUnit:
+                # What one took of the counters, the next finds taken.
+                for unit in units[-1:]:
+                    unit.flush()
+                units.append(WriteUnit(session, viewer, kind, alone=alone))
+                return units[-1]
+
+            yield begin
+            for unit in units[-1:]:
+                unit.flush()
             self.commit_begun = True
             _commit(session)
             self.kept += lock is Lock.INDEX

@@ -1,0 +1,120 @@
+"""Upserts of several callers in one transaction: they share its wait for the one writer, and its sync.
+
+Whoever has the turn does the steps of all that wait, each as a unit with a viewer and commit of its own.
+Nobody is answered before the transaction is durable. Where one step fails all are taken back, and each is
+done alone: a caller gets the answer, or the error, that it would have had by itself.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import Viewer
+from mpi.storage.database import BUSY_TIMEOUT_MS, Database
+from mpi.storage.sqlite import BUSY
+from mpi.storage.unit import WriteUnit
+
+MOST = 8
+"""Steps of one transaction: other writers wait no longer than for so many."""
+
+Answer = TypeVar("Answer")
+
+
+class _Call:
+    """A step that waits to be done."""
+
+    def __init__(self, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Any]) -> None:
+        self.viewer, self.kind, self.work = viewer, kind, work
+        self.settled = False
+        self.answer: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self, answer: object = None, error: BaseException | None = None) -> None:
+        self.answer, self.error, self.settled = answer, error, True
+
+    def alone(self, database: Database) -> None:
+        try:
+            with database.write(self.viewer, self.kind) as unit:
+                answer = self.work(unit)
+        except Exception as error:  # noqa: BLE001 - it is raised where the call was made
+            self.settle(error=error)
+        else:
+            self.settle(answer)
+
+
+class Together:
+    """Takes steps from many threads, and returns when each is durable."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: list[_Call] = []
+
+    def write(
+        self, database: Database, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Answer]
+    ) -> Answer:
+        """Do a step, with others that wait.
+
+        Args:
+            database: of the index.
+            viewer: who acts; goes on the commit.
+            kind: what is done.
+            work: does it. It may be called twice, and then the first time was taken back.
+
+        Raises:
+            StoreError: the store cannot be used, or was busy for too long; and whatever ``work`` raises.
+        """
+        call = _Call(viewer, kind, work)
+        with self._guard:
+            self._waiting.append(call)
+        self._have_turn(call)
+        try:
+            while not call.settled:
+                self._do_some(database)
+        finally:
+            self._turn.release()
+        if call.error is not None:
+            raise call.error
+        return call.answer  # type: ignore[no-any-return]
+
+    def _have_turn(self, call: _Call) -> None:
+        if self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            return
+        with self._guard:
+            if call in self._waiting:
+                self._waiting.remove(call)
+                raise StoreError(BUSY)
+        self._turn.acquire()  # somebody is at it
+
+    def _do_some(self, database: Database) -> None:
+        with self._guard:
+            calls, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        try:
+            if len(calls) == 1:
+                calls[0].alone(database)
+            else:
+                _do_all(database, calls)
+        finally:
+            # Ctrl-C: whoever else waits for this thread is told.
+            for call in calls:
+                if not call.settled:
+                    call.settle(error=StoreError("the step was interrupted: try again"))
+
+
+def _do_all(database: Database, calls: list[_Call]) -> None:
+    begun = False
+    try:
+        with database.write_several() as unit:
+            begun = True
+            answers = [call.work(unit(call.viewer, call.kind)) for call in calls]
+    except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
+        if begun and not database.commit_begun:
+            for call in calls:
+                call.alone(database)
+            return
+        for call in calls:
+            call.settle(error=error)
+    else:
+        for call, answer in zip(calls, answers, strict=True):
+            call.settle(answer)

@@ -1,0 +1,166 @@
+"""Upserts of one moment share a transaction, and each is answered as if it had been alone."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.errors import ConflictError, MpiError, NotFoundError, ReusedKeyError, StoreError
+from mpi.domain.viewer import OnceOnly, operator
+from mpi.service.records import upsert
+from mpi.service.verify import verify
+from mpi.storage.database import Database
+from tests.index import OPERATOR, a_child, an_index, many_children
+
+CALLS = 12
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
+        upsert(index, OPERATOR, "sis", a_child("first"))
+        yield index
+
+
+@contextmanager
+def all_waiting(index, calls: int):
+    """Hold the one writer's place until so many calls wait, so that they come to share a transaction."""
+    together = index.together
+    with index.database.write(OPERATOR, "test"):
+        yield
+        for _ in range(2_000):
+            if len(together._waiting) >= calls - 1:
+                break
+            threading.Event().wait(0.005)
+
+
+def at_once(index, works):
+    """What each of several calls was answered, or what it raised."""
+
+    def call(work):
+        try:
+            return work()
+        except MpiError as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        with all_waiting(index, len(works)):
+            made = [pool.submit(call, work) for work in works]
+        return [each.result(60) for each in made]
+
+
+def commits(index):
+    with index.database.read(OPERATOR) as unit:
+        return unit.last_commit()
+
+
+@pytest.fixture
+def transactions(monkeypatch):
+    """How many units each writing transaction of the index had."""
+    counted = []
+    several = Database.write_several
+
+    @contextmanager
+    def noted(self, *rest):
+        made = []
+        with several(self, *rest) as begin:
+            yield lambda viewer, kind: made.append(kind) or begin(viewer, kind)
+        if set(made) == {"upsert"}:
+            counted.append(len(made))
+
+    monkeypatch.setattr(Database, "write_several", noted)
+    return counted
+
+
+def test_upserts_that_wait_share_transactions_and_each_has_a_commit_of_its_own(index, transactions):
+    before = commits(index)
+    who = [replace(operator(f"client-{n}")) for n in range(CALLS)]
+    children = many_children(CALLS)
+    answers = at_once(index, [lambda n=n: upsert(index, who[n], "ccwis", children[n]) for n in range(CALLS)])
+    assert [answer.local_id for answer in answers] == [child["local_id"] for child in children]
+    assert len({answer.enterprise_id for answer in answers}) == CALLS
+    assert sum(transactions) == CALLS
+    assert len(transactions) < CALLS
+    assert commits(index) == before + CALLS
+    with index.database.read(OPERATOR) as unit:
+        made = unit.commit_info(set(range(before + 1, before + CALLS + 1)))
+    assert {client for _, client, _ in made.values()} == {viewer.client for viewer in who}
+    assert verify(index, OPERATOR) == []
+
+
+def test_the_same_child_from_many_callers_at_once_is_one_person(index):
+    answers = at_once(
+        index, [lambda n=n: upsert(index, OPERATOR, "ccwis", a_child(f"same{n}")) for n in range(CALLS)]
+    )
+    assert len({answer.enterprise_id for answer in answers}) == 1
+
+
+def test_one_that_is_refused_costs_the_others_nothing(index):
+    good = many_children(6)
+    works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in good]
+    works[3:3] = [lambda: upsert(index, OPERATOR, "nowhere", a_child("x"))]
+    answers = at_once(index, works)
+    assert isinstance(answers[3], NotFoundError)
+    assert [answer.record for answer in answers[:3] + answers[4:]] == ["created"] * 6
+    assert verify(index, OPERATOR) == []
+
+
+def test_an_idempotency_key_holds_within_one_transaction(index):
+    def once(call):
+        return replace(OPERATOR, once=OnceOnly("one-key", call))
+
+    child = a_child("once", last_name="Once")
+    answers = at_once(
+        index,
+        [
+            lambda: upsert(index, once(b"a"), "ccwis", child),
+            lambda: upsert(index, once(b"a"), "ccwis", child),
+            lambda: upsert(index, once(b"b"), "ccwis", child),
+        ],
+    )
+    kinds = sorted(type(answer).__name__ for answer in answers)
+    assert kinds in (
+        ["Resolved", "Resolved", "ReusedKeyError"],
+        ["Resolved", "ReusedKeyError", "ReusedKeyError"],
+    )
+    told = [answer for answer in answers if not isinstance(answer, ReusedKeyError)]
+    assert all(answer == told[0] for answer in told)
+    assert told[0].record == "created"
+
+
+def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
+    @contextmanager
+    def busy(*_):
+        raise StoreError("the database is busy with another writer: try again")
+        yield
+
+    children = many_children(5)
+    with ThreadPoolExecutor(5) as pool:
+        with all_waiting(index, 5):
+            made = [pool.submit(upsert, index, OPERATOR, "ccwis", child) for child in children]
+            for _ in range(1_000):
+                if len(index.together._waiting) == 4:
+                    break
+                threading.Event().wait(0.005)
+            monkeypatch.setattr(Database, "write_several", busy)
+        errors = [each.exception(60) for each in made]
+    assert [type(error) for error in errors[1:]].count(StoreError) >= 4 - errors[1:].count(None)
+    assert any(isinstance(error, StoreError) for error in errors)
+
+
+def test_a_failure_of_the_work_reaches_its_own_caller_only(index):
+    def failing(_unit):
+        raise ConflictError("mine alone")
+
+    def fine(unit):
+        return unit.commit_no
+
+    def call(work):
+        return lambda: index.together.write(index.database, OPERATOR, "test", work)
+
+    answers = at_once(index, [call(fine), call(failing), call(fine), call(fine)])
+    assert isinstance(answers[1], ConflictError)
+    numbers = [answer for answer in answers if isinstance(answer, int)]
+    assert len(set(numbers)) == 3
