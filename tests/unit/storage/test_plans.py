@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+
 from mpi.service.answering import claim
 from mpi.service.forecast import forecast
 from mpi.service.golden import golden
