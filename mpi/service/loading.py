@@ -116,7 +116,7 @@ class Loading:
         waiting = self._waiting()
         said = list(islice(waiting, CHUNK * CHUNKS_AHEAD))
         while said:
-            following = list(islice(waiting, CHUNK * CHUNKS_AHEAD))
+            following = list(islice(waiting, 1))  # whether there is more; all of it would not fit twice
             ahead = look_ahead(self.index, self.viewer, self.file.source, said, CHUNK, self.progress)
             for number, first in enumerate(range(0, len(said), CHUNK)):
                 last = not following and first + CHUNK >= len(said)
@@ -130,7 +130,7 @@ class Loading:
                 if not last:
                     # There is more to come: it is not too late to stop.
                     self.index.database.commit_begun = False
-            said = following
+            said = following + list(islice(waiting, CHUNK * CHUNKS_AHEAD - 1)) if following else []
             gc.collect()
         if left is None:
             left = self._withdrawn_but_for_the_last()
