@@ -16,7 +16,7 @@ from mpi.standardize import codes, items
 from mpi.standardize.addresses import NOWHERE, address_keys, places
 from mpi.standardize.birth import read_birth_dates
 from mpi.standardize.door import moment_of, multiple_birth_of
-from mpi.standardize.guardians import guardian_names
+from mpi.standardize.guardians import guardian_names, surnames_of
 from mpi.standardize.identifiers import household_ids, read_identifiers
 from mpi.standardize.lists import scalars_of
 from mpi.standardize.names import read_given, read_middle, read_suffix, roots
@@ -168,12 +168,15 @@ def _email(values: Values, _: datetime) -> Sequence[object]:
 def _guardian(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_GUARDIAN, values, strict=True) if value is not None}
     found = items.dated_items("guardians", Guardian, sent)
-    return guardian_names(found) or None, found[0].guardian_relationship if found else None
+    names = guardian_names(found)
+    carer = found[0].guardian_relationship if found else None
+    return names or None, surnames_of(names) or None, carer
 
 
 def _household(values: Values, _: datetime) -> Sequence[object]:
     cell, source = values
-    return (household_ids(scalars_of("household_ids", cell), str(source)) or None,)
+    found = household_ids(scalars_of("household_ids", cell), str(source))
+    return found or None, str(source) if found else None
 
 
 def _birth_place(values: Values, _: datetime) -> Sequence[object]:
@@ -223,7 +226,7 @@ _PLACE = (
 )  # fmt: skip
 
 GROUPS = (
-    FieldGroup("guardian", _GUARDIAN, ("guardians", _CARER), _guardian),
+    FieldGroup("guardian", _GUARDIAN, ("guardians", "guardian_surnames", _CARER), _guardian),
     FieldGroup("as_of", ("as_of",), (_DAY,), _as_of),
     FieldGroup("numbers", ("ssn", "ssn_last4", "identifiers"),
                ("ssn", "ssn_last4", "identifiers", "identifiers_near", "identifier_systems"), _numbers),
@@ -238,7 +241,8 @@ GROUPS = (
     FieldGroup("suffix", ("suffix",), ("own_suffix",), _suffix),
     FieldGroup("phone", ("phone",), ("phones",), _phone),
     FieldGroup("email", ("email",), ("email",), _email),
-    FieldGroup("household", ("household_ids", SOURCE_COLUMN), ("household_ids",), _household),
+    FieldGroup("household", ("household_ids", SOURCE_COLUMN), ("household_ids", "household_system"),
+               _household),
     FieldGroup("birth_place", _BORN_IN, ("birth_place",), _birth_place),
     FieldGroup("sex", ("sex",), ("sex",), _sex),
     FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _multiple),

@@ -44,7 +44,8 @@ class Features:
             configuration lists the house as a shared one.
         phones: E.164 numbers, sorted.
         email: lower case.
-        guardians: ``GIVEN SURNAME`` of each parent or guardian, closed up, sorted.
+        guardians: ``GIVEN SURNAME`` of each parent or guardian, closed up, and with the formal names that the
+            given name may be a nickname of; sorted.
         household_ids: the source's household or family identifiers, namespaced by source, sorted.
         birth_place: ``CITY|STATE|COUNTRY`` of birth.
         multiple_birth: whether the source says twin or other multiple; may only lower a band.
@@ -52,6 +53,8 @@ class Features:
             band.
         shared_homes: addresses that the configuration lists as homes of many people, taken out of
             ``addresses``, sorted.
+        guardian_surnames: the last names of ``guardians``, sorted.
+        household_system: the source whose ``household_ids`` they are; None where it gave none.
     """
 
     given: str | None = None
@@ -88,6 +91,8 @@ class Features:
     multiple_birth: bool | None = None
     placement_homes: tuple[str, ...] = ()
     shared_homes: tuple[str, ...] = ()
+    guardian_surnames: tuple[str, ...] = ()
+    household_system: str | None = None
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))

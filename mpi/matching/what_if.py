@@ -27,8 +27,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "phone": ("phones",),
     "email": ("email",),
-    "guardian": ("guardians",),
-    "household": ("household_ids",),
+    "guardian": ("guardians", "guardian_surnames"),
+    "household": ("household_ids", "household_system"),
     "birth_place": ("birth_place",),
     "multiple_birth": ("multiple_birth",),
 }  # fmt: skip
@@ -47,7 +47,7 @@ _FILLED: dict[str, Mapping[str, Any]] = {
     },
     "email": {"email": _UNHEARD_OF},
     "phone": {"phones": _NAMES},
-    "guardian": {"guardians": _NAMES},
+    "guardian": {"guardians": _NAMES, "guardian_surnames": _NAMES},
     "birth_place": {"birth_place": _UNHEARD_OF},
 }  # fmt: skip
 """What both records are given where neither states anything: a value that no frequency is known of."""

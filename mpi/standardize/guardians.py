@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from mpi.domain.record import Guardian
 from mpi.standardize.full_names import split_full_name
-from mpi.standardize.names import read_given, read_surname
+from mpi.standardize.names import read_given, read_surname, roots
 from mpi.standardize.text import CACHE_SIZE, squeezed
 
 # A placement's adults change with the placement and are shared by unrelated children; so are an
@@ -21,14 +21,21 @@ _NOT_FAMILY = re.compile(
 def guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
     """``GIVEN SURNAME`` of each parent or guardian with both names, each closed up; sorted.
 
-    Foster parents, other caregivers by placement, and professionals are left out.
+    A nickname stands beside the formal names that it may be one of, as ``given_roots`` has a child's. Foster
+    parents, other caregivers by placement, and professionals are left out.
     """
     names = {
-        _name(guardian.guardian_first_name, guardian.guardian_last_name)
+        name
         for guardian in guardians
         if _is_family(guardian.guardian_relationship)
+        for name in _names(guardian.guardian_first_name, guardian.guardian_last_name)
     }
-    return tuple(sorted(name for name in names if name))
+    return tuple(sorted(names))
+
+
+def surnames_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The last names of guardians as ``guardian_names`` gives them, sorted."""
+    return tuple(sorted({name.partition(" ")[2] for name in names}))
 
 
 @lru_cache
@@ -37,9 +44,11 @@ def _is_family(relationship: str | None) -> bool:
 
 
 @lru_cache(CACHE_SIZE)
-def _name(first: str | None, last: str | None) -> str | None:
+def _names(first: str | None, last: str | None) -> frozenset[str]:
     if first is None or last is None:
         # Many systems keep a guardian's whole name in one field.
         first, _, last = split_full_name(first or last or "")
     given, surname = read_given(first).name, read_surname(last).name
-    return f"{given} {surname}" if given and surname else None
+    if not given or not surname:
+        return frozenset()
+    return frozenset(f"{root} {surname}" for root in roots(frozenset((given,))))

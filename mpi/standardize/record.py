@@ -6,13 +6,13 @@ from mpi.domain.record import CanonicalRecord
 from mpi.standardize import codes
 from mpi.standardize.addresses import NOWHERE, address_keys, places, read_city
 from mpi.standardize.birth import BirthDates, read_birth_dates
-from mpi.standardize.guardians import guardian_names
+from mpi.standardize.guardians import guardian_names, surnames_of
 from mpi.standardize.identifiers import household_ids, read_identifiers
 from mpi.standardize.person_names import PersonNames, read_names
 from mpi.standardize.phones import read_email, read_phones
 from mpi.standardize.placements import placement_homes
 
-STANDARDIZER_VERSION = "3"
+STANDARDIZER_VERSION = "4"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""
 
 
@@ -32,6 +32,8 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
     numbers = read_identifiers(record.identifiers, seal)
     homes = places(record)
     home = homes[0] if homes else NOWHERE
+    guardians = guardian_names(record.guardians)
+    households = household_ids(record.household_ids, source)
     return Features(
         given=names.given,
         given_forms=names.given_forms,
@@ -61,11 +63,13 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         addresses=address_keys(homes),
         phones=read_phones(record.phone),
         email=read_email(record.email),
-        guardians=guardian_names(record.guardians),
-        household_ids=household_ids(record.household_ids, source),
+        guardians=guardians,
+        household_ids=households,
         birth_place=birth_place_of(record),
         multiple_birth=True if names.says_multiple_birth else record.multiple_birth,
         placement_homes=placement_homes(record, homes),
+        guardian_surnames=surnames_of(guardians),
+        household_system=source if households else None,
     )
 
 

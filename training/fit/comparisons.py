@@ -299,7 +299,7 @@ FAMILY = Comparison(
         Level(
             "cousins: one home and given name, birthday different",
             both(NEAR_HOME, unlike(ALIKE_BIRTH, "birth_date")),
-            fixed=-12.0,
+            fixed=-13.0,
             kin=True,
         ),
         Level(
@@ -344,7 +344,7 @@ MULTIPLE_BIRTH = Comparison(
         Level(
             "a multiple birth, given names not the same",
             both("(multiple_birth_l OR multiple_birth_r)", unlike(share("given_forms"), "given")),
-            fixed=-10.0,
+            fixed=-14.0,
         ),
         Level("no caution", None, fixed=0.0),
     ),

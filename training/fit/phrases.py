@@ -84,6 +84,7 @@ SWAPPED_ALIKE = (
 ELSEWHERE = any_of([crosswise("given", "middle"), crosswise("given", "surname")])
 SAME_GIVEN = any_of([share("given_roots"), initial("given"), crosswise("given", "middle"), SWAPPED])
 ALIKE_GIVEN = any_of([SAME_GIVEN, SWAPPED_ALIKE, crosswise("given", "surname"), alike("given", 0.8)])
+ONE_LETTER = "damerau_levenshtein(given_l, given_r) <= 1"
 ONE_STROKE = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
 TWO_STROKES = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
 SAME_BIRTH = any_of([same("birth_date"), share("birth_dates")])
@@ -111,16 +112,27 @@ NEAR_NUMBER = "damerau_levenshtein(street_number_l, street_number_r) <= 1"
 SAME_SURNAME = share("surname_tokens")
 SAME_MIDDLE = f"({both(same('middle'), 'length(middle_l) > 1')})"
 ANY_NUMBER = any_of([SAME_NUMBER, same("ssn_last4")])
-CORROBORATED = any_of(
+_GUARDIAN_OF_THE_NAME = any_of(
+    f"list_has_any(guardian_surnames_{guardian}, {column}_{child})"
+    for guardian in "lr"
+    for child in "lr"
+    for column in ("surname_tokens", "surname_forms")
+)
+GUARDIAN_SURNAME = f"({both(share('guardian_surnames'), f'{_GUARDIAN_OF_THE_NAME} IS NOT TRUE')})"
+"""A guardian's last name in common that is not the child's: a stranger of the child's name has another."""
+BESIDES_MIDDLE = any_of(
     [
         ANY_NUMBER,
-        SAME_MIDDLE,
         NEAR_HOME,
         f"({both(NEAR_NUMBER, alike('street', 0.9))})",
+        GUARDIAN_SURNAME,
+        f"({both(same('middle_initial'), same('birth_place'))})",
     ]
 )
+CORROBORATED = any_of([BESIDES_MIDDLE, SAME_MIDDLE])
 UNCORROBORATED = f"({CORROBORATED} IS NOT TRUE)"
-"""Name and birth date are all that speaks for the pair: no number, middle name, home or contact in common."""
+"""Name and birth date are all that speaks for the pair: no number, middle name, home, contact or guardian's
+name in common, nor a middle initial together with a place of birth."""
 SECOND_DOUBT = any_of(
     (
         unlike(same("sex"), "sex"),

@@ -11,7 +11,7 @@ from mpi.domain.weight import Thresholds
 FALSE_LINK_COST = 16.0
 """How many missed links one false link is worth in the enterprise IDs: it shows one child's history to
 another's school."""
-REVIEW_BITS = 1.5
+REVIEW_BITS = -0.5
 MARGIN_BITS = 2.5
 STATISTICAL_BITS = 0.5
 """Where a false link costs what a missed one does the threshold is even odds; half a bit above, because the

@@ -79,6 +79,11 @@ def test_name_and_birth_date_alone_link_where_nothing_speaks_against(model, scor
         {"ssn": "two"},
         {"suffix": "SR"},
         {"addresses": ("4 QUARRY RD|43078",), "guardians": ("ANN WASHINGTON",)},
+        {"addresses": ("5 QUARRY RD|43078",), "city": "LIMA"},
+        {"phones": ("+16145550100",)},
+        {"guardians": ("JO WASHINGTON",)},
+        {"household_ids": ("sis|2",), "household_system": "sis"},
+        {"birth_place": "LIMA|OH|US"},
     ],
     ids=lambda against: next(iter(against)),
 )
@@ -91,10 +96,63 @@ def test_name_and_birth_date_alone_are_for_a_person_where_something_speaks_again
         suffix="JR",
         addresses=("19 MILL RD|43077",),
         guardians=("TASHA WASHINGTON",),
+        city="DAYTON",
+        phones=("+16145550199",),
+        household_ids=("sis|1",),
+        household_system="sis",
+        birth_place="AKRON|OH|US",
     )
     scored = scorer.score(known, replace(ISAIAH, **against))
     assert scored.bits <= model.cautions.bits
     assert scorer.score(replace(ISAIAH, **against), known) == scored
+
+
+ELSEWHERE = {"addresses": ("19 MILL RD|43077",), "city": "DAYTON", "guardians": ("TASHA COLE",)}
+HERE = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN WASHINGTON",)}
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"guardian_surnames": ("COLE",)}, {"guardian_surnames": ("COLE",)}),
+        (
+            {"middle": "J", "middle_initial": "J", "birth_place": "AKRON|OH|US"},
+            {"middle": "JO", "middle_initial": "J", "birth_place": "AKRON|OH|US"},
+        ),
+    ],
+    ids=["a guardian's other surname", "middle initial and place of birth"],
+)
+def test_what_a_stranger_would_not_share_outweighs_another_home(model, scorer, left, right):
+    moved = replace(ISAIAH, **ELSEWHERE), replace(ISAIAH, **HERE)
+    assert scorer.weight(*moved) == model.cautions.bits
+    borne_out = replace(moved[0], **left), replace(moved[1], **right)
+    assert scorer.weight(*borne_out) > model.thresholds.link
+    assert scorer.weight(*reversed(borne_out)) == scorer.weight(*borne_out)
+
+
+def test_a_guardian_of_the_childs_own_name_says_no_more_than_the_childs_name(model, scorer):
+    mother = {"guardian_surnames": ("WASHINGTON",)}
+    pair = replace(ISAIAH, **ELSEWHERE | mother), replace(ISAIAH, **HERE | mother)
+    assert scorer.weight(*pair) == model.cautions.bits
+
+
+def test_two_families_numbers_speak_against_only_where_one_source_gave_both(model, scorer):
+    ours = replace(ISAIAH, household_ids=("sis|1",), household_system="sis")
+    theirs = replace(ISAIAH, household_ids=("ccwis|2",), household_system="ccwis")
+    assert scorer.weight(ours, theirs) > model.thresholds.link
+
+
+HOME = {"addresses": ("4 QUARRY RD|43078",)}
+NAMELESS = replace(ISAIAH, given=None, given_forms=(), given_roots=(), **HOME)
+
+
+def test_a_placeholder_given_name_links_by_surname_birthday_and_home_but_never_one_of_a_multiple_birth(
+    model, scorer
+):
+    named = replace(ISAIAH, **HOME)
+    assert scorer.weight(NAMELESS, named) > model.thresholds.link
+    for doubt in ({"multiple_birth": True}, {"sex": "F"}, {"addresses": ()}):
+        assert scorer.weight(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
 def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_something_opposes(scorer):
