@@ -38,8 +38,8 @@ from mpi.storage.unit import ReadUnit, WriteUnit
 
 FLIPPING = "putting the configuration in force"
 BEAT_S = 10.0
-NICE = 10
-"""How much a long computation gives way to those who wait for an answer."""
+NICE = 5
+"""How much a long computation gives way to those who wait for an answer: a third of their share."""
 
 Result = TypeVar("Result")
 

@@ -72,7 +72,8 @@ def _begin(work: Callable[[Any], Any] | None) -> None:
     _work = work
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
     gc.disable()
-    os.nice(_NICE)
+    # Begun by one that gives way itself, they would give way twice, and on a busy machine get nothing done.
+    os.nice(max(0, _NICE - os.nice(0)))
     # Ctrl-C goes to every process of a terminal; the one that asked for the work ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
