@@ -40,12 +40,6 @@ class Session(Connection):
                     return rows
         return super().execute(statement, parameters, execution_options=execution_options)
 
-    def exec_driver_sql(self, statement: str, parameters: Any = None, execution_options: Any = None) -> Any:  # noqa: ANN401
-        """Run text as the driver takes it; many rows go the short way, as they have no answer."""
-        if isinstance(parameters, list) and execution_options is None:
-            return self.driver.cursor().executemany(statement, parameters)
-        return super().exec_driver_sql(statement, parameters, execution_options)
-
     def commit(self) -> None:
         """Keep what was written."""
         self.driver.commit()
