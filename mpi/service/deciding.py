@@ -206,8 +206,13 @@ def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
 
 def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
     """Every record that the decisions, or those whose place they take, name."""
-    found = unit.decisions.get(numbers)
-    everyone, level = dict(found), found
+    return touched_with(unit, unit.decisions.get(numbers).values())
+
+
+def touched_with(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
+    """The same of decisions that were read."""
+    level = {decision.id: decision for decision in decisions}
+    everyone = dict(level)
     while below := {old for decision in level.values() for old in decision.supersedes} - everyone.keys():
         level = unit.decisions.get(below)
         everyone |= level

@@ -18,6 +18,7 @@ from mpi.service.steps import add_step, reason_code
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.records import RecordState, StoredRecord
+from mpi.storage.repositories.renames import Rename
 from mpi.storage.repositories.steps import Step
 from mpi.storage.unit import WriteUnit
 
@@ -78,6 +79,7 @@ def rekey(
         moving, taken = _sorted_out(unit, source.id, wanted, known)
         step_id = add_step(unit, REKEY, code, {"records": [known[old].id for old in moving]})
         _rename(unit, index, source_code, {known[old]: new for old, new in moving.items()})
+        unit.renames.add(Rename(known[old].id, step_id, old, new) for old, new in moving.items())
         claimed = set()
         for old, new in taken.items():
             if new in known:
@@ -93,11 +95,13 @@ def rekey(
 
 
 def take_back(unit: WriteUnit, index: Index, of: Step) -> set[int]:
-    """Give the records of a re-key their old local IDs back; returns the records to be settled.
+    """Give records the local IDs that they would have without a re-key; returns those to be settled.
+
+    That is what the latest other re-key of it gave a record, or the first that it ever had.
 
     Raises:
         NotFoundError: the viewer may not know of them; a sealed record stays as it is.
-        ConflictError: it was taken back before, or a record, or its old ID, has got another name since.
+        ConflictError: it was taken back before, or another record bears an old ID by now.
         AccessDenied: the viewer may not write their source.
     """
     records = {
@@ -113,17 +117,31 @@ def take_back(unit: WriteUnit, index: Index, of: Step) -> set[int]:
     permit(unit.viewer, Action.RECORD_WRITE, source)
     if of.undone_commit is not None:
         raise ConflictError(f"step {of.id} was undone before")
+    names = _names_without(unit, of, records)
+    changed = {record: name for n, name in names.items() if (record := records[n]).local_id != name}
+    held = unit.records.find(number, changed.values())
+    if {record.id for record in held.values()} - {record.id for record in changed}:
+        raise ConflictError("an old local ID is another record's by now")
+    _rename(unit, index, source, changed)
+    claims = [one for one in unit.decisions.of_step(of.id) if one.status is DecisionStatus.REVIEW]
+    revoke(unit, claims)
+    return set(records) | {record for one in claims for record in one.seen}
+
+
+def _names_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
+    renames = unit.renames.of(records)
+    standing = {one.id for one in unit.steps.standing(REKEY, 0)} - {of.id}
+    if all(any(one.step_id == of.id for one in renames.get(number, ())) for number in records):
+        return {
+            number: next((one.after for one in reversed(mine) if one.step_id in standing), mine[0].before)
+            for number, mine in renames.items()
+        }
+    # Made before it was kept what each re-key gave: so the latest goes first.
     old = unit.records.old_names(records, of.commit_no)
     later = (one for one in unit.steps.standing(REKEY, of.id) if records.keys() & set(one.detail["records"]))
     if old.keys() != records.keys() or next(later, None) is not None:
         raise ConflictError("a record has got another local ID since: undo that first")
-    held = unit.records.find(number, old.values())
-    if any(record.id not in records for record in held.values()):
-        raise ConflictError("an old local ID is another record's by now")
-    _rename(unit, index, source, {records[n]: name for n, name in old.items()})
-    claims = [one for one in unit.decisions.of_step(of.id) if one.status is DecisionStatus.REVIEW]
-    revoke(unit, claims)
-    return set(records) | {record for one in claims for record in one.seen}
+    return old
 
 
 def _sorted_out(

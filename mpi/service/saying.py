@@ -82,7 +82,9 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         unit.awaited.add(step_id, numbers, second=second)
         unit.consents.ask(step_id, asked, unit.commit_no)
     choice = Choice() if waits or later else step.choice
-    settled = resettle(unit, index, touched_by(unit, numbers), step.kind, choice)
+    replaces = any(one.supersedes for one in step.said)
+    touched = touched_by(unit, numbers) if replaces else named
+    settled = resettle(unit, index, touched, step.kind, choice)
     persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
     shown |= named
     effect = Effect(

@@ -26,7 +26,7 @@ from mpi.service.deciding import (
     require_decision,
     revoke,
     seen_whole,
-    touched_by,
+    touched_with,
 )
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
@@ -245,7 +245,7 @@ def undo_decisions(
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
     [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
-    effect, shown = carry_out(unit, index, undoing, preview=preview)
+    effect, shown = _carry_out(unit, index, undoing, taken_back, of, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
@@ -278,8 +278,20 @@ def carry_out(
     of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
     if not taken_back:
         raise ConflictError(f"step {undoing.id} takes back what is taken back already")
+    return _carry_out(unit, index, undoing, taken_back, of, preview=preview)
+
+
+def _carry_out(
+    unit: WriteUnit,
+    index: Index,
+    undoing: Step,
+    taken_back: Sequence[StoredDecision],
+    of: Step | None,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int]]:
     revoke(unit, taken_back)
-    touched = touched_by(unit, [one.id for one in taken_back])
+    touched = touched_with(unit, taken_back)
     for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
         if of is not None and held.detail.get("step") == of.id:
             touched |= let_go(unit, held, "released")

@@ -30,6 +30,7 @@ from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.practice import Practice
 from mpi.storage.repositories.proposals import Proposals
 from mpi.storage.repositories.records import Records
+from mpi.storage.repositories.renames import Renames
 from mpi.storage.repositories.runs import Runs
 from mpi.storage.repositories.saved_views import SavedViews
 from mpi.storage.repositories.sightings import Sightings
@@ -112,6 +113,7 @@ class ReadUnit:
     sign_ins = _Repository(SignIns)
     awaited = _Repository(Awaited)
     consents = _Repository(Consents)
+    renames = _Repository(Renames)
 
     def __init__(self, connection: Connection, viewer: Viewer) -> None:
         self.connection = connection

@@ -345,8 +345,38 @@ class Stewards:
         assert done.rekeyed == 1
         if back:
             undo_step(self.index, OPERATOR, done.step)
-        else:
-            self.oracle.rename((source, old), (source, new))
+            return
+        self.oracle.rename((source, old), (source, new))
+        self.rekeyed((source, old), (source, new))
+        self.rekeys[done.step] = [(source, new), old, new]
+
+    def rekeyed(self, old, new):
+        """The record of every re-key, by the address that it has now."""
+        for mine in self.rekeys.values():
+            mine[0] = new if mine[0] == old else mine[0]
+
+    @precondition(lambda self: self.rekeys)
+    @rule(data=st.data())
+    def undo_a_rekey(self, data):
+        """A record bears what the latest re-key that stands gave it, and without any its first local ID."""
+        step = data.draw(st.sampled_from(sorted(self.rekeys)))
+        address = self.rekeys[step][0]
+        if address in self.oracle.sealed:
+            return
+        mine = sorted((s, before, after) for s, (a, before, after) in self.rekeys.items() if a == address)
+        standing = [after for s, _, after in mine if s not in self.undone_rekeys and s != step]
+        wanted = address[0], standing[-1] if standing else mine[0][1]
+        named = {a for word in self.oracle.words.values() for group in word.groups for a in group}
+        self.tick()
+        if step in self.undone_rekeys or (wanted != address and wanted in self.oracle.said.keys() | named):
+            with pytest.raises(ConflictError):
+                undo_step(self.index, OPERATOR, step)
+            return
+        undo_step(self.index, OPERATOR, step)
+        self.undone_rekeys.add(step)
+        if wanted != address:
+            self.oracle.rename(address, wanted)
+            self.rekeyed(address, wanted)
 
     @precondition(lambda self: not self.proposed and not self.frozen())
     @rule(data=st.data())

@@ -124,6 +124,8 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.steps: list = []
         self.proposed: list = []
         self.renamed = 0
+        self.rekeys: dict[int, list] = {}
+        self.undone_rekeys: set[int] = set()
         self.begun = False
 
     def predicted(self, model, features, pairs, floor, *_):

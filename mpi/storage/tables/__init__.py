@@ -42,6 +42,7 @@ from mpi.storage.tables.sources import (
     RecordRow,
     RecordVersionRow,
     RejectRow,
+    RenamedRow,
     SightingRow,
     SourceRow,
 )
@@ -67,7 +68,8 @@ __all__ = [
     "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "LargeBlockRow",
     "MembershipRow", "NoteRow", "OwnerQuestionRow", "PendingRow", "PersonRow", "PracticeAnswerRow",
     "ProposalItemRow", "ProposalRow",
-    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "RunChangeRow", "RunRow",
+    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "RenamedRow",
+    "RunChangeRow", "RunRow",
     "SavedViewRow", "SightingRow", "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow",
     "TaskWorkRow",
 ]  # fmt: skip

@@ -102,6 +102,16 @@ class RecordAliasRow(SQLModel, table=True):
     to_commit: int | None = big(default=None)
 
 
+class RenamedRow(SQLModel, table=True):
+    """Which local ID a re-key gave a record, in the place of which."""
+
+    __tablename__ = "renamed"
+    record_id: int = pk(foreign_key="record.id")
+    step_id: int = pk(foreign_key="step.id")
+    before: str = text()
+    after: str = text()
+
+
 class RecordVersionRow(SQLModel, table=True):
     """One statement of a source about one record; never rewritten.
 

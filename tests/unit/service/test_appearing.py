@@ -106,14 +106,28 @@ def test_a_rekey_of_another_source_is_no_step_of_the_viewer_before_and_after_its
         undo_step(index, WELFARE, step)
 
 
-def test_a_rekey_is_undone_only_after_those_that_followed_it(index):
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [((0, 1, 2), "441"), ((2, 1, 0), "321"), ((1, 0, 2), "441"), ((1, 2, 0), "421"), ((2, 0, 1), "331")],
+)
+def test_rekeys_are_undone_in_any_order(index, order, names):
+    """A record bears what the latest re-key that stands gave it, and without any what it was called first."""
     put(index, "ccwis:1")
-    first, second = (rekey(index, WELFARE, "ccwis", {a: b}).step for a, b in (("1", "2"), ("2", "3")))
-    with pytest.raises(ConflictError, match="undo that first"):
-        undo_step(index, WELFARE, first)
-    undo_step(index, WELFARE, second)
-    undo_step(index, WELFARE, first)
-    assert set(crosswalk(index)) == {("ccwis", "1")}
+    steps = [rekey(index, WELFARE, "ccwis", {a: b}).step for a, b in ("12", "23", "34")]
+    eid = crosswalk(index)["ccwis", "4"]
+    for place, name in zip(order, names, strict=True):
+        undo_step(index, WELFARE, steps[place])
+        assert crosswalk(index) == {("ccwis", name): eid}
+        with pytest.raises(ConflictError, match="undone before"):
+            undo_step(index, WELFARE, steps[place])
+
+
+def test_a_rekey_is_not_undone_into_the_local_id_of_another_record(index):
+    put(index, "ccwis:1")
+    step = rekey(index, WELFARE, "ccwis", {"1": "2"}).step
+    put(index, "ccwis:1", **STRANGER)
+    with pytest.raises(ConflictError, match="another record's"):
+        undo_step(index, WELFARE, step)
 
 
 def test_the_undo_of_a_rekey_gives_no_sealed_record_another_id(index):
