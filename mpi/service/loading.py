@@ -123,7 +123,7 @@ class Loading:
                 left = self._withdrawn_but_for_the_last() if last else None
                 with self.index.database.write(self.viewer, "load") as unit:
                     self._require_mine(unit)
-                    gone = set() if left is None else self._withdraw(unit, left.absent(self.file.as_of))
+                    gone = set() if left is None else self._lacking(unit, left)
                     self._write(unit, ahead, said[first : first + CHUNK], number, gone)
                     self._keep(unit, LOADING) if left is None else self._finish(unit, left)
                     ahead.last_commit = unit.commit_no
@@ -136,7 +136,7 @@ class Loading:
             left = self._withdrawn_but_for_the_last()
             with self.index.database.write(self.viewer, "load") as unit:
                 self._require_mine(unit)
-                self._settle(unit, self._withdraw(unit, left.absent(self.file.as_of)))
+                self._settle(unit, self._lacking(unit, left))
                 self._finish(unit, left)
 
     def _waiting(self) -> Iterator[Statement]:
@@ -196,9 +196,10 @@ class Loading:
             some = absent[:CHUNK]
             with self.index.database.write(self.viewer, "load") as unit:
                 self._require_mine(unit)
-                self._settle(unit, self._withdraw(unit, some))
-                unit.records.seen({record.id: file.as_of for record in some})
+                gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)
+                self._settle(unit, gone)
+                unit.records.seen({record.id: file.as_of for record in some})
                 self._keep(unit, LOADING)
             done = {record.id for record in some}
             left.lacking = [record for record in left.lacking if record.id not in done]
@@ -206,6 +207,15 @@ class Loading:
 
     def _settle(self, unit: WriteUnit, gone: set[int]) -> None:
         resolve(unit, self.index, {}, gone, "load", self.progress)
+
+    def _lacking(self, unit: WriteUnit, left: Survey) -> set[int]:
+        """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
+
+        Noted before they are settled: what waits of a record, and is older than that, waits no more.
+        """
+        gone = self._withdraw(unit, left.absent(self.file.as_of))
+        self._note_gone(unit, left.lacking)
+        return gone | {record.id for record in left.lacking if record.overlaid}
 
     def _withdraw(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
         """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
@@ -231,7 +241,6 @@ class Loading:
         as_of = self.file.as_of
         gone = left.absent(as_of) + left.still_gone(as_of)
         unit.records.seen({record.id: as_of for record in gone})
-        self._note_gone(unit, left.lacking)
         restate(unit, self.index, left.held)
         self._keep(unit, LOADED)
 

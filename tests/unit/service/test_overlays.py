@@ -260,3 +260,20 @@ def test_both_versions_are_shown_to_who_may_read_the_source_and_answered_by_who_
     with pytest.raises(AccessDenied):
         release_overlay(overlaid, reader, RECORD)
     assert versions(overlaid, reader) == shown
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn-before"])
+@pytest.mark.parametrize(("on", "asked"), [(20, 0), (8, 1)], ids=["later", "earlier"])
+def test_a_full_file_that_lacks_a_record_ends_what_waits_of_it_and_is_older(index, withdrawn, on, asked):
+    def whole_file(number):
+        moment = datetime(2026, 3, number, tzinfo=UTC)
+        load_rows(index, "sis", a_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
+
+    put(index, on=2)
+    if withdrawn:
+        whole_file(5)
+    put(index, on=10, **ZOE)
+    assert len(waiting(index)) == 1
+    whole_file(on)
+    assert len(waiting(index)) == asked
+    assert sound(index)
