@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mpi.domain.errors import MpiError
 from mpi.storage.unit import WriteUnit
 
 _log = logging.getLogger("mpi.blocks")
@@ -29,14 +28,14 @@ class BlockLimits:
     hard: int = 10_000
 
 
-class BlockTooLargeError(MpiError):
+class BlockTooLargeError(Exception):
     """A request met a block that is not searched while a client waits; it is to be kept for the worker.
+
+    A signal between use cases and never told to anybody, so none of the errors of ``mpi.domain.errors``.
 
     Args:
         sizes: records by blocking key, of every block past the alarm size.
     """
-
-    code = "block-too-large"
 
     def __init__(self, sizes: Mapping[int, int]) -> None:
         super().__init__("a blocking key has more records than a request searches")

@@ -3,12 +3,13 @@
 import gc
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 from mpi.domain.errors import EngineError
@@ -76,6 +77,14 @@ def _begin(work: Callable[[Any], Any] | None) -> None:
     os.nice(max(0, _NICE - os.nice(0)))
     # Ctrl-C goes to every process of a terminal; the one that asked for the work ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed says nothing to its workers: they would wait for ever, and hold its memory."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _worked(chunk: Any) -> Any:  # noqa: ANN401 - whatever the work takes and makes
