@@ -16,7 +16,7 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
-from mpi.matching.engines import BatchEngine, DuckDbEngine
+from mpi.matching.engines import DUCKDB, BatchEngine, DuckDbEngine
 from mpi.matching.model import FILES, find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from mpi.service.blocks import BlockLimits
@@ -216,7 +216,7 @@ def batch_engine(
     if memory is not None and not _MEMORY.fullmatch(memory):
         raise InputError("--memory: give it as a number and MB or GB, such as 4GB")
     if not spark:
-        return DuckDbEngine(memory)
+        return DUCKDB if memory is None else DuckDbEngine(memory)
     from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
 
     named = master or settings.spark_master

@@ -151,11 +151,12 @@ def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> 
 
     Where the configuration in force lists something else by then, ``comparable`` makes it anew.
     """
-    if not index.known_lists:
+    latest = max(index.known_lists, default=0)
+    shared, blocking = index.known_lists.get(latest), index.known_blocking.get(latest)
+    if shared is None or blocking is None:
         return None
-    shared = index.known_lists[max(index.known_lists)]
     features = index.comparable(record, source_code, shared)
-    own = array("q", keys(features, index.matcher.model.blocking, index.seal))
+    own = array("q", keys(features, blocking, index.seal))
     return Packed(features_to_bytes(features), own.tobytes(), shared.digest)
 
 

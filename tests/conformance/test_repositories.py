@@ -10,6 +10,7 @@ from mpi.domain.viewer import Action
 from mpi.service.load import Snapshot
 from mpi.service.records import upsert
 from mpi.storage.among import among
+from mpi.storage.database import Lock
 from mpi.storage.repositories.clients import Client
 from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.repositories.persons import PersonStatus
@@ -157,7 +158,7 @@ def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_ope
     assert unit.tasks.count() == 1
 
 
-def test_clients_sources_disclosures_and_flags_come_back_as_they_were_put(unit):
+def test_clients_sources_and_flags_come_back_as_they_were_put(unit):
     unit.clients.add(90, Client("d", frozenset(Action), frozenset({"sis"})), "hash", 1)
     assert unit.clients.by_key("hash").sources == frozenset({"sis"})
     assert unit.clients.by_key("HASH") is None
@@ -166,14 +167,19 @@ def test_clients_sources_disclosures_and_flags_come_back_as_they_were_put(unit):
     assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
     with pytest.raises(NotFoundError, match="ccwis, sis"):
         unit.sources.by_code("SIS")
-    told = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "search", (1, 2), ("enterprise_id",))
-    unit.disclosures.add(1, told)
-    assert unit.disclosures.all() == [told]
     records(unit, "1")
     unit.records.insert_flags(
         [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
     )
     assert [(flag.record_id, flag.value) for flag in unit.records.flags([1])] == [(1, "Y")]
+
+
+def test_disclosures_come_back_as_they_were_put_where_the_index_is_read(index):
+    told = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "search", (1, 2), ("enterprise_id",))
+    with index.database.ledger.write(OPERATOR, "disclose", Lock.NONE) as unit:
+        unit.disclosures.add_all(1, [told])
+    with index.database.read(OPERATOR) as unit:
+        assert unit.disclosures.all() == [told]
 
 
 def test_an_erased_record_keeps_nothing_of_its_versions(unit):

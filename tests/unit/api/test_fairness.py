@@ -88,7 +88,7 @@ def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
 def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered(tmp_path, monkeypatch):
     fairness, entered, free = Fairness(at_work=1, waiting=0), threading.Event(), threading.Event()
     monkeypatch.setattr("mpi.api.shell.Fairness", lambda: fairness)
-    look_up = persons.person
+    look_up = persons.lineage
 
     def slow(index, viewer, *rest):
         if viewer.client == "busy":
@@ -96,14 +96,14 @@ def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered
             free.wait(20)
         return look_up(index, viewer, *rest)
 
-    monkeypatch.setattr(persons, "person", slow)
+    monkeypatch.setattr(persons, "lineage", slow)
     with an_index(tmp_path, "D01") as index:
         keys = {name: a_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:
 
             def ask(name):
                 headers = {"Authorization": f"Bearer {keys[name]}"}
-                return httpx.get(f"{url}/v1/persons/T7K3-92QX-0HTV", headers=headers, timeout=30)
+                return httpx.get(f"{url}/v1/persons/T7K3-92QX-0HTV/lineage", headers=headers, timeout=30)
 
             busy = pool.submit(ask, "busy")
             assert entered.wait(20)

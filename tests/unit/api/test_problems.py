@@ -11,6 +11,7 @@ from tests.unit.api.live import calling, problem
 EXPECTED = {
     "MpiError": 500, "InputError": 400, "RecordError": 422, "FileError": 400, "MappingError": 400,
     "EidError": 400, "NotFoundError": 404, "ConflictError": 409, "DecisionConflict": 409,
+    "ModelMovedError": 409,
     "StaleError": 412, "ReusedKeyError": 422, "ClaimedError": 409, "EngineError": 500,
     "SurvivorshipError": 400,
     "NotAuthenticated": 401, "AccessDenied": 403, "LoadHeld": 409, "ModelError": 500, "StoreError": 503,

@@ -255,7 +255,10 @@ def test_an_interrupt_stops_spark_keeps_nothing_and_says_so(tmp_path):
         _, said = running.communicate(timeout=240)
     finally:
         running.kill()
-    assert (running.returncode, said) == (130, "mpi: interrupted: nothing of this step was kept\n")
+    assert (running.returncode, said) == (
+        130,
+        "mpi: interrupted: what was kept is whole: run it again to go on\n",
+    )
     assert {each.name for each in home.iterdir()} - before <= {
         f"{name}-{kind}" for name in ("mpi.db", "mpi-ledger.db") for kind in ("wal", "shm")
     }

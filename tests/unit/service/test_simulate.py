@@ -11,7 +11,9 @@ from tests.index import OPERATOR, an_index
 
 
 def cautious(index):
-    model = replace(index.matcher.model, cautions=Cautions(8.0, {"odd": "given_l IS NULL"}))
+    model = replace(
+        index.matcher.model, cautions=Cautions(8.0, {"odd": "given_l IS NULL AND given_r IS NULL"})
+    )
     return replace(index, matcher=replace(index.matcher, model=model))
 
 
