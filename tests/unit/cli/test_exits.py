@@ -41,6 +41,14 @@ def finished(*arguments, **options):
     return process.returncode, out, err
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard():
+    """Tests may run where Ctrl-C is ignored, as in the background of a script, and so may what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def large_file(tmp_path):
     path = tmp_path / "large.csv"
