@@ -91,7 +91,8 @@ class Ledger:
                 if not self._waiting:
                     self._works = False
                     return
-            with self._turn, suppress(StoreError):
+            # Whatever it was, each caller was told, and those that come after must find somebody at work.
+            with self._turn, suppress(Exception):
                 self._write_all(database, viewer)
 
     def _write_all(self, database: Database, viewer: Viewer) -> None:

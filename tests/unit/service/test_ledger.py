@@ -1,5 +1,6 @@
 """The ledger as many threads write it: each line durable before its call is answered, few transactions."""
 
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, operator
 from mpi.service.disclosure import disclose
 from mpi.storage.database import Database
+from mpi.storage.repositories.disclosures import Disclosure
 from tests.index import an_index
 
 CALLS = 40
@@ -79,3 +81,24 @@ def test_a_ledger_that_failed_once_is_written_again(index, monkeypatch):
             disclose(index, operator(), Action.PERSON_READ, [1], ("now",))
     disclose(index, operator(), Action.PERSON_READ, [2], ("now",))
     assert [line.record_ids for line in lines(index)] == [(2,)]
+
+
+def test_after_a_fault_that_nobody_foresaw_the_next_line_is_written(index, monkeypatch):
+    faults = iter([RuntimeError("out of threads")])
+
+    def at_commit():
+        for fault in faults:
+            raise fault
+
+    counting(monkeypatch, at_commit)
+    assert isinstance(handed_over(index, 1), StoreError)
+    assert handed_over(index, 2) is None
+    assert [line.record_ids for line in lines(index)] == [(2,)]
+
+
+def handed_over(index, record):
+    """What the ledger's own thread says of a line."""
+    said = queue.SimpleQueue()
+    line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
+    index.ledger.hand_over(index.database, operator(), line, said.put)
+    return said.get(timeout=10)
