@@ -383,6 +383,8 @@ class Stewards:
     def propose_and_apply_a_part(self, data):
         """Another model, as a proposal of which some items are approved; the rest is held."""
         self.tick()
+        if self.frozen():
+            return  # a window opened while the clock went on: what is approved then waits for its end
         matcher = next(m for m in self.matchers if m.model.ref != self.index.matcher.model.ref)
         before = crosswalk(self.index)
         made = propose(self.index, OPERATOR, matcher)
