@@ -17,7 +17,7 @@ from mpi.service.context import Index
 from mpi.service.letting_in import Sent
 from mpi.service.receipt import Receipt, count_verdicts
 from mpi.service.reindex import Progress
-from mpi.service.resolve import Besides, resolve
+from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.snapshots import Survey, survey
 from mpi.service.standing import restate
 from mpi.service.statement import Statement
@@ -68,6 +68,22 @@ class File:
     digest: str
     snapshot: str
     full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """Records that a full snapshot lacks, and that are to be settled.
+
+    Args:
+        withdrawn: those that it withdrew.
+        doubted: others, of which a version waits.
+    """
+
+    withdrawn: set[int]
+    doubted: set[int]
+
+
+_NONE = _Lacking(set(), set())
 
 
 @dataclass(slots=True)
@@ -123,8 +139,8 @@ class Loading:
                 left = self._withdrawn_but_for_the_last() if last else None
                 with self.index.database.write(self.viewer, "load") as unit:
                     self._require_mine(unit)
-                    gone = set() if left is None else self._lacking(unit, left)
-                    self._write(unit, ahead, said[first : first + CHUNK], number, gone)
+                    lacking = _NONE if left is None else self._lacking(unit, left)
+                    self._write(unit, ahead, said[first : first + CHUNK], number, lacking)
                     self._keep(unit, LOADING) if left is None else self._finish(unit, left)
                     ahead.last_commit = unit.commit_no
                 if not last:
@@ -164,7 +180,7 @@ class Loading:
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
     def _write(
-        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], chunk: int, withdrawn: set[int]
+        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], chunk: int, lacking: _Lacking
     ) -> None:
         ahead.look(unit)
         places = range(chunk * CHUNK, chunk * CHUNK + len(said))
@@ -176,10 +192,10 @@ class Loading:
         known = unit.records.find(source.id, [one.local_id for one in said])
         taken = take(unit, self.index, source, said, known, self.receipt.batch)
         count_verdicts(self.receipt, said, known, taken.verdicts)
-        gone = withdrawn | (taken.gone & {record.id for record in known.values()})
+        gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
         paired = ahead.paired(unit, self.index, chunk, taken.changed, placed)
-        besides = Besides(touched=taken.doubted, paired=paired)
+        besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
         self._written += len(said)
         self.progress("loading records", self._written, len(self.file.sent.headings))
@@ -198,24 +214,26 @@ class Loading:
                 self._require_mine(unit)
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)
-                self._settle(unit, gone)
+                self._settle(unit, _Lacking(gone, set()))
                 unit.records.seen({record.id: file.as_of for record in some})
                 self._keep(unit, LOADING)
             done = {record.id for record in some}
             left.lacking = [record for record in left.lacking if record.id not in done]
         return left
 
-    def _settle(self, unit: WriteUnit, gone: set[int]) -> None:
-        resolve(unit, self.index, {}, gone, "load", self.progress)
+    def _settle(self, unit: WriteUnit, lacking: _Lacking) -> None:
+        besides = Besides(touched=lacking.doubted) if lacking.doubted else NOTHING
+        resolve(unit, self.index, {}, lacking.withdrawn, "load", self.progress, besides)
 
-    def _lacking(self, unit: WriteUnit, left: Survey) -> set[int]:
+    def _lacking(self, unit: WriteUnit, left: Survey) -> _Lacking:
         """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
 
         Noted before they are settled: what waits of a record, and is older than that, waits no more.
         """
         gone = self._withdraw(unit, left.absent(self.file.as_of))
         self._note_gone(unit, left.lacking)
-        return gone | {record.id for record in left.lacking if record.overlaid}
+        # One that its source has stated since stays active: only what waits of it may be over.
+        return _Lacking(gone, {record.id for record in left.lacking if record.overlaid} - gone)
 
     def _withdraw(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
         """Withdraw those that still stand as they did when looked at; returns them, to be settled."""

@@ -277,3 +277,14 @@ def test_a_full_file_that_lacks_a_record_ends_what_waits_of_it_and_is_older(inde
     whole_file(on)
     assert len(waiting(index)) == asked
     assert sound(index)
+
+
+def test_a_full_file_from_before_what_waits_leaves_the_record_where_it_can_be_found(index):
+    put(index, on=2)
+    put(index, on=9)
+    put(index, on=10, **ZOE)
+    moment = datetime(2026, 3, 8, tzinfo=UTC)
+    load_rows(index, "sis", a_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
+    with index.database.read(OPERATOR) as unit:
+        indexed = {record for record, _ in unit.derived.all_features(index.config_id(unit))}
+        assert indexed == set(unit.records.active())
