@@ -63,12 +63,10 @@ class Choice:
         return {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
 
     def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
-        """The holder, claiming no more than the records that its ID is to stay with."""
-        kept = self.keeps.get(holder.person)
-        if kept is None:
-            return holder
-        claimed = frozenset(keys[record] for record in kept if record in keys)
-        return replace(holder, records=holder.records & claimed)
+        """The holder, claiming only the records that its ID is to stay with; all, where those are gone."""
+        kept = self.keeps.get(holder.person, frozenset())
+        claimed = holder.records & {keys[record] for record in kept if record in keys}
+        return replace(holder, records=claimed) if claimed else holder
 
 
 _MOST = 10**9

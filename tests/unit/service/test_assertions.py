@@ -7,6 +7,7 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.decisions import decision, decisions
+from mpi.service.load import Snapshot
 from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge, split
 from mpi.service.overlays import release_overlay
@@ -155,6 +156,16 @@ def test_two_ccwis_ids_merged_then_un_merged(index):
     assert together(index, "ccwis:1", "ccwis:2")
     sent(index, "ccwis:2", **ZOE)
     assert (eid_of(index, "ccwis:1"), eid_of(index, "ccwis:2")) == (first, second)
+    assert verify(index, OPERATOR) == []
+
+
+def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_who_a_steward_put_there(index):
+    first = put(index, "ccwis:1")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    other = put(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    merge(index, OPERATOR, [first, other], Why("seen"), survivor=first)
+    load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
+    assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
     assert verify(index, OPERATOR) == []
 
 
