@@ -12,7 +12,8 @@ from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Door, Sent, let_in
-from mpi.service.loading import File, Loading, seeking_no_cycles
+from mpi.service.loading import File, Loading
+from mpi.service.pacing import seeking_no_cycles
 from mpi.service.receipt import Receipt, receipt_of
 from mpi.service.reindex import Progress, silent
 from mpi.service.snapshots import survey

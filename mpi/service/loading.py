@@ -6,7 +6,6 @@ batch says ``loading`` until the last; the same file sent again goes on where it
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
@@ -35,18 +34,6 @@ CHUNKS_AHEAD = 20
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
-
-
-@contextmanager
-def seeking_no_cycles() -> Iterator[None]:
-    """Leave the search for cyclic garbage to the ends of chunks: it goes through all that a load keeps."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
