@@ -66,6 +66,11 @@ def writer(
     ] = None,
 ) -> Viewer:
     """Who is calling, with the key that makes the call be done once only."""
+    return once_only(viewer, key, request, body)
+
+
+def once_only(viewer: Viewer, key: str | None, request: Request, body: bytes) -> Viewer:
+    """Who is calling, by a call that is done once only where it bears an ``Idempotency-Key``."""
     if key is None:
         return viewer
     call = b"\n".join(

@@ -82,6 +82,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     # What is asked most is found first.
     app.include_router(crosswalk.looking_up)
     app.include_router(persons.looking_up)
+    app.include_router(records.sending)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
         questions, freezes, consents, views, health,

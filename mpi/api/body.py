@@ -34,17 +34,22 @@ async def raw_body(request: Request) -> bytes:
     Raises:
         TooLargeError: it has more than ``LARGEST_RECORD_BYTES``.
     """
-    read: bytes | None = getattr(request.state, "raw_body", None)
-    if read is not None:
-        return read
+    # A call may be answered a second time, see mpi.api.moved and mpi.api.sending; its body comes once.
+    read: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
+    if read is None:
+        read = request.state.raw_body = await _read(request)
+    if isinstance(read, TooLargeError):
+        raise read
+    return read
+
+
+async def _read(request: Request) -> bytes | TooLargeError:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > LARGEST_RECORD_BYTES:
-            raise TooLargeError(_TOO_LARGE)
-    # A call may be answered a second time, see mpi.api.moved; its body comes once.
-    request.state.raw_body = bytes(data)
-    return request.state.raw_body  # type: ignore[no-any-return]
+            return TooLargeError(_TOO_LARGE)
+    return bytes(data)
 
 
 RawDep = Annotated[bytes, Depends(raw_body)]

@@ -12,17 +12,16 @@ from typing import Any
 import orjson
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mpi.api.moved import FollowingRoute
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
-from mpi.service.look_up import look_up
+from mpi.service.look_up import Ask, look_up
 from mpi.storage.repositories.disclosures import Disclosure
-from mpi.storage.unit import ReadUnit
 
-Ask = Callable[[ReadUnit], tuple[Any, Disclosure]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _BEARER = "bearer "
 
@@ -30,7 +29,7 @@ _BEARER = "bearer "
 class QuickRoute(FollowingRoute):
     """A route of look-ups; what it is documented as, and answers in any other form, is FastAPI's."""
 
-    def asks(self, request: Request, index: Index) -> Ask | None:
+    def asks(self, request: Request, index: Index) -> Ask[Any] | None:
         """What a call asks; None where it is not of the common form."""
         raise NotImplementedError
 
@@ -48,7 +47,7 @@ class QuickRoute(FollowingRoute):
             if ask is None:
                 return await other(request)
             headers = request.headers
-            key = _key(headers.get("authorization"), headers.get("x-api-key"))
+            key = sent_key(headers)
             purpose = headers.get("purpose-of-use")
             if index.database.is_postgresql:  # which is across a network
                 found, line, viewer = await run_in_threadpool(look_up, index, key, purpose, ask)
@@ -65,10 +64,12 @@ def as_json(found: object, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(found), media_type="application/json", headers=headers)
 
 
-def _key(authorization: str | None, api_key: str | None) -> str | None:
-    if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
-        return authorization[len(_BEARER) :].strip()
-    return api_key
+def sent_key(headers: Headers) -> str | None:
+    """The API key that a call bears, in either form."""
+    authorization = headers.get("authorization", "")
+    if authorization[: len(_BEARER)].lower() == _BEARER and (key := authorization[len(_BEARER) :].strip()):
+        return key
+    return headers.get("x-api-key")
 
 
 async def _on_the_ledger(index: Index, viewer: Viewer, line: Disclosure) -> None:

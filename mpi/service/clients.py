@@ -31,7 +31,7 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
-    with index.database.read(_NOBODY) as unit:
+    with index.database.glance(_NOBODY) as unit:
         return authenticated(unit, key, purpose)
 
 
@@ -42,6 +42,15 @@ def authenticated(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewe
     client = unit.clients.by_key(key_hash(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
+    return viewer_of(client, purpose)
+
+
+def viewer_of(client: Client, purpose: str | None) -> Viewer:
+    """The viewer that a client is, for a purpose.
+
+    Raises:
+        InputError: no such purpose of use.
+    """
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
     return Viewer(client.name, purpose, client.actions, client.sources)

@@ -1,6 +1,6 @@
 """Tags of persons as a viewer sees them: what ``If-Match`` is compared with."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import orjson
 
@@ -23,6 +23,11 @@ def etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:
         held = [(r, records[r].version_id) for r in members[person.id] if r in labels]
         status = PersonStatus.ACTIVE if held else _status(unit, person)
         seen.append((person.eid, status, held))
+    return tag_of(index, seen)
+
+
+def tag_of(index: Index, seen: Sequence[tuple[str, str | None, Sequence[tuple[int, int | None]]]]) -> str:
+    """The tag of persons, by number: the enterprise ID, status and (record, version) seen of each."""
     return index.seal.token("etag", orjson.dumps(seen).decode())
 
 

@@ -317,11 +317,13 @@ def _visible(unit: ReadUnit, records: Collection[int]) -> dict[int, Label]:
 
 
 def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, Label]) -> tuple[FlagView, ...]:
-    def view(row: Any) -> FlagView:  # noqa: ANN401 - a row of the flag query
-        label = labels[row.record_id]
-        return FlagView(
-            row.population, row.value, row.definition, row.detail, row.begin, row.end,
-            row.asserted_by or label.source, label.source, label.local_id, row.as_of,
-        )  # fmt: skip
+    rows = unit.records.flags(members)
+    return tuple(flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
 
-    return tuple(view(row) for row in unit.records.flags(members) if row.record_id in labels)
+
+def flag_view(row: Any, label: Label) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
+    """A flag of a record, as it is shown."""
+    return FlagView(
+        row.population, row.value, row.definition, row.detail, row.begin, row.end,
+        row.asserted_by or label.source, label.source, label.local_id, row.as_of,
+    )  # fmt: skip

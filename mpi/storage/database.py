@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 
@@ -76,6 +76,16 @@ class Database:
             yield ReadUnit(session, viewer)
             # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
             session.commit()
+
+    @contextmanager
+    def glance(self, viewer: Viewer) -> Iterator[ReadUnit]:
+        """For what one statement answers: each is its own snapshot, and no transaction is begun."""
+        lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        with plainly(), lent as session, self._each_alone(session):
+            yield ReadUnit(session, viewer)
+
+    def _each_alone(self, session: Session) -> AbstractContextManager[None]:
+        return postgresql.each_alone(session.driver) if self.is_postgresql else nullcontext()
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:

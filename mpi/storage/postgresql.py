@@ -100,6 +100,17 @@ def begun(driver: Any, *, writing: bool) -> Iterator[None]:  # noqa: ANN401 - ps
             raise
 
 
+@contextmanager
+def each_alone(driver: Any) -> Iterator[None]:  # noqa: ANN401 - psycopg's connection
+    """Each statement is a transaction of its own, kept as soon as it is answered: one round trip in all."""
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
+
+
 def _take_back(driver: Any) -> None:  # noqa: ANN401 - psycopg's connection
     """Roll back, whatever is still told of statements that were sent ahead of the one that failed."""
     for _ in range(2):

@@ -25,6 +25,7 @@ from mpi.storage.repositories.derived import Derived
 from mpi.storage.repositories.disclosures import Disclosures
 from mpi.storage.repositories.figures import Figures
 from mpi.storage.repositories.freezes import Freezes
+from mpi.storage.repositories.glances import Glances
 from mpi.storage.repositories.owner_questions import OwnerQuestions
 from mpi.storage.repositories.persons import Persons
 from mpi.storage.repositories.practice import Practice
@@ -99,6 +100,7 @@ class ReadUnit:
     saved_views = _Repository(SavedViews)
     blocks = _Repository(Blocks)
     clients = _Repository(Clients)
+    glances = _Repository(Glances)
     disclosures = _Repository(Disclosures)
     proposals = _Repository(Proposals)
     runs = _Repository(Runs)

@@ -6,26 +6,32 @@ from fastapi import APIRouter, Request, Response
 
 from mpi.api.access import CallerDep, IndexDep
 from mpi.api.moved import FollowingRoute
-from mpi.api.quick import Ask, QuickRoute, as_json
+from mpi.api.quick import QuickRoute, as_json
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
 from mpi.service.events import EventPage, events
+from mpi.service.glancing import crosswalk_at_a_glance
+from mpi.service.look_up import Ask
 from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
 
 router = APIRouter(tags=["crosswalk"], route_class=FollowingRoute)
 
 
 class _ByLocalId(QuickRoute):
-    def asks(self, request: Request, index: Index) -> Ask | None:  # noqa: ARG002
+    def asks(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
         """A source and a local ID, once each and nothing else."""
         sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = dict(sent)
         if len(sent) != len(given) or given.keys() != {"source", "local_id"}:
             return None
-        return lambda unit: crosswalk_in(unit, given["source"], given["local_id"])
+        source, local_id = given["source"], given["local_id"]
+        return Ask(
+            lambda unit, key, who: crosswalk_at_a_glance(unit, key, who, source, local_id),
+            lambda unit: crosswalk_in(unit, source, local_id),
+        )
 
     def answer(self, found: CrosswalkEntry) -> Response:
         """As ``CrosswalkOut``."""

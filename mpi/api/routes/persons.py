@@ -5,13 +5,15 @@ from fastapi import APIRouter, Request, Response
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.body import SentDep
 from mpi.api.moved import FollowingRoute
-from mpi.api.quick import Ask, QuickRoute, as_json
+from mpi.api.quick import QuickRoute, as_json
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import CHILD, record_body
 from mpi.service import persons
 from mpi.service.context import Index
+from mpi.service.glancing import person_at_a_glance
+from mpi.service.look_up import Ask
 from mpi.service.persons import LineageStep, PersonView
 from mpi.service.search import Found, search
 
@@ -19,11 +21,15 @@ router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 
 
 class _ByEid(QuickRoute):
-    def asks(self, request: Request, index: Index) -> Ask | None:
+    def asks(self, request: Request, index: Index) -> Ask[PersonView] | None:
         """An enterprise ID, now."""
         if request.scope["query_string"]:
             return None
-        return lambda unit: persons.person_in(unit, index, request.path_params["eid"])
+        eid = request.path_params["eid"]
+        return Ask(
+            lambda unit, key, who: person_at_a_glance(unit, key, who, index, eid),
+            lambda unit: persons.person_in(unit, index, eid),
+        )
 
     def answer(self, found: PersonView) -> Response:
         """As ``PersonOut``."""

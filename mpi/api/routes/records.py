@@ -24,17 +24,18 @@ from mpi.api.schemas.records import (
     WithdrawnOut,
     record_body,
 )
-from mpi.domain.errors import RecordError
+from mpi.api.sending import SendingRoute, require_address
 from mpi.domain.viewer import Action, permit
 from mpi.service import records
 from mpi.service.records import Resolved, Withdrawn
 from mpi.service.rekey import Rekeyed, rekey
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
+sending = APIRouter(tags=["records"], route_class=SendingRoute)
 _PATH = "/v1/sources/{source}/records/{local_id:path}"
 
 
-@router.put(
+@sending.put(
     _PATH,
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
@@ -45,8 +46,7 @@ def put_record(
     index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep, sent: SentDep
 ) -> Resolved:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
-    if sent.setdefault("local_id", address.local_id) != address.local_id:
-        raise RecordError("local_id", "conflict", "differs from the one in the path")
+    require_address(sent, address.local_id)
     return records.upsert(index, viewer, address.source, sent)
 
 

@@ -50,19 +50,19 @@ class Clients:
     def by_key(self, key_hash: str) -> Client | None:
         """The client of a key, unless it was revoked."""
         row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
-        return None if row is None else _client_of(row)
+        return None if row is None else client_of(row)
 
     def all(self) -> list[Client]:
         """Clients whose key opens the index, by name."""
         rows = self._connection.execute(
             select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
-        return [_client_of(row) for row in rows]
+        return [client_of(row) for row in rows]
 
     def every(self) -> list[tuple[Client, int, int | None]]:
         """Every client ever added, with the commits of its making and its revoking, by name."""
         rows = self._connection.execute(select(_client).order_by(_client.c.name))
-        return [(_client_of(row), row.created_commit, row.revoked_commit) for row in rows]
+        return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
 
     def revoke(self, name: str, commit_no: int) -> bool:
         """End a client's key; False where there is no such client, or its key has ended."""
@@ -74,7 +74,8 @@ class Clients:
         return ended.rowcount == 1
 
 
-def _client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
+def client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
+    """The client of a row that has its ``name``, ``actions`` and ``sources``."""
     return _granted(row.name, row.actions, row.sources)
 
 
