@@ -125,6 +125,8 @@ class Loading:
                 last = not following and first + CHUNK >= len(said)
                 left = self._withdrawn_but_for_the_last() if last else None
                 with self.index.database.write(self.viewer, "load") as unit:
+                    # Before this transaction has a number of its own, which would look like another's.
+                    ahead.look(unit)
                     self._require_mine(unit)
                     lacking = _NONE if left is None else self._lacking(unit, left)
                     self._write(unit, ahead, said[first : first + CHUNK], number, lacking)
@@ -169,7 +171,6 @@ class Loading:
     def _write(
         self, unit: WriteUnit, ahead: Ahead, said: list[Statement], chunk: int, lacking: _Lacking
     ) -> None:
-        ahead.look(unit)
         places = range(chunk * CHUNK, chunk * CHUNK + len(said))
         said = [
             one._replace(made=ahead.made.get(place, one.made))

@@ -55,11 +55,15 @@ class Changed:
         """The features as they are stored."""
         return self.made.features if isinstance(self.made, Packed) else features_to_bytes(self.made)
 
+    def packed_keys(self, blocking: BlockingSpec, seal: KeyedHash) -> bytes:
+        """The same keys as ``Packed`` has them."""
+        if isinstance(self.made, Packed):
+            return self.made.keys
+        return array("q", keys(self.made, blocking, seal)).tobytes()
+
     def keys(self, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
         """The record's blocking keys, by the blocking of the configuration in force."""
-        if isinstance(self.made, Packed):
-            return array("q", self.made.keys).tolist()
-        return keys(self.made, blocking, seal)
+        return array("q", self.packed_keys(blocking, seal)).tolist()
 
 
 def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, lists: str) -> Packed:
@@ -156,17 +160,27 @@ def write_derived(
     """
     unit.derived.drop(config_id, stale)
     blocking = index.blocking(unit, config_id)
-    own_keys = {r: c.keys(blocking, index.seal) for r, c in changed.items()}
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
-    unit.derived.put_keys(
-        config_id, ((changed[r].group_id, key, r) for r, ks in own_keys.items() for key in ks)
-    )
+    packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
+    unit.derived.put_keys(config_id, _key_rows(changed, packed))
     rest = {r: c for r, c in changed.items() if r not in paired.records}
+    own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:
-        edges = _score_few(unit, index, config_id, rest, {r: own_keys[r] for r in rest}, paired.most)
+        edges = _score_few(unit, index, config_id, rest, own_keys, paired.most)
     else:
         edges = _score_many(unit, index, config_id, rest, own_keys, progress)
     unit.derived.put_edges(config_id, paired.edges | edges)
+
+
+def _key_rows(changed: Mapping[int, Changed], packed: Mapping[int, bytes]) -> np.ndarray:
+    """Visibility group, key and record of every key of the records."""
+    own = np.frombuffer(b"".join(packed.values()), np.int64)
+    counts = [len(each) // own.itemsize for each in packed.values()]
+    rows = np.empty((len(own), 3), np.int64)
+    rows[:, 0] = np.repeat(np.array([changed[r].group_id for r in packed], np.int64), counts)
+    rows[:, 1] = own
+    rows[:, 2] = np.repeat(np.array(list(packed), np.int64), counts)
+    return rows
 
 
 def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:

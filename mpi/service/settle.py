@@ -218,15 +218,29 @@ def _components(
     thresholds: Thresholds,
 ) -> Iterator[Component]:
     found = pieces(number_of, edges, scope.decisions, thresholds)
-    needed = {number_of[key] for piece in found if len(piece.records) > 1 for key in piece.records}
+    plain = [_plain(piece, edges) for piece in found]
+    needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
     known = features(needed)
     by_key = {scope.keys[number]: value for number, value in known.items()}
-    for piece in found:
+    for piece, ready in zip(found, plain, strict=True):
+        if ready is not None:
+            yield ready
+            continue
         weights = _all_weights(piece, edges, by_key, scorer)
         marks = scorer.marks(weights, by_key)
         yield Component(
             piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
         )
+
+
+def _plain(piece: Piece, edges: Mapping[Pair, float]) -> Component | None:
+    """A record alone, or a pair that is weighed, about which nobody decided: no mark bears on it."""
+    match piece:
+        case Piece((_,), ()):
+            return Component(piece.records, {}, raised=piece.raised)
+        case Piece((left, right), ()) if (left, right) in edges:
+            return Component(piece.records, {(left, right): edges[left, right]}, raised=piece.raised)
+    return None
 
 
 def _all_weights(

@@ -2,14 +2,14 @@
 
 from array import array
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.record import CanonicalRecord
+from mpi.domain.record import CanonicalRecord, Flag
 from mpi.domain.survivorship import STEWARD
 from mpi.matching.keys import keys
 from mpi.service.context import Index, canonical_key
@@ -40,6 +40,7 @@ class Verdict(StrEnum):
     HELD = "held"
 
 
+_FLAG = tuple(each.name for each in fields(Flag))
 _TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
 
 
@@ -331,16 +332,21 @@ class _Writer:
             "batch_id": self._batch_id,
             "state": state,
             "content_hash": said.content_hash,
-            "issues": orjson.dumps([asdict(issue) for issue in said.issues]).decode(),
+            # orjson writes a dataclass as the dict of its fields.
+            "issues": orjson.dumps(said.issues).decode() if said.issues else "[]",
             "payload": said.payload,
         }
         self._versions.append((row, said))
 
     def flush(self) -> None:
         records = self._unit.records
+        activated = self._number_versions() if self._versions else {}
+        for row in self._records:
+            if (stands := activated.pop(row["id"], None)) is not None:
+                row["version_id"] = stands["version_id"]
         records.insert(self._records)
         if self._versions:
-            self._write_versions()
+            self._write_versions(list(activated.values()))
         records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
         records.seen(self._seen)
         if self._sightings:
@@ -357,19 +363,25 @@ class _Writer:
                 self._unit.task_work.erase_notes(record)
                 self._unit.owner_questions.erase_notes(record)
 
-    def _write_versions(self) -> None:
+    def _number_versions(self) -> dict[int, dict[str, Any]]:
+        """Give the versions their numbers; by record, the one that is to stand for it."""
         first = self._unit.counters.take("record_version", len(self._versions))
-        flags: list[dict[str, Any]] = []
         active: dict[int, dict[str, Any]] = {}
         for number, (row, said) in enumerate(self._versions, first):
             row |= {"id": number, "received_commit": self._unit.commit_no, "ended_commit": None}
-            flags += [
-                {"version_id": number, "seq": seq, **asdict(flag)} for seq, flag in enumerate(said.flags)
-            ]
             if row["state"] == "active":
                 active[row["record_id"]] = {
                     "record_id": row["record_id"], "version_id": number, "as_of": said.as_of,
                 }  # fmt: skip
+        return active
+
+    def _write_versions(self, activated: list[dict[str, Any]]) -> None:
+        """Write versions, and let some stand for records that there were."""
+        flags = [
+            {"version_id": row["id"], "seq": seq, **{name: getattr(flag, name) for name in _FLAG}}
+            for row, said in self._versions
+            for seq, flag in enumerate(said.flags)
+        ]
         self._unit.records.insert_versions([row for row, _ in self._versions])
         self._unit.records.insert_flags(flags)
-        self._unit.records.activate(list(active.values()))
+        self._unit.records.activate(activated)

@@ -7,13 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from mpi.bootstrap import open_index
-from mpi.cli.progress import watched
-from mpi.config import Settings
-from mpi.domain.viewer import operator
-from mpi.intake.read import open_file
-from mpi.service.load import LoadOptions, Snapshot, load
-
 _MB = 1024
 
 
@@ -33,6 +26,14 @@ class _Phases:
 
 def main() -> int:
     """Load a file into the index that the environment names; prints JSON."""
+    # A process that standardizes imports this module too, and ``mpi ingest`` gives it no more than it needs.
+    from mpi.bootstrap import open_index
+    from mpi.cli.progress import watched
+    from mpi.config import Settings
+    from mpi.domain.viewer import operator
+    from mpi.intake.read import open_file
+    from mpi.service.load import LoadOptions, Snapshot, load
+
     file, source = Path(sys.argv[1]), sys.argv[2]
     began, phases = time.perf_counter(), _Phases()
     index = open_index(Settings())

@@ -103,29 +103,46 @@ class Derived:
 
     def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
         """Add features of records that have none."""
-        rows = [{"config_id": config_id, "record_id": r, "payload": p} for r, p in payloads]
-        put(self._connection, _feature, rows)
+        rows = list(payloads)
+        if len(rows) == 1:
+            [(record, payload)] = rows
+            put(
+                self._connection,
+                _feature,
+                [{"config_id": config_id, "record_id": record, "payload": payload}],
+            )
+            return
+        columns: dict[str, list[Any]] = {
+            "config_id": [config_id] * len(rows),
+            "record_id": [record for record, _ in rows],
+            "payload": [payload for _, payload in rows],
+        }
+        put_columns(self._connection, _feature, columns)
 
-    def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]]) -> None:
+    def put_keys(self, config_id: int, keys: Iterable[tuple[int, int, int]] | np.ndarray) -> None:
         """Add blocking keys: (visibility group, key, record)."""
-        table = np.array(list(keys), dtype=np.int64).reshape(-1, 3)
+        listed = keys if isinstance(keys, np.ndarray) else np.array(list(keys), dtype=np.int64)
+        groups, own, records = listed.reshape(-1, 3).T
         # In the order of the table: each of its pages is then gone to once.
-        groups, own, records = table[np.lexsort((table[:, 2], table[:, 1], table[:, 0]))].T.tolist()
+        order = np.lexsort((records, own, groups))
         columns = {
             "config_id": [config_id] * len(own),
-            "group_id": groups,
-            "key": own,
-            "record_id": records,
+            "group_id": groups[order].tolist(),
+            "key": own[order].tolist(),
+            "record_id": records[order].tolist(),
         }
         put_columns(self._connection, _key, columns)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
-        rows = [
-            {"config_id": config_id, "lo": lo, "hi": hi, "weight": round(bits * MICROBITS)}
-            for (lo, hi), bits in sorted(edges.items())
-        ]
-        put(self._connection, _edge, rows)
+        ends = sorted(edges)
+        columns = {
+            "config_id": [config_id] * len(ends),
+            "lo": [lo for lo, _ in ends],
+            "hi": [hi for _, hi in ends],
+            "weight": [round(edges[each] * MICROBITS) for each in ends],
+        }
+        put_columns(self._connection, _edge, columns)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove features, keys and edges of the given records; one without features has no others."""
