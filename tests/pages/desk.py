@@ -13,6 +13,7 @@ from mpi.domain.viewer import operator
 from mpi.service.accounts import NewAccount, add_account
 from mpi.service.answering import defer
 from mpi.service.blind_sample import draw
+from mpi.service.blocks import note_large
 from mpi.service.decisions import Asked, report_link
 from mpi.service.owner_questions import ask_source
 from mpi.service.proposals import propose
@@ -124,6 +125,8 @@ def _fill_up(index):
     record = next(label for label in single[-2].records if label.source == "sis")
     ask_source(index, operator("Ida Steward"), single[-2].key, record, "confirm-name")
     propose(index, operator("Ada Approver"), index.matcher)
+    with index.database.write(operator(), "probe") as unit:
+        note_large(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
     draw(index, operator("demo"))
 
 

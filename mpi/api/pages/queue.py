@@ -38,9 +38,7 @@ class View:
     query: str
 
 
-KINDS = (
-    "pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval", "blocks",
-)  # fmt: skip
+KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval")
 """Kinds of questions that the filter offers."""
 
 

@@ -19,16 +19,21 @@ from mpi.api.routes.proposals import matcher_of
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.service import proposals
 from mpi.service.context import Index
+from mpi.service.large_blocks import large_blocks
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _A_PAGE = 100
 """Items shown at once."""
+_BLOCKS_SHOWN = 20
 
 
 @router.get("/runs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Every run, newest first."""
-    return page("runs.html", visit=visit, runs=proposals.proposals(index, visit.viewer))
+    runs = proposals.proposals(index, visit.viewer)
+    found = large_blocks(index, visit.viewer)
+    shown = found.blocks[:_BLOCKS_SHOWN]
+    return page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
 
 
 @router.post("/runs")

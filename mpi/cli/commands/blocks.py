@@ -6,7 +6,7 @@ import typer
 
 from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.session import opened
-from mpi.domain.viewer import Action, permit
+from mpi.service.large_blocks import large_blocks
 from mpi.service.pending import finish_pending
 
 
@@ -20,16 +20,14 @@ def run(
     """
     with opened() as session:
         finished = finish_pending(session.index, session.viewer) if finish else 0
-        permit(session.viewer, Action.RECLUSTER)
-        with session.index.database.read(session.viewer) as unit:
-            blocks = unit.blocks.queued(session.index.config_id(unit))
-            pending = unit.blocks.count_waiting()
+        found = large_blocks(session.index, session.viewer)
+    rows = [(one.key, one.records) for one in found.blocks]
     if as_json:
-        found = [{"key": f"{one.key & (1 << 64) - 1:016x}", "records": one.records} for one in blocks]
-        print_json({"blocks": found, "pending": pending, "finished": finished})
+        blocks = [{"key": key, "records": records} for key, records in rows]
+        print_json({"blocks": blocks, "pending": found.pending, "finished": finished})
         return
-    print_table(("key", "records"), [(f"{one.key & (1 << 64) - 1:016x}", one.records) for one in blocks])
+    print_table(("key", "records"), rows)
     if finish:
         note(f"{finished:,} finished")
-    if pending:
-        note(f"{pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")
+    if found.pending:
+        note(f"{found.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")

@@ -13,6 +13,7 @@ from mpi.api.pages.visit import Visit
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Viewer, operator
+from mpi.service.blocks import note_large
 from mpi.service.freezing import freeze, lift
 from mpi.service.queue import Filters, questions
 from tests.index import a_child
@@ -315,6 +316,15 @@ def test_a_run_is_made_read_and_rejected_by_an_approver(acting):
         assert send(client, path, do="apply").status_code == 400
         assert send(client, path, do="reject").status_code == 303
         assert "rejected" in client.get(path).text
+
+
+def test_keys_that_many_records_share_are_shown_to_who_may_re_cluster(index, acting):
+    with index.database.write(operator(), "probe") as unit:
+        note_large(unit, index.config_id(unit), {-5: 4_321})
+    with acting("approver") as client:
+        page = client.get("/runs").text
+    assert "fffffffffffffffb" in page
+    assert "4,321" in page
 
 
 def test_a_value_is_corrected_with_what_it_rests_on_and_undone(call, acting):
