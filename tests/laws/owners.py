@@ -174,7 +174,7 @@ class Owners:
         put_due_in_force(self.index, OPERATOR)
         self.hear_words()
         if not self.frozen():
-            assert not any(word.pending for word in self.oracle.words.values())
+            assert not any(word.pending and not word.revoked for word in self.oracle.words.values())
 
     def frozen(self) -> bool:
         """Whether a window of any source is open today."""
