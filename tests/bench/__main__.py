@@ -27,6 +27,9 @@ def main() -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--calls", type=int, default=500, help="resolves timed with one client")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long eight clients keep at it")
+    parser.add_argument(
+        "--keep", type=Path, help="folder of the state, and of the SQLite index if made there"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that serve")
     asked = parser.parse_args()
     print(json.dumps(bench(asked), indent=1))
@@ -38,8 +41,10 @@ def bench(asked: argparse.Namespace) -> dict[str, object]:
     found: dict[str, object] = {"machine": machine(), "workers": asked.workers}
     with tempfile.TemporaryDirectory(prefix="mpi-bench-") as name:
         folder = Path(name)
-        step(f"simulating {asked.records:,} records")
-        found["simulate_s"] = round(state.simulate(folder / "state", asked.records, seed=1), 1)
+        kept = asked.keep or folder
+        if not (kept / "state").exists():
+            step(f"simulating {asked.records:,} records")
+            found["simulate_s"] = round(state.simulate(kept / "state", asked.records, seed=1), 1)
         if "online" in asked.parts:
             state.simulate(folder / "fresh", max(asked.records // 5, 20_000), seed=2)
         stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
@@ -52,7 +57,12 @@ def bench(asked: argparse.Namespace) -> dict[str, object]:
 
 def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | None) -> dict[str, object]:
     step(f"{store}: from files to enterprise IDs")
-    made = state.make(folder / "state", folder / store, url)
+    kept = asked.keep or folder
+    made = (
+        state.keep(kept, asked.records, url)
+        if url is None
+        else state.make(kept / "state", folder / store, url)
+    )
     found: dict[str, object] = {
         "load": {
             "records": made.records,
@@ -60,7 +70,7 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
             "per_second": round(made.records / made.load_s),
             "peak_mb": made.peak_mb,
             "processor_s": made.processor_s,
-            "database_mb": round(sum(f.stat().st_size for f in (folder / store).glob("mpi.db*")) / 1e6),
+            "database_mb": round(sum(f.stat().st_size for f in made.home.glob("mpi.db*")) / 1e6),
         }
     }
     if "batch" in asked.parts:
@@ -71,8 +81,10 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
         found["scoring"] = scoring.measure(made)
     if "online" in asked.parts:
         step(f"{store}: over HTTP")
+        if asked.keep is not None and url is None:
+            made = state.copied(made, folder / store)
         found["http"] = online.measure(
-            made, folder / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
+            made, kept / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
         )
     return found
 

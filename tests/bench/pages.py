@@ -52,7 +52,8 @@ def main() -> int:
         folder = asked.keep or Path(name)
         with a_server() if asked.store == "postgresql" else nullcontext() as server:
             url = None if server is None else server.url(server.new_database())
-            made = _made(folder, asked.records, url)
+            step(f"an index of {asked.records:,} records")
+            made = state.keep(folder, asked.records, url)
             pages = measure(made, folder / "state", asked.calls)
     slow = sorted(name for name, took in pages.items() if took["p95_ms"] > LIMIT_MS)
     found = {
@@ -64,19 +65,6 @@ def main() -> int:
     }
     print(json.dumps(found, indent=1))
     return 1 if slow else 0
-
-
-def _made(folder: Path, records: int, url: str | None) -> state.Made:
-    """The index, made anew unless the folder holds one (SQLite)."""
-    if url is None and (folder / "index" / "mpi.db").exists():
-        sources = tuple(
-            sorted(path.stem for path in (folder / "state").glob("*.csv") if path.stem != "truth")
-        )
-        return state.Made(folder / "index", None, "", records=records, sources=sources)
-    step(f"simulating {records:,} records")
-    state.simulate(folder / "state", records, seed=1)
-    step("from files to enterprise IDs")
-    return state.make(folder / "state", folder / "index", url)
 
 
 def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, float]]:

@@ -4,12 +4,13 @@ import csv
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -97,6 +98,26 @@ def make(state: Path, home: Path, url: str | None) -> Made:
             made.by_source[source] = sum(1 for _ in csv.reader(file)) - 1
     made.records = sum(made.by_source.values())
     return made
+
+
+def keep(folder: Path, records: int, url: str | None = None) -> Made:
+    """A state in ``state`` of a folder and its index in ``index``: made, or taken from there (SQLite)."""
+    note = folder / "made.json"
+    if url is None and note.exists():
+        told = json.loads(note.read_text())
+        return Made(**{**told, "home": folder / "index", "sources": tuple(told["sources"])})
+    if not (folder / "state").exists():
+        simulate(folder / "state", records, seed=1)
+    made = make(folder / "state", folder / "index", url)
+    if url is None:
+        note.write_text(json.dumps({**asdict(made), "home": ""}))
+    return made
+
+
+def copied(made: Made, home: Path) -> Made:
+    """The same index in another folder, to be written to."""
+    shutil.copytree(made.home, home)
+    return replace(made, home=home)
 
 
 def sent(state: Path, source: str) -> Iterator[dict[str, object]]:
