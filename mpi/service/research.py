@@ -7,6 +7,7 @@ another export can be told from them.
 import secrets
 from collections.abc import Iterator
 
+from mpi.clustering.priors import LOWEST_BITS, priors_at_hand
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.closure import everything
@@ -15,7 +16,7 @@ from mpi.service.derive import derive
 from mpi.service.disclosure import disclose
 from mpi.service.export import HEADER, CrosswalkRow
 from mpi.service.reindex import Progress, silent
-from mpi.service.settle import partitions
+from mpi.service.settle import canonical_edges, partitions
 
 _ID_LENGTH = 16
 
@@ -23,8 +24,8 @@ _ID_LENGTH = 16
 def research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent) -> Iterator[CrosswalkRow]:
     """Every active record with the research ID of its cluster, by source and local ID.
 
-    The partition has the model's statistical thresholds. Decisions in force bind it as they bind the
-    operational one. Nothing is stored but the disclosure.
+    The partition has the model's statistical thresholds and the prior of the records at hand. Decisions in
+    force bind it as they bind the operational one. Nothing is stored but the disclosure.
 
     Args:
         index: the open index.
@@ -39,12 +40,14 @@ def research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent
 
 
 def _rows(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
-    thresholds = index.matcher.model.statistical
+    model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
         shared = index.shared(unit)
-        derived = derive(unit, index, index.matcher, thresholds.stored_from, progress, shared)
+        derived = derive(unit, index, index.matcher, LOWEST_BITS, progress, shared)
         scope = everything(unit, derived.edges)
-        found = partitions(scope, derived.features_of, index.matcher.scorer, thresholds)
+        source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
+        priors = priors_at_hand(canonical_edges(scope), source, scorer.levels.prior)
+        found = partitions(scope, derived.features_of, scorer, model.statistical, priors)
         drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_id = {
             key: f"R-{drawn.token('research', str(cluster[0]))[:_ID_LENGTH]}"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
 from mpi.clustering.component import Component, Pair, Piece, pair, pieces
 from mpi.clustering.partition import Partition, partition
+from mpi.clustering.priors import AS_FITTED, Priors
 from mpi.domain import eid
 from mpi.domain.features import Features
-from mpi.domain.weight import Thresholds, rounded
+from mpi.domain.weight import Thresholds
 from mpi.matching.scorer import Scorer
 from mpi.service.closing import replace_tasks
 from mpi.service.closure import Closure
@@ -187,7 +188,11 @@ def _any_of(holder: Holder, records: Collection[int], number_of: Mapping[int, in
 
 
 def partitions(
-    scope: Closure, features: FeatureSource, scorer: Scorer, thresholds: Thresholds
+    scope: Closure,
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+    priors: Priors = AS_FITTED,
 ) -> list[Partition]:
     """Partition everything in scope, over canonical keys; nobody's ID is looked at.
 
@@ -196,17 +201,23 @@ def partitions(
         features: where features of their records come from.
         scorer: scores the pairs that blocking did not bring together.
         thresholds: the bands.
+        priors: what takes the place of the model's prior, by canonical keys; never for enterprise IDs.
     """
     number_of = {key: number for number, key in scope.keys.items()}
-    edges = {
+    edges = priors.weights(canonical_edges(scope))
+    return [
+        partition(component, thresholds)
+        for component in _components(scope, edges, number_of, features, scorer, thresholds, priors)
+    ]
+
+
+def canonical_edges(scope: Closure) -> dict[Pair, float]:
+    """The edges between active records, by canonical keys."""
+    return {
         pair(scope.keys[lo], scope.keys[hi]): bits
         for (lo, hi), bits in scope.edges.items()
         if lo in scope.keys and hi in scope.keys
     }
-    return [
-        partition(component, thresholds)
-        for component in _components(scope, edges, number_of, features, scorer, thresholds)
-    ]
 
 
 def _components(
@@ -216,6 +227,7 @@ def _components(
     features: FeatureSource,
     scorer: Scorer,
     thresholds: Thresholds,
+    priors: Priors,
 ) -> Iterator[Component]:
     found = pieces(number_of, edges, scope.decisions, thresholds)
     plain = [_plain(piece, edges) for piece in found]
@@ -226,7 +238,7 @@ def _components(
         if ready is not None:
             yield ready
             continue
-        weights = _all_weights(piece, edges, by_key, scorer)
+        weights = _all_weights(piece, edges, by_key, scorer, priors)
         marks = scorer.marks(weights, by_key)
         yield Component(
             piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
@@ -244,14 +256,20 @@ def _plain(piece: Piece, edges: Mapping[Pair, float]) -> Component | None:
 
 
 def _all_weights(
-    piece: Piece, edges: Mapping[Pair, float], features: Mapping[int, Features], scorer: Scorer
+    piece: Piece,
+    edges: Mapping[Pair, float],
+    features: Mapping[int, Features],
+    scorer: Scorer,
+    priors: Priors,
 ) -> dict[Pair, float]:
     weights: dict[Pair, float] = {}
     for position, left in enumerate(piece.records):
         for right in piece.records[position + 1 :]:
             bits = edges.get((left, right))
             weights[left, right] = (
-                rounded(scorer.weight(features[left], features[right])) if bits is None else bits
+                priors.weight(left, right, scorer.weight(features[left], features[right]))
+                if bits is None
+                else bits
             )
     return weights
 

@@ -21,6 +21,8 @@ NOTEBOOK_PROBABILITY = 0.95
 Clusters = dict[int, int]
 
 _COLUMNS = ("given", "surname", "birth_date", "sex", "ssn", "address")
+_RULES = (("given", "surname"), ("surname", "birth_date"), ("given", "birth_date"), ("ssn",), ("address",))
+_PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 
 
 def exact_match(records: Records) -> Clusters:
@@ -57,6 +59,8 @@ def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Tabl
             any of the columns ``given``, ``surname``, ``birth_date``, ``sex``, ``ssn``, ``address``.
     """
     table = _table(records) if raw is None else raw
+    if not _usable(_RULES, _present(table)):
+        return _PAIRS.empty_table()  # by those settings there is nothing to block on
     # It warns of each level that the data lacks; a baseline takes the data as it comes.
     logging.getLogger("splink").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as spill:
@@ -64,7 +68,7 @@ def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Tabl
         try:
             api = DuckDBAPI(connection)
             linker = Linker(api.register(table), _settings(table), log_level=None)
-            _train(linker)
+            _train(linker, _present(table))
             scored = linker.inference.predict(warning_mode="never")
             return connection.sql(
                 "SELECT unique_id_l AS lo, unique_id_r AS hi, match_weight AS bits "
@@ -83,8 +87,11 @@ def connected(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
     return {number: min(group) for group in nx.connected_components(graph) for number in group}
 
 
+def _present(table: pa.Table) -> set[str]:
+    return {name for name in table.column_names if table[name].null_count < len(table)}
+
+
 def _settings(table: pa.Table) -> SettingsCreator:
-    present = {name for name in table.column_names if table[name].null_count < len(table)}
     comparisons = {
         "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
         "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
@@ -93,25 +100,27 @@ def _settings(table: pa.Table) -> SettingsCreator:
         "ssn": library.ExactMatch("ssn"),
         "address": library.LevenshteinAtThresholds("address", [3]),
     }
-    rules = [("given", "surname"), ("surname", "birth_date"), ("given", "birth_date"), ("ssn",), ("address",)]
+    present = _present(table)
     return SettingsCreator(
         link_type="dedupe_only",
         comparisons=[comparison for name, comparison in comparisons.items() if name in present],
-        blocking_rules_to_generate_predictions=[
-            block_on(*rule) for rule in rules if present.issuperset(rule)
-        ],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in _usable(_RULES, present)],
         retain_matching_columns=False,
     )
 
 
-def _train(linker: Linker) -> None:
+def _usable(rules: Iterable[tuple[str, ...]], present: set[str]) -> list[tuple[str, ...]]:
+    return [rule for rule in rules if present.issuperset(rule)]
+
+
+def _train(linker: Linker, present: set[str]) -> None:
     training = linker.training
-    training.estimate_probability_two_random_records_match(
-        [block_on("given", "surname", "birth_date")], recall=0.7
-    )
+    named = [name for name in ("given", "surname", "birth_date") if name in present]
+    training.estimate_probability_two_random_records_match([block_on(*named)], recall=0.7)
     training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
-    for rule in (block_on("given", "surname"), block_on("birth_date")):
-        training.estimate_parameters_using_expectation_maximisation(rule)
+    for rule in _usable((("given", "surname"), ("birth_date",)), present):
+        if present - {"unique_id", *rule}:  # it learns of the other columns
+            training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
 
 
 def _row(features: Features) -> Iterable[str | None]:

@@ -1,7 +1,7 @@
 """The shipped model's persons: keys, candidates, weights and partition, as the service does it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, islice
 from pathlib import Path
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mpi.clustering.component import Component, Pair, Piece, pieces
 from mpi.clustering.partition import partition
+from mpi.clustering.priors import AS_FITTED, LOWEST_BITS, Priors
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.batch import predict
@@ -17,9 +18,6 @@ from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer, compile_scorer
 from training.blocking import candidates_of
 from training.kept import KeptFeatures, Records, by_number
-
-LOWEST_BITS = -5.0
-"""Pairs of less are not kept: no rule looks at them, and calibration has seen enough of the rest."""
 
 _PIECES_AT_ONCE = 5_000
 
@@ -47,7 +45,7 @@ class Weighed:
     Args:
         records: record id and features.
         candidates: the pairs that blocking compares, each with the rules that bring it.
-        edges: bits of the candidate pairs at or above ``LOWEST_BITS``.
+        edges: bits of the candidate pairs at or above ``LOWEST_BITS``; no rule looks at less.
         scorer: of the model.
     """
 
@@ -78,27 +76,39 @@ def weigh(model: MatchModel, records: Records) -> Weighed:
     return Weighed(by_number(records), pairs, edges, compile_scorer(model))
 
 
-def persons(weighed: Weighed, thresholds: Thresholds) -> Persons:
-    """Partition the records, and say which pairs a steward would be asked about."""
+def persons(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Persons:
+    """Partition the records, and say which pairs a steward would be asked about.
+
+    Args:
+        weighed: the records.
+        thresholds: the bands.
+        priors: what takes the place of the model's prior in a partition for research.
+    """
     clusters: Clusters = {number: number for number in weighed.records}
     tasks: set[Pair] = set()
-    found = pieces(weighed.records, weighed.edges, (), thresholds)
+    for component in components(weighed, thresholds, priors):
+        made = partition(component, thresholds)
+        tasks.update(doubt.pair for doubt in made.doubts)
+        for cluster in made.clusters:
+            clusters.update(dict.fromkeys(cluster, cluster[0]))
+    # The service also asks about pairs that lie across components, which no partition has seen.
+    tasks.update(
+        (left, right)
+        for (left, right), bits in priors.weights(weighed.edges).items()
+        if bits >= thresholds.review and clusters[left] != clusters[right]
+    )
+    return Persons(clusters, tuple(sorted(tasks)))
+
+
+def components(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Iterator[Component]:
+    """The components of more than one record, with the weights of all their pairs."""
+    found = pieces(weighed.records, priors.weights(weighed.edges), (), thresholds)
     several = (piece for piece in found if len(piece.records) > 1)
     while some := list(islice(several, _PIECES_AT_ONCE)):
         if isinstance(weighed.records, KeptFeatures):
             weighed.records.have_at_hand({number for piece in some for number in piece.records})
         for piece in some:
-            made = partition(_component(weighed, piece), thresholds)
-            tasks.update(doubt.pair for doubt in made.doubts)
-            for cluster in made.clusters:
-                clusters.update(dict.fromkeys(cluster, cluster[0]))
-    # The service also asks about pairs that lie across components, which no partition has seen.
-    tasks.update(
-        (left, right)
-        for (left, right), bits in weighed.edges.items()
-        if bits >= thresholds.review and clusters[left] != clusters[right]
-    )
-    return Persons(clusters, tuple(sorted(tasks)))
+            yield _component(weighed, piece, priors)
 
 
 def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
@@ -109,7 +119,7 @@ def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
     return found
 
 
-def _component(weighed: Weighed, piece: Piece) -> Component:
-    weights = {pair: weighed.bits(*pair) for pair in combinations(piece.records, 2)}
+def _component(weighed: Weighed, piece: Piece, priors: Priors) -> Component:
+    weights = {ends: priors.weight(*ends, weighed.bits(*ends)) for ends in combinations(piece.records, 2)}
     marks = weighed.scorer.marks(weights, weighed.records)
     return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)

@@ -89,7 +89,8 @@ def _files(data: list[Path], truth_column: str) -> Dataset:
         return saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
     truth = {number: row.others[truth_column] for number, row in enumerate(rows)}
-    return Dataset("records", standardized(rows), truth)
+    sources = dict(enumerate(row.source for row in rows))
+    return Dataset("records", standardized(rows), truth, sources=sources)
 
 
 def _wanted(suite: str, only: list[str] | None) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class Dataset:
         name: of the set.
         records: record id and features.
         truth: record id to true person.
+        sources: record id to the source that sent it; empty for one source.
         households: true person to household; empty where the set does not tell.
         tags: record id to what is true of it (``twin``, ``name_changed``, …); empty where not told.
         groups: dimension to true person to group, for the bias table.
@@ -44,6 +45,7 @@ class Dataset:
     name: str
     records: Records = field(repr=False)
     truth: Mapping[int, Person] = field(repr=False)
+    sources: Mapping[int, str] = field(default_factory=dict, repr=False, kw_only=True)
     households: Mapping[Person, Hashable] = field(default_factory=dict, repr=False)
     tags: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
     groups: Mapping[str, Mapping[Person, str]] = field(default_factory=dict, repr=False)
@@ -54,6 +56,11 @@ class Dataset:
     def features(self) -> Mapping[int, Features]:
         """Record id to features."""
         return by_number(self.records)
+
+    @property
+    def source_of(self) -> dict[int, str]:
+        """Record id to source, of the records that are compared."""
+        return {number: self.sources.get(number, self.name) for number, _ in self.records}
 
 
 def standardized(rows: Sequence[Sent], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+from mpi.clustering.priors import priors_at_hand
 from mpi.domain.weight import Thresholds
 from mpi.matching.model import MatchModel
 from training.evaluate import baseline, bias, calibration, care, clusters, kinds, loss, relatives, review
@@ -84,20 +85,20 @@ def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
         dataset: of which only the records reach the model.
     """
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
-    thresholds = {"operational": model.thresholds, "statistical": model.statistical}
     weighed = clusters.weigh(model, dataset.records)
-    found = {purpose: clusters.persons(weighed, bits) for purpose, bits in thresholds.items()}
-    operational = found["operational"]
+    operational = clusters.persons(weighed, model.thresholds)
+    priors = priors_at_hand(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
+    statistical = clusters.persons(weighed, model.statistical, priors)
     return Evaluation(
         name=dataset.name,
         model=model.ref,
         records=len(dataset.records),
-        thresholds=thresholds,
+        thresholds={"operational": model.thresholds, "statistical": model.statistical},
         blocking=loss.blocking_loss(model, weighed, truth, pairwise(operational.clusters, truth).matches),
         lines=(
             _line("exact name and birth date", baseline.exact_match(dataset.records), dataset, truth),
             *_splink(dataset, truth),
-            _line("statistical", found["statistical"].clusters, dataset, truth),
+            _line("statistical", statistical.clusters, dataset, truth),
             _line("operational", operational.clusters, dataset, truth),
         ),
         tasks=review.review(operational, truth),

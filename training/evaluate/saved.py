@@ -50,6 +50,7 @@ def saved_state(folder: Path) -> Dataset:
         name=folder.name,
         records=records,
         truth={number: told[number].person for number in by_number(records)},
+        sources=dict(enumerate(row.source for row in read.said)),
         households={each.person: each.household for each in told},
         tags=dict(enumerate(each.tags for each in told)),
         groups=_groups(read.said, told),

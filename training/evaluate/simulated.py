@@ -52,6 +52,7 @@ def as_dataset(name: str, population: Population) -> Dataset:
         name=name,
         records=records,
         truth={n: people[n] for n, _ in records},
+        sources=dict(enumerate(sources)),
         households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),
         groups=_groups(population, rows, people, tags),

@@ -64,6 +64,7 @@ class DevelopmentSet:
             name=self.name,
             records=standardized([self._sent(row) for row in rows]),
             truth=truth,
+            sources=dict(enumerate(str(row.get("source") or self.name) for row in rows)),
             households={row[TRUTH]: row[_HOUSEHOLD] for row in rows if _HOUSEHOLD in row},
             groups=self._groups(rows),
             care=self._care(rows),

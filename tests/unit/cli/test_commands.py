@@ -158,6 +158,28 @@ def test_a_statistical_export_holds_every_record_under_ids_of_its_own(mpi, home,
     assert len(set(ids)) == 3
 
 
+def test_for_research_a_slip_between_two_files_of_the_same_children_is_one_and_within_a_file_is_not(
+    mpi, home, tmp_path
+):
+    children = [f"{n},Child{n:02},Family{n:02},20{10 + n % 10}-03-{n % 28 + 1:02},43001" for n in range(60)]
+    within = ["C,Belinda,Novakova,2013-05-06,", "D,Belindaa,Novakovaa,2013-05-06,"]
+    rows = {
+        "sis": [*children, "A,Amara,Okonkwo,2014-03-09,", *within],
+        "ccwis": [*children, "B,Amarah,Okonkwoh,2014-03-09,"],
+    }
+    for source, lines in rows.items():
+        (tmp_path / f"{source}.csv").write_text(HEADER + "\n".join(lines) + "\n")
+        assert mpi("ingest", f"{source}.csv", "--source", source).code == 0
+    found = {}
+    for purpose in ("operational", "statistical"):
+        assert mpi("export", "crosswalk", "--out", f"{purpose}.csv", "--purpose", purpose).code == 0
+        exported = csv.reader((tmp_path / f"{purpose}.csv").read_text().splitlines()[1:])
+        found[purpose] = {(source, local_id): one for source, local_id, one in exported}
+    assert found["operational"]["sis", "A"] != found["operational"]["ccwis", "B"]
+    assert found["statistical"]["sis", "A"] == found["statistical"]["ccwis", "B"]
+    assert found["statistical"]["sis", "C"] != found["statistical"]["sis", "D"]
+
+
 def test_recluster_has_nothing_to_do_on_what_was_resolved(mpi, home):
     resolved(mpi)
     plan = mpi("recluster", "--json").json

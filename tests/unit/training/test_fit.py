@@ -177,6 +177,15 @@ def test_plain_splink_gives_every_record_a_cluster(fitted):
     assert pairwise(clusters, truth).f1 > 0.8
 
 
+@pytest.mark.parametrize(
+    "known", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
+)
+def test_plain_splink_takes_whatever_columns_there_are(fitted, known):
+    records, truth, _ = fitted
+    bare = [(number, Features(**{name: getattr(one, name) for name in known})) for number, one in records]
+    assert plain_splink(bare).keys() == truth.keys()
+
+
 def test_pairwise_scores_count_pairs():
     scores = pairwise({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
     assert (scores.true_links, scores.links, scores.matches) == (1, 3, 2)
