@@ -158,7 +158,8 @@ def follow(
         changed: records whose active version is another.
         untold: records of which nothing that was said counts any more.
     """
-    asserting = unit.decisions.asserting(changed.keys() | set(untold))
+    known = {record for record, change in changed.items() if not change.fresh}
+    asserting = unit.decisions.asserting(known | set(untold))
     touched = _reused(unit, asserting.get(SAME_AS, set()) & changed.keys())
     merged = asserting.get(MERGED_INTO, set())
     for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):

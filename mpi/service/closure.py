@@ -1,6 +1,6 @@
 """The records that must be settled together with those touched: their whole components."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.decision import Decision
@@ -22,6 +22,8 @@ class Closure:
         outside: canonical keys of the records just outside, at the other end of a weaker edge.
         named: the same decisions with the records that they name.
         whole: whether it is the whole index, so that nothing lies outside.
+        bare: records of which nothing is stored but what came with them: no decision, task or question
+            that waits can name one.
     """
 
     keys: dict[int, int]
@@ -31,12 +33,54 @@ class Closure:
     outside: dict[int, int] = field(default_factory=dict)
     named: tuple[NamedDecision, ...] = ()
     whole: bool = False
+    bare: frozenset[int] = frozenset()
+
+    @property
+    def named_at_all(self) -> tuple[int, ...]:
+        """The records reached that something stored may name, ascending."""
+        return tuple(sorted(self.seen - self.bare))
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """Records that came in this transaction, of which what is stored is known without reading it.
+
+    Args:
+        keys: canonical key of each.
+        edges: every edge from the stored floor up that has one of them as an end.
+    """
+
+    keys: Mapping[int, int]
+    edges: Edges
+
+    def edges_of(self, record_ids: Collection[int]) -> Edges:
+        """Those edges that one of the records has as an end."""
+        return {
+            edge: bits for edge, bits in self.edges.items() if edge[0] in record_ids or edge[1] in record_ids
+        }
+
+
+NO_NEWCOMERS = Newcomers({}, {})
 
 
 def closure(
-    unit: ReadUnit, config_id: int, touched: Collection[int], influence_floor: float, stored_from: float
+    unit: ReadUnit,
+    config_id: int,
+    touched: Collection[int],
+    influence_floor: float,
+    stored_from: float,
+    newcomers: Newcomers = NO_NEWCOMERS,
 ) -> Closure:
-    """Follow edges from the influence floor up, decisions and shared persons until nothing is added."""
+    """Follow edges from the influence floor up, decisions and shared persons until nothing is added.
+
+    Args:
+        unit: the transaction.
+        config_id: the configuration in force.
+        touched: the records to begin with.
+        influence_floor: weight in bits from which an edge is followed.
+        stored_from: weight in bits from which edges are stored.
+        newcomers: records of which nothing need be read.
+    """
     seen: set[int] = set()
     edges: Edges = {}
     decisions: dict[int, NamedDecision] = {}
@@ -44,27 +88,53 @@ def closure(
     while frontier:
         seen |= frontier
         reached: set[int] = set()
-        found = unit.derived.edges_of(config_id, frontier, stored_from)
+        stored = frontier - newcomers.keys.keys()
+        _ask_ahead(unit, config_id, stored, stored_from)
+        found = unit.derived.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
         edges.update(found)
         for edge, bits in found.items():
             if bits >= influence_floor:
                 reached.update(edge)
-        for named in unit.decisions.naming(frontier):
+        for named in unit.decisions.naming(stored):
             decisions[named.decision.id] = named
             reached |= named.record_ids
-        persons = set(unit.persons.current(frontier).values())
+        unit.persons.know(stored)
+        persons = set(unit.persons.current(stored).values())
         for members in unit.persons.members(persons).values():
             reached.update(members)
         frontier = reached - seen
     outside = {end for edge in edges for end in edge} - seen
+    bare = frozenset(seen & newcomers.keys.keys())
+    keys = _keys(unit, seen, outside, newcomers)
     return Closure(
-        unit.records.keys(seen),
+        {record: key for record, key in keys.items() if record in seen},
         edges,
         tuple(sorted(named.decision for named in decisions.values())),
         frozenset(seen),
-        unit.records.keys(outside),
+        {record: key for record, key in keys.items() if record in outside},
         tuple(decisions[number] for number in sorted(decisions)),
+        bare=bare,
     )
+
+
+def _ask_ahead(unit: ReadUnit, config_id: int, records: Collection[int], stored_from: float) -> None:
+    unit.derived.ask_edges_of(config_id, records, stored_from)
+    unit.decisions.ask_naming(records)
+    unit.persons.ask_to_know(records)
+
+
+def _keys(
+    unit: ReadUnit, seen: Collection[int], outside: Collection[int], newcomers: Newcomers
+) -> dict[int, int]:
+    """Canonical keys of the active ones; what settling asks next of a few is asked in the same breath."""
+    stored = {*seen, *outside} - newcomers.keys.keys()
+    named = tuple(sorted({*seen} - newcomers.keys.keys()))
+    unit.records.ask_keys(stored)
+    unit.records.ask_overlays(named)
+    unit.decisions.ask_waiting(named)
+    unit.tasks.ask_touching(named)
+    mine = {record: newcomers.keys[record] for record in newcomers.keys.keys() & {*seen, *outside}}
+    return unit.records.keys(stored) | mine
 
 
 def everything(unit: ReadUnit, edges: Edges) -> Closure:

@@ -41,7 +41,7 @@ def put_together(
         settled: its partitions.
         tasks: the tasks of the settled components.
     """
-    before = unit.tasks.all() if scope.whole else unit.tasks.touching(scope.seen)
+    before = unit.tasks.all() if scope.whole else unit.tasks.touching(scope.named_at_all)
     if not tasks and not before:
         return Asked((), ())
     beyond = [] if scope.whole else _beyond(unit, scope, [*before, *tasks])

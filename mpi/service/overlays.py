@@ -20,7 +20,7 @@ from mpi.service.named import numbers_of, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import with_received
 from mpi.service.reindex import reindex
-from mpi.service.resolve import foreseen, resettle
+from mpi.service.resolve import AtHand, foreseen, resettle
 from mpi.service.settle import NO_CHOICE, Choice, Settlement
 from mpi.service.standing import Restated, restate
 from mpi.service.steps import add_step, reason_code, step
@@ -85,7 +85,7 @@ def answer_overlay(
 
     restated, touched = _said_anew(unit, index, number)
     choice = _left_behind(unit, index, number, touched) if verdict == RELEASE else NO_CHOICE
-    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, restated.changed)
+    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, AtHand(restated.changed))
     return _effect(unit, OVERLAY, step_id, settled, number, preview=preview)
 
 
@@ -122,14 +122,14 @@ def take_back(
     unit.records.set_version_state(doubted, OVERLAY)
     restated, touched = _said_anew(unit, index, number)
     choice = Choice(keeps=as_before(unit, [number], of.commit_no))
-    settled = resettle(unit, index, touched, "undo overlay", choice, restated.changed)
+    settled = resettle(unit, index, touched, "undo overlay", choice, AtHand(restated.changed))
     return _effect(unit, "undo", step_id, settled, number, preview=preview)
 
 
 def _said_anew(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, set[int]]:
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
     restated = restate(unit, index, [number])
-    touched = reindex(unit, index, restated.changed, restated.gone)
+    touched = reindex(unit, index, restated.changed, restated.gone).touched
     return restated, touched | follow(unit, index, restated.changed, ()).records | {number}
 
 

@@ -78,7 +78,7 @@ def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weig
 
 def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each record of which a version waits that says that it is another child."""
-    waiting = awaited(unit, None if scope.whole else scope.seen)
+    waiting = awaited(unit, None if scope.whole else scope.named_at_all)
     if not waiting:
         return
     for number, record in sorted(unit.records.get(waiting).items()):
@@ -92,7 +92,7 @@ def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each claim, and for each decision that a second word is to make, or to take back."""
-    for one in unit.decisions.waiting(None if scope.whole else scope.seen):
+    for one in unit.decisions.waiting(None if scope.whole else scope.named_at_all):
         match one.status:
             case DecisionStatus.REVIEW:
                 key, kind, reason = f"{CLAIM}:{one.id}", CLAIM, "unconfirmed"

@@ -151,11 +151,12 @@ class _Upsert:
         index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
+        unit.ask_ahead()
         source = unit.sources.by_code(self.source_code)
         existing = unit.records.find(source.id, [local_id])
         taken = take(unit, index, source, [self._dated(existing.get(local_id))], existing)
         record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
-        before = unit.persons.current([record_id]).get(record_id)
+        before = unit.persons.current([record_id]).get(record_id) if existing else None
         changed, touched = taken.changed, set(taken.doubted)
         if large is not None:
             touched |= _hold_pending(unit, index, changed, large)

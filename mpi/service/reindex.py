@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -37,13 +37,19 @@ def silent(_step: str, _done: int, _total: int) -> None:
 class Changed:
     """A record whose features are new or have changed, and which record its source merged it into.
 
-    ``fresh`` is one that came in this transaction, of which nothing can have been derived yet.
+    ``key`` is the canonical key of one that came in this transaction: nothing can name it yet, and nothing
+    have been derived from it.
     """
 
     group_id: int
     made: Comparable
     merged_into: str | None = None
-    fresh: bool = False
+    key: int | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it came in this transaction."""
+        return self.key is not None
 
     @property
     def features(self) -> Features:
@@ -97,6 +103,35 @@ class Paired:
 
 
 NOT_PAIRED = Paired(frozenset(), {})
+KNOWN_AT_MOST = 100
+"""Neighbours whose features are kept until they are settled: they are needed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pairs of changed records.
+
+    Args:
+        edges: those from the stored floor up.
+        features: of records that they join, where those are few; else of none.
+    """
+
+    edges: Edges
+    features: Mapping[int, Features] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What became of the records that changed.
+
+    Args:
+        touched: the records whose component may be another now: those changed, those gone, and every
+            neighbour that either had.
+        scored: the pairs of those changed.
+    """
+
+    touched: set[int]
+    scored: Scored
 
 
 def reindex(
@@ -106,7 +141,7 @@ def reindex(
     gone: Collection[int],
     progress: Progress = silent,
     paired: Paired = NOT_PAIRED,
-) -> set[int]:
+) -> Reindexed:
     """Replace what is derived from the changed records and drop what was derived from those gone.
 
     Args:
@@ -120,9 +155,6 @@ def reindex(
     Raises:
         BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
 
-    Returns:
-        The records whose component may be another now: those changed, those gone, and every
-        neighbour that either had.
     """
     config_id = index.config_id(unit)
     touched = set(changed) | set(gone)
@@ -131,8 +163,8 @@ def reindex(
     floor = index.matcher.model.thresholds.influence_floor
     for edge in unit.derived.edges_of(config_id, stale, floor):
         touched.update(edge)
-    write_derived(unit, index, config_id, changed, stale, progress, paired)
-    return touched
+    derived = write_derived(unit, index, config_id, changed, stale, progress, paired)
+    return Reindexed(touched, derived)
 
 
 def write_derived(
@@ -143,7 +175,7 @@ def write_derived(
     stale: Collection[int],
     progress: Progress = silent,
     paired: Paired = NOT_PAIRED,
-) -> None:
+) -> Scored:
     """Write features, keys and edges of changed records under a configuration of the index's model.
 
     Args:
@@ -166,10 +198,12 @@ def write_derived(
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:
-        edges = _score_few(unit, index, config_id, rest, own_keys, paired.most)
+        scored = _score_few(unit, index, config_id, rest, own_keys, paired.most)
     else:
-        edges = _score_many(unit, index, config_id, rest, own_keys, progress)
-    unit.derived.put_edges(config_id, paired.edges | edges)
+        scored = Scored(_score_many(unit, index, config_id, rest, own_keys, progress))
+    edges = paired.edges | scored.edges
+    unit.derived.put_edges(config_id, edges)
+    return Scored(edges, scored.features)
 
 
 def _key_rows(changed: Mapping[int, Changed], packed: Mapping[int, bytes]) -> np.ndarray:
@@ -228,7 +262,7 @@ def _score_few(
     changed: Mapping[int, Changed],
     own_keys: Mapping[int, list[int]],
     most: int | None,
-) -> Edges:
+) -> Scored:
     blocks = _blocks(unit, config_id, own_keys, most)
     _tell_of_large(unit, index, config_id, blocks, most)
     found = _beside(own_keys, blocks)
@@ -238,11 +272,16 @@ def _score_few(
             near_to.setdefault(other, []).append(record)
     mine = {record: change.features for record, change in changed.items()}
     edges: Edges = {}
+    joined: dict[int, Features] = {}
     for some in in_parts(sorted(near_to)):
         known = load_features(unit, config_id, [other for other in some if other not in mine]) | mine
         pairs = ((record, other) for other in some for record in near_to[other])
-        edges.update(_weighed(index.matcher, known, pairs))
-    return edges
+        weighed = _weighed(index.matcher, known, pairs)
+        edges.update(weighed)
+        joined.update({end: known[end] for edge in weighed for end in edge})
+        if len(joined) > KNOWN_AT_MOST:
+            joined.clear()
+    return Scored(edges, joined)
 
 
 def in_parts(records: list[int]) -> Iterator[list[int]]:

@@ -1,15 +1,16 @@
 """Resolve: after records changed, index them anew, settle every component reached, publish."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.assertions import Touched, follow
-from mpi.service.closure import closure
+from mpi.service.closure import NO_NEWCOMERS, Newcomers, closure
 from mpi.service.context import Index
 from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, load_features, reindex, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
+from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import WriteUnit
 
 
@@ -57,12 +58,46 @@ def resolve(
     """
     if not changed and not gone and besides is NOTHING:
         return None
-    touched = reindex(unit, index, changed, gone, progress, besides.paired)
+    reindexed = reindex(unit, index, changed, gone, progress, besides.paired)
     asserted = follow(unit, index, changed, besides.untold)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
-    touched |= asserted.records | set(besides.touched)
-    return resettle(unit, index, touched, cause, choice, changed)
+    touched = reindexed.touched | asserted.records | set(besides.touched)
+    newcomers = _newcomers(unit, changed, asserted.records, reindexed.scored.edges)
+    known = AtHand(changed, reindexed.scored.features, newcomers)
+    return resettle(unit, index, touched, cause, choice, known)
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """What is known of records without reading it.
+
+    Args:
+        changed: records with their features.
+        features: of others.
+        newcomers: those that came in this transaction, and that nothing names.
+    """
+
+    changed: Mapping[int, Changed] = field(default_factory=dict)
+    features: Mapping[int, Features] = field(default_factory=dict)
+    newcomers: Newcomers = NO_NEWCOMERS
+
+    def of(self, records: Collection[int]) -> dict[int, Features]:
+        """Features of those of the records that are at hand."""
+        mine = {r: self.changed[r].features for r in records if r in self.changed}
+        return mine | {r: self.features[r] for r in records if r in self.features}
+
+
+NOTHING_AT_HAND = AtHand()
+
+
+def _newcomers(
+    unit: WriteUnit, changed: Mapping[int, Changed], named: Collection[int], edges: Edges
+) -> Newcomers:
+    """The changed records that came in this transaction, those left out that something said of them names."""
+    keys = {r: c.key for r, c in changed.items() if c.key is not None and r not in named}
+    unit.persons.never_held(keys)
+    return Newcomers(keys, {edge: bits for edge, bits in edges.items() if not keys.keys().isdisjoint(edge)})
 
 
 def resettle(
@@ -71,7 +106,7 @@ def resettle(
     touched: Collection[int],
     cause: str,
     choice: Choice = NO_CHOICE,
-    known: Mapping[int, Changed] | None = None,
+    known: AtHand = NOTHING_AT_HAND,
 ) -> Settlement:
     """Settle the components of records whose decisions or neighbours are others now, and publish that.
 
@@ -81,9 +116,9 @@ def resettle(
         touched: the records.
         cause: goes on memberships and events.
         choice: what a steward chose about the IDs.
-        known: records whose features are at hand.
+        known: what need not be read.
     """
-    settlement = _settled(unit, index, touched, choice, known or {})
+    settlement = _settled(unit, index, touched, choice, known)
     publish(unit, settlement, cause, test=index.is_test)
     return settlement
 
@@ -111,7 +146,7 @@ def planned(
         choice: what is chosen about the IDs.
         day: the plan's date; today where none is given.
     """
-    return _settled(unit, index, touched, choice, {}, day)
+    return _settled(unit, index, touched, choice, NOTHING_AT_HAND, day)
 
 
 def _settled(
@@ -119,15 +154,17 @@ def _settled(
     index: Index,
     touched: Collection[int],
     choice: Choice,
-    at_hand: Mapping[int, Changed],
+    at_hand: AtHand,
     day: str | None = None,
 ) -> Settlement:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
+    scope = closure(
+        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from, at_hand.newcomers
+    )
 
     def features(wanted: Collection[int]) -> Mapping[int, Features]:
-        mine = {r: at_hand[r].features for r in wanted if r in at_hand}
+        mine = at_hand.of(wanted)
         return mine | load_features(unit, config_id, [r for r in wanted if r not in mine])
 
     return settle(unit, scope, features, index.matcher.scorer, thresholds, day or clock.today(), choice)

@@ -254,7 +254,8 @@ class _Writer:
         elif verdict in _TAKING_EFFECT:
             features = self._judged.features[said.local_id]
             group = self._source.group_id if old is None else old.group_id
-            self.changed[record_id] = Changed(group, features, said.merged_into, fresh=old is None)
+            key = None if old is not None else self._key(said)
+            self.changed[record_id] = Changed(group, features, said.merged_into, key)
         else:
             self._set_aside(record_id, said, old, verdict)
             return
@@ -318,12 +319,15 @@ class _Writer:
                 "group_id": self._source.group_id,
                 "subject": said.subject,
                 "state": state.value,
-                "canonical_key": canonical_key(self._index.seal, self._source.code, said.local_id),
+                "canonical_key": self._key(said),
                 "version_id": None,
                 # What is held is not yet said: an older statement that follows waits as well.
                 "last_seen": "" if state is RecordState.HELD else said.as_of,
             }
         )
+
+    def _key(self, said: Statement) -> int:
+        return canonical_key(self._index.seal, self._source.code, said.local_id)
 
     def _version(self, record_id: int, said: Statement, state: str) -> None:
         row = {

@@ -113,10 +113,8 @@ class Database:
             units: list[WriteUnit] = []
 
             def begin(viewer: Viewer, kind: str) -> WriteUnit:
-                # What one took of the counters, the next finds taken.
-                for unit in units[-1:]:
-                    unit.flush()
-                units.append(WriteUnit(session, viewer, kind, alone=alone))
+                before = units[-1] if units else None
+                units.append(WriteUnit(session, viewer, kind, alone=alone, before=before))
                 return units[-1]
 
             yield begin

@@ -73,13 +73,26 @@ _BEFORE_ANY_SESSION = (
 
 
 class _Cursor(psycopg.Cursor[Any]):
-    """In a pipeline, sends a statement without an answer ahead of the next one that has one."""
+    """In a pipeline, sends a statement without an answer ahead of the next one that has one.
+
+    One that is *sent* is waited for when its rows are read: several are then one round trip.
+    """
 
     def execute(self, query: Any, *arguments: Any, **options: Any) -> "_Cursor":  # noqa: ANN401
         super().execute(query, *arguments, **options)
         if not (query.startswith(_SENT_AHEAD) and "RETURNING" not in query):
             self._fetch_pipeline()
         return self
+
+    def send(self, query: Any, parameters: Any) -> None:  # noqa: ANN401
+        """Run a statement and wait for nothing."""
+        super().execute(query, parameters)
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that were changed or found, once that is known."""
+        self._fetch_pipeline()
+        return super().rowcount
 
 
 @contextmanager

@@ -18,6 +18,8 @@ _LONGEST_LIST = 16_384
 """Lists of more values are spelled out by SQLAlchemy. One statement serves all lists up to a power of
 two, where SQLAlchemy wrote ten thousand names each time; SQLite takes 32,766 values."""
 
+_ROWS_AT_ONCE = 1_000
+
 Processor = Callable[[Any], Any] | None
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 _Value = tuple[str, Any, Processor, bool]
@@ -43,7 +45,9 @@ class Rows:
         return int(self._cursor.rowcount)
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._make, self._cursor)
+        # Of psycopg's cursor each row costs a call as dear as the row.
+        while rows := self._cursor.fetchmany(_ROWS_AT_ONCE):
+            yield from map(self._make, rows)
 
     def all(self) -> list[Any]:
         """Every row."""
@@ -100,6 +104,7 @@ class Prepared:
         self._lists = [value for value in self._values.values() if value[3]]
         self._texts: dict[tuple[int, ...], _Text] = {}
         self._make: Callable[[Any], Any] | None = None
+        self._known = False
         self.runs = not (self._compiled.literal_execute_params or _has_defaults(self._compiled))
 
     def _value(self, bind: BindParameter[Any]) -> _Value:
@@ -123,8 +128,12 @@ class Prepared:
         if lists and not 0 < min(lists) <= max(lists) <= _LONGEST_LIST:
             return None
         text, places, names = self._texts.get(lists) or self._text(lists)
-        cursor = driver.cursor()
-        cursor.execute(text, _bound(places, names, given))
+        cursor, bound = driver.cursor(), _bound(places, names, given)
+        if self._known:
+            # What it answers is known: on PostgreSQL nobody waits for it until it is read.
+            getattr(cursor, "send", cursor.execute)(text, bound)
+        else:
+            cursor.execute(text, bound)
         return self._answer(cursor)
 
     def _run_many(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Rows | None:  # noqa: ANN401
@@ -155,11 +164,11 @@ class Prepared:
         return made
 
     def _answer(self, cursor: Any) -> Rows:  # noqa: ANN401
-        if self._make is None:
-            if cursor.description is None:
-                return Rows(cursor, tuple)
-            self._make = _maker(cursor.description, self._types, self._dialect)
-        return Rows(cursor, self._make)
+        if not self._known:
+            self._known = True
+            if cursor.description is not None:
+                self._make = _maker(cursor.description, self._types, self._dialect)
+        return Rows(cursor, self._make or tuple)
 
 
 class Statements:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, SelectBase
 
 from mpi.domain.errors import StoreError
-from mpi.storage.prepared import Statements
+from mpi.storage.prepared import Rows, Statements
 from mpi.storage.sqlite import BUSY
 
 
@@ -29,16 +29,41 @@ class Session(Connection):
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
         self.rests_since = time.monotonic()
+        self._is_far = engine.dialect.name == "postgresql"
+        self._ahead: list[tuple[Any, Any, Rows]] = []
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
         """Run a statement; see SQLAlchemy's own."""
-        if execution_options is None:
-            prepared = self._statements.prepared(statement, parameters)
-            if prepared is not None:
-                rows = prepared.run(self.driver, parameters)
-                if rows is not None:
-                    return rows
+        if self._ahead and (asked := self._answered_ahead(statement, parameters)) is not None:
+            return asked
+        if execution_options is None and (rows := self._short(statement, parameters)) is not None:
+            return rows
         return super().execute(statement, parameters, execution_options=execution_options)
+
+    def ahead(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+        """Send a question that will be asked before anything else is written: several are one round trip.
+
+        Where the store is near it is not sent, as nothing would be saved.
+        """
+        if self._is_far and (rows := self._short(statement, parameters)) is not None:
+            self._ahead.append((statement, parameters, rows))
+
+    def _short(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+        prepared = self._statements.prepared(statement, parameters)
+        return None if prepared is None else prepared.run(self.driver, parameters)
+
+    def _answered_ahead(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+        for place, (asked, given, _) in enumerate(self._ahead):
+            if asked is statement and given == parameters:
+                return self._ahead.pop(place)[2]
+        if not isinstance(statement, SelectBase):
+            # What is written now may be what was asked for.
+            self.forget()
+        return None
+
+    def forget(self) -> None:
+        """Ask anew what was asked ahead."""
+        self._ahead.clear()
 
     def commit(self) -> None:
         """Keep what was written."""
@@ -96,6 +121,7 @@ class Sessions:
             try:
                 yield session
             finally:
+                session.forget()
                 self._take_back(session, generation)
         finally:
             self._turns.release()

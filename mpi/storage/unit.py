@@ -158,11 +158,22 @@ class WriteUnit(ReadUnit):
         viewer: who acts.
         kind: what is done.
         alone: whether no other writer of the index can be at work.
+        before: the unit before it in the same transaction, which has read what every writer asks.
     """
 
-    def __init__(self, connection: Connection, viewer: Viewer, kind: str, *, alone: bool = True) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        viewer: Viewer,
+        kind: str,
+        *,
+        alone: bool = True,
+        before: "WriteUnit | None" = None,
+    ) -> None:
         super().__init__(connection, viewer)
-        self.counters = Counters(connection, alone=alone)
+        self.counters: Counters = Counters(connection, alone=alone) if before is None else before.counters
+        if before is not None:
+            self.sources, self.configs = before.sources, before.configs
         self._kind = kind
         self._commit_no: int | None = None
 
@@ -182,6 +193,12 @@ class WriteUnit(ReadUnit):
                 },
             )
         return self._commit_no
+
+    def ask_ahead(self) -> None:
+        """Send what every writer asks: the sources, the configuration in force, the counters."""
+        self.sources.ask_ahead()
+        self.configs.ask_ahead()
+        self.counters.ask_ahead()
 
     def note_commit(self) -> None:
         """Leave a commit, with who and when, though nothing of this transaction bears its number."""

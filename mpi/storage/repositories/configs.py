@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.runs import DERIVES, RELEASES
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
 
@@ -89,6 +90,11 @@ class Configs:
             row = self._connection.execute(_ACTIVE).first()
             self._active = None if row is None else ActiveConfig(*row)
         return self._active
+
+    def ask_ahead(self) -> None:
+        """Send ahead what ``active`` will ask."""
+        if self._active is None:
+            ahead(self._connection, _ACTIVE)
 
     def lists(self, config_id: int) -> str:
         """The lists of facts about values of a configuration, as JSON."""

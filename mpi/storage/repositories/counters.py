@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from mpi.storage.repositories.asking import ahead
+
 _TAKE = text(
     "INSERT INTO counter (name, next) VALUES (:name, 1 + :count) "
     "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next"
@@ -45,6 +47,11 @@ class Counters:
         self._next[name] = first + count
         self._taken.add(name)
         return first
+
+    def ask_ahead(self) -> None:
+        """Send ahead what the first ``take`` will ask."""
+        if self._alone and self._next is None:
+            ahead(self._connection, _ALL)
 
     def pass_over(self, name: str, number: int) -> None:
         """Never give a number, nor any below it."""

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, or_, sele
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import LARGEST_NUMBER, chunked
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
@@ -210,6 +211,16 @@ class Decisions:
             rows = self._connection.execute(_NAMING, {"ids": chunk}).all()
             found.update({named.decision.id: named for named in self._named(rows)})
         return [found[number] for number in sorted(found)]
+
+    def ask_naming(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``naming`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _NAMING, {"ids": chunk})
+
+    def ask_waiting(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``waiting`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _WAITING, {"ids": chunk})
 
     def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Decisions by number, whatever their status."""

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, union_all
 
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import CHUNK, chunked
 from mpi.storage.repositories.rows import put, put_columns
 from mpi.storage.tables import BlockingKeyRow, EdgeRow, FeatureRow
@@ -317,6 +318,12 @@ class Derived:
             )
             found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
+
+    def ask_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
+        """Send ahead what ``edges_of`` will ask."""
+        for chunk in chunked(record_ids):
+            given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+            ahead(self._connection, _EDGES_OF, given)
 
     def all_edges(self, config_id: int) -> Edges:
         """Every edge."""

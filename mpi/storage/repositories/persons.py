@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.rows import put
@@ -112,6 +113,19 @@ _NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECO
 # A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
 _EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
 _NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
+_HISTORY = (
+    select(
+        *_COLUMNS,
+        *(column.label(f"person_{column.name}") for column in _PERSON.selected_columns),
+    )
+    .join(_person, _person.c.id == _member.c.person_id)
+    .where(
+        _member.c.person_id.in_(
+            select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).correlate(None)
+        )
+    )
+)
+"""Every membership that there ever was of everybody who ever held one of the records."""
 _EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
 _mine, _theirs = _member.alias("mine"), _member.alias("theirs")
 _HOLDER = (
@@ -144,9 +158,49 @@ class Persons:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._histories: dict[int, list[Membership]] = {}
+        self._lives: dict[int, list[Membership]] = {}
+        self._people: dict[int, Person] = {}
+
+    def never_held(self, record_ids: Iterable[int]) -> None:
+        """Take it as known that nobody has held the records: they came in this transaction."""
+        self._histories.update({record: [] for record in record_ids})
+
+    def ask_to_know(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``know`` will ask."""
+        if missing := self._unknown(record_ids):
+            ahead(self._connection, _HISTORY, {"ids": missing})
+
+    def know(self, record_ids: Collection[int]) -> None:
+        """Read all that a settlement asks about who holds a few records, in one statement.
+
+        That is the records' histories, everybody who ever held one, and whatever each of them ever held.
+        """
+        missing = self._unknown(record_ids)
+        if not missing:
+            return
+        mine: dict[int, list[Membership]] = {record: [] for record in missing}
+        lives: dict[int, list[Membership]] = {}
+        width = len(_COLUMNS)
+        for row in self._connection.execute(_HISTORY, {"ids": missing}):
+            membership = Membership(*row[:width])
+            lives.setdefault(membership.person_id, []).append(membership)
+            self._people[membership.person_id] = Person(*row[width:])
+            if membership.record_id in mine:
+                mine[membership.record_id].append(membership)
+        self._lives |= lives
+        self._histories |= mine
+
+    def _unknown(self, record_ids: Collection[int]) -> list[int]:
+        return [] if len(record_ids) > FEW else [r for r in record_ids if r not in self._histories]
+
+    def _forget(self) -> None:
+        for known in (self._histories, self._lives, self._people):
+            known.clear()
 
     def get(self, person_ids: Collection[int]) -> dict[int, Person]:
         """Persons by number."""
+        if person_ids and all(number in self._people for number in person_ids):
+            return {number: self._people[number] for number in person_ids}
         found = {}
         for chunk in chunked(person_ids):
             rows = self._connection.execute(_PERSONS, {"ids": chunk})
@@ -184,7 +238,11 @@ class Persons:
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""
         held: dict[int, list[int]] = {person: [] for person in person_ids}
-        for membership in self._memberships(_NOW_OF_PERSONS, person_ids):
+        if all(person in self._lives for person in held):
+            now = [m for person in held for m in self._lives[person] if m.to_commit is None]
+        else:
+            now = self._memberships(_NOW_OF_PERSONS, person_ids)
+        for membership in now:
             held[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in held.items()}
 
@@ -237,7 +295,9 @@ class Persons:
         """
         by_id = {person.id: person for person in persons}
         mine: dict[int, list[Membership]] = {number: [] for number in by_id}
-        for membership in self._memberships(_EVER_OF_PERSONS, list(by_id)):
+        known = [number for number in by_id if number in self._lives]
+        mine.update({number: self._lives[number] for number in known})
+        for membership in self._memberships(_EVER_OF_PERSONS, [n for n in by_id if n not in self._lives]):
             mine[membership.person_id].append(membership)
         held = {n: _held(person, mine[n]) for n, person in by_id.items()}
         claiming = {
@@ -283,11 +343,13 @@ class Persons:
     def mint(self, rows: list[dict[str, Any]]) -> None:
         """Add persons: rows of id, eid, minted_commit."""
         status = PersonStatus.ACTIVE.value
+        self._forget()
         put(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
         rows = [{"person": person} for person in person_ids]
+        self._forget()
         if rows:
             self._connection.execute(
                 update(_person)
@@ -298,7 +360,7 @@ class Persons:
 
     def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
         """Move records: (record, person before, person after), with one event each, in the order given."""
-        self._histories.clear()
+        self._forget()
         leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
             self._connection.execute(_LEAVE, leaving)

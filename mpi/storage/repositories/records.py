@@ -15,10 +15,12 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    union_all,
     update,
 )
 
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.rows import put
 from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
@@ -123,7 +125,6 @@ _OVERLAYS = _EVERY_OVERLAY.where(among(_version.c.record_id, "ids"))
 _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_FIND = _WITH_HASH.where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
 # A sealed record stays known by the local IDs that it had, so that it never comes back under one of them.
 _BY_OLD_NAME = (
     select(_alias.c.local_id.label("known_as"), *_COLUMNS)
@@ -131,7 +132,12 @@ _BY_OLD_NAME = (
     .outerjoin(_version, _version.c.id == _record.c.version_id)
     .where(_alias.c.source_id == bindparam("source"), _record.c.state == RecordState.SEALED.value)
 )
-_FIND_SEALED = _BY_OLD_NAME.where(among(_alias.c.local_id, "local_ids"))
+_BY_EVERY_NAME = union_all(
+    select(_record.c.local_id.label("known_as"), *_COLUMNS)
+    .outerjoin(_version, _version.c.id == _record.c.version_id)
+    .where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids")),
+    _BY_OLD_NAME.where(among(_alias.c.local_id, "local_ids")),
+)
 _HASHES = (
     select(_record.c.local_id, _version.c.content_hash)
     .join(_version, _version.c.id == _record.c.version_id)
@@ -201,11 +207,10 @@ class Records:
         """
         found: dict[str, StoredRecord] = {}
         for chunk in chunked(local_ids):
-            rows = self._connection.execute(_FIND, {"source": source_id, "local_ids": chunk})
-            found.update({row.local_id: _stored(row) for row in rows})
-        for chunk in chunked([name for name in local_ids if name not in found]):
-            rows = self._connection.execute(_FIND_SEALED, {"source": source_id, "local_ids": chunk})
-            found.update({row.known_as: _stored(row[1:]) for row in rows})
+            rows = self._connection.execute(_BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
+            # A name that a record bears now goes before one that another had: no two bear it now.
+            for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
+                found[row.known_as] = _stored(row[1:])
         return found
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
@@ -267,6 +272,11 @@ class Records:
             rows = self._connection.execute(_KEYS, {"ids": chunk})
             found.update({row.id: row.canonical_key for row in rows})
         return found
+
+    def ask_keys(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``keys`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _KEYS, {"ids": chunk})
 
     def labels(self, record_ids: Collection[int]) -> dict[int, Label]:
         """Source code and local ID of records that may show; a sealed record has no label."""
@@ -369,6 +379,11 @@ class Records:
             for row in self._connection.execute(_OVERLAYS, {"ids": chunk}):
                 found.setdefault(row.record_id, set()).add(row.id)
         return found
+
+    def ask_overlays(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``overlays`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _OVERLAYS, {"ids": chunk})
 
     def refused(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
         """By record: the hashes of its versions to which a person said no, by version."""

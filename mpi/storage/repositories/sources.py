@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.tables import AgencyRow, SourceRow
 
 _agency = AgencyRow.__table__  # type: ignore[attr-defined]
@@ -52,6 +53,11 @@ class Sources:
                 for r in self._connection.execute(_ALL)
             ]  # fmt: skip
         return self._known
+
+    def ask_ahead(self) -> None:
+        """Send ahead what ``all`` will ask."""
+        if self._known is None:
+            ahead(self._connection, _ALL)
 
     def by_code(self, code: str) -> Source:
         """The source of that code.

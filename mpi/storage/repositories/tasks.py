@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
 
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.repositories.rows import put
@@ -133,6 +134,11 @@ class Tasks:
             rows = self._connection.execute(_TOUCHED, {"ids": chunk})
             found.update({row.key: task_of(row) for row in rows})
         return list(found.values())
+
+    def ask_touching(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``touching`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _TOUCHED, {"ids": chunk})
 
     def replace(
         self, before: Collection[Task], after: Collection[Task], commit_no: int

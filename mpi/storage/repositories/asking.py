@@ -1,0 +1,18 @@
+"""Questions sent ahead: a store across a network answers several in one round trip."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+
+def ahead(connection: Connection, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+    """Send a question that the same unit will ask before it writes anything; see ``Session.ahead``.
+
+    Args:
+        connection: of a unit; on any other nothing is sent.
+        statement: the same object that will be run.
+        parameters: equal to those that it will be run with.
+    """
+    send = getattr(connection, "ahead", None)
+    if send is not None:
+        send(statement, parameters)
