@@ -11,8 +11,9 @@ import numpy as np
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import rounded
 from mpi.matching.batch import Place
+from mpi.service.apart import PairsApart
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Scored, edges_in, pair_up
+from mpi.service.pairing import MEMORY, Scored, edges_in, fingerprint, pair_up
 from mpi.service.reindex import BATCH_RECORDS, NOT_PAIRED, Changed, Paired, Progress, candidates, pack
 from mpi.service.statement import Packed, Statement
 from mpi.service.statements import Verdict, comparable, judge
@@ -22,6 +23,10 @@ from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 NOBODY = -1
+WRITTEN_BEFORE = -1
+"""The chunk of what is written before the first."""
+WORTH_A_PROCESS = 2_000
+"""Statements that take effect; the pairs of fewer are found before a process has started."""
 _NONE = np.empty(0, np.int64)
 NO_PAIRS = Scored(_NONE, _NONE, np.empty(0))
 
@@ -37,23 +42,40 @@ class Ahead:
         config_id: the configuration that they were compared under; None where they were not.
         last_commit: the last that the pairs take into account.
         chunk_of: the chunk that each place is written in.
+        here: how many statements there are, those before them left out.
         scored: the pairs.
         written: the chunk that each pair can be written in, the later of its two ends'.
         made: the statements made comparable, by place.
         record_of: the record of each place, once it is indexed as it was compared.
         replaced: records that stood before and are indexed anew by now.
+        gone: records that take no part any more.
         outdated: whether others have committed since the pairs were found.
+        before: records that were indexed anew, or went, by the statements written after the snapshot and
+            before these, whose places follow.
     """
 
     config_id: int | None
     last_commit: int
     chunk_of: np.ndarray
+    here: int = 0
     scored: Scored = NO_PAIRS
     written: np.ndarray = field(default_factory=_NONE.copy)
     made: dict[int, Packed] = field(default_factory=dict)
     record_of: np.ndarray = field(default_factory=_NONE.copy)
     replaced: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
     outdated: bool = False
+    before: frozenset[int] = frozenset()
+
+    def score(self, scored: Scored) -> None:
+        """Take in the pairs."""
+        self.scored = scored
+        self.record_of = np.full(len(self.chunk_of), NOBODY, np.int64)
+        lo, hi = (
+            np.where(e < 0, self.chunk_of[np.where(e < 0, -1 - e, 0)], WRITTEN_BEFORE)
+            for e in (scored.lo, scored.hi)
+        )
+        self.written = np.maximum(lo, hi)
 
     def look(self, unit: ReadUnit) -> None:
         """See, before a chunk is written, whether others have committed since."""
@@ -84,6 +106,8 @@ class Ahead:
             for record, place in placed.items()
             if record in changed and changed[record].made == self.made.get(place)
         }
+        # One that changed otherwise, as where a statement waits no more, was compared with none to come.
+        self.outdated |= len(mine) < len(changed)
         for record, place in mine.items():
             self.record_of[place] = record
             if not changed[record].fresh:
@@ -103,7 +127,8 @@ class Ahead:
     def _numbers(self, ends: np.ndarray) -> np.ndarray:
         """Record numbers of ends of pairs; NOBODY for a statement without effect, and what was replaced."""
         found = np.where(ends < 0, self.record_of[np.where(ends < 0, -1 - ends, 0)], ends)
-        stale = np.fromiter(self.replaced, np.int64, len(self.replaced))
+        replaced = self.replaced | self.gone | self.before
+        stale = np.fromiter(replaced, np.int64, len(replaced))
         found[(ends >= 0) & np.isin(ends, stale)] = NOBODY
         return found
 
@@ -114,11 +139,15 @@ class Ahead:
         near = candidates(
             unit, config_id, {record: one.keys(blocking, index.seal) for record, one in mine.items()}
         )
-        others = {other for found in near.values() for other in found} - mine.keys()
+        others = {other for found in near.values() for other in found} - mine.keys() - self.gone
         stored = unit.derived.features(config_id, others)
-        new = {int(n): hash(self.made[p].features) for p, n in enumerate(self.record_of) if n != NOBODY}
-        known = self.scored.seen | new
-        same = {record for record, payload in stored.items() if known.get(record) == hash(payload)}
+        new = {int(n): self.made[p].features for p, n in enumerate(self.record_of) if n in stored}
+        seen = self.scored.seen
+        same = {
+            record
+            for record, payload in stored.items()
+            if (payload == new[record] if record in new else seen.get(record) == fingerprint(payload))
+        }
         standing = same | mine.keys()
         fresh = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
         floor, scorer = index.matcher.model.thresholds.stored_from, index.matcher.scorer
@@ -148,22 +177,75 @@ def look_ahead(
         a_chunk: statements of a chunk.
         progress: told of long steps.
     """
-    chunk_of = np.arange(len(said), dtype=np.int64) // a_chunk
     with index.database.read(viewer) as unit:
-        found = Ahead(None, unit.last_commit(), chunk_of)
-        if len(said) < BATCH_RECORDS:
-            return found
+        found = _prepared(unit, index, source, said, a_chunk)
+        if found.config_id is not None:
+            told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+            found.score(pair_up(unit, index.matcher.model, found.config_id, _numbered(found.made), told))
+    return found
+
+
+class LookingAhead:
+    """Finds the pairs of statements in a process of its own, while those before them are written.
+
+    Args:
+        apart: the process.
+        index: the open index.
+        viewer: who loads.
+        source: who says them.
+    """
+
+    def __init__(self, apart: PairsApart, index: Index, viewer: Viewer, source: Source) -> None:
+        self._apart = apart
+        self._index = index
+        self._viewer = viewer
+        self._source = source
+
+    def begin(self, said: Sequence[Statement], a_chunk: int, earlier: Ahead) -> Ahead | None:
+        """Begin to look ahead; None where that is not worth a process.
+
+        Args:
+            said: the statements, in the order in which they will be written.
+            a_chunk: statements of a chunk.
+            earlier: those before them, of which nothing is written yet.
+        """
+        with self._index.database.read(self._viewer) as unit:
+            found = _prepared(unit, self._index, self._source, said, a_chunk)
+        if (
+            found.config_id is None
+            or found.config_id != earlier.config_id
+            or len(found.made) < WORTH_A_PROCESS
+        ):
+            return None
+        here = len(said)
+        beside = {here + place: one for place, one in earlier.made.items() if place < earlier.here}
+        self._apart.ask(found.config_id, _numbered(found.made), _numbered(beside))
+        # What others commit between this snapshot and the process's is seen before the next chunk is written.
+        found.outdated = found.last_commit != earlier.last_commit
+        found.made |= beside
+        found.chunk_of = np.concatenate([found.chunk_of, np.full(earlier.here, WRITTEN_BEFORE, np.int64)])
+        return found
+
+    def end(self, found: Ahead, earlier: Ahead) -> None:
+        """Take in the pairs that were found, once everything before these statements is written."""
+        found.score(self._apart.answer())
+        found.record_of[found.here :] = earlier.record_of[: earlier.here]
+        found.before = frozenset(earlier.replaced | earlier.gone)
+        found.outdated |= earlier.outdated
+        found.last_commit = earlier.last_commit
+
+
+def _prepared(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement], a_chunk: int) -> Ahead:
+    """The statements made comparable, no pairs found yet."""
+    found = Ahead(None, unit.last_commit(), np.arange(len(said), dtype=np.int64) // a_chunk, len(said))
+    if len(said) >= BATCH_RECORDS:
         found.config_id = index.config_id(unit)
         found.made = _made(unit, index, source, said)
-        mine = {-1 - place: one for place, one in found.made.items()}
-        told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-        found.scored = pair_up(unit, index, found.config_id, mine, told)
-    found.record_of = np.full(len(said), NOBODY, np.int64)
-    lo, hi = (
-        np.where(e < 0, chunk_of[np.where(e < 0, -1 - e, 0)], -1) for e in (found.scored.lo, found.scored.hi)
-    )
-    found.written = np.maximum(lo, hi)
     return found
+
+
+def _numbered(made: Mapping[int, Packed]) -> dict[int, Packed]:
+    return {-1 - place: one for place, one in made.items()}
 
 
 def _made(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> dict[int, Packed]:

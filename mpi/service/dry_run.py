@@ -193,7 +193,7 @@ def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progr
         for number, own in file.keys.items()
     }
     told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index, config_id, mine, told).edges()
+    return pair_up(unit, index.matcher.model, config_id, mine, told).edges()
 
 
 def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:

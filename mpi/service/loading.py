@@ -11,7 +11,8 @@ from itertools import islice
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
-from mpi.service.ahead import Ahead, look_ahead
+from mpi.service.ahead import Ahead, LookingAhead, look_ahead
+from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.letting_in import Sent
 from mpi.service.receipt import Receipt, count_verdicts
@@ -29,8 +30,10 @@ from mpi.storage.unit import WriteUnit
 
 CHUNK = 10_000
 """Statements of one transaction, which others wait for; fewer would write the index's pages more often."""
-CHUNKS_AHEAD = 20
-"""Chunks whose pairs are found and scored at once; memory is bounded by them and not by the file."""
+CHUNKS_AHEAD = 6
+"""Chunks whose pairs are found at once, while those before are written; twice as many bound memory."""
+FIRST_CHUNKS = 2
+"""The same of the first, for whose pairs the writing waits."""
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
@@ -114,35 +117,61 @@ class Loading:
 
     def run(self) -> None:
         """Write everything."""
-        ahead: Ahead | None = None
-        left: Survey | None = None
-        waiting = self._waiting()
-        said = list(islice(waiting, CHUNK * CHUNKS_AHEAD))
-        while said:
-            following = list(islice(waiting, 1))  # whether there is more; all of it would not fit twice
-            ahead = look_ahead(self.index, self.viewer, self.file.source, said, CHUNK, self.progress)
-            for number, first in enumerate(range(0, len(said), CHUNK)):
-                last = not following and first + CHUNK >= len(said)
-                left = self._withdrawn_but_for_the_last() if last else None
-                with self.index.database.write(self.viewer, "load") as unit:
-                    # Before this transaction has a number of its own, which would look like another's.
-                    ahead.look(unit)
-                    self._require_mine(unit)
-                    lacking = _NONE if left is None else self._lacking(unit, left)
-                    self._write(unit, ahead, said[first : first + CHUNK], number, lacking)
-                    self._keep(unit, LOADING) if left is None else self._finish(unit, left)
-                    ahead.last_commit = unit.commit_no
-                if not last:
-                    # There is more to come: it is not too late to stop.
-                    self.index.database.commit_begun = False
-            said = following + list(islice(waiting, CHUNK * CHUNKS_AHEAD - 1)) if following else []
-            gc.collect()
+        windows = self._windows()
+        said = next(windows, None)
+        left = self._write_windows(said, windows) if said else None
         if left is None:
             left = self._withdrawn_but_for_the_last()
             with self.index.database.write(self.viewer, "load") as unit:
                 self._require_mine(unit)
                 self._settle(unit, self._lacking(unit, left))
                 self._finish(unit, left)
+
+    def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> Survey | None:
+        """Write every window, the pairs of the next being looked for meanwhile."""
+        index, viewer, source = self.index, self.viewer, self.file.source
+        left: Survey | None = None
+        ahead = look_ahead(index, viewer, source, said, CHUNK, self.progress)
+        with PairsApart(index, viewer) as apart:
+            looking = LookingAhead(apart, index, viewer, source)
+            while said:
+                following = next(windows, [])
+                coming = looking.begin(following, CHUNK, ahead) if following else None
+                left = self._write_window(ahead, said, is_last=not following)
+                if coming is not None:
+                    looking.end(coming, ahead)
+                    ahead = coming
+                elif following:
+                    ahead = look_ahead(index, viewer, source, following, CHUNK, self.progress)
+                said = following
+                gc.collect()
+        return left
+
+    def _write_window(self, ahead: Ahead, said: list[Statement], *, is_last: bool) -> Survey | None:
+        """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
+        left: Survey | None = None
+        for number, first in enumerate(range(0, len(said), CHUNK)):
+            last = is_last and first + CHUNK >= len(said)
+            left = self._withdrawn_but_for_the_last() if last else None
+            with self.index.database.write(self.viewer, "load") as unit:
+                # Before this transaction has a number of its own, which would look like another's.
+                ahead.look(unit)
+                self._require_mine(unit)
+                lacking = _NONE if left is None else self._lacking(unit, left)
+                self._write(unit, ahead, said[first : first + CHUNK], number, lacking)
+                self._keep(unit, LOADING) if left is None else self._finish(unit, left)
+                ahead.last_commit = unit.commit_no
+            if not last:
+                # There is more to come: it is not too late to stop.
+                self.index.database.commit_begun = False
+        return left
+
+    def _windows(self) -> Iterator[list[Statement]]:
+        """The statements that are not yet written, as many at a time as are looked ahead for at once."""
+        waiting, chunks = self._waiting(), FIRST_CHUNKS
+        while said := list(islice(waiting, CHUNK * chunks)):
+            yield said
+            chunks = CHUNKS_AHEAD
 
     def _waiting(self) -> Iterator[Statement]:
         """The statements that are not yet written."""
@@ -182,6 +211,7 @@ class Loading:
         count_verdicts(self.receipt, said, known, taken.verdicts)
         gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
+        ahead.gone |= gone
         paired = ahead.paired(unit, self.index, chunk, taken.changed, placed)
         besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)

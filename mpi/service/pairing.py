@@ -1,13 +1,15 @@
 """Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 
 from mpi.matching.batch import PACKED, Place, candidate_pairs, predict_packed
-from mpi.service.context import Index
+from mpi.matching.model import MatchModel
 from mpi.service.statement import Packed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
@@ -15,6 +17,7 @@ from mpi.storage.unit import ReadUnit
 MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
 FEATURES_A_BATCH = 20_000
+NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,22 @@ class Scored:
         lo: the one record of each.
         hi: the other.
         bits: their weights, rounded to 1e-6.
-        seen: by stored record that was compared: a hash of its features, good for this process.
+        seen: by stored record that was compared: ``fingerprint`` of its features.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
-    seen: dict[int, int] = field(default_factory=dict)
+    seen: dict[int, bytes] = field(default_factory=dict)
 
     def edges(self) -> Edges:
         """The same as edges."""
         return edges_in(self.lo, self.hi, self.bits)
+
+
+def fingerprint(features: bytes) -> bytes:
+    """Tells stored features from others; the same in every process."""
+    return blake2b(features, digest_size=8).digest()
 
 
 def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
@@ -45,41 +53,42 @@ def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
 
 def pair_up(
     unit: ReadUnit,
-    index: Index,
+    model: MatchModel,
     config_id: int,
     mine: Mapping[int, Packed],
     told: Place,
-    without: Iterable[int] = (),
+    beside: Mapping[int, Packed] = NONE_BESIDE,
 ) -> Scored:
     """Score every pair that shares a key and has one of the given records in it.
 
     Args:
         unit: the transaction.
-        index: the model, and a place to spill.
+        model: that of the configuration.
         config_id: the configuration.
         mine: records by number; a negative number is of none that is stored.
         told: where to spill, and who is told of progress.
-        without: stored records that are compared with none.
+        beside: others that are compared with these as stored ones are, though nothing of them is stored.
     """
     own = _key_table(mine)
     wanted = np.unique(own["key"].to_numpy())
     groups = unit.sources.groups()
     parts = [_pairs_of(page) for page in unit.derived.found_by(config_id, groups, wanted.tolist())]
     found = np.concatenate([np.empty((0, 2), np.int64), *parts])
-    left_out = np.fromiter({*without, *(n for n in mine if n > 0)}, np.int64)
+    left_out = np.fromiter((n for n in mine if n > 0), np.int64)
     if left_out.size:
         found = found[~np.isin(found[:, 1], left_out)]
-    blocks = pa.concat_tables([own, pa.table({"key": found[:, 0], "record_id": found[:, 1]})])
+    stored = pa.table({"key": found[:, 0], "record_id": found[:, 1]})
+    blocks = pa.concat_tables([own, stored, _key_table(beside)])
     pairs = candidate_pairs(
         blocks, pa.array(sorted(mine), pa.int64()), memory=told.memory, work_dir=told.folder
     )
     del blocks, found, parts
     ends = np.unique(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+    mine = {**mine, **beside}
     others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
-    seen: dict[int, int] = {}
+    seen: dict[int, bytes] = {}
     packed = _packed(unit, config_id, mine, others.tolist(), seen)
-    floor = index.matcher.model.thresholds.stored_from
-    scored = predict_packed(index.matcher.model, packed, pairs, floor, told)
+    scored = predict_packed(model, packed, pairs, model.thresholds.stored_from, told)
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return Scored(lo, hi, np.round(bits, 6), seen)
 
@@ -100,14 +109,14 @@ def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
 
 
 def _packed(
-    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int], seen: dict[int, int]
+    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int], seen: dict[int, bytes]
 ) -> Iterator[pa.RecordBatch]:
     numbers = list(mine)
     for first in range(0, len(numbers), FEATURES_A_BATCH):
         some = numbers[first : first + FEATURES_A_BATCH]
         yield _batch(some, [mine[number].features for number in some])
     for rows in unit.derived.features_in_parts(config_id, others):
-        seen.update((record, hash(payload)) for record, payload in rows)
+        seen.update((record, fingerprint(payload)) for record, payload in rows)
         yield _batch([record for record, _ in rows], [payload for _, payload in rows])
 
 

@@ -329,7 +329,7 @@ def _score_many(
         for record, change in changed.items()
     }
     told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index, config_id, mine, told).edges()
+    return pair_up(unit, index.matcher.model, config_id, mine, told).edges()
 
 
 def score_pairs(

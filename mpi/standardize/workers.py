@@ -73,6 +73,11 @@ def _begin(work: Callable[[Any], Any] | None) -> None:
     _work = work
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
     gc.disable()
+    give_way()
+
+
+def give_way() -> None:
+    """Be a process that works for another: give way to those that answer people, and end with that one."""
     # Begun by one that gives way itself, they would give way twice, and on a busy machine get nothing done.
     os.nice(max(0, _NICE - os.nice(0)))
     # Ctrl-C goes to every process of a terminal; the one that asked for the work ends it.

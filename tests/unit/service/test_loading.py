@@ -4,8 +4,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from mpi.domain.errors import ConflictError
-from mpi.service import loading
+from mpi.domain.errors import ConflictError, EngineError
+from mpi.service import ahead, loading
+from mpi.service.apart import PairsApart
 from mpi.service.derive import derive
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
@@ -129,6 +130,85 @@ def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(i
 
     load_rows_watched(index, "sis", meanwhile, *children())
     assert once
+    sound(index)
+
+
+def test_what_an_earlier_chunk_seals_is_compared_with_nothing_that_follows(index):
+    known = many_children(700)
+    load_rows(index, "sis", *known)
+    sealed = [child | {"restrictions": [{"kind": "sealed"}]} for child in known[:150]]
+    again = [child | {"local_id": f"again-{child['local_id']}"} for child in known]
+    assert load_rows(index, "sis", *sealed, *again).adds_up
+    sound(index)
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """Pairs of all but the first statements are found in a process of their own."""
+    monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(loading, "FIRST_CHUNKS", 3)
+    begun = []
+    begin = ahead.LookingAhead.begin
+
+    def noted(self, *arguments):
+        begun.append(begin(self, *arguments))
+        return begun[-1]
+
+    monkeypatch.setattr(ahead.LookingAhead, "begin", noted)
+    return begun
+
+
+def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_path):
+    renamed = [child | {"first_name": "Zoe"} for child in children("43009")[:900:30]] + children()[900:]
+    files = [
+        ("sis", children()),
+        ("ccwis", children("43009")),
+        ("sis", renamed + many_children(900, 5_000)),
+    ]
+    receipts = [load_rows(index, source, *file, confirm=True) for source, file in files]
+    assert [window is not None for window in apart] == [True] * len(files)
+    assert not any(window.outdated for window in apart)
+    sound(index)
+    with an_index(tmp_path / "other", "sis", "ccwis") as whole:
+        assert [load_rows(whole, source, *file, confirm=True).counts for source, file in files] == [
+            receipt.counts for receipt in receipts
+        ]
+        assert partition_of(index) == partition_of(whole)
+
+
+def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(index, apart, monkeypatch):
+    load_rows(index, "ccwis", *many_children(600))
+    known = many_children(1_000)
+    begin = ahead.LookingAhead.begin
+
+    def and_others_commit(self, *arguments):
+        begun = begin(self, *arguments)
+        upsert(index, OPERATOR, "ccwis", known[950] | {"local_id": "new"})
+        upsert(index, OPERATOR, "ccwis", known[500] | {"birth_date": "2001-01-01", "first_name": "Quentin"})
+        return begun
+
+    monkeypatch.setattr(ahead.LookingAhead, "begin", and_others_commit)
+    load_rows(index, "sis", *children())
+    [window] = apart
+    assert window.outdated
+    sound(index)
+
+
+def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again(index, apart, monkeypatch):
+    begin = PairsApart.ask
+
+    def killed(self, *arguments):
+        begin(self, *arguments)
+        self._process.kill()
+        self._process.join()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PairsApart, "ask", killed)
+        with pytest.raises(EngineError, match="run it again"):
+            load_rows(index, "sis", *children(), digest="file")
+    assert len(crosswalk(index)) == 600
+    assert [path.name for path in index.home.iterdir() if path.name.startswith("apart-")] == []
+    assert load_rows(index, "sis", *children(), digest="file").adds_up
     sound(index)
 
 

@@ -1,0 +1,189 @@
+"""Pairs found in a process of their own, while whoever asked for them writes what was found before."""
+
+import copyreg
+import gc
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, Self
+
+from mpi.domain.errors import EngineError, MpiError
+from mpi.domain.viewer import Viewer
+from mpi.matching.batch import Place
+from mpi.matching.model import MatchModel
+from mpi.service.context import Index
+from mpi.service.pairing import MEMORY, Scored, pair_up
+from mpi.service.statement import Packed
+from mpi.standardize.workers import give_way
+from mpi.storage.database import Database
+
+_PATIENCE_S = 60.0
+"""For the process to end: until what it has DuckDB do is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the process is given once.
+
+    Args:
+        url: of the database.
+        viewer: who reads.
+        model: the model in force.
+        folder: where to spill.
+    """
+
+    url: str
+    viewer: Viewer
+    model: MatchModel
+    folder: Path
+
+
+class _Wanted(NamedTuple):
+    """Records of which the pairs are wanted; see ``pair_up``."""
+
+    config_id: int
+    mine: dict[int, Packed]
+    beside: dict[int, Packed]
+
+
+class PairsApart:
+    """A process that finds and scores pairs; begun when it is first asked, ended on leaving.
+
+    Args:
+        index: the open index.
+        viewer: who reads.
+    """
+
+    def __init__(self, index: Index, viewer: Viewer) -> None:
+        self._index = index
+        self._viewer = viewer
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join(_PATIENCE_S)
+            if self._process.exitcode is None:
+                self._process.kill()
+                self._process.join()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def ask(self, config_id: int, mine: dict[int, Packed], beside: dict[int, Packed]) -> int:
+        """Begin to look for pairs; returns the last commit that is taken into account.
+
+        What is committed after this returns is not looked at.
+
+        Raises:
+            EngineError: the process failed, or was ended from outside.
+        """
+        self._begin()
+        try:
+            self._connection.send(_Wanted(config_id, mine, beside))
+        except OSError:
+            raise _ended() from None
+        commit = self._received()
+        if not isinstance(commit, int):
+            raise _ended()
+        return commit
+
+    def answer(self) -> Scored:
+        """The pairs of what was asked last; waits for them.
+
+        Raises:
+            EngineError: the process failed, or was ended from outside.
+        """
+        scored = self._received()
+        if not isinstance(scored, Scored):
+            raise _ended()
+        return scored
+
+    @property
+    def _connection(self) -> Connection:
+        if self._pipe is None:
+            raise _ended()
+        return self._pipe
+
+    def _received(self) -> object:
+        try:
+            received = self._connection.recv()
+        except (EOFError, OSError):
+            raise _ended() from None
+        if isinstance(received, str):
+            raise EngineError(received)
+        return received
+
+    def _begin(self) -> None:
+        if self._process is not None:
+            return
+        # Made by the one that is not ended in the middle of its work, so that nothing of it stays.
+        self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
+        index, folder = self._index, Path(self._folder.name)
+        work = _Work(index.database.url, self._viewer, index.matcher.model, folder)
+        # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+        spawn = get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        copyreg.pickle(MappingProxyType, _sent)
+        process = spawn.Process(target=_serve, args=(theirs, work), daemon=True)
+        process.start()
+        self._process = process
+        theirs.close()
+
+
+def _sent(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
+    """How a mapping of the model, which nobody may change, goes to another process."""
+    return _arrived, (dict(mapping),)
+
+
+def _arrived(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+def _ended() -> EngineError:
+    return EngineError(
+        "the process that finds pairs was ended from outside, for want of memory perhaps: run it again"
+    )
+
+
+def _serve(pipe: Connection, work: _Work) -> None:
+    """Answer until nobody asks any more: first the last commit, then the pairs; or an error in one line."""
+    give_way()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    database = Database(work.url)
+    # Whoever asked may end at any moment.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            _answer(pipe, database, work, pipe.recv())
+            gc.collect()
+
+
+def _answer(pipe: Connection, database: Database, work: _Work, wanted: _Wanted) -> None:
+    told = Place(work.folder, MEMORY)
+    try:
+        with database.read(work.viewer) as unit:
+            pipe.send(unit.last_commit())
+            scored = pair_up(unit, work.model, wanted.config_id, wanted.mine, told, wanted.beside)
+    except MpiError as error:
+        pipe.send(str(error))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+        pipe.send(f"finding pairs failed ({type(error).__name__}): run it again")
+    else:
+        # After the snapshot is let go of: whoever asked may be long in coming for it.
+        pipe.send(scored)
