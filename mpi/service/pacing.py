@@ -10,7 +10,7 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.database import Database
 from mpi.storage.unit import WriteUnit
 
-TARGET_S = 0.012
+TARGET_S = 0.008
 """What one transaction should take; a writer that comes in the middle of one waits for the rest of it."""
 LEAST_REST_S = 0.003
 """Between two transactions, so that a writer that waits always comes in before the next."""
