@@ -27,7 +27,7 @@ from mpi.standardize.record import STANDARDIZER_VERSION
 FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """The files that ``model.toml`` lists with their SHA-256."""
 
-DEFAULT_MODEL = "children/4"
+DEFAULT_MODEL = "children/5"
 
 _PACKAGED = Path(__file__).resolve().parents[1] / "_models"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "models"

@@ -66,6 +66,8 @@ LOOSER: dict[str, list[str]] = {
     "a-name-city": ["given_roots|surname_tokens", "city"],
     "starts": ["given:3", "surname:3"],
     "post-year": ["postal_code", "birth_year"],
+    "post-start": ["postal_code", "given_forms|surname_forms:3"],
+    "post": ["postal_code"],
     "city-year": ["city", "birth_year"],
     "email-start": ["email:5"],
     "surname": ["surname_tokens"],

@@ -148,7 +148,8 @@ SURNAME = Comparison(
         Level("one of two surnames", share("surname_tokens")),
         Level("exchanged with the given name", SWAPPED),
         Level("exchanged with the given name, misspelled", SWAPPED_ALIKE),
-        Level("the other's given name", crosswise("surname", "given")),
+        # The given name has said so already: counted twice it would look like evidence where little else is.
+        Level("the other's given name", crosswise("surname", "given"), fixed=0.0),
         Level("spelled alike", alike("surname", 0.92)),
         Level("initial or shortened", begins("surname")),
         Level("rather alike", alike("surname", 0.8)),

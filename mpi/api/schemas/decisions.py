@@ -254,7 +254,7 @@ class DecisionOut(BaseModel):
                 "groups": [[_ONE], [_OTHER]],
                 "seen": [{**_ONE, "as_of": EXAMPLE_AT}, {**_OTHER, "as_of": EXAMPLE_AT}],
                 "evidence": {
-                    "model": "children/4",
+                    "model": "children/5",
                     "pairs": [
                         {"records": [_ONE, _OTHER], "match_weight": 9.4, "levels": {"birth_date": "equal"}}
                     ],

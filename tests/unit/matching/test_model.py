@@ -17,7 +17,7 @@ def sealed(folder):
 
 def test_the_default_model_loads_and_keeps_its_thresholds_clear_of_zero():
     model = load_model(find_model())
-    assert model.ref == "children/4"
+    assert model.ref == "children/5"
     assert model.thresholds.influence_floor > 0
     assert 0 < model.statistical.link < model.thresholds.link
     assert model.statistical.margin == 0
@@ -25,7 +25,7 @@ def test_the_default_model_loads_and_keeps_its_thresholds_clear_of_zero():
 
 
 def test_a_model_is_found_by_name_or_by_folder(tmp_path):
-    assert find_model("children/4") == find_model(None)
+    assert find_model("children/5") == find_model(None)
     assert find_model(str(tiny_model(tmp_path / "m"))) == tmp_path / "m"
     with pytest.raises(ModelError, match="nobody/7"):
         find_model("nobody/7")

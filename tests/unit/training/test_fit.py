@@ -9,8 +9,9 @@ import pytest
 
 from mpi.domain.features import Features
 from mpi.matching.batch import feature_table
+from mpi.matching.levels import read_levels
 from mpi.matching.model import load_model
-from mpi.matching.scorer import compile_scorer
+from mpi.matching.scorer import compile_scorer, level_bits
 from training.evaluate.baseline import exact_match, plain_splink
 from training.evaluate.evaluation import evaluate
 from training.evaluate.scores import pairwise
@@ -190,3 +191,28 @@ def test_pairwise_scores_count_pairs():
     scores = pairwise({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
     assert (scores.true_links, scores.links, scores.matches) == (1, 3, 2)
     assert (scores.precision, scores.recall, scores.f1) == (1 / 3, 1 / 2, 0.4)
+
+
+def test_a_name_that_stands_crosswise_is_counted_once():
+    """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
+    records, _ = population(1200)
+    turned = [
+        replace(
+            features,
+            given="ZOE",
+            given_forms=("ZOE",),
+            given_roots=("ZOE",),
+            surname=features.given,
+            surname_tokens=(features.given,),
+            surname_forms=(features.given,),
+        )
+        for _, features in records[::4]
+    ]
+    made = fit(list(enumerate([*(features for _, features in records), *turned])), OPTIONS)
+    weights = {
+        (each.name, level.label): level_bits(level)
+        for each in read_levels(made.settings).comparisons
+        for level in each.levels
+    }
+    assert weights["surname", "the other's given name"] == 0
+    assert weights["given", "the other's middle name or surname"] > 1
