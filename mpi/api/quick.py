@@ -16,14 +16,14 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mpi.api.moved import FollowingRoute
-from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
-from mpi.service.look_up import Ask, look_up
+from mpi.service.look_up import Ask, MoreToRead, glance, in_full, look_up
 from mpi.storage.repositories.disclosures import Disclosure
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _BEARER = "bearer "
+_LOOKING = Viewer("look-up")
 
 
 class QuickRoute(FollowingRoute):
@@ -47,13 +47,12 @@ class QuickRoute(FollowingRoute):
             if ask is None:
                 return await other(request)
             headers = request.headers
-            key = sent_key(headers)
-            purpose = headers.get("purpose-of-use")
+            whose = sent_key(headers), headers.get("purpose-of-use")
             if index.database.is_postgresql:  # which is across a network
-                found, line, viewer = await run_in_threadpool(look_up, index, key, purpose, ask)
+                found = await _asked_afar(index, *whose, ask)
             else:
-                found, line, viewer = look_up(index, key, purpose, ask)
-            await _on_the_ledger(index, viewer, line)
+                found, line, viewer = look_up(index, *whose, ask)
+                await _on_the_ledger(index, viewer, lambda: line)
             return self.answer(found)
 
         return handler
@@ -72,7 +71,25 @@ def sent_key(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-async def _on_the_ledger(index: Index, viewer: Viewer, line: Disclosure) -> None:
+async def _asked_afar(index: Index, key: str | None, purpose: str | None, ask: Ask[Any]) -> Any:  # noqa: ANN401
+    """Look up in the thread that writes the ledger, which does both for all that wait."""
+    answers: list[Any] = []
+
+    def make() -> Disclosure:
+        answer, line, _ = glance(index, key, purpose, ask)
+        answers.append(answer)
+        return line
+
+    try:
+        await _on_the_ledger(index, _LOOKING, make)
+    except MoreToRead:
+        answer, line, viewer = await run_in_threadpool(in_full, index, key, purpose, ask)
+        await _on_the_ledger(index, viewer, lambda: line)
+        return answer
+    return answers[0]
+
+
+async def _on_the_ledger(index: Index, viewer: Viewer, make: Callable[[], Disclosure]) -> None:
     """Wait until the line is durable, holding no thread.
 
     Raises:
@@ -81,7 +98,7 @@ async def _on_the_ledger(index: Index, viewer: Viewer, line: Disclosure) -> None
     loop = asyncio.get_running_loop()
     durable: asyncio.Future[None] = loop.create_future()
 
-    def settle(error: StoreError | None) -> None:
+    def settle(error: Exception | None) -> None:
         if durable.done():  # the caller has gone
             return
         if error is None:
@@ -89,9 +106,9 @@ async def _on_the_ledger(index: Index, viewer: Viewer, line: Disclosure) -> None
         else:
             durable.set_exception(error)
 
-    def told(error: StoreError | None) -> None:
+    def told(error: Exception | None) -> None:
         with suppress(RuntimeError):  # the server has stopped, and with it the loop
             loop.call_soon_threadsafe(settle, error)
 
-    index.ledger.hand_over(index.database, viewer, line, told)
+    index.ledger.have_made(index.database, viewer, make, told)
     await durable

@@ -5,7 +5,7 @@ meanwhile: eight readers then share one sync of the disk instead of queueing for
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mpi.domain.errors import StoreError
@@ -17,20 +17,30 @@ REFUSED = "the ledger of disclosures could not be written, so nothing was answer
 _RESTS_S = 5.0
 """The thread that writes for calls without one of their own ends after so long with nothing to write."""
 
-Told = Callable[[StoreError | None], None]
+Told = Callable[[Exception | None], None]
 """Told that a line is durable; or why it is not, and the answer must not leave."""
 
 
 class _Line:
-    """A disclosure that waits to be written."""
+    """A disclosure that waits to be written, or first to be made."""
 
-    def __init__(self, disclosure: Disclosure, told: Told | None = None) -> None:
-        self.disclosure = disclosure
+    def __init__(self, make: Callable[[], Disclosure], told: Told | None = None) -> None:
+        self.make = make
         self.written = False
         self.failed = False
         self.told = told
 
-    def settle(self, error: StoreError | None) -> None:
+    def made(self) -> Disclosure | None:
+        """What is to be written; None where there is nothing, and the caller was told why."""
+        try:
+            return self.make()
+        except Exception as error:  # noqa: BLE001 - it is raised where the call was made
+            self.settle(error)
+            return None
+
+    def settle(self, error: Exception | None) -> None:
+        if self.written or self.failed:
+            return
         self.written, self.failed = error is None, error is not None
         if self.told is not None:
             self.told(error)
@@ -57,7 +67,7 @@ class Ledger:
         Raises:
             StoreError: it could not be written; the answer must not leave.
         """
-        line = _Line(disclosure)
+        line = _Line(lambda: disclosure)
         with self._guard:
             self._waiting.append(line)
         with self._turn:
@@ -66,17 +76,19 @@ class Ledger:
         if line.failed:
             raise StoreError(REFUSED)
 
-    def hand_over(self, database: Database, viewer: Viewer, disclosure: Disclosure, told: Told) -> None:
-        """Have a disclosure written down by a thread of the ledger's own, for a caller that cannot wait.
+    def have_made(
+        self, database: Database, viewer: Viewer, make: Callable[[], Disclosure], told: Told
+    ) -> None:
+        """Have a line made and written down by a thread of the ledger's own, for a caller that cannot wait.
 
         Args:
             database: where the ledger is.
-            viewer: who is about to be answered.
-            disclosure: what is about to leave.
+            viewer: who writes it.
+            make: returns the line of what is about to leave, quickly; what it raises the caller is told.
             told: called once, from another thread, when the line is durable or cannot be.
         """
         with self._guard:
-            self._waiting.append(_Line(disclosure, told))
+            self._waiting.append(_Line(make, told))
             self._due.set()
             if self._works:
                 return
@@ -98,12 +110,10 @@ class Ledger:
     def _write_all(self, database: Database, viewer: Viewer) -> None:
         with self._guard:
             lines, self._waiting = self._waiting, []
-        if not lines:
-            return
         try:
-            with database.ledger.write(viewer, "disclose", Lock.NONE) as unit:
-                first = unit.counters.take("disclosure", len(lines))
-                unit.disclosures.add_all(first, [line.disclosure for line in lines])
+            made = [(line, disclosure) for line in lines if (disclosure := line.made()) is not None]
+            lines = [line for line, _ in made]
+            _put(database.ledger, viewer, [disclosure for _, disclosure in made])
         except BaseException as error:
             # Each caller is told; whoever writes for all raises what happened.
             for line in lines:
@@ -111,3 +121,15 @@ class Ledger:
             raise
         for line in lines:
             line.settle(None)
+
+
+def _put(ledger: Database, viewer: Viewer, lines: Sequence[Disclosure]) -> None:
+    if not lines:
+        return
+    if ledger.is_postgresql:
+        # Kept as soon as it is answered: one round trip.
+        with ledger.glance(viewer) as unit:
+            unit.disclosures.add_at_once(lines)
+        return
+    with ledger.write(viewer, "disclose", Lock.NONE) as unit:
+        unit.disclosures.add_all(unit.counters.take("disclosure", len(lines)), lines)

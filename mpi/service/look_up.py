@@ -1,6 +1,7 @@
 """Look-ups: whose key it is and what it asks, in one snapshot; the ledger is left to the caller."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -31,6 +32,32 @@ class Ask(Generic[Answer]):
     in_full: Callable[[ReadUnit], tuple[Answer, Disclosure]]
 
 
+class MoreToRead(Exception):  # noqa: N818 - what is the matter
+    """One statement does not answer the call, or it is to be refused: it has to be read in full."""
+
+
+def glance(
+    index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
+) -> tuple[Answer, Disclosure, Viewer]:
+    """``look_up`` by one statement.
+
+    Raises:
+        MoreToRead: that does not suffice.
+    """
+    if not key:
+        raise MoreToRead
+    with index.database.glance(_NOBODY) as unit:
+
+        def who(client: Client) -> Viewer:
+            unit.viewer = viewer_of(client, purpose)
+            return unit.viewer
+
+        found = ask.at_a_glance(unit, key_hash(key), who)
+        if found is None:
+            raise MoreToRead
+        return *found, unit.viewer
+
+
 def look_up(
     index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
@@ -46,16 +73,15 @@ def look_up(
         NotAuthenticated: no key, or one that is not known.
         InputError: no such purpose of use.
     """
-    if key:
-        with index.database.glance(_NOBODY) as unit:
+    with suppress(MoreToRead):
+        return glance(index, key, purpose, ask)
+    return in_full(index, key, purpose, ask)
 
-            def who(client: Client) -> Viewer:
-                unit.viewer = viewer_of(client, purpose)
-                return unit.viewer
 
-            found = ask.at_a_glance(unit, key_hash(key), who)
-            if found is not None:
-                return *found, unit.viewer
+def in_full(
+    index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
+) -> tuple[Answer, Disclosure, Viewer]:
+    """``look_up`` by as many statements as it takes, in one snapshot."""
     with index.database.read(_NOBODY) as unit:
         unit.viewer = authenticated(unit, key, purpose)
         answer, line = ask.in_full(unit)

@@ -79,7 +79,7 @@ class Database:
 
     @contextmanager
     def glance(self, viewer: Viewer) -> Iterator[ReadUnit]:
-        """For what one statement answers: each is its own snapshot, and no transaction is begun."""
+        """For what one statement does: each is its own snapshot, and kept once it is answered."""
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
         with plainly(), lent as session, self._each_alone(session):
             yield ReadUnit(session, viewer)

@@ -1,19 +1,24 @@
 """What one statement looks up is what is read in full, on either store; what it cannot is left to that."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from mpi.domain.errors import NotAuthenticated, NotFoundError
+from mpi.api.app import create_app
+from mpi.domain.errors import NotAuthenticated, NotFoundError, StoreError
 from mpi.service.clients import add_client, revoke_client, viewer_of
 from mpi.service.glancing import crosswalk_at_a_glance, person_at_a_glance
 from mpi.service.look_up import Ask, look_up
 from mpi.service.persons import crosswalk_in, person_in
 from mpi.service.records import upsert, withdraw
 from mpi.service.setup import key_hash
+from mpi.service.verify import verify
 from mpi.storage.database import Database
+from mpi.storage.repositories.disclosures import Disclosures
 from tests.index import OPERATOR, a_child, an_index
+from tests.unit.api.live import calling
 
 HOME = {
     "first_name": "Glencora", "last_name": "Glancer", "birth_date": "2013-04-05", "ssn": "532-11-8842",
@@ -147,3 +152,46 @@ def test_a_glance_begins_no_transaction_and_leaves_the_session_as_it_was(index, 
         _ = 1 / 0
     with index.database.read(OPERATOR) as unit:
         assert not unit.persons.get([10**6])
+
+
+def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_store(index, key):
+    some = add_client(index, OPERATOR, "sees-some", ["crosswalk.read", "person.read"], ["sis"])
+
+    def lines():
+        with index.database.read(OPERATOR) as unit:
+            return len(unit.disclosures.all())
+
+    with calling(create_app(index), key) as call:
+        entry = call.get("/v1/crosswalk", params={"source": "sis", "local_id": "1"}).json()
+        path = f"/v1/persons/{entry['enterprise_id']}"
+        person = call.get(path)
+        assert person.json()["records"]
+        assert lines() == 2
+        mine = call.get(path, headers={"Authorization": f"Bearer {some}"})
+        assert {record["source"] for record in mine.json()["records"]} == {"sis"}
+        for missing in ("/v1/crosswalk?source=sis&local_id=nobody", "/v1/persons/none"):
+            assert call.get(missing).status_code in (400, 404)
+        assert call.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert lines() == 3
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: call.get(path), range(24)))
+        assert {answer.content for answer in answers} == {person.content}
+        assert lines() == 27
+    with index.database.read(OPERATOR) as unit:
+        count, last = unit.disclosures.extent()
+        told = unit.disclosures.all()
+    assert count == last
+    assert {line.client for line in told} == {"looks", "sees-some"}
+    assert not [finding for finding in verify(index, OPERATOR) if "ledger" in str(finding)]
+
+
+def test_a_line_that_cannot_be_written_lets_no_answer_leave(index, key, monkeypatch):
+    def refuse(*_):
+        raise StoreError("full")
+
+    monkeypatch.setattr(Disclosures, "add_all", refuse)
+    monkeypatch.setattr(Disclosures, "add_at_once", refuse)
+    with calling(create_app(index), key) as call:
+        answer = call.get("/v1/crosswalk", params={"source": "sis", "local_id": "1"})
+    assert answer.status_code == 503
+    assert "enterprise_id" not in answer.text

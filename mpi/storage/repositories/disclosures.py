@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Row, Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
@@ -39,6 +40,28 @@ class Disclosure:
     record_ids: tuple[int, ...]
     fields: tuple[str, ...]
     handle: str | None = None
+
+
+_OWN = ("at", "client", "purpose", "action", "handle")
+_LISTED = (*_OWN, "record_ids", "fields")
+_AT_ONCE = text(
+    "WITH taken AS ("
+    "INSERT INTO counter (name, next) VALUES ('disclosure', 1 + :count) "
+    "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next - :count AS first"
+    "), line AS ("
+    f"INSERT INTO disclosure (id, {', '.join(_LISTED)}) "
+    f"SELECT taken.first + one.n - 1, {', '.join(f'one.{name}' for name in _LISTED)} "
+    f"FROM taken, unnest({', '.join(f':{name}' for name in _LISTED)}) "
+    f"WITH ORDINALITY AS one({', '.join(_LISTED)}, n)"
+    ") INSERT INTO disclosed_record (record_id, disclosure_id) "
+    "SELECT about.record, taken.first + about.place "
+    "FROM taken, unnest(:named, :places) AS about(record, place)"
+).bindparams(
+    bindparam("count", type_=BigInteger()),
+    *(bindparam(name, type_=ARRAY(Text())) for name in _LISTED),
+    *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("named", "places")),
+)
+"""The counter as ``Counters.take`` has it."""
 
 
 class Disclosures:
@@ -78,9 +101,20 @@ class Disclosures:
             [
                 {"record_id": record, "disclosure_id": number}
                 for number, one in numbered
-                for record in sorted({*one.record_ids, *([_BY_HANDLE] if one.handle is not None else [])})
+                for record in _named(one)
             ],
         )
+
+    def add_at_once(self, disclosures: Sequence[Disclosure]) -> None:
+        """Number disclosures and write them to the ledger in one statement, which PostgreSQL alone can."""
+        own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _OWN}
+        listed = {
+            "record_ids": [orjson.dumps(one.record_ids).decode() for one in disclosures],
+            "fields": [orjson.dumps(one.fields).decode() for one in disclosures],
+        }
+        named = [(record, place) for place, one in enumerate(disclosures) for record in _named(one)]
+        about = {"named": [record for record, _ in named], "places": [place for _, place in named]}
+        self._connection.execute(_AT_ONCE, {"count": len(disclosures), **own, **listed, **about})
 
     def all(self) -> list[Disclosure]:
         """Every disclosure, oldest first."""
@@ -107,6 +141,11 @@ class Disclosures:
             )
             found.update({row.id: _disclosure_of(row) for row in rows})
         return [found[number] for number in sorted(found)]
+
+
+def _named(one: Disclosure) -> list[int]:
+    """The records under which a line is found."""
+    return sorted({*one.record_ids, *([_BY_HANDLE] if one.handle is not None else [])})
 
 
 def _disclosure_of(row: Row[Any]) -> Disclosure:

@@ -100,5 +100,5 @@ def handed_over(index, record):
     """What the ledger's own thread says of a line."""
     said = queue.SimpleQueue()
     line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
-    index.ledger.hand_over(index.database, operator(), line, said.put)
+    index.ledger.have_made(index.database, operator(), lambda line=line: line, said.put)
     return said.get(timeout=10)
