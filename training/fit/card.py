@@ -9,6 +9,7 @@ from mpi.matching.levels import Level, read_levels
 from mpi.matching.scorer import level_bits, prior_bits
 from training.fit.blocking import LOOSER
 from training.fit.comparisons import stated_levels
+from training.fit.dates import are_rule
 from training.fit.fitting import Fitted
 from training.fit.kin import Kin
 from training.fit.thresholds import FALSE_LINK_COST, Purposes
@@ -40,6 +41,7 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
         "",
         _relatives(fitted.kin),
         "",
+        *([] if are_rule(fitted.whole_dates) else [_dates(fitted.whole_dates), ""]),
         _linking(thresholds),
         "",
         "## Expected false links",
@@ -104,6 +106,13 @@ def _relatives(kin: Kin) -> str:
         f"Relatives are rare here ({counted}), at most {kin.most:.1g} pairs for each pair of one person "
         f"(95 %), so that the guards against them weigh {kin.relief:.1f} bits less. Fit anew before "
         "records of whole families are loaded."
+    )
+
+
+def _dates(whole: float) -> str:
+    return (
+        f"Of the birth dates {whole:.0%} are whole: one that is not is the rule here, and no guard holds "
+        "against it. Fit anew before records with whole dates are loaded."
     )
 
 

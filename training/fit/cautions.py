@@ -151,6 +151,8 @@ CAUTIONS: dict[str, str] = {
 
 TWINS = frozenset(label for label in CAUTIONS if label.startswith("twins"))
 """Cautions that only twins give cause for."""
+PARTIAL = frozenset(label for label in CAUTIONS if label.startswith("a birth date is not whole"))
+"""Cautions that only a birth date that is not whole gives cause for."""
 
 
 def _opposed(another_number: str) -> str:
@@ -163,7 +165,9 @@ def _opposed(another_number: str) -> str:
     )
 
 
-def cautions_for(thresholds: Thresholds, relief: float = 0.0, slip: float = 0.0) -> Cautions:
+def cautions_for(
+    thresholds: Thresholds, relief: float = 0.0, slip: float = 0.0, *, whole_dates: bool = True
+) -> Cautions:
     """The cautions, weighing half the margin less than a link: such a pair still contests a poor one.
 
     Args:
@@ -171,8 +175,11 @@ def cautions_for(thresholds: Thresholds, relief: float = 0.0, slip: float = 0.0)
         relief: bits by which guards against relatives weigh less (``training.fit.kin``).
         slip: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
             weighs little, and such a number is another child's; where it would link by itself it is a slip.
+        whole_dates: whether a birth date that is not whole is an exception (``training.fit.dates``).
     """
     needless = TWINS if relief >= thresholds.link else frozenset()
+    if not whole_dates:
+        needless |= PARTIAL
     another = _NUMBERS_FAR if slip >= thresholds.link else _NUMBERS_DIFFER
     return Cautions(
         round(thresholds.link - thresholds.margin / 2, 4),

@@ -69,6 +69,7 @@ class Level:
         fixed_u: u probability, where a sample cannot show it; m is learned.
         null: neutral, because something is missing.
         kin: a guard against relatives, stated for where they are usual (``training.fit.kin``).
+        partial: a guard against birth dates that are not whole, for where most are (``training.fit.dates``).
     """
 
     label: str
@@ -78,6 +79,7 @@ class Level:
     fixed_u: float | None = None
     null: bool = False
     kin: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,7 @@ FAMILY = Comparison(
             "a birth date not whole, and names alone",
             both("(birth_date_l IS NULL OR birth_date_r IS NULL)", NAMES_ALONE),
             fixed=-3.0,
+            partial=True,
         ),
         Level("no caution", None, fixed=0.0),
     ),

@@ -19,6 +19,7 @@ from mpi.matching.levels import NULL_LEVEL, Levels
 from training.blocking import pairs_by_rule
 from training.fit.blocking import PAIRS_A_RECORD, Chosen, choose, tried
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, Comparison
+from training.fit.dates import trusting, whole_dates
 from training.fit.errors import DegenerateDataError
 from training.fit.estimate import Learned, learn, probabilities
 from training.fit.frequencies import count_frequencies
@@ -62,6 +63,7 @@ class Fitted:
         dropped: comparisons left out because their data is missing everywhere.
         blocking: the rules, and what each adds to the matches that are expected.
         kin: how common relatives are.
+        whole_dates: share of the birth dates that are whole.
         labelled: how many pairs stewards said to be one person, and how many two.
     """
 
@@ -74,6 +76,7 @@ class Fitted:
     dropped: tuple[str, ...]
     blocking: Chosen = field(repr=False)
     kin: Kin
+    whole_dates: float = 1.0
     labelled: tuple[int, int] = (0, 0)
 
 
@@ -111,6 +114,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
+    whole = whole_dates(records)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
@@ -119,7 +123,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
             kin = count_kin(connection, len(records))
-            comparisons = relieved(comparisons, kin)
+            comparisons = trusting(relieved(comparisons, kin), whole)
             stated = untrained(comparisons)
             rules = tried(connection, len(records))
             pairs = pairs_by_rule(connection, BlockingSpec.parse(rules))
@@ -139,6 +143,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
         dropped=tuple(dropped),
         blocking=chosen,
         kin=kin,
+        whole_dates=whole,
         labelled=_counted(labels),
     )
 

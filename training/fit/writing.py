@@ -19,6 +19,7 @@ from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
 from training.fit.cautions import cautions_for
 from training.fit.comparisons import SLIP_APART
+from training.fit.dates import are_rule
 from training.fit.fitting import Fitted
 from training.fit.thresholds import Purposes, gaps
 
@@ -56,6 +57,7 @@ def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
         "candidate_pairs": fitted.candidates,
         "estimated_blocking_recall": round(fitted.blocking.recall, 4),
         "relief_of_guards": round(fitted.kin.relief, 2),
+        "whole_birth_dates": round(fitted.whole_dates, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
         "em_iterations": learned.iterations,
@@ -91,7 +93,7 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         *_thresholds_toml(thresholds.statistical),
         "",
         "[cautions]  # a pair of which one holds weighs no more than this: it is for a person",
-        *_cautions_toml(cautions_for(thresholds.operational, fitted.kin.relief, _slip_bits(fitted))),
+        *_cautions_toml(_cautions(fitted, thresholds)),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
         *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in fitted.blocking.rules.items()),
@@ -104,6 +106,15 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         "",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cautions(fitted: Fitted, thresholds: Purposes) -> Cautions:
+    return cautions_for(
+        thresholds.operational,
+        fitted.kin.relief,
+        _slip_bits(fitted),
+        whole_dates=are_rule(fitted.whole_dates),
+    )
 
 
 def _slip_bits(fitted: Fitted) -> float:
