@@ -98,7 +98,7 @@ def test_every_change_that_is_told_takes_the_pair_into_another_band(made):
 
 def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_threshold(made):
     thresholds = made.matcher.model.thresholds
-    near = [features for _, features in records(60, 11)]
+    near = [features for _, features in records(200, 11)]
     bands = set()
     for left, right in pairwise(near):
         found = explain(made, left, right)
