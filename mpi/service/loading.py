@@ -143,6 +143,8 @@ class Loading:
                     ahead = coming
                 elif following:
                     ahead = look_ahead(index, viewer, source, following, CHUNK, self.progress)
+                # Nothing of this load reads from the log now, as it does nearly all the time.
+                index.database.begin_log_anew()
                 said = following
                 gc.collect()
         return left

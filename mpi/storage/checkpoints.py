@@ -6,13 +6,17 @@ upserts, p99 of a commit 67 ms with checkpoints inside, 10 ms without.
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 EVERY_COMMITS = 100
 """Some 12 MB of log at 30 pages an upsert."""
 LONGEST_LOG_PAGES = 20_000
 """Where the thread cannot keep up, SQLite itself makes a checkpoint again: 80 MB of log."""
+KEPT_LOG_BYTES = 80_000_000
+"""What the log's file keeps of its length once SQLite begins it anew."""
+_PATIENCE_S = 0.2
+"""For whoever reads from the log, while others wait to write."""
 
 
 class Checkpoints:
@@ -38,6 +42,17 @@ class Checkpoints:
                 self._thread.start()
             self._due.set()
 
+    def begin_log_anew(self) -> None:
+        """Copy the whole log and empty it, unless somebody goes on reading what was before.
+
+        For a long work that writes without a pause, between two snapshots of its own: the log begins anew
+        only where all of it is copied and nobody reads from it, which may never come about by itself.
+        """
+        with suppress(sqlite3.Error), closing(self._connected()) as connection:
+            # First what keeps nobody waiting, so that writers wait for little of it.
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def stop(self) -> None:
         """End the thread; the log that is left is read by whoever opens the file next."""
         if self._thread is not None:
@@ -48,7 +63,7 @@ class Checkpoints:
             self._due.clear()
 
     def _work(self) -> None:
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+        with closing(self._connected()) as connection:
             while True:
                 self._due.wait()
                 self._due.clear()
@@ -60,3 +75,6 @@ class Checkpoints:
                 except sqlite3.Error:
                     # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
                     continue
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None)

@@ -154,6 +154,11 @@ class Database:
             return postgresql.begun(session.driver, writing=writing)
         return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
+    def begin_log_anew(self) -> None:
+        """Empty SQLite's log, between two parts of a long work; PostgreSQL recycles its own."""
+        if self._checkpoints is not None:
+            self._checkpoints.begin_log_anew()
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         if self._checkpoints is not None:

@@ -13,6 +13,7 @@ from mpi.service.load_undo import undo_load
 from mpi.service.records import upsert
 from mpi.service.reindex import silent
 from mpi.service.verify import verify
+from mpi.storage.checkpoints import Checkpoints
 from tests.index import (
     OPERATOR,
     a_child,
@@ -174,6 +175,26 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
             receipt.counts for receipt in receipts
         ]
         assert partition_of(index) == partition_of(whole)
+
+
+def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are_being_found(
+    index, apart, monkeypatch
+):
+    if index.database.is_postgresql:
+        pytest.skip("PostgreSQL recycles its log itself")
+    log = index.home / "mpi.db-wal"
+    begin_anew, lengths = Checkpoints.begin_log_anew, []
+
+    def measured(self):
+        before = log.stat().st_size
+        begin_anew(self)
+        lengths.append((before, log.stat().st_size))
+
+    monkeypatch.setattr(Checkpoints, "begin_log_anew", measured)
+    load_rows(index, "sis", *children())
+    assert apart[0] is not None
+    assert len(lengths) == 2
+    assert all(before > 0 == after for before, after in lengths)
 
 
 def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(index, apart, monkeypatch):

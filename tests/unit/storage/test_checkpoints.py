@@ -79,3 +79,31 @@ def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
         before = len(counted)
         unit.note_commit()
     assert len(counted) == before + 1
+
+
+def log_bytes(path):
+    return path.with_name(path.name + "-wal").stat().st_size
+
+
+def test_the_log_begins_anew_when_that_is_asked_for(tmp_path):
+    path = tmp_path / "log.db"
+    with closing(a_log(path)) as connection:
+        write(connection, 3)
+        assert log_bytes(path)
+        Checkpoints(path).begin_log_anew()
+        assert not log_bytes(path)
+        assert copied(path)
+
+
+def test_the_log_stays_where_somebody_reads_what_was_before_and_nobody_waits_long_for_that(tmp_path):
+    path = tmp_path / "log.db"
+    with closing(a_log(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchone()
+        write(connection, 3)
+        began = time.monotonic()
+        Checkpoints(path).begin_log_anew()
+        assert time.monotonic() - began < 5
+        assert log_bytes(path)
+        assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (3,)
