@@ -28,6 +28,8 @@ from mpi.matching.scorer import compile_scorer
 
 PAIRS_A_CHUNK = 1_000_000
 ROWS_A_BATCH = 50_000
+ROW_GROUP = 122_880
+"""Rows that DuckDB keeps together."""
 WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
@@ -144,13 +146,31 @@ def unpack(
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
     read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
     connection.execute(f"CREATE TABLE feature_table ({declared})")
-    for batch in packed:
-        connection.register("packed", pa.Table.from_batches([batch]))
+    for table in _in_row_groups(packed):
+        connection.register("packed", table)
         connection.execute(
             f"INSERT INTO feature_table SELECT unique_id, {read} FROM "
             f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
         )
         connection.unregister("packed")
+
+
+def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows, as many at a time as DuckDB keeps together.
+
+    It would compress, and copy, those that it adds a few at a time: that takes three times as long.
+    """
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        rows = sum(one.num_rows for one in waiting)
+        if rows >= ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            whole = rows - rows % ROW_GROUP
+            yield table.slice(0, whole)
+            waiting = table.slice(whole).to_batches()
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def _sql_type(column: str) -> str:

@@ -13,7 +13,7 @@ from mpi.domain.weight import rounded
 from mpi.matching.batch import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Scored, edges_in, fingerprint, pair_up
+from mpi.service.pairing import MEMORY, Scored, edges_in, pair_up
 from mpi.service.reindex import BATCH_RECORDS, NOT_PAIRED, Changed, Paired, Progress, candidates, pack
 from mpi.service.statement import Packed, Statement
 from mpi.service.statements import Verdict, comparable, judge
@@ -146,7 +146,7 @@ class Ahead:
         same = {
             record
             for record, payload in stored.items()
-            if (payload == new[record] if record in new else seen.get(record) == fingerprint(payload))
+            if (payload == new[record] if record in new else seen.as_compared(record, payload))
         }
         standing = same | mine.keys()
         fresh = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}

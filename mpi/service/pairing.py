@@ -17,7 +17,31 @@ from mpi.storage.unit import ReadUnit
 MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
 FEATURES_A_BATCH = 20_000
+FINGERPRINT_BYTES = 8
 NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Stored records that were compared, and what tells their features from others.
+
+    Columns, as there may be half a million: they go from one process to another.
+
+    Args:
+        records: their numbers, ascending.
+        fingerprints: of the features of each.
+    """
+
+    records: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    fingerprints: bytes = b""
+
+    def as_compared(self, record: int, features: bytes) -> bool:
+        """Whether a record was compared, and with these features."""
+        place = int(np.searchsorted(self.records, record))
+        if place == len(self.records) or self.records[place] != record:
+            return False
+        seen = self.fingerprints[place * FINGERPRINT_BYTES : (place + 1) * FINGERPRINT_BYTES]
+        return seen == fingerprint(features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +52,13 @@ class Scored:
         lo: the one record of each.
         hi: the other.
         bits: their weights, rounded to 1e-6.
-        seen: by stored record that was compared: ``fingerprint`` of its features.
+        seen: the stored records that were compared.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
-    seen: dict[int, bytes] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     def edges(self) -> Edges:
         """The same as edges."""
@@ -43,7 +67,7 @@ class Scored:
 
 def fingerprint(features: bytes) -> bytes:
     """Tells stored features from others; the same in every process."""
-    return blake2b(features, digest_size=8).digest()
+    return blake2b(features, digest_size=FINGERPRINT_BYTES).digest()
 
 
 def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
@@ -90,18 +114,18 @@ def pair_up(
     packed = _packed(unit, config_id, mine, others.tolist(), seen)
     scored = predict_packed(model, packed, pairs, model.thresholds.stored_from, told)
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    return Scored(lo, hi, np.round(bits, 6), seen)
+    return Scored(lo, hi, np.round(bits, 6), _in_columns(seen))
+
+
+def _in_columns(seen: Mapping[int, bytes]) -> Seen:
+    records = sorted(seen)
+    return Seen(np.array(records, np.int64), b"".join(seen[record] for record in records))
 
 
 def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
-    keys = [np.frombuffer(one.keys, np.int64) for one in mine.values()]
-    counts = [len(each) for each in keys]
-    return pa.table(
-        {
-            "key": np.concatenate([np.empty(0, np.int64), *keys]),
-            "record_id": np.repeat(np.fromiter(mine, np.int64), counts),
-        }
-    )
+    keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
+    counts = [len(one.keys) // keys.itemsize for one in mine.values()]
+    return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(mine, np.int64), counts)})
 
 
 def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:

@@ -152,7 +152,7 @@ def _quietened(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]
 
 
 def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:
-    number_of = {key: number for number, key in scope.keys.items()}
+    number_of = _numbers(scope)
     place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
     for found in settled:
         for doubt in found.doubts:
@@ -184,12 +184,13 @@ def _conflicts(scope: Closure, suspended: set[int]) -> Iterator[Task]:
     if not suspended:
         return
     by_id = {decision.id: decision for decision in scope.decisions}
+    number_of = _numbers(scope)
     holding = [decision for decision in scope.decisions if decision.id not in suspended]
     for number in sorted(suspended):
         if by_id[number].authority is Authority.HOLD:
             continue
         chain = (*(contradicted(by_id[number], holding) or ()), number)
-        ends = _two_active(scope, [by_id[each] for each in chain])
+        ends = _two_active(number_of, [by_id[each] for each in chain])
         if ends is not None:
             yield Task(f"{CONFLICT}:{number}", CONFLICT, *ends, 0.0, "suspended", None, number)
 
@@ -201,9 +202,12 @@ def _rechecks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
         for one in scope.named
         if one.decision.kind is not DecisionKind.UNSURE and one.decision.authority is not Authority.HOLD
     }
+    if not asked:
+        return
     changed = _changed(unit, asked)
+    number_of = _numbers(scope)
     for number, one in asked.items():
-        ends = _two_active(scope, [one.decision])
+        ends = _two_active(number_of, [one.decision])
         if ends is None:
             continue
         if number in changed:
@@ -223,8 +227,12 @@ def _changed(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[i
     }
 
 
-def _two_active(scope: Closure, decisions: Sequence[Decision]) -> tuple[int, int] | None:
-    number_of = {key: number for number, key in scope.keys.items()}
+def _numbers(scope: Closure) -> dict[int, int]:
+    """The number of each active record, by canonical key."""
+    return {key: number for number, key in scope.keys.items()}
+
+
+def _two_active(number_of: Mapping[int, int], decisions: Sequence[Decision]) -> tuple[int, int] | None:
     groups = [group for decision in decisions for group in decision.groups]
     first = sorted({key for group in groups for key in group if key in number_of})
     if len(first) < len(("one", "other")):
