@@ -16,6 +16,7 @@ from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Sent
 from mpi.service.load import LoadOptions, Snapshot, receive_rows
+from mpi.service.meanwhile import Meanwhile
 from mpi.service.pairing import MEMORY, pair_up
 from mpi.service.receipt import Receipt, count_verdicts, receipt_of
 from mpi.service.reindex import (
@@ -105,7 +106,7 @@ def dry_run(
     ):
         source = unit.sources.by_code(source_code)
         receipt = receipt_of(source_code, sent)
-        said = {one.local_id: one for one in sent.statements()}
+        said = {one.local_id: one for one in _comparable(sent)}
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
@@ -116,6 +117,11 @@ def dry_run(
         file = _File(index, index.blocking(unit, index.config_id(unit)), news, judged.features, existing)
         best = _best(_score(unit, index, file, progress), file.features)
         return DryRun(receipt, _bands(index, file, best), _sample(unit, index, file, best))
+
+
+def _comparable(sent: Sent) -> list[Statement]:
+    with Meanwhile(sent) as meanwhile:
+        return meanwhile.end(meanwhile.begin(list(sent.statements())))
 
 
 def _foresee(

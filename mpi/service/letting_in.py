@@ -1,4 +1,7 @@
-"""Rows of a file let in by the door, standardized and given their keys, on all cores and out of memory."""
+"""Rows of a file let in by the door, on all cores and out of memory.
+
+The first are standardized and given their keys at once; the others while those are written (``meanwhile``).
+"""
 
 import pickle
 import tempfile
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import IO, NamedTuple
 
 from mpi.domain.errors import RecordError
@@ -24,6 +28,8 @@ from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.standardize.workers import spread
 
 ROWS_A_BLOCK = 2_000
+MADE_AT_ONCE = 20_000
+"""Rows that are made comparable as they are let in: for those that come first the writing would wait."""
 IN_MEMORY_BYTES = 64_000_000
 """What is larger goes into a file without a name, which a kill leaves nothing of."""
 
@@ -51,6 +57,7 @@ class Heading(NamedTuple):
         sealing: as ``Statement`` has it.
         who: name and birth date, where something else stands for the record.
         place: of the statement among the rows.
+        unmade: whether it is still to be made comparable.
     """
 
     as_of: str
@@ -58,6 +65,19 @@ class Heading(NamedTuple):
     sealing: str | None
     who: tuple[object, ...] | None
     place: int
+    unmade: bool = False
+
+
+class Rows(NamedTuple):
+    """Some rows on their way to the door.
+
+    Args:
+        sent: each with the hash of what stands for its record now; what says the same is not made comparable.
+        at_once: whether the others are, or are left for later.
+    """
+
+    sent: Sequence[tuple[SentRow | RejectedRow, str | None]]
+    at_once: bool
 
 
 class Block(NamedTuple):
@@ -110,12 +130,12 @@ class Door:
         """Names them."""
         return self.shared.digest
 
-    def __call__(self, sent: Sequence[tuple[SentRow | RejectedRow, str | None]]) -> Block:
-        """Let rows in, each with the hash of what stands for its record now."""
-        block = Block(len(sent), b"", [], [], [], 0, {})
+    def __call__(self, rows: Rows) -> Block:
+        """Let rows in."""
+        block = Block(len(rows.sent), b"", [], [], [], 0, {})
         made: list[Statement] = []
         nameless = 0
-        for row, known in sent:
+        for row, known in rows.sent:
             if isinstance(row, RejectedRow):
                 block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
                 nameless += 1
@@ -135,9 +155,12 @@ class Door:
                 block.issues[name] = block.issues.get(name, 0) + 1
             one = statement(came.record, issues, row.line)
             seen = None if known in (None, one.content_hash) else who(came.record)
-            heading = Heading(one.as_of, one.content_hash, one.sealing, seen, len(made))
+            news = known != one.content_hash
+            heading = Heading(
+                one.as_of, one.content_hash, one.sealing, seen, len(made), news and not rows.at_once
+            )
             block.headings.append((one.local_id, heading))
-            made.append(one if known == one.content_hash else one._replace(made=self.packed(came.record)))
+            made.append(one._replace(made=self.packed(came.record)) if news and rows.at_once else one)
         return block._replace(packed=pickle.dumps(made, pickle.HIGHEST_PROTOCOL), nameless=nameless)
 
     def packed(self, record: CanonicalRecord) -> Packed:
@@ -152,6 +175,7 @@ class Sent:
     """The rows of a file, let in by the door; closed, nothing of them is left.
 
     Args:
+        door: it let them in.
         spill: where the statements are.
         headings: of the statements that count, by local ID: of two the later as-of, then the later row.
         received: how many rows there were.
@@ -162,6 +186,7 @@ class Sent:
         issues: counts by field and code.
     """
 
+    door: Door
     spill: IO[bytes]
     headings: dict[str, Heading] = field(default_factory=dict)
     received: int = 0
@@ -213,7 +238,7 @@ def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes
         known: what stands for records now: what says the same again need not be standardized.
         folder: where statements go that are too many for memory; readable by this user only.
     """
-    sent = Sent(tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
+    sent = Sent(door, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
     try:
         for block in spread(door, _blocks(rows, known)):
             sent.add(block)
@@ -223,17 +248,11 @@ def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes
     return sent
 
 
-def _blocks(
-    rows: Iterable[SentRow | RejectedRow], known: KnownHashes
-) -> Iterator[list[tuple[SentRow | RejectedRow, str | None]]]:
-    block: list[SentRow | RejectedRow] = []
-    for row in rows:
-        block.append(row)
-        if len(block) == ROWS_A_BLOCK:
-            yield _with_hashes(block, known)
-            block = []
-    if block:
-        yield _with_hashes(block, known)
+def _blocks(rows: Iterable[SentRow | RejectedRow], known: KnownHashes) -> Iterator[Rows]:
+    rest, taken = iter(rows), 0
+    while some := list(islice(rest, ROWS_A_BLOCK)):
+        yield Rows(_with_hashes(some, known), at_once=taken < MADE_AT_ONCE)
+        taken += len(some)
 
 
 def _with_hashes(

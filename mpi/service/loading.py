@@ -15,6 +15,7 @@ from mpi.service.ahead import Ahead, LookingAhead, look_ahead
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.letting_in import Sent
+from mpi.service.meanwhile import Meanwhile
 from mpi.service.receipt import Receipt, count_verdicts
 from mpi.service.reindex import Progress
 from mpi.service.resolve import NOTHING, Besides, resolve
@@ -117,9 +118,10 @@ class Loading:
 
     def run(self) -> None:
         """Write everything."""
-        windows = self._windows()
-        said = next(windows, None)
-        left = self._write_windows(said, windows) if said else None
+        with Meanwhile(self.file.sent) as meanwhile:
+            windows = self._windows(meanwhile)
+            said = next(windows, None)
+            left = self._write_windows(said, windows) if said else None
         if left is None:
             left = self._withdrawn_but_for_the_last()
             with self.index.database.write(self.viewer, "load") as unit:
@@ -168,12 +170,17 @@ class Loading:
                 self.index.database.commit_begun = False
         return left
 
-    def _windows(self) -> Iterator[list[Statement]]:
-        """The statements that are not yet written, as many at a time as are looked ahead for at once."""
-        waiting, chunks = self._waiting(), FIRST_CHUNKS
-        while said := list(islice(waiting, CHUNK * chunks)):
-            yield said
-            chunks = CHUNKS_AHEAD
+    def _windows(self, meanwhile: Meanwhile) -> Iterator[list[Statement]]:
+        """The statements that are not yet written, as many at a time as are looked ahead for at once.
+
+        Those after them are made comparable meanwhile.
+        """
+        waiting = self._waiting()
+        coming = meanwhile.begin(list(islice(waiting, CHUNK * FIRST_CHUNKS)))
+        while coming.said:
+            following = meanwhile.begin(list(islice(waiting, CHUNK * CHUNKS_AHEAD)))
+            yield meanwhile.end(coming)
+            coming = following
 
     def _waiting(self) -> Iterator[Statement]:
         """The statements that are not yet written."""

@@ -39,7 +39,7 @@ def spread(
     Raises:
         EngineError: a process was ended from outside.
     """
-    count = count or os.cpu_count() or 1
+    count = count or processes()
     rest = iter(chunks)
     first = list(islice(rest, CHUNKS_ALONE))
     if count == 1 or len(first) < CHUNKS_ALONE:
@@ -49,17 +49,32 @@ def spread(
     try:
         waiting: deque[Future[Made]] = deque()
         for chunk in chain(first, rest):
-            waiting.append(pool.submit(_worked, chunk))
+            waiting.append(submit(pool, chunk))
             if len(waiting) > _AHEAD * count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool:
-        raise EngineError(
-            "a process that standardizes was ended from outside, for want of memory perhaps: run it again"
-        ) from None
+        raise ended_from_outside() from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def processes() -> int:
+    """As many as there are cores."""
+    return os.cpu_count() or 1
+
+
+def ended_from_outside() -> EngineError:
+    """What is told where a pool is broken."""
+    return EngineError(
+        "a process that standardizes was ended from outside, for want of memory perhaps: run it again"
+    )
+
+
+def submit(pool: ProcessPoolExecutor, chunk: Any) -> Future[Any]:  # noqa: ANN401 - whatever the work takes and makes
+    """Have the work of a pool of ``workers`` done on a chunk."""
+    return pool.submit(_worked, chunk)
 
 
 def workers(count: int, work: Callable[[Any], Any] | None = None) -> ProcessPoolExecutor:

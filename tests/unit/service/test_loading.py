@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from mpi.domain.errors import ConflictError, EngineError
-from mpi.service import ahead, loading
+from mpi.service import ahead, letting_in, loading, meanwhile
 from mpi.service.apart import PairsApart
 from mpi.service.derive import derive
 from mpi.service.load import LoadOptions, Snapshot, load
@@ -212,6 +212,64 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
     load_rows(index, "sis", *children())
     [window] = apart
     assert window.outdated
+    sound(index)
+
+
+@pytest.fixture
+def made_later(monkeypatch):
+    """All but the first rows are made comparable while others are written; how many of each window."""
+    monkeypatch.setattr(letting_in, "ROWS_A_BLOCK", 100)
+    monkeypatch.setattr(letting_in, "MADE_AT_ONCE", 300)
+    monkeypatch.setattr(meanwhile, "AT_A_TIME", 40)
+    counted = []
+    begin = meanwhile.Meanwhile.begin
+
+    def noted(self, said):
+        coming = begin(self, said)
+        counted.append(len(coming.places))
+        return coming
+
+    monkeypatch.setattr(meanwhile.Meanwhile, "begin", noted)
+    return counted
+
+
+def test_what_is_made_comparable_while_others_are_written_is_the_same(
+    index, made_later, tmp_path, monkeypatch
+):
+    renamed = [child | {"first_name": "Zoe"} for child in children()[900::11]]
+    files = [("sis", children()), ("ccwis", children("43009")), ("sis", children()[:900] + renamed)]
+    receipts, counts = [], []
+    for source, file in files:
+        receipts.append(load_rows(index, source, *file))
+        counts.append(sum(made_later))
+        made_later.clear()
+    # What says the same again is never made comparable.
+    assert counts == [800, 800, len(renamed)]
+    sound(index)
+    monkeypatch.setattr(letting_in, "MADE_AT_ONCE", 100_000)
+    with an_index(tmp_path / "other", "sis", "ccwis") as whole:
+        assert [load_rows(whole, source, *file).counts for source, file in files] == [
+            receipt.counts for receipt in receipts
+        ]
+        assert partition_of(index) == partition_of(whole)
+    assert set(made_later) == {0}
+
+
+def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later, monkeypatch):
+    end = meanwhile.Meanwhile.end
+
+    def killed(self, coming):
+        if coming.places:
+            for process in self._pool._processes.values():
+                process.kill()
+        return end(self, coming)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(meanwhile, "processes", lambda: 1)
+        patched.setattr(meanwhile.Meanwhile, "end", killed)
+        with pytest.raises(EngineError, match="run it again"):
+            load_rows(index, "sis", *children(), digest="file")
+    assert load_rows(index, "sis", *children(), digest="file").adds_up
     sound(index)
 
 
