@@ -85,7 +85,7 @@ class Database:
             yield ReadUnit(session, viewer)
 
     def _each_alone(self, session: Session) -> AbstractContextManager[None]:
-        return postgresql.each_alone(session.driver) if self.is_postgresql else nullcontext()
+        return nullcontext() if session.pipeline is None else postgresql.each_alone(session.pipeline)
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
@@ -150,8 +150,8 @@ class Database:
             yield session
 
     def _transaction(self, session: Session, *, writing: bool) -> AbstractContextManager[None]:
-        if self.is_postgresql:
-            return postgresql.begun(session.driver, writing=writing)
+        if session.pipeline is not None:
+            return postgresql.begun(session.pipeline, writing=writing)
         return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
     def begin_log_anew(self) -> None:

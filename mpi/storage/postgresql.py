@@ -8,15 +8,15 @@ before it has committed would stay unseen.
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from mpi.domain.errors import StoreError
+from mpi.storage.pipeline import Pipeline
 from mpi.storage.sqlite import BUSY
 
 INDEX_LOCK = 0x6D70695F696E6478
@@ -24,8 +24,8 @@ INDEX_LOCK = 0x6D70695F696E6478
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
-_SENT_AHEAD = ("INSERT", "DELETE", "SELECT pg_advisory_xact_lock")
-"""Statements whose answer nobody waits for, unless they return rows."""
+_BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
 _VERSION_17 = 170_000
@@ -72,66 +72,31 @@ _BEFORE_ANY_SESSION = (
 """What tells refusals apart while connecting, where libpq gives no SQLSTATE; in the server's English."""
 
 
-class _Cursor(psycopg.Cursor[Any]):
-    """In a pipeline, sends a statement without an answer ahead of the next one that has one.
-
-    One that is *sent* is waited for when its rows are read: several are then one round trip.
-    """
-
-    def execute(self, query: Any, *arguments: Any, **options: Any) -> "_Cursor":  # noqa: ANN401
-        super().execute(query, *arguments, **options)
-        if not (query.startswith(_SENT_AHEAD) and "RETURNING" not in query):
-            self._fetch_pipeline()
-        return self
-
-    def send(self, query: Any, parameters: Any) -> None:  # noqa: ANN401
-        """Run a statement and wait for nothing."""
-        super().execute(query, parameters)
-
-    @property
-    def rowcount(self) -> int:
-        """Rows that were changed or found, once that is known."""
-        self._fetch_pipeline()
-        return super().rowcount
-
-
 @contextmanager
-def begun(driver: Any, *, writing: bool) -> Iterator[None]:  # noqa: ANN401 - psycopg's connection
+def begun(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
     """One transaction, begun by the first statement; taken back unless it was committed inside.
 
     Saves the round trips of statements that have no answer: nearly half of those of a resolve. One that the
     server refuses is told at the next that is waited for, at the latest at the commit.
     """
-    level = IsolationLevel.READ_COMMITTED if writing else IsolationLevel.REPEATABLE_READ
-    if (driver.isolation_level, driver.read_only) != (level, not writing):
-        driver.isolation_level, driver.read_only = level, not writing
-    with driver.pipeline():
-        try:
-            yield
-        except BaseException:  # Ctrl-C too: inside the pipeline, which would wait for what was sent
-            _take_back(driver)
-            raise
+    pipeline.begin(_BEGIN_WRITING if writing else _BEGIN_READING)
+    try:
+        yield
+    except BaseException:  # Ctrl-C too
+        pipeline.take_back()
+        raise
 
 
 @contextmanager
-def each_alone(driver: Any) -> Iterator[None]:  # noqa: ANN401 - psycopg's connection
+def each_alone(pipeline: Pipeline) -> Iterator[None]:
     """Each statement is a transaction of its own, kept as soon as it is answered: one round trip in all."""
-    driver.autocommit = True
+    pipeline.begin(None)
     try:
         yield
-    finally:
-        if not driver.closed:
-            driver.autocommit = False
-
-
-def _take_back(driver: Any) -> None:  # noqa: ANN401 - psycopg's connection
-    """Roll back, whatever is still told of statements that were sent ahead of the one that failed."""
-    for _ in range(2):
-        if driver.closed:
-            return
-        with suppress(psycopg.Error):
-            driver.rollback()
-            return
+        pipeline.end()
+    except BaseException:  # Ctrl-C too
+        pipeline.take_back()
+        raise
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
@@ -141,10 +106,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={
-            **{name: value for name, value in defaults.items() if name not in url.query},
-            "cursor_factory": _Cursor,
-        },
+        connect_args={name: value for name, value in defaults.items() if name not in url.query},
         pool_size=KEPT,
         max_overflow=MOST - KEPT,
         pool_timeout=busy_timeout_ms / 1000,

@@ -116,7 +116,7 @@ class Prepared:
         """Run it; None where a list is empty or so long that SQLAlchemy had better spell it out.
 
         Args:
-            driver: the driver's connection.
+            driver: the driver's connection; PostgreSQL's pipeline, which waits for an answer when it is read.
             parameters: by name; of many rows a list.
         """
         if isinstance(parameters, Sequence):
@@ -128,12 +128,8 @@ class Prepared:
         if lists and not 0 < min(lists) <= max(lists) <= _LONGEST_LIST:
             return None
         text, places, names = self._texts.get(lists) or self._text(lists)
-        cursor, bound = driver.cursor(), _bound(places, names, given)
-        if self._known:
-            # What it answers is known: on PostgreSQL nobody waits for it until it is read.
-            getattr(cursor, "send", cursor.execute)(text, bound)
-        else:
-            cursor.execute(text, bound)
+        cursor = driver.cursor()
+        cursor.execute(text, _bound(places, names, given))
         return self._answer(cursor)
 
     def _run_many(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Rows | None:  # noqa: ANN401

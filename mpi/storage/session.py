@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, SelectBase
 
 from mpi.domain.errors import StoreError
+from mpi.storage.pipeline import Pipeline
 from mpi.storage.prepared import Rows, Statements
 from mpi.storage.sqlite import BUSY
 
@@ -29,7 +30,8 @@ class Session(Connection):
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
         self.rests_since = time.monotonic()
-        self._is_far = engine.dialect.name == "postgresql"
+        is_far = engine.dialect.name == "postgresql"
+        self.pipeline: Pipeline | None = Pipeline(self.driver) if is_far else None
         self._ahead: list[tuple[Any, Any, Rows]] = []
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
@@ -38,6 +40,8 @@ class Session(Connection):
             return asked
         if execution_options is None and (rows := self._short(statement, parameters)) is not None:
             return rows
+        if self.pipeline is not None:
+            self.pipeline.leave()
         return super().execute(statement, parameters, execution_options=execution_options)
 
     def ahead(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
@@ -45,12 +49,12 @@ class Session(Connection):
 
         Where the store is near it is not sent, as nothing would be saved.
         """
-        if self._is_far and (rows := self._short(statement, parameters)) is not None:
+        if self.pipeline is not None and (rows := self._short(statement, parameters)) is not None:
             self._ahead.append((statement, parameters, rows))
 
     def _short(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
         prepared = self._statements.prepared(statement, parameters)
-        return None if prepared is None else prepared.run(self.driver, parameters)
+        return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)
 
     def _answered_ahead(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
         for place, (asked, given, _) in enumerate(self._ahead):
@@ -67,11 +71,14 @@ class Session(Connection):
 
     def commit(self) -> None:
         """Keep what was written."""
-        self.driver.commit()
+        (self.pipeline or self.driver).commit()
 
     def rollback(self) -> None:
         """Take back what was written."""
-        self.driver.rollback()
+        if self.pipeline is None:
+            self.driver.rollback()
+        else:
+            self.pipeline.take_back()
 
 
 class Sessions:
