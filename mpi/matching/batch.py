@@ -11,32 +11,40 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 from mpi.matching.frequencies import Frequencies
-from mpi.matching.levels import batch_settings
+from mpi.matching.levels import Levels, batch_settings
 from mpi.matching.model import MatchModel
+from mpi.matching.packed import unpack
 from mpi.matching.scorer import compile_scorer
 
 PAIRS_A_CHUNK = 1_000_000
 ROWS_A_BATCH = 50_000
-ROW_GROUP = 122_880
-"""Rows that DuckDB keeps together."""
+SIFTED_FROM = 200_000
+"""Pairs; of fewer a first pass would cost more than it spares."""
 WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
-_BITS = f"unique_id_l AS lo, unique_id_r AS hi, round(match_weight, {WEIGHT_DECIMALS}) AS bits"
 
-PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
-"""Features as they are stored."""
+
+class _Wanted(NamedTuple):
+    """What is wanted of scored pairs, in SQL, and its columns."""
+
+    select: str
+    schema: pa.Schema
+
+
+_AT_ALL = _Wanted("unique_id_l AS lo, unique_id_r AS hi", PAIRS)
+_WEIGHED = _Wanted(f"{_AT_ALL.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHTS)
 
 Progress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
@@ -125,69 +133,45 @@ def _predicted(
         connection = connect(Path(spill), place.memory)
         try:
             fill(connection, columns)
+            told = place.progress
+            quick = _quick_settings(model.settings, scorer.levels)
+            if quick is not None and pairs.num_rows >= SIFTED_FROM:
+                first = Engine(quick, model.frequencies, connection)
+                # Far below what a weight is rounded to, and far above what adding in another order makes.
+                pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * _HALF, told)
+                told = None
             engine = Engine(model.settings, model.frequencies, connection)
-            results = []
-            for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
-                chunk = pairs.slice(start, PAIRS_A_CHUNK)
-                scored = engine.scored(chunk, _BITS, floor - _HALF).cast(WEIGHTS)
-                results.append(held_down(connection, scored, model.cautions, columns))
-                if place.progress is not None:
-                    place.progress(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
-            return pa.concat_tables([WEIGHTS.empty_table(), *results])
+            scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - _HALF, told)
+            return held_down(connection, scored, model.cautions, columns)
         finally:
             connection.close()
 
 
-def unpack(
-    connection: duckdb.DuckDBPyConnection, packed: Iterable[pa.RecordBatch], columns: Collection[str]
-) -> None:
-    """Make the ``feature_table`` of features as they are stored: JSON arrays in the order of Features."""
-    declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
-    paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
-    read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
-    connection.execute(f"CREATE TABLE feature_table ({declared})")
-    for table in _in_row_groups(packed):
-        connection.register("packed", table)
-        connection.execute(
-            f"INSERT INTO feature_table SELECT unique_id, {read} FROM "
-            f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
-        )
-        connection.unregister("packed")
+def _quick_settings(settings: Mapping[str, Any], levels: Levels) -> dict[str, Any] | None:
+    """The settings without the comparisons that can only lower a weight; None where there is none.
 
-
-def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The same rows, as many at a time as DuckDB keeps together.
-
-    It would compress, and copy, those that it adds a few at a time: that takes three times as long.
+    What is below the floor without them is below it with them. In a model that corrects for families these
+    are the dearest, and most pairs that share a key are far below.
     """
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        rows = sum(one.num_rows for one in waiting)
-        if rows >= ROW_GROUP:
-            table = pa.Table.from_batches(waiting)
-            whole = rows - rows % ROW_GROUP
-            yield table.slice(0, whole)
-            waiting = table.slice(whole).to_batches()
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+    kept = [
+        stated
+        for stated, read in zip(settings["comparisons"], levels.comparisons, strict=True)
+        if not read.only_lowers
+    ]
+    return {**settings, "comparisons": kept} if 0 < len(kept) < len(levels.comparisons) else None
 
 
-def _sql_type(column: str) -> str:
-    if column == "unique_id":
-        return "BIGINT"
-    if column in LIST_COLUMNS:
-        return "VARCHAR[]"
-    if column in NUMBER_COLUMNS:
-        return "INTEGER"
-    return "BOOLEAN" if column in TRUTH_COLUMNS else "VARCHAR"
-
-
-def _read(column: str, place: int) -> str:
-    text = f"v[{place}]"
-    if column in LIST_COLUMNS:
-        return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
-    return f"CAST({text} AS {_sql_type(column)})"
+def _chunk_by_chunk(
+    engine: "Engine", pairs: pa.Table, wanted: _Wanted, floor: float, told: Progress | None
+) -> pa.Table:
+    """What is wanted of the pairs from a floor up."""
+    results = [wanted.schema.empty_table()]
+    for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
+        scored = engine.scored(pairs.slice(start, PAIRS_A_CHUNK), wanted.select, floor)
+        results.append(scored.cast(wanted.schema))
+        if told is not None:
+            told(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
+    return pa.concat_tables(results)
 
 
 def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:

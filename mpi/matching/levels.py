@@ -62,6 +62,14 @@ class Comparison:
     name: str
     levels: tuple[Level, ...]
 
+    @property
+    def only_lowers(self) -> bool:
+        """Whether no level of it adds to a weight."""
+        return all(
+            level.m is None or level.u is None or (level.m <= level.u and level.adjustment is None)
+            for level in self.levels
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Levels:

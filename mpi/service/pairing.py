@@ -8,8 +8,9 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.batch import PACKED, Place, candidate_pairs, predict_packed
+from mpi.matching.batch import Place, candidate_pairs, predict_packed
 from mpi.matching.model import MatchModel
+from mpi.matching.packed import PACKED
 from mpi.service.statement import Packed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit

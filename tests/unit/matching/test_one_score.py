@@ -12,11 +12,14 @@ from splink import comparison_library as library
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching.batch import PACKED, PAIRS, Engine, connect, feature_table, predict, unpack
+from mpi.matching import batch
+from mpi.matching.batch import PAIRS, Engine, connect, feature_table, predict
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
+from mpi.matching.levels import read_levels
 from mpi.matching.model import MatchModel, find_model, load_model
-from mpi.matching.scorer import compile_scorer
+from mpi.matching.packed import PACKED, unpack
+from mpi.matching.scorer import compile_scorer, level_bits
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -178,7 +181,24 @@ def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders
     assert len(seen) > 25, "the pairs must reach most levels to prove anything"
 
 
-def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path):
+def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
+    model = load_model(find_model())
+    levels = read_levels(model.settings)
+    lowering = {each.name for each in levels.comparisons if each.only_lowers}
+    assert "family" in lowering
+    assert lowering.isdisjoint({"given", "surname", "birth_date", "residence"})
+    for comparison in levels.comparisons:
+        bits = [level_bits(level) for level in comparison.levels]
+        assert (max(bits) <= 0) == (comparison.name in lowering)
+    quick = batch._quick_settings(model.settings, levels)
+    assert {each.name for each in read_levels(quick).comparisons} == {
+        each.name for each in levels.comparisons
+    } - lowering
+
+
+@pytest.mark.parametrize("sifted", [False, True])
+def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
+    monkeypatch.setattr(batch, "SIFTED_FROM", 1 if sifted else 10**9)
     model = load_model(find_model())
     made = records(2000, 3)
     features, pairs = dict(made), drawn_pairs(2000, 3)

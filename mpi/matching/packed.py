@@ -1,0 +1,66 @@
+"""Features as they are stored, read by DuckDB: no value becomes an object."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+import duckdb
+import pyarrow as pa
+
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+
+PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
+"""Features as they are stored."""
+ROW_GROUP = 122_880
+"""Rows that DuckDB keeps together."""
+
+
+def unpack(
+    connection: duckdb.DuckDBPyConnection, packed: Iterable[pa.RecordBatch], columns: Collection[str]
+) -> None:
+    """Make the ``feature_table`` of features as they are stored: JSON arrays in the order of Features."""
+    declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
+    paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
+    read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
+    connection.execute(f"CREATE TABLE feature_table ({declared})")
+    for table in _in_row_groups(packed):
+        connection.register("packed", table)
+        connection.execute(
+            f"INSERT INTO feature_table SELECT unique_id, {read} FROM "
+            f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
+        )
+        connection.unregister("packed")
+
+
+def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows, as many at a time as DuckDB keeps together.
+
+    It would compress, and copy, those that it adds a few at a time: that takes three times as long.
+    """
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        rows = sum(one.num_rows for one in waiting)
+        if rows >= ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            whole = rows - rows % ROW_GROUP
+            yield table.slice(0, whole)
+            waiting = table.slice(whole).to_batches()
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _sql_type(column: str) -> str:
+    if column == "unique_id":
+        return "BIGINT"
+    if column in LIST_COLUMNS:
+        return "VARCHAR[]"
+    if column in NUMBER_COLUMNS:
+        return "INTEGER"
+    return "BOOLEAN" if column in TRUTH_COLUMNS else "VARCHAR"
+
+
+def _read(column: str, place: int) -> str:
+    text = f"v[{place}]"
+    if column in LIST_COLUMNS:
+        return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
+    return f"CAST({text} AS {_sql_type(column)})"
