@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from mpi.domain.errors import StoreError
-from mpi.storage.checkpoints import KEPT_LOG_BYTES, LONGEST_LOG_PAGES
+from mpi.storage.checkpoints import LONGEST_LOG_PAGES
 
 MOST, KEPT = 15, 15
 """Connections at a time, and those that are kept open."""
@@ -103,7 +103,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
                 f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
             )
     cursor.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
-    cursor.execute(f"PRAGMA journal_size_limit={KEPT_LOG_BYTES}")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
