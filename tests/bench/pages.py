@@ -80,9 +80,9 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
     step("asking for pages")
     found: dict[str, dict[str, float]] = {}
     others = _children()
-    with state.serving(made, 1) as port:
+    with state.serving(made, 1) as server:
         worked = _processor_of(_children() - others)
-        at = {name: signed_in(f"http://127.0.0.1:{port}", name) for name in people}
+        at = {name: signed_in(f"http://127.0.0.1:{server.port}", name) for name in people}
         asked = _asked(at, keys, eids, files, made.sources)
         for name, ask in asked.items():
             found[name] = _timed(ask, calls, worked)
