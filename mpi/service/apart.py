@@ -5,7 +5,7 @@ import gc
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -175,9 +175,13 @@ def _serve(pipe: Connection, work: _Work) -> None:
 def _answer(pipe: Connection, database: Database, work: _Work, wanted: _Wanted) -> None:
     told = Place(work.folder, MEMORY)
     try:
-        with database.read(work.viewer) as unit:
+        with ExitStack() as reading:
+            unit = reading.enter_context(database.read(work.viewer))
             pipe.send(unit.last_commit())
-            scored = pair_up(unit, work.model, wanted.config_id, wanted.mine, told, wanted.beside)
+            # Where a snapshot stands SQLite's log only grows, and all that is written reads through it.
+            scored = pair_up(
+                unit, work.model, wanted.config_id, wanted.mine, told, wanted.beside, reading.close
+            )
     except MpiError as error:
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):

@@ -1,6 +1,6 @@
 """Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import MappingProxyType
@@ -83,6 +83,7 @@ def pair_up(
     mine: Mapping[int, Packed],
     told: Place,
     beside: Mapping[int, Packed] = NONE_BESIDE,
+    was_read: Callable[[], None] = lambda: None,
 ) -> Scored:
     """Score every pair that shares a key and has one of the given records in it.
 
@@ -93,6 +94,7 @@ def pair_up(
         mine: records by number; a negative number is of none that is stored.
         told: where to spill, and who is told of progress.
         beside: others that are compared with these as stored ones are, though nothing of them is stored.
+        was_read: called once nothing more is read in the transaction; the scoring is still to come.
     """
     own = _key_table(mine)
     wanted = np.unique(own["key"].to_numpy())
@@ -112,10 +114,15 @@ def pair_up(
     mine = {**mine, **beside}
     others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
     seen: dict[int, bytes] = {}
-    packed = _packed(unit, config_id, mine, others.tolist(), seen)
+    packed = _then(was_read, _packed(unit, config_id, mine, others.tolist(), seen))
     scored = predict_packed(model, packed, pairs, model.thresholds.stored_from, told)
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return Scored(lo, hi, np.round(bits, 6), _in_columns(seen))
+
+
+def _then(was_read: Callable[[], None], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield from batches
+    was_read()
 
 
 def _in_columns(seen: Mapping[int, bytes]) -> Seen:
