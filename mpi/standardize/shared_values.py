@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
@@ -35,7 +36,7 @@ _DOMAIN = "shared"
 _STOPPED = "stopped_keys"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SharedValues:
     """The lists of a configuration: shared values, and stopped blocking keys, as keyed hashes.
 
@@ -59,9 +60,9 @@ class SharedValues:
         """How many values are listed here and not there."""
         return sum(len(mine - other.hashes.get(column, frozenset())) for column, mine in self.hashes.items())
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Names the lists: equal lists have equal digests."""
+        """Names the lists: equal lists have equal digests. Made once: each record that is sent asks twice."""
         return hashlib.sha256(self.to_text().encode()).hexdigest()
 
     def to_text(self) -> str:

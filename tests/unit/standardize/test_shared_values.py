@@ -152,6 +152,13 @@ def test_the_lists_are_told_by_keyed_hashes_and_come_back_from_their_text():
         SharedValues.from_text("[1")
 
 
+def test_the_digest_of_lists_is_made_once_however_long_they_are(monkeypatch):
+    listed = SharedValues.from_text('{"phones": [1, 2]}')
+    first = listed.digest
+    monkeypatch.setattr(SharedValues, "to_text", None)
+    assert listed.digest == first
+
+
 def test_what_is_listed_here_and_not_there_can_be_counted():
     one, both = (
         find_shared([*children(**HAVEN), *more], SEAL) for more in ((), children(phone="614-555-0134"))
