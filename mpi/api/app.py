@@ -31,6 +31,7 @@ from mpi.api.routes import (
     views,
 )
 from mpi.api.shell import Shell
+from mpi.api.short import ShortWays
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
 from mpi.service.pending import Worker
@@ -80,9 +81,9 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     problems.install(app)
     errors.install(app)
     # What is asked most is found first.
-    app.include_router(crosswalk.looking_up)
-    app.include_router(persons.looking_up)
-    app.include_router(records.sending)
+    asked_most = (crosswalk.looking_up, persons.looking_up, records.sending)
+    for router in asked_most:
+        app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
         questions, freezes, consents, views, health,
@@ -94,7 +95,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(view_as.router)
     else:
         sign_in.install(app)
-    app.add_middleware(Shell, metrics=app.state.metrics)
+    app.add_middleware(Shell, metrics=app.state.metrics, short=ShortWays(asked_most))
     return app
 
 

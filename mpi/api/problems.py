@@ -108,6 +108,13 @@ def response_of(error: Exception, request_id: str) -> Response:
     return _response(problem_of(error), request_id)
 
 
+def refusal(error: MpiError, request_id: str) -> Response:
+    """An error of ours as the answer to a call; one that is our failure is logged."""
+    if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_unexpected(error, request_id)
+    return response_of(error, request_id)
+
+
 def log_unexpected(error: Exception, request_id: str) -> None:
     """Log where an error came from; its message may hold a value, so only its type is told."""
     frames = []
@@ -124,10 +131,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(MpiError)
     async def _refused(request: Request, error: MpiError) -> Response:
-        request_id = request.scope[REQUEST_ID]
-        if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
-            log_unexpected(error, request_id)
-        return response_of(error, request_id)
+        return refusal(error, request.scope[REQUEST_ID])
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:

@@ -1,11 +1,11 @@
 """Look-ups, the short way: for a call of the common form little happens beside the read and its ledger line.
 
 FastAPI's own way through dependencies, validation, threads and a response model costs twice what the read
-does. A call of any other form goes that way, so that one set of rules decides what is refused and how.
+does.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,19 +15,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from mpi.api.moved import FollowingRoute
+from mpi.api.short import ShortRoute
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
 from mpi.service.look_up import Ask, MoreToRead, glance, in_full, look_up
 from mpi.storage.repositories.disclosures import Disclosure
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _BEARER = "bearer "
 _LOOKING = Viewer("look-up")
 
 
-class QuickRoute(FollowingRoute):
-    """A route of look-ups; what it is documented as, and answers in any other form, is FastAPI's."""
+class QuickRoute(ShortRoute):
+    """A route of look-ups."""
 
     def asks(self, request: Request, index: Index) -> Ask[Any] | None:
         """What a call asks; None where it is not of the common form."""
@@ -37,25 +36,20 @@ class QuickRoute(FollowingRoute):
         """The answer, as the response model has it."""
         raise NotImplementedError
 
-    def get_route_handler(self) -> Handler:
-        """The handler: short for the common form."""
-        other = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            index: Index = request.app.state.index
-            ask = self.asks(request, index)
-            if ask is None:
-                return await other(request)
-            headers = request.headers
-            whose = sent_key(headers), headers.get("purpose-of-use")
-            if index.database.is_postgresql:  # which is across a network
-                found = await _asked_afar(index, *whose, ask)
-            else:
-                found, line, viewer = look_up(index, *whose, ask)
-                await _on_the_ledger(index, viewer, lambda: line)
-            return self.answer(found)
-
-        return handler
+    async def short(self, request: Request) -> Response | None:
+        """See ``ShortRoute``: the read, and its line on the ledger."""
+        index: Index = request.app.state.index
+        ask = self.asks(request, index)
+        if ask is None:
+            return None
+        headers = request.headers
+        whose = sent_key(headers), headers.get("purpose-of-use")
+        if index.database.is_postgresql:  # which is across a network
+            found = await _asked_afar(index, *whose, ask)
+        else:
+            found, line, viewer = look_up(index, *whose, ask)
+            await _on_the_ledger(index, viewer, lambda: line)
+        return self.answer(found)
 
 
 def as_json(found: object, headers: dict[str, str] | None = None) -> Response:

@@ -1,11 +1,7 @@
 """A record sent, the short way: one change of thread for the whole call, and no model of the answer.
 
 FastAPI's own way asks whose key it is in one thread, what the call names in another, and answers in a third.
-A call of any form but the common one goes that way, so that one set of rules decides what is refused and how.
 """
-
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -14,36 +10,29 @@ from starlette.responses import Response
 from mpi.api.access import once_only
 from mpi.api.addressing import address_of
 from mpi.api.body import json_object, raw_body
-from mpi.api.moved import FollowingRoute
 from mpi.api.problems import TooLargeError
 from mpi.api.quick import as_json, sent_key
+from mpi.api.short import ShortRoute
 from mpi.domain.errors import ModelMovedError, RecordError
 from mpi.service import records
 from mpi.service.clients import authenticate
 from mpi.service.context import Index
 from mpi.service.records import Resolved
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
+class SendingRoute(ShortRoute):
+    """Where a record is sent."""
 
-class SendingRoute(FollowingRoute):
-    """Where a record is sent; what it is documented as, and answers in any other form, is FastAPI's."""
-
-    def get_route_handler(self) -> Handler:
-        """The handler: short for a call without a query."""
-        other = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            if not _is_common(request):
-                return await other(request)
-            try:
-                body = await raw_body(request)
-                return await run_in_threadpool(_taken, request, body)
-            except (TooLargeError, ModelMovedError):
-                # Nothing was done. The one is told only to whom may send; after the other it is done again.
-                return await other(request)
-
-        return handler
+    async def short(self, request: Request) -> Response | None:
+        """See ``ShortRoute``: the record taken, in one thread."""
+        if not _is_common(request):
+            return None
+        try:
+            body = await raw_body(request)
+            return await run_in_threadpool(_taken, request, body)
+        except (TooLargeError, ModelMovedError):
+            # Nothing was done. The one is told only to whom may send; after the other it is done again.
+            return None
 
 
 def _is_common(request: Request) -> bool:

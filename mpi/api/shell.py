@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mpi.api.fairness import Fairness, TooManyCalls
 from mpi.api.metrics import Metrics
-from mpi.api.problems import REQUEST_ID, WrongHostError, log_unexpected, response_of
+from mpi.api.problems import REQUEST_ID, WrongHostError, log_unexpected, refusal, response_of
+from mpi.api.short import ShortWays
+from mpi.domain.errors import MpiError
 
 _log = logging.getLogger("mpi.access")
 
@@ -38,11 +40,13 @@ class Shell:
     Args:
         app: what it is around.
         metrics: told of every call.
+        short: tried before the application.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, short: ShortWays) -> None:
         self._app = app
         self._metrics = metrics
+        self._short = short
         self._fairness = Fairness()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,12 +71,19 @@ class Shell:
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
                 async with self._fairness.turn(scope["path"], headers):
-                    await self._app(scope, receive, call.send)
+                    await self._let_in(call, scope, receive)
             except TooManyCalls as too_many:
                 await response_of(too_many, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
             await response_of(error, call.id)(scope, receive, call.send)
+
+    async def _let_in(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+        try:
+            response = await self._short.answer(scope, receive)
+        except MpiError as error:
+            response = refusal(error, call.id)
+        await (response or self._app)(scope, receive, call.send)
 
     def _note(self, call: "_Call", scope: Scope) -> None:
         """Measure and log the call by its route's template: paths and queries hold local IDs."""
