@@ -33,6 +33,7 @@ from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.records import RecordState, StoredRecord, StoredVersion
 from mpi.storage.repositories.sightings import Sighting, SightingKind
+from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 
@@ -151,9 +152,7 @@ class _Upsert:
         index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
-        unit.ask_ahead()
-        source = unit.sources.by_code(self.source_code)
-        existing = unit.records.find(source.id, [local_id])
+        source, existing = self._found(unit)
         taken = take(unit, index, source, [self._dated(existing.get(local_id))], existing)
         record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
         before = unit.persons.current([record_id]).get(record_id) if existing else None
@@ -177,6 +176,16 @@ class _Upsert:
             )
         keep_answer(unit, index, answer.as_dict(), [record_id])
         return answer
+
+    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord]]:
+        """The source, and the record if there is one; in one round trip where the source was met before."""
+        local_ids, known = [self.came.record.local_id], self.index.known_sources
+        unit.ask_ahead()
+        if self.source_code in known:
+            unit.records.ask_find(known[self.source_code], local_ids)
+        source = unit.sources.by_code(self.source_code)
+        known[self.source_code] = source.id
+        return source, unit.records.find(source.id, local_ids)
 
     def _dated(self, old: StoredRecord | None) -> Statement:
         record = self.came.record if self.dated else _as_received(self.came.record, old)
@@ -307,6 +316,7 @@ def _answer(
     issues: tuple[QualityIssue, ...],
 ) -> Resolved:
     source, local_id = address
+    unit.tasks.ask_of([record_id], clock.today())
     after = unit.persons.holder(record_id)
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")

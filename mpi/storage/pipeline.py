@@ -123,6 +123,7 @@ class Pipeline:
         self._to_begin: bytes | None = None
         self._each_alone = False
         self._is_on = False
+        self._is_synced = True
 
     def begin(self, beginning: bytes | None) -> None:
         """Let a unit's first statement begin its transaction.
@@ -212,7 +213,7 @@ class Pipeline:
         else:
             self._libpq.send_flush_request()
         yield from generators.send(self._libpq)
-        self._unsent = 0
+        self._unsent, self._is_synced = 0, sync
         refused: PGresult | None = None
         while self._due:
             results = yield from generators.fetch_many(self._libpq)
@@ -223,6 +224,7 @@ class Pipeline:
             raise psycopg.errors.error_from_result(refused, encoding=self._driver.info.encoding)
 
     def _enter(self) -> None:
+        self._is_synced = False
         if not self._is_on:
             self._libpq.enter_pipeline_mode()
             self._is_on = True
@@ -244,7 +246,8 @@ class Pipeline:
 
     def _exit(self) -> None:
         if self._is_on:
-            self._driver.wait(self._answers(sync=True))
+            if not self._is_synced:
+                self._driver.wait(self._answers(sync=True))
             self._libpq.exit_pipeline_mode()
             self._is_on = False
 

@@ -213,6 +213,11 @@ class Records:
                 found[row.known_as] = _stored(row[1:])
         return found
 
+    def ask_find(self, source_id: int, local_ids: Collection[str]) -> None:
+        """Send ahead what ``find`` will ask."""
+        for chunk in chunked(local_ids):
+            ahead(self._connection, _BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
+
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
         """The hash of the version that stands, or last stood, for each local ID of a source that has one."""
         found: dict[str, str] = {}

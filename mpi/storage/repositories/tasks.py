@@ -177,6 +177,11 @@ class Tasks:
             found.update({row.key: task_of(row) for row in rows})
         return sorted(found.values(), key=lambda task: (-task.bits, task.key))
 
+    def ask_of(self, record_ids: Collection[int], today: str) -> None:
+        """Send ahead what ``of`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _OF, {"ids": chunk, "today": today})
+
     def all(self, today: str | None = None) -> list[Task]:
         """Every task, heaviest first; with a day, those that are asked on it."""
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)

@@ -156,6 +156,16 @@ def test_a_glance_keeps_what_it_is_answered_whoever_runs_it(warm):
         assert unit.connection.execute(_COUNT).scalar() == 6
 
 
+def test_a_glance_costs_one_round_trip(warm, monkeypatch):
+    with warm.glance(operator()) as unit:
+        waits = counted_waits(monkeypatch, unit.connection)
+        assert unit.connection.execute(_COUNT).scalar() == 2
+    assert len(waits) == 1
+    with warm.glance(operator()) as unit:
+        unit.connection.execute(_ADD, {"name": "three", "next": 1})
+    assert len(waits) == 2
+
+
 def test_a_glance_that_is_refused_is_told_before_it_ends(warm):
     with pytest.raises(StoreError), warm.glance(operator()) as unit:
         unit.connection.execute(_ADD, {"name": "one", "next": 1})

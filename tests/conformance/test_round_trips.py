@@ -1,0 +1,49 @@
+"""What a call over the network waits for: few round trips to PostgreSQL, and none to SQLite."""
+
+import psycopg
+import pytest
+
+from mpi.service.clients import add_client, authenticate
+from mpi.service.records import upsert
+from tests.index import OPERATOR, a_child, an_index
+
+CREATED, LINKED = 4, 7
+"""Round trips of a resolve of a new record that is like no other, and like one; its commit among them."""
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+        yield index
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Each time that a connection to PostgreSQL is waited for."""
+    waits = []
+    wait = psycopg.Connection.wait
+
+    def noted(self, *arguments, **options):
+        waits.append(1)
+        return wait(self, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "wait", noted)
+    return waits
+
+
+def test_a_resolve_and_whose_key_it_is_wait_for_few_answers(index, waits):
+    key = add_client(index, OPERATOR, "sender", ["record.write"], None)
+    names = ("Amara", "Chidi", "Quirina", "Bartholomew")
+    few = {}
+    for number, name in enumerate(names):
+        for source in ("sis", "ccwis"):
+            child = a_child(
+                f"c{number}", first_name=name, last_name=f"{name}son", birth_date=f"201{number}-03-09"
+            )
+            waits.clear()
+            authenticate(index, key, None)
+            asked = len(waits)
+            outcome = upsert(index, OPERATOR, source, child).outcome
+            few[outcome] = asked, len(waits) - asked
+    expected = {"created": (1, CREATED), "linked": (1, LINKED)}
+    assert few == (expected if index.database.is_postgresql else dict.fromkeys(expected, (0, 0)))
