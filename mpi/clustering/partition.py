@@ -29,6 +29,7 @@ EACH_OTHER_BITS = 0.0
 CAP_BITS = 20.0
 """One pair counts at most this much, either way, in a mean: no single pair outvotes the rest."""
 
+_ROUNDED = 1e-6
 _FEW = 2
 """Most components have no more records; of three there may be a rival."""
 
@@ -77,6 +78,8 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
     """
     if not component.decisions and len(component.records) <= _FEW:
         return _of_few(component, thresholds)
+    if all_link(component, thresholds):
+        return Partition((component.records,))
     binding = bind(component)
     clusters = _Clusters(component, binding)
     contested: dict[Pair, Reason] = {}
@@ -107,6 +110,20 @@ def _of_few(component: Component, thresholds: Thresholds) -> Partition:
         return Partition((component.records,))
     doubts = (Doubt((left, right), bits, _reason(component, thresholds, bits)),)
     return Partition(((left,), (right,)), doubts if bits >= thresholds.review else ())
+
+
+def all_link(component: Component, thresholds: Thresholds) -> bool:
+    """Whether each record links with every other and nobody decided: then they are one person.
+
+    Every rival of an edge is probably the same person as its other end, no half is incoherent, and no pair
+    is left to doubt. Marks bear on a pair of these only where it is opposed, and so does not weigh enough.
+    """
+    count = len(component.records)
+    if component.decisions or component.opposed or len(component.weights) < count * (count - 1) // 2:
+        return False
+    # A mean of several may be lower than the least of them by what adding them rounds away.
+    least = max(thresholds.link + component.raised, thresholds.cohesion + _ROUNDED, EACH_OTHER_BITS)
+    return thresholds.cohesion + _ROUNDED <= CAP_BITS and min(component.weights.values()) >= least
 
 
 def _strongest_first(component: Component, link: float) -> list[tuple[float, Pair]]:

@@ -74,8 +74,7 @@ class Known:
     def source_of(self) -> dict[int, int]:
         """The source of each record, and of each that is the same person as one of them."""
         everyone = {other for person in self.persons.values() for other in person} | self._records
-        stored = self._unit.records.get(everyone)
-        return {number: record.source_id for number, record in stored.items()}
+        return self._unit.records.source_of(everyone)
 
     def sources(self, records: Iterable[int]) -> set[int]:
         """Sources that hold the persons of records."""

@@ -47,12 +47,14 @@ def multiples(
         return
     number_of = {key: number for number, key in scope.keys.items()}
     persons = [cluster for found in settled for cluster in found.clusters if len(cluster) > 1]
-    stored = unit.records.get({number_of[key] for person in persons for key in person})
+    source_of = unit.records.source_of({number_of[key] for person in persons for key in person})
     said = Joined(decision for decision in scope.decisions if decision.authority > Authority.HOLD)
     for person in persons:
+        sources = [source_of[number_of[key]] for key in person]
+        if len(set(sources)) == len(sources):
+            continue
         firsts: dict[tuple[int, int], int] = {}
-        for key in person:
-            source = stored[number_of[key]].source_id
+        for key, source in zip(person, sources, strict=True):
             if source in single:
                 firsts.setdefault((source, said.find(key)), key)
         for source in sorted(single):

@@ -7,14 +7,15 @@ whole re-cluster go through the same two functions.
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from mpi.clustering.assign import Holder, Plan, Standing, SurvivorKey, assign
 from mpi.clustering.component import Component, Pair, Piece, pair, pieces
-from mpi.clustering.partition import Partition, partition
+from mpi.clustering.partition import Partition, all_link, partition
 from mpi.clustering.priors import AS_FITTED, Priors
 from mpi.domain import eid
 from mpi.domain.features import Features
-from mpi.domain.weight import Thresholds
+from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.scorer import Scorer
 from mpi.service.closing import replace_tasks
 from mpi.service.closure import Closure
@@ -230,7 +231,8 @@ def _components(
     priors: Priors,
 ) -> Iterator[Component]:
     found = pieces(number_of, edges, scope.decisions, thresholds)
-    plain = [_plain(piece, edges) for piece in found]
+    cap = rounded(scorer.cautions.bits)
+    plain = [_plain(piece, edges, thresholds, cap) for piece in found]
     needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
     known = features(needed)
     by_key = {scope.keys[number]: value for number, value in known.items()}
@@ -245,13 +247,22 @@ def _components(
         )
 
 
-def _plain(piece: Piece, edges: Mapping[Pair, float]) -> Component | None:
-    """A record alone, or a pair that is weighed, about which nobody decided: no mark bears on it."""
-    match piece:
-        case Piece((_,), ()):
-            return Component(piece.records, {}, raised=piece.raised)
-        case Piece((left, right), ()) if (left, right) in edges:
-            return Component(piece.records, {(left, right): edges[left, right]}, raised=piece.raised)
+def _plain(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
+    """A component that needs no features: every pair is weighed, nobody decided, and no mark bears on it.
+
+    That is a record alone, a pair, or records that all link by more than a cautioned pair weighs.
+    """
+    if piece.decisions:
+        return None
+    weights = {}
+    for each in combinations(piece.records, 2):
+        bits = edges.get(each)
+        if bits is None:
+            return None
+        weights[each] = bits
+    made = Component(piece.records, weights, raised=piece.raised)
+    if len(weights) <= 1 or (min(weights.values()) > cap and all_link(made, thresholds)):
+        return made
     return None
 
 

@@ -106,7 +106,7 @@ _WAS_AT = and_(
     _member.c.from_commit <= bindparam("at"),
     or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
 )
-_NOW = _MEMBERSHIP.where(_IS_NOW)
+_EVERYBODY_NOW = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_NOW)
 _OF_RECORDS = among(_member.c.record_id, "ids")
 _EVER_OF_RECORDS = _MEMBERSHIP.where(_OF_RECORDS)
 _NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECORDS.where(_WAS_AT)
@@ -332,8 +332,8 @@ class Persons:
 
     def all_current(self) -> dict[int, int]:
         """The person of every record that has one now."""
-        rows = self._connection.execute(_NOW)
-        return {row.record_id: row.person_id for row in rows}
+        rows = self._connection.execute(_EVERYBODY_NOW).all()
+        return {row[0]: row[1] for row in rows}
 
     def all_memberships(self) -> list[Membership]:
         """Every membership there ever was, by record and time."""

@@ -147,6 +147,7 @@ _GET = _WITH_HASH.where(among(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
     among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
 )
+_SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
 _LABELS = (
     select(_record.c.id, _source.c.code, _record.c.local_id)
     .join(_source, _source.c.id == _record.c.source_id)
@@ -256,12 +257,20 @@ class Records:
             found.update({row.id: _stored(row) for row in rows})
         return found
 
+    def source_of(self, record_ids: Collection[int]) -> dict[int, int]:
+        """The number of each record's source."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_SOURCES, {"ids": chunk}).all()
+            found.update({row[0]: row[1] for row in rows})
+        return found
+
     def active(self) -> dict[int, int]:
         """Number and canonical key of every active record."""
         rows = self._connection.execute(
             select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
         )
-        return {row.id: row.canonical_key for row in rows}
+        return {row[0]: row[1] for row in rows.all()}
 
     def active_groups(self) -> dict[int, int]:
         """Number and visibility group of every active record."""

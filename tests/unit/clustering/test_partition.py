@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.clustering.component import Component, pair, pieces
-from mpi.clustering.partition import Reason, partition
+from mpi.clustering.partition import Reason, all_link, partition
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 
@@ -308,3 +308,20 @@ def test_pieces_are_what_edges_and_decisions_join_and_the_large_ones_are_raised(
         alive = [record for record in decision.groups[0] if record in active]
         assert len({place[record] for record in alive}) <= 1
         assert all(decision in found[place[record]].decisions for record in alive)
+
+
+@given(
+    st.lists(st.sampled_from([-1.0, 0.0, 13.999999, 14.0, 16.0, 21.0, 30.0]), min_size=6, max_size=6),
+    st.sampled_from([0.0, 14.0, 20.0, 25.0]),
+    st.sampled_from([0.0, 2.0]),
+)
+def test_records_that_all_link_are_one_person_by_the_rules_for_any_component(bits, cohesion, raised):
+    thresholds = Thresholds(link=14, review=8, margin=3, cohesion=cohesion)
+    weights = dict(zip(combinations((1, 2, 3, 4), 2), bits, strict=True))
+    unsure = Decision(1, DecisionKind.UNSURE, Authority.STEWARD, ((1,), (2,)))
+    alone = partition(Component((1, 2, 3, 4), weights, (), raised), thresholds)
+    # A decision that constrains nothing sends them through the general rules.
+    by_rule = partition(Component((1, 2, 3, 4), weights, (unsure,), raised), thresholds)
+    assert (alone.clusters, alone.doubts) == (by_rule.clusters, by_rule.doubts)
+    if all_link(Component((1, 2, 3, 4), weights, (), raised), thresholds):
+        assert alone.clusters == ((1, 2, 3, 4),)
