@@ -5,23 +5,18 @@ records that bear one go through ``without_shared`` itself.
 """
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.batch import connect, feature_table
-from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES, listed, without_shared
+from mpi.matching.borne import BORNE, SHARED
+from mpi.standardize.shared_values import listed, without_shared
 from training.kept import features_in
 from training.records import SEAL
-
-_WHERE = "coalesce(postal_code, city)"
-_HOUSE = f"coalesce(street_number || ' ', '') || street || '|' || {_WHERE}"
-_FLAT = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE}) THEN {_HOUSE} || '|' || unit END"
-"""The flat of the first home, where it has one (``shared_values``)."""
 
 
 def without_shared_homes(features: pa.Table) -> pa.Table:
@@ -36,12 +31,9 @@ def without_shared_homes(features: pa.Table) -> pa.Table:
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
-            connection.register("standing", features)
-            connection.execute(f"CREATE TEMP TABLE borne AS {' UNION ALL '.join(_borne())}")
-            connection.execute(
-                "CREATE TEMP TABLE shared AS SELECT kind, value FROM borne WHERE birth_date IS NOT NULL "
-                f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {LEAST_BIRTH_DATES}"
-            )
+            connection.register("feature_table", features)
+            connection.execute(f"CREATE TEMP TABLE borne AS {BORNE}")
+            connection.execute(f"CREATE TEMP TABLE shared AS {SHARED}")
             connection.execute(
                 "CREATE TEMP TABLE bearers AS "
                 "SELECT DISTINCT unique_id FROM borne SEMI JOIN shared USING (kind, value)"
@@ -49,20 +41,6 @@ def without_shared_homes(features: pa.Table) -> pa.Table:
             return _relieved(connection, features)
         finally:
             connection.close()
-
-
-def _borne() -> Iterator[str]:
-    """Every value that may be shared, with its column and the birth date that it is borne with."""
-    for column in COLUMNS:
-        value = f"unnest({column})" if column in LIST_COLUMNS else column
-        yield (
-            f"SELECT '{column}' AS kind, {value} AS value, birth_date, unique_id FROM standing "
-            f"WHERE {column} IS NOT NULL"
-        )
-    yield (
-        f"FROM (SELECT 'addresses' AS kind, {_FLAT} AS value, birth_date, unique_id FROM standing) "
-        "WHERE value IS NOT NULL"
-    )
 
 
 def _relieved(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:

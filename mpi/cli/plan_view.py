@@ -52,8 +52,9 @@ def show_plan(plan: ReclusterPlan, stops: Stops | None = None, *, as_json: bool)
         }
     )
     if not plan.lists.fresh:
+        no_longer = "" if plan.lists.dropped is None else f" and {plan.lists.dropped:,} no longer"
         note(
-            f"shared values: {plan.lists.added:,} to be listed and {plan.lists.dropped:,} no longer; "
+            f"shared values: {plan.lists.added:,} to be listed{no_longer}; "
             "mpi recluster --refresh-lists proposes with them"
         )
     if plan.is_empty:

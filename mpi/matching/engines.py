@@ -7,8 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mpi.domain.features import Features
-from mpi.matching.batch import candidate_pairs, predict
+from mpi.matching.batch import Place, candidate_pairs, predict_packed
 from mpi.matching.model import MatchModel
 
 Progress = Callable[[str, int, int], None]
@@ -21,7 +20,7 @@ class BatchEngine(Protocol):
     def weights(
         self,
         model: MatchModel,
-        records: Iterable[tuple[int, Features]],
+        packed: Iterable[pa.RecordBatch],
         keys: pa.Table,
         floor: float,
         work_dir: Path,
@@ -31,7 +30,7 @@ class BatchEngine(Protocol):
 
         Args:
             model: the frozen model.
-            records: record id and features, of every record that ``keys`` names.
+            packed: features as they are stored, in the schema PACKED, of every record that ``keys`` names.
             keys: ``key``, ``record_id`` (int64), each row once.
             floor: lowest weight to return, in bits.
             work_dir: where files may go; readable by this user only.
@@ -61,7 +60,7 @@ class DuckDbEngine:
     def weights(
         self,
         model: MatchModel,
-        records: Iterable[tuple[int, Features]],
+        packed: Iterable[pa.RecordBatch],
         keys: pa.Table,
         floor: float,
         work_dir: Path,
@@ -73,7 +72,7 @@ class DuckDbEngine:
         def report(done: int, total: int) -> None:
             progress("scoring pairs", done, total)
 
-        return predict(model, records, pairs, floor, work_dir, report, self.memory)
+        return predict_packed(model, packed, pairs, floor, Place(work_dir, self.memory, report))
 
 
 DUCKDB = DuckDbEngine()

@@ -1,6 +1,7 @@
 """Features as they are stored, read by DuckDB: no value becomes an object."""
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
 import duckdb
 import pyarrow as pa
@@ -10,19 +11,29 @@ from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 
 PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
 """Features as they are stored."""
+ROWS_A_BATCH = 20_000
 ROW_GROUP = 122_880
 """Rows that DuckDB keeps together."""
 
 
+def packed(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
+    """Features as they are stored, by record, in batches of the schema PACKED."""
+    source = iter(records)
+    while rows := list(islice(source, ROWS_A_BATCH)):
+        numbers, payloads = zip(*rows, strict=True)
+        texts = pa.array(payloads, pa.binary()).cast(pa.string())
+        yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
+
+
 def unpack(
-    connection: duckdb.DuckDBPyConnection, packed: Iterable[pa.RecordBatch], columns: Collection[str]
+    connection: duckdb.DuckDBPyConnection, batches: Iterable[pa.RecordBatch], columns: Collection[str]
 ) -> None:
     """Make the ``feature_table`` of features as they are stored: JSON arrays in the order of Features."""
     declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
     read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
     connection.execute(f"CREATE TABLE feature_table ({declared})")
-    for table in _in_row_groups(packed):
+    for table in _in_row_groups(batches):
         connection.register("packed", table)
         connection.execute(
             f"INSERT INTO feature_table SELECT unique_id, {read} FROM "

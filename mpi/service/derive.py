@@ -18,6 +18,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.packed import packed
 from mpi.service.context import Index, Matcher
 from mpi.service.reindex import Progress, edges_of
 from mpi.standardize.payload import features_from_bytes, features_to_bytes, from_payload
@@ -167,7 +168,7 @@ def derive(
         made.take(again, _blocks([Said(r, "", first.features[r]) for r in records]), records, progress)
     rows = made.keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
-    features = ((record, features_from_bytes(body)) for record, body in made.features.items())
+    features = packed(made.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
     return Derived(made.features, groups, rows, edges_of(scored), listed, found)
 

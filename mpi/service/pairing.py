@@ -10,14 +10,13 @@ import pyarrow as pa
 
 from mpi.matching.batch import Place, candidate_pairs, predict_packed
 from mpi.matching.model import MatchModel
-from mpi.matching.packed import PACKED
+from mpi.matching.packed import packed
 from mpi.service.statement import Packed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
 MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
-FEATURES_A_BATCH = 20_000
 FINGERPRINT_BYTES = 8
 NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
 
@@ -114,8 +113,8 @@ def pair_up(
     mine = {**mine, **beside}
     others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
     seen: dict[int, bytes] = {}
-    packed = _then(was_read, _packed(unit, config_id, mine, others.tolist(), seen))
-    scored = predict_packed(model, packed, pairs, model.thresholds.stored_from, told)
+    features = packed(_features(unit, config_id, mine, others.tolist(), seen))
+    scored = predict_packed(model, _then(was_read, features), pairs, model.thresholds.stored_from, told)
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return Scored(lo, hi, np.round(bits, 6), _in_columns(seen))
 
@@ -140,18 +139,10 @@ def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 
-def _packed(
+def _features(
     unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int], seen: dict[int, bytes]
-) -> Iterator[pa.RecordBatch]:
-    numbers = list(mine)
-    for first in range(0, len(numbers), FEATURES_A_BATCH):
-        some = numbers[first : first + FEATURES_A_BATCH]
-        yield _batch(some, [mine[number].features for number in some])
+) -> Iterator[tuple[int, bytes]]:
+    yield from ((number, one.features) for number, one in mine.items())
     for rows in unit.derived.features_in_parts(config_id, others):
         seen.update((record, fingerprint(payload)) for record, payload in rows)
-        yield _batch([record for record, _ in rows], [payload for _, payload in rows])
-
-
-def _batch(numbers: list[int], payloads: list[bytes]) -> pa.RecordBatch:
-    texts = pa.array(payloads, pa.binary()).cast(pa.string())
-    return pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
+        yield from rows

@@ -16,7 +16,6 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.closure import everything
 from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
-from mpi.service.derive import Derived, derive
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received
 from mpi.service.epochs import carry_out, resume
@@ -27,6 +26,7 @@ from mpi.service.reindex import Progress, silent
 from mpi.service.runs import RunView, asked, is_alive, view_run
 from mpi.service.settle import Settlement, settle
 from mpi.service.steps import add_step, reason_code
+from mpi.service.weighing import Weighed, weigh
 from mpi.storage.repositories.proposals import Item, Proposal, ProposalStatus
 from mpi.storage.repositories.runs import Run, RunKind
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -138,8 +138,8 @@ def propose(
     code = reason_code(reason)
     day = clock.today()
     with index.database.read(viewer) as unit:
-        derived = _derive(unit, index, matcher, progress, refresh=refresh_lists)
-        settlement = _settle(unit, matcher, derived, day)
+        weighed = _weigh(unit, index, matcher, progress, refresh=refresh_lists)
+        settlement = _settle(unit, matcher, weighed, day)
         items = items_of(settlement)
     with index.database.write(viewer, "proposal") as unit:
         number = unit.counters.take("proposal")
@@ -148,7 +148,7 @@ def propose(
             number,
             ProposalStatus.OPEN,
             matcher.model.ref,
-            matcher.digest(derived.shared),
+            matcher.digest(weighed.shared),
             index.matcher.model.ref,
             day,
             unit.commit_no,
@@ -344,15 +344,15 @@ def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receip
     return replace(done, disclosed=received.number or 0, disclosures=received.latest)
 
 
-def _derive(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> Derived:
-    """Derive under a model, with the lists that the rules give."""
+def _weigh(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> Weighed:
+    """Weigh everything under a model, with the lists that the rules give."""
     _, shared = lists_for(unit, index, matcher, refresh=refresh)
-    return derive(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
+    return weigh(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived, day: str) -> Settlement:
-    scope = everything(unit, derived.edges)
-    return settle(unit, scope, derived.features_of, matcher.scorer, matcher.model.thresholds, day)
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed, day: str) -> Settlement:
+    scope = everything(unit, weighed.edges)
+    return settle(unit, scope, weighed.features_of, matcher.scorer, matcher.model.thresholds, day)
 
 
 def _require(unit: ReadUnit, number: int) -> Proposal:

@@ -7,12 +7,12 @@ from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.closure import everything
 from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
-from mpi.service.derive import Derived, derive
 from mpi.service.epochs import CarriedOut, carry_out
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import today
 from mpi.service.runs import asked
 from mpi.service.settle import Settlement, settle
+from mpi.service.weighing import Weighed, weigh
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.runs import RunKind
 from mpi.storage.unit import ReadUnit
@@ -39,15 +39,16 @@ class Lists:
 
     Args:
         listed: values on the lists that the plan was made with.
-        fresh: whether these are the lists that the active records make now.
+        fresh: whether these are the lists that the active records make now, as far as is known.
         added: values that the active records add to the lists in force.
-        dropped: values that they take from them.
+        dropped: values that they take from them; None where the plan was made of stored features, which
+            bear no value that is listed.
     """
 
     listed: int
     fresh: bool
     added: int
-    dropped: int
+    dropped: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,9 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
     with index.database.read(viewer) as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
         shared = shared if lists is None else lists
-        derived = derive(unit, index, matcher, floor, progress, shared, engine)
-        settlement = _settle(unit, matcher, derived)
-        return _plan(unit, settlement, matcher, _compared(before, derived), applied=False)
+        weighed = weigh(unit, index, matcher, floor, progress, shared, engine)
+        settlement = _settle(unit, matcher, weighed)
+        return _plan(unit, settlement, matcher, _compared(before, weighed), applied=False)
 
 
 def _applied(index: Index, viewer: Viewer, matcher: Matcher, done: CarriedOut) -> ReclusterPlan:
@@ -140,16 +141,18 @@ def _applied(index: Index, viewer: Viewer, matcher: Matcher, done: CarriedOut) -
         return _plan(unit, done.settlement, matcher, lists, applied=True)
 
 
-def _compared(before: SharedValues, derived: Derived) -> Lists:
-    found = derived.found
-    return Lists(len(derived.shared), derived.shared == found, found - before, before - found)
+def _compared(before: SharedValues, weighed: Weighed) -> Lists:
+    found, listed = weighed.found, weighed.shared
+    if not weighed.is_found_whole:
+        return Lists(len(listed), not found - listed, found - listed, None)
+    return Lists(len(listed), listed == found, found - before, before - found)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, derived: Derived) -> Settlement:
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed) -> Settlement:
     return settle(
         unit,
-        everything(unit, derived.edges),
-        derived.features_of,
+        everything(unit, weighed.edges),
+        weighed.features_of,
         matcher.scorer,
         matcher.model.thresholds,
         today(),

@@ -10,7 +10,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import rounded
-from mpi.matching.batch import Place, predict
+from mpi.matching.batch import Place
 from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index, Matcher
@@ -332,42 +332,7 @@ def _score_many(
     return pair_up(unit, index.matcher.model, config_id, mine, told).edges()
 
 
-def score_pairs(
-    matcher: Matcher,
-    features: Iterable[tuple[int, Features]],
-    pairs: pa.Table,
-    floor: float,
-    index: Index,
-    progress: Progress = silent,
-) -> Edges:
-    """Score candidate pairs with Splink on DuckDB and keep those from the floor up.
-
-    Args:
-        matcher: the model.
-        features: of every record that the pairs name.
-        pairs: ``lo``, ``hi``.
-        floor: lowest weight to keep, in bits.
-        index: for a place to spill.
-        progress: told how many pairs are done.
-    """
-    scored = predict(
-        matcher.model,
-        features,
-        pairs,
-        floor,
-        index.home,
-        lambda done, total: progress("scoring pairs", done, total),
-    )
-    return edges_of(scored)
-
-
 def edges_of(scored: pa.Table) -> Edges:
     """Weights as an engine gives them, as edges."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return edges_in(lo, hi, np.round(bits, 6))
-
-
-def key_table(rows: list[tuple[int, int]]) -> pa.Table:
-    """(key, record) rows as the batch side takes them."""
-    table = np.array(rows, dtype=np.int64).reshape(-1, 2)
-    return pa.table({"key": table[:, 0], "record_id": table[:, 1]})

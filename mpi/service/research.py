@@ -12,11 +12,11 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.closure import everything
 from mpi.service.context import Index
-from mpi.service.derive import derive
 from mpi.service.disclosure import disclose
 from mpi.service.export import HEADER, CrosswalkRow
 from mpi.service.reindex import Progress, silent
 from mpi.service.settle import canonical_edges, partitions
+from mpi.service.weighing import weigh
 
 _ID_LENGTH = 16
 
@@ -43,11 +43,11 @@ def _rows(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Crosswal
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
         shared = index.shared(unit)
-        derived = derive(unit, index, index.matcher, LOWEST_BITS, progress, shared)
-        scope = everything(unit, derived.edges)
+        weighed = weigh(unit, index, index.matcher, LOWEST_BITS, progress, shared)
+        scope = everything(unit, weighed.edges)
         source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
         priors = priors_at_hand(canonical_edges(scope), source, scorer.levels.prior)
-        found = partitions(scope, derived.features_of, scorer, model.statistical, priors)
+        found = partitions(scope, weighed.features_of, scorer, model.statistical, priors)
         drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_id = {
             key: f"R-{drawn.token('research', str(cluster[0]))[:_ID_LENGTH]}"

@@ -81,6 +81,8 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
     unit.derived.put_keys(1, [(1, LEAST, 1), (1, GREATEST, 1), (1, -1, 1), (2, GREATEST, 2)])
     assert sorted(unit.derived.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
     assert unit.derived.sharing(1, [2], [LEAST, -1]) == []
+    assert sorted(unit.derived.all_keys(1)) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
+    assert unit.derived.all_keys(2) == []
 
 
 def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
@@ -93,6 +95,7 @@ def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     assert unit.records.get(many) == {}
     unit.derived.put_features(2, ((n, b"x") for n in range(1, 20_001)))
     assert [record for record, _ in unit.derived.all_features(2)] == list(range(1, 20_001))
+    assert unit.derived.with_features(1) == {1, 9_999, 10_000, 10_001, 70_000}
     unit.derived.drop(1, many)
     assert list(unit.derived.all_features(1)) == []
     assert unit.derived.all_edges(1) == {}

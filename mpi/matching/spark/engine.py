@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from mpi.matching.spark.functions import WorkerDiffersError
 from mpi.matching.spark.scoring import SparkScorer, candidate_pairs, held_down
 from mpi.matching.spark.session import LOG, is_local, spark_session
 from mpi.matching.spark.staging import Staging, staging
+from mpi.standardize.payload import features_from_bytes
 
 _STEP = "scoring pairs on Spark"
 
@@ -50,7 +52,7 @@ class SparkEngine:
     def weights(
         self,
         model: MatchModel,
-        records: Iterable[tuple[int, Features]],
+        packed: Iterable[pa.RecordBatch],
         keys: pa.Table,
         floor: float,
         work_dir: Path,
@@ -60,6 +62,7 @@ class SparkEngine:
         columns = compile_scorer(model).columns  # refuses what online would, before Spark starts
         with _folder(work_dir) as folder, staging(self.staging or str(folder)) as place:
             progress(_STEP, 0, 2)
+            records = chain.from_iterable(map(_unpacked, packed))
             table = place.write(
                 "features.parquet", feature_schema(columns), feature_batches(records, columns)
             )
@@ -75,6 +78,12 @@ class SparkEngine:
             found = _weights(place)
             progress(_STEP, 2, 2)
             return found
+
+
+def _unpacked(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
+    numbers, payloads = batch.columns
+    for number, payload in zip(numbers.to_pylist(), payloads.to_pylist(), strict=True):
+        yield number, features_from_bytes(payload)
 
 
 def _weights(place: Staging) -> pa.Table:

@@ -5,7 +5,18 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    select,
+    union_all,
+)
 
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead
@@ -43,10 +54,16 @@ _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
-_KEYS = select(_key.c.key, _key.c.record_id).where(
-    _key.c.config_id == bindparam("config"),
-    _key.c.record_id > bindparam("after"),
-    _key.c.record_id <= bindparam("upto"),
+# The keys of a record as one text: as rows, a million records' would be made 26 million tuples.
+_KEYS = (
+    select(_key.c.record_id, func.count(), func.aggregate_strings(cast(_key.c.key, Text), ","))
+    .where(
+        _key.c.config_id == bindparam("config"),
+        _key.c.record_id > bindparam("after"),
+        _key.c.record_id <= bindparam("upto"),
+    )
+    .with_hint(_key, "INDEXED BY ix_blocking_key_record", "sqlite")
+    .group_by(_key.c.record_id)
 )
 _LARGE = (
     select(_key.c.key, func.count().label("size"))
@@ -216,6 +233,11 @@ class Derived:
             found.update(row[0] for row in rows)
         return found
 
+    def with_features(self, config_id: int) -> set[int]:
+        """The records that have features."""
+        rows = self._connection.execute(select(_feature.c.record_id).where(_feature.c.config_id == config_id))
+        return {row[0] for row in rows.all()}
+
     def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
         """Edges whose lower end is among the records, in millionths of a bit."""
         found: dict[tuple[int, int], int] = {}
@@ -244,16 +266,17 @@ class Derived:
 
     def all_keys(self, config_id: int) -> list[tuple[int, int]]:
         """Every (key, record)."""
-        return [row for page in self.key_pages(config_id) for row in page]
+        pages = self.key_pages(config_id)
+        return [row for own, records in pages for row in zip(own.tolist(), records.tolist(), strict=True)]
 
-    def key_pages(self, config_id: int) -> Iterator[list[tuple[int, int]]]:
-        """Every (key, record), by record and a page at a time: a million records have some 26 million."""
+    def key_pages(self, config_id: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Every key and its record, in two columns, a page of records at a time."""
         last = self._connection.execute(_LAST_WITH_KEYS, {"config": config_id}).scalar() or 0
         for after in range(0, last, KEY_PAGE):
-            rows = self._connection.execute(
-                _KEYS, {"config": config_id, "after": after, "upto": after + KEY_PAGE}
-            )
-            yield [(row[0], row[1]) for row in rows]
+            asked = {"config": config_id, "after": after, "upto": after + KEY_PAGE}
+            if rows := self._connection.execute(_KEYS, asked).all():
+                records, counts, texts = zip(*rows, strict=True)
+                yield np.fromstring(",".join(texts), np.int64, sep=","), np.repeat(records, counts)
 
     def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """Blocking keys by record."""

@@ -30,6 +30,7 @@ from mpi.matching.cautions import Cautions
 from mpi.matching.engines import DUCKDB
 from mpi.matching.keys import keys
 from mpi.matching.model import find_model, load_model
+from mpi.matching.packed import packed
 from mpi.matching.scorer import compile_scorer
 from mpi.matching.spark import functions
 from mpi.matching.spark.conditions import spark_condition, spark_settings
@@ -39,6 +40,7 @@ from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
 from mpi.matching.spark.session import spark_session
 from mpi.service.recluster import recluster
 from mpi.service.reindex import silent
+from mpi.standardize.payload import features_to_bytes
 from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
@@ -127,6 +129,10 @@ def keys_of(made, model) -> pa.Table:
     return pa.table({"key": [key for key, _ in rows], "record_id": [number for _, number in rows]})
 
 
+def stored(made):
+    return packed((number, features_to_bytes(each)) for number, each in made)
+
+
 def as_pairs(table: pa.Table) -> list[tuple[int, int]]:
     return sorted(zip(table["lo"].to_pylist(), table["hi"].to_pylist(), strict=True))
 
@@ -148,13 +154,13 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     tmp_path.mkdir()
     made = records(1500, 3)
     blocks, floor = keys_of(made, model), model.thresholds.stored_from
-    expected = DUCKDB.weights(model, made, blocks, floor, tmp_path, silent)
+    expected = DUCKDB.weights(model, stored(made), blocks, floor, tmp_path, silent)
     modes = []
 
     def watch(_step: str, _done: int, _total: int) -> None:
         modes.extend(stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir())
 
-    found = SparkEngine(MASTER, MEMORY).weights(model, made, blocks, floor, tmp_path, watch)
+    found = SparkEngine(MASTER, MEMORY).weights(model, stored(made), blocks, floor, tmp_path, watch)
     assert found.schema == expected.schema
     wanted = dict(
         zip(
@@ -271,7 +277,7 @@ def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_v
     call, _returns = functions.FUNCTIONS["jaro_winkler"]
     monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
     with pytest.raises(EngineError) as refusal:
-        SparkEngine(MASTER, MEMORY).weights(model, made, keys_of(made, model), 0.0, tmp_path, silent)
+        SparkEngine(MASTER, MEMORY).weights(model, stored(made), keys_of(made, model), 0.0, tmp_path, silent)
     said = str(refusal.value)
     assert "this worker has rapidfuzz" in said
     assert "the index 0.0.1" in said
