@@ -1,13 +1,15 @@
 """Loads one file as ``mpi ingest`` does, and says what each phase cost; ``scripts/bench`` runs it a file."""
 
 import json
-import os
 import resource
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
-_MB = 1024
+_MB = 1_000_000
+_LOOK_EVERY_S = 0.25
 
 
 class _Phases:
@@ -24,6 +26,41 @@ class _Phases:
         self._since = now
 
 
+class _Peak(threading.Thread):
+    """The most memory that this process and those it began had at one time."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.bytes = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look again and again."""
+        while not self._over.wait(_LOOK_EVERY_S):
+            self.bytes = max(self.bytes, sum(map(_resident, ("self", *_begun()))))
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self.join()
+
+
+def _begun() -> list[str]:
+    """The processes that this one began."""
+    listed = (task / "children" for task in Path("/proc/self/task").iterdir())
+    found: list[str] = []
+    for children in listed:
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found += children.read_text().split()
+    return found
+
+
+def _resident(pid: str) -> int:
+    with suppress(OSError):  # a process that has ended meanwhile
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    return 0
+
+
 def main() -> int:
     """Load a file into the index that the environment names; prints JSON."""
     # A process that standardizes imports this module too, and ``mpi ingest`` gives it no more than it needs.
@@ -35,7 +72,8 @@ def main() -> int:
     from mpi.service.load import LoadOptions, Snapshot, load
 
     file, source = Path(sys.argv[1]), sys.argv[2]
-    began, phases = time.perf_counter(), _Phases()
+    began, phases, peak = time.perf_counter(), _Phases(), _Peak()
+    peak.start()
     index = open_index(Settings())
     try:
         rows = watched(open_file(file, None, None), phases.told)
@@ -43,7 +81,8 @@ def main() -> int:
         phases.told("finishing", 1, 1)
     finally:
         index.database.dispose()
-    mine, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        peak.stop()
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(
         json.dumps(
             {
@@ -53,8 +92,7 @@ def main() -> int:
                     "workers": others.ru_utime + others.ru_stime,
                     **phases.spent,
                 },
-                # The workers are as many as the cores, and no two need be at their most at once.
-                "peak_mb": (mine.ru_maxrss + others.ru_maxrss * (os.cpu_count() or 1)) // _MB,
+                "peak_mb": peak.bytes // _MB,
             }
         )
     )
