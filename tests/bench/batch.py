@@ -5,6 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
@@ -38,10 +39,15 @@ def _splink(made: Made) -> float:
     try:
         table = every_record(index, columns)
         with index.database.read(operator()) as unit:
-            rows = unit.derived.all_keys(index.config_id(unit))
+            pages = list(unit.derived.key_pages(index.config_id(unit)))
     finally:
         index.database.dispose()
-    keys = pa.table({"key": [key for key, _ in rows], "record_id": [record for _, record in rows]})
+    keys = pa.table(
+        {
+            "key": np.concatenate([own for own, _ in pages]),
+            "record_id": np.concatenate([records for _, records in pages]),
+        }
+    )
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         connection.register("feature_table", table)
