@@ -8,6 +8,7 @@ and upserts: every fourth time a record of one of those children, else one of a 
 import argparse
 import json
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
@@ -37,6 +38,7 @@ AT_A_TIME = 25_000
 STRICTER = 17.0
 NEW = 10_000_000
 PAUSE_S = 0.02
+SYNCS, COMMIT_BYTES = 4_000, 160_000
 
 
 def main() -> int:
@@ -64,7 +66,11 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
         for first in range(0, children, AT_A_TIME):
             some = range(first, min(first + AT_A_TIME, children))
             load_rows(index, "sis", *(one for number in some for one in _child(number)))
+    # What was loaded is not measured: let the system write it out now, and not a minute into the re-cluster.
+    os.sync()
     stricter = tiny_model(folder / "stricter", version="2", link=STRICTER)
+    step(f"{store}: the disk by itself")
+    disk = _disk(folder)
     context = multiprocessing.get_context("spawn")
     ready, over = context.Event(), context.Event()
     results = context.Queue()
@@ -87,6 +93,7 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
         index.database.dispose()
     return {
         "records": children * EACH,
+        "disk_by_itself": disk,
         "moved": run.moved,
         "planned": json.loads(printed)["moved"],
         "seconds": round(seconds, 1),
@@ -135,6 +142,22 @@ class _Times:
             "longest_ms": round(ordered[-1], 1),
             "over_50_ms": sum(taken > 50 for taken in ordered),
         }
+
+
+def _disk(folder: Path) -> dict[str, float]:
+    """Milliseconds of a bare append and sync of as much as a commit writes, with nothing else at work.
+
+    What no store on this disk can keep from those who wait for a commit.
+    """
+    times, some = _Times(), os.urandom(COMMIT_BYTES)
+    with (folder / "appended").open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            file.write(some)
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.add(began)
+            time.sleep(PAUSE_S / 2)
+    return times.figures()
 
 
 def _write(settings: Settings, ready: Event, over: Event, results: "multiprocessing.Queue[object]") -> None:
