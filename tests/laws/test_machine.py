@@ -28,7 +28,7 @@ from mpi.domain.weight import rounded
 from mpi.matching import engines
 from mpi.matching.batch import WEIGHTS
 from mpi.matching.keys import keys
-from mpi.service import reindex
+from mpi.service import pairing
 from mpi.service.context import Matcher
 from mpi.service.decisions import decisions
 from mpi.service.events import events
@@ -67,9 +67,8 @@ IN_MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), No
 addresses = st.tuples(st.sampled_from(SOURCES), st.sampled_from([f"r{n}" for n in range(6)]))
 
 
-def predict_by_record(scorer, features, pairs, floor):
+def predict_by_record(scorer, known, pairs, floor):
     """What Splink answers on DuckDB (law 5 has its own tests), without its tenth of a second a run."""
-    known = dict(features)
     ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
     weights = [rounded(scorer.weight(known[lo], known[hi])) for lo, hi in ends]
     rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
@@ -111,7 +110,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.time = START
         self.patches = [patch.object(clock, "now", lambda: self.time)]
         self.quicker = [
-            *(patch.object(where, "predict", self.predicted) for where in (reindex, engines)),
+            *(patch.object(where, "predict_packed", self.predicted) for where in (pairing, engines)),
             patch.object(engines, "candidate_pairs", pairs_of_blocks),
         ]
         for one in (*self.patches, *self.quicker):
@@ -128,8 +127,10 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.undone_rekeys: set[int] = set()
         self.begun = False
 
-    def predicted(self, model, features, pairs, floor, *_):
+    def predicted(self, model, packed, pairs, floor, *_):
         scorer = next(m.scorer for m in self.matchers if m.model is model)
+        rows = (row for batch in packed for row in batch.to_pylist())
+        features = {row["unique_id"]: features_from_bytes(row["features"].encode()) for row in rows}
         return predict_by_record(scorer, features, pairs, floor)
 
     def opened(self, name: str):
