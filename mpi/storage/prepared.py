@@ -161,9 +161,10 @@ class Prepared:
 
     def _answer(self, cursor: Any) -> Rows:  # noqa: ANN401
         if not self._known:
-            self._known = True
             if cursor.description is not None:
                 self._make = _maker(cursor.description, self._types, self._dialect)
+            # Last: another thread that runs it meanwhile must not take its rows for bare ones.
+            self._known = True
         return Rows(cursor, self._make or tuple)
 
 
