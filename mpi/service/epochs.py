@@ -178,9 +178,7 @@ def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: P
 def _to_the_end(carrier: Carrier, index: Index) -> CarriedOut:
     try:
         return _carried(carrier)
-    except (
-        BaseException
-    ):  # an interrupt too: what is left is on record, and whoever comes next may take it up
+    except BaseException:  # an interrupt too: what is left is on record, for whoever comes next
         with suppress(MpiError):  # what went wrong first is what is told
             _leave_or_abandon(carrier, index)
         raise

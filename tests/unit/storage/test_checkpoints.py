@@ -5,6 +5,7 @@ import time
 from contextlib import closing
 
 from mpi.domain.viewer import operator
+from mpi.storage import checkpoints as checkpoints_module
 from mpi.storage.checkpoints import EVERY_COMMITS, Checkpoints
 from tests.index import an_index
 
@@ -42,7 +43,8 @@ def within_seconds(seconds, condition):
     return True
 
 
-def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path):
+def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "EVERY_S", 3_600)
     path = tmp_path / "log.db"
     connection = a_log(path)
     checkpoints = Checkpoints(path)
@@ -50,6 +52,18 @@ def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_ope
     for _ in range(EVERY_COMMITS - 1):
         checkpoints.committed()
     assert not copied(path)
+    checkpoints.committed()
+    assert within_seconds(10, lambda: copied(path))
+    checkpoints.stop()
+    connection.close()
+
+
+def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "EVERY_S", 0)
+    path = tmp_path / "log.db"
+    connection = a_log(path)
+    checkpoints = Checkpoints(path)
+    write(connection, 3)
     checkpoints.committed()
     assert within_seconds(10, lambda: copied(path))
     checkpoints.stop()
