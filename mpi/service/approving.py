@@ -64,7 +64,7 @@ def approve_step(
     """
     of = unit.steps.get(number)
     made = decisions_of(unit, of)
-    if of is None or not made or not all(seen_whole(unit, one, number) for one in made):
+    if of is None or not made or not all(seen_whole(unit, one, number) for one in still_said(made)):
         raise NotFoundError(f"there is no step {number}")
     if not of.detail.get(AWAITING) or of.undone_commit is not None:
         raise ConflictError(f"step {number} does not wait for an approval")
@@ -119,3 +119,8 @@ def decisions_of(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
         return []
     revoking = of.detail.get("decisions", ()) if of.kind == UNDO else ()
     return [*unit.decisions.get(revoking).values(), *unit.decisions.of_step(of.id)]
+
+
+def still_said(made: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
+    """Of what a step says, what nobody has taken back by itself meanwhile; all, where everything was."""
+    return [one for one in made if one.status is not DecisionStatus.REVOKED] or made

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.viewer import Action, Viewer, owns, permit, permits
-from mpi.service.approving import decisions_of
+from mpi.service.approving import decisions_of, still_said
 from mpi.service.consents import ConsentView, consent_views, fellows
 from mpi.service.context import Index
 from mpi.service.deciding import seen_whole
@@ -40,7 +40,8 @@ class WaitingStep:
         at: when it was made; to such an owner, when he was asked.
         by: who made it; None to such an owner.
         reason: its maker's code; None to such an owner.
-        decisions: what it is to say or to take back; empty to such an owner.
+        decisions: what it is to say or to take back, but for what was taken back by itself meanwhile; empty
+            to such an owner.
         approval: whether it waits for a second approver.
         consents: what owners were asked, of sources that the viewer may see.
         records: the viewer's records that it names; of sources that were asked, those that are one person
@@ -101,7 +102,7 @@ def _view(
 ) -> tuple[WaitingStep | None, set[int]]:
     """The step as the viewer may know of it, and the records that it shows."""
     of = unit.steps.get(number)
-    made = decisions_of(unit, of)
+    made = still_said(decisions_of(unit, of))
     codes = {source.id: source.code for source in unit.sources.all()}
     owned = {one.source_id for one in asked if owns(unit.viewer, codes[one.source_id])}
     whole = all(seen_whole(unit, one, number) for one in made)

@@ -10,10 +10,11 @@ from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.decisions import Asked, decide, decision
-from mpi.service.merging import Why, merge
+from mpi.service.merging import Why, merge, move
 from mpi.service.tasks import review_tasks
 from mpi.service.undo import undo_decision, undo_step
 from mpi.service.verify import verify
+from mpi.service.waiting_steps import waiting_steps
 from tests.index import OPERATOR, crosswalk
 from tests.unit.service.test_decisions import SIS_ONLY, labels, put, said, together
 
@@ -84,6 +85,21 @@ def test_what_waits_is_taken_back_by_its_maker_alone(careful):
     assert review_tasks(careful, OPERATOR) == []
     with pytest.raises(ConflictError):
         approve(careful, SECOND, made.step)
+
+
+def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
+    put(careful, "sis:2")
+    here, there = both(careful)
+    assert together(careful, "sis:1", "sis:2")
+    made = move(careful, FIRST, here, labels("sis:2"), there, Why("x"))
+    kept, taken_back = made.decisions
+    undo_decision(careful, FIRST, taken_back)
+    [waits] = waiting_steps(careful, SECOND)
+    assert [each.id for each in waits.decisions] == [kept]
+    assert approve(careful, SECOND, made.step).decisions == (kept,)
+    assert decision(careful, OPERATOR, taken_back).status == "revoked"
+    assert not together(careful, "sis:1", "sis:2")
+    assert verify(careful, OPERATOR) == []
 
 
 def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
