@@ -41,13 +41,26 @@ def put_together(
         settled: its partitions.
         tasks: the tasks of the settled components.
     """
-    before = unit.tasks.all() if scope.whole else unit.tasks.touching(scope.named_at_all)
+    before = unit.tasks.all() if scope.whole else _stored(unit, scope, tasks)
     if not tasks and not before:
         return Asked((), ())
     beyond = [] if scope.whole else _beyond(unit, scope, [*before, *tasks])
     pairs = [task for task in tasks if task.kind == PAIR] + beyond
     others = [task for task in tasks if task.kind != PAIR]
     return Asked((*before, *beyond), (*others, *_named(unit, scope, settled, pairs)))
+
+
+def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
+    """The stored tasks about settled records, or of the same keys as the derived ones.
+
+    A decision that waits may name records that nothing else joins: its task bears the first and the last.
+    """
+    found = unit.tasks.touching(scope.named_at_all)
+    elsewhere = {task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & scope.seen}
+    if elsewhere:
+        ends = frozenset().union(*elsewhere.values())
+        found += [task for task in unit.tasks.touching(ends) if task.key in elsewhere]
+    return found
 
 
 def _beyond(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:

@@ -102,6 +102,18 @@ def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
     assert verify(careful, OPERATOR) == []
 
 
+def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_task_stays(careful):
+    put(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
+    made = decide(careful, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "ccwis:1", "sis:3"),), "x"))
+    [before] = review_tasks(careful, OPERATOR)
+    put(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
+    assert review_tasks(careful, OPERATOR) == [before]
+    approve(careful, SECOND, made.step)
+    assert together(careful, "sis:1", "ccwis:1", "sis:3")
+    assert review_tasks(careful, OPERATOR) == []
+    assert verify(careful, OPERATOR) == []
+
+
 def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
     made = merge(careful, FIRST, both(careful), Why("x"))
     calm = replace(careful, second_approver=SecondApprover.NEVER)
