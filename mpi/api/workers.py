@@ -1,10 +1,11 @@
-"""Several processes that answer on one port, each with the index opened anew: connections survive no fork."""
+"""Several processes that answer on one port, each with the index opened anew: the store's survive no fork."""
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
+from mpi.api.dealing import Dealer
 from mpi.api.resuming import keep_resuming
 from mpi.api.serve import GRACE_S, listen, log_to_stderr
 from mpi.bootstrap import open_index
@@ -17,8 +18,8 @@ _SILENT_S = 30
 def serve_with(host: str, port: int, workers: int) -> None:
     """Serve the index of the environment from several processes until interrupted.
 
-    A worker that dies is replaced; calls under way at the end are finished first. Each worker counts its own
-    calls for ``/metrics``.
+    Each connection is dealt to the worker that has fewest. A worker that dies is replaced; calls under way at
+    the end are finished first. Each worker counts its own calls for ``/metrics``.
 
     Args:
         host: a loopback address or ``localhost``.
@@ -28,12 +29,14 @@ def serve_with(host: str, port: int, workers: int) -> None:
     Raises:
         InputError: another host, or a port that cannot be had.
     """
-    listener = listen(host, port)
+    dealer = Dealer(listen(host, port))
     config = uvicorn.Config(
-        "mpi.api.workers:application", factory=True, workers=workers, access_log=False, log_config=None,
-        server_header=False, timeout_graceful_shutdown=GRACE_S, timeout_worker_healthcheck=_SILENT_S,
+        "mpi.api.workers:application", factory=True, workers=workers, loop="mpi.api.dealing:DealtLoop",
+        access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=_SILENT_S,
     )  # fmt: skip
-    Multiprocess(config, sockets=[listener]).run()
+    dealer.start()
+    Multiprocess(config, sockets=[dealer.door]).run()
 
 
 def application() -> FastAPI:
