@@ -88,33 +88,37 @@ class Together:
         self._turn.acquire()  # somebody is at it
 
     def _do_some(self, database: Database) -> None:
-        with self._guard:
-            calls, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        taken: list[_Call] = []
         try:
-            if len(calls) == 1:
-                calls[0].alone(database)
-            else:
-                _do_all(database, calls)
+            with database.write_several() as unit:
+                answers = []
+                # One by one, so that whoever came while the writer's place was waited for is taken too.
+                while len(taken) < MOST and (call := self._next()) is not None:
+                    taken.append(call)
+                    answers.append(call.work(unit(call.viewer, call.kind)))
+        except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
+            self._failed(database, taken, error)
+        else:
+            for call, answer in zip(taken, answers, strict=True):
+                call.settle(answer)
         finally:
             # Ctrl-C: whoever else waits for this thread is told.
-            for call in calls:
+            for call in taken:
                 if not call.settled:
                     call.settle(error=StoreError("the step was interrupted: try again"))
 
+    def _next(self) -> _Call | None:
+        with self._guard:
+            return self._waiting.pop(0) if self._waiting else None
 
-def _do_all(database: Database, calls: list[_Call]) -> None:
-    begun = False
-    try:
-        with database.write_several() as unit:
-            begun = True
-            answers = [call.work(unit(call.viewer, call.kind)) for call in calls]
-    except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
-        if begun and not database.commit_begun:
-            for call in calls:
+    def _failed(self, database: Database, taken: list[_Call], error: Exception) -> None:
+        """Do each alone, unless it was; where none could be begun, or the commit failed, all are told."""
+        if len(taken) > 1 and not database.commit_begun:
+            for call in taken:
                 call.alone(database)
             return
-        for call in calls:
+        if not taken:
+            with self._guard:
+                taken, self._waiting = self._waiting, []
+        for call in taken:
             call.settle(error=error)
-    else:
-        for call, answer in zip(calls, answers, strict=True):
-            call.settle(answer)
