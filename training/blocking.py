@@ -141,7 +141,7 @@ def _keys_sql(number: int, rule: BlockingRule) -> str:
 
 
 def _values_sql(part: BlockingPart) -> str:
-    """The list of distinct values that fill a part, as ``BlockingPart.values`` has them."""
+    """The list of distinct values that fill a part, as ``BlockingPart.reader`` reads them."""
     lists = [
         f"coalesce({column}, [])" if column in LIST_COLUMNS else f"[{column}::VARCHAR]"
         for column in part.columns

@@ -9,11 +9,12 @@ No record has a stopped key; where its rule declares a refinement, each has fine
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import product
-from typing import Self
+from functools import cached_property, partial
+from itertools import chain, product
+from operator import attrgetter, itemgetter
+from typing import Any, Self
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
@@ -23,6 +24,14 @@ _PART = re.compile(r"(?P<columns>\w+(?:\|\w+)*)(?::(?P<take>-?[1-9]\d?))?")
 _NAME = re.compile(r"[a-z0-9-]{1,12}")  # the hash's domain keeps 16 bytes, of which "key:" takes four
 _SEPARATOR = "\x1f"
 _REFINED = "kf:"
+
+# Both are made once for all records, of partials: a spec that was used can still go to another process.
+Reader = Callable[[Features], tuple[str, ...]]
+"""What reads the values that fill a part."""
+Filled = Sequence[tuple[str, ...]]
+"""The values of each of some parts."""
+Joiner = Callable[[Filled], Iterable[str]]
+"""What makes the texts of a rule's keys: one for each way of filling every part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +65,31 @@ class BlockingPart:
             raise ModelError(f"blocking: there is no column {unknown[0]!r}")
         return cls(columns, int(match["take"]) if match["take"] else None)
 
-    def values(self, features: Features) -> tuple[str, ...]:
-        """The distinct values that fill the part; too short a value is kept as it is."""
-        found: dict[str, None] = {}
-        for column in self.columns:
-            value = getattr(features, column)
-            if value is None:
-                continue
-            items = value if column in LIST_COLUMNS else (str(value),)
-            found |= dict.fromkeys(items if self.take is None else map(self._taken, items))
-        return tuple(found)
+    def reader(self) -> Reader:
+        """What reads the values that fill the part; too short a value is kept as it is."""
+        each = [_column_reader(column, self.take) for column in self.columns]
+        return each[0] if len(each) == 1 else partial(_any_of, each)
 
-    def _taken(self, text: str) -> str:
-        take = self.take or 0
-        return text[:take] if take > 0 else text[take:]
+
+def _column_reader(column: str, take: int | None) -> Reader:
+    value_of = attrgetter(column)
+    kept = slice(take) if take is None or take > 0 else slice(take, None)
+    if column not in LIST_COLUMNS:
+        return partial(_text_in, value_of, kept)
+    return value_of if take is None else partial(_texts_in, value_of, kept)
+
+
+def _text_in(value_of: Callable[[Features], object], kept: slice, features: Features) -> tuple[str, ...]:
+    value = value_of(features)
+    return () if value is None else (str(value)[kept],)
+
+
+def _texts_in(values_of: Reader, kept: slice, features: Features) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([text[kept] for text in values_of(features)]))
+
+
+def _any_of(readers: Sequence[Reader], features: Features) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable([read(features) for read in readers])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,28 +152,34 @@ class BlockingSpec:
 
     @cached_property
     def parts(self) -> tuple[BlockingPart, ...]:
-        """The distinct parts of all rules: each is filled once a record."""
-        stopped = bool(self.stopped)
-        parts = (part for rule in self.rules for part in (*rule.parts, *(rule.finer if stopped else ())))
-        return tuple(dict.fromkeys(parts))
+        """The distinct parts of all rules: each is read once a record."""
+        return tuple(dict.fromkeys(part for rule in self.rules for part in (*rule.parts, *rule.finer)))
 
     @cached_property
-    def places(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """The hash domain of each rule, and where among ``parts`` its parts are."""
+    def readers(self) -> tuple[Reader, ...]:
+        """What reads each of ``parts``."""
+        return tuple(part.reader() for part in self.parts)
+
+    @cached_property
+    def joined(self) -> tuple[tuple[str, Joiner], ...]:
+        """The hash domain of each rule, and what makes the texts of its keys of the values of ``parts``."""
         place = {part: number for number, part in enumerate(self.parts)}
-        return tuple((_domain(rule), tuple(place[part] for part in rule.parts)) for rule in self.rules)
+        return tuple((_domain(rule), _joiner([place[part] for part in rule.parts])) for rule in self.rules)
+
+
+def _joiner(places: Sequence[int]) -> Joiner:
+    taken: Callable[[Filled], Any] = itemgetter(*places)
+    return taken if len(places) == 1 else partial(_joined, taken)
+
+
+def _joined(taken: Callable[[Filled], Filled], filled: Filled) -> Iterable[str]:
+    return map(_SEPARATOR.join, product(*taken(filled)))
 
 
 def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
     """The record's blocking keys: sorted, unique, signed 64-bit integers."""
-    filled = [part.values(features) for part in blocking.parts]
-    found: set[int] = set()
-    for domain, places in blocking.places:
-        if len(places) == 1:
-            texts: Iterable[str] = filled[places[0]]
-        else:
-            texts = map(_SEPARATOR.join, product(*(filled[place] for place in places)))
-        found.update(seal.int64s(domain, texts))
+    filled = [read(features) for read in blocking.readers]
+    found = set(seal.int64s([(domain, joined(filled)) for domain, joined in blocking.joined]))
     if blocking.stopped.isdisjoint(found):
         return sorted(found)
     return sorted(set(keys_by_rule(features, blocking, seal).values()))
@@ -161,7 +187,7 @@ def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[in
 
 def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
     """The same keys with the rule and the text that made each; the texts are never stored."""
-    values = {part: part.values(features) for part in blocking.parts}
+    values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
     found: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
         domain = _domain(rule)

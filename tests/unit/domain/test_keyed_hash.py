@@ -57,3 +57,9 @@ def test_the_secret_is_never_shown():
 @given(st.lists(TEXT))
 def test_many_tokens_at_once_are_the_tokens_one_by_one(texts):
     assert SEAL.tokens("near", texts) == [SEAL.token("near", text) for text in texts]
+
+
+@given(st.lists(st.tuples(st.sampled_from(("key:a", "key:b")), st.lists(TEXT))))
+def test_many_integers_at_once_are_the_integers_one_by_one(texts):
+    one_by_one = [SEAL.int64(domain, text) for domain, some in texts for text in some]
+    assert list(SEAL.int64s(texts)) == one_by_one

@@ -1,3 +1,5 @@
+import pickle
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -34,6 +36,45 @@ def test_keys_are_sorted_unique_signed_64_bit_integers():
     assert found == sorted(set(found))
     assert len(found) == 4
     assert all(-(2**63) <= key < 2**63 for key in found)
+
+
+def test_keys_are_those_that_each_rule_tells_of():
+    spec = BlockingSpec.parse(
+        {
+            "one": ["email"],
+            "list": ["phones"],
+            "cut": ["given_roots:2", "surname:-3"],
+            "either": ["birth_dates|birth_date_swapped:7", "birth_year"],
+        }
+    )
+    child = Features(
+        email="a@b.us",
+        phones=("+16145550134", "+16145550199"),
+        given_roots=("ANA", "ANNA", "BO"),
+        surname="RUIZ",
+        birth_dates=("2012-03-04", "2012-03-05", "2014-01-01"),
+        birth_date_swapped="2012-04-03",
+        birth_year=2012,
+    )
+    told = keys_by_rule(child, spec, SEAL)
+    assert [text for _, text in told] == [
+        "a@b.us",
+        "+16145550134",
+        "+16145550199",
+        "AN\x1fUIZ",
+        "BO\x1fUIZ",
+        "2012-03\x1f2012",
+        "2014-01\x1f2012",
+        "2012-04\x1f2012",
+    ]
+    assert keys(child, spec, SEAL) == sorted(told.values())
+
+
+def test_a_spec_that_was_used_can_be_sent_to_another_process():
+    features = Features(addresses=("1 A",), given_forms=("ANA",), birth_date="2011-02-03")
+    used = keys(features, SPEC, SEAL)
+    sent = pickle.loads(pickle.dumps(SPEC))  # noqa: S301 - written here
+    assert keys(features, sent, SEAL) == used
 
 
 def test_a_rule_with_a_missing_part_gives_no_key():
