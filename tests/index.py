@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+
 from mpi import bootstrap
 from mpi.bootstrap import init_index
 from mpi.config import Settings
@@ -17,6 +19,8 @@ from mpi.service.load import LoadOptions, load
 from mpi.service.sources import NewSource, add_source
 from mpi.storage import migrate
 from mpi.storage.database import Database
+from mpi.storage.repositories.blocking_keys import AS_STORED, OwnKeys
+from mpi.storage.unit import ReadUnit
 from tests.models import tiny_model
 
 OPERATOR = operator()
@@ -138,3 +142,15 @@ def all_that_is_stored(index) -> bytes:
         connection.exec_driver_sql("VACUUM")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return Path(index.database.engine.url.database).read_bytes()
+
+
+def own_keys(group_id: int, *keys: int) -> OwnKeys:
+    """Keys of one record, as they are stored."""
+    return OwnKeys(group_id, np.array(keys, AS_STORED).tobytes())
+
+
+def all_keys(unit: ReadUnit, config_id: int) -> list[tuple[int, int]]:
+    """Key and record of every key that is searched, ascending."""
+    return sorted(
+        (key, record) for page in unit.keys.searched(config_id) for _, key, record in page.T.tolist()
+    )

@@ -13,8 +13,10 @@ from mpi.service.configuration import put_in_force
 from mpi.service.derive import Derived
 from mpi.service.reindex import Changed, write_derived
 from mpi.service.runs import Carrier
+from mpi.service.searched_keys import mend
 from mpi.standardize.payload import from_payload
 from mpi.standardize.shared_values import SharedValues
+from mpi.storage.repositories.blocking_keys import OwnKeys
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.unit import ReadUnit, WriteUnit
 
@@ -32,7 +34,7 @@ class _Own:
     """What is derived from one record: features, keys, and the edges of which it is the lower end."""
 
     features: bytes | None
-    keys: frozenset[int]
+    keys: bytes
     edges: Mapping[tuple[int, int], int]
 
 
@@ -57,7 +59,7 @@ class Beside:
     def own(self, record: int) -> _Own:
         """What is to be stored of a record; nothing of one that takes no part."""
         features = self._derived.features.get(record)
-        return _Own(features, frozenset(self._derived.keys_of(record)), self._edges.get(record, {}))
+        return _Own(features, self._derived.keys_of(record), self._edges.get(record, {}))
 
     def group(self, record: int) -> int:
         """The visibility group of a record that takes part."""
@@ -68,6 +70,8 @@ def put_beside(carrier: Carrier, config_id: int, wanted: Beside) -> None:
     """Bring what is stored under a configuration in line with a snapshot, but for what changed since."""
     with carrier.index.database.read(carrier.viewer) as unit:
         stored = unit.derived.record_ids(config_id)
+    if stored:
+        mend(carrier, config_id)
     records = sorted(stored | set(wanted.records))
     for start in range(0, len(records), PAGE):
         page = records[start : start + PAGE]
@@ -83,12 +87,14 @@ def put_beside(carrier: Carrier, config_id: int, wanted: Beside) -> None:
 
 def _stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _Own]:
     features = unit.derived.features(config_id, records)
-    keys = unit.derived.keys_of(config_id, records)
+    keys = unit.keys.own(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
     for edge, weight in unit.derived.edges_from(config_id, records).items():
         edges.setdefault(edge[0], {})[edge] = weight
     return {
-        record: _Own(features.get(record), frozenset(keys.get(record, ())), edges.get(record, {}))
+        record: _Own(
+            features.get(record), keys[record].keys if record in keys else b"", edges.get(record, {})
+        )
         for record in records
     }
 
@@ -106,7 +112,7 @@ def _put(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wa
     anew = [r for r in records if r not in changed and _said(own[r]) != _said(stored[r])]
     unit.derived.drop_own(config_id, [r for r in anew if _said(stored[r]) != _NOTHING])
     unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
-    unit.derived.put_keys(config_id, ((wanted.group(r), key, r) for r in anew for key in own[r].keys))
+    unit.keys.put(config_id, {r: OwnKeys(wanted.group(r), own[r].keys) for r in anew if own[r].keys})
     before = {edge: weight for one in stored.values() for edge, weight in one.edges.items()}
     after = {edge: weight for one in own.values() for edge, weight in one.edges.items()}
     differ = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
@@ -114,11 +120,11 @@ def _put(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wa
     unit.derived.put_edges(config_id, {edge: after[edge] / MICROBITS for edge in differ & after.keys()})
 
 
-def _said(own: _Own) -> tuple[bytes | None, frozenset[int]]:
+def _said(own: _Own) -> tuple[bytes | None, bytes]:
     return own.features, own.keys
 
 
-_NOTHING: tuple[bytes | None, frozenset[int]] = (None, frozenset())
+_NOTHING: tuple[bytes | None, bytes] = (None, b"")
 
 
 def catch_up(carrier: Carrier, config_id: int, shared: SharedValues) -> None:

@@ -25,6 +25,7 @@ from mpi.standardize.payload import features_from_bytes, features_to_bytes, from
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import Borne, SharedValues, without_shared
 from mpi.standardize.workers import spread
+from mpi.storage.repositories.blocking_keys import AS_STORED
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
@@ -57,10 +58,10 @@ class Derived:
         """Features of some records."""
         return {record: features_from_bytes(self.features[record]) for record in wanted}
 
-    def keys_of(self, record: int) -> list[int]:
-        """Blocking keys of a record."""
+    def keys_of(self, record: int) -> bytes:
+        """Blocking keys of a record, as they are stored."""
         first, last = np.searchsorted(self.keys[:, 0], [record, record + 1])
-        return [int(key) for key in self.keys[first:last, 1]]
+        return self.keys[first:last, 1].astype(AS_STORED).tobytes()
 
 
 class Said(NamedTuple):

@@ -27,11 +27,11 @@ def households(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dic
     """
     config_id = index.config_id(unit)
     stored = unit.records.get(record_ids)
-    keys = unit.derived.keys_of(config_id, record_ids)
+    keys = unit.keys.of(config_id, record_ids)
     groups = {record.group_id for record in stored.values()}
     sharing: dict[int, list[int]] = {}
     every_key = {key for own in keys.values() for key in own}
-    for key, other in unit.derived.sharing(config_id, groups, every_key) if every_key else ():
+    for key, other in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
         sharing.setdefault(key, []).append(other)
     near = {record: _near(record, own, sharing) for record, own in keys.items()}
     others = unit.records.get({other for found in near.values() for other in found})

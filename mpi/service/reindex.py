@@ -17,6 +17,7 @@ from mpi.service.context import Index, Matcher
 from mpi.service.pairing import MEMORY, edges_in, pair_up
 from mpi.service.statement import Comparable, Packed, unpacked
 from mpi.standardize.payload import features_from_bytes, features_to_bytes
+from mpi.storage.repositories.blocking_keys import OwnKeys
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit, WriteUnit
 
@@ -194,7 +195,7 @@ def write_derived(
     blocking = index.blocking(unit, config_id)
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
-    unit.derived.put_keys(config_id, _key_rows(changed, packed))
+    unit.keys.put(config_id, {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()})
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:
@@ -204,17 +205,6 @@ def write_derived(
     edges = paired.edges | scored.edges
     unit.derived.put_edges(config_id, edges)
     return Scored(edges, scored.features)
-
-
-def _key_rows(changed: Mapping[int, Changed], packed: Mapping[int, bytes]) -> np.ndarray:
-    """Visibility group, key and record of every key of the records."""
-    own = np.frombuffer(b"".join(packed.values()), np.int64)
-    counts = [len(each) // own.itemsize for each in packed.values()]
-    rows = np.empty((len(own), 3), np.int64)
-    rows[:, 0] = np.repeat(np.array([changed[r].group_id for r in packed], np.int64), counts)
-    rows[:, 1] = own
-    rows[:, 2] = np.repeat(np.array(list(packed), np.int64), counts)
-    return rows
 
 
 def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
@@ -237,7 +227,7 @@ def _blocks(
 ) -> dict[int, list[int]]:
     sharing: dict[int, list[int]] = {}
     wanted = {key for ks in own_keys.values() for key in ks}
-    for key, record in unit.derived.sharing(config_id, unit.sources.groups(), wanted, most):
+    for key, record in unit.keys.sharing(config_id, unit.sources.groups(), wanted, most):
         sharing.setdefault(key, []).append(record)
     return sharing
 

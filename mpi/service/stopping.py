@@ -64,7 +64,7 @@ def propose_stops(index: Index, viewer: Viewer, over: int) -> Stops:
         lists = index.lists_of(unit, config_id)
         if not over:
             return Stops(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
-        blocks = unit.derived.large_blocks(config_id, over)
+        blocks = unit.keys.large(config_id, over)
         stopped = lists.stopped | {key for key, _ in blocks}
         rest = index.matcher.model.blocking.stopping(stopped)
         pairs = sum(comb(size, 2) for _, size in blocks)
@@ -99,7 +99,7 @@ class _Looked:
 
 def _look(unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int) -> tuple[float, float]:
     """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
-    members = sorted({record for _, record in unit.derived.sharing(config_id, unit.sources.groups(), [key])})
+    members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
     drawn = _drawn(members, key)
     features = load_features(unit, config_id, {end for pair in drawn for end in pair})
     own = {record: set(keys(each, rest, index.seal)) for record, each in features.items()}

@@ -9,6 +9,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index, canonical_key
 from mpi.service.recluster import recluster
 from mpi.service.reindex import Progress, silent
+from mpi.service.searched_keys import are_sound
 from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.persons import PersonStatus
 from mpi.storage.repositories.runs import Stage
@@ -29,7 +30,8 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
     Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish, or
     the worker to finish. Law 2:
     every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
-    nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped.
+    nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped, and
+    records are found by the keys that they have.
     Law 6: every active record has a version and a person. Law 7: no line of the ledger is missing.
     """
     permit(viewer, Action.REPORT)
@@ -40,6 +42,7 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
             *_records(unit, index),
             *_words(unit),
             *_stopped(unit, index),
+            *_keys(unit, index),
             *_ledger(unit),
         ]
         run = unit.runs.open()
@@ -54,9 +57,15 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
 def _stopped(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
     stopped = index.lists_of(unit, config_id).stopped
-    having = {record for _, record in unit.derived.sharing(config_id, unit.sources.groups(), stopped)}
+    having = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped)}
     if having:
         yield Finding(5, f"{len(having)} records have a blocking key that is stopped")
+
+
+def _keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    config_id = index.config_id(unit)
+    if not are_sound(unit, config_id):
+        yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
 
 
 def _ids(unit: ReadUnit) -> Iterator[Finding]:

@@ -109,8 +109,8 @@ class _Stored:
 
     def keys(self) -> pa.Table:
         """Key and record of every key."""
-        pages = self._unit.derived.key_pages(self._config_id)
-        tables = [pa.table([own, records], schema=_KEYS) for own, records in pages]
+        pages = self._unit.keys.pages(self._config_id)
+        tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
     def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:

@@ -14,6 +14,7 @@ from mpi.storage.repositories.answers import Answers
 from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
+from mpi.storage.repositories.blocking_keys import BlockingKeys
 from mpi.storage.repositories.blocks import Blocks
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.clients import Clients
@@ -89,6 +90,7 @@ class ReadUnit:
     sources = _Repository(Sources)
     records = _Repository(Records)
     derived = _Repository(Derived)
+    keys = _Repository(BlockingKeys)
     persons = _Repository(Persons)
     decisions = _Repository(Decisions)
     configs = _Repository(Configs)

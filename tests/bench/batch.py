@@ -39,13 +39,13 @@ def _splink(made: Made) -> float:
     try:
         table = every_record(index, columns)
         with index.database.read(operator()) as unit:
-            pages = list(unit.derived.key_pages(index.config_id(unit)))
+            pages = list(unit.keys.pages(index.config_id(unit)))
     finally:
         index.database.dispose()
     keys = pa.table(
         {
-            "key": np.concatenate([own for own, _ in pages]),
-            "record_id": np.concatenate([records for _, records in pages]),
+            "key": np.concatenate([own for _, own, _ in pages]),
+            "record_id": np.concatenate([records for _, _, records in pages]),
         }
     )
     with tempfile.TemporaryDirectory() as spill:

@@ -11,13 +11,14 @@ from mpi.service.load import Snapshot
 from mpi.service.records import upsert
 from mpi.storage.among import among
 from mpi.storage.database import Lock
+from mpi.storage.repositories import blocking_keys
 from mpi.storage.repositories.clients import Client
 from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.repositories.persons import PersonStatus
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.tasks import Task
 from mpi.storage.tables import RecordRow
-from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
+from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 TODAY = "2026-01-01"
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -78,11 +79,45 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
     assert (source_id, payload) == (unit.sources.by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
     assert unit.records.keys([1]) == {1: LEAST + 1}
-    unit.derived.put_keys(1, [(1, LEAST, 1), (1, GREATEST, 1), (1, -1, 1), (2, GREATEST, 2)])
-    assert sorted(unit.derived.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
-    assert unit.derived.sharing(1, [2], [LEAST, -1]) == []
-    assert sorted(unit.derived.all_keys(1)) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
-    assert unit.derived.all_keys(2) == []
+    unit.keys.put(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)})
+    assert sorted(unit.keys.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
+    assert unit.keys.sharing(1, [2], [LEAST, -1]) == []
+    assert unit.keys.of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
+    assert all_keys(unit, 1) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
+    assert all_keys(unit, 2) == []
+
+
+@pytest.mark.parametrize(
+    "drop",
+    [
+        lambda unit: unit.keys.drop(1, [2, 3]),
+        lambda unit: unit.keys.drop_range(1, 2, 9),
+        lambda unit: unit.derived.drop_range(1, 2, 3),
+        lambda unit: unit.derived.drop_own(1, [3, 2]),
+        lambda unit: unit.derived.drop(1, [2, 3]),
+    ],
+)
+def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
+    unit.derived.put_features(1, ((n, b"x") for n in (1, 2, 3)))
+    for config in (1, 2):
+        unit.keys.put(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)})
+    drop(unit)
+    assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
+    assert unit.keys.own(1, [1, 2, 3]).keys() == {1}
+    assert len(all_keys(unit, 2)) == 9
+    unit.derived.drop_all(2)
+    assert all_keys(unit, 2) == []
+
+
+def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
+    monkeypatch.setattr(blocking_keys, "PAGE", 2)
+    monkeypatch.setattr(blocking_keys, "SEARCHED_PAGE", 3)
+    unit.keys.put(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)})
+    rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
+    by_record, by_key = (list(found(1)) for found in (unit.keys.pages, unit.keys.searched))
+    assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
+    assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
+    assert (len(by_record), len(by_key)) == (2, 4)
 
 
 def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):

@@ -44,7 +44,7 @@ from mpi.service.verify import verify
 from mpi.standardize.door import receive
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.record import standardize
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of
 from tests.laws.families import contents, means_the_same_later, plain
 from tests.laws.oracle import Oracle
 from tests.laws.overlays import Overlays
@@ -356,7 +356,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             meant = self.meant(unit)
             assert {r: features_from_bytes(f) for r, f in unit.derived.all_features(config_id)} == meant
             blocks = {record: set(keys(f, model.blocking, self.index.seal)) for record, f in meant.items()}
-            assert sorted(unit.derived.all_keys(config_id)) == sorted(
+            assert all_keys(unit, config_id) == sorted(
                 (key, record) for record, own in blocks.items() for key in own
             )
             edges = {

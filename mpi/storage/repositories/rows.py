@@ -41,6 +41,19 @@ def put_columns(connection: Connection, table: Table, columns: Mapping[str, Sequ
         connection.execute(_many(table, names), some)
 
 
+def drop_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Remove the rows that have these values, given by column, in the columns named."""
+    names = tuple(columns)
+    if connection.dialect.name != "postgresql":
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(_drop_each(table, names), zip(*columns.values(), strict=True))
+        return
+    length = len(next(iter(columns.values())))
+    for first in range(0, length, _ROWS_AT_ONCE):
+        some = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
+        connection.execute(_drop_many(table, names), some)
+
+
 @cache
 def _one(table: Table) -> Insert:
     return insert(table)
@@ -57,4 +70,18 @@ def _many(table: Table, names: tuple[str, ...]) -> TextClause:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(f":{name}" for name in names)
     statement = text(f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({values})')
+    return statement.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
+
+
+@cache
+def _drop_each(table: Table, names: tuple[str, ...]) -> str:
+    wanted = " AND ".join(f'"{name}" = ?' for name in names)
+    return f'DELETE FROM "{table.name}" WHERE {wanted}'
+
+
+@cache
+def _drop_many(table: Table, names: tuple[str, ...]) -> TextClause:
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(f":{name}" for name in names)
+    statement = text(f'DELETE FROM "{table.name}" WHERE ({columns}) IN (SELECT * FROM unnest({values}))')
     return statement.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))

@@ -5,7 +5,7 @@ Derived, rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, 
 """
 
 from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
-from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, TaskRow
+from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, RecordKeysRow, TaskRow
 from mpi.storage.tables.desk import (
     BlindAnswerRow,
     BlindPairRow,
@@ -68,7 +68,7 @@ __all__ = [
     "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "LargeBlockRow",
     "MembershipRow", "NoteRow", "OwnerQuestionRow", "PendingRow", "PersonRow", "PracticeAnswerRow",
     "ProposalItemRow", "ProposalRow",
-    "RecordAliasRow", "RecordRow", "RecordVersionRow", "RejectRow", "RenamedRow",
+    "RecordAliasRow", "RecordKeysRow", "RecordRow", "RecordVersionRow", "RejectRow", "RenamedRow",
     "RunChangeRow", "RunRow",
     "SavedViewRow", "SightingRow", "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow",
     "TaskWorkRow",

@@ -20,14 +20,22 @@ class BlockingKeyRow(SQLModel, table=True):
     """One blocking key of one record. The visibility group comes before the key: see SourceRow."""
 
     __tablename__ = "blocking_key"
-    __table_args__ = (
-        Index("ix_blocking_key_record", "config_id", "record_id"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = ({"sqlite_with_rowid": False},)
     config_id: int = pk()
     group_id: int = pk()
     key: int = pk()
     record_id: int = pk()
+
+
+class RecordKeysRow(SQLModel, table=True):
+    """The same keys by record: ascending, as little-endian 64-bit integers."""
+
+    __tablename__ = "record_keys"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    config_id: int = pk()
+    record_id: int = pk()
+    group_id: int = big()
+    packed: bytes = Field(sa_type=LargeBinary)
 
 
 class EdgeRow(SQLModel, table=True):

@@ -18,7 +18,7 @@ from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
 from mpi.service.releasing import HOLDING, RELEASING
 from mpi.service.verify import verify
-from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, many_children
 from tests.models import tiny_model
 from tests.unit.service.test_decisions import said
 from tests.unit.service.test_proposals import apart, pair
@@ -251,6 +251,19 @@ def test_rebuild_mends_what_was_damaged_and_leaves_the_ids(three):
     with three.database.read(OPERATOR) as unit:
         assert (unit.derived.record_ids(config_id), unit.derived.all_edges(config_id)) == kept
         assert {(task.key, task.bits) for task in unit.tasks.all()} == tasks
+    assert verify(three, OPERATOR) == []
+
+
+def test_rebuild_mends_the_keys_that_are_searched(three):
+    with three.database.write(OPERATOR, "damage") as unit:
+        config_id = three.config_id(unit)
+        kept = all_keys(unit, config_id)
+        group, key, record = next(unit.keys.searched(config_id)).T.tolist()[0]
+        unit.keys.correct(config_id, missing=[(group, key, 77)], superfluous=[(group, key, record)])
+    assert [finding.law for finding in verify(three, OPERATOR)] == [5]
+    assert rebuild(three, OPERATOR).is_empty
+    with three.database.read(OPERATOR) as unit:
+        assert all_keys(unit, config_id) == kept
     assert verify(three, OPERATOR) == []
 
 

@@ -31,11 +31,8 @@ def test_nothing_is_read_any_more_once_scoring_begins(tmp_path):
             unit = reading.enter_context(index.database.read(OPERATOR))
             config = index.config_id(unit)
             payloads = unit.derived.features(config, range(1, 50))
-            keys = unit.derived.keys_of(config, list(payloads))
-            mine = {
-                record: Packed(body, np.array(sorted(keys[record]), np.int64).tobytes(), "")
-                for record, body in list(payloads.items())[:1]
-            }
+            own = unit.keys.own(config, list(payloads))
+            mine = {record: Packed(body, own[record].keys, "") for record, body in list(payloads.items())[:1]}
 
             def was_read() -> None:
                 told.append("read")

@@ -1,5 +1,6 @@
 """Keys that too many records share: stopped for everybody, by a re-cluster that a person applies."""
 
+import numpy as np
 import pytest
 
 from mpi.domain.weight import Band
@@ -13,8 +14,9 @@ from mpi.service.search import search
 from mpi.service.stopping import propose_stops
 from mpi.service.verify import verify
 from mpi.standardize.payload import features_from_bytes
+from mpi.storage.repositories.blocking_keys import AS_STORED, OwnKeys
 from mpi.storage.repositories.records import Label
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of, rows
+from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows
 
 NAMESAKES = 12
 
@@ -41,7 +43,7 @@ def stop(index, over: int):
 def stored(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        pairs = {(key, record) for key, record in unit.derived.all_keys(config_id)}
+        pairs = set(all_keys(unit, config_id))
         return config_id, index.lists_of(unit, config_id).stopped, pairs
 
 
@@ -126,7 +128,10 @@ def test_verify_finds_a_record_that_has_a_stopped_key(index):
     with index.database.write(OPERATOR, "break") as unit:
         record = min(record for _, record in pairs)
         [group] = {each.group_id for each in unit.records.get([record]).values()}
-        unit.derived.put_keys(config_id, [(group, min(stopped), record)])
+        [own] = unit.keys.own(config_id, [record]).values()
+        unit.keys.drop(config_id, [record])
+        more = np.append(np.frombuffer(own.keys, AS_STORED), min(stopped))
+        unit.keys.put(config_id, {record: OwnKeys(group, np.sort(more).tobytes())})
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
 
 

@@ -1,0 +1,84 @@
+"""The keys by which records are searched, held against those that the records have: they must be the same."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mpi.matching.batch import connect
+from mpi.service.runs import Carrier
+from mpi.storage.repositories.blocking_keys import Numbers
+from mpi.storage.unit import ReadUnit
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number whose multiples lie far apart (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
+_FIRST, _SECOND = np.uint64(31), np.uint64(29)
+_MEMORY = "500MB"
+
+Row = tuple[int, int, int]
+"""Visibility group, key and record."""
+
+
+class _Wrong(NamedTuple):
+    """What is to be done about one row."""
+
+    row: Row
+    is_missing: bool
+
+
+def are_sound(unit: ReadUnit, config_id: int) -> bool:
+    """Whether a record is found by the keys that it has, and by no others."""
+    return _digest(unit.keys.pages(config_id)) == _digest(unit.keys.searched(config_id))
+
+
+def _digest(pages: Iterable[Numbers]) -> tuple[int, int]:
+    """How many rows there are, and a number that tells them from others, in whatever order they come."""
+    rows, total = 0, 0
+    for page in pages:
+        groups, keys, records = page.astype(np.uint64)
+        mixed = (((groups * _MIX) ^ keys) * _MIX ^ records) * _MIX
+        mixed = (mixed ^ (mixed >> _FIRST)) * _MIX
+        rows += len(keys)
+        total = (total + int((mixed ^ (mixed >> _SECOND)).sum(dtype=np.uint64))) % 2**64
+    return rows, total
+
+
+def mend(carrier: Carrier, config_id: int) -> None:
+    """Make the keys by which records are searched those that they have, a few in each transaction."""
+    with carrier.index.database.read(carrier.viewer) as unit:
+        if are_sound(unit, config_id):
+            return
+        wrong = list(_wrong(unit, config_id, carrier.index.home))
+    for part in carrier.pace.parts(wrong):
+        with part.turn() as unit:
+            changed = unit.runs.changed_among(carrier.run.id, {one.row[2] for one in part.items})
+            rest = [one for one in part.items if one.row[2] not in changed]
+            unit.keys.correct(
+                config_id,
+                missing=[one.row for one in rest if one.is_missing],
+                superfluous=[one.row for one in rest if not one.is_missing],
+            )
+
+
+def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[_Wrong]:
+    with (
+        tempfile.TemporaryDirectory(prefix="mending-", dir=folder) as spill,
+        connect(Path(spill), _MEMORY) as connection,
+    ):
+        _fill(connection, "own", unit.keys.pages(config_id))
+        _fill(connection, "searched", unit.keys.searched(config_id))
+        for one, other, is_missing in (("own", "searched", True), ("searched", "own", False)):
+            for row in connection.execute(f"FROM {one} EXCEPT FROM {other}").fetchall():
+                yield _Wrong((row[0], row[1], row[2]), is_missing)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, pages: Iterable[Numbers]) -> None:
+    connection.execute(f"CREATE TABLE {name} (group_id BIGINT, key BIGINT, record_id BIGINT)")
+    for page in pages:
+        connection.register("page", pa.table(list(page), ["group_id", "key", "record_id"]))
+        connection.execute(f"INSERT INTO {name} FROM page")
+        connection.unregister("page")

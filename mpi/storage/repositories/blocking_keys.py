@@ -1,0 +1,221 @@
+"""Blocking keys, twice: by key, to find who shares one, and by record, to drop and to read a record's own.
+
+By record they are one row, of some 200 bytes: an index of the keys by record took a third of the database and
+of the time in which keys are written (ADR 0056).
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+
+from mpi.storage.among import among
+from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.rows import drop_columns, put_columns
+from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
+
+_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
+_own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+
+Numbers = npt.NDArray[np.int64]
+AS_STORED = np.dtype("<i8")
+"""Keys of a record, as they are stored."""
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_SHARING = select(_key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
+)
+_SHARING_SOME = _SHARING.limit(bindparam("most"))
+_LARGE = (
+    select(_key.c.key, func.count().label("size"))
+    .where(_key.c.config_id == bindparam("config"))
+    .group_by(_key.c.key)
+    .having(func.count() > bindparam("over"))
+    .order_by(func.count().desc(), _key.c.key)
+)
+_OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed).where(_own.c.config_id == bindparam("config"))
+_OF = _OWN.where(among(_own.c.record_id, "ids"))
+_BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
+_AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
+_DROP = delete(_own).where(_own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids"))
+_PLACE = (_key.c.group_id, _key.c.key, _key.c.record_id)
+_SEARCHED_AFTER = (
+    select(*_PLACE)
+    .where(
+        _key.c.config_id == bindparam("config"),
+        tuple_(*_PLACE) > tuple_(bindparam("group"), bindparam("key"), bindparam("record")),
+    )
+    .order_by(*_PLACE)
+    .limit(bindparam("most"))
+)
+
+PAGE = 10_000
+"""Records, with some 26 keys each."""
+SEARCHED_PAGE = 200_000
+_LEAST = -(2**63)
+
+
+class OwnKeys(NamedTuple):
+    """The blocking keys of one record.
+
+    Args:
+        group_id: the visibility group that it is found in.
+        keys: its keys, ascending, as little-endian 64-bit integers.
+    """
+
+    group_id: int
+    keys: bytes
+
+
+class BlockingKeys:
+    """The blocking keys of every configuration; of each record, those that the blocks have are its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, config_id: int, own: Mapping[int, OwnKeys]) -> None:
+        """Add keys, by record, of records that have none."""
+        some = {record: one for record, one in own.items() if one.keys}
+        columns: dict[str, list[Any]] = {
+            "config_id": [config_id] * len(some),
+            "record_id": list(some),
+            "group_id": [one.group_id for one in some.values()],
+            "packed": [one.keys for one in some.values()],
+        }
+        put_columns(self._connection, _own, columns)
+        put_columns(self._connection, _key, _in_order(config_id, _rows(some)))
+
+    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove the keys of records."""
+        for chunk in chunked(record_ids):
+            asked = {"config": config_id, "ids": chunk}
+            self._drop(config_id, self._connection.execute(_OF, asked).all())
+
+    def drop_range(self, config_id: int, first: int, last: int) -> None:
+        """Remove the keys of the records with numbers of a range, both ends in it."""
+        asked = {"config": config_id, "first": first, "last": last}
+        self._drop(config_id, self._connection.execute(_BETWEEN, asked).all())
+
+    def _drop(self, config_id: int, rows: Collection[Any]) -> None:
+        if rows:
+            own = {row[0]: OwnKeys(row[1], row[2]) for row in rows}
+            drop_columns(self._connection, _key, _in_order(config_id, _rows(own)))
+            self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
+
+    def correct(
+        self,
+        config_id: int,
+        missing: Collection[tuple[int, int, int]],
+        superfluous: Collection[tuple[int, int, int]],
+    ) -> None:
+        """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
+        for rows, change in ((superfluous, drop_columns), (missing, put_columns)):
+            if rows:
+                columns = np.array(list(rows), np.int64).T
+                change(self._connection, _key, _in_order(config_id, columns))
+
+    def drop_all(self, config_id: int | None) -> None:
+        """Remove the keys of a configuration, or of all."""
+        for table in (_own, _key):
+            statement = delete(table)
+            if config_id is not None:
+                statement = statement.where(table.c.config_id == config_id)
+            self._connection.execute(statement)
+
+    def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, OwnKeys]:
+        """The keys of records, as they are stored; nothing of one that has none."""
+        found: dict[int, OwnKeys] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_OF, {"config": config_id, "ids": chunk})
+            found.update({row[0]: OwnKeys(row[1], row[2]) for row in rows})
+        return found
+
+    def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
+        """The keys of records, ascending; nothing of one that has none."""
+        own = self.own(config_id, record_ids)
+        return {record: np.frombuffer(one.keys, AS_STORED).tolist() for record, one in own.items()}
+
+    def pages(self, config_id: int) -> Iterator[Numbers]:
+        """Every record's own keys: three columns, visibility group, key and record, a page at a time."""
+        after, found = -1, PAGE
+        while found == PAGE:
+            asked = {"config": config_id, "after": after, "most": PAGE}
+            rows = self._connection.execute(_AFTER, asked).all()
+            if (found := len(rows)) > 0:
+                after = rows[-1][0]
+                yield _rows({row[0]: OwnKeys(row[1], row[2]) for row in rows})
+
+    def searched(self, config_id: int) -> Iterator[Numbers]:
+        """The same columns as they are searched by key, which must be the same keys."""
+        after, found = (_LEAST, _LEAST, _LEAST), SEARCHED_PAGE
+        while found == SEARCHED_PAGE:
+            asked = dict(zip(("group", "key", "record"), after, strict=True))
+            rows = self._connection.execute(
+                _SEARCHED_AFTER, {"config": config_id, "most": SEARCHED_PAGE, **asked}
+            ).all()
+            if (found := len(rows)) > 0:
+                after = (rows[-1][0], rows[-1][1], rows[-1][2])
+                yield np.array([tuple(row) for row in rows], np.int64).T
+
+    def sharing(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
+    ) -> list[tuple[int, int]]:
+        """(key, record) of every record in those visibility groups that has one of the keys.
+
+        With ``most`` they end after so many a key on average: one of the keys then has more.
+        """
+        found: list[tuple[int, int]] = []
+        for chunk in chunked(keys):
+            asked = {"config": config_id, "groups": groups, "keys": chunk}
+            limit = {} if most is None else {"most": most * len(chunk) + 1}
+            rows = self._connection.execute(_SHARING_SOME if limit else _SHARING, asked | limit)
+            found += [(row[0], row[1]) for row in rows]
+        return found
+
+    def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
+        """(key, records) of every key that more records than so many have, largest first."""
+        rows = self._connection.execute(_LARGE, {"config": config_id, "over": over})
+        return [(row[0], row[1]) for row in rows]
+
+    def found_by(
+        self, config_id: int, groups: Collection[int], keys: Collection[int]
+    ) -> Iterator[list[tuple[int, int]]]:
+        """``sharing`` for many keys, a part at a time; ascending keys are looked up soonest."""
+        if self._connection.dialect.name == "postgresql":
+            for chunk in chunked(keys):
+                yield self.sharing(config_id, groups, chunk)
+            return
+        listed = ", ".join(str(int(group)) for group in groups)
+        statement = (
+            "SELECT k.key, k.record_id FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
+            f"WHERE k.config_id = ? AND k.group_id IN ({listed}) AND k.key = wanted.value"
+        )
+        driver: Any = self._connection.connection.driver_connection
+        for chunk in chunked(keys):
+            yield driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchall()
+
+
+def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
+    """Three columns, visibility group, key and record, of every key, by record as given."""
+    keys = np.frombuffer(b"".join(one.keys for one in own.values()), AS_STORED)
+    counts = [len(one.keys) // AS_STORED.itemsize for one in own.values()]
+    rows = np.empty((3, len(keys)), np.int64)
+    rows[0] = np.repeat(np.array([one.group_id for one in own.values()], np.int64), counts)
+    rows[1] = keys
+    rows[2] = np.repeat(np.array(list(own), np.int64), counts)
+    return rows
+
+
+def _in_order(config_id: int, rows: Numbers) -> dict[str, list[int]]:
+    """The columns in the order of the table: each of its pages is then gone to once."""
+    groups, own, records = rows
+    order = np.lexsort((records, own, groups))
+    return {
+        "config_id": [config_id] * len(own),
+        "group_id": groups[order].tolist(),
+        "key": own[order].tolist(),
+        "record_id": records[order].tolist(),
+    }

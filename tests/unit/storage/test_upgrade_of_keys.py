@@ -1,0 +1,54 @@
+"""Schema 0012: the keys of a record, which an index told, are in a row of their own."""
+
+import numpy as np
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect, text
+
+from mpi.storage import migrate
+from mpi.storage.database import Database
+from mpi.storage.repositories.blocking_keys import AS_STORED
+
+KEYS = {(1, 1, 3): [-9, 4], (1, 2, 5_000): [4], (1, 1, 5_001): [-(2**63), 2**63 - 1], (2, 1, 3): [7]}
+"""By configuration, visibility group and record."""
+
+
+@pytest.fixture
+def older(tmp_path, database_url):
+    database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config.attributes["take_over"] = lambda _: None
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        command.downgrade(config, "0011")
+        yield connection, config
+        # The next test finds the schema that it expects.
+        command.upgrade(config, "head")
+    database.dispose()
+
+
+def test_every_record_keeps_its_keys(older):
+    connection, config = older
+    for (configuration, group, record), own in KEYS.items():
+        for key in reversed(own):
+            connection.execute(
+                text(
+                    "INSERT INTO blocking_key (config_id, group_id, key, record_id) VALUES (:c, :g, :k, :r)"
+                ),
+                {"c": configuration, "g": group, "k": key, "r": record},
+            )
+    command.upgrade(config, "0012")
+    rows = connection.execute(text("SELECT config_id, group_id, record_id, packed FROM record_keys")).all()
+    assert {tuple(row[:3]): np.frombuffer(row[3], AS_STORED).tolist() for row in rows} == KEYS
+    assert inspect(connection).get_indexes("blocking_key") == []
+    command.downgrade(config, "0011")
+    assert connection.execute(text("SELECT count(*) FROM blocking_key")).scalar() == 6
+
+
+def test_an_index_without_keys_is_upgraded(older):
+    connection, config = older
+    command.upgrade(config, "0012")
+    assert connection.execute(text("SELECT count(*) FROM record_keys")).scalar() == 0
