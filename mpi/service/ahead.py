@@ -1,6 +1,7 @@
 """Pairs of a load found and scored ahead, against a snapshot, so that the writer is held for writing alone.
 
-What others commit between the snapshot and a chunk's transaction is looked for in that transaction.
+What others commit between the snapshot and a chunk's transaction is looked for in that transaction: the
+records whose keys they wrote since, and those that went.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +15,25 @@ from mpi.matching.batch import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.pairing import MEMORY, Scored, edges_in, pair_up
-from mpi.service.reindex import BATCH_RECORDS, NOT_PAIRED, Changed, Paired, Progress, candidates, pack
+from mpi.service.reindex import (
+    BATCH_RECORDS,
+    NOT_PAIRED,
+    Changed,
+    Paired,
+    Progress,
+    candidates,
+    load_features,
+    pack,
+)
 from mpi.service.statement import Packed, Statement
 from mpi.service.statements import Verdict, comparable, judge
-from mpi.standardize.payload import features_from_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 NOBODY = -1
 WRITTEN_BEFORE = -1
-"""The chunk of what is written before the first."""
+"""The place of what is written before the first."""
 WORTH_A_PROCESS = 2_000
 """Statements that take effect; the pairs of fewer are found before a process has started."""
 _NONE = np.empty(0, np.int64)
@@ -41,23 +50,22 @@ class Ahead:
     Args:
         config_id: the configuration that they were compared under; None where they were not.
         last_commit: the last that the pairs take into account.
-        chunk_of: the chunk that each place is written in.
-        here: how many statements there are, those before them left out.
-        scored: the pairs.
-        written: the chunk that each pair can be written in, the later of its two ends'.
+        here: how many statements there are; places after them are those of statements written before.
+        scored: the pairs, by ``written``.
+        written: the place with which each pair can be written, the later of its two ends'.
         made: the statements made comparable, by place.
         record_of: the record of each place, once it is indexed as it was compared.
         replaced: records that stood before and are indexed anew by now.
         gone: records that take no part any more.
         outdated: whether others have committed since the pairs were found.
+        others: records that were indexed anew since then otherwise than by these statements as compared.
         before: records that were indexed anew, or went, by the statements written after the snapshot and
-            before these, whose places follow.
+            before these.
     """
 
     config_id: int | None
     last_commit: int
-    chunk_of: np.ndarray
-    here: int = 0
+    here: int
     scored: Scored = NO_PAIRS
     written: np.ndarray = field(default_factory=_NONE.copy)
     made: dict[int, Packed] = field(default_factory=dict)
@@ -65,28 +73,34 @@ class Ahead:
     replaced: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     outdated: bool = False
+    others: set[int] = field(default_factory=set)
     before: frozenset[int] = frozenset()
 
-    def score(self, scored: Scored) -> None:
-        """Take in the pairs."""
-        self.scored = scored
-        self.record_of = np.full(len(self.chunk_of), NOBODY, np.int64)
-        lo, hi = (
-            np.where(e < 0, self.chunk_of[np.where(e < 0, -1 - e, 0)], WRITTEN_BEFORE)
-            for e in (scored.lo, scored.hi)
-        )
-        self.written = np.maximum(lo, hi)
+    def score(self, scored: Scored, written_before: int = 0) -> None:
+        """Take in the pairs, of these statements and so many that were written before them."""
+        self.record_of = np.full(self.here + written_before, NOBODY, np.int64)
+        lo, hi = (np.where(e < 0, -1 - e, WRITTEN_BEFORE) for e in (scored.lo, scored.hi))
+        lo, hi = (np.where(place < self.here, place, WRITTEN_BEFORE) for place in (lo, hi))
+        later = np.maximum(lo, hi)
+        order = np.argsort(later, kind="stable")
+        self.written = later[order]
+        self.scored = Scored(scored.lo[order], scored.hi[order], scored.bits[order])
 
-    def look(self, unit: ReadUnit) -> None:
-        """See, before a chunk is written, whether others have committed since."""
+    def look(self, unit: ReadUnit) -> bool:
+        """See, before a chunk is written, whether others have committed since the last."""
+        if unit.last_commit() == self.last_commit:
+            return False
         # Once and for all: what they changed may bear on the pairs of later chunks too.
-        self.outdated |= unit.last_commit() != self.last_commit
+        self.outdated = True
+        if self.config_id is not None:
+            self.others.update(unit.keys.written_since(self.config_id, self.last_commit))
+        return True
 
     def paired(
         self,
         unit: WriteUnit,
         index: Index,
-        chunk: int,
+        places: range,
         changed: Mapping[int, Changed],
         placed: Mapping[int, int],
     ) -> Paired:
@@ -95,7 +109,7 @@ class Ahead:
         Args:
             unit: the chunk's transaction, before anything of the chunk is indexed.
             index: the model.
-            chunk: which.
+            places: those of the chunk, all before them written.
             changed: what its statements changed.
             placed: the place of each of the chunk's records.
         """
@@ -107,18 +121,20 @@ class Ahead:
             if record in changed and changed[record].made == self.made.get(place)
         }
         # One that changed otherwise, as where a statement waits no more, was compared with none to come.
-        self.outdated |= len(mine) < len(changed)
+        if len(mine) < len(changed):
+            self.outdated = True
+            self.others.update(changed.keys() - mine.keys())
         for record, place in mine.items():
             self.record_of[place] = record
             if not changed[record].fresh:
                 self.replaced.add(record)
-        edges = self._edges(chunk)
+        edges = self._edges(places)
         if self.outdated:
             edges = self._up_to_date(unit, index, {r: changed[r] for r in mine}, edges)
         return Paired(frozenset(mine), edges)
 
-    def _edges(self, chunk: int) -> Edges:
-        here = self.written == chunk
+    def _edges(self, places: range) -> Edges:
+        here = slice(*np.searchsorted(self.written, [places.start, places.stop]))
         ends = (self._numbers(self.scored.lo[here]), self._numbers(self.scored.hi[here]))
         lo, hi = np.minimum(*ends), np.maximum(*ends)
         keep = (lo != NOBODY) & (lo != hi)
@@ -133,30 +149,33 @@ class Ahead:
         return found
 
     def _up_to_date(self, unit: ReadUnit, index: Index, mine: Mapping[int, Changed], edges: Edges) -> Edges:
-        """The edges as they are now that others have committed: of what changed meanwhile, scored anew."""
+        """The edges as they are now: those of what others indexed anew are scored anew."""
         config_id = index.config_id(unit)
-        blocking = index.blocking(unit, config_id)
-        near = candidates(
-            unit, config_id, {record: one.keys(blocking, index.seal) for record, one in mine.items()}
-        )
-        others = {other for found in near.values() for other in found} - mine.keys() - self.gone
-        stored = unit.derived.features(config_id, others)
-        new = {int(n): self.made[p].features for p, n in enumerate(self.record_of) if n in stored}
-        seen = self.scored.seen
-        same = {
-            record
-            for record, payload in stored.items()
-            if (payload == new[record] if record in new else seen.as_compared(record, payload))
-        }
-        standing = same | mine.keys()
-        fresh = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
-        floor, scorer = index.matcher.model.thresholds.stored_from, index.matcher.scorer
-        for record, found in near.items():
-            for other in found & stored.keys() - same - mine.keys():
-                bits = rounded(scorer.weight(mine[record].features, features_from_bytes(stored[other])))
-                if bits >= floor:
-                    fresh[min(record, other), max(record, other)] = bits
-        return fresh
+        others = self.others - mine.keys() - self.gone
+        ends = {end for edge in edges for end in edge} - mine.keys() - others
+        standing = mine.keys() | unit.keys.having(config_id, ends)
+        found = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
+        if others:
+            found |= _scored_with(unit, index, config_id, mine, others)
+        return found
+
+
+def _scored_with(
+    unit: ReadUnit, index: Index, config_id: int, mine: Mapping[int, Changed], others: set[int]
+) -> Edges:
+    """Edges between records of a chunk and others that share a key with them."""
+    blocking = index.blocking(unit, config_id)
+    own_keys = {record: one.keys(blocking, index.seal) for record, one in mine.items()}
+    near = {record: found & others for record, found in candidates(unit, config_id, own_keys).items()}
+    known = load_features(unit, config_id, {other for found in near.values() for other in found})
+    floor, scorer = index.matcher.model.thresholds.stored_from, index.matcher.scorer
+    edges: Edges = {}
+    for record, found in near.items():
+        for other in found & known.keys():
+            bits = rounded(scorer.weight(mine[record].features, known[other]))
+            if bits >= floor:
+                edges[min(record, other), max(record, other)] = bits
+    return edges
 
 
 def look_ahead(
@@ -164,7 +183,6 @@ def look_ahead(
     viewer: Viewer,
     source: Source,
     said: Sequence[Statement],
-    a_chunk: int,
     progress: Progress,
 ) -> Ahead:
     """Find and score the pairs of statements before they are written.
@@ -174,11 +192,10 @@ def look_ahead(
         viewer: who loads.
         source: who says them.
         said: the statements, in the order in which they will be written.
-        a_chunk: statements of a chunk.
         progress: told of long steps.
     """
     with index.database.read(viewer) as unit:
-        found = _prepared(unit, index, source, said, a_chunk)
+        found = _prepared(unit, index, source, said)
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
             found.score(pair_up(unit, index.matcher.model, found.config_id, _numbered(found.made), told))
@@ -201,16 +218,15 @@ class LookingAhead:
         self._viewer = viewer
         self._source = source
 
-    def begin(self, said: Sequence[Statement], a_chunk: int, earlier: Ahead) -> Ahead | None:
+    def begin(self, said: Sequence[Statement], earlier: Ahead) -> Ahead | None:
         """Begin to look ahead; None where that is not worth a process.
 
         Args:
             said: the statements, in the order in which they will be written.
-            a_chunk: statements of a chunk.
             earlier: those before them, of which nothing is written yet.
         """
         with self._index.database.read(self._viewer) as unit:
-            found = _prepared(unit, self._index, self._source, said, a_chunk)
+            found = _prepared(unit, self._index, self._source, said)
         if (
             found.config_id is None
             or found.config_id != earlier.config_id
@@ -223,21 +239,21 @@ class LookingAhead:
         # What others commit between this snapshot and the process's is seen before the next chunk is written.
         found.outdated = found.last_commit != earlier.last_commit
         found.made |= beside
-        found.chunk_of = np.concatenate([found.chunk_of, np.full(earlier.here, WRITTEN_BEFORE, np.int64)])
         return found
 
     def end(self, found: Ahead, earlier: Ahead) -> None:
         """Take in the pairs that were found, once everything before these statements is written."""
-        found.score(self._apart.answer())
+        found.score(self._apart.answer(), earlier.here)
         found.record_of[found.here :] = earlier.record_of[: earlier.here]
         found.before = frozenset(earlier.replaced | earlier.gone)
         found.outdated |= earlier.outdated
+        found.others |= earlier.others
         found.last_commit = earlier.last_commit
 
 
-def _prepared(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement], a_chunk: int) -> Ahead:
+def _prepared(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> Ahead:
     """The statements made comparable, no pairs found yet."""
-    found = Ahead(None, unit.last_commit(), np.arange(len(said), dtype=np.int64) // a_chunk, len(said))
+    found = Ahead(None, unit.last_commit(), len(said))
     if len(said) >= BATCH_RECORDS:
         found.config_id = index.config_id(unit)
         found.made = _made(unit, index, source, said)

@@ -112,7 +112,9 @@ def _put(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wa
     anew = [r for r in records if r not in changed and _said(own[r]) != _said(stored[r])]
     unit.derived.drop_own(config_id, [r for r in anew if _said(stored[r]) != _NOTHING])
     unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
-    unit.keys.put(config_id, {r: OwnKeys(wanted.group(r), own[r].keys) for r in anew if own[r].keys})
+    found = {r: OwnKeys(wanted.group(r), own[r].keys) for r in anew if own[r].keys}
+    if found:
+        unit.keys.put(config_id, found, unit.commit_no)
     before = {edge: weight for one in stored.values() for edge, weight in one.edges.items()}
     after = {edge: weight for one in own.values() for edge, weight in one.edges.items()}
     differ = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}

@@ -1,7 +1,8 @@
 """Loading: the statements of a file written chunk by chunk, each chunk a whole transaction.
 
-The partition is the same whatever the chunks (law 1), so that after each of them the index is sound. The
-batch says ``loading`` until the last; the same file sent again goes on where it stopped.
+Where others write meanwhile the chunks become so small that nobody waits long for one. The partition is the
+same whatever the chunks (law 1), so that after each of them the index is sound. The batch says ``loading``
+until the last; the same file sent again goes on where it stopped.
 """
 
 import gc
@@ -16,6 +17,7 @@ from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.letting_in import Sent
 from mpi.service.meanwhile import Meanwhile
+from mpi.service.pacing import Beside
 from mpi.service.receipt import Receipt, count_verdicts
 from mpi.service.reindex import Progress
 from mpi.service.resolve import NOTHING, Besides, resolve
@@ -30,9 +32,9 @@ from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import WriteUnit
 
 CHUNK = 10_000
-"""Statements of one transaction, which others wait for; fewer would write the index's pages more often."""
+"""Statements of one transaction, at most; fewer would write the index's pages more often."""
 CHUNKS_AHEAD = 6
-"""Chunks whose pairs are found at once, while those before are written; twice as many bound memory."""
+"""Such chunks whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_CHUNKS = 2
 """The same of the first, for whose pairs the writing waits."""
 
@@ -96,6 +98,7 @@ class Loading:
     receipt: Receipt
     progress: Progress
     done: frozenset[int] = frozenset()
+    _beside: Beside = field(default_factory=lambda: Beside(CHUNK))
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0
 
@@ -133,18 +136,18 @@ class Loading:
         """Write every window, the pairs of the next being looked for meanwhile."""
         index, viewer, source = self.index, self.viewer, self.file.source
         left: Survey | None = None
-        ahead = look_ahead(index, viewer, source, said, CHUNK, self.progress)
+        ahead = look_ahead(index, viewer, source, said, self.progress)
         with PairsApart(index, viewer) as apart:
             looking = LookingAhead(apart, index, viewer, source)
             while said:
                 following = next(windows, [])
-                coming = looking.begin(following, CHUNK, ahead) if following else None
+                coming = looking.begin(following, ahead) if following else None
                 left = self._write_window(ahead, said, is_last=not following)
                 if coming is not None:
                     looking.end(coming, ahead)
                     ahead = coming
                 elif following:
-                    ahead = look_ahead(index, viewer, source, following, CHUNK, self.progress)
+                    ahead = look_ahead(index, viewer, source, following, self.progress)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
                 said = following
@@ -154,20 +157,27 @@ class Loading:
     def _write_window(self, ahead: Ahead, said: list[Statement], *, is_last: bool) -> Survey | None:
         """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
         left: Survey | None = None
-        for number, first in enumerate(range(0, len(said), CHUNK)):
-            last = is_last and first + CHUNK >= len(said)
-            left = self._withdrawn_but_for_the_last() if last else None
-            with self.index.database.write(self.viewer, "load") as unit:
+        first = 0
+        while first < len(said):
+            left = None
+            if is_last and len(said) - first <= self._beside.most:
+                left = self._withdrawn_but_for_the_last()
+            with self._beside.turn(), self.index.database.write(self.viewer, "load") as unit:
                 # Before this transaction has a number of its own, which would look like another's.
-                ahead.look(unit)
+                if ahead.look(unit):
+                    self._beside.others_write()
+                places = range(first, min(first + self._beside.most, len(said)))
+                if places.stop < len(said):
+                    left = None
                 self._require_mine(unit)
                 lacking = _NONE if left is None else self._lacking(unit, left)
-                self._write(unit, ahead, said[first : first + CHUNK], number, lacking)
+                self._write(unit, ahead, said[first : places.stop], places, lacking)
                 self._keep(unit, LOADING) if left is None else self._finish(unit, left)
                 ahead.last_commit = unit.commit_no
-            if not last:
+            if left is None:
                 # There is more to come: it is not too late to stop.
                 self.index.database.commit_begun = False
+            first = places.stop
         return left
 
     def _windows(self, meanwhile: Meanwhile) -> Iterator[list[Statement]]:
@@ -207,9 +217,8 @@ class Loading:
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
     def _write(
-        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], chunk: int, lacking: _Lacking
+        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], places: range, lacking: _Lacking
     ) -> None:
-        places = range(chunk * CHUNK, chunk * CHUNK + len(said))
         said = [
             one._replace(made=ahead.made.get(place, one.made))
             for place, one in zip(places, said, strict=True)
@@ -221,7 +230,7 @@ class Loading:
         gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
         ahead.gone |= gone
-        paired = ahead.paired(unit, self.index, chunk, taken.changed, placed)
+        paired = ahead.paired(unit, self.index, places, taken.changed, placed)
         besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
         self._written += len(said)
@@ -235,9 +244,9 @@ class Loading:
         with self.index.database.read(self.viewer) as unit:
             left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
         self.receipt.spared = left.spared
-        while len(absent := left.absent(file.as_of)) > CHUNK and self.receipt.batch is not None:
-            some = absent[:CHUNK]
-            with self.index.database.write(self.viewer, "load") as unit:
+        while len(absent := left.absent(file.as_of)) > self._beside.most and self.receipt.batch is not None:
+            some = absent[: self._beside.most]
+            with self._beside.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._require_mine(unit)
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)

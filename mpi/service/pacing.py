@@ -16,6 +16,11 @@ LEAST_REST_S = 0.003
 """Between two transactions, so that a writer that waits always comes in before the next."""
 LARGEST = 2_000
 
+BESIDE_TARGET_S = 0.01
+"""What one transaction of a load should take beside others; some five milliseconds are its own part."""
+BESIDE_S = 30.0
+"""For so long after others have written they are taken to be at work still."""
+
 Item = TypeVar("Item")
 
 
@@ -94,3 +99,44 @@ class Part(Generic[Item]):
             yield unit
             # The commit is not counted: it takes as long for one item as for ten.
             self.spent_s = time.perf_counter() - began
+
+
+class Beside:
+    """How much a work writes in one transaction: much where nobody else writes, little beside others.
+
+    Unlike ``Pace`` it rests no longer than others need to come in: who loads a file waits for its end.
+
+    Args:
+        largest: items of a transaction that nobody waits for.
+        beside: of the first beside others; then as many as fit the time.
+
+    Attributes:
+        most: how many items the next transaction may have.
+    """
+
+    def __init__(self, largest: int, beside: int = 20) -> None:
+        self._largest, self._first = largest, beside
+        self._until = 0.0
+        self.most = largest
+
+    @property
+    def _is_beside(self) -> bool:
+        return time.monotonic() < self._until
+
+    def others_write(self) -> None:
+        """Take note, in a transaction that is yet to do its work, that others have written meanwhile."""
+        if not self._is_beside:
+            self.most = min(self.most, self._first)
+        self._until = time.monotonic() + BESIDE_S
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One transaction, and beside others a rest after it, in which they come in."""
+        began = time.perf_counter()
+        yield
+        spent = time.perf_counter() - began
+        if not self._is_beside:
+            self.most = min(2 * self.most, self._largest)
+            return
+        self.most = max(1, min(int(self.most * min(2.0, BESIDE_TARGET_S / spent)), self._largest))
+        time.sleep(LEAST_REST_S)

@@ -1,8 +1,7 @@
 """Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -17,31 +16,7 @@ from mpi.storage.unit import ReadUnit
 
 MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
-FINGERPRINT_BYTES = 8
 NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Stored records that were compared, and what tells their features from others.
-
-    Columns, as there may be half a million: they go from one process to another.
-
-    Args:
-        records: their numbers, ascending.
-        fingerprints: of the features of each.
-    """
-
-    records: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    fingerprints: bytes = b""
-
-    def as_compared(self, record: int, features: bytes) -> bool:
-        """Whether a record was compared, and with these features."""
-        place = int(np.searchsorted(self.records, record))
-        if place == len(self.records) or self.records[place] != record:
-            return False
-        seen = self.fingerprints[place * FINGERPRINT_BYTES : (place + 1) * FINGERPRINT_BYTES]
-        return seen == fingerprint(features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +27,15 @@ class Scored:
         lo: the one record of each.
         hi: the other.
         bits: their weights, rounded to 1e-6.
-        seen: the stored records that were compared.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
-    seen: Seen = field(default_factory=Seen)
 
     def edges(self) -> Edges:
         """The same as edges."""
         return edges_in(self.lo, self.hi, self.bits)
-
-
-def fingerprint(features: bytes) -> bytes:
-    """Tells stored features from others; the same in every process."""
-    return blake2b(features, digest_size=FINGERPRINT_BYTES).digest()
 
 
 def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
@@ -112,11 +80,10 @@ def pair_up(
     ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
     mine = {**mine, **beside}
     others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
-    seen: dict[int, bytes] = {}
-    features = packed(_features(unit, config_id, mine, others.tolist(), seen))
+    features = packed(_features(unit, config_id, mine, others.tolist()))
     scored = predict_packed(model, _then(was_read, features), pairs, model.thresholds.stored_from, told)
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    return Scored(lo, hi, np.round(bits, 6), _in_columns(seen))
+    return Scored(lo, hi, np.round(bits, 6))
 
 
 def _distinct(numbers: np.ndarray) -> np.ndarray:
@@ -132,11 +99,6 @@ def _then(was_read: Callable[[], None], batches: Iterator[pa.RecordBatch]) -> It
     was_read()
 
 
-def _in_columns(seen: Mapping[int, bytes]) -> Seen:
-    records = sorted(seen)
-    return Seen(np.array(records, np.int64), b"".join(seen[record] for record in records))
-
-
 def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
     keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
     counts = [len(one.keys) // keys.itemsize for one in mine.values()]
@@ -148,9 +110,8 @@ def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
 
 
 def _features(
-    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int], seen: dict[int, bytes]
+    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int]
 ) -> Iterator[tuple[int, bytes]]:
     yield from ((number, one.features) for number, one in mine.items())
     for rows in unit.derived.features_in_parts(config_id, others):
-        seen.update((record, fingerprint(payload)) for record, payload in rows)
         yield from rows

@@ -195,7 +195,9 @@ def write_derived(
     blocking = index.blocking(unit, config_id)
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
-    unit.keys.put(config_id, {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()})
+    if changed:
+        own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
+        unit.keys.put(config_id, own, unit.commit_no)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:

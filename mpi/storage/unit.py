@@ -56,6 +56,7 @@ _COMMIT = insert(_commit).values(
     purpose=bindparam("purpose"),
     kind=bindparam("kind"),
 )
+_LAST_COMMIT = select(func.max(_commit.c.no))
 _INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
     among(_commit.c.no, "numbers")
 )
@@ -125,7 +126,7 @@ class ReadUnit:
 
     def last_commit(self) -> int:
         """The latest commit of this snapshot; 0 before the first."""
-        return int(self.connection.execute(select(func.max(_commit.c.no))).scalar() or 0)
+        return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
     def last_moment(self) -> datetime:
         """When the latest commit was, aware; the beginning of time before the first."""

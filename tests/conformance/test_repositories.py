@@ -79,7 +79,7 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
     assert (source_id, payload) == (unit.sources.by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
     assert unit.records.keys([1]) == {1: LEAST + 1}
-    unit.keys.put(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)})
+    unit.keys.put(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)}, 1)
     assert sorted(unit.keys.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
     assert unit.keys.sharing(1, [2], [LEAST, -1]) == []
     assert unit.keys.of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
@@ -100,7 +100,7 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
 def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
     unit.derived.put_features(1, ((n, b"x") for n in (1, 2, 3)))
     for config in (1, 2):
-        unit.keys.put(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)})
+        unit.keys.put(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
     assert unit.keys.own(1, [1, 2, 3]).keys() == {1}
@@ -109,10 +109,20 @@ def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
     assert all_keys(unit, 2) == []
 
 
+def test_it_is_known_which_commit_wrote_the_keys_of_a_record(unit):
+    unit.keys.put(1, {1: own_keys(1, 5), 2: own_keys(1, 5)}, 7)
+    unit.keys.put(1, {3: own_keys(1, 5), 4: own_keys(1)}, 8)
+    unit.keys.put(2, {5: own_keys(1, 5)}, 9)
+    assert [sorted(unit.keys.written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
+    unit.keys.drop(1, [1])
+    assert sorted(unit.keys.written_since(1, 0)) == [2, 3]
+    assert unit.keys.having(1, range(6)) == {2, 3}
+
+
 def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
     monkeypatch.setattr(blocking_keys, "PAGE", 2)
     monkeypatch.setattr(blocking_keys, "SEARCHED_PAGE", 3)
-    unit.keys.put(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)})
+    unit.keys.put(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
     by_record, by_key = (list(found(1)) for found in (unit.keys.pages, unit.keys.searched))
     assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows

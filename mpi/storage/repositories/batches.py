@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mpi.storage.tables import BatchRow, RejectRow, SourceRow
 
@@ -12,6 +12,15 @@ _batch = BatchRow.__table__  # type: ignore[attr-defined]
 _reject = RejectRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 
+# Composed once: a load asks for its own with each of its chunks.
+_EACH = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
+_ALL = _EACH.order_by(_batch.c.id)
+_ONE = _EACH.where(_batch.c.id == bindparam("number"))
+_GO_ON = (
+    update(_batch)
+    .where(_batch.c.id == bindparam("number"))
+    .values(status=bindparam("now"), counts=bindparam("so_far"))
+)
 
 LOADING = "loading"
 """Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
@@ -45,11 +54,8 @@ class Batches:
 
     def go_on(self, number: int, status: str, counts: dict[str, int]) -> None:
         """Note how far a load has come."""
-        self._connection.execute(
-            update(_batch)
-            .where(_batch.c.id == number)
-            .values(status=status, counts=orjson.dumps(counts).decode())
-        )
+        given = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
+        self._connection.execute(_GO_ON, given)
 
     def unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
         """The latest load of a file that is not done."""
@@ -70,7 +76,8 @@ class Batches:
 
     def get(self, number: int) -> Batch | None:
         """A receipt by its number."""
-        return next((batch for batch in self.all() if batch.id == number), None)
+        row = self._connection.execute(_ONE, {"number": number}).first()
+        return None if row is None else _batch_of(row)
 
     def mark_undone(self, number: int, commit_no: int) -> None:
         """Note that a load was taken back: nothing that it said counts any more."""
@@ -80,21 +87,17 @@ class Batches:
 
     def all(self) -> list[Batch]:
         """Every receipt, oldest first."""
-        rows = self._connection.execute(
-            select(_batch, _source.c.code)
-            .join(_source, _source.c.id == _batch.c.source_id)
-            .order_by(_batch.c.id)
-        )
-        return [
-            Batch(
-                r.id,
-                r.code,
-                r.commit_no,
-                r.snapshot,
-                r.status,
-                orjson.loads(r.counts),
-                r.held_reason,
-                r.as_of,
-            )
-            for r in rows
-        ]
+        return [_batch_of(row) for row in self._connection.execute(_ALL)]
+
+
+def _batch_of(row: Any) -> Batch:  # noqa: ANN401 - a row
+    return Batch(
+        row.id,
+        row.code,
+        row.commit_no,
+        row.snapshot,
+        row.status,
+        orjson.loads(row.counts),
+        row.held_reason,
+        row.as_of,
+    )

@@ -38,6 +38,12 @@ _LARGE = (
 )
 _OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed).where(_own.c.config_id == bindparam("config"))
 _OF = _OWN.where(among(_own.c.record_id, "ids"))
+_SINCE = select(_own.c.record_id).where(
+    _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
+)
+_HAVING = select(_own.c.record_id).where(
+    _own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids")
+)
 _BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
 _AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
 _DROP = delete(_own).where(_own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids"))
@@ -76,14 +82,21 @@ class BlockingKeys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def put(self, config_id: int, own: Mapping[int, OwnKeys]) -> None:
-        """Add keys, by record, of records that have none."""
+    def put(self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int) -> None:
+        """Add keys, by record, of records that have none.
+
+        Args:
+            config_id: the configuration.
+            own: the keys of each record.
+            commit_no: of the transaction that writes them.
+        """
         some = {record: one for record, one in own.items() if one.keys}
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
             "group_id": [one.group_id for one in some.values()],
             "packed": [one.keys for one in some.values()],
+            "commit_no": [commit_no] * len(some),
         }
         put_columns(self._connection, _own, columns)
         put_columns(self._connection, _key, _in_order(config_id, _rows(some)))
@@ -131,6 +144,19 @@ class BlockingKeys:
         for chunk in chunked(record_ids):
             rows = self._connection.execute(_OF, {"config": config_id, "ids": chunk})
             found.update({row[0]: OwnKeys(row[1], row[2]) for row in rows})
+        return found
+
+    def written_since(self, config_id: int, commit_no: int) -> list[int]:
+        """The records whose keys a later transaction wrote, with their features; not those that went."""
+        rows = self._connection.execute(_SINCE, {"config": config_id, "since": commit_no})
+        return [row[0] for row in rows]
+
+    def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
+        """Those of the records that have keys."""
+        found: set[int] = set()
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_HAVING, {"config": config_id, "ids": chunk})
+            found.update(row[0] for row in rows)
         return found
 
     def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:

@@ -28,14 +28,18 @@ class BlockingKeyRow(SQLModel, table=True):
 
 
 class RecordKeysRow(SQLModel, table=True):
-    """The same keys by record: ascending, as little-endian 64-bit integers."""
+    """The same keys by record: ascending, as little-endian 64-bit integers, and which commit wrote them."""
 
     __tablename__ = "record_keys"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index("ix_record_keys_commit", "config_id", "commit_no"),
+        {"sqlite_with_rowid": False},
+    )
     config_id: int = pk()
     record_id: int = pk()
     group_id: int = big()
     packed: bytes = Field(sa_type=LargeBinary)
+    commit_no: int = big()
 
 
 class EdgeRow(SQLModel, table=True):

@@ -10,7 +10,8 @@ from mpi.service.apart import PairsApart
 from mpi.service.derive import derive
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
-from mpi.service.records import upsert
+from mpi.service.pacing import Beside
+from mpi.service.records import upsert, withdraw
 from mpi.service.reindex import silent
 from mpi.service.verify import verify
 from mpi.storage.checkpoints import Checkpoints
@@ -128,9 +129,42 @@ def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(i
             upsert(index, OPERATOR, "ccwis", known[0] | {"birth_date": "2001-01-01", "first_name": "Quentin"})
             upsert(index, OPERATOR, "ccwis", a_child("new", **_unlike(known[1], "local_id")))
             upsert(index, OPERATOR, "sis", known[2] | {"first_name": "Xavier"})
+            withdraw(index, OPERATOR, "ccwis", known[3]["local_id"])
 
     load_rows_watched(index, "sis", meanwhile, *children())
     assert once
+    sound(index)
+
+
+def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
+    load_rows(index, "ccwis", *many_children(600))
+    known, sizes = many_children(600), []
+    written = loading.Loading._write
+
+    def write(self, unit, ahead, said, *rest):
+        sizes.append(len(said))
+        written(self, unit, ahead, said, *rest)
+
+    def and_others(step, done, _total):
+        # Beside each of the first chunks, as soon as it is written.
+        if step == "loading records" and len(sizes) in range(1, 12):
+            others.append(known[len(sizes)] | {"birth_date": f"2001-01-{len(sizes) + 9}"})
+
+    others = []
+    turn = Beside.turn
+
+    @contextmanager
+    def and_they_come_in(self):
+        with turn(self):
+            yield
+        while others:
+            upsert(index, OPERATOR, "ccwis", others.pop())
+
+    monkeypatch.setattr(loading.Loading, "_write", write)
+    monkeypatch.setattr(Beside, "turn", and_they_come_in)
+    assert load_rows_watched(index, "sis", and_others, *children()).adds_up
+    assert sizes[0] == 200
+    assert max(sizes[1:4]) <= 80
     sound(index)
 
 
@@ -206,6 +240,7 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
         begun = begin(self, *arguments)
         upsert(index, OPERATOR, "ccwis", known[950] | {"local_id": "new"})
         upsert(index, OPERATOR, "ccwis", known[500] | {"birth_date": "2001-01-01", "first_name": "Quentin"})
+        withdraw(index, OPERATOR, "ccwis", known[400]["local_id"])
         return begun
 
     monkeypatch.setattr(ahead.LookingAhead, "begin", and_others_commit)

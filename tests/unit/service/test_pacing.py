@@ -1,22 +1,76 @@
-"""Pacing: nobody waits for more than the work of one short transaction."""
+"""How much is written at a time."""
 
-import gc
+import pytest
 
-from mpi.service.pacing import Pace
-from tests.index import OPERATOR
+from mpi.service import pacing
+from mpi.service.pacing import BESIDE_S, Beside
 
-
-def test_garbage_is_not_sought_while_others_wait_and_is_again_afterwards(index):
-    pace = Pace(index.database, OPERATOR, "recluster", lambda _unit: None)
-    with pace.turn():
-        assert not gc.isenabled()
-    assert gc.isenabled()
+TARGET_S, REST_S = 0.125, 0.0625
+"""Seconds that add up without a remainder."""
 
 
-def test_parts_are_every_item_once_in_order(index):
-    pace = Pace(index.database, OPERATOR, "recluster", lambda _unit: None)
-    done = []
-    for part in pace.parts(range(1_000)):
-        with part.turn():
-            done += part.items
-    assert done == list(range(1_000))
+class Hours:
+    """A clock that goes only when it is told to."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.rests = []
+
+    def monotonic(self):
+        return self.now
+
+    perf_counter = monotonic
+
+    def sleep(self, seconds):
+        self.rests.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def hours(monkeypatch):
+    made = Hours()
+    monkeypatch.setattr(pacing, "time", made)
+    monkeypatch.setattr(pacing, "BESIDE_TARGET_S", TARGET_S)
+    monkeypatch.setattr(pacing, "LEAST_REST_S", REST_S)
+    return made
+
+
+def turns(beside, hours, *spent, others=True):
+    """Transactions that take so long; how many items the next of each may have."""
+    found = []
+    for seconds in spent:
+        with beside.turn():
+            if others:
+                beside.others_write()
+            hours.now += seconds
+        found.append(beside.most)
+    return found
+
+
+def test_alone_it_writes_as_much_as_it_may_and_does_not_rest(hours):
+    assert turns(Beside(10_000), hours, 3.0, 3.0, others=False) == [10_000, 10_000]
+    assert hours.rests == []
+
+
+def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hours):
+    beside = Beside(10_000, beside=20)
+    assert turns(beside, hours, TARGET_S / 2) == [40]
+    assert turns(beside, hours, TARGET_S / 8, TARGET_S * 4) == [80, 20]
+    assert turns(beside, hours, TARGET_S * 40) == [1]
+    assert hours.rests == [REST_S] * 4
+
+
+def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
+    beside = Beside(100, beside=20)
+    assert turns(beside, hours, TARGET_S) == [20]
+    assert turns(beside, hours, TARGET_S, others=False) == [20]
+    hours.now += BESIDE_S
+    assert turns(beside, hours, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
+
+
+def test_the_transaction_that_notices_others_is_already_small(hours):
+    beside = Beside(10_000, beside=20)
+    with beside.turn():
+        beside.others_write()
+        assert beside.most == 20
+        hours.now += 0.001

@@ -131,7 +131,7 @@ def test_verify_finds_a_record_that_has_a_stopped_key(index):
         [own] = unit.keys.own(config_id, [record]).values()
         unit.keys.drop(config_id, [record])
         more = np.append(np.frombuffer(own.keys, AS_STORED), min(stopped))
-        unit.keys.put(config_id, {record: OwnKeys(group, np.sort(more).tobytes())})
+        unit.keys.put(config_id, {record: OwnKeys(group, np.sort(more).tobytes())}, unit.commit_no)
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
 
 

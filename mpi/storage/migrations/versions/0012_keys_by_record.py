@@ -27,11 +27,13 @@ def upgrade() -> None:
         sa.Column("record_id", _BIG, autoincrement=False, nullable=False),
         sa.Column("group_id", _BIG, nullable=False),
         sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("commit_no", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("config_id", "record_id"),
         sqlite_with_rowid=False,
     )
     for rows in _by_record(op.get_bind()):
         op.bulk_insert(made, rows)
+    op.create_index("ix_record_keys_commit", "record_keys", ["config_id", "commit_no"])
     op.drop_index("ix_blocking_key_record", table_name="blocking_key")
 
 
@@ -52,6 +54,8 @@ def _by_record(connection: sa.Connection) -> Iterator[list[dict[str, Any]]]:
                     "record_id": record,
                     "group_id": group,
                     "packed": array("q", [row[2] for row in own]).tobytes(),
+                    # Nobody asks any more what was written before.
+                    "commit_no": 0,
                 }
                 for (record, group), own in groupby(keys, itemgetter(0, 1))
             ]
