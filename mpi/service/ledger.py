@@ -108,28 +108,37 @@ class Ledger:
                 self._write_all(database, viewer)
 
     def _write_all(self, database: Database, viewer: Viewer) -> None:
-        with self._guard:
-            lines, self._waiting = self._waiting, []
+        lines: list[_Line] = []
+
+        def take() -> list[Disclosure]:
+            made = [(line, disclosure) for line in self._take() if (disclosure := line.made()) is not None]
+            lines.extend(line for line, _ in made)
+            return [disclosure for _, disclosure in made]
+
         try:
-            made = [(line, disclosure) for line in lines if (disclosure := line.made()) is not None]
-            lines = [line for line, _ in made]
-            _put(database.ledger, viewer, [disclosure for _, disclosure in made])
+            _put(database.ledger, viewer, take)
         except BaseException as error:
             # Each caller is told; whoever writes for all raises what happened.
-            for line in lines:
+            for line in lines or self._take():
                 line.settle(error if isinstance(error, StoreError) else StoreError(REFUSED))
             raise
         for line in lines:
             line.settle(None)
 
+    def _take(self) -> list[_Line]:
+        with self._guard:
+            lines, self._waiting = self._waiting, []
+        return lines
 
-def _put(ledger: Database, viewer: Viewer, lines: Sequence[Disclosure]) -> None:
-    if not lines:
-        return
+
+def _put(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosure]]) -> None:
     if ledger.is_postgresql:
         # Kept as soon as it is answered: one round trip.
-        with ledger.glance(viewer) as unit:
-            unit.disclosures.add_at_once(lines)
+        if lines := take():
+            with ledger.glance(viewer) as unit:
+                unit.disclosures.add_at_once(lines)
         return
     with ledger.write(viewer, "disclose", Lock.NONE) as unit:
-        unit.disclosures.add_all(unit.counters.take("disclosure", len(lines)), lines)
+        # Only now, so that what came while the file's one writer was waited for is taken too.
+        if lines := take():
+            unit.disclosures.add_all(unit.counters.take("disclosure", len(lines)), lines)

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, operator
 from mpi.service.disclosure import disclose
-from mpi.storage.database import Database
+from mpi.storage.database import Database, Lock
 from mpi.storage.repositories.disclosures import Disclosure
 from tests.index import an_index
 
@@ -58,6 +59,23 @@ def test_calls_of_one_moment_share_a_transaction_and_each_has_its_line(index, mo
         assert all(pool.map(call, range(1, CALLS + 1))), "a call was answered before its line was there"
     assert len(lines(index)) == CALLS
     assert len(transactions) < CALLS
+
+
+def test_calls_that_come_while_another_process_writes_share_the_next_transaction(index, monkeypatch):
+    transactions = counting(monkeypatch)
+    with ThreadPoolExecutor(CALLS) as pool:
+        with index.database.ledger.write(operator(), "another's", Lock.NONE):
+            told = [
+                pool.submit(disclose, index, operator(), Action.PERSON_READ, [number], ("now",))
+                for number in range(1, CALLS + 1)
+            ]
+            until = time.monotonic() + 10
+            while len(index.ledger._waiting) < CALLS and time.monotonic() < until:
+                time.sleep(0.005)
+        for each in told:
+            each.result(10)
+    assert len(lines(index)) == CALLS
+    assert len(transactions) == 1
 
 
 def test_when_the_ledger_cannot_be_written_none_of_the_calls_that_waited_is_answered(index, monkeypatch):
