@@ -170,6 +170,8 @@ def _serve(pipe: Connection, work: _Work) -> None:
         while True:
             _answer(pipe, database, work, pipe.recv())
             gc.collect()
+    # Nothing is left to be put away, and this process is about to end by itself.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _answer(pipe: Connection, database: Database, work: _Work, wanted: _Wanted) -> None:

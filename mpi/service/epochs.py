@@ -9,13 +9,10 @@ A run that is killed stays on record with its stage. Before the flip it is aband
 that it is carried on from where it was, because every step looks at what is there and does what is missing.
 """
 
-import os
-import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import Viewer
@@ -24,6 +21,7 @@ from mpi.service.beside import Beside, catch_up, clear, flip, put_beside
 from mpi.service.configuration import lists_for, require_config
 from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
+from mpi.service.giving_way import giving_way
 from mpi.service.holds import let_go, require_whole_index
 from mpi.service.reindex import Progress, silent
 from mpi.service.releasing import end_holds, forget_changes, hold_before, release
@@ -38,10 +36,6 @@ from mpi.storage.unit import ReadUnit, WriteUnit
 
 FLIPPING = "putting the configuration in force"
 BEAT_S = 10.0
-NICE = 5
-"""How much a long computation gives way to those who wait for an answer: a third of their share."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +196,7 @@ def _carried(carrier: Carrier) -> CarriedOut:
     shared, found = before, None
     settlement = NOTHING_SETTLED
     if carrier.run.stage == Stage.DERIVING:
-        derived = _while_alive(carrier, lambda: _derived(carrier))
+        derived = giving_way(lambda: _derived(carrier), carrier.say_alive, BEAT_S)
         shared, found = derived.shared, derived.found
         _bring_into_force(carrier, derived)
         carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
@@ -259,35 +253,6 @@ def _bring_into_force(carrier: Carrier, derived: Derived) -> None:
     carrier.progress(FLIPPING, 0, 1)
     flip(carrier, config_id, derived.shared)
     carrier.progress(FLIPPING, 1, 1)
-
-
-def _while_alive(carrier: Carrier, compute: Callable[[], Result]) -> Result:
-    """A long computation in a thread that gives way to others, while this one says that the run is alive."""
-    done: list[Result] = []
-    failed: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            _give_way()
-            done.append(compute())
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
-            failed.append(error)
-
-    thread = threading.Thread(target=work, name="re-cluster", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(BEAT_S)
-        if thread.is_alive():
-            carrier.say_alive()
-    if failed:
-        raise failed[0]
-    return done[0]
-
-
-def _give_way() -> None:
-    """Of this thread and those that it begins; Linux counts niceness by thread."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _finish(unit: WriteUnit, run: Run) -> None:

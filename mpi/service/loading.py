@@ -8,6 +8,7 @@ until the last; the same file sent again goes on where it stopped.
 import gc
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 
 from mpi.domain.errors import ConflictError
@@ -15,9 +16,10 @@ from mpi.domain.viewer import Viewer
 from mpi.service.ahead import Ahead, LookingAhead, look_ahead
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
+from mpi.service.giving_way import giving_way
 from mpi.service.letting_in import Sent
 from mpi.service.meanwhile import Meanwhile
-from mpi.service.pacing import Beside
+from mpi.service.pacing import Portions
 from mpi.service.receipt import Receipt, count_verdicts
 from mpi.service.reindex import Progress
 from mpi.service.resolve import NOTHING, Besides, resolve
@@ -98,7 +100,7 @@ class Loading:
     receipt: Receipt
     progress: Progress
     done: frozenset[int] = frozenset()
-    _beside: Beside = field(default_factory=lambda: Beside(CHUNK))
+    _portions: Portions = field(default_factory=lambda: Portions(CHUNK))
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0
 
@@ -136,7 +138,7 @@ class Loading:
         """Write every window, the pairs of the next being looked for meanwhile."""
         index, viewer, source = self.index, self.viewer, self.file.source
         left: Survey | None = None
-        ahead = look_ahead(index, viewer, source, said, self.progress)
+        ahead = self._look_ahead(said)
         with PairsApart(index, viewer) as apart:
             looking = LookingAhead(apart, index, viewer, source)
             while said:
@@ -147,12 +149,16 @@ class Loading:
                     looking.end(coming, ahead)
                     ahead = coming
                 elif following:
-                    ahead = look_ahead(index, viewer, source, following, self.progress)
+                    ahead = self._look_ahead(following)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
                 said = following
                 gc.collect()
         return left
+
+    def _look_ahead(self, said: list[Statement]) -> Ahead:
+        look = partial(look_ahead, self.index, self.viewer, self.file.source, said, self.progress)
+        return giving_way(look)
 
     def _write_window(self, ahead: Ahead, said: list[Statement], *, is_last: bool) -> Survey | None:
         """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
@@ -160,13 +166,13 @@ class Loading:
         first = 0
         while first < len(said):
             left = None
-            if is_last and len(said) - first <= self._beside.most:
+            if is_last and len(said) - first <= self._portions.most:
                 left = self._withdrawn_but_for_the_last()
-            with self._beside.turn(), self.index.database.write(self.viewer, "load") as unit:
+            with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
                 # Before this transaction has a number of its own, which would look like another's.
                 if ahead.look(unit):
-                    self._beside.others_write()
-                places = range(first, min(first + self._beside.most, len(said)))
+                    self._portions.others_write()
+                places = range(first, min(first + self._portions.most, len(said)))
                 if places.stop < len(said):
                     left = None
                 self._require_mine(unit)
@@ -244,9 +250,9 @@ class Loading:
         with self.index.database.read(self.viewer) as unit:
             left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
         self.receipt.spared = left.spared
-        while len(absent := left.absent(file.as_of)) > self._beside.most and self.receipt.batch is not None:
-            some = absent[: self._beside.most]
-            with self._beside.turn(), self.index.database.write(self.viewer, "load") as unit:
+        while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
+            some = absent[: self._portions.most]
+            with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._require_mine(unit)
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)

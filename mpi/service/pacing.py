@@ -101,7 +101,7 @@ class Part(Generic[Item]):
             self.spent_s = time.perf_counter() - began
 
 
-class Beside:
+class Portions:
     """How much a work writes in one transaction: much where nobody else writes, little beside others.
 
     Unlike ``Pace`` it rests no longer than others need to come in: who loads a file waits for its end.

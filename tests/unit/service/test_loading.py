@@ -10,7 +10,7 @@ from mpi.service.apart import PairsApart
 from mpi.service.derive import derive
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
-from mpi.service.pacing import Beside
+from mpi.service.pacing import Portions
 from mpi.service.records import upsert, withdraw
 from mpi.service.reindex import silent
 from mpi.service.verify import verify
@@ -151,7 +151,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             others.append(known[len(sizes)] | {"birth_date": f"2001-01-{len(sizes) + 9}"})
 
     others = []
-    turn = Beside.turn
+    turn = Portions.turn
 
     @contextmanager
     def and_they_come_in(self):
@@ -161,7 +161,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             upsert(index, OPERATOR, "ccwis", others.pop())
 
     monkeypatch.setattr(loading.Loading, "_write", write)
-    monkeypatch.setattr(Beside, "turn", and_they_come_in)
+    monkeypatch.setattr(Portions, "turn", and_they_come_in)
     assert load_rows_watched(index, "sis", and_others, *children()).adds_up
     assert sizes[0] == 200
     assert max(sizes[1:4]) <= 80

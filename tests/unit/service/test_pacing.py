@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.service import pacing
-from mpi.service.pacing import BESIDE_S, Beside
+from mpi.service.pacing import BESIDE_S, Portions
 
 TARGET_S, REST_S = 0.125, 0.0625
 """Seconds that add up without a remainder."""
@@ -35,42 +35,42 @@ def hours(monkeypatch):
     return made
 
 
-def turns(beside, hours, *spent, others=True):
+def turns(portions, hours, *spent, others=True):
     """Transactions that take so long; how many items the next of each may have."""
     found = []
     for seconds in spent:
-        with beside.turn():
+        with portions.turn():
             if others:
-                beside.others_write()
+                portions.others_write()
             hours.now += seconds
-        found.append(beside.most)
+        found.append(portions.most)
     return found
 
 
 def test_alone_it_writes_as_much_as_it_may_and_does_not_rest(hours):
-    assert turns(Beside(10_000), hours, 3.0, 3.0, others=False) == [10_000, 10_000]
+    assert turns(Portions(10_000), hours, 3.0, 3.0, others=False) == [10_000, 10_000]
     assert hours.rests == []
 
 
 def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hours):
-    beside = Beside(10_000, beside=20)
-    assert turns(beside, hours, TARGET_S / 2) == [40]
-    assert turns(beside, hours, TARGET_S / 8, TARGET_S * 4) == [80, 20]
-    assert turns(beside, hours, TARGET_S * 40) == [1]
+    portions = Portions(10_000, beside=20)
+    assert turns(portions, hours, TARGET_S / 2) == [40]
+    assert turns(portions, hours, TARGET_S / 8, TARGET_S * 4) == [80, 20]
+    assert turns(portions, hours, TARGET_S * 40) == [1]
     assert hours.rests == [REST_S] * 4
 
 
 def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
-    beside = Beside(100, beside=20)
-    assert turns(beside, hours, TARGET_S) == [20]
-    assert turns(beside, hours, TARGET_S, others=False) == [20]
+    portions = Portions(100, beside=20)
+    assert turns(portions, hours, TARGET_S) == [20]
+    assert turns(portions, hours, TARGET_S, others=False) == [20]
     hours.now += BESIDE_S
-    assert turns(beside, hours, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
+    assert turns(portions, hours, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
 
 
 def test_the_transaction_that_notices_others_is_already_small(hours):
-    beside = Beside(10_000, beside=20)
-    with beside.turn():
-        beside.others_write()
-        assert beside.most == 20
+    portions = Portions(10_000, beside=20)
+    with portions.turn():
+        portions.others_write()
+        assert portions.most == 20
         hours.now += 0.001

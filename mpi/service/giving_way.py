@@ -1,0 +1,52 @@
+"""Long computations that give way: to whoever waits for an answer on the same machine."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+NICE = 10
+"""Of a computation, and of the threads that it begins: a tenth of the share of those who answer people."""
+_FOREVER_S = 3600.0
+
+Result = TypeVar("Result")
+
+
+def giving_way(
+    compute: Callable[[], Result], meanwhile: Callable[[], None] = lambda: None, every_s: float = _FOREVER_S
+) -> Result:
+    """Compute in a thread that gives way to others, and wait for it.
+
+    Args:
+        compute: the computation; what it raises is raised here.
+        meanwhile: called while it goes on.
+        every_s: how often, in seconds.
+    """
+    done: list[Result] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            _give_way()
+            done.append(compute())
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="giving way", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(every_s)
+        if thread.is_alive():
+            meanwhile()
+    if failed:
+        raise failed[0]
+    return done[0]
+
+
+def _give_way() -> None:
+    """Of this thread and those that it begins; Linux counts niceness by thread."""
+    if sys.platform == "linux":
+        me = threading.get_native_id()
+        # Where the process gives way already, less niceness would be a privilege.
+        os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))
