@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -76,7 +77,8 @@ class Dealer:
                 self._listener.listen(BACKLOG)
                 self._selector.register(self._listener, selectors.EVENT_READ, self._deal)
             self._open[channel] = 0
-            channel.send(b".")
+            with suppress(OSError):  # it has ended already, which its channel will say
+                channel.send(b".")
 
     @property
     def open(self) -> list[int]:
