@@ -104,5 +104,6 @@ async def _on_the_ledger(index: Index, viewer: Viewer, make: Callable[[], Disclo
         with suppress(RuntimeError):  # the server has stopped, and with it the loop
             loop.call_soon_threadsafe(settle, error)
 
-    index.ledger.have_made(index.database, viewer, make, told)
+    # Calls that have come at one time share a transaction.
+    index.ledger.have_made(index.database, viewer, make, told, loop.call_soon)
     await durable

@@ -21,6 +21,11 @@ Told = Callable[[Exception | None], None]
 """Told that a line is durable; or why it is not, and the answer must not leave."""
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """Do it now."""
+    work()
+
+
 class _Line:
     """A disclosure that waits to be written, or first to be made."""
 
@@ -55,6 +60,7 @@ class Ledger:
         self._waiting: list[_Line] = []
         self._due = threading.Event()
         self._works = False
+        self._is_to_wake = False
 
     def write(self, database: Database, viewer: Viewer, disclosure: Disclosure) -> None:
         """Write a disclosure down, with whatever else waits.
@@ -77,7 +83,12 @@ class Ledger:
             raise StoreError(REFUSED)
 
     def have_made(
-        self, database: Database, viewer: Viewer, make: Callable[[], Disclosure], told: Told
+        self,
+        database: Database,
+        viewer: Viewer,
+        make: Callable[[], Disclosure],
+        told: Told,
+        soon: Callable[[Callable[[], None]], object] = at_once,
     ) -> None:
         """Have a line made and written down by a thread of the ledger's own, for a caller that cannot wait.
 
@@ -86,9 +97,18 @@ class Ledger:
             viewer: who writes it.
             make: returns the line of what is about to leave, quickly; what it raises the caller is told.
             told: called once, from another thread, when the line is durable or cannot be.
+            soon: calls what wakes that thread, once the caller has handed in what else it has.
         """
         with self._guard:
             self._waiting.append(_Line(make, told))
+            if self._is_to_wake:
+                return
+            self._is_to_wake = True
+        soon(lambda: self._wake(database, viewer))
+
+    def _wake(self, database: Database, viewer: Viewer) -> None:
+        with self._guard:
+            self._is_to_wake = False
             self._due.set()
             if self._works:
                 return

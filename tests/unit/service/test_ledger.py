@@ -11,6 +11,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, operator
 from mpi.service.disclosure import disclose
+from mpi.service.ledger import at_once
 from mpi.storage.database import Database, Lock
 from mpi.storage.repositories.disclosures import Disclosure
 from tests.index import an_index
@@ -114,9 +115,28 @@ def test_after_a_fault_that_nobody_foresaw_the_next_line_is_written(index, monke
     assert [line.record_ids for line in lines(index)] == [(2,)]
 
 
+def test_lines_handed_in_one_after_the_other_are_written_once_all_are_there(index, monkeypatch):
+    transactions = counting(monkeypatch)
+    said, wakes = queue.SimpleQueue(), []
+    for number in (1, 2, 3):
+        hand_in(index, number, said.put, wakes.append)
+    assert said.empty()
+    [wake] = wakes
+    wake()
+    assert [said.get(timeout=10) for _ in range(3)] == [None] * 3
+    assert [line.record_ids for line in lines(index)] == [(1,), (2,), (3,)]
+    assert len(transactions) == 1
+    hand_in(index, 4, said.put, lambda wake: wake())
+    assert said.get(timeout=10) is None
+
+
+def hand_in(index, record, told, soon=at_once):
+    line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
+    index.ledger.have_made(index.database, operator(), lambda: line, told, soon)
+
+
 def handed_over(index, record):
     """What the ledger's own thread says of a line."""
     said = queue.SimpleQueue()
-    line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
-    index.ledger.have_made(index.database, operator(), lambda line=line: line, said.put)
+    hand_in(index, record, said.put)
     return said.get(timeout=10)
