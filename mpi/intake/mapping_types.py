@@ -6,7 +6,8 @@ nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from mpi.domain.record import (
     SENT_FIELDS,
@@ -24,7 +25,7 @@ from mpi.intake.convert import DateFormat
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 """A column in a template."""
 
-LIST_OBJECTS: dict[str, type] = {
+LIST_OBJECTS: dict[str, type[NamedTuple]] = {
     "identifiers": Identifier,
     "other_names": OtherName,
     "addresses": Address,
@@ -36,7 +37,7 @@ LIST_OBJECTS: dict[str, type] = {
 }
 """Canonical fields that are lists of objects: the type of one object."""
 
-OBJECT_KEYS = {name: tuple(f.name for f in fields(kind)) for name, kind in LIST_OBJECTS.items()}
+OBJECT_KEYS = {name: kind._fields for name, kind in LIST_OBJECTS.items()}
 
 FLAT_OF_LIST = {
     name: tuple(key for key in OBJECT_KEYS[name] if key in SENT_FIELDS)

@@ -300,7 +300,7 @@ def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> Canonical
     """The record as of its receipt, which is after all that was received before, whatever the clock says."""
     if old is None or record.as_of is None or old.last_seen <= record.as_of:
         return record
-    return replace(record, as_of=old.last_seen)
+    return record._replace(as_of=old.last_seen)
 
 
 def _known(existing: Mapping[str, StoredRecord]) -> set[int]:

@@ -6,7 +6,7 @@ in place of an e-mail address. Names and addresses are shown as their source wro
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.record import CanonicalRecord
@@ -176,8 +176,8 @@ def _lists(record: CanonicalRecord, base: Said) -> Iterator[tuple[str, Said]]:
             )
 
 
-def _stated_parts(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of seven dataclasses
-    return {name: value for name, value in asdict(item).items() if value is not None}
+def _stated_parts(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of seven named tuples
+    return {name: value for name, value in item._asdict().items() if value is not None}
 
 
 def _joined(*texts: str | None) -> str:

@@ -2,14 +2,14 @@
 
 from array import array
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.record import CanonicalRecord, Flag
+from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import STEWARD
 from mpi.matching.keys import keys
 from mpi.service.context import Index, canonical_key
@@ -40,7 +40,6 @@ class Verdict(StrEnum):
     HELD = "held"
 
 
-_FLAG = tuple(each.name for each in fields(Flag))
 _TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
 
 
@@ -382,7 +381,7 @@ class _Writer:
     def _write_versions(self, activated: list[dict[str, Any]]) -> None:
         """Write versions, and let some stand for records that there were."""
         flags = [
-            {"version_id": row["id"], "seq": seq, **{name: getattr(flag, name) for name in _FLAG}}
+            {"version_id": row["id"], "seq": seq, **flag._asdict()}
             for row, said in self._versions
             for seq, flag in enumerate(said.flags)
         ]

@@ -1,7 +1,7 @@
 """The shape of a record as sent: which fields are lists of what, and which flat columns open them."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from typing import NamedTuple
 
 from mpi.domain.record import (
     Address,
@@ -14,7 +14,7 @@ from mpi.domain.record import (
     Restriction,
 )
 
-ITEM_KINDS: Mapping[str, type] = {
+ITEM_KINDS: Mapping[str, type[NamedTuple]] = {
     "other_names": OtherName,
     "identifiers": Identifier,
     "addresses": Address,
@@ -37,10 +37,7 @@ FLAT_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """List fields whose first entry may be sent in columns of the record itself."""
 
 
-def column_names(kind: type) -> frozenset[str]:
-    """The columns of a dataclass."""
-    return frozenset(field.name for field in fields(kind))
-
-
-ITEM_COLUMNS: Mapping[str, frozenset[str]] = {field: column_names(kind) for field, kind in ITEM_KINDS.items()}
+ITEM_COLUMNS: Mapping[str, frozenset[str]] = {
+    name: frozenset(kind._fields) for name, kind in ITEM_KINDS.items()
+}
 """The columns that an entry of each list field may have."""
