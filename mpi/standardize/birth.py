@@ -1,6 +1,6 @@
 """Birth dates of a record: the current one as far as it can be trusted, and earlier ones."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.dates import DateReading, day_month_swapped, is_future, read_date
@@ -9,8 +9,7 @@ from mpi.standardize.text import squeezed
 _NOTHING_KNOWN = DateReading()
 
 
-@dataclass(frozen=True, slots=True)
-class BirthDates:
+class BirthDates(NamedTuple):
     """See the columns ``birth_date``, ``birth_date_swapped``, ``birth_dates`` and ``birth_year``."""
 
     day: str | None = None

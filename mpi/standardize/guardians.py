@@ -51,4 +51,4 @@ def _names(first: str | None, last: str | None) -> frozenset[str]:
     given, surname = read_given(first).name, read_surname(last).name
     if not given or not surname:
         return frozenset()
-    return frozenset(f"{root} {surname}" for root in roots(frozenset((given,))))
+    return frozenset(f"{root} {surname}" for root in roots((given,)))

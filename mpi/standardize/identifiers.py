@@ -8,11 +8,12 @@ Garbe's SymSpell), and the digits are still nowhere.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.text import spaced, squeezed
+from mpi.standardize.text import CACHE_SIZE, spaced, squeezed
 
 _GROUPS = ("CASE", "FAMILY", "HOUSEHOLD")
 """Words in the name of a system that numbers families, not persons (docs: ccwis_case_id, court cases)."""
@@ -25,8 +26,7 @@ _NEAR_LENGTH = 12
 _FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PENDING"))
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """See the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of ``Features``."""
 
     tokens: tuple[str, ...] = ()
@@ -43,9 +43,9 @@ def read_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> Numb
     Case and punctuation do not matter. A filler, and the number of a case or a family, is left out.
     """
     found = {
-        (f"{system}|{squeezed(identifier.assigner)}", value)
+        (system, value)
         for identifier in identifiers
-        if _names_a_person(system := squeezed(identifier.system))
+        if (system := _system_of_persons(identifier.system, identifier.assigner))
         and _is_real(value := squeezed(identifier.value))
     }
     if not found:
@@ -75,8 +75,11 @@ def household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
     return tuple(sorted(f"{source}|{text}" for text in folded))
 
 
-def _names_a_person(system: str) -> bool:
-    return not any(group in system for group in _GROUPS)
+@lru_cache(CACHE_SIZE)
+def _system_of_persons(system: str, assigner: str) -> str | None:
+    """System and assigner, folded; None where the system numbers families."""
+    folded = squeezed(system)
+    return None if any(group in folded for group in _GROUPS) else f"{folded}|{squeezed(assigner)}"
 
 
 def _is_real(value: str) -> bool:

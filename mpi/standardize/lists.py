@@ -42,8 +42,8 @@ def scalars_of(field: str, value: object) -> tuple[str, ...]:
     Raises:
         RecordError: it is no such list, or an entry is not text.
     """
-    texts = (text_of(field, entry) for entry in entries_of(field, value, bars=True))
-    return tuple(dict.fromkeys(text for text in texts if text))
+    texts = [text_of(field, entry) for entry in entries_of(field, value, bars=True)]
+    return tuple(dict.fromkeys([text for text in texts if text]))
 
 
 def columns_of(field: str, entry: object) -> dict[str, str]:
@@ -55,11 +55,9 @@ def columns_of(field: str, entry: object) -> dict[str, str]:
     if not isinstance(entry, Mapping):
         raise RecordError(field, "malformed-list", "each entry must be a JSON object")
     columns = ITEM_COLUMNS[field]
-    for column in entry:
-        if column not in columns:
-            raise unknown_name(field, column, columns)
-    texts = {name: text_of(field, value, name) for name, value in entry.items()}
-    return {name: text for name, text in texts.items() if text is not None}
+    if not entry.keys() <= columns:
+        raise unknown_name(field, next(name for name in entry if name not in columns), columns)
+    return {name: text for name, value in entry.items() if (text := text_of(field, value, name)) is not None}
 
 
 def unknown_name(field: str, name: object, known: frozenset[str]) -> RecordError:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from mpi.standardize.nicknames import formal_names
 from mpi.standardize.particles import JOINED_PREFIXES, PARTICLES, SUFFIX_FIELD, SUFFIXES
@@ -94,9 +95,10 @@ def read_suffix(text: str | None) -> str | None:
     return SUFFIX_FIELD.get(squeezed(text)) if text else None
 
 
-def roots(forms: frozenset[str]) -> frozenset[str]:
-    """Given names with the formal names that each may be a nickname of."""
-    return forms.union(*map(formal_names, forms))
+@lru_cache(CACHE_SIZE)
+def roots(forms: tuple[str, ...]) -> tuple[str, ...]:
+    """Given names with the formal names that each may be a nickname of, sorted."""
+    return tuple(sorted({*forms, *chain.from_iterable(map(formal_names, forms))}))
 
 
 def _without_asides(text: str) -> tuple[str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """All names that a record bears, brought together."""
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.full_names import split_full_name
@@ -19,8 +19,7 @@ from mpi.standardize.placeholders import says_multiple_birth
 from mpi.standardize.text import CACHE_SIZE, squeezed
 
 
-@dataclass(frozen=True, slots=True)
-class PersonNames:
+class PersonNames(NamedTuple):
     """See the columns of the same names in ``Features``.
 
     Args:
@@ -44,12 +43,12 @@ def read_names(record: CanonicalRecord) -> PersonNames:
     middle = read_middle(record.middle_name)
     surname = surname_of(record.first_name, record.last_name)
     others = _other_names(record)
-    given_forms = frozenset(given.forms).union(*(other.forms for other, _ in others))
-    surname_forms = {surname.name, *(other.name for _, other in others)}
+    given_forms = tuple(sorted({*given.forms, *(form for other, _ in others for form in other.forms)}))
+    surname_forms = {surname.name, *(other.name for _, other in others)} - {None}
     return PersonNames(
         given=given.name,
-        given_forms=tuple(sorted(given_forms)),
-        given_roots=tuple(sorted(roots(given_forms))),
+        given_forms=given_forms,
+        given_roots=roots(given_forms),
         middle=middle.name,
         surname=surname.name,
         surname_tokens=surname.tokens,

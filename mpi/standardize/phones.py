@@ -55,7 +55,8 @@ def _e164(text: str) -> str | None:
 @lru_cache(CACHE_SIZE)
 def _is_in_use(block: str) -> bool:
     """Whether numbers that begin with those seven digits are valid ones."""
-    return _parsed(f"{block}000") is not None
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{block}000"))
+    return phonenumbers.is_valid_number(number)
 
 
 @lru_cache(CACHE_SIZE)

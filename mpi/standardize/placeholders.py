@@ -9,10 +9,9 @@ letter for each child of a multiple birth.
 import re
 from functools import lru_cache
 
-from mpi.standardize.text import CACHE_SIZE, LONGEST_FOLDED, fold
+from mpi.standardize.text import CACHE_SIZE, LONGEST_FOLDED, squeezed
 
 _NOT_A_LETTER = re.compile(r"[^A-Z]+")
-_NOT_ALNUM = re.compile(r"[^A-Z0-9]+")
 _SLASHED_NA = re.compile(r"\s*N\s*[/\\]\s*A\s*\Z")
 
 # On the closed-up form, so that BA BY is read as BABY is. BOYD is a name; BOYA to BOYC are not.
@@ -79,8 +78,8 @@ def _says_nothing(text: str, fillers: frozenset[str]) -> bool:
 
 def _forms(text: str) -> tuple[str, str]:
     """The closed-up letters and digits, and the letters alone: TWIN2 and TWIN."""
-    folded = fold(text)
-    return _NOT_ALNUM.sub("", folded), _NOT_A_LETTER.sub("", folded)
+    closed_up = squeezed(text)
+    return closed_up, closed_up if closed_up.isalpha() else _NOT_A_LETTER.sub("", closed_up)
 
 
 def _is_struck(form: str) -> bool:

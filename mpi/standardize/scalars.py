@@ -31,6 +31,8 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
     Raises:
         RecordError: not text, too long, or holding what a database cannot store.
     """
+    if value is None:
+        return None
     text = value if isinstance(value, str) else _written(field, value, column or field)
     if text is None:
         return None
@@ -49,8 +51,7 @@ def texts_of(sent: Mapping[str, object], names: Iterable[str]) -> dict[str, str]
     Raises:
         RecordError: as ``text_of``.
     """
-    found = {name: text_of(name, sent[name]) for name in names if name in sent}
-    return {name: text for name, text in found.items() if text is not None}
+    return {name: text for name in names if name in sent and (text := text_of(name, sent[name])) is not None}
 
 
 def local_id_of(value: object) -> str:
@@ -64,15 +65,14 @@ def local_id_of(value: object) -> str:
         raise RecordError("local_id", "missing", "every record needs its source's local ID")
     if len(text) > LONGEST_LOCAL_ID:
         raise RecordError("local_id", "too-long", f"longer than {LONGEST_LOCAL_ID} characters")
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    # No control character can be printed; few of what cannot be are one.
+    if not text.isprintable() and any(unicodedata.category(character) == "Cc" for character in text):
         raise RecordError("local_id", "control-character", "holds a control character; remove it")
     return text
 
 
 def _written(field: str, value: object, column: str) -> str | None:
     """A harmless value that is not text, as text."""
-    if value is None:
-        return None
     if isinstance(value, float):
         if value != value:  # noqa: PLR0124 - NaN is how data frames write a missing value
             return None

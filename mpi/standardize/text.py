@@ -34,6 +34,8 @@ def fold(text: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """The folded runs of letters and digits of a text, in order."""
+    if text.isalnum() and text.isascii():  # one word, as most values are
+        return (text[:LONGEST_FOLDED].upper(),)
     return tuple(_PARTS.findall(fold(text)))
 
 
