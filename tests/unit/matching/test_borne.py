@@ -1,7 +1,6 @@
 """What SQL finds to be shared is what is found record by record."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -20,8 +19,7 @@ def at_home(features, rng):
     number, street = str(rng.randrange(1, 4)), "MAIN ST"
     postal_code, city = rng.choice([("43001", "LINDEN"), (None, "LINDEN"), (None, None)])
     house = f"{number} {street}|{postal_code or city}"
-    return replace(
-        features,
+    return features._replace(
         street_number=number,
         street=street,
         unit=rng.choice([None, "1", "2"]),

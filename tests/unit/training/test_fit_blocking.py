@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -97,7 +95,7 @@ def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_pa
     made = [
         (
             n,
-            replace(features, birth_date=None, birth_dates=(), birth_year=None, addresses=())
+            features._replace(birth_date=None, birth_dates=(), birth_year=None, addresses=())
             if n % 2
             else features,
         )
