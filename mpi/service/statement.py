@@ -113,7 +113,9 @@ def _dated(record: CanonicalRecord) -> str:
     something else though it says the same: it must count as another statement.
     """
     as_of = record.as_of or ""
-    births = (text for text in (record.birth_date, *record.previous_birth_dates) if text)
-    ahead = "".join("1" if as_of and is_future(read_date(text), as_of) else "0" for text in births)
-    marks = [f"ahead{ahead}"] if "1" in ahead else []
-    return "".join(f"+{mark}" for mark in [*marks, *(["confidential"] if is_confidential(record) else [])])
+    births = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
+    ahead = ["1" if as_of and is_future(read_date(text), as_of) else "0" for text in births]
+    marks = [f"+ahead{''.join(ahead)}"] if "1" in ahead else []
+    if is_confidential(record):
+        marks.append("+confidential")
+    return "".join(marks)

@@ -6,6 +6,7 @@ Nothing past the door has seen an SSN's digits, an unknown field, or text that a
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from mpi.domain.clock import iso
 from mpi.domain.errors import RecordError
@@ -111,12 +112,17 @@ def moment_of(value: object, received: datetime) -> str:
         RecordError: it is no time, or lies more than a day ahead of the moment of receipt.
     """
     if isinstance(value, datetime):
-        moment: datetime | None = value
-    else:
-        text = text_of("as_of", value)
-        if text is None:
-            return iso(received)
-        moment = _moment(text)
+        return _written(value, received)
+    text = text_of("as_of", value)
+    return iso(received) if text is None else _read_moment(text, received)
+
+
+@lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
+def _read_moment(text: str, received: datetime) -> str:
+    return _written(_moment(text), received)
+
+
+def _written(moment: datetime | None, received: datetime) -> str:
     if moment is None or not _OLDEST_STATEMENT <= moment.year < date.max.year:
         raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
     if moment.tzinfo is None:
