@@ -1,5 +1,6 @@
 """The whole of standardize: the laws it keeps, and the hard cases of the field."""
 
+import hashlib
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.standardize.payload import features_to_bytes
 from mpi.standardize.record import standardize
 from tests.unit.standardize.making import SEAL, features_of, record_of
 
@@ -30,6 +32,33 @@ def test_every_column_can_be_filled():
     features = features_of(**CHILD, addresses=[own, home])
     empty = [name for name in FEATURE_COLUMNS if getattr(features, name) in (None, ())]
     assert empty == ["shared_homes"], "the configuration fills it, not the record"
+
+
+def test_a_record_has_the_features_that_it_had_under_this_version():
+    # Stored in every index: where this must change, STANDARDIZER_VERSION is to be raised.
+    sent = CHILD | {
+        "first_name": "Bill (William) José",
+        "preferred_name": "Billy",
+        "previous_birth_dates": "2012-04-03|2012",
+        "other_names": "Mac Donald, Ana|Baby Girl B",
+        "phone": "(614) 555-0134; +52 55 5345 6789",
+        "guardians": [
+            {"guardian_first_name": "Dana", "guardian_last_name": "Ruiz"},
+            {"guardian_first_name": "Liz O'Brien"},
+        ],
+        "addresses": [
+            {
+                name: CHILD[name]
+                for name in ("address_line1", "address_line2", "city", "state", "postal_code")
+            },
+            {"address_line1": "PO Box 7", "city": "St. Paul", "type": "foster home"},
+        ],
+    }
+    stored = features_to_bytes(features_of(**sent))
+    assert (
+        hashlib.sha256(stored).hexdigest()
+        == "63bfa2913f050dc409b6001111d804a00021827334acb9eeff53081347ca4d0f"
+    )
 
 
 def test_a_record_that_states_nothing_has_no_features():
