@@ -117,11 +117,16 @@ class Portions:
     def __init__(self, largest: int, beside: int = 20) -> None:
         self._largest, self._first = largest, beside
         self._until = 0.0
+        self._began = 0.0
         self.most = largest
 
     @property
     def _is_beside(self) -> bool:
         return time.monotonic() < self._until
+
+    def begun(self) -> None:
+        """Take note that the transaction has begun: what it waited for others before is not its own time."""
+        self._began = time.perf_counter()
 
     def others_write(self) -> None:
         """Take note, in a transaction that is yet to do its work, that others have written meanwhile."""
@@ -132,9 +137,9 @@ class Portions:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """One transaction, and beside others a rest after it, in which they come in."""
-        began = time.perf_counter()
+        self.begun()
         yield
-        spent = time.perf_counter() - began
+        spent = time.perf_counter() - self._began
         if not self._is_beside:
             self.most = min(2 * self.most, self._largest)
             return

@@ -68,6 +68,16 @@ def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
     assert turns(portions, hours, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
 
 
+def test_what_it_waited_for_others_is_not_its_own_time(hours):
+    portions = Portions(10_000, beside=20)
+    with portions.turn():
+        hours.now += TARGET_S * 40
+        portions.begun()
+        portions.others_write()
+        hours.now += TARGET_S / 2
+    assert portions.most == 40
+
+
 def test_the_transaction_that_notices_others_is_already_small(hours):
     portions = Portions(10_000, beside=20)
     with portions.turn():
