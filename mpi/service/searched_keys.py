@@ -1,15 +1,13 @@
 """The keys by which records are searched, held against those that the records have: they must be the same."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.batch import connect
+from mpi.matching.differences import differences
 from mpi.service.runs import Carrier
 from mpi.storage.repositories.blocking_keys import Numbers
 from mpi.storage.unit import ReadUnit
@@ -17,7 +15,7 @@ from mpi.storage.unit import ReadUnit
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 """An odd number whose multiples lie far apart (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
 _FIRST, _SECOND = np.uint64(31), np.uint64(29)
-_MEMORY = "500MB"
+_ROWS = pa.schema([(name, pa.int64()) for name in ("group_id", "key", "record_id")])
 
 Row = tuple[int, int, int]
 """Visibility group, key and record."""
@@ -65,20 +63,12 @@ def mend(carrier: Carrier, config_id: int) -> None:
 
 
 def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[_Wrong]:
-    with (
-        tempfile.TemporaryDirectory(prefix="mending-", dir=folder) as spill,
-        connect(Path(spill), _MEMORY) as connection,
-    ):
-        _fill(connection, "own", unit.keys.pages(config_id))
-        _fill(connection, "searched", unit.keys.searched(config_id))
-        for one, other, is_missing in (("own", "searched", True), ("searched", "own", False)):
-            for row in connection.execute(f"FROM {one} EXCEPT FROM {other}").fetchall():
-                yield _Wrong((row[0], row[1], row[2]), is_missing)
+    own, searched = _tables(unit.keys.pages(config_id)), _tables(unit.keys.searched(config_id))
+    for row, is_own in differences(own, searched, folder):
+        yield _Wrong((row[0], row[1], row[2]), is_own)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, name: str, pages: Iterable[Numbers]) -> None:
-    connection.execute(f"CREATE TABLE {name} (group_id BIGINT, key BIGINT, record_id BIGINT)")
+def _tables(pages: Iterable[Numbers]) -> Iterator[pa.Table]:
+    yield _ROWS.empty_table()
     for page in pages:
-        connection.register("page", pa.table(list(page), ["group_id", "key", "record_id"]))
-        connection.execute(f"INSERT INTO {name} FROM page")
-        connection.unregister("page")
+        yield pa.table(list(page), _ROWS)
