@@ -6,7 +6,7 @@ which the pair compares otherwise, and the pair is scored again like any other. 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -99,13 +99,13 @@ def what_ifs(left: Features, right: Features) -> Iterator[WhatIf]:
         yield from _same(subject, columns, left, right)
         if _states(left, columns) and _states(right, columns):
             missing: dict[str, Any] = {column: () if column in LIST_COLUMNS else None for column in columns}
-            yield WhatIf(subject, MISSING, left._replace(**missing), right)
-            yield WhatIf(subject, DIFFERENT, left._replace(**_UNLIKE[subject]), right)
+            yield WhatIf(subject, MISSING, replace(left, **missing), right)
+            yield WhatIf(subject, DIFFERENT, replace(left, **_UNLIKE[subject]), right)
     for subject, how, changed in (*_names(left, right), *_dates(left, right), *_numbers(left, right)):
-        yield WhatIf(subject, how, left._replace(**changed), right)
+        yield WhatIf(subject, how, replace(left, **changed), right)
     if left.multiple_birth or right.multiple_birth:
         yield WhatIf(
-            "multiple_birth", "no", left._replace(multiple_birth=None), right._replace(multiple_birth=None)
+            "multiple_birth", "no", replace(left, multiple_birth=None), replace(right, multiple_birth=None)
         )
 
 
@@ -116,13 +116,13 @@ def _states(features: Features, columns: tuple[str, ...]) -> bool:
 def _same(subject: str, columns: tuple[str, ...], left: Features, right: Features) -> Iterator[WhatIf]:
     if _states(right, columns):
         copied = {column: getattr(right, column) for column in columns}
-        yield WhatIf(subject, SAME, left._replace(**copied), right)
+        yield WhatIf(subject, SAME, replace(left, **copied), right)
     elif _states(left, columns):
         copied = {column: getattr(left, column) for column in columns}
-        yield WhatIf(subject, SAME, left, right._replace(**copied))
+        yield WhatIf(subject, SAME, left, replace(right, **copied))
     elif subject in _FILLED:
         filled = _FILLED[subject]
-        yield WhatIf(subject, SAME, left._replace(**filled), right._replace(**filled))
+        yield WhatIf(subject, SAME, replace(left, **filled), replace(right, **filled))
 
 
 def _names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -24,6 +24,7 @@ _ITEM_COLUMNS = {kind: tuple(sorted(ITEM_COLUMNS[field])) for field, kind in ITE
 _record_values = attrgetter(*_RECORD_COLUMNS)
 _item_values = {kind: attrgetter(*columns) for kind, columns in _ITEM_COLUMNS.items()}
 _item_makers: Mapping[str, Callable[..., object]] = ITEM_KINDS
+_feature_values = attrgetter(*FEATURE_COLUMNS)
 _HASH_BYTES = 16
 
 _MISSING: list[Any] = [() if name in LIST_COLUMNS else None for name in FEATURE_COLUMNS]
@@ -80,7 +81,7 @@ def to_sent(record: CanonicalRecord) -> dict[str, object]:
 
 def features_to_bytes(features: Features) -> bytes:
     """The features as a JSON array in the order of ``FEATURE_COLUMNS``."""
-    return orjson.dumps(tuple(features))  # it takes no named tuple
+    return orjson.dumps(_feature_values(features))
 
 
 def features_from_bytes(data: bytes) -> Features:

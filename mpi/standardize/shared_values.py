@@ -12,7 +12,7 @@ the answer would depend on what had come before (law 1).
 import hashlib
 from array import array
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
@@ -158,7 +158,7 @@ def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) ->
             changes[column] = tuple(value for value in getattr(features, column) if value not in gone)
         else:
             changes[column] = None
-    return features._replace(**changes) if changes else features  # type: ignore[arg-type]
+    return replace(features, **changes) if changes else features  # type: ignore[arg-type]
 
 
 def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple[str, ...] | None]:

@@ -1,9 +1,10 @@
 """Records that are near to each other in every way that the models look at; seeded."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.features import LIST_COLUMNS, Features
 
 _GIVEN = ["JAYDEN", "JAYLEN", "MARIA", "MARIE", "JOSÉ", "ANA", "J", "DANIEL", "DANIELA", "李", "ØYVIND"]
 _SURNAMES = ["GARCIA", "GARCÍA", "SMITH", "SMYTHE", "VANDENBERG", "VANDENBURG", "NGUYEN", "OBRIEN"]
@@ -52,14 +53,14 @@ def record(rng: random.Random) -> Features:
         multiple_birth=rng.choice([None, True, False]),
     )
     emptied = {name: () for name in sorted(LIST_COLUMNS) if rng.random() < 0.2}
-    return found._replace(**emptied)
+    return replace(found, **emptied)
 
 
 def near(features: Features, rng: random.Random) -> Features:
     """The same record with a few values taken from another."""
     other = record(rng)
-    taken = rng.sample(FEATURE_COLUMNS, rng.randrange(1, 6))
-    return features._replace(**{name: getattr(other, name) for name in taken})
+    taken = rng.sample(Features.__slots__, rng.randrange(1, 6))
+    return replace(features, **{name: getattr(other, name) for name in taken})
 
 
 def records(count: int, seed: int) -> list[tuple[int, Features]]:

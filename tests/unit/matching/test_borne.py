@@ -1,6 +1,7 @@
 """What SQL finds to be shared is what is found record by record."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,8 @@ def at_home(features, rng):
     number, street = str(rng.randrange(1, 4)), "MAIN ST"
     postal_code, city = rng.choice([("43001", "LINDEN"), (None, "LINDEN"), (None, None)])
     house = f"{number} {street}|{postal_code or city}"
-    return features._replace(
+    return replace(
+        features,
         street_number=number,
         street=street,
         unit=rng.choice([None, "1", "2"]),

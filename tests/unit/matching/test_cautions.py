@@ -40,7 +40,7 @@ def scorer(model):
 
 
 def schooled(number: str) -> Features:
-    return ISAIAH._replace(identifiers=(number,), identifier_systems=("state",))
+    return replace(ISAIAH, identifiers=(number,), identifier_systems=("state",))
 
 
 def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
@@ -88,7 +88,8 @@ def test_name_and_birth_date_alone_link_where_nothing_speaks_against(model, scor
     ids=lambda against: next(iter(against)),
 )
 def test_name_and_birth_date_alone_are_for_a_person_where_something_speaks_against(model, scorer, against):
-    known = schooled("a")._replace(
+    known = replace(
+        schooled("a"),
         middle="JAMES",
         middle_initial="J",
         ssn="one",
@@ -101,9 +102,9 @@ def test_name_and_birth_date_alone_are_for_a_person_where_something_speaks_again
         household_system="sis",
         birth_place="AKRON|OH|US",
     )
-    scored = scorer.score(known, ISAIAH._replace(**against))
+    scored = scorer.score(known, replace(ISAIAH, **against))
     assert scored.bits <= model.cautions.bits
-    assert scorer.score(ISAIAH._replace(**against), known) == scored
+    assert scorer.score(replace(ISAIAH, **against), known) == scored
 
 
 ELSEWHERE = {"addresses": ("19 MILL RD|43077",), "city": "DAYTON", "guardians": ("TASHA COLE",)}
@@ -122,36 +123,36 @@ HERE = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN 
     ids=["a guardian's other surname", "middle initial and place of birth"],
 )
 def test_what_a_stranger_would_not_share_outweighs_another_home(model, scorer, left, right):
-    moved = ISAIAH._replace(**ELSEWHERE), ISAIAH._replace(**HERE)
+    moved = replace(ISAIAH, **ELSEWHERE), replace(ISAIAH, **HERE)
     assert scorer.weight(*moved) == model.cautions.bits
-    borne_out = moved[0]._replace(**left), moved[1]._replace(**right)
+    borne_out = replace(moved[0], **left), replace(moved[1], **right)
     assert scorer.weight(*borne_out) > model.thresholds.link
     assert scorer.weight(*reversed(borne_out)) == scorer.weight(*borne_out)
 
 
 def test_a_guardian_of_the_childs_own_name_says_no_more_than_the_childs_name(model, scorer):
     mother = {"guardian_surnames": ("WASHINGTON",)}
-    pair = ISAIAH._replace(**ELSEWHERE | mother), ISAIAH._replace(**HERE | mother)
+    pair = replace(ISAIAH, **ELSEWHERE | mother), replace(ISAIAH, **HERE | mother)
     assert scorer.weight(*pair) == model.cautions.bits
 
 
 def test_two_families_numbers_speak_against_only_where_one_source_gave_both(model, scorer):
-    ours = ISAIAH._replace(household_ids=("sis|1",), household_system="sis")
-    theirs = ISAIAH._replace(household_ids=("ccwis|2",), household_system="ccwis")
+    ours = replace(ISAIAH, household_ids=("sis|1",), household_system="sis")
+    theirs = replace(ISAIAH, household_ids=("ccwis|2",), household_system="ccwis")
     assert scorer.weight(ours, theirs) > model.thresholds.link
 
 
 HOME = {"addresses": ("4 QUARRY RD|43078",)}
-NAMELESS = ISAIAH._replace(given=None, given_forms=(), given_roots=(), **HOME)
+NAMELESS = replace(ISAIAH, given=None, given_forms=(), given_roots=(), **HOME)
 
 
 def test_a_placeholder_given_name_links_by_surname_birthday_and_home_but_never_one_of_a_multiple_birth(
     model, scorer
 ):
-    named = ISAIAH._replace(**HOME)
+    named = replace(ISAIAH, **HOME)
     assert scorer.weight(NAMELESS, named) > model.thresholds.link
     for doubt in ({"multiple_birth": True}, {"sex": "F"}, {"addresses": ()}):
-        assert scorer.weight(NAMELESS._replace(**doubt), named) <= model.cautions.bits
+        assert scorer.weight(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
 def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_something_opposes(scorer):

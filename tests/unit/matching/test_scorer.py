@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.domain.features import FEATURE_COLUMNS, Features
+from mpi.domain.features import Features
 from mpi.matching.model import find_model, load_model
 from mpi.matching.scorer import compile_scorer
 from tests.unit.matching.pairs import near, record
@@ -31,7 +31,7 @@ CHILD = Features(
 
 
 def with_given(child: Features, given: str, **changes) -> Features:
-    values = {name: getattr(child, name) for name in FEATURE_COLUMNS}
+    values = {name: getattr(child, name) for name in Features.__slots__}
     return Features(**{**values, "given": given, "given_forms": (given,), "given_roots": (given,), **changes})
 
 
@@ -60,7 +60,7 @@ def test_records_that_state_nothing_weigh_the_prior():
 @pytest.mark.parametrize("column", ["middle", "ssn", "suffix", "birth_place", "identifiers", "sex"])
 def test_a_value_missing_on_one_side_is_neutral(column):
     value = ("token",) if column == "identifiers" else "A"
-    states = {name: getattr(CHILD, name) for name in FEATURE_COLUMNS}
+    states = {name: getattr(CHILD, name) for name in Features.__slots__}
     knows = Features(**{**states, column: value})
     lacks = Features(**{**states, column: () if column == "identifiers" else None})
     both_lack = SCORER.weight(lacks, lacks)
@@ -101,7 +101,7 @@ def test_a_multiple_birth_never_raises_a_weight():
     rng = random.Random(5)
     for _ in range(300):
         left, right = record(rng), record(rng)
-        values = {name: getattr(left, name) for name in FEATURE_COLUMNS}
+        values = {name: getattr(left, name) for name in Features.__slots__}
         plain = Features(**{**values, "multiple_birth": None})
         twin = Features(**{**values, "multiple_birth": True})
         assert SCORER.weight(twin, right) <= SCORER.weight(plain, right)

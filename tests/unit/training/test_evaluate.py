@@ -136,7 +136,7 @@ def dataset():
     for n in range(300):
         born = f"20{10 + n % 10}-{1 + n % 12:02}-{1 + n * 7 % 28:02}"
         one = child(f"G{n * 37 % 101:03}", f"S{n * 53 % 211:03}", born, postal_code=f"{43000 + n % 50}")
-        other = one._replace(birth_date=None, birth_dates=(), birth_year=None) if n % 10 == 0 else one
+        other = replace(one, birth_date=None, birth_dates=(), birth_year=None) if n % 10 == 0 else one
         for features in (one, other):
             truth[len(records)] = n
             records.append((len(records), features))

@@ -197,7 +197,8 @@ def test_a_name_that_stands_crosswise_is_counted_once():
     """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
     records, _ = population(1200)
     turned = [
-        features._replace(
+        replace(
+            features,
             given="ZOE",
             given_forms=("ZOE",),
             given_roots=("ZOE",),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,7 +97,7 @@ def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_pa
     made = [
         (
             n,
-            features._replace(birth_date=None, birth_dates=(), birth_year=None, addresses=())
+            replace(features, birth_date=None, birth_dates=(), birth_year=None, addresses=())
             if n % 2
             else features,
         )

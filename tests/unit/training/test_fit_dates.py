@@ -1,5 +1,7 @@
 """Birth dates that are not whole: doubted where they are the exception, and not where they are the rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
@@ -20,7 +22,7 @@ CAUTION = "a birth date is not whole, and given names are not the same"
 def of_years(records, one_in):
     """The records with the day of birth left out of one in so many."""
     return [
-        (number, one._replace(birth_date=None, birth_dates=()) if number % one_in == 0 else one)
+        (number, replace(one, birth_date=None, birth_dates=()) if number % one_in == 0 else one)
         for number, one in records
     ]
 
@@ -38,6 +40,6 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
 
 def test_the_share_of_whole_dates_is_of_those_that_are_known():
     records = of_years(population(400)[0], 4)
-    unknown = [(n + 10_000, one._replace(birth_date=None, birth_year=None)) for n, one in records]
+    unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
     assert whole_dates(feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
     assert whole_dates(feature_table(unknown, FEATURE_COLUMNS)) == 1

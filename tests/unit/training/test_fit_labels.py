@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import combinations
 
@@ -41,7 +42,7 @@ def people():
     for number in alone[:400]:
         own = dict(records)[number]
         born = (date.fromisoformat(own.birth_date) + timedelta(days=rng.randrange(3, 25))).isoformat()
-        namesake = own._replace(birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
+        namesake = replace(own, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
         truth[len(records)] = f"namesake {number}"
         kin.append((number, len(records), False))
         records.append((len(records), namesake))
