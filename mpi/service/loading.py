@@ -101,6 +101,7 @@ class Loading:
     progress: Progress
     done: frozenset[int] = frozenset()
     _portions: Portions = field(default_factory=lambda: Portions(CHUNK))
+    _withdrew: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0
 
@@ -171,7 +172,7 @@ class Loading:
             with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._portions.begun()
                 # Before this transaction has a number of its own, which would look like another's.
-                if ahead.look(unit):
+                if ahead.look(unit) and unit.last_commit() != self._withdrew:
                     self._portions.others_write()
                 places = range(first, min(first + self._portions.most, len(said)))
                 if places.stop < len(said):
@@ -261,6 +262,7 @@ class Loading:
                 self._settle(unit, _Lacking(gone, set()))
                 unit.records.seen({record.id: file.as_of for record in some})
                 self._keep(unit, LOADING)
+                self._withdrew = unit.commit_no
             done = {record.id for record in some}
             left.lacking = [record for record in left.lacking if record.id not in done]
         return left

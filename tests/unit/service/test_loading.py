@@ -168,6 +168,23 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
     sound(index)
 
 
+def test_what_a_load_withdraws_itself_is_nobody_else_s_writing(index, monkeypatch):
+    load_rows(index, "sis", *many_children(900))
+    sizes = []
+    written = loading.Loading._write
+
+    def write(self, unit, ahead, said, *rest):
+        sizes.append(len(said))
+        written(self, unit, ahead, said, *rest)
+
+    monkeypatch.setattr(loading.Loading, "_write", write)
+    rest = [child | {"postal_code": "43009"} for child in many_children(350)]
+    receipt = load_rows(index, "sis", *rest, snapshot=Snapshot.FULL, confirm=True)
+    assert receipt.withdrawn == 550
+    assert sizes == [200, 150]
+    sound(index)
+
+
 def test_what_an_earlier_chunk_seals_is_compared_with_nothing_that_follows(index):
     known = many_children(700)
     load_rows(index, "sis", *known)
