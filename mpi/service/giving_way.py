@@ -8,20 +8,21 @@ from typing import TypeVar
 
 NICE = 10
 """Of a computation, and of the threads that it begins: a tenth of the share of those who answer people."""
-_FOREVER_S = 3600.0
 
 Result = TypeVar("Result")
 
 
 def giving_way(
-    compute: Callable[[], Result], meanwhile: Callable[[], None] = lambda: None, every_s: float = _FOREVER_S
+    compute: Callable[[], Result],
+    meanwhile: Callable[[], None] = lambda: None,
+    every_s: float | None = None,
 ) -> Result:
     """Compute in a thread that gives way to others, and wait for it.
 
     Args:
         compute: the computation; what it raises is raised here.
         meanwhile: called while it goes on.
-        every_s: how often, in seconds.
+        every_s: how often, in seconds; None for never.
     """
     done: list[Result] = []
     failed: list[BaseException] = []

@@ -35,10 +35,7 @@ def put_columns(connection: Connection, table: Table, columns: Mapping[str, Sequ
         driver: Any = connection.connection.driver_connection
         driver.executemany(_each(table, names), zip(*columns.values(), strict=True))
         return
-    length = len(next(iter(columns.values())))
-    for first in range(0, length, _ROWS_AT_ONCE):
-        some = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
-        connection.execute(_many(table, names), some)
+    _run_on_arrays(connection, _many(table, names), columns)
 
 
 def drop_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -48,10 +45,17 @@ def drop_columns(connection: Connection, table: Table, columns: Mapping[str, Seq
         driver: Any = connection.connection.driver_connection
         driver.executemany(_drop_each(table, names), zip(*columns.values(), strict=True))
         return
+    _run_on_arrays(connection, _drop_many(table, names), columns)
+
+
+def _run_on_arrays(
+    connection: Connection, statement: TextClause, columns: Mapping[str, Sequence[Any]]
+) -> None:
+    """Run a statement that takes each column as one array, some rows at a time."""
     length = len(next(iter(columns.values())))
     for first in range(0, length, _ROWS_AT_ONCE):
         some = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
-        connection.execute(_drop_many(table, names), some)
+        connection.execute(statement, some)
 
 
 @cache
@@ -67,10 +71,7 @@ def _each(table: Table, names: tuple[str, ...]) -> str:
 
 @cache
 def _many(table: Table, names: tuple[str, ...]) -> TextClause:
-    columns = ", ".join(f'"{name}"' for name in names)
-    values = ", ".join(f":{name}" for name in names)
-    statement = text(f'INSERT INTO "{table.name}" ({columns}) SELECT * FROM unnest({values})')
-    return statement.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
+    return _taking_arrays(table, names, 'INSERT INTO "{table}" ({columns}) SELECT * FROM unnest({values})')
 
 
 @cache
@@ -81,7 +82,13 @@ def _drop_each(table: Table, names: tuple[str, ...]) -> str:
 
 @cache
 def _drop_many(table: Table, names: tuple[str, ...]) -> TextClause:
+    return _taking_arrays(
+        table, names, 'DELETE FROM "{table}" WHERE ({columns}) IN (SELECT * FROM unnest({values}))'
+    )
+
+
+def _taking_arrays(table: Table, names: tuple[str, ...], statement: str) -> TextClause:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(f":{name}" for name in names)
-    statement = text(f'DELETE FROM "{table.name}" WHERE ({columns}) IN (SELECT * FROM unnest({values}))')
-    return statement.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
+    composed = text(statement.format(table=table.name, columns=columns, values=values))
+    return composed.bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
