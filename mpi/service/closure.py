@@ -22,6 +22,7 @@ class Closure:
         outside: canonical keys of the records just outside, at the other end of a weaker edge.
         named: the same decisions with the records that they name.
         whole: whether it is the whole index, so that nothing lies outside.
+        current: where it is the whole index, the person of every record that has one.
         bare: records of which nothing is stored but what came with them: no decision, task or question
             that waits can name one.
     """
@@ -33,6 +34,7 @@ class Closure:
     outside: dict[int, int] = field(default_factory=dict)
     named: tuple[NamedDecision, ...] = ()
     whole: bool = False
+    current: Mapping[int, int] = field(default_factory=dict)
     bare: frozenset[int] = frozenset()
 
     @property
@@ -142,5 +144,6 @@ def everything(unit: ReadUnit, edges: Edges) -> Closure:
     keys = unit.records.active()
     named = tuple(unit.decisions.in_force())
     decisions = tuple(sorted(one.decision for one in named))
-    seen = frozenset(keys) | frozenset(unit.persons.all_current())
-    return Closure(keys, edges, decisions, seen, named=named, whole=True)
+    current = unit.persons.all_current()
+    seen = frozenset(keys) | frozenset(current)
+    return Closure(keys, edges, decisions, seen, named=named, whole=True, current=current)

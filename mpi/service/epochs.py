@@ -23,6 +23,7 @@ from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
 from mpi.service.giving_way import giving_way
 from mpi.service.holds import let_go, require_whole_index
+from mpi.service.pacing import seeking_no_cycles
 from mpi.service.reindex import Progress, silent
 from mpi.service.releasing import end_holds, forget_changes, hold_before, release
 from mpi.service.resolve import resettle
@@ -169,6 +170,7 @@ def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: P
         resume(index, viewer, fitting[0], left.id, progress)
 
 
+@seeking_no_cycles()
 def _to_the_end(carrier: Carrier, index: Index) -> CarriedOut:
     try:
         return _carried(carrier)

@@ -8,6 +8,7 @@ from mpi.service.closure import everything
 from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
 from mpi.service.epochs import CarriedOut, carry_out
+from mpi.service.pacing import seeking_no_cycles
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import today
 from mpi.service.runs import asked
@@ -89,6 +90,7 @@ class ReclusterPlan:
         return self.moved == 0
 
 
+@seeking_no_cycles()
 def recluster(  # noqa: PLR0913 - one parameter a choice
     index: Index,
     viewer: Viewer,

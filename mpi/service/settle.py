@@ -130,7 +130,7 @@ def settle(
     """
     number_of = {key: number for number, key in scope.keys.items()}
     found = partitions(scope, features, scorer, thresholds)
-    current = unit.persons.all_current() if scope.whole else unit.persons.current(scope.seen)
+    current = scope.current if scope.whole else unit.persons.current(scope.seen)
     clusters = [cluster for one in found for cluster in one.clusters]
     staying = _staying(clusters, number_of, current) if scope.whole and choice == NO_CHOICE else {}
     changing = [cluster for cluster in clusters if cluster not in staying]

@@ -7,6 +7,7 @@ from mpi.domain import eid
 from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index, canonical_key
+from mpi.service.pacing import seeking_no_cycles
 from mpi.service.recluster import recluster
 from mpi.service.reindex import Progress, silent
 from mpi.service.searched_keys import are_sound
@@ -24,6 +25,7 @@ class Finding:
     detail: str
 
 
+@seeking_no_cycles()
 def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Finding]:
     """Check that the index keeps its laws; an empty list is good.
 

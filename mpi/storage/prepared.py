@@ -175,6 +175,10 @@ class Statements:
         self._dialect = dialect
         self._known: WeakKeyDictionary[Any, dict[tuple[Any, ...], Prepared]] = WeakKeyDictionary()
 
+    def expect(self, statement: Any) -> None:  # noqa: ANN401
+        """Take a statement for one composed once, though it comes for the first time."""
+        self._known.setdefault(statement, {})
+
     def prepared(self, statement: Any, parameters: Parameters) -> Prepared | None:  # noqa: ANN401
         """A statement that came before; None where this is the first time, or it has to be run otherwise."""
         kinds = self._known.get(statement)

@@ -52,6 +52,15 @@ class Session(Connection):
         if self.pipeline is not None and (rows := self._short(statement, parameters)) is not None:
             self._ahead.append((statement, parameters, rows))
 
+    def every(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+        """All rows of a statement, the short way also where it comes for the first time.
+
+        Of a million rows SQLAlchemy's own take seconds more; composing the statement takes a millisecond.
+        """
+        self._statements.expect(statement)
+        rows: list[Any] = self.execute(statement, parameters).all()
+        return rows
+
     def _short(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
         prepared = self._statements.prepared(statement, parameters)
         return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)

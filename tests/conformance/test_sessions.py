@@ -11,6 +11,7 @@ from mpi.storage.among import among
 from mpi.storage.database import Database
 from mpi.storage.migrate import upgrade
 from mpi.storage.prepared import Prepared
+from mpi.storage.repositories.asking import every
 from mpi.storage.tables import CounterRow, SourceRow
 from tests.index import OPERATOR
 
@@ -131,3 +132,17 @@ def test_a_unit_that_finds_every_session_lent_waits_for_one(database, monkeypatc
     waiting.join()
     for one in reading:
         one.__exit__(None, None, None)
+
+
+def test_what_reads_a_table_from_end_to_end_goes_the_short_way_at_once(counted, short):
+    statement = select(_counter.c.name, _counter.c.next).where(_counter.c.name.startswith("n"))
+    with counted.read(OPERATOR) as unit:
+        rows = every(unit.connection, statement)
+    assert sorted(row.next for row in rows) == list(range(300))
+    assert short == [True]
+
+
+def test_on_a_plain_connection_it_reads_the_same(counted):
+    statement = select(_counter.c.name, _counter.c.next).where(_counter.c.name == bindparam("name"))
+    with counted.engine.connect() as connection:
+        assert every(connection, statement, {"name": "n7"}) == [("n7", 7)]

@@ -16,3 +16,10 @@ def ahead(connection: Connection, statement: Any, parameters: Any = None) -> Non
     send = getattr(connection, "ahead", None)
     if send is not None:
         send(statement, parameters)
+
+
+def every(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+    """All rows of a statement that reads a table from end to end; see ``Session.every``."""
+    read = getattr(connection, "every", None)
+    rows = connection.execute(statement, parameters).all() if read is None else read(statement, parameters)
+    return list(rows)

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from mpi.storage.among import among
-from mpi.storage.repositories.asking import ahead
+from mpi.storage.repositories.asking import ahead, every
 from mpi.storage.repositories.blocking_keys import BlockingKeys
 from mpi.storage.repositories.chunks import CHUNK, chunked
 from mpi.storage.repositories.rows import put, put_columns
@@ -192,8 +192,8 @@ class Derived:
 
     def with_features(self, config_id: int) -> set[int]:
         """The records that have features."""
-        rows = self._connection.execute(select(_feature.c.record_id).where(_feature.c.config_id == config_id))
-        return {row[0] for row in rows.all()}
+        statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
+        return {row[0] for row in every(self._connection, statement)}
 
     def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
         """Edges whose lower end is among the records, in millionths of a bit."""
@@ -247,7 +247,5 @@ class Derived:
 
     def all_edges(self, config_id: int) -> Edges:
         """Every edge."""
-        rows = self._connection.execute(
-            select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
-        )
-        return {(row[0], row[1]): row[2] / MICROBITS for row in rows}
+        statement = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
+        return {(row[0], row[1]): row[2] / MICROBITS for row in every(self._connection, statement)}

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from mpi.storage.among import among
-from mpi.storage.repositories.asking import ahead
+from mpi.storage.repositories.asking import ahead, every
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.rows import put
@@ -332,8 +332,7 @@ class Persons:
 
     def all_current(self) -> dict[int, int]:
         """The person of every record that has one now."""
-        rows = self._connection.execute(_EVERYBODY_NOW).all()
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: row[1] for row in every(self._connection, _EVERYBODY_NOW)}
 
     def all_memberships(self) -> list[Membership]:
         """Every membership there ever was, by record and time."""

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from mpi.storage.among import among
-from mpi.storage.repositories.asking import ahead
+from mpi.storage.repositories.asking import ahead, every
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.rows import put
 from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
@@ -267,10 +267,8 @@ class Records:
 
     def active(self) -> dict[int, int]:
         """Number and canonical key of every active record."""
-        rows = self._connection.execute(
-            select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
-        )
-        return {row[0]: row[1] for row in rows.all()}
+        statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
+        return {row[0]: row[1] for row in every(self._connection, statement)}
 
     def active_groups(self) -> dict[int, int]:
         """Number and visibility group of every active record."""

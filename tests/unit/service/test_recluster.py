@@ -1,5 +1,7 @@
 """Re-cluster: another model in force, and components that are too large."""
 
+import gc
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -10,6 +12,7 @@ from mpi.service.rebuild import rebuild
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
 from mpi.service.verify import verify
+from mpi.storage.database import Database
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, many_children, partition_of
 from tests.models import tiny_model
 
@@ -73,3 +76,32 @@ def test_more_records_of_one_child_than_a_component_may_have_are_parted_and_aske
         withdraw(index, OPERATOR, "sis", f"s{number}")
     assert len(partition_of(index)) == 1
     assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda index: recluster(index, OPERATOR, index.matcher, apply=False),
+        lambda index: recluster(index, OPERATOR, index.matcher, apply=True),
+        lambda index: verify(index, OPERATOR),
+    ],
+    ids=["plan", "apply", "verify"],
+)
+def test_what_goes_through_the_whole_index_seeks_no_cycles_meanwhile_and_does_afterwards(
+    index, monkeypatch, work
+):
+    upsert(index, OPERATOR, "sis", a_child())
+    seeking = []
+    read = Database.read
+
+    @contextmanager
+    def noted(self, viewer):
+        seeking.append(gc.isenabled())
+        with read(self, viewer) as unit:
+            yield unit
+
+    monkeypatch.setattr(Database, "read", noted)
+    work(index)
+    assert seeking
+    assert not any(seeking)
+    assert gc.isenabled()
