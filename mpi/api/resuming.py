@@ -1,4 +1,4 @@
-"""Resuming: what was interrupted while it was applied is carried on by whoever serves the index."""
+"""Resuming: what was interrupted, a re-cluster or a load, is carried on or tidied by whoever serves."""
 
 import logging
 import threading
@@ -11,6 +11,7 @@ from mpi.config import Settings
 from mpi.domain.errors import MpiError
 from mpi.domain.viewer import operator
 from mpi.service.context import Index
+from mpi.service.key_runs import LeftRuns
 from mpi.service.proposals import resume_run
 from mpi.service.runs import is_alive
 
@@ -20,18 +21,22 @@ _log = logging.getLogger("mpi.api")
 
 
 def keep_resuming(app: FastAPI) -> None:
-    """Look again and again, in a thread of its own, whether a re-cluster was interrupted."""
+    """Look again and again, in a thread of its own, whether a re-cluster or a load was interrupted."""
     threading.Thread(target=_look_on, args=(app,), name="resuming", daemon=True).start()
 
 
 def _look_on(app: FastAPI) -> None:
-    pause = threading.Event()
+    pause, left = threading.Event(), LeftRuns()
     while True:
         try:
             resume_interrupted(app)
         except MpiError as error:
             # Another process took it up, or the store is away: it is looked at again.
             _log.warning("an interrupted re-cluster was not carried on: %s", error)
+        try:
+            left.look(app.state.index, operator())
+        except MpiError as error:
+            _log.warning("keys that a load left were not merged: %s", error)
         pause.wait(LOOK_EVERY_S)
 
 

@@ -7,7 +7,7 @@ until the last; the same file sent again goes on where it stopped.
 
 import gc
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -17,6 +17,7 @@ from mpi.service.ahead import Ahead, LookingAhead, look_ahead
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.giving_way import giving_way
+from mpi.service.key_runs import KeyRuns
 from mpi.service.letting_in import Sent
 from mpi.service.meanwhile import Meanwhile
 from mpi.service.pacing import Portions
@@ -33,11 +34,13 @@ from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import WriteUnit
 
-CHUNK = 10_000
-"""Statements of one transaction, at most; fewer would write the index's pages more often."""
-CHUNKS_AHEAD = 6
-"""Such chunks whose pairs are found at once, while those before are written; twice as many bound memory."""
-FIRST_CHUNKS = 2
+CHUNK = 2_000
+"""Statements of one transaction, at most, where keys are written into runs: others wait for it."""
+CHUNK_AMONG_ALL = 10_000
+"""The same where they are written among all: fewer would write the pages of all keys more often."""
+AHEAD = 60_000
+"""Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
+FIRST_AHEAD = 20_000
 """The same of the first, for whose pairs the writing waits."""
 
 LOADED, HELD = "loaded", "held"
@@ -100,10 +103,16 @@ class Loading:
     receipt: Receipt
     progress: Progress
     done: frozenset[int] = frozenset()
-    _portions: Portions = field(default_factory=lambda: Portions(CHUNK))
+    _portions: Portions = field(init=False)
+    _runs: KeyRuns = field(init=False)
     _withdrew: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0
+
+    def __post_init__(self) -> None:
+        statements = len(self.file.sent.headings)
+        self._portions = Portions(CHUNK_AMONG_ALL if self.index.database.is_postgresql else CHUNK)
+        self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def go_on(self, batch: Batch) -> None:
         """Go on with a load that stopped."""
@@ -124,6 +133,8 @@ class Loading:
 
     def run(self) -> None:
         """Write everything."""
+        # Of a load that was interrupted.
+        self._runs.merge()
         with Meanwhile(self.file.sent) as meanwhile:
             windows = self._windows(meanwhile)
             said = next(windows, None)
@@ -134,6 +145,7 @@ class Loading:
                 self._require_mine(unit)
                 self._settle(unit, self._lacking(unit, left))
                 self._finish(unit, left)
+        self._runs.merge_at_the_end()
 
     def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> Survey | None:
         """Write every window, the pairs of the next being looked for meanwhile."""
@@ -153,6 +165,8 @@ class Loading:
                     ahead = self._look_ahead(following)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
+                if following:
+                    self._runs.merge_if_due()
                 said = following
                 gc.collect()
         return left
@@ -174,6 +188,7 @@ class Loading:
                 # Before this transaction has a number of its own, which would look like another's.
                 if ahead.look(unit) and unit.last_commit() != self._withdrew:
                     self._portions.others_write()
+                    self._runs.others_write()
                 places = range(first, min(first + self._portions.most, len(said)))
                 if places.stop < len(said):
                     left = None
@@ -194,9 +209,9 @@ class Loading:
         Those after them are made comparable meanwhile.
         """
         waiting = self._waiting()
-        coming = meanwhile.begin(list(islice(waiting, CHUNK * FIRST_CHUNKS)))
+        coming = meanwhile.begin(list(islice(waiting, FIRST_AHEAD)))
         while coming.said:
-            following = meanwhile.begin(list(islice(waiting, CHUNK * CHUNKS_AHEAD)))
+            following = meanwhile.begin(list(islice(waiting, AHEAD)))
             yield meanwhile.end(coming)
             coming = following
 
@@ -206,7 +221,7 @@ class Loading:
         if not self.done:
             yield from statements
             return
-        while some := list(islice(statements, CHUNK)):
+        while some := list(islice(statements, CHUNK_AMONG_ALL)):
             with self.index.database.read(self.viewer) as unit:
                 known = unit.records.find(self.file.source.id, [one.local_id for one in some])
             for one in some:
@@ -239,6 +254,7 @@ class Loading:
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
         ahead.gone |= gone
         paired = ahead.paired(unit, self.index, places, taken.changed, placed)
+        paired = replace(paired, run=self._runs.next(unit, len(taken.changed)))
         besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
         self._written += len(said)
@@ -311,6 +327,7 @@ class Loading:
     def _keep(self, unit: WriteUnit, status: str) -> None:
         """Write the receipt as it now stands; the rows that were refused with its last form."""
         receipt, begun = self.receipt, bool(self._counts)
+        self._runs.last_commit = unit.commit_no
         if receipt.batch is None:
             receipt.batch = unit.counters.take("batch")
         self._counts = receipt.counts

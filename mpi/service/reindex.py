@@ -96,11 +96,13 @@ class Paired:
         records: the records.
         edges: their pairs from the stored floor up, among themselves and with records indexed before.
         most: records of one block that are searched for pairs of the others; None for any number.
+        run: into which the keys of all that changed are put; None where they are put among all.
     """
 
     records: frozenset[int]
     edges: Edges
     most: int | None = None
+    run: int | None = None
 
 
 NOT_PAIRED = Paired(frozenset(), {})
@@ -197,7 +199,7 @@ def write_derived(
     packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
     if changed:
         own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
-        unit.keys.put(config_id, own, unit.commit_no)
+        unit.keys.put(config_id, own, unit.commit_no, paired.run)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:

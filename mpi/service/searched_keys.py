@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.matching.differences import differences
+from mpi.service.key_runs import merge_recent
 from mpi.service.runs import Carrier
 from mpi.storage.repositories.blocking_keys import Numbers
 from mpi.storage.unit import ReadUnit
@@ -47,6 +48,7 @@ def _digest(pages: Iterable[Numbers]) -> tuple[int, int]:
 
 def mend(carrier: Carrier, config_id: int) -> None:
     """Make the keys by which records are searched those that they have, a few in each transaction."""
+    merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
     with carrier.index.database.read(carrier.viewer) as unit:
         if are_sound(unit, config_id):
             return

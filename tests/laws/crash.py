@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.service import loading
+from mpi.service import key_runs, loading
 from mpi.service.load import Snapshot
 from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert
@@ -70,7 +70,10 @@ class Place:
 def work(place: Place, turn: int) -> None:
     """Upsert, load and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
-    loading.CHUNK = CHUNK
+    loading.CHUNK = loading.CHUNK_AMONG_ALL = CHUNK
+    # Where there are runs of keys, loads as small as these write some, and merge them.
+    key_runs.LARGE_RECORDS = key_runs.FEW_STATEMENTS = 1
+    key_runs.RUN_RECORDS, key_runs.MERGED_RECORDS = 2 * CHUNK, 3 * CHUNK
     while True:
         for number in range(20):
             local_id = f"u{number}"

@@ -1,7 +1,8 @@
 """Blocking keys, twice: by key, to find who shares one, and by record, to drop and to read a record's own.
 
 By record they are one row, of some 200 bytes: an index of them by record took a sixth of the database, and a
-third of the time in which keys are written (ADR 0058).
+third of the time in which keys are written (ADR 0058). By key, those that loads wrote last are in runs beside
+all others (ADR 0059).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -10,15 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, FromClause, Select, bindparam, delete, func, select, tuple_, union_all
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
+from mpi.storage.repositories.recent_keys import READ_WHOLE, RecentKeys
 from mpi.storage.repositories.rows import drop_columns, put_columns
-from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
+from mpi.storage.tables import BlockingKeyRow, RecentKeyRow, RecordKeysRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
 _own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+_recent = RecentKeyRow.__table__  # type: ignore[attr-defined]
 
 Numbers = npt.NDArray[np.int64]
 AS_STORED = np.dtype("<i8")
@@ -29,14 +32,23 @@ _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
-_LARGE = (
-    select(_key.c.key, func.count().label("size"))
-    .where(_key.c.config_id == bindparam("config"))
-    .group_by(_key.c.key)
-    .having(func.count() > bindparam("over"))
-    .order_by(func.count().desc(), _key.c.key)
+_BOTH = union_all(*(select(t.c.key).where(t.c.config_id == bindparam("config")) for t in (_key, _recent)))
+
+
+def _large(keys: FromClause) -> Select[Any]:
+    return (
+        select(keys.c.key, func.count().label("size"))
+        .group_by(keys.c.key)
+        .having(func.count() > bindparam("over"))
+        .order_by(func.count().desc(), keys.c.key)
+    )
+
+
+_LARGE = _large(_key).where(_key.c.config_id == bindparam("config"))
+_LARGE_OF_BOTH = _large(_BOTH.subquery())
+_OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
+    _own.c.config_id == bindparam("config")
 )
-_OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed).where(_own.c.config_id == bindparam("config"))
 _OF = _OWN.where(among(_own.c.record_id, "ids"))
 _SINCE = select(_own.c.record_id).where(
     _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
@@ -46,6 +58,7 @@ _HAVING = select(_own.c.record_id).where(
 )
 _BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
 _AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
+_GREATEST = select(func.max(_own.c.record_id)).where(_own.c.config_id == bindparam("config"))
 _DROP = delete(_own).where(_own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids"))
 _PLACE = (_key.c.group_id, _key.c.key, _key.c.record_id)
 _SEARCHED_AFTER = (
@@ -81,14 +94,17 @@ class BlockingKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.recent = RecentKeys(connection)
 
-    def put(self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int) -> None:
+    def put(self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int, run: int | None = None) -> None:
         """Add keys, by record, of records that have none.
 
         Args:
             config_id: the configuration.
             own: the keys of each record.
             commit_no: of the transaction that writes them.
+            run: the commit that began the run that they are put into, which waits to be merged; where there
+                are no runs they are put among all.
         """
         some = {record: one for record, one in own.items() if one.keys}
         columns: dict[str, list[Any]] = {
@@ -99,7 +115,15 @@ class BlockingKeys:
             "commit_no": [commit_no] * len(some),
         }
         put_columns(self._connection, _own, columns)
-        put_columns(self._connection, _key, _in_order(config_id, _rows(some)))
+        rows = _in_order(config_id, _rows(some))
+        if run is not None and self.recent.are_kept:
+            self.recent.put(run, rows)
+        else:
+            put_columns(self._connection, _key, rows)
+
+    def greatest(self, config_id: int) -> int:
+        """The greatest record that has keys; 0 where none has."""
+        return int(self._connection.execute(_GREATEST, {"config": config_id}).scalar() or 0)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove the keys of records."""
@@ -116,6 +140,11 @@ class BlockingKeys:
         if rows:
             own = {row[0]: OwnKeys(row[1], row[2]) for row in rows}
             drop_columns(self._connection, _key, _in_order(config_id, _rows(own)))
+            runs = self.recent.runs(config_id)
+            # What was written before the oldest run was begun is in none.
+            late = {row[0]: own[row[0]] for row in rows if runs and row[3] >= runs[0]}
+            if late:
+                self.recent.drop(runs, _in_order(config_id, _rows(late)))
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
 
     def correct(
@@ -127,8 +156,10 @@ class BlockingKeys:
         """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
         for rows, change in ((superfluous, drop_columns), (missing, put_columns)):
             if rows:
-                columns = np.array(list(rows), np.int64).T
-                change(self._connection, _key, _in_order(config_id, columns))
+                columns = _in_order(config_id, np.array(list(rows), np.int64).T)
+                change(self._connection, _key, columns)
+                if change is drop_columns:
+                    self.recent.drop(self.recent.runs(config_id), columns)
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
@@ -137,6 +168,7 @@ class BlockingKeys:
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
+        self.recent.drop_all(config_id)
 
     def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, OwnKeys]:
         """The keys of records, as they are stored; nothing of one that has none."""
@@ -175,7 +207,7 @@ class BlockingKeys:
                 yield _rows({row[0]: OwnKeys(row[1], row[2]) for row in rows})
 
     def searched(self, config_id: int) -> Iterator[Numbers]:
-        """The same columns as they are searched by key, which must be the same keys."""
+        """The same columns as they are searched by key, which must be the same keys; runs come last."""
         after, found = (_LEAST, _LEAST, _LEAST), SEARCHED_PAGE
         while found == SEARCHED_PAGE:
             asked = dict(zip(("group", "key", "record"), after, strict=True))
@@ -185,6 +217,7 @@ class BlockingKeys:
             if (found := len(rows)) > 0:
                 after = (rows[-1][0], rows[-1][1], rows[-1][2])
                 yield np.array([tuple(row) for row in rows], np.int64).T
+        yield from self.recent.searched(config_id)
 
     def sharing(
         self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
@@ -194,23 +227,27 @@ class BlockingKeys:
         With ``most`` they end after so many a key on average: one of the keys then has more.
         """
         found: list[tuple[int, int]] = []
+        runs = self.recent.runs(config_id)
         for chunk in chunked(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
             limit = {} if most is None else {"most": most * len(chunk) + 1}
             rows = self._connection.execute(_SHARING_SOME if limit else _SHARING, asked | limit)
             found += [(row[0], row[1]) for row in rows]
+            if runs:
+                found += self.recent.sharing(config_id, runs, groups, chunk, limit.get("most"))
         return found
 
     def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
-        rows = self._connection.execute(_LARGE, {"config": config_id, "over": over})
+        statement = _LARGE_OF_BOTH if self.recent.runs(config_id) else _LARGE
+        rows = self._connection.execute(statement, {"config": config_id, "over": over})
         return [(row[0], row[1]) for row in rows]
 
     def found_by(
         self, config_id: int, groups: Collection[int], keys: Collection[int]
     ) -> Iterator[list[tuple[int, int]]]:
         """``sharing`` for many keys, a part at a time; ascending keys are looked up soonest."""
-        if self._connection.dialect.name == "postgresql":
+        if not self.recent.are_kept:
             for chunk in chunked(keys):
                 yield self.sharing(config_id, groups, chunk)
             return
@@ -222,6 +259,11 @@ class BlockingKeys:
         driver: Any = self._connection.connection.driver_connection
         for chunk in chunked(keys):
             yield driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchall()
+        if len(keys) >= READ_WHOLE:
+            yield from self.recent.found_by(config_id, groups, keys)
+        elif runs := self.recent.runs(config_id):
+            for chunk in chunked(keys):
+                yield self.recent.sharing(config_id, runs, groups, chunk, None)
 
 
 def _rows(own: Mapping[int, OwnKeys]) -> Numbers:

@@ -5,7 +5,14 @@ Derived, rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, 
 """
 
 from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
-from mpi.storage.tables.derived import BlockingKeyRow, EdgeRow, FeatureRow, RecordKeysRow, TaskRow
+from mpi.storage.tables.derived import (
+    BlockingKeyRow,
+    EdgeRow,
+    FeatureRow,
+    RecentKeyRow,
+    RecordKeysRow,
+    TaskRow,
+)
 from mpi.storage.tables.desk import (
     BlindAnswerRow,
     BlindPairRow,
@@ -67,7 +74,7 @@ __all__ = [
     "FeatureRow", "FlagRow",
     "FreezeWindowRow", "HoldRow", "IdentityEventRow", "IndexRow", "KeptAnswerRow", "LargeBlockRow",
     "MembershipRow", "NoteRow", "OwnerQuestionRow", "PendingRow", "PersonRow", "PracticeAnswerRow",
-    "ProposalItemRow", "ProposalRow",
+    "ProposalItemRow", "ProposalRow", "RecentKeyRow",
     "RecordAliasRow", "RecordKeysRow", "RecordRow", "RecordVersionRow", "RejectRow", "RenamedRow",
     "RunChangeRow", "RunRow",
     "SavedViewRow", "SightingRow", "SignInRow", "SourceRow", "StepRow", "TaskActionRow", "TaskRow",

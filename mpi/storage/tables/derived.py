@@ -27,6 +27,21 @@ class BlockingKeyRow(SQLModel, table=True):
     record_id: int = pk()
 
 
+class RecentKeyRow(SQLModel, table=True):
+    """A blocking key that a load wrote lately and that is not yet among the others: a row is in one of both.
+
+    A run is named by the commit that began it.
+    """
+
+    __tablename__ = "recent_key"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    config_id: int = pk()
+    run: int = pk()
+    group_id: int = pk()
+    key: int = pk()
+    record_id: int = pk()
+
+
 class RecordKeysRow(SQLModel, table=True):
     """The same keys by record: ascending, as little-endian 64-bit integers, and which commit wrote them."""
 

@@ -20,7 +20,8 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 
 SMALL = {"source", "agency", "client", "epoch", "config", "batch", "counter", "index_info"}
 """Tables of few rows, however large the index: sources, clients, configurations, loads, counters."""
-NO_TABLE = {"CONSTANT"}
+NO_TABLE = {"CONSTANT", "each_run"}
+"""Of a statement's own rows; runs of keys are some ten at most."""
 WORKLOAD = {
     "task",
     "task_work",

@@ -1,4 +1,4 @@
-"""Schema 0012: the keys of a record, which an index told, are in a row of their own."""
+"""Schema 0012 keeps the keys of a record in a row of their own; 0013 has those of late apart."""
 
 import numpy as np
 import pytest
@@ -52,3 +52,22 @@ def test_an_index_without_keys_is_upgraded(older):
     connection, config = older
     command.upgrade(config, "0012")
     assert connection.execute(text("SELECT count(*) FROM record_keys")).scalar() == 0
+
+
+def test_a_downgrade_merges_the_keys_that_are_in_runs(older):
+    connection, config = older
+    command.upgrade(config, "0013")
+    rows = [(1, 5, 1, -9, 3), (1, 5, 1, 4, 3), (1, 7, 2, 4, 8), (2, 7, 1, 4, 3)]
+    for row in rows:
+        values = ", ".join(map(str, row))
+        connection.execute(
+            text(f"INSERT INTO recent_key (config_id, run, group_id, key, record_id) VALUES ({values})")
+        )
+    # One that is in both by damage, and one that is in no run.
+    connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, 4, 3), (1, 1, 6, 9)"))
+    command.downgrade(config, "0012")
+    found = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    expected = {(row[0], *row[2:]) for row in rows} | {(1, 1, 6, 9)}
+    assert sorted(tuple(row) for row in found) == sorted(expected)
+    assert "recent_key" not in inspect(connection).get_table_names()
+    connection.execute(text("DELETE FROM blocking_key"))
