@@ -1,177 +1,30 @@
-"""The batch scorer: Splink on DuckDB, for whole states.
+"""Splink on DuckDB: an engine over a table of features, and the pairs that are candidates.
 
-Three facts of the engines shape it. Splink joins frequencies by column name and caches them for the life of a
-connection, so each run has a connection of its own. A value that the frozen table lacks would be scored
-as average, so the table is completed with the tail. Splink does not chunk registered pairs, so we do.
+Two facts of Splink shape it. It caches frequencies by column name for the life of an engine, so one is made
+for each run. A value that the frozen table lacks would be scored as average, so the table is completed with
+the tail.
 """
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.features import LIST_COLUMNS, Features
-from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 from mpi.matching.frequencies import Frequencies
-from mpi.matching.levels import Levels, batch_settings
-from mpi.matching.model import MatchModel
-from mpi.matching.packed import unpack
-from mpi.matching.scorer import compile_scorer
+from mpi.matching.levels import batch_settings
 
-PAIRS_A_CHUNK = 1_000_000
 ROWS_A_BATCH = 50_000
-SIFTED_FROM = 200_000
-"""Pairs; of fewer a first pass would cost more than it spares."""
 WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
-_HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
-
-
-class _Wanted(NamedTuple):
-    """What is wanted of scored pairs, in SQL, and its columns."""
-
-    select: str
-    schema: pa.Schema
-
-
-_AT_ALL = _Wanted("unique_id_l AS lo, unique_id_r AS hi", PAIRS)
-_WEIGHED = _Wanted(f"{_AT_ALL.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHTS)
-
-Progress = Callable[[int, int], None]
-"""Told how many pairs are done, of how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where and how pairs are scored.
-
-    Args:
-        folder: where DuckDB may spill; a directory that only this user can read is made inside.
-        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
-        progress: called after each chunk of pairs.
-    """
-
-    folder: Path
-    memory: str | None = None
-    progress: Progress | None = None
-
-
-def predict(
-    model: MatchModel,
-    records: Iterable[tuple[int, Features]],
-    pairs: pa.Table,
-    floor: float,
-    work_dir: Path,
-    progress: Progress | None = None,
-    memory: str | None = None,
-) -> pa.Table:
-    """Score pairs and keep those at or above a weight.
-
-    Args:
-        model: the frozen model.
-        records: record id and features, of every record that ``pairs`` names.
-        pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
-        floor: lowest weight to return, in bits.
-        work_dir: where DuckDB may spill; a directory that only this user can read is made inside.
-        progress: called after each chunk.
-        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
-
-    Returns:
-        ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
-
-    Raises:
-        ModelError: the model cannot be scored.
-    """
-
-    def fill(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
-        connection.register("feature_table", feature_table(records, columns))
-
-    return _predicted(model, fill, pairs, floor, Place(work_dir, memory, progress))
-
-
-def predict_packed(
-    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: Place
-) -> pa.Table:
-    """``predict`` for features as they are stored: DuckDB reads them, and no value becomes an object.
-
-    Args:
-        model: the frozen model.
-        packed: in the schema PACKED, of every record that ``pairs`` names.
-        pairs: as for ``predict``.
-        floor: lowest weight to return, in bits.
-        place: where and how.
-
-    Raises:
-        ModelError: the model cannot be scored.
-    """
-
-    def fill(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
-        unpack(connection, packed, columns)
-
-    return _predicted(model, fill, pairs, floor, place)
-
-
-def _predicted(
-    model: MatchModel,
-    fill: Callable[[duckdb.DuckDBPyConnection, tuple[str, ...]], None],
-    pairs: pa.Table,
-    floor: float,
-    place: Place,
-) -> pa.Table:
-    scorer = compile_scorer(model)  # refuses what online would, before hours of work
-    columns = scorer.columns
-    with tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder) as spill:
-        connection = connect(Path(spill), place.memory)
-        try:
-            fill(connection, columns)
-            told = place.progress
-            quick = _quick_settings(model.settings, scorer.levels)
-            if quick is not None and pairs.num_rows >= SIFTED_FROM:
-                first = Engine(quick, model.frequencies, connection)
-                # Far below what a weight is rounded to, and far above what adding in another order makes.
-                pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * _HALF, told)
-                told = None
-            engine = Engine(model.settings, model.frequencies, connection)
-            scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - _HALF, told)
-            return held_down(connection, scored, model.cautions, columns)
-        finally:
-            connection.close()
-
-
-def _quick_settings(settings: Mapping[str, Any], levels: Levels) -> dict[str, Any] | None:
-    """The settings without the comparisons that can only lower a weight; None where there is none.
-
-    What is below the floor without them is below it with them. In a model that corrects for families these
-    are the dearest, and most pairs that share a key are far below.
-    """
-    kept = [
-        stated
-        for stated, read in zip(settings["comparisons"], levels.comparisons, strict=True)
-        if not read.only_lowers
-    ]
-    return {**settings, "comparisons": kept} if 0 < len(kept) < len(levels.comparisons) else None
-
-
-def _chunk_by_chunk(
-    engine: "Engine", pairs: pa.Table, wanted: _Wanted, floor: float, told: Progress | None
-) -> pa.Table:
-    """What is wanted of the pairs from a floor up."""
-    results = [wanted.schema.empty_table()]
-    for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
-        scored = engine.scored(pairs.slice(start, PAIRS_A_CHUNK), wanted.select, floor)
-        results.append(scored.cast(wanted.schema))
-        if told is not None:
-            told(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
-    return pa.concat_tables(results)
 
 
 def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -319,18 +172,28 @@ def candidate_pairs(
         connection = stack.enter_context(
             duckdb.connect(":memory:") if spill is None else connect(Path(spill), memory)
         )
-        connection.register("keys", keys)
-        left, order = "keys", "a.record_id < b.record_id"
-        if touched is not None:
-            connection.register("touched", pa.table({"record_id": touched}))
-            left = "(FROM keys SEMI JOIN touched USING (record_id))"
-            order = "a.record_id <> b.record_id"
-        found = connection.sql(
-            "SELECT DISTINCT least(a.record_id, b.record_id) AS lo, "
-            "greatest(a.record_id, b.record_id) AS hi "
-            f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
-        )
-        return found.to_arrow_table().cast(PAIRS)
+        return pairs_sharing(connection, keys, touched)
+
+
+def pairs_sharing(
+    connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
+) -> pa.Table:
+    """``candidate_pairs`` on a connection."""
+    connection.register("keys", keys)
+    left, order = "keys", "a.record_id < b.record_id"
+    if touched is not None:
+        connection.register("touched", pa.table({"record_id": touched}))
+        left = "(FROM keys SEMI JOIN touched USING (record_id))"
+        order = "a.record_id <> b.record_id"
+    found = connection.sql(
+        "SELECT DISTINCT least(a.record_id, b.record_id) AS lo, "
+        "greatest(a.record_id, b.record_id) AS hi "
+        f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
+    )
+    pairs = found.to_arrow_table().cast(PAIRS)
+    for name in ("keys", "touched"):
+        connection.unregister(name)
+    return pairs
 
 
 def large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:

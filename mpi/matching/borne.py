@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mpi.domain.features import LIST_COLUMNS
 from mpi.matching.batch import connect
-from mpi.matching.packed import unpack
+from mpi.matching.packed import declare, unpack
 from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES
 
 _HOUSE = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
@@ -57,9 +57,9 @@ class Watched:
     def passing(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The same batches, each counted before it is given on."""
         for batch in batches:
-            unpack(self._connection, [batch], _READ)
+            declare(self._connection, "feature_table", _READ)
+            unpack(self._connection, "feature_table", [batch], _READ)
             self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({BORNE})")
-            self._connection.execute("DROP TABLE feature_table")
             yield batch
 
     def shared(self) -> dict[str, list[str]]:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from mpi.matching.batch import Place, candidate_pairs, predict_packed
+from mpi.matching.batch import candidate_pairs
 from mpi.matching.model import MatchModel
+from mpi.matching.scoring import Place, predict_packed
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""

@@ -25,18 +25,25 @@ def packed(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
         yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
 
 
-def unpack(
-    connection: duckdb.DuckDBPyConnection, batches: Iterable[pa.RecordBatch], columns: Collection[str]
-) -> None:
-    """Make the ``feature_table`` of features as they are stored: JSON arrays in the order of Features."""
+def declare(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:
+    """Make a table for features, empty; in place of what bore its name."""
     declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({declared})")
+
+
+def unpack(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    batches: Iterable[pa.RecordBatch],
+    columns: Collection[str],
+) -> None:
+    """Add features as they are stored, JSON arrays in the order of Features, to a table for them."""
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
     read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
-    connection.execute(f"CREATE TABLE feature_table ({declared})")
-    for table in _in_row_groups(batches):
-        connection.register("packed", table)
+    for rows in _in_row_groups(batches):
+        connection.register("packed", rows)
         connection.execute(
-            f"INSERT INTO feature_table SELECT unique_id, {read} FROM "
+            f"INSERT INTO {table} SELECT unique_id, {read} FROM "
             f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
         )
         connection.unregister("packed")

@@ -11,7 +11,7 @@ import numpy as np
 
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import rounded
-from mpi.matching.batch import Place
+from mpi.matching.scoring import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.pairing import MEMORY, Scored, edges_in, pair_up

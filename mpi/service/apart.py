@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Self
 
 from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.viewer import Viewer
-from mpi.matching.batch import Place
 from mpi.matching.model import MatchModel
+from mpi.matching.scoring import Place
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Scored, pair_up
+from mpi.service.pairing import MEMORY, Pairing, Scored
 from mpi.service.statement import Packed
 from mpi.standardize.workers import give_way
 from mpi.storage.database import Database
@@ -45,7 +45,7 @@ class _Work:
 
 
 class _Wanted(NamedTuple):
-    """Records of which the pairs are wanted; see ``pair_up``."""
+    """Records of which the pairs are wanted; see ``Pairing.pair_up``."""
 
     config_id: int
     mine: dict[int, Packed]
@@ -166,24 +166,24 @@ def _serve(pipe: Connection, work: _Work) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(work.url)
     # Whoever asked may end at any moment.
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with (
+        suppress(EOFError, BrokenPipeError, ConnectionResetError),
+        Pairing(work.model, Place(work.folder, MEMORY)) as pairing,
+    ):
         while True:
-            _answer(pipe, database, work, pipe.recv())
+            _answer(pipe, database, work.viewer, pairing, pipe.recv())
             gc.collect()
     # Nothing is left to be put away, and this process is about to end by itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _answer(pipe: Connection, database: Database, work: _Work, wanted: _Wanted) -> None:
-    told = Place(work.folder, MEMORY)
+def _answer(pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _Wanted) -> None:
     try:
         with ExitStack() as reading:
-            unit = reading.enter_context(database.read(work.viewer))
+            unit = reading.enter_context(database.read(viewer))
             pipe.send(unit.last_commit())
             # Where a snapshot stands SQLite's log only grows, and all that is written reads through it.
-            scored = pair_up(
-                unit, work.model, wanted.config_id, wanted.mine, told, wanted.beside, reading.close
-            )
+            scored = pairing.pair_up(unit, *wanted, reading.close)
     except MpiError as error:
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):

@@ -10,8 +10,8 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.intake.rows import RejectedRow, SentRow
-from mpi.matching.batch import Place
 from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.scoring import Place
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Sent

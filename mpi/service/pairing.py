@@ -1,21 +1,26 @@
 """Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from itertools import chain
+from types import MappingProxyType, TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.batch import Place, candidate_pairs, predict_packed
 from mpi.matching.model import MatchModel
 from mpi.matching.packed import packed
+from mpi.matching.scoring import Place, Scoring
 from mpi.service.statement import Packed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
 MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
+MOST_KEPT = 1_200_000
+"""Records of which features are kept, of some 450 bytes: two fifths of what DuckDB may take. Joins need the
+rest: beyond it more and more would be spilled."""
 NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
 
 
@@ -43,47 +48,108 @@ def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
     return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
 
 
-def pair_up(
-    unit: ReadUnit,
-    model: MatchModel,
-    config_id: int,
-    mine: Mapping[int, Packed],
-    told: Place,
-    beside: Mapping[int, Packed] = NONE_BESIDE,
-    was_read: Callable[[], None] = lambda: None,
-) -> Scored:
-    """Score every pair that shares a key and has one of the given records in it.
+class Pairing:
+    """Finds and scores pairs, time after time: the features of stored records are read once.
 
     Args:
-        unit: the transaction.
         model: that of the configuration.
-        config_id: the configuration.
-        mine: records by number; a negative number is of none that is stored.
         told: where to spill, and who is told of progress.
-        beside: others that are compared with these as stored ones are, though nothing of them is stored.
-        was_read: called once nothing more is read in the transaction; the scoring is still to come.
     """
-    own = _key_table(mine)
-    wanted = _distinct(own["key"].to_numpy())
-    groups = unit.sources.groups()
-    parts = [_pairs_of(page) for page in unit.keys.found_by(config_id, groups, wanted.tolist())]
-    found = np.concatenate([np.empty((0, 2), np.int64), *parts])
-    left_out = np.fromiter((n for n in mine if n > 0), np.int64)
-    if left_out.size:
-        found = found[~np.isin(found[:, 1], left_out)]
-    stored = pa.table({"key": found[:, 0], "record_id": found[:, 1]})
-    blocks = pa.concat_tables([own, stored, _key_table(beside)])
-    pairs = candidate_pairs(
-        blocks, pa.array(sorted(mine), pa.int64()), memory=told.memory, work_dir=told.folder
-    )
-    del blocks, found, parts
-    ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
-    mine = {**mine, **beside}
-    others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
-    features = packed(_features(unit, config_id, mine, others.tolist()))
-    scored = predict_packed(model, _then(was_read, features), pairs, model.thresholds.stored_from, told)
-    lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    return Scored(lo, hi, np.round(bits, 6))
+
+    def __init__(self, model: MatchModel, told: Place) -> None:
+        self._model = model
+        self._told = told
+        self._config_id: int | None = None
+        self._looked_at = -1
+        self._scoring: Scoring | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def pair_up(
+        self,
+        unit: ReadUnit,
+        config_id: int,
+        mine: Mapping[int, Packed],
+        beside: Mapping[int, Packed] = NONE_BESIDE,
+        was_read: Callable[[], None] = lambda: None,
+    ) -> Scored:
+        """Score every pair that shares a key and has one of the given records in it.
+
+        Args:
+            unit: the transaction; no older than that of the last time.
+            config_id: the configuration.
+            mine: records by number; a negative number is of none that is stored.
+            beside: others that are compared with these as stored ones are, though nothing of them is stored.
+            was_read: called once nothing more is read in the transaction; the scoring is still to come.
+        """
+        scoring = self._up_to_date(unit, config_id)
+        own = _key_table(mine)
+        wanted = _distinct(own["key"].to_numpy())
+        groups = unit.sources.groups()
+        parts = [_pairs_of(page) for page in unit.keys.found_by(config_id, groups, wanted.tolist())]
+        found = np.concatenate([np.empty((0, 2), np.int64), *parts])
+        left_out = np.fromiter((n for n in mine if n > 0), np.int64)
+        if left_out.size:
+            found = found[~np.isin(found[:, 1], left_out)]
+            # What is stored of them is not what they are compared by.
+            scoring.forget(left_out)
+        stored = pa.table({"key": found[:, 0], "record_id": found[:, 1]})
+        blocks = pa.concat_tables([own, stored, _key_table(beside)])
+        pairs = scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
+        del blocks, stored, found, parts
+        ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+        mine = {**mine, **beside}
+        others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
+        scoring = self._with(scoring, unit, config_id, others)
+        was_read()
+        passing = packed((number, one.features) for number, one in mine.items())
+        scored = scoring.scored(pairs, self._model.thresholds.stored_from, passing)
+        lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
+        return Scored(lo, hi, np.round(bits, 6))
+
+    def _up_to_date(self, unit: ReadUnit, config_id: int) -> Scoring:
+        """The features that are kept and are still so; another configuration has others."""
+        commit_no = unit.last_commit()
+        if self._scoring is None or config_id != self._config_id:
+            scoring = self._begin()
+        else:
+            scoring = self._scoring
+            scoring.forget(np.array(unit.keys.written_since(config_id, self._looked_at), np.int64))
+        self._config_id, self._looked_at = config_id, commit_no
+        return scoring
+
+    def _with(self, scoring: Scoring, unit: ReadUnit, config_id: int, others: np.ndarray) -> Scoring:
+        """The features of these records too."""
+        lacking = scoring.lacking(others)
+        if scoring.rows and scoring.rows + len(lacking) > MOST_KEPT:
+            scoring, lacking = self._begin(), others
+        parts = unit.derived.features_in_parts(config_id, lacking.tolist())
+        scoring.keep(packed(chain.from_iterable(parts)))
+        return scoring
+
+    def _begin(self) -> Scoring:
+        self._end()
+        self._scoring = Scoring(self._model, self._told)
+        return self._scoring
+
+    def _end(self) -> None:
+        if self._scoring is not None:
+            self._scoring.close()
+            self._scoring = None
+
+
+def pair_up(
+    unit: ReadUnit, model: MatchModel, config_id: int, mine: Mapping[int, Packed], told: Place
+) -> Scored:
+    """``Pairing.pair_up``, once."""
+    with Pairing(model, told) as pairing:
+        return pairing.pair_up(unit, config_id, mine)
 
 
 def _distinct(numbers: np.ndarray) -> np.ndarray:
@@ -94,11 +160,6 @@ def _distinct(numbers: np.ndarray) -> np.ndarray:
     return ascending[first]
 
 
-def _then(was_read: Callable[[], None], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield from batches
-    was_read()
-
-
 def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
     keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
     counts = [len(one.keys) // keys.itemsize for one in mine.values()]
@@ -107,11 +168,3 @@ def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
 
 def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
-
-
-def _features(
-    unit: ReadUnit, config_id: int, mine: Mapping[int, Packed], others: list[int]
-) -> Iterator[tuple[int, bytes]]:
-    yield from ((number, one.features) for number, one in mine.items())
-    for rows in unit.derived.features_in_parts(config_id, others):
-        yield from rows

@@ -10,8 +10,8 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import rounded
-from mpi.matching.batch import Place
 from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.scoring import Place
 from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index, Matcher
 from mpi.service.pairing import MEMORY, edges_in, pair_up

@@ -13,9 +13,9 @@ from mpi.clustering.partition import partition
 from mpi.clustering.priors import AS_FITTED, LOWEST_BITS, Priors
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
-from mpi.matching.batch import predict
 from mpi.matching.model import MatchModel
 from mpi.matching.scorer import Scorer, compile_scorer
+from mpi.matching.scoring import Place, predict
 from training.blocking import candidates_of
 from training.kept import KeptFeatures, Records, by_number
 
@@ -70,7 +70,7 @@ def weigh(model: MatchModel, records: Records) -> Weighed:
     """Block the records and score the candidate pairs."""
     pairs = candidates_of(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
-        scored = predict(model, records, pairs, LOWEST_BITS, Path(folder))
+        scored = predict(model, records, pairs, LOWEST_BITS, Place(Path(folder)))
     sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
     edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
     return Weighed(by_number(records), pairs, edges, compile_scorer(model))

@@ -8,10 +8,11 @@ import pytest
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
-from mpi.matching.batch import PAIRS, predict
+from mpi.matching.batch import PAIRS
 from mpi.matching.cautions import OPPOSED, Cautions
 from mpi.matching.model import find_model, load_model
 from mpi.matching.scorer import compile_scorer
+from mpi.matching.scoring import Place, predict
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
 
@@ -170,7 +171,7 @@ def test_batch_and_online_hold_the_same_pair_down_in_either_order(model, scorer,
     made = [(1, schooled("a")), (2, schooled("b"))]
     for ends in ((1, 2), (2, 1)):
         pairs = pa.table({"lo": [ends[0]], "hi": [ends[1]]}, schema=PAIRS)
-        table = predict(model, made, pairs, 0.0, tmp_path)
+        table = predict(model, made, pairs, 0.0, Place(tmp_path))
         assert table["bits"].to_pylist() == [model.cautions.bits]
 
 

@@ -12,14 +12,15 @@ from splink import comparison_library as library
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching import batch
-from mpi.matching.batch import PAIRS, Engine, connect, feature_table, predict
+from mpi.matching import scoring
+from mpi.matching.batch import PAIRS, Engine, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import read_levels
 from mpi.matching.model import MatchModel, find_model, load_model
-from mpi.matching.packed import PACKED, unpack
+from mpi.matching.packed import PACKED, declare, unpack
 from mpi.matching.scorer import compile_scorer, level_bits
+from mpi.matching.scoring import Place, predict
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -190,7 +191,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
     for comparison in levels.comparisons:
         bits = [level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
-    quick = batch._quick_settings(model.settings, levels)
+    quick = scoring._quick_settings(model.settings, levels)
     assert {each.name for each in read_levels(quick).comparisons} == {
         each.name for each in levels.comparisons
     } - lowering
@@ -198,12 +199,13 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
 
 @pytest.mark.parametrize("sifted", [False, True])
 def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(batch, "SIFTED_FROM", 1 if sifted else 10**9)
+    monkeypatch.setattr(scoring, "SIFTED_FROM", 1 if sifted else 10**9)
     model = load_model(find_model())
     made = records(2000, 3)
     features, pairs = dict(made), drawn_pairs(2000, 3)
     told = []
-    table = predict(model, made, pairs, 0.0, tmp_path, lambda done, total: told.append((done, total)))
+    place = Place(tmp_path, progress=lambda done, total: told.append((done, total)))
+    table = predict(model, made, pairs, 0.0, place)
     scorer = compile_scorer(model)
     expected = {}
     for pair in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
@@ -285,8 +287,8 @@ def test_names_that_a_splink_model_gave_its_own_columns_change_nothing(tmp_path)
     }
     model = replace(model, settings={**model.settings, **named})
     made, pairs = records(200, 4), drawn_pairs(200, 4)
-    plain = predict(notebook_model(), made, pairs, 0.0, tmp_path)
-    assert predict(model, made, pairs, 0.0, tmp_path) == plain
+    plain = predict(notebook_model(), made, pairs, 0.0, Place(tmp_path))
+    assert predict(model, made, pairs, 0.0, Place(tmp_path)) == plain
     assert plain.num_rows
 
 
@@ -318,6 +320,7 @@ def test_features_as_they_are_stored_are_read_by_duckdb_as_they_are_made(tmp_pat
     payloads = pa.array([features_to_bytes(one) for one in made], pa.binary()).cast(pa.string())
     packed = pa.record_batch([pa.array(range(len(made)), pa.int64()), payloads], schema=PACKED)
     with connect(tmp_path) as connection:
-        unpack(connection, [packed], FEATURE_COLUMNS)
+        declare(connection, "feature_table", FEATURE_COLUMNS)
+        unpack(connection, "feature_table", [packed], FEATURE_COLUMNS)
         found = connection.sql("FROM feature_table ORDER BY unique_id").to_arrow_table()
     assert found.to_pydict() == feature_table(numbered, FEATURE_COLUMNS).to_pydict()

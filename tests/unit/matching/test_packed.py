@@ -19,12 +19,15 @@ def test_every_row_arrives_once_however_they_are_cut(sizes, monkeypatch):
     ends = [sum(sizes[:n]) for n in range(len(sizes))]
     cut = [whole.slice(first, size).to_batches()[0] for first, size in zip(ends, sizes, strict=True)]
     with duckdb.connect(":memory:") as connection:
-        packed.unpack(connection, iter(cut), ("given", "phones", "middle"))
+        columns = ("given", "phones", "middle")
+        packed.declare(connection, "feature_table", columns)
+        packed.unpack(connection, "feature_table", iter(cut), columns)
         rows = connection.sql("FROM feature_table ORDER BY unique_id").fetchall()
     assert rows == [(n, f"N{n}", [f"{n}"], None) for n in range(7)]
 
 
 def test_of_no_rows_there_is_an_empty_table():
     with duckdb.connect(":memory:") as connection:
-        packed.unpack(connection, iter([]), ("given",))
+        packed.declare(connection, "feature_table", ("given",))
+        packed.unpack(connection, "feature_table", iter([]), ("given",))
         assert connection.sql("FROM feature_table").fetchall() == []

@@ -274,6 +274,23 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
     sound(index)
 
 
+def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index, apart, monkeypatch):
+    monkeypatch.setattr(loading, "AHEAD", 600)
+    load_rows(index, "ccwis", *children())
+    apart.clear()
+    begin, known = ahead.LookingAhead.begin, iter(many_children(900)[801::9])
+
+    def after_others_commit(self, *arguments):
+        upsert(index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
+        return begin(self, *arguments)
+
+    monkeypatch.setattr(ahead.LookingAhead, "begin", after_others_commit)
+    # Children whose records are reached by the statements of one window, and again by those of the next.
+    load_rows(index, "sis", *children("43009"), *many_children(700, 5_000)[100:])
+    assert [window is not None for window in apart] == [True, True]
+    sound(index)
+
+
 @pytest.fixture
 def made_later(monkeypatch):
     """All but the first rows are made comparable while others are written; how many of each window."""
@@ -332,21 +349,28 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
     sound(index)
 
 
-def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again(index, apart, monkeypatch):
-    begin = PairsApart.ask
+@pytest.mark.parametrize("window", [1, 2])
+def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again(
+    index, apart, monkeypatch, window
+):
+    monkeypatch.setattr(loading, "AHEAD", 600)
+    begin, asked, file = PairsApart.ask, [], [*children(), *many_children(600, 5_000)]
 
     def killed(self, *arguments):
-        begin(self, *arguments)
-        self._process.kill()
-        self._process.join()
+        commit = begin(self, *arguments)
+        asked.append(commit)
+        if len(asked) == window:
+            self._process.kill()
+            self._process.join()
+        return commit
 
     with monkeypatch.context() as patched:
         patched.setattr(PairsApart, "ask", killed)
         with pytest.raises(EngineError, match="run it again"):
-            load_rows(index, "sis", *children(), digest="file")
-    assert len(crosswalk(index)) == 600
+            load_rows(index, "sis", *file, digest="file")
+    assert len(crosswalk(index)) == 600 * window
     assert [path.name for path in index.home.iterdir() if path.name.startswith("apart-")] == []
-    assert load_rows(index, "sis", *children(), digest="file").adds_up
+    assert load_rows(index, "sis", *file, digest="file").adds_up
     sound(index)
 
 

@@ -2,28 +2,177 @@
 
 from contextlib import ExitStack
 
-from mpi.matching.batch import Place
-from mpi.service.pairing import pair_up
+import pytest
+
+from mpi.bootstrap import open_matcher
+from mpi.domain.errors import MpiError
+from mpi.matching.scoring import Place
+from mpi.service import pairing
+from mpi.service.pairing import Pairing, pair_up
+from mpi.service.recluster import recluster
+from mpi.service.records import upsert, withdraw
 from mpi.service.statement import Packed
+from mpi.storage.repositories.derived import Derived
 from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.models import tiny_model
 
 
-def test_nothing_is_read_any_more_once_scoring_begins(tmp_path):
-    with an_index(tmp_path / "home", "sis") as index:
-        load_rows(index, "sis", *many_children(40), *(c | {"local_id": "again"} for c in many_children(1)))
-        told = []
-        place = Place(index.home, None, lambda _done, _total: told.append("scored"))
-        with ExitStack() as reading:
-            unit = reading.enter_context(index.database.read(OPERATOR))
-            config = index.config_id(unit)
-            payloads = unit.derived.features(config, range(1, 50))
-            own = unit.keys.own(config, list(payloads))
-            mine = {record: Packed(body, own[record].keys, "") for record, body in list(payloads.items())[:1]}
+@pytest.fixture
+def index(tmp_path):
+    """Forty children, each of whom another source may state again."""
+    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+        load_rows(opened, "sis", *many_children(40))
+        yield opened
 
-            def was_read() -> None:
-                told.append("read")
-                reading.close()
 
-            found = pair_up(unit, index.matcher.model, config, mine, place, was_read=was_read)
-        assert told == ["read", "scored"]
-        assert len(found.edges()) == 1
+@pytest.fixture
+def pairs(index):
+    with Pairing(index.matcher.model, Place(index.home)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The records whose features were read, time after time."""
+    parts, asked = Derived.features_in_parts, []
+
+    def noted(self, config_id, record_ids):
+        asked.append(sorted(record_ids))
+        return parts(self, config_id, record_ids)
+
+    monkeypatch.setattr(Derived, "features_in_parts", noted)
+    return asked
+
+
+def as_stored(unit, config_id, *records):
+    """Stored records, as they are compared."""
+    bodies, own = unit.derived.features(config_id, records), unit.keys.own(config_id, records)
+    return [Packed(bodies[record], own[record].keys, "") for record in records]
+
+
+def looked_for(index, pairs, *like, numbers=(-1, -2)):
+    """The pairs of what says the same as stored records; they are those that are found the first time."""
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
+        found = pairs.pair_up(unit, config, mine).edges()
+        assert found == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+    return found
+
+
+def test_nothing_is_read_any_more_once_scoring_begins(index):
+    load_rows(index, "ccwis", *(c | {"local_id": "again"} for c in many_children(1)))
+    told = []
+    place = Place(index.home, None, lambda _done, _total: told.append("scored"))
+    with ExitStack() as reading:
+        unit = reading.enter_context(index.database.read(OPERATOR))
+        config = index.config_id(unit)
+        mine = {1: as_stored(unit, config, 1)[0]}
+
+        def was_read() -> None:
+            told.append("read")
+            reading.close()
+
+        with Pairing(index.matcher.model, place) as pairs:
+            found = pairs.pair_up(unit, config, mine, was_read=was_read)
+    assert told == ["read", "scored"]
+    assert len(found.edges()) == 1
+
+
+def test_features_are_read_once(index, pairs, read):
+    assert set(looked_for(index, pairs, 1, 2)) == {(-1, 1), (-2, 2)}
+    read.clear()
+    assert set(looked_for(index, pairs, 2, 3)) == {(-1, 2), (-2, 3)}
+    kept, anew = read
+    assert (2 in kept, 2 in anew) == (False, True)
+    assert 3 in kept
+
+
+def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
+    before = looked_for(index, pairs, 1)
+    with index.database.read(OPERATOR) as unit:
+        [said] = as_stored(unit, index.config_id(unit), 1)
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+    read.clear()
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = {-1: said}
+        after = pairs.pair_up(unit, config, mine).edges()
+        assert after == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+    assert 1 in read[0]
+    assert set(after) == set(before) == {(-1, 1)}
+    assert after != before
+
+
+def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pairs):
+    looked_for(index, pairs, 1, 2)
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = {-1: as_stored(unit, config, 1)[0]}
+    withdraw(index, OPERATOR, "sis", "c0")
+    with index.database.read(OPERATOR) as unit:
+        assert pairs.pair_up(unit, config, mine).edges() == {}
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+    with index.database.read(OPERATOR) as unit:
+        found = pairs.pair_up(unit, config, mine).edges()
+        assert found == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+    assert set(found) == {(-1, 1)}
+
+
+def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_next_time(index, pairs):
+    before = looked_for(index, pairs, 1)
+    upsert(index, OPERATOR, "ccwis", many_children(1)[0] | {"local_id": "again", "postal_code": "43999"})
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        unlike = as_stored(unit, config, 41)[0]
+        told = pairs.pair_up(unit, config, {1: unlike})
+        once = pair_up(unit, index.matcher.model, config, {1: unlike}, Place(index.home))
+        assert told.edges() == once.edges()
+        assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
+    after = looked_for(index, pairs, 1)
+    assert after[-1, 1] == before[-1, 1]
+
+
+def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
+    looked_for(index, pairs, 1)
+    with index.database.read(OPERATOR) as unit:
+        before = index.config_id(unit)
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    recluster(index, OPERATOR, stricter, apply=True)
+    with index.database.read(OPERATOR) as unit:
+        config = unit.configs.active().id
+        mine = {-1: as_stored(unit, config, 1)[0]}
+        # It may have been derived before what was looked at last, beside that which was in force.
+        pairs.pair_up(unit, before, mine)
+        read.clear()
+        assert set(pairs.pair_up(unit, config, mine).edges()) == {(-1, 1)}
+    assert 1 in read[0]
+
+
+def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
+    monkeypatch.setattr(pairing, "MOST_KEPT", 3)
+    for first in range(1, 9, 2):
+        assert set(looked_for(index, pairs, first, first + 1)) == {(-1, first), (-2, first + 1)}
+        assert pairs._scoring.rows <= 4
+    kept, anew = read[::2], read[1::2]
+    assert kept[1:] == anew[1:]
+
+
+def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeypatch):
+    looked_for(index, pairs, 1)
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+
+    def fails(*_):
+        raise MpiError("the disk is full")
+
+    with monkeypatch.context() as patched, pytest.raises(MpiError):
+        patched.setattr(Derived, "features_in_parts", fails)
+        looked_for(index, pairs, 1)
+    assert set(looked_for(index, pairs, 1)) == {(-1, 1)}
+
+
+def test_nothing_is_left_of_the_place_where_it_spills(index):
+    with Pairing(index.matcher.model, Place(index.home)) as pairs:
+        looked_for(index, pairs, 1)
+        assert [path.name.split("-")[0] for path in index.home.glob("scoring-*")] == ["scoring"]
+    assert list(index.home.glob("scoring-*")) == []

@@ -1,0 +1,93 @@
+"""Features that are kept on DuckDB, and pairs scored over them time after time."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mpi.matching import scoring
+from mpi.matching.batch import PAIRS
+from mpi.matching.model import find_model, load_model
+from mpi.matching.packed import packed
+from mpi.matching.scoring import Place, Scoring, predict_packed
+from mpi.standardize.payload import features_to_bytes
+from tests.unit.matching.pairs import records
+
+MODEL = load_model(find_model())
+FLOOR = -200.0
+
+
+@pytest.fixture
+def kept(tmp_path):
+    with Scoring(MODEL, Place(tmp_path)) as opened:
+        yield opened
+
+
+def stored(made):
+    return packed((number, features_to_bytes(features)) for number, features in made.items())
+
+
+def pairs_of(lo, hi):
+    """Every record of the one with every one of the other."""
+    ends = [(min(a, b), max(a, b)) for a in lo for b in hi]
+    columns = {name: [end[place] for end in ends] for place, name in enumerate(("lo", "hi"))}
+    return pa.table(columns, schema=PAIRS)
+
+
+def once(tmp_path, made, pairs):
+    return predict_packed(MODEL, stored(made), pairs, FLOOR, Place(tmp_path))
+
+
+@pytest.mark.parametrize("sifted", [False, True])
+def test_what_is_kept_is_scored_as_though_it_were_read_anew(kept, tmp_path, monkeypatch, sifted):
+    monkeypatch.setattr(scoring, "SIFTED_FROM", 1 if sifted else 10**9)
+    made = dict(records(240, 5))
+    first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
+    for some, others in ((range(160, 200), first), (range(200, 240), first | later)):
+        lacking = kept.lacking(np.array(sorted(others)))
+        assert len(lacking) == len(others) - (len(first) if len(others) > len(first) else 0)
+        kept.keep(stored({number: made[number] for number in lacking.tolist()}))
+        # By the same numbers every time, as statements of one window are numbered as those of another.
+        passing = {-1 - place: made[number] for place, number in enumerate(some)}
+        pairs = pairs_of(passing, others)
+        found = kept.scored(pairs, FLOOR, stored(passing))
+        assert found == once(tmp_path, others | passing, pairs)
+        assert found.num_rows
+
+
+def test_what_was_forgotten_is_lacking_and_may_be_kept_otherwise(kept, tmp_path):
+    made = dict(records(60, 6))
+    before = {number: made[number] for number in range(20)}
+    kept.keep(stored(before))
+    changed = {number: made[number + 20] for number in (3, 7)}
+    kept.forget(np.array([3, 7, 99]))
+    assert kept.lacking(np.arange(20)).tolist() == [3, 7]
+    kept.keep(stored(changed))
+    assert kept.lacking(np.arange(20)).tolist() == []
+    assert kept.rows == 22
+    passing = {-1 - place: made[number] for place, number in enumerate(range(40, 60))}
+    pairs = pairs_of(passing, before)
+    assert kept.scored(pairs, FLOOR, stored(passing)) == once(tmp_path, before | changed | passing, pairs)
+
+
+def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
+    made = dict(records(10, 7))
+
+    def fails(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(Scoring, "_scored", fails)
+        kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
+    found = kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
+    assert found.num_rows == 1
+
+
+def test_nothing_piles_up_beside_the_features(kept):
+    made = dict(records(40, 8))
+    kept.keep(stored({number: made[number] for number in range(20)}))
+    tables = []
+    for _ in range(2):
+        passing = {-1 - place: made[number] for place, number in enumerate(range(20, 40))}
+        kept.scored(pairs_of(passing, range(20)), FLOOR, stored(passing))
+        tables.append(kept._connection.sql("SELECT count(*) FROM duckdb_tables()").fetchall())
+    assert tables[0] == tables[1]
