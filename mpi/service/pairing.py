@@ -92,17 +92,17 @@ class Pairing:
         own = _key_table(mine)
         wanted = _distinct(own["key"].to_numpy())
         groups = unit.sources.groups()
-        parts = [_pairs_of(page) for page in unit.keys.found_by(config_id, groups, wanted.tolist())]
-        found = np.concatenate([np.empty((0, 2), np.int64), *parts])
+        parts = unit.keys.found_by(config_id, groups, wanted.tolist())
+        found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
         left_out = np.fromiter((n for n in mine if n > 0), np.int64)
         if left_out.size:
-            found = found[~np.isin(found[:, 1], left_out)]
+            found = found[:, ~np.isin(found[1], left_out)]
             # What is stored of them is not what they are compared by.
             scoring.forget(left_out)
-        stored = pa.table({"key": found[:, 0], "record_id": found[:, 1]})
+        stored = pa.table({"key": found[0], "record_id": found[1]})
         blocks = pa.concat_tables([own, stored, _key_table(beside)])
         pairs = scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
-        del blocks, stored, found, parts
+        del blocks, stored, found
         ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         mine = {**mine, **beside}
         others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
@@ -164,7 +164,3 @@ def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
     keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
     counts = [len(one.keys) // keys.itemsize for one in mine.values()]
     return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(mine, np.int64), counts)})
-
-
-def _pairs_of(rows: list[tuple[int, int]]) -> np.ndarray:
-    return np.array(rows, dtype=np.int64).reshape(-1, 2)

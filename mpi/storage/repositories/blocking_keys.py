@@ -5,7 +5,7 @@ third of the time in which keys are written (ADR 0058). By key, those that loads
 all others (ADR 0059).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -243,27 +243,33 @@ class BlockingKeys:
         rows = self._connection.execute(statement, {"config": config_id, "over": over})
         return [(row[0], row[1]) for row in rows]
 
-    def found_by(
-        self, config_id: int, groups: Collection[int], keys: Collection[int]
-    ) -> Iterator[list[tuple[int, int]]]:
-        """``sharing`` for many keys, a part at a time; ascending keys are looked up soonest."""
+    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
+        """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
         if not self.recent.are_kept:
             for chunk in chunked(keys):
-                yield self.sharing(config_id, groups, chunk)
+                yield columns_of(self.sharing(config_id, groups, chunk))
             return
         listed = ", ".join(str(int(group)) for group in groups)
+        # A row handed over by itself costs more than it takes to find it.
         statement = (
-            "SELECT k.key, k.record_id FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
+            "SELECT json_group_array(k.key), json_group_array(k.record_id) "
+            "FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
             f"WHERE k.config_id = ? AND k.group_id IN ({listed}) AND k.key = wanted.value"
         )
         driver: Any = self._connection.connection.driver_connection
         for chunk in chunked(keys):
-            yield driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchall()
+            found = driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchone()
+            yield np.array([orjson.loads(column) for column in found], np.int64)
         if len(keys) >= READ_WHOLE:
             yield from self.recent.found_by(config_id, groups, keys)
         elif runs := self.recent.runs(config_id):
             for chunk in chunked(keys):
-                yield self.recent.sharing(config_id, runs, groups, chunk, None)
+                yield columns_of(self.recent.sharing(config_id, runs, groups, chunk, None))
+
+
+def columns_of(rows: Sequence[tuple[int, int]]) -> Numbers:
+    """Keys and records of rows."""
+    return np.array(rows, np.int64).reshape(-1, 2).T
 
 
 def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
