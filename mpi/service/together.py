@@ -90,7 +90,7 @@ class Together:
     def _do_some(self, database: Database) -> None:
         taken: list[_Call] = []
         try:
-            with database.write_several() as unit:
+            with database.write_several(small=True) as unit:
                 answers = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
                 while len(taken) < MOST and (call := self._next()) is not None:

@@ -100,14 +100,20 @@ class Database:
             yield unit(viewer, kind)
 
     @contextmanager
-    def write_several(self, lock: Lock = Lock.INDEX) -> Iterator[Callable[[Viewer, str], WriteUnit]]:
+    def write_several(
+        self, lock: Lock = Lock.INDEX, *, small: bool = False
+    ) -> Iterator[Callable[[Viewer, str], WriteUnit]]:
         """One transaction of several units, one after the other, kept whole or not at all.
+
+        Args:
+            lock: what it keeps others from.
+            small: whether each is about a few records; see ``postgresql.lock_index``.
 
         Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
         """
         with self._in_turn(lock), self._begun(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
-                postgresql.lock_index(session)
+                postgresql.lock_index(session, small=small)
             self.commit_begun = False
             alone = lock is Lock.INDEX or not self.is_postgresql
             units: list[WriteUnit] = []

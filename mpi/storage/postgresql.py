@@ -23,6 +23,9 @@ INDEX_LOCK = 0x6D70695F696E6478
 """Advisory lock of the whole index, "mpi_indx" in ASCII."""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_LOCK_PLANNED_ONCE = text(
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(:key)"
+)
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -154,9 +157,16 @@ def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - p
     connection.autocommit = False
 
 
-def lock_index(connection: Connection) -> None:
-    """Wait for every other writer of the index, and keep those to come waiting until this one is done."""
-    connection.execute(_LOCK, {"key": INDEX_LOCK})
+def lock_index(connection: Connection, *, small: bool = False) -> None:
+    """Wait for every other writer of the index, and keep those to come waiting until this one is done.
+
+    Args:
+        connection: in the transaction.
+        small: whether all that follows is about a few records. PostgreSQL then plans each statement once in a
+            session: left to itself it plans most of them anew for each list of records, which takes a third
+            of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
+    """
+    connection.execute(_LOCK_PLANNED_ONCE if small else _LOCK, {"key": INDEX_LOCK})
 
 
 def compare_as_bytes(connection: Connection) -> None:

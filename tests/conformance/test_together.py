@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import OnceOnly, operator
@@ -68,9 +69,9 @@ def transactions(monkeypatch):
     several = Database.write_several
 
     @contextmanager
-    def noted(self, *rest):
+    def noted(self, *rest, **named):
         made = []
-        with several(self, *rest) as begin:
+        with several(self, *rest, **named) as begin:
             yield lambda viewer, kind: made.append(kind) or begin(viewer, kind)
         if set(made) == {"upsert"}:
             counted.append(len(made))
@@ -137,7 +138,7 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
 
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
     @contextmanager
-    def busy(*_):
+    def busy(*_, **__):
         _until(lambda: len(index.together._waiting) == 5)
         raise StoreError("the database is busy with another writer: try again")
         yield
@@ -164,3 +165,18 @@ def test_a_failure_of_the_work_reaches_its_own_caller_only(index):
     assert isinstance(answers[1], ConflictError)
     numbers = [answer for answer in answers if isinstance(answer, int)]
     assert len(set(numbers)) == 3
+
+
+def test_what_upserts_ask_is_planned_once_a_session_and_what_others_ask_is_not(index):
+    if not index.database.is_postgresql:
+        pytest.skip("SQLite plans each statement once")
+    show = text("SELECT current_setting('plan_cache_mode')")
+
+    def planned(unit):
+        return unit.connection.execute(show).scalar()
+
+    assert index.together.write(index.database, OPERATOR, "test", planned) == "force_generic_plan"
+    with index.database.write(OPERATOR, "test") as unit:
+        assert planned(unit) == "auto"
+    with index.database.read(OPERATOR) as unit:
+        assert planned(unit) == "auto"
