@@ -15,7 +15,7 @@ from sqlalchemy import Connection, FromClause, Select, bindparam, delete, func, 
 
 from mpi.storage.among import among
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.repositories.recent_keys import READ_WHOLE, RecentKeys
+from mpi.storage.repositories.recent_keys import READ_WHOLE, RecentKeys, listed
 from mpi.storage.repositories.rows import drop_columns, put_columns
 from mpi.storage.tables import BlockingKeyRow, RecentKeyRow, RecordKeysRow
 
@@ -154,12 +154,12 @@ class BlockingKeys:
         superfluous: Collection[tuple[int, int, int]],
     ) -> None:
         """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
-        for rows, change in ((superfluous, drop_columns), (missing, put_columns)):
-            if rows:
-                columns = _in_order(config_id, np.array(list(rows), np.int64).T)
-                change(self._connection, _key, columns)
-                if change is drop_columns:
-                    self.recent.drop(self.recent.runs(config_id), columns)
+        if superfluous:
+            columns = _in_order(config_id, np.array(list(superfluous), np.int64).T)
+            drop_columns(self._connection, _key, columns)
+            self.recent.drop(self.recent.runs(config_id), columns)
+        if missing:
+            put_columns(self._connection, _key, _in_order(config_id, np.array(list(missing), np.int64).T))
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
@@ -249,12 +249,11 @@ class BlockingKeys:
             for chunk in chunked(keys):
                 yield columns_of(self.sharing(config_id, groups, chunk))
             return
-        listed = ", ".join(str(int(group)) for group in groups)
         # A row handed over by itself costs more than it takes to find it.
         statement = (
             "SELECT json_group_array(k.key), json_group_array(k.record_id) "
             "FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
-            f"WHERE k.config_id = ? AND k.group_id IN ({listed}) AND k.key = wanted.value"
+            f"WHERE k.config_id = ? AND k.group_id IN ({listed(groups)}) AND k.key = wanted.value"
         )
         driver: Any = self._connection.connection.driver_connection
         for chunk in chunked(keys):

@@ -97,7 +97,7 @@ class RecentKeys:
         for run in self.runs(config_id):
             rows = self._columns(
                 ("key", "record_id"),
-                f"FROM recent_key WHERE config_id = ? AND run = ? AND group_id IN ({_listed(groups)})",
+                f"FROM recent_key WHERE config_id = ? AND run = ? AND group_id IN ({listed(groups)})",
                 (config_id, run),
             )
             places = np.minimum(np.searchsorted(wanted, rows[0]), len(wanted) - 1)
@@ -145,7 +145,7 @@ class RecentKeys:
         config_id, runs = newest[0], self.runs(newest[0])
         share = max(1, most // len(runs))
         ends = [end for run in runs if (end := self._place(config_id, run, share)) is not None]
-        where = f"config_id = ? AND run IN ({_listed(runs)})"
+        where = f"config_id = ? AND run IN ({listed(runs)})"
         last: tuple[int, ...] = ()
         if ends:
             # None of the runs has more than its share up to there.
@@ -168,5 +168,6 @@ class RecentKeys:
         return found
 
 
-def _listed(numbers: Collection[int]) -> str:
+def listed(numbers: Collection[int]) -> str:
+    """Numbers as a statement has them between brackets."""
     return ", ".join(str(int(number)) for number in numbers)

@@ -4,19 +4,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from mpi.domain.errors import ConflictError, EngineError, StoreError
+from mpi.domain.errors import ConflictError, EngineError
 from mpi.service import ahead, key_runs, letting_in, loading, meanwhile
 from mpi.service.apart import PairsApart
-from mpi.service.derive import derive
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
 from mpi.service.pacing import Portions
-from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert, withdraw
-from mpi.service.reindex import silent
-from mpi.service.verify import verify
 from mpi.storage.checkpoints import Checkpoints
-from mpi.storage.repositories.recent_keys import RecentKeys
 from tests.index import (
     OPERATOR,
     a_child,
@@ -27,58 +22,14 @@ from tests.index import (
     partition_of,
     rows,
 )
-
-CHILDREN = 1_100
+from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after
 
 
 @pytest.fixture
 def index(tmp_path, database_url, monkeypatch):
-    for name, number in {"CHUNK": 200, "CHUNK_AMONG_ALL": 200, "FIRST_AHEAD": 400, "AHEAD": 800}.items():
-        monkeypatch.setattr(loading, name, number)
-    # Where there are runs, small loads have some too, and merge before the last chunk and after it.
-    for name, number in {"RUN_RECORDS": 300, "MERGED_RECORDS": 500, "LARGE_RECORDS": 1}.items():
-        monkeypatch.setattr(key_runs, name, number)
-    monkeypatch.setattr(key_runs, "FEW_STATEMENTS", 1)
+    in_small_chunks(monkeypatch)
     with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         yield opened
-
-
-def children(postal_code: str = "43001"):
-    """Children of whom some come twice, in one file and far apart."""
-    once = many_children(CHILDREN - 100)
-    twins = [child | {"local_id": f"again-{child['local_id']}"} for child in once[:900:9]]
-    return [child | {"postal_code": postal_code} for child in once] + twins
-
-
-def sound(index) -> None:
-    """Every law holds, and the edges are those that the records have, found anew."""
-    assert verify(index, OPERATOR) == []
-    floor = index.matcher.model.thresholds.stored_from
-    with index.database.read(OPERATOR) as unit:
-        stored = unit.derived.all_edges(index.config_id(unit))
-        anew = derive(unit, index, index.matcher, floor, silent, index.shared(unit)).edges
-    assert stored == anew
-
-
-class PulledPlugError(Exception):
-    pass
-
-
-@contextmanager
-def stopped_after(monkeypatch, chunks: int):
-    """A load that is interrupted while it writes a later chunk."""
-    written = loading.Loading._write
-    left = [chunks]
-
-    def write(self, *arguments):
-        written(self, *arguments)
-        if not left[0]:
-            raise PulledPlugError
-        left[0] -= 1
-
-    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(loading.Loading, "_write", write)
-        yield
 
 
 def test_chunks_leave_what_one_transaction_leaves(index, tmp_path, monkeypatch):
@@ -403,121 +354,3 @@ def _batches(index):
 
 def _unlike(child, *names):
     return {name: value for name, value in child.items() if name not in names}
-
-
-def waiting(index) -> int:
-    """Keys that are in runs still."""
-    with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.waiting()
-
-
-@pytest.fixture
-def with_runs(index):
-    if index.database.is_postgresql:
-        pytest.skip("PostgreSQL has no runs")
-    load_rows(index, "ccwis", *many_children(30, 9_000))
-    return index
-
-
-def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
-    with stopped_after(monkeypatch, 2):
-        load_rows(with_runs, "sis", *children(), digest="file")
-    left = waiting(with_runs)
-    assert left > 0
-    sound(with_runs)
-    merged = []
-    written = loading.Loading._write
-
-    def write(self, *arguments):
-        merged.append(waiting(with_runs))
-        written(self, *arguments)
-
-    monkeypatch.setattr(loading.Loading, "_write", write)
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 300)
-    load_rows(with_runs, "sis", *children(), digest="file")
-    # Before the first chunk, once enough wait, and at the end.
-    assert merged[0] == 0
-    assert 0 in merged[2:]
-    assert waiting(with_runs) == 0
-    sound(with_runs)
-
-
-def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
-    monkeypatch.setattr(key_runs, "FEW_STATEMENTS", 31)
-    ran = []
-    put = RecentKeys.put
-    monkeypatch.setattr(RecentKeys, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
-    load_rows(with_runs, "sis", *many_children(30))
-    assert ran == []
-    monkeypatch.setattr(key_runs, "LARGE_RECORDS", 10_000)
-    load_rows(with_runs, "sis", *many_children(40, 100))
-    assert ran == []
-    monkeypatch.setattr(key_runs, "LARGE_RECORDS", 60)
-    load_rows(with_runs, "sis", *many_children(40, 200))
-    assert len(ran) == 1
-
-
-@pytest.mark.parametrize("fault", [KeyboardInterrupt, StoreError])
-def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch, fault):
-    def stop(*_):
-        raise fault
-
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
-    monkeypatch.setattr(RecentKeys, "merge", stop)
-    assert load_rows(with_runs, "sis", *children()).status == loading.LOADED
-    assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
-    assert waiting(with_runs) > 0
-    monkeypatch.undo()
-    rebuild(with_runs, OPERATOR)
-    assert waiting(with_runs) == 0
-    sound(with_runs)
-
-
-def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatch):
-    sizes = []
-    merge = RecentKeys.merge
-
-    def noted(self, most):
-        sizes.append(most)
-        return merge(self, most)
-
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
-    monkeypatch.setattr(RecentKeys, "merge", noted)
-    load_rows(with_runs, "sis", *children())
-    assert set(sizes) == {key_runs._ROWS}
-    sizes.clear()
-    finish = loading.Loading._finish
-
-    def and_they_write(self, unit, left):
-        finish(self, unit, left)
-        # As another process does once the load is whole.
-        self._runs.last_commit -= 1
-
-    monkeypatch.setattr(loading.Loading, "_finish", and_they_write)
-    load_rows(with_runs, "ccwis", *children("43009"))
-    assert sizes[0] == key_runs._ROWS_BESIDE
-    assert waiting(with_runs) == 0
-    sound(with_runs)
-
-
-def test_whoever_serves_merges_what_is_left_when_no_load_is_at_work(with_runs, monkeypatch):
-    with stopped_after(monkeypatch, 2):
-        load_rows(with_runs, "sis", *children())
-    now = [100.0]
-    monkeypatch.setattr(key_runs.time, "monotonic", lambda: now[0])
-    left = key_runs.LeftRuns()
-    assert not left.look(with_runs, OPERATOR)
-    now[0] += key_runs.LEFT_S / 2
-    with with_runs.database.write(OPERATOR, "a load") as unit:
-        config = with_runs.config_id(unit)
-        own = unit.keys.own(config, [1])
-        unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, unit.commit_no)
-    assert not left.look(with_runs, OPERATOR)
-    now[0] += key_runs.LEFT_S / 2
-    assert not left.look(with_runs, OPERATOR), "a run was begun five minutes ago"
-    now[0] += key_runs.LEFT_S / 2
-    assert left.look(with_runs, OPERATOR)
-    assert waiting(with_runs) == 0
-    assert not left.look(with_runs, OPERATOR)
-    sound(with_runs)

@@ -1,0 +1,61 @@
+"""Loads in chunks small enough for tests, and what must hold after each."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from mpi.service import key_runs, loading
+from mpi.service.derive import derive
+from mpi.service.reindex import silent
+from mpi.service.verify import verify
+from tests.index import OPERATOR, many_children
+
+CHILDREN = 1_100
+_SMALL = {"CHUNK": 200, "CHUNK_AMONG_ALL": 200, "FIRST_AHEAD": 400, "AHEAD": 800}
+_SMALL_RUNS = {"RUN_RECORDS": 300, "MERGED_RECORDS": 500, "LARGE_RECORDS": 1, "FEW_STATEMENTS": 1}
+"""Where there are runs, small loads have some too, and merge before the last chunk and after it."""
+
+
+def in_small_chunks(monkeypatch) -> None:
+    """Have the loads of a test write a few hundred statements at a time."""
+    for module, numbers in ((loading, _SMALL), (key_runs, _SMALL_RUNS)):
+        for name, number in numbers.items():
+            monkeypatch.setattr(module, name, number)
+
+
+def children(postal_code: str = "43001"):
+    """Children of whom some come twice, in one file and far apart."""
+    once = many_children(CHILDREN - 100)
+    twins = [child | {"local_id": f"again-{child['local_id']}"} for child in once[:900:9]]
+    return [child | {"postal_code": postal_code} for child in once] + twins
+
+
+def sound(index) -> None:
+    """Every law holds, and the edges are those that the records have, found anew."""
+    assert verify(index, OPERATOR) == []
+    floor = index.matcher.model.thresholds.stored_from
+    with index.database.read(OPERATOR) as unit:
+        stored = unit.derived.all_edges(index.config_id(unit))
+        anew = derive(unit, index, index.matcher, floor, silent, index.shared(unit)).edges
+    assert stored == anew
+
+
+class PulledPlugError(Exception):
+    pass
+
+
+@contextmanager
+def stopped_after(monkeypatch, chunks: int):
+    """A load that is interrupted while it writes a later chunk."""
+    written = loading.Loading._write
+    left = [chunks]
+
+    def write(self, *arguments):
+        written(self, *arguments)
+        if not left[0]:
+            raise PulledPlugError
+        left[0] -= 1
+
+    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
+        patched.setattr(loading.Loading, "_write", write)
+        yield

@@ -1,0 +1,129 @@
+"""The keys of a load go into runs, and are merged: by the load, by the next, or by whoever serves."""
+
+import pytest
+
+from mpi.domain.errors import StoreError
+from mpi.service import key_runs, loading
+from mpi.service.rebuild import rebuild
+from mpi.storage.repositories.recent_keys import RecentKeys
+from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.loads import children, in_small_chunks, sound, stopped_after
+
+
+@pytest.fixture
+def with_runs(tmp_path, monkeypatch):
+    """An index in SQLite, with records: PostgreSQL has no runs."""
+    in_small_chunks(monkeypatch)
+    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+        load_rows(opened, "ccwis", *many_children(30, 9_000))
+        yield opened
+
+
+def waiting(index) -> int:
+    """Keys that are in runs still."""
+    with index.database.read(OPERATOR) as unit:
+        return unit.keys.recent.waiting()
+
+
+def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
+    with stopped_after(monkeypatch, 2):
+        load_rows(with_runs, "sis", *children(), digest="file")
+    left = waiting(with_runs)
+    assert left > 0
+    sound(with_runs)
+    merged = []
+    written = loading.Loading._write
+
+    def write(self, *arguments):
+        merged.append(waiting(with_runs))
+        written(self, *arguments)
+
+    monkeypatch.setattr(loading.Loading, "_write", write)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 300)
+    load_rows(with_runs, "sis", *children(), digest="file")
+    # Before the first chunk, once enough wait, and at the end.
+    assert merged[0] == 0
+    assert 0 in merged[2:]
+    assert waiting(with_runs) == 0
+    sound(with_runs)
+
+
+def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "FEW_STATEMENTS", 31)
+    ran = []
+    put = RecentKeys.put
+    monkeypatch.setattr(RecentKeys, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
+    load_rows(with_runs, "sis", *many_children(30))
+    assert ran == []
+    monkeypatch.setattr(key_runs, "LARGE_RECORDS", 10_000)
+    load_rows(with_runs, "sis", *many_children(40, 100))
+    assert ran == []
+    monkeypatch.setattr(key_runs, "LARGE_RECORDS", 60)
+    load_rows(with_runs, "sis", *many_children(40, 200))
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, StoreError])
+def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch, fault):
+    def stop(*_):
+        raise fault
+
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
+    monkeypatch.setattr(RecentKeys, "merge", stop)
+    assert load_rows(with_runs, "sis", *children()).status == loading.LOADED
+    assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
+    assert waiting(with_runs) > 0
+    monkeypatch.undo()
+    rebuild(with_runs, OPERATOR)
+    assert waiting(with_runs) == 0
+    sound(with_runs)
+
+
+def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatch):
+    sizes = []
+    merge = RecentKeys.merge
+
+    def noted(self, most):
+        sizes.append(most)
+        return merge(self, most)
+
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
+    monkeypatch.setattr(RecentKeys, "merge", noted)
+    load_rows(with_runs, "sis", *children())
+    assert set(sizes) == {key_runs._ROWS}
+    sizes.clear()
+    finish = loading.Loading._finish
+
+    def and_they_write(self, unit, left):
+        finish(self, unit, left)
+        # As another process does once the load is whole.
+        self._runs.last_commit -= 1
+
+    monkeypatch.setattr(loading.Loading, "_finish", and_they_write)
+    load_rows(with_runs, "ccwis", *children("43009"))
+    assert sizes[0] == key_runs._ROWS_BESIDE
+    assert waiting(with_runs) == 0
+    sound(with_runs)
+
+
+def test_whoever_serves_merges_what_is_left_when_no_load_is_at_work(with_runs, monkeypatch):
+    with stopped_after(monkeypatch, 2):
+        load_rows(with_runs, "sis", *children())
+    now = [100.0]
+    monkeypatch.setattr(key_runs.time, "monotonic", lambda: now[0])
+    left = key_runs.LeftRuns()
+    assert not left.look(with_runs, OPERATOR)
+    now[0] += key_runs.LEFT_S / 2
+    with with_runs.database.write(OPERATOR, "a load") as unit:
+        config = with_runs.config_id(unit)
+        own = unit.keys.own(config, [1])
+        unit.keys.drop(config, [1])
+        unit.keys.put(config, own, unit.commit_no, unit.commit_no)
+    assert not left.look(with_runs, OPERATOR)
+    now[0] += key_runs.LEFT_S / 2
+    assert not left.look(with_runs, OPERATOR), "a run was begun five minutes ago"
+    now[0] += key_runs.LEFT_S / 2
+    assert left.look(with_runs, OPERATOR)
+    assert waiting(with_runs) == 0
+    assert not left.look(with_runs, OPERATOR)
+    sound(with_runs)
