@@ -6,10 +6,11 @@ twins in each of two sources, all of them are looked at side by side: a *grid*, 
 page. More than that is cut into stars, the record with the most candidates first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
-from mpi.clustering.component import Pair
+from mpi.clustering.component import Pair, pair
 
 MOST_IN_A_GRID = 12
 """Records of a grid: more do not fit side by side."""
@@ -45,54 +46,93 @@ def key_of(kind: str, record: int) -> str:
 def grouped(pairs: Iterable[Pair]) -> list[Question]:
     """Put every pair into just one question; the same for any order of the pairs.
 
+    Takes as long as there are pairs, whatever hangs together: of names that many share, and in a large state,
+    a good part of all pairs in doubt does.
+
     Args:
         pairs: in doubt, by canonical keys.
 
     Returns:
         Questions in the order of the records that name them.
     """
-    found: list[Question] = []
-    waiting = _connected(sorted(set(pairs)))
-    while waiting:
-        question, rest = _cut(waiting.pop())
-        found.append(question)
-        waiting += rest
+    doubts = _Doubts(pairs)
+    found = list(doubts.small(doubts.records))
+    # What is left hangs together in more records than a grid has. A cut leaves only what hung on its centre
+    # in doubt of being small: that it may fall into two large parts makes no difference to what is cut next.
+    while (centre := doubts.busiest()) is not None:
+        star, candidates = doubts.cut(centre)
+        found.append(star)
+        found.extend(doubts.small(candidates))
     return sorted(found, key=lambda question: question.named_by)
 
 
-def _connected(pairs: list[Pair]) -> list[list[Pair]]:
-    root: dict[int, int] = {}
+class _Doubts:
+    """Pairs that are in no question yet.
 
-    def find(record: int) -> int:
-        while (above := root.get(record, record)) != record:
-            root[record] = root.get(above, above)
-            record = above
-        return record
+    Args:
+        pairs: all of them.
+    """
 
-    for left, right in pairs:
-        one, other = find(left), find(right)
-        root[max(one, other)] = min(one, other)
-    together: dict[int, list[Pair]] = {}
-    for each in pairs:
-        together.setdefault(find(each[0]), []).append(each)
-    return list(together.values())
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._candidates: dict[int, set[int]] = {}
+        for left, right in pairs:
+            self._candidates.setdefault(left, set()).add(right)
+            self._candidates.setdefault(right, set()).add(left)
+        # Each record as often as it has had another number of candidates: of the older entries none is true.
+        self._by_number = [(-len(others), record) for record, others in self._candidates.items()]
+        heapify(self._by_number)
+
+    @property
+    def records(self) -> list[int]:
+        """The records of the pairs."""
+        return list(self._candidates)
+
+    def busiest(self) -> int | None:
+        """The record with the most candidates, of several the one of the lowest key, if any is left."""
+        while self._by_number:
+            number, record = self._by_number[0]
+            if len(self._candidates.get(record, ())) == -number:
+                return record
+            heappop(self._by_number)
+        return None
+
+    def cut(self, centre: int) -> tuple[Question, set[int]]:
+        """Take out the star around a record; returns it, and its candidates."""
+        candidates = self._candidates.pop(centre)
+        for record in candidates:
+            others = self._candidates[record]
+            others.discard(centre)
+            if others:
+                heappush(self._by_number, (-len(others), record))
+            else:
+                del self._candidates[record]
+        return _star(centre, candidates), candidates
+
+    def small(self, records: Iterable[int]) -> Iterator[Question]:
+        """Take out what hangs together with one of the records and is a question as it is."""
+        for record in records:
+            if record in self._candidates and (together := self._together(record)) is not None:
+                yield self._question({one: self._candidates.pop(one) for one in together})
+
+    def _together(self, record: int) -> set[int] | None:
+        """All records that hang together with one; None where they are more than a grid has."""
+        found, waiting = {record}, [record]
+        while waiting:
+            for other in self._candidates[waiting.pop()]:
+                if other not in found:
+                    found.add(other)
+                    waiting.append(other)
+                    if len(found) > MOST_IN_A_GRID:
+                        return None
+        return found
+
+    def _question(self, together: dict[int, set[int]]) -> Question:
+        centre = min(together, key=lambda record: (-len(together[record]), record))
+        pairs = sorted({pair(one, other) for one, others in together.items() for other in others})
+        if len(together[centre]) == len(pairs):
+            return _star(centre, together[centre])
+        return Question(min(together), is_star=False, pairs=tuple(pairs))
 
 
-def _cut(pairs: list[Pair]) -> tuple[Question, list[list[Pair]]]:
-    """One question of pairs that hang together, and what is left of them, each again hanging together."""
-    centre = _busiest(pairs)
-    mine = [each for each in pairs if centre in each]
-    records = {record for each in pairs for record in each}
-    if len(mine) < len(pairs) and len(records) <= MOST_IN_A_GRID:
-        return Question(min(records), is_star=False, pairs=tuple(pairs)), []
-    rest = [each for each in pairs if centre not in each]
-    return Question(centre, is_star=True, pairs=tuple(mine)), _connected(rest)
-
-
-def _busiest(pairs: list[Pair]) -> int:
-    """The record with the most candidates, of several the one of the lowest key."""
-    candidates: dict[int, int] = {}
-    for each in pairs:
-        for record in each:
-            candidates[record] = candidates.get(record, 0) + 1
-    return min(candidates, key=lambda record: (-candidates[record], record))
+def _star(centre: int, candidates: Iterable[int]) -> Question:
+    return Question(centre, is_star=True, pairs=tuple(sorted(pair(centre, other) for other in candidates)))

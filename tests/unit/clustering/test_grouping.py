@@ -2,6 +2,7 @@
 
 import random
 
+import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +79,36 @@ def test_more_than_fits_a_page_is_cut_into_stars_the_busiest_record_first():
 
 def test_a_chain_of_hundreds_is_cut_without_end():
     assert len(grouped([(n, n + 1) for n in range(500)])) > 100
+
+
+def test_a_hundred_thousand_pairs_that_hang_together_are_cut_in_one_go_and_not_once_for_each_cut():
+    assert len(grouped([(n, n + 1) for n in range(100_000)])) > 20_000
+
+
+@given(st.one_of(pair_sets, st.sets(edges, min_size=10, max_size=20)), st.sets(edges, max_size=20))
+def test_the_questions_are_those_of_the_rule_as_it_is_told(pairs, more):
+    chain = {(100 + n, 101 + n) for n in range(14)}
+    beyond = {(left + 50, right + 50) for left, right in more} | chain
+    assert grouped(pairs | beyond) == _by_the_rule(sorted(pairs | beyond))
+
+
+def _by_the_rule(pairs):
+    """A part that fits a page and is no star is a grid; of another the star of its busiest record is cut."""
+    found = []
+    waiting = _parts(pairs)
+    while waiting:
+        part = waiting.pop()
+        records = sorted({record for each in part for record in each})
+        centre = max(records, key=lambda record: (sum(record in each for each in part), -record))
+        mine = tuple(each for each in part if centre in each)
+        if len(mine) < len(part) and len(records) <= MOST_IN_A_GRID:
+            found.append(Question(records[0], is_star=False, pairs=tuple(part)))
+        else:
+            found.append(Question(centre, is_star=True, pairs=mine))
+            waiting += _parts([each for each in part if centre not in each])
+    return sorted(found, key=lambda question: question.named_by)
+
+
+def _parts(pairs):
+    parts = nx.connected_components(nx.Graph(pairs))
+    return [[each for each in pairs if each[0] in records] for records in parts]
