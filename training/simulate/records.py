@@ -123,7 +123,7 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     today, size, child = state.rates.state.today, len(roster), roster.child
     recent = 1 if roster.source is not Source.CCWIS else 200
     days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
-    moment = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
+    moment: Dates = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
     told: list[Dates] = [
         state.people.died[child],
         np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),

@@ -133,7 +133,8 @@ def draw_timeline(state: State, weeks: int) -> Timeline:
 
 
 def _before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
-    return end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
+    before: Dates = end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
+    return before
 
 
 def _travellers(rng: Rng, state: State, weeks: int) -> tuple[Dates, Dates]:
