@@ -22,8 +22,10 @@ _COMPILED = 512
 """Statements that each connection keeps compiled."""
 BUSY = "the database is busy with another writer: try again"
 
-
-_LOOK_AGAIN_S = 0.001
+_LOOK_AGAIN_S = 0.0002
+"""For upserts of another process: while every millisecond was looked, half a one was lost at each change."""
+_LONG_S, _LOOK_SELDOM_S = 0.05, 0.001
+"""Whoever has held the writer's place for so long does something larger."""
 
 
 class _Compiler(SQLiteCompiler):
@@ -67,13 +69,15 @@ def _begin_writing(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 -
     """Become the one writer.
 
     SQLite's own wait looks again after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms, and so misses the gaps
-    that another process leaves between many short transactions. This one looks every millisecond.
+    that another process leaves between many short transactions.
     """
-    deadline = time.monotonic() + patience_ms / 1000
+    since = time.monotonic()
+    deadline = since + patience_ms / 1000
     connection.execute("PRAGMA busy_timeout=0")
     try:
         while not _begun(connection, last=time.monotonic() > deadline):
-            time.sleep(_LOOK_AGAIN_S)
+            is_long = time.monotonic() - since > _LONG_S
+            time.sleep(_LOOK_SELDOM_S if is_long else _LOOK_AGAIN_S)
     finally:
         connection.execute(f"PRAGMA busy_timeout={patience_ms}")
 
