@@ -9,6 +9,7 @@ import uvicorn
 
 from mpi.api.app import create_app
 from mpi.api.resuming import keep_resuming
+from mpi.api.waking import wake_soon
 from mpi.domain.errors import InputError
 from mpi.service.context import Index
 
@@ -30,6 +31,7 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
     """
     app = create_app(index, open_pages=open_pages)
     listener = listen(host, port)
+    wake_soon()
     log_to_stderr()
     keep_resuming(app)
     # uvicorn's own access log shows whole paths, and those hold local IDs.

@@ -8,6 +8,7 @@ from mpi.api.app import create_app
 from mpi.api.dealing import Dealer
 from mpi.api.resuming import keep_resuming
 from mpi.api.serve import GRACE_S, listen, log_to_stderr
+from mpi.api.waking import wake_soon
 from mpi.bootstrap import open_index
 from mpi.config import Settings
 
@@ -30,6 +31,7 @@ def serve_with(host: str, port: int, workers: int) -> None:
         InputError: another host, or a port that cannot be had.
     """
     dealer = Dealer(listen(host, port))
+    wake_soon()
     config = uvicorn.Config(
         "mpi.api.workers:application", factory=True, workers=workers, loop="mpi.api.dealing:DealtLoop",
         access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
@@ -42,6 +44,7 @@ def serve_with(host: str, port: int, workers: int) -> None:
 def application() -> FastAPI:
     """The application of one worker, around the index that the environment names."""
     log_to_stderr()
+    wake_soon()
     app = create_app(open_index(Settings()))
     keep_resuming(app)
     return app

@@ -7,6 +7,7 @@ until the last; the same file sent again goes on where it stopped.
 
 import gc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -42,6 +43,8 @@ AHEAD = 60_000
 """Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_AHEAD = 20_000
 """The same of the first, for whose pairs the writing waits."""
+LONG = 10_000
+"""Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
@@ -133,6 +136,14 @@ class Loading:
 
     def run(self) -> None:
         """Write everything."""
+        is_long = len(self.file.sent.headings) >= LONG
+        with self.index.database.checkpoints_apart() if is_long else nullcontext():
+            self._run()
+            # Whoever writes next would copy all of it at once.
+            if is_long:
+                self.index.database.begin_log_anew()
+
+    def _run(self) -> None:
         # Of a load that was interrupted.
         self._runs.merge()
         with Meanwhile(self.file.sent) as meanwhile:

@@ -7,8 +7,11 @@ upserts, p99 of a commit 67 ms with checkpoints inside, 10 ms without.
 import sqlite3
 import threading
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+from mpi.storage.copier import Copier, copying_apart
 
 EVERY_COMMITS = 20
 """Some 2 MB of log at 30 pages an upsert. The disk is asked to keep what was copied, and a commit that comes
@@ -38,12 +41,25 @@ class Checkpoints:
         self._due = threading.Event()
         self._over = False
         self._thread: threading.Thread | None = None
+        self._copier: Copier | None = None
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """For a long work: a process of its own makes the checkpoints, gently; see ``copier``."""
+        with copying_apart(self._path) as copier:
+            self._copier = copier
+            try:
+                yield
+            finally:
+                self._copier = None
 
     def committed(self) -> None:
         """Count a commit; called by one writer at a time."""
         self._commits += 1
         if self._commits >= EVERY_COMMITS or time.monotonic() - self._last > EVERY_S:
             self._commits, self._last = 0, time.monotonic()
+            if self._copier is not None and self._copier.copy():
+                return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
                 self._thread.start()
@@ -55,6 +71,8 @@ class Checkpoints:
         For a long work that writes without a pause, between two snapshots of its own: the log begins anew
         only where all of it is copied and nobody reads from it, which may never come about by itself.
         """
+        if self._copier is not None and self._copier.begin_log_anew():
+            return
         with suppress(sqlite3.Error), closing(self._connected()) as connection:
             # First what keeps nobody waiting, so that writers wait for little of it.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -160,6 +160,10 @@ class Database:
             return postgresql.begun(session.pipeline, writing=writing)
         return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
+    def checkpoints_apart(self) -> AbstractContextManager[None]:
+        """For a long work: what SQLite's log is copied by then spares the disk; PostgreSQL's own does."""
+        return nullcontext() if self._checkpoints is None else self._checkpoints.apart()
+
     def begin_log_anew(self) -> None:
         """Empty SQLite's log, between two parts of a long work; PostgreSQL recycles its own."""
         if self._checkpoints is not None:

@@ -1,6 +1,7 @@
 """Loading by chunks: what is left is what one transaction would leave, wherever it stops."""
 
 from contextlib import contextmanager
+from multiprocessing import active_children
 
 import pytest
 
@@ -11,6 +12,7 @@ from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
 from mpi.service.pacing import Portions
 from mpi.service.records import upsert, withdraw
+from mpi.storage import checkpoints, copier
 from mpi.storage.checkpoints import Checkpoints
 from tests.index import (
     OPERATOR,
@@ -191,6 +193,8 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
 ):
     if index.database.is_postgresql:
         pytest.skip("PostgreSQL recycles its log itself")
+    # On a busy machine the features of the next may be read still.
+    monkeypatch.setattr(checkpoints, "_PATIENCE_S", 10)
     log = index.home / "mpi.db-wal"
     begin_anew, lengths = Checkpoints.begin_log_anew, []
 
@@ -204,6 +208,30 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
     assert apart[0] is not None
     assert len(lengths) == 2
     assert all(before > 0 == after for before, after in lengths)
+
+
+def test_the_log_of_a_long_load_is_copied_by_a_process_of_its_own_and_of_a_short_one_it_is_not(
+    index, monkeypatch
+):
+    if index.database.is_postgresql:
+        pytest.skip("PostgreSQL's own checkpoints spare the disk")
+    apart, begun, log = copier.copying_apart, [], index.home / "mpi.db-wal"
+
+    @contextmanager
+    def noted(path):
+        with apart(path) as process:
+            begun.append(process)
+            yield process
+
+    monkeypatch.setattr(checkpoints, "copying_apart", noted)
+    monkeypatch.setattr(loading, "LONG", 1_000)
+    load_rows(index, "sis", *children()[:999])
+    assert begun == []
+    load_rows(index, "ccwis", *children())
+    assert len(begun) == 1
+    assert not active_children()
+    assert log.stat().st_size == 0
+    sound(index)
 
 
 def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(index, apart, monkeypatch):
