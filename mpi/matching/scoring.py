@@ -32,6 +32,7 @@ from mpi.matching.scorer import compile_scorer
 PAIRS_A_CHUNK = 1_000_000
 SIFTED_FROM = 200_000
 """Pairs; of fewer a first pass would cost more than it spares."""
+_TABLES = ("kept", "passing", "beside")
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
 
 
@@ -87,9 +88,10 @@ class Scoring:
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
         self._connection = connect(Path(self._spill.name), place.memory)
         self.rows = 0
-        for table in ("kept", "passing"):
+        for table in _TABLES:
             declare(self._connection, table, self._columns)
-        self._connection.execute("CREATE VIEW feature_table AS FROM kept UNION ALL FROM passing")
+        every = " UNION ALL ".join(f"FROM {table}" for table in _TABLES)
+        self._connection.execute(f"CREATE VIEW feature_table AS {every}")
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +144,11 @@ class Scoring:
         self._connection.unregister("gone")
 
     def scored(
-        self, pairs: pa.Table, floor: float, passing: Iterable[pa.RecordBatch] | None = None
+        self,
+        pairs: pa.Table,
+        floor: float,
+        passing: Iterable[pa.RecordBatch] | None = None,
+        beside: Iterable[pa.RecordBatch] | int = (),
     ) -> pa.Table:
         """Score pairs and keep those at or above a weight.
 
@@ -150,18 +156,28 @@ class Scoring:
             pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
             floor: lowest weight to return, in bits.
             passing: features of records that the pairs name and of which none are kept, for this once.
+            beside: those of others, likewise; as a number, what was passing the last time, the number of each
+                record lower by so much.
 
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
         """
-        if passing is None:
-            return self._scored(pairs, floor)
-        try:
-            unpack(self._connection, "passing", passing, self._columns)
-            return self._scored(pairs, floor)
-        finally:
-            # Rows that are deleted would keep their room.
-            declare(self._connection, "passing", self._columns)
+        if passing is not None:
+            self._let_pass(passing, beside)
+        return self._scored(pairs, floor)
+
+    def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
+        # Each table is made anew: rows that are deleted would keep their room.
+        if isinstance(beside, int):
+            self._connection.execute(
+                f"CREATE OR REPLACE TABLE beside AS SELECT unique_id - {beside} AS unique_id, "
+                "* EXCLUDE (unique_id) FROM passing"
+            )
+        else:
+            declare(self._connection, "beside", self._columns)
+            unpack(self._connection, "beside", beside, self._columns)
+        declare(self._connection, "passing", self._columns)
+        unpack(self._connection, "passing", passing, self._columns)
 
     def _scored(self, pairs: pa.Table, floor: float) -> pa.Table:
         told, frequencies = self._told, self._model.frequencies

@@ -14,7 +14,7 @@ from mpi.domain.weight import rounded
 from mpi.matching.scoring import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Scored, edges_in, pair_up
+from mpi.service.pairing import MEMORY, AskedLast, Scored, edges_in, pair_up
 from mpi.service.reindex import (
     BATCH_RECORDS,
     NOT_PAIRED,
@@ -217,6 +217,7 @@ class LookingAhead:
         self._index = index
         self._viewer = viewer
         self._source = source
+        self._asked: Ahead | None = None
 
     def begin(self, said: Sequence[Statement], earlier: Ahead) -> Ahead | None:
         """Begin to look ahead; None where that is not worth a process.
@@ -235,7 +236,10 @@ class LookingAhead:
             return None
         here = len(said)
         beside = {here + place: one for place, one in earlier.made.items() if place < earlier.here}
-        self._apart.ask(found.config_id, _numbered(found.made), _numbered(beside))
+        # The process has those before them already, if it was asked about them.
+        asked = AskedLast(here) if self._asked is earlier else _numbered(beside)
+        self._apart.ask(found.config_id, _numbered(found.made), asked)
+        self._asked = found
         # What others commit between this snapshot and the process's is seen before the next chunk is written.
         found.outdated = found.last_commit != earlier.last_commit
         found.made |= beside

@@ -18,7 +18,7 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.model import MatchModel
 from mpi.matching.scoring import Place
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Pairing, Scored
+from mpi.service.pairing import MEMORY, Beside, Pairing, Scored
 from mpi.service.statement import Packed
 from mpi.standardize.workers import give_way
 from mpi.storage.database import Database
@@ -49,7 +49,7 @@ class _Wanted(NamedTuple):
 
     config_id: int
     mine: dict[int, Packed]
-    beside: dict[int, Packed]
+    beside: Beside
 
 
 class PairsApart:
@@ -84,7 +84,7 @@ class PairsApart:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def ask(self, config_id: int, mine: dict[int, Packed], beside: dict[int, Packed]) -> int:
+    def ask(self, config_id: int, mine: dict[int, Packed], beside: Beside) -> int:
         """Begin to look for pairs; returns the last commit that is taken into account.
 
         What is committed after this returns is not looked at.

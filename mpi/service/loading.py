@@ -169,6 +169,9 @@ class Loading:
                 following = next(windows, [])
                 coming = looking.begin(following, ahead) if following else None
                 left = self._write_window(ahead, said, is_last=not following)
+                if following:
+                    # The other process is at work still.
+                    self._runs.merge_if_due()
                 if coming is not None:
                     looking.end(coming, ahead)
                     ahead = coming
@@ -176,8 +179,6 @@ class Loading:
                     ahead = self._look_ahead(following)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
-                if following:
-                    self._runs.merge_if_due()
                 said = following
                 gc.collect()
         return left

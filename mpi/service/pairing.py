@@ -1,10 +1,10 @@
 """Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,20 @@ MEMORY = "1500MB"
 MOST_KEPT = 1_200_000
 """Records of which features are kept, of some 450 bytes: two fifths of what DuckDB may take. Joins need the
 rest: beyond it more and more would be spilled."""
+
+
+class AskedLast(NamedTuple):
+    """The records whose pairs were asked for the last time.
+
+    Args:
+        lower: by how much each one's number is lower now.
+    """
+
+    lower: int
+
+
+Beside = Mapping[int, Packed] | AskedLast
+"""Records that others are compared with though nothing of them is stored, by number."""
 NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
 
 
@@ -62,6 +76,8 @@ class Pairing:
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
+        self._asked_last: Mapping[int, Packed] = NONE_BESIDE
+        self._asked_of: Scoring | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +92,7 @@ class Pairing:
         unit: ReadUnit,
         config_id: int,
         mine: Mapping[int, Packed],
-        beside: Mapping[int, Packed] = NONE_BESIDE,
+        beside: Beside = NONE_BESIDE,
         was_read: Callable[[], None] = lambda: None,
     ) -> Scored:
         """Score every pair that shares a key and has one of the given records in it.
@@ -85,33 +101,29 @@ class Pairing:
             unit: the transaction; no older than that of the last time.
             config_id: the configuration.
             mine: records by number; a negative number is of none that is stored.
-            beside: others that are compared with these as stored ones are, though nothing of them is stored.
+            beside: others that are compared with these as stored ones are.
             was_read: called once nothing more is read in the transaction; the scoring is still to come.
         """
         scoring = self._up_to_date(unit, config_id)
-        own = _key_table(mine)
-        wanted = _distinct(own["key"].to_numpy())
-        groups = unit.sources.groups()
-        parts = unit.keys.found_by(config_id, groups, wanted.tolist())
-        found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
-        left_out = np.fromiter((n for n in mine if n > 0), np.int64)
-        if left_out.size:
-            found = found[:, ~np.isin(found[1], left_out)]
-            # What is stored of them is not what they are compared by.
-            scoring.forget(left_out)
-        stored = pa.table({"key": found[0], "record_id": found[1]})
-        blocks = pa.concat_tables([own, stored, _key_table(beside)])
-        pairs = scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
-        del blocks, stored, found
+        others, asked_of = self._of_others(beside), self._asked_of
+        self._asked_last, self._asked_of = mine, None
+        pairs = _sharing(scoring, unit, config_id, mine, others)
         ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
-        mine = {**mine, **beside}
-        others = np.setdiff1d(ends, np.fromiter(mine, np.int64), assume_unique=True)
-        scoring = self._with(scoring, unit, config_id, others)
+        stated = np.fromiter(chain(mine, others), np.int64)
+        scoring = self._with(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
         was_read()
-        passing = packed((number, one.features) for number, one in mine.items())
-        scored = scoring.scored(pairs, self._model.thresholds.stored_from, passing)
+        passed: Iterator[pa.RecordBatch] | int = _rows(others)
+        if isinstance(beside, AskedLast) and scoring is asked_of:
+            passed = beside.lower
+        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _rows(mine), passed)
+        self._asked_of = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return Scored(lo, hi, np.round(bits, 6))
+
+    def _of_others(self, beside: Beside) -> Mapping[int, Packed]:
+        if isinstance(beside, AskedLast):
+            return {number - beside.lower: one for number, one in self._asked_last.items()}
+        return beside
 
     def _up_to_date(self, unit: ReadUnit, config_id: int) -> Scoring:
         """The features that are kept and are still so; another configuration has others."""
@@ -152,12 +164,38 @@ def pair_up(
         return pairing.pair_up(unit, config_id, mine)
 
 
+def _sharing(
+    scoring: Scoring,
+    unit: ReadUnit,
+    config_id: int,
+    mine: Mapping[int, Packed],
+    others: Mapping[int, Packed],
+) -> pa.Table:
+    """The pairs that share a key and have one of the records in them."""
+    own = _key_table(mine)
+    wanted = _distinct(own["key"].to_numpy())
+    parts = unit.keys.found_by(config_id, unit.sources.groups(), wanted.tolist())
+    found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    left_out = np.fromiter((n for n in mine if n > 0), np.int64)
+    if left_out.size:
+        found = found[:, ~np.isin(found[1], left_out)]
+        # What is stored of them is not what they are compared by.
+        scoring.forget(left_out)
+    stored = pa.table({"key": found[0], "record_id": found[1]})
+    blocks = pa.concat_tables([own, stored, _key_table(others)])
+    return scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
+
+
 def _distinct(numbers: np.ndarray) -> np.ndarray:
     """The distinct numbers, ascending; numpy's own takes eighteen times as long, by way of a hash table."""
     ascending = np.sort(numbers)
     first = np.ones(len(ascending), bool)
     np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
     return ascending[first]
+
+
+def _rows(stated: Mapping[int, Packed]) -> Iterator[pa.RecordBatch]:
+    return packed((number, one.features) for number, one in stated.items())
 
 
 def _key_table(mine: Mapping[int, Packed]) -> pa.Table:

@@ -107,8 +107,8 @@ class ByRecord:
     def keep(self, batches):
         self._kept = list(batches)
 
-    def scored(self, pairs, floor, passing):
-        return self._predicted(self._model, [*self._kept, *passing], pairs, floor)
+    def scored(self, pairs, floor, passing, beside):
+        return self._predicted(self._model, [*self._kept, *passing, *beside], pairs, floor)
 
     def close(self):
         """Nothing is held."""

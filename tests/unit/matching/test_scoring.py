@@ -82,6 +82,21 @@ def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
     assert found.num_rows == 1
 
 
+def test_what_passed_by_the_last_time_passes_again_under_other_numbers(kept, tmp_path):
+    made = dict(records(90, 9))
+    kept.keep(stored({number: made[number] for number in range(30)}))
+    first = {-1 - place: made[30 + place] for place in range(20)}
+    kept.scored(pairs_of(first, range(30)), FLOOR, stored(first))
+    second = {-1 - place: made[50 + place] for place in range(40)}
+    lower = {number - 40: features for number, features in first.items()}
+    pairs = pairs_of(second, [*lower, *range(30)])
+    found = kept.scored(pairs, FLOOR, stored(second), 40)
+    whole = {number: made[number] for number in range(30)} | lower | second
+    assert found == once(tmp_path, whole, pairs)
+    again = kept.scored(pairs, FLOOR, stored(second), stored(lower))
+    assert again == found
+
+
 def test_nothing_piles_up_beside_the_features(kept):
     made = dict(records(40, 8))
     kept.keep(stored({number: made[number] for number in range(20)}))

@@ -6,9 +6,9 @@ import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
-from mpi.matching.scoring import Place
+from mpi.matching.scoring import Place, Scoring
 from mpi.service import pairing
-from mpi.service.pairing import Pairing, pair_up
+from mpi.service.pairing import AskedLast, Pairing, pair_up
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
 from mpi.service.statement import Packed
@@ -156,6 +156,43 @@ def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
         assert pairs._scoring.rows <= 4
     kept, anew = read[::2], read[1::2]
     assert kept[1:] == anew[1:]
+
+
+def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(index, pairs, monkeypatch):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        first = dict(zip((-1, -2), as_stored(unit, config, 1, 2), strict=True))
+        second = dict(zip((-1, -2, -3), as_stored(unit, config, 1, 2, 3), strict=True))
+        earlier = {number - 3: one for number, one in first.items()}
+        expected = pair_up_beside(index, unit, config, second, earlier)
+        assert {(-4, -1), (-5, -2)} <= set(expected)
+        pairs.pair_up(unit, config, first)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+        # What was kept was let go of meanwhile.
+        pairs.pair_up(unit, config, first)
+        monkeypatch.setattr(pairing, "MOST_KEPT", 1)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+
+
+def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        first = dict(zip((-1, -2), as_stored(unit, config, 1, 2), strict=True))
+        second = dict(zip((-1, -2, -3), as_stored(unit, config, 1, 2, 3), strict=True))
+        expected = pair_up_beside(index, unit, config, second, {n - 3: one for n, one in first.items()})
+
+        def fails(*_):
+            raise MpiError("the disk is full")
+
+        with monkeypatch.context() as patched, pytest.raises(MpiError):
+            patched.setattr(Scoring, "_let_pass", fails)
+            pairs.pair_up(unit, config, first)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+
+
+def pair_up_beside(index, unit, config, mine, beside):
+    with Pairing(index.matcher.model, Place(index.home)) as anew:
+        return anew.pair_up(unit, config, mine, beside).edges()
 
 
 def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeypatch):
