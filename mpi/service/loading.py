@@ -139,9 +139,6 @@ class Loading:
         is_long = len(self.file.sent.headings) >= LONG
         with self.index.database.checkpoints_apart() if is_long else nullcontext():
             self._run()
-            # Whoever writes next would copy all of it at once.
-            if is_long:
-                self.index.database.begin_log_anew()
 
     def _run(self) -> None:
         # Of a load that was interrupted.

@@ -45,11 +45,15 @@ class Checkpoints:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """For a long work: a process of its own makes the checkpoints, gently; see ``copier``."""
+        """For a long work: a process of its own makes the checkpoints, gently; see ``copier``.
+
+        At its end the log is emptied: whoever writes next would copy all of it at once.
+        """
         with copying_apart(self._path) as copier:
             self._copier = copier
             try:
                 yield
+                self.begin_log_anew()
             finally:
                 self._copier = None
 

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 
 PAGES_AT_A_TIME = 16
-"""Of four kilobytes: half a millisecond on a disk that takes 30 µs for each."""
+"""Of four kilobytes: a quarter of a millisecond, where 53,000 of them took 0.76 s."""
 _PATIENCE_MS = 200
 _NAME = "paced"
 _WAIT_BEFORE, _WRITE, _WAIT_AFTER = 1, 2, 4

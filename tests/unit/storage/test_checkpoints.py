@@ -8,6 +8,7 @@ from mpi.domain.viewer import operator
 from mpi.storage import checkpoints as checkpoints_module
 from mpi.storage.checkpoints import EVERY_COMMITS, Checkpoints
 from tests.index import an_index
+from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
 
 
 def write(connection, times):
@@ -15,45 +16,17 @@ def write(connection, times):
         connection.execute("INSERT INTO t VALUES (1)")
 
 
-def a_log(path):
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
-    connection.execute("CREATE TABLE t (x)")
-    return connection
-
-
-def copied(path):
-    """Whether what was written is in the file itself and not only in its log."""
-    alone = path.with_suffix(".copy")
-    alone.write_bytes(path.read_bytes())
-    with closing(sqlite3.connect(alone)) as reader:
-        try:
-            return bool(reader.execute("SELECT count(*) FROM t").fetchone()[0])
-        except sqlite3.OperationalError:
-            return False
-
-
-def within_seconds(seconds, condition):
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "EVERY_S", 3_600)
     path = tmp_path / "log.db"
-    connection = a_log(path)
+    connection = opened(path)
     checkpoints = Checkpoints(path)
     write(connection, 3)
     for _ in range(EVERY_COMMITS - 1):
         checkpoints.committed()
-    assert not copied(path)
+    assert not rows_in_file(path)
     checkpoints.committed()
-    assert within_seconds(10, lambda: copied(path))
+    assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
 
@@ -61,18 +34,18 @@ def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_ope
 def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints_module, "EVERY_S", 0)
     path = tmp_path / "log.db"
-    connection = a_log(path)
+    connection = opened(path)
     checkpoints = Checkpoints(path)
     write(connection, 3)
     checkpoints.committed()
-    assert within_seconds(10, lambda: copied(path))
+    assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
 
 
 def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is_used_again(tmp_path):
     path = tmp_path / "log.db"
-    connection = a_log(path)
+    connection = opened(path)
     checkpoints = Checkpoints(path)
     for _ in range(2):
         for _ in range(EVERY_COMMITS):
@@ -81,7 +54,7 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
     write(connection, 1)
     for _ in range(EVERY_COMMITS):
         checkpoints.committed()
-    assert within_seconds(10, lambda: copied(path))
+    assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
 
@@ -95,23 +68,19 @@ def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
     assert len(counted) == before + 1
 
 
-def log_bytes(path):
-    return path.with_name(path.name + "-wal").stat().st_size
-
-
 def test_the_log_begins_anew_when_that_is_asked_for(tmp_path):
     path = tmp_path / "log.db"
-    with closing(a_log(path)) as connection:
+    with closing(opened(path)) as connection:
         write(connection, 3)
         assert log_bytes(path)
         Checkpoints(path).begin_log_anew()
         assert not log_bytes(path)
-        assert copied(path)
+        assert rows_in_file(path)
 
 
 def test_the_log_stays_where_somebody_reads_what_was_before_and_nobody_waits_long_for_that(tmp_path):
     path = tmp_path / "log.db"
-    with closing(a_log(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    with closing(opened(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM t").fetchone()
         write(connection, 3)

@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from multiprocessing import active_children
 
 import pytest
@@ -11,21 +11,12 @@ import pytest
 from mpi.storage import copier as copier_module
 from mpi.storage.checkpoints import EVERY_COMMITS, Checkpoints
 from mpi.storage.copier import copying_apart
+from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
 
 paced_file = pytest.importorskip("mpi.storage.paced_file", reason="APSW is for Linux")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the call is Linux's")
 
 PAGE = 4096
-
-
-@contextmanager
-def a_log(path):
-    """A database with a log that nobody copies but who is asked to."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.execute("CREATE TABLE t (x)")
-        yield connection
 
 
 def write(connection, rows=300):
@@ -34,54 +25,30 @@ def write(connection, rows=300):
     connection.execute("COMMIT")
 
 
-def copied_rows(path):
-    """How many rows are in the file itself, whatever its log has."""
-    alone = path.with_suffix(".copy")
-    alone.write_bytes(path.read_bytes())
-    with closing(sqlite3.connect(alone)) as reader:
-        try:
-            return reader.execute("SELECT count(*) FROM t").fetchone()[0]
-        except sqlite3.DatabaseError:  # in the middle of a checkpoint the file is nothing without its log
-            return 0
-
-
-def log_bytes(path):
-    return path.with_name(path.name + "-wal").stat().st_size
-
-
-def within_seconds(seconds, condition):
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def test_what_was_committed_is_copied_while_it_is_read_and_written(tmp_path):
     path = tmp_path / "log.db"
-    with a_log(path) as connection, copying_apart(path) as copier:
+    with closing(opened(path)) as connection, copying_apart(path) as copier:
         for times in range(1, 4):
             write(connection)
             assert copier.copy()
-            assert within_seconds(10, lambda times=times: copier.copy() and copied_rows(path) == 300 * times)
+            assert within_seconds(10, lambda times=times: copier.copy() and rows_in_file(path) == 300 * times)
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (900,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_the_log_is_empty_once_that_was_waited_for(tmp_path):
     path = tmp_path / "log.db"
-    with a_log(path) as connection, copying_apart(path) as copier:
+    with closing(opened(path)) as connection, copying_apart(path) as copier:
         write(connection)
         assert copier.copy()
         assert copier.begin_log_anew()
         assert log_bytes(path) == 0
-        assert copied_rows(path) == 300
+        assert rows_in_file(path) == 300
 
 
 def test_a_log_from_which_somebody_reads_stays_and_nobody_waits_long_for_that(tmp_path):
     path = tmp_path / "log.db"
-    with a_log(path) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    with closing(opened(path)) as connection, closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)
         write(connection)
@@ -95,7 +62,7 @@ def test_a_log_from_which_somebody_reads_stays_and_nobody_waits_long_for_that(tm
 
 def test_while_one_checkpoint_is_made_no_other_is_asked_for(tmp_path, monkeypatch):
     path = tmp_path / "log.db"
-    with a_log(path), copying_apart(path) as copier:
+    with closing(opened(path)), copying_apart(path) as copier:
         asked = []
         ask = copier._ask
         monkeypatch.setattr(copier, "_ask", lambda what: (asked.append(what), ask(what)))
@@ -107,7 +74,7 @@ def test_while_one_checkpoint_is_made_no_other_is_asked_for(tmp_path, monkeypatc
 
 def test_the_process_ends_with_the_work(tmp_path):
     path = tmp_path / "log.db"
-    with a_log(path):
+    with closing(opened(path)):
         with copying_apart(path):
             assert active_children()
         assert not active_children()
@@ -116,13 +83,13 @@ def test_the_process_ends_with_the_work(tmp_path):
 def test_where_the_process_was_ended_from_outside_the_threads_go_on(tmp_path):
     path = tmp_path / "log.db"
     checkpoints = Checkpoints(path)
-    with a_log(path) as connection, checkpoints.apart():
+    with closing(opened(path)) as connection, checkpoints.apart():
         (process,) = active_children()
         process.kill()
         process.join()
         write(connection)
         assert within_seconds(
-            20, lambda: [checkpoints.committed() for _ in range(EVERY_COMMITS)] and copied_rows(path) == 300
+            20, lambda: [checkpoints.committed() for _ in range(EVERY_COMMITS)] and rows_in_file(path) == 300
         )
         # The thread may be at the last of those checkpoints still.
         assert within_seconds(10, lambda: checkpoints.begin_log_anew() or log_bytes(path) == 0)
@@ -133,12 +100,12 @@ def test_where_it_cannot_be_had_the_thread_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(copier_module.importlib.util, "find_spec", lambda _name: None)
     path = tmp_path / "log.db"
     checkpoints = Checkpoints(path)
-    with a_log(path) as connection, checkpoints.apart():
+    with closing(opened(path)) as connection, checkpoints.apart():
         assert not active_children()
         write(connection)
         for _ in range(EVERY_COMMITS):
             checkpoints.committed()
-        assert within_seconds(10, lambda: copied_rows(path) == 300)
+        assert within_seconds(10, lambda: rows_in_file(path) == 300)
     checkpoints.stop()
 
 
