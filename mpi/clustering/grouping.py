@@ -1,36 +1,57 @@
-"""Grouping: which pairs in doubt are one question for a steward. Pure and order-neutral.
+"""Grouping: which pairs in doubt are one question for a steward. Pure, order-neutral, and local.
 
 Pairs that share a record belong together: whoever looks at one of them needs the other. Where one record is
 in every pair, it is the question and the others are its candidates: a *star*. Where none is, as with two
 twins in each of two sources, all of them are looked at side by side: a *grid*, up to as many records as fit a
-page. More than that is cut into stars, the record with the most candidates first.
+page. What hangs together in more records than that is cut: first the stars around *busy* records, then each
+rest that fits a page is a question as it is, and of a rest that does not each pair is asked about its busier
+record.
+
+Local means that a pair which comes or goes changes no question but those near by, however much hangs together
+beyond: ``regrouped`` tells them, and asks for no other pairs. In a large state that counts, for there a good
+part of all pairs in doubt hang together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
+from enum import StrEnum
 
 from mpi.clustering.component import Pair, pair
 
 MOST_IN_A_GRID = 12
 """Records of a grid: more do not fit side by side."""
+BUSY = 6
+"""Candidates from which a record is busy: of 3 to 16 what leaves the fewest questions (ADR 0062)."""
 
 _UNSIGNED = 2**64 - 1
+
+Candidates = Callable[[Collection[int]], Mapping[int, Collection[int]]]
+"""All whom each of some records may be, by canonical keys; who is in no pair may be left out."""
+
+
+class Shape(StrEnum):
+    """How the records of a question stand to each other."""
+
+    COUPLE = "couple"
+    """Two records and nobody else."""
+    STAR = "star"
+    """The record that names it, and its candidates."""
+    GRID = "grid"
+    """Several alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Pairs in doubt that are shown at once.
+    """What pairs in doubt are shown as at once.
 
     Args:
-        named_by: canonical key of the record that names it: a star's centre, or of a grid the lowest key.
-        is_star: whether that record is in every pair.
-        pairs: ascending.
+        named_by: canonical key of the record that names it: a star's centre, else the lowest key.
+        shape: how its records stand to each other.
     """
 
     named_by: int
-    is_star: bool
-    pairs: tuple[Pair, ...]
+    shape: Shape
 
     @property
     def key(self) -> str:
@@ -43,96 +64,186 @@ def key_of(kind: str, record: int) -> str:
     return f"{kind}-{record & _UNSIGNED:016x}"
 
 
-def grouped(pairs: Iterable[Pair]) -> list[Question]:
-    """Put every pair into just one question; the same for any order of the pairs.
-
-    Takes as long as there are pairs, whatever hangs together: of names that many share, and in a large state,
-    a good part of all pairs in doubt does.
+class Doubts:
+    """Pairs in doubt, of which no more is read than is asked for.
 
     Args:
-        pairs: in doubt, by canonical keys.
-
-    Returns:
-        Questions in the order of the records that name them.
-    """
-    doubts = _Doubts(pairs)
-    found = list(doubts.small(doubts.records))
-    # What is left hangs together in more records than a grid has. A cut leaves only what hung on its centre
-    # in doubt of being small: that it may fall into two large parts makes no difference to what is cut next.
-    while (centre := doubts.busiest()) is not None:
-        star, candidates = doubts.cut(centre)
-        found.append(star)
-        found.extend(doubts.small(candidates))
-    return sorted(found, key=lambda question: question.named_by)
-
-
-class _Doubts:
-    """Pairs that are in no question yet.
-
-    Args:
-        pairs: all of them.
+        read: tells the candidates of records.
     """
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
-        self._candidates: dict[int, set[int]] = {}
+    def __init__(self, read: Candidates) -> None:
+        self._read = read
+        self._of: dict[int, Collection[int]] = {}
+        self._parts = _Parts(self, lambda _: True)
+        self._rests = _Parts(self, self._is_rest)
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> "Doubts":
+        """Of pairs that are all at hand."""
+        found: dict[int, set[int]] = defaultdict(set)
         for left, right in pairs:
-            self._candidates.setdefault(left, set()).add(right)
-            self._candidates.setdefault(right, set()).add(left)
-        # Each record as often as it has had another number of candidates: of the older entries none is true.
-        self._by_number = [(-len(others), record) for record, others in self._candidates.items()]
-        heapify(self._by_number)
+            found[left].add(right)
+            found[right].add(left)
+        return cls(lambda records: {record: found[record] for record in records if record in found})
 
-    @property
-    def records(self) -> list[int]:
-        """The records of the pairs."""
-        return list(self._candidates)
+    def know(self, records: Collection[int]) -> None:
+        """Read what is not known of records, at once."""
+        unknown = [record for record in records if record not in self._of]
+        if unknown:
+            told = self._read(unknown)
+            self._of.update({record: told.get(record, ()) for record in unknown})
 
-    def busiest(self) -> int | None:
-        """The record with the most candidates, of several the one of the lowest key, if any is left."""
-        while self._by_number:
-            number, record = self._by_number[0]
-            if len(self._candidates.get(record, ())) == -number:
-                return record
-            heappop(self._by_number)
-        return None
+    def known(self, record: int) -> Collection[int] | None:
+        """A record's candidates, where they have been read."""
+        return self._of.get(record)
 
-    def cut(self, centre: int) -> tuple[Question, set[int]]:
-        """Take out the star around a record; returns it, and its candidates."""
-        candidates = self._candidates.pop(centre)
-        for record in candidates:
-            others = self._candidates[record]
-            others.discard(centre)
-            if others:
-                heappush(self._by_number, (-len(others), record))
+    def candidates(self, record: int) -> Collection[int]:
+        """A record's candidates."""
+        self.know([record])
+        return self._of[record]
+
+    def is_busy(self, record: int) -> bool:
+        """Whether a record has so many candidates that it is a question of its own."""
+        return len(self.candidates(record)) >= BUSY
+
+    def questions(self, pairs: Collection[Pair]) -> dict[Pair, Question]:
+        """The question of each of some pairs in doubt."""
+        ends = {end for each in pairs for end in each}
+        parts = self._parts.around(ends)
+        cut = {end for end in ends if parts[end] is None}
+        self.know(cut)
+        rests = self._rests.around({end for end in cut if not self.is_busy(end)})
+        whole = {part: self._whole(part, self._parts) for part in _of_two_or_more(parts)}
+        left = {rest: self._whole(rest, self._rests) for rest in _of_two_or_more(rests)}
+        found: dict[Pair, Question] = {}
+        for each in pairs:
+            part = parts[each[0]]
+            rest = None if self.is_busy(each[1]) else rests.get(each[0])
+            if part is not None:
+                found[each] = whole[part]
+            elif rest is not None:
+                found[each] = left[rest]
             else:
-                del self._candidates[record]
-        return _star(centre, candidates), candidates
-
-    def small(self, records: Iterable[int]) -> Iterator[Question]:
-        """Take out what hangs together with one of the records and is a question as it is."""
-        for record in records:
-            if record in self._candidates and (together := self._together(record)) is not None:
-                yield self._question({one: self._candidates.pop(one) for one in together})
-
-    def _together(self, record: int) -> set[int] | None:
-        """All records that hang together with one; None where they are more than a grid has."""
-        found, waiting = {record}, [record]
-        while waiting:
-            for other in self._candidates[waiting.pop()]:
-                if other not in found:
-                    found.add(other)
-                    waiting.append(other)
-                    if len(found) > MOST_IN_A_GRID:
-                        return None
+                found[each] = Question(min(each, key=self._busiest_first), Shape.STAR)
         return found
 
-    def _question(self, together: dict[int, set[int]]) -> Question:
-        centre = min(together, key=lambda record: (-len(together[record]), record))
-        pairs = sorted({pair(one, other) for one, others in together.items() for other in others})
-        if len(together[centre]) == len(pairs):
-            return _star(centre, together[centre])
-        return Question(min(together), is_star=False, pairs=tuple(pairs))
+    def near(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
+        """The pairs whose question may be another because records have other candidates than elsewhere.
+
+        Args:
+            records: those that do.
+            turned: which of them are busy only here, or only there.
+        """
+        self.know(records)
+        found = {pair(record, other) for record in records for other in self.candidates(record)}
+        parts = self._parts.around(records)
+        found.update(*map(self._parts.pairs, _of_two_or_more(parts)))
+        cut = {record for record in records if parts[record] is None}
+        beside = cut | {other for record in cut & {*turned} for other in self.candidates(record)}
+        self.know(beside)
+        rests = self._rests.around({record for record in beside if not self.is_busy(record)})
+        found.update(*map(self._rests.pairs, _of_two_or_more(rests)))
+        return found
+
+    def _is_rest(self, record: int) -> bool | None:
+        """Whether a record is not busy; None where that is not known yet."""
+        candidates = self.known(record)
+        return None if candidates is None else len(candidates) < BUSY
+
+    def _whole(self, records: frozenset[int], parts: "_Parts") -> Question:
+        """The question that all pairs of a few records are."""
+        if len(records) == len(("one", "other")):
+            return Question(min(records), Shape.COUPLE)
+        numbers = {record: sum(1 for _ in parts.beside(record)) for record in records}
+        centre = min(records, key=lambda record: (-numbers[record], record))
+        # Every pair counts at both its ends.
+        if sum(numbers.values()) == 2 * numbers[centre]:
+            return Question(centre, Shape.STAR)
+        return Question(min(records), Shape.GRID)
+
+    def _busiest_first(self, record: int) -> tuple[int, int]:
+        return -len(self.candidates(record)), record
 
 
-def _star(centre: int, candidates: Iterable[int]) -> Question:
-    return Question(centre, is_star=True, pairs=tuple(sorted(pair(centre, other) for other in candidates)))
+class _Parts:
+    """What hangs together in no more records than fit a page.
+
+    Args:
+        doubts: the pairs.
+        takes: which records take part; the others join nobody. None where that is not known yet.
+    """
+
+    def __init__(self, doubts: Doubts, takes: Callable[[int], bool | None]) -> None:
+        self._doubts = doubts
+        self._takes = takes
+        self._found: dict[int, frozenset[int] | None] = {}
+
+    def around(self, records: Collection[int]) -> dict[int, frozenset[int] | None]:
+        """For each record, those that hang together with it, itself too; None where they are too many."""
+        waiting = [record for record in records if record not in self._found]
+        while waiting:
+            # What the searches need next is read at once for all of them.
+            missing = set().union(*(self._look_around(record) for record in waiting))
+            self._doubts.know(missing)
+            waiting = [record for record in waiting if record not in self._found]
+        return {record: self._found[record] for record in records}
+
+    def _look_around(self, record: int) -> set[int]:
+        """Find the part of a record; or return the records of which something must be read before."""
+        if record in self._found:
+            return set()
+        together, waiting, missing, many = {record}, [record], set[int](), False
+        while waiting:
+            one = waiting.pop()
+            others = self._doubts.known(one)
+            if others is None:
+                missing.add(one)
+                continue
+            for other in others:
+                if other in together:
+                    continue
+                taken = self._takes(other)
+                if taken is None:
+                    missing.add(other)
+                elif taken:
+                    together.add(other)
+                    waiting.append(other)
+                    many = many or self._found.get(other, ()) is None
+            if many or len(together) > MOST_IN_A_GRID:
+                self._found.update(dict.fromkeys(together))
+                return set()
+        if not missing:
+            part = frozenset(together)
+            self._found.update(dict.fromkeys(together, part))
+        return missing
+
+    def beside(self, record: int) -> Iterator[int]:
+        """The candidates of a record that take part."""
+        return (other for other in self._doubts.candidates(record) if self._takes(other))
+
+    def pairs(self, part: frozenset[int]) -> set[Pair]:
+        """The pairs between records of a part."""
+        return {pair(record, other) for record in part for other in self.beside(record)}
+
+
+def _of_two_or_more(parts: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
+    return {part for part in parts.values() if part is not None and len(part) > 1}
+
+
+def regrouped(before: Doubts, after: Doubts, changed: Collection[int]) -> dict[Pair, Question]:
+    """The questions of all pairs that are another question than before, and of some that are not.
+
+    Args:
+        before: the pairs before something changed.
+        after: the pairs now.
+        changed: the ends of every pair that came or went, at least.
+
+    Returns:
+        By pair of ``after``, whatever came, too.
+    """
+    before.know(changed)
+    after.know(changed)
+    turned = {record for record in changed if before.is_busy(record) != after.is_busy(record)}
+    near = before.near(changed, turned) | after.near(changed, turned)
+    after.know({record for record, _ in near})
+    return after.questions([each for each in near if each[1] in after.candidates(each[0])])

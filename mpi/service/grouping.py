@@ -1,18 +1,19 @@
 """Grouping tasks: which of them a steward is shown at once, also where that reaches beyond what was settled.
 
 A pair below the influence floor is in no component, so pairs in doubt may hang together over several. What a
-settlement changes at one end renames the question at the other.
+settlement changes at one end renames questions near by.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from mpi.clustering.component import pair
-from mpi.clustering.grouping import Question, grouped
+from mpi.clustering.component import Pair, pair
+from mpi.clustering.grouping import Candidates, Doubts, Question, Shape, regrouped
 from mpi.clustering.partition import Partition
 from mpi.service.closure import Closure
 from mpi.service.known import Known
-from mpi.service.questions import PAIR
+from mpi.service.questions import PAIR, pair_key
 from mpi.storage.repositories.tasks import Task
 from mpi.storage.unit import ReadUnit
 
@@ -33,7 +34,7 @@ class Asked:
 def put_together(
     unit: ReadUnit, scope: Closure, settled: Sequence[Partition], tasks: Collection[Task]
 ) -> Asked:
-    """Name the question of every pair task, of those just derived and of those that hang together with them.
+    """Name the question of every pair task, of those just derived and of those that it changes beyond.
 
     Args:
         unit: the transaction.
@@ -44,10 +45,21 @@ def put_together(
     before = unit.tasks.all() if scope.whole else _stored(unit, scope, tasks)
     if not tasks and not before:
         return Asked((), ())
-    beyond = [] if scope.whole else _beyond(unit, scope, [*before, *tasks])
-    pairs = [task for task in tasks if task.kind == PAIR] + beyond
     others = [task for task in tasks if task.kind != PAIR]
-    return Asked((*before, *beyond), (*others, *_named(unit, scope, settled, pairs)))
+    naming = _Naming(unit, scope, settled)
+    if scope.whole:
+        derived = naming.by_pair(tasks)
+        named = Doubts.of(derived).questions(derived)
+        return Asked(tuple(before), (*others, *naming.named(derived, named)))
+    naming.know({end for task in (*before, *tasks) if task.kind == PAIR for end in task.ends})
+    stored, derived = naming.by_pair(before), naming.by_pair(tasks)
+    was = Doubts(naming.stored)
+    now = Doubts(_changed(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
+    changed = {end for each in stored.keys() ^ derived.keys() for end in each}
+    named = now.questions(derived) | regrouped(was, now, changed)
+    beyond = unit.tasks.get([pair_key(each) for each in named.keys() - derived.keys()])
+    after = naming.named(derived | naming.by_pair(beyond), named)
+    return Asked((*before, *beyond), (*others, *after))
 
 
 def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
@@ -63,46 +75,78 @@ def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Tas
     return found
 
 
-def _beyond(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
-    """Stored pair tasks that hang together with the tasks, and are about no settled record."""
-    found: dict[str, Task] = {}
-    reached: set[int] = set()
-    frontier = {end for task in tasks if task.kind == PAIR for end in task.ends} - scope.seen
-    while frontier:
-        reached |= frontier
-        near = [task for task in unit.tasks.touching(frontier) if task.kind == PAIR]
-        further = [task for task in near if not task.ends & scope.seen]
-        found.update({task.key: task for task in further})
-        frontier = {end for task in further for end in task.ends} - reached
-    return list(found.values())
+def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
+    """The candidates of records when some pairs are gone and others have come."""
+    less, more = _by_end(gone), _by_end(come)
+
+    def read(records: Collection[int]) -> Mapping[int, Collection[int]]:
+        was.know(records)
+        return {
+            record: ({*was.candidates(record)} - less.get(record, set())) | more.get(record, set())
+            for record in records
+        }
+
+    return read
 
 
-def _named(
-    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], tasks: Collection[Task]
-) -> list[Task]:
-    known_keys = scope.outside | scope.keys
-    ends = {end for task in tasks for end in task.ends}
-    keys = {end: known_keys[end] for end in ends if end in known_keys}
-    keys |= unit.records.keys(ends - keys.keys())
-    # A record that takes no part is asked about no more.
-    by_pair = {pair(keys[t.lo], keys[t.hi]): t for t in tasks if t.lo in keys and t.hi in keys}
-    number_of = {key: number for number, key in keys.items()}
-    questions = grouped(by_pair)
-    couples = {end for one in questions if len(one.pairs) == 1 for end in _ends(one, number_of)}
-    known = Known(unit, scope, settled, couples)
-    return [
-        replace(by_pair[each], question=one.key, subject=_subject(one, number_of, keys, known))
-        for one in questions
-        for each in one.pairs
-    ]
+def _by_end(pairs: Collection[Pair]) -> Mapping[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for left, right in pairs:
+        found.setdefault(left, set()).add(right)
+        found.setdefault(right, set()).add(left)
+    return found
 
 
-def _subject(one: Question, number_of: Mapping[int, int], keys: Mapping[int, int], known: Known) -> int:
-    """The record that a question is about; of two the newest, 0 where several are alike."""
-    if len(one.pairs) == 1:
-        return known.newest(_ends(one, number_of), keys)
-    return number_of[one.named_by] if one.is_star else 0
+class _Naming:
+    """Record numbers and canonical keys of the pairs that a settlement bears on.
 
+    Args:
+        unit: the transaction.
+        scope: what was settled.
+        settled: its partitions.
+    """
 
-def _ends(one: Question, number_of: Mapping[int, int]) -> frozenset[int]:
-    return frozenset(number_of[key] for each in one.pairs for key in each)
+    def __init__(self, unit: ReadUnit, scope: Closure, settled: Sequence[Partition]) -> None:
+        self._unit = unit
+        self._scope = scope
+        self._settled = settled
+        self._keys = scope.outside | scope.keys
+        self._numbers = {key: number for number, key in self._keys.items()}
+
+    def know(self, numbers: AbstractSet[int]) -> list[Pair]:
+        """Learn the keys of records, and of all that are in a stored pair with them; returns those pairs."""
+        found = []
+        for lo, hi, one, other in self._unit.tasks.pairs_beside(numbers - self._scope.bare, PAIR):
+            self._keys[lo], self._keys[hi] = one, other
+            self._numbers[one], self._numbers[other] = lo, hi
+            found.append((one, other))
+        return found
+
+    def stored(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
+        """The candidates of records as they are stored, by canonical keys."""
+        return _by_end(self.know({self._numbers[record] for record in records}))
+
+    def by_pair(self, tasks: Collection[Task]) -> dict[Pair, Task]:
+        """The pair tasks among some, by the canonical keys of their records."""
+        return {pair(self._keys[t.lo], self._keys[t.hi]): t for t in tasks if t.kind == PAIR}
+
+    def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, Question]) -> list[Task]:
+        """Tasks with the question that each is part of, and the record that it is about."""
+        couples = [each for each in tasks if questions[each].shape is Shape.COUPLE]
+        known = Known(
+            self._unit, self._scope, self._settled, {self._numbers[end] for each in couples for end in each}
+        )
+        return [
+            replace(task, question=questions[each].key, subject=self._subject(each, questions[each], known))
+            for each, task in tasks.items()
+        ]
+
+    def _subject(self, each: Pair, question: Question, known: Known) -> int:
+        """The record that a question is about; of two alone the newest, 0 where several are alike."""
+        match question.shape:
+            case Shape.COUPLE:
+                return known.newest([self._numbers[end] for end in each], self._keys)
+            case Shape.STAR:
+                return self._numbers[question.named_by]
+            case Shape.GRID:
+                return 0

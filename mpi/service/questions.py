@@ -157,7 +157,7 @@ def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds)
     for found in settled:
         for doubt in found.doubts:
             lo, hi = sorted(number_of[key] for key in doubt.pair)
-            yield Task(_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
+            yield Task(pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
     known = scope.outside | scope.keys
     parted: dict[Pair, tuple[int, int, float]] = {}
@@ -168,14 +168,15 @@ def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds)
         if place.get(left) == place.get(right):
             continue
         if bits < thresholds.influence_floor:
-            yield Task(_pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
+            yield Task(pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
         else:
             parted[pair(left, right)] = (lo, hi, bits)
     for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
-        yield Task(_pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
+        yield Task(pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
 
 
-def _pair_key(keys: Pair) -> str:
+def pair_key(keys: Pair) -> str:
+    """The key of the task about a pair, by canonical keys."""
     return f"{PAIR}:{keys[0]}:{keys[1]}"
 
 

@@ -1,6 +1,6 @@
 """Review tasks: derived, replaced whenever their component is settled anew."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -70,6 +70,14 @@ _TAKE_OUT = delete(_task).where(among(_task.c.key, "keys"))
 _TOUCHED = select(_task).where(_TOUCHING)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
 _SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
+_lo, _hi = _record.alias("lo_record"), _record.alias("hi_record")
+_PAIRS_BESIDE = (
+    select(_task.c.lo, _task.c.hi, _lo.c.canonical_key, _hi.c.canonical_key)
+    .join(_lo, _lo.c.id == _task.c.lo)
+    .join(_hi, _hi.c.id == _task.c.hi)
+    .where(_TOUCHING, _task.c.kind == bindparam("kind"))
+)
+_NAMED = select(_task).where(among(_task.c.key, "keys"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
 
@@ -134,6 +142,23 @@ class Tasks:
             rows = self._connection.execute(_TOUCHED, {"ids": chunk})
             found.update({row.key: task_of(row) for row in rows})
         return list(found.values())
+
+    def pairs_beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, int, int]]:
+        """Of every task of a kind about any of the records, the two numbers and the two canonical keys.
+
+        One about two of the records may be told twice.
+        """
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_PAIRS_BESIDE, {"ids": chunk, "kind": kind})
+            yield from (tuple(row) for row in rows)
+
+    def get(self, keys: Collection[str]) -> list[Task]:
+        """Those of the tasks that there are."""
+        return [
+            task_of(row)
+            for chunk in chunked(keys)
+            for row in self._connection.execute(_NAMED, {"keys": chunk})
+        ]
 
     def ask_touching(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``touching`` will ask."""

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mpi.clustering.component import pair
+from mpi.clustering.grouping import Doubts
 from mpi.service.load_undo import undo_load
+from mpi.service.questions import pair_key
 from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
@@ -95,6 +98,33 @@ def test_a_question_that_reaches_beyond_what_changed_is_named_anew_as_a_whole(in
     withdraw(index, OPERATOR, "ccwis", "C2")
     withdraw(index, OPERATOR, "sis", "2")
     assert questions(index) == before
+
+
+def as_cut_at_once(index):
+    """By pair of canonical keys: the question that all stored pairs, put together at once, give it."""
+    pairs = {pair(*(int(key) for key in task.key.split(":")[1:])) for task, _, _ in asked(index)}
+    return {pair_key(each): one.key for each, one in Doubts.of(pairs).questions(pairs).items()}
+
+
+def as_stored(index):
+    return {task.key: task.question for task, _, _ in asked(index)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_hangs_together_beyond_a_page_is_cut_as_if_at_once_while_records_come_and_go(index, seed):
+    chance = random.Random(seed)
+    candidates(index, years=range(2002, 2010))
+    many = most = 0
+    for _ in range(24):
+        local_id = str(chance.randint(1, 9))
+        if chance.random() < 0.7:
+            unborn(index, local_id, ssn=f"219-09-999{local_id}")
+        elif local_id in {ends.pop().removeprefix("sis/") for _, ends, _ in asked(index)}:
+            withdraw(index, OPERATOR, "sis", local_id)
+        assert as_stored(index) == as_cut_at_once(index)
+        many = max(many, len({*as_stored(index).values()}))
+        most = max(most, len(as_stored(index)))
+    assert (many > 1, most > 30) == (True, True)
 
 
 def test_of_two_records_the_one_stated_last_is_asked_about_and_the_name_stays(index):
