@@ -5,15 +5,14 @@ settlement changes at one end renames questions near by.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from mpi.clustering.component import Pair, pair
+from mpi.clustering.component import Pair
 from mpi.clustering.grouping import Candidates, Doubts, Question, Shape, regrouped
 from mpi.clustering.partition import Partition
 from mpi.service.closure import Closure
 from mpi.service.known import Known
-from mpi.service.questions import PAIR, pair_key
+from mpi.service.questions import PAIR, pair_key, pair_of
 from mpi.storage.repositories.tasks import Task
 from mpi.storage.unit import ReadUnit
 
@@ -46,19 +45,17 @@ def put_together(
     if not tasks and not before:
         return Asked((), ())
     others = [task for task in tasks if task.kind != PAIR]
-    naming = _Naming(unit, scope, settled)
+    stored, derived = _by_pair(before), _by_pair(tasks)
+    naming = _Naming(unit, scope, settled, stored)
     if scope.whole:
-        derived = naming.by_pair(tasks)
         named = Doubts.of(derived).questions(derived)
         return Asked(tuple(before), (*others, *naming.named(derived, named)))
-    naming.know({end for task in (*before, *tasks) if task.kind == PAIR for end in task.ends})
-    stored, derived = naming.by_pair(before), naming.by_pair(tasks)
-    was = Doubts(naming.stored)
+    was = Doubts(naming.candidates)
     now = Doubts(_changed(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
     changed = {end for each in stored.keys() ^ derived.keys() for end in each}
     named = now.questions(derived) | regrouped(was, now, changed)
     beyond = unit.tasks.get([pair_key(each) for each in named.keys() - derived.keys()])
-    after = naming.named(derived | naming.by_pair(beyond), named)
+    after = naming.named(derived | _by_pair(beyond), named)
     return Asked((*before, *beyond), (*others, *after))
 
 
@@ -73,6 +70,11 @@ def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Tas
         ends = frozenset().union(*elsewhere.values())
         found += [task for task in unit.tasks.touching(ends) if task.key in elsewhere]
     return found
+
+
+def _by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
+    """The pair tasks among some, by the canonical keys of their records."""
+    return {pair_of(task.key): task for task in tasks if task.kind == PAIR}
 
 
 def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
@@ -104,31 +106,43 @@ class _Naming:
         unit: the transaction.
         scope: what was settled.
         settled: its partitions.
+        stored: the stored pair tasks about settled records.
     """
 
-    def __init__(self, unit: ReadUnit, scope: Closure, settled: Sequence[Partition]) -> None:
+    def __init__(
+        self, unit: ReadUnit, scope: Closure, settled: Sequence[Partition], stored: Mapping[Pair, Task]
+    ) -> None:
         self._unit = unit
         self._scope = scope
         self._settled = settled
+        self._stored = _by_end(stored)
         self._keys = scope.outside | scope.keys
         self._numbers = {key: number for number, key in self._keys.items()}
+        # Some may take no part any more.
+        ends = {end for task in stored.values() for end in task.ends}
+        for number, record in unit.records.get(ends - self._keys.keys()).items():
+            self._is(number, record.canonical_key)
 
-    def know(self, numbers: AbstractSet[int]) -> list[Pair]:
-        """Learn the keys of records, and of all that are in a stored pair with them; returns those pairs."""
-        found = []
-        for lo, hi, one, other in self._unit.tasks.pairs_beside(numbers - self._scope.bare, PAIR):
-            self._keys[lo], self._keys[hi] = one, other
-            self._numbers[one], self._numbers[other] = lo, hi
-            found.append((one, other))
-        return found
-
-    def stored(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
+    def candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
         """The candidates of records as they are stored, by canonical keys."""
-        return _by_end(self.know({self._numbers[record] for record in records}))
+        found = set()
+        for lo, hi, key in self._unit.tasks.beside(
+            {self._numbers[record] for record in records} - self._scope.seen, PAIR
+        ):
+            each = one, other = pair_of(key)
+            found.add(each)
+            # A task tells its records by number and by key, each in their own order: of one both are known.
+            known, unknown = (lo, hi) if lo in self._keys else (hi, lo)
+            self._is(unknown, one if self._keys[known] == other else other)
+        read = _by_end(found)
+        return {
+            record: (self._stored if self._numbers[record] in self._scope.seen else read).get(record, ())
+            for record in records
+        }
 
-    def by_pair(self, tasks: Collection[Task]) -> dict[Pair, Task]:
-        """The pair tasks among some, by the canonical keys of their records."""
-        return {pair(self._keys[t.lo], self._keys[t.hi]): t for t in tasks if t.kind == PAIR}
+    def _is(self, number: int, key: int) -> None:
+        self._keys[number] = key
+        self._numbers[key] = number
 
     def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, Question]) -> list[Task]:
         """Tasks with the question that each is part of, and the record that it is about."""

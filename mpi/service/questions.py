@@ -176,8 +176,14 @@ def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds)
 
 
 def pair_key(keys: Pair) -> str:
-    """The key of the task about a pair, by canonical keys."""
+    """The key of the task about a pair, by canonical keys; see ``pair_of``."""
     return f"{PAIR}:{keys[0]}:{keys[1]}"
+
+
+def pair_of(key: str) -> Pair:
+    """The pair that a task of this key is about, by canonical keys."""
+    _, low, high = key.split(":")
+    return int(low), int(high)
 
 
 def _conflicts(scope: Closure, suspended: set[int]) -> Iterator[Task]:

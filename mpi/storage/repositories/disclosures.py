@@ -121,6 +121,10 @@ class Disclosures:
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
         return [_disclosure_of(row) for row in rows]
 
+    def last(self) -> int:
+        """The number of the last line; 0 where there is none."""
+        return int(self._connection.execute(select(func.max(_disclosure.c.id))).scalar() or 0)
+
     def last_record(self) -> int:
         """The highest number of a record that a line names; 0 where none does."""
         return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)

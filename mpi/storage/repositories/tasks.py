@@ -70,13 +70,8 @@ _TAKE_OUT = delete(_task).where(among(_task.c.key, "keys"))
 _TOUCHED = select(_task).where(_TOUCHING)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
 _SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
-_lo, _hi = _record.alias("lo_record"), _record.alias("hi_record")
-_PAIRS_BESIDE = (
-    select(_task.c.lo, _task.c.hi, _lo.c.canonical_key, _hi.c.canonical_key)
-    .join(_lo, _lo.c.id == _task.c.lo)
-    .join(_hi, _hi.c.id == _task.c.hi)
-    .where(_TOUCHING, _task.c.kind == bindparam("kind"))
-)
+_BESIDE = select(_task.c.kind, _task.c.lo, _task.c.hi, _task.c.key).where(_TOUCHING)
+"""The kind is told and not asked for: SQLite would go through all tasks of it."""
 _NAMED = select(_task).where(among(_task.c.key, "keys"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
@@ -143,14 +138,12 @@ class Tasks:
             found.update({row.key: task_of(row) for row in rows})
         return list(found.values())
 
-    def pairs_beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, int, int]]:
-        """Of every task of a kind about any of the records, the two numbers and the two canonical keys.
-
-        One about two of the records may be told twice.
-        """
+    def beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
+        """The two records and the key of every task of a kind about any of the records."""
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(_PAIRS_BESIDE, {"ids": chunk, "kind": kind})
-            yield from (tuple(row) for row in rows)
+            for of_kind, lo, hi, key in self._connection.execute(_BESIDE, {"ids": chunk}):
+                if of_kind == kind:
+                    yield lo, hi, key
 
     def get(self, keys: Collection[str]) -> list[Task]:
         """Those of the tasks that there are."""

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mpi.clustering.component import pair
 from mpi.clustering.grouping import Doubts
 from mpi.service.load_undo import undo_load
-from mpi.service.questions import pair_key
+from mpi.service.questions import pair_key, pair_of
 from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
@@ -102,7 +101,7 @@ def test_a_question_that_reaches_beyond_what_changed_is_named_anew_as_a_whole(in
 
 def as_cut_at_once(index):
     """By pair of canonical keys: the question that all stored pairs, put together at once, give it."""
-    pairs = {pair(*(int(key) for key in task.key.split(":")[1:])) for task, _, _ in asked(index)}
+    pairs = {pair_of(task.key) for task, _, _ in asked(index)}
     return {pair_key(each): one.key for each, one in Doubts.of(pairs).questions(pairs).items()}
 
 
