@@ -21,7 +21,7 @@ from mpi.service.key_runs import KeyRuns
 from mpi.service.leaving_room import LeavingRoom, leaving_room
 from mpi.service.letting_in import Sent
 from mpi.service.meanwhile import Meanwhile
-from mpi.service.pacing import Portions
+from mpi.service.pacing import Portions, with_all_that_is_there_kept
 from mpi.service.receipt import Receipt, count_verdicts
 from mpi.service.reindex import Progress
 from mpi.service.resolve import NOTHING, Besides, resolve
@@ -148,7 +148,8 @@ class Loading:
     def _run(self) -> None:
         # Of a load that was interrupted.
         self._runs.merge()
-        with Meanwhile(self.file.sent) as meanwhile:
+        # Of a large file a search would go through a million names, at the end of each window.
+        with with_all_that_is_there_kept(), Meanwhile(self.file.sent) as meanwhile:
             windows = self._windows(meanwhile)
             said = next(windows, None)
             left = self._write_windows(said, windows) if said else None

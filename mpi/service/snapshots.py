@@ -63,7 +63,7 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
     """
     found = Survey(unit.records.active_of(source_id))
     updated: list[StoredRecord] = []
-    for record in unit.records.each_of(source_id) if full else _named(unit, source_id, sent):
+    for record in _unlike(unit, source_id, sent) if full else _named(unit, source_id, sent):
         heading = sent.headings.get(record.local_id)
         if heading is not None:
             if record.state == RecordState.ACTIVE and judge(record, heading) is Verdict.UPDATED:
@@ -76,6 +76,16 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
     if sent.nameless:
         found.spared, found.lacking = len(found.absent(as_of)), []
     return found
+
+
+def _unlike(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
+    """The records of which the file does not say again what stands."""
+
+    def said(local_id: str) -> str | None:
+        heading = sent.headings.get(local_id)
+        return None if heading is None else heading.content_hash
+
+    return unit.records.each_but(source_id, said)
 
 
 def _named(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:

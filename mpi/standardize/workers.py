@@ -18,7 +18,10 @@ CHUNKS_ALONE = 4
 """Fewer chunks are done before a second process has started."""
 _AHEAD = 3
 """Chunks that wait for each process: enough that none stands still, and bounded."""
-_NICE = 10
+NICE = 10
+"""Of a process that works for another."""
+_NICER = 15
+"""Of one whose work is not waited for until much else is done; by it the others keep every core busy."""
 
 Chunk = TypeVar("Chunk")
 Made = TypeVar("Made")
@@ -88,13 +91,13 @@ def _begin(work: Callable[[Any], Any] | None) -> None:
     _work = work
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
     gc.disable()
-    give_way()
+    give_way(_NICER)
 
 
-def give_way() -> None:
+def give_way(niceness: int = NICE) -> None:
     """Be a process that works for another: give way to those that answer people, and end with that one."""
     # Begun by one that gives way itself, they would give way twice, and on a busy machine get nothing done.
-    os.nice(max(0, _NICE - os.nice(0)))
+    os.nice(max(0, niceness - os.nice(0)))
     # Ctrl-C goes to every process of a terminal; the one that asked for the work ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

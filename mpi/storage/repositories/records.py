@@ -1,6 +1,6 @@
 """Source records and their versions."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -143,6 +143,14 @@ _HASHES = (
     .join(_version, _version.c.id == _record.c.version_id)
     .where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
 )
+_PAGE = (
+    select(_record.c.id, _record.c.local_id, _record.c.state, _version.c.content_hash)
+    .outerjoin(_version, _version.c.id == _record.c.version_id)
+    .where(_record.c.source_id == bindparam("source"), _record.c.local_id > bindparam("after"))
+    .order_by(_record.c.local_id)
+    .limit(10_000)
+)
+"""Of a source's records little more than their names: of the most by far nothing else is asked."""
 _GET = _WITH_HASH.where(among(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
     among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
@@ -234,10 +242,23 @@ class Records:
         by_old_name = {row.known_as: _stored(row[1:]) for row in sealed}
         return by_old_name | {row.local_id: _stored(row) for row in rows}
 
-    def each_of(self, source_id: int) -> Iterator[StoredRecord]:
-        """Every record of one source; none is kept."""
-        rows = self._connection.execute(_WITH_HASH.where(_record.c.source_id == source_id))
-        return (_stored(row) for row in rows)
+    def each_but(self, source_id: int, said: Callable[[str], str | None]) -> Iterator[StoredRecord]:
+        """Every record of one source, but those active ones of which the same is said again; none is kept.
+
+        Args:
+            source_id: the source.
+            said: the hash of what is said of a local ID, where something is.
+        """
+        after = ""
+        while page := self._connection.execute(_PAGE, {"source": source_id, "after": after}).all():
+            yield from self.get(
+                [
+                    number
+                    for number, local_id, state, content_hash in page
+                    if state != RecordState.ACTIVE or content_hash != said(local_id)
+                ]
+            ).values()
+            after = page[-1].local_id
 
     def active_of(self, source_id: int) -> int:
         """How many active records a source has."""
