@@ -18,7 +18,7 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.model import MatchModel
 from mpi.matching.scoring import Place
 from mpi.service.context import Index
-from mpi.service.pairing import MEMORY, Beside, Pairing, Scored
+from mpi.service.pairing import Beside, Pairing, Scored, of_this_machine
 from mpi.service.statement import Packed
 from mpi.standardize.workers import give_way
 from mpi.storage.database import Database
@@ -165,10 +165,11 @@ def _serve(pipe: Connection, work: _Work) -> None:
     give_way()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(work.url)
+    bounds = of_this_machine()
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
-        Pairing(work.model, Place(work.folder, MEMORY)) as pairing,
+        Pairing(work.model, Place(work.folder, bounds.memory), bounds.most_kept) as pairing,
     ):
         while True:
             _answer(pipe, database, work.viewer, pairing, pipe.recv())

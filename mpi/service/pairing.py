@@ -6,6 +6,7 @@ from itertools import chain
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -21,6 +22,36 @@ MEMORY = "1500MB"
 MOST_KEPT = 1_200_000
 """Records of which features are kept, of some 450 bytes: two fifths of what DuckDB may take. Joins need the
 rest: beyond it more and more would be spilled."""
+
+
+_LEAST_BYTES = 1_500_000_000
+_SHARE = "20%"
+
+
+class Bounds(NamedTuple):
+    """How much a ``Pairing`` takes.
+
+    Args:
+        memory: that DuckDB may take before it spills.
+        most_kept: records of which features are kept.
+    """
+
+    memory: str = MEMORY
+    most_kept: int = MOST_KEPT
+
+
+def of_this_machine(share: str = _SHARE) -> Bounds:
+    """The bounds of a process that pairs for long: of millions of records most would be read time and again.
+
+    Args:
+        share: of the memory that there is, which DuckDB knows in a container too; where that is less than
+            ``MEMORY``, the bounds are as ever.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{share}'")
+        told = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
+    there_is = max(told[0][0], _LEAST_BYTES)
+    return Bounds(f"{there_is // 1_000_000}MB", MOST_KEPT * there_is // _LEAST_BYTES)
 
 
 class AskedLast(NamedTuple):
@@ -68,11 +99,13 @@ class Pairing:
     Args:
         model: that of the configuration.
         told: where to spill, and who is told of progress.
+        most_kept: records of which features are kept.
     """
 
-    def __init__(self, model: MatchModel, told: Place) -> None:
+    def __init__(self, model: MatchModel, told: Place, most_kept: int = MOST_KEPT) -> None:
         self._model = model
         self._told = told
+        self._most_kept = most_kept
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
@@ -139,7 +172,7 @@ class Pairing:
     def _with(self, scoring: Scoring, unit: ReadUnit, config_id: int, others: np.ndarray) -> Scoring:
         """The features of these records too."""
         lacking = scoring.lacking(others)
-        if scoring.rows and scoring.rows + len(lacking) > MOST_KEPT:
+        if scoring.rows and scoring.rows + len(lacking) > self._most_kept:
             scoring, lacking = self._begin(), others
         parts = unit.derived.features_in_parts(config_id, lacking.tolist())
         scoring.keep(packed(chain.from_iterable(parts)))

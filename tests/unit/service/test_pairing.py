@@ -7,8 +7,7 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
 from mpi.matching.scoring import Place, Scoring
-from mpi.service import pairing
-from mpi.service.pairing import AskedLast, Pairing, pair_up
+from mpi.service.pairing import AskedLast, Bounds, Pairing, of_this_machine, pair_up
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
 from mpi.service.statement import Packed
@@ -150,7 +149,7 @@ def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
 
 
 def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
-    monkeypatch.setattr(pairing, "MOST_KEPT", 3)
+    monkeypatch.setattr(pairs, "_most_kept", 3)
     for first in range(1, 9, 2):
         assert set(looked_for(index, pairs, first, first + 1)) == {(-1, first), (-2, first + 1)}
         assert pairs._scoring.rows <= 4
@@ -170,7 +169,7 @@ def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(
         assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
         # What was kept was let go of meanwhile.
         pairs.pair_up(unit, config, first)
-        monkeypatch.setattr(pairing, "MOST_KEPT", 1)
+        monkeypatch.setattr(pairs, "_most_kept", 1)
         assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
 
 
@@ -213,3 +212,10 @@ def test_nothing_is_left_of_the_place_where_it_spills(index):
         looked_for(index, pairs, 1)
         assert [path.name.split("-")[0] for path in index.home.glob("scoring-*")] == ["scoring"]
     assert list(index.home.glob("scoring-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "bounds"), [("400MB", Bounds("1500MB", 1_200_000)), ("4GiB", Bounds("4294MB", 3_435_973))]
+)
+def test_where_there_is_more_memory_more_is_kept_and_never_less_than_ever(share, bounds):
+    assert of_this_machine(share) == bounds
