@@ -42,13 +42,18 @@ def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection
     return connection
 
 
+ALL = "feature_table"
+"""The table, or view, of features of all records that a connection knows."""
+
+
 class Engine:
-    """Splink with one model over the ``feature_table`` registered on a connection.
+    """Splink with one model over a table of features on a connection.
 
     Args:
         settings: complete Splink settings.
         frequencies: frozen frequencies of the columns that the settings adjust for.
         connection: of its own; see above.
+        table: the features.
         detailed: whether ``scored`` keeps the levels and the parts of the weight.
     """
 
@@ -57,15 +62,16 @@ class Engine:
         settings: Mapping[str, Any],
         frequencies: Frequencies,
         connection: duckdb.DuckDBPyConnection,
+        table: str = ALL,
         *,
         detailed: bool = False,
     ) -> None:
         self._connection = connection
         self._api = DuckDBAPI(connection)
-        records = self._api.register("feature_table", dataset_display_name="records")
+        records = self._api.register(table, dataset_display_name="records")
         ours = batch_settings(settings, detailed=detailed)
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
-        _register_frequencies(self._linker, self._api, frequencies)
+        _register_frequencies(self._linker, self._api, frequencies, table)
         # Splink takes a table name once; each chunk replaces what the name stands for.
         self._block(PAIRS.empty_table())
         blocked = self._api.register("blocked", dataset_display_name="blocked")
@@ -97,21 +103,26 @@ class Engine:
 
 
 def held_down(
-    connection: duckdb.DuckDBPyConnection, scored: pa.Table, cautions: Cautions, columns: Collection[str]
+    connection: duckdb.DuckDBPyConnection,
+    scored: pa.Table,
+    cautions: Cautions,
+    columns: Collection[str],
+    table: str = ALL,
 ) -> pa.Table:
     """The weights as far as the cautions let them, in the same order.
 
     Args:
-        connection: with the records' ``feature_table``.
+        connection: with the records' features.
         scored: ``lo``, ``hi``, ``bits``.
         cautions: the model's.
-        columns: of the ``feature_table``.
+        columns: of the features.
+        table: the features.
     """
     if not cautions.when:
         return scored
     sides = (
         f"(SELECT unique_id AS {side}_id, {', '.join(f'{name} AS {name}_{side}' for name in columns)} "
-        "FROM feature_table)"
+        f"FROM {table})"
         for side in "lr"
     )
     held = " OR ".join(f"({condition}) IS TRUE" for condition in cautions.conditions.values())
@@ -125,19 +136,19 @@ def held_down(
     return result.cast(WEIGHTS)
 
 
-def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
-    """Give Splink the frozen frequency of every value in ``feature_table``, the tail included."""
+def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies, table: str) -> None:
+    """Give Splink the frozen frequency of every value in a table of features, the tail included."""
     connection = api.duckdb_con
-    for column, table in frequencies.tables.items():
-        frozen = pa.table({"value": list(table), "share": list(table.values())})
-        present = connection.execute("SELECT column_name FROM (DESCRIBE feature_table)").fetchall()
+    for column, shares in frequencies.tables.items():
+        frozen = pa.table({"value": list(shares), "share": list(shares.values())})
+        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()
         if (column,) not in present:
             continue
         connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
         connection.execute(
             f'CREATE OR REPLACE TABLE "frozen_{column}" AS '
             f'SELECT value AS "{column}", coalesce(share, {frequencies.tails[column]!r}::DOUBLE) '
-            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM feature_table '
+            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {table} '
             f'WHERE "{column}" IS NOT NULL) LEFT JOIN frozen USING (value)'
         )
         registered = api.register(f"frozen_{column}", dataset_display_name=f"frozen_{column}")

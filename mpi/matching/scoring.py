@@ -16,6 +16,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.batch import (
+    ALL,
     PAIRS,
     WEIGHTS,
     Engine,
@@ -33,6 +34,7 @@ PAIRS_A_CHUNK = 1_000_000
 SIFTED_FROM = 200_000
 """Pairs; of fewer a first pass would cost more than it spares."""
 _TABLES = ("kept", "passing", "beside")
+_FEW = "few"
 _HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
 
 
@@ -91,7 +93,7 @@ class Scoring:
         for table in _TABLES:
             declare(self._connection, table, self._columns)
         every = " UNION ALL ".join(f"FROM {table}" for table in _TABLES)
-        self._connection.execute(f"CREATE VIEW feature_table AS {every}")
+        self._connection.execute(f"CREATE VIEW {ALL} AS {every}")
 
     def __enter__(self) -> Self:
         return self
@@ -186,9 +188,21 @@ class Scoring:
             # Far below what a weight is rounded to, and far above what adding in another order makes.
             pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * _HALF, told)
             told = None
-        engine = Engine(self._model.settings, frequencies, self._connection)
+        # Each of what follows goes through all the features there are.
+        table = self._features_of(pairs) if pairs.num_rows < SIFTED_FROM else ALL
+        engine = Engine(self._model.settings, frequencies, self._connection, table)
         scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - _HALF, told)
-        return held_down(self._connection, scored, self._model.cautions, self._columns)
+        return held_down(self._connection, scored, self._model.cautions, self._columns, table)
+
+    def _features_of(self, pairs: pa.Table) -> str:
+        """A table of the features of the records that pairs name."""
+        self._connection.register("named", pairs)
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {_FEW} AS FROM {ALL} "
+            "WHERE unique_id IN (SELECT lo FROM named UNION SELECT hi FROM named)"
+        )
+        self._connection.unregister("named")
+        return _FEW
 
 
 def predict(
