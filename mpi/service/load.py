@@ -11,6 +11,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.context import Index
 from mpi.service.guards import held_because
+from mpi.service.leaving_room import leaving_room
 from mpi.service.letting_in import Door, Sent, let_in
 from mpi.service.loading import File, Loading
 from mpi.service.pacing import seeking_no_cycles
@@ -85,10 +86,11 @@ def load(
     as_of = clock.iso(moment)
     with (
         seeking_no_cycles(),
+        leaving_room(index.database, viewer) as room,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
     ):
         file = File(source, sent, as_of, options.digest, options.snapshot.value, full)
-        loading = Loading(index, viewer, file, receipt_of(source_code, sent), progress)
+        loading = Loading(index, viewer, file, receipt_of(source_code, sent), room, progress)
         reason = None
         if unfinished is not None:
             loading.go_on(unfinished)

@@ -7,6 +7,7 @@ until the last; the same file sent again goes on where it stopped.
 
 import gc
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -18,7 +19,7 @@ from mpi.service.apart import PairsApart
 from mpi.service.context import Index
 from mpi.service.giving_way import giving_way
 from mpi.service.key_runs import KeyRuns
-from mpi.service.leaving_room import LeavingRoom, leaving_room
+from mpi.service.leaving_room import LeavingRoom
 from mpi.service.letting_in import Sent
 from mpi.service.meanwhile import Meanwhile
 from mpi.service.pacing import Portions, with_all_that_is_there_kept
@@ -46,7 +47,7 @@ FIRST_AHEAD = 20_000
 LAST_AHEAD = 15_000
 """The same of the last, beside whose writing nothing is left to be done: towards it they become fewer."""
 LONG = 10_000
-"""Statements from which on a load spares the disk, and leaves a core, for those who answer meanwhile."""
+"""Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
@@ -98,6 +99,7 @@ class Loading:
         viewer: who loads.
         file: what is loaded.
         receipt: takes the counts.
+        room: told of others who write.
         progress: told of long steps.
         done: records about which this load has said its word, where it was interrupted.
     """
@@ -106,10 +108,10 @@ class Loading:
     viewer: Viewer
     file: File
     receipt: Receipt
+    room: LeavingRoom
     progress: Progress
     done: frozenset[int] = frozenset()
     _portions: Portions = field(init=False)
-    _room: LeavingRoom = field(init=False)
     _runs: KeyRuns = field(init=False)
     _withdrew: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
@@ -118,7 +120,6 @@ class Loading:
     def __post_init__(self) -> None:
         statements = len(self.file.sent.headings)
         self._portions = Portions(CHUNK_AMONG_ALL if self.index.database.is_postgresql else CHUNK)
-        self._room = leaving_room(self.index.database, self.viewer)
         self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def go_on(self, batch: Batch) -> None:
@@ -141,10 +142,7 @@ class Loading:
     def run(self) -> None:
         """Write everything."""
         is_long = len(self.file.sent.headings) >= LONG
-        if not is_long:
-            self._run()
-            return
-        with self.index.database.checkpoints_apart(), self._room:
+        with self.index.database.checkpoints_apart() if is_long else nullcontext():
             self._run()
 
     def _run(self) -> None:
@@ -206,7 +204,7 @@ class Loading:
                 if ahead.look(unit) and unit.last_commit() != self._withdrew:
                     self._portions.others_write()
                     self._runs.others_write()
-                    self._room.is_asked()
+                    self.room.is_asked()
                 places = range(first, min(first + self._portions.most, len(said)))
                 if places.stop < len(said):
                     left = None
