@@ -63,8 +63,8 @@ def run(  # noqa: PLR0913 - a command's options
     """Load a file of one source's records.
 
     It is loaded in steps of 2,000 records, 10,000 on PostgreSQL, each whole; interrupted, it goes on with the
-    same file. Every row is accounted for: received = created + updated + unchanged + withdrawn + history +
-    superseded + held + rejected.
+    same file. While others are answered it leaves them a core. Every row is accounted for: received =
+    created + updated + unchanged + withdrawn + history + superseded + held + rejected.
     """
     layout = _layout(mapping, where or [], snapshot)
     with opened() as session, shown_progress() as report:

@@ -15,6 +15,7 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.matching.engines import BatchEngine
 from mpi.service.epochs import abandon
 from mpi.service.epochs import runs as all_runs
+from mpi.service.leaving_room import leaving_room
 from mpi.service.proposals import resume_run
 from mpi.service.recluster import recluster
 from mpi.service.stopping import propose_stops
@@ -83,7 +84,11 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     if model is not None and stop_over is not None:
         raise InputError("--stop-over is about the keys of the model in force: give it without --model")
     chosen = _engine(engine, master, memory)
-    with opened() as session, shown_progress() as report:
+    with (
+        opened() as session,
+        shown_progress() as report,
+        leaving_room(session.index.database, session.viewer),
+    ):
         matcher = session.index.matcher if model is None else open_matcher(model)
         stops = None if stop_over is None else propose_stops(session.index, session.viewer, stop_over)
         if model is not None and apply:
@@ -118,7 +123,8 @@ def _about_runs(*, resume: bool, give_up: bool, as_json: bool) -> None:
                 matcher = index.matcher
                 if left[0].model != matcher.model.ref:
                     matcher = load_matcher(session.settings, left[0].model)
-                resume_run(index, viewer, matcher, left[0].id, report)
+                with leaving_room(index.database, viewer):
+                    resume_run(index, viewer, matcher, left[0].id, report)
             else:
                 abandon(index, viewer, left[0].id)
             listed = all_runs(index, viewer)
