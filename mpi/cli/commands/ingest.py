@@ -22,6 +22,7 @@ from mpi.intake.profile import profile
 from mpi.intake.read import FileRows, open_file
 from mpi.service.dry_run import dry_run
 from mpi.service.load import LoadOptions, Snapshot, load
+from mpi.service.outgrown import Outgrown, outgrown
 from mpi.service.receipt import Receipt
 
 
@@ -79,6 +80,9 @@ def run(  # noqa: PLR0913 - a command's options
             show_dry_run(look, found, as_json=as_json)
             return
         receipt = load(session.index, session.viewer, source, watched(rows, report), options, report)
+        beyond = outgrown(session.index, session.viewer)
+    if beyond is not None:
+        _tell(beyond)
     _finish(session, rows, receipt, rejects, as_json=as_json)
 
 
@@ -106,6 +110,13 @@ def _finish(
     finally:
         show_receipt(receipt, rows.passed_over, listed, as_json=as_json)
     _judge(receipt, listed)
+
+
+def _tell(beyond: Outgrown) -> None:
+    note(
+        f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
+        f"every match weight is {beyond.bits:.1f} bits too high. Fit one to your records (docs/training.md)"
+    )
 
 
 def _list_rejects(session: Session, receipt: Receipt, rejects: Path | None) -> Path:

@@ -5,6 +5,8 @@ import stat
 
 import pytest
 
+from mpi.cli.commands import ingest
+from mpi.service.outgrown import Outgrown
 from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA = "1,Ana,Lopez,2010-01-02,43001"
@@ -43,6 +45,16 @@ def test_the_table_shows_the_sum_and_where_the_rejects_are(mpi, home, a_file):
     ]
     assert ended.err == "mpi: 1 of 2 rows were rejected: see bad.csv\n"
     assert not (home / "rejects").exists()
+
+
+def test_it_says_so_where_there_are_many_more_records_than_the_model_was_fitted_for(
+    mpi, home, a_file, monkeypatch
+):
+    path = a_file(ANA, BEN)
+    assert mpi("ingest", path, "--source", "sis").err == ""
+    monkeypatch.setattr(ingest, "outgrown", lambda *_: Outgrown(3_200, 100))
+    ended = mpi("ingest", path, "--source", "sis")
+    assert (ended.code, "for 100 records" in ended.err, "5.0 bits too high" in ended.err) == (0, True, True)
 
 
 def test_a_file_of_which_every_row_is_rejected_has_failed(mpi, home, a_file):
