@@ -125,19 +125,20 @@ class _Naming:
 
     def candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
         """The candidates of records as they are stored, by canonical keys."""
+        numbers = {record: self._numbers.get(record) for record in records}
+        beyond = {number for number in numbers.values() if number is not None} - self._scope.seen
         found = set()
-        for lo, hi, key in self._unit.tasks.beside(
-            {self._numbers[record] for record in records} - self._scope.seen, PAIR
-        ):
+        for lo, hi, key in self._unit.tasks.beside(beyond, PAIR):
             each = one, other = pair_of(key)
             found.add(each)
             # A task tells its records by number and by key, each in their own order: of one both are known.
             known, unknown = (lo, hi) if lo in self._keys else (hi, lo)
             self._is(unknown, one if self._keys[known] == other else other)
         read = _by_end(found)
+        # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {
-            record: (self._stored if self._numbers[record] in self._scope.seen else read).get(record, ())
-            for record in records
+            record: (read if number in beyond else self._stored).get(record, ())
+            for record, number in numbers.items()
         }
 
     def _is(self, number: int, key: int) -> None:
