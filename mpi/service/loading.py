@@ -44,8 +44,6 @@ AHEAD = 60_000
 """Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_AHEAD = 20_000
 """The same of the first, for whose pairs the writing waits."""
-LAST_AHEAD = 15_000
-"""The same of the last, beside whose writing nothing is left to be done: towards it they become fewer."""
 LONG = 10_000
 """Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
@@ -225,12 +223,9 @@ class Loading:
         Those after them are made comparable meanwhile.
         """
         waiting = self._waiting()
-        left = len(self.file.sent.headings) - FIRST_AHEAD
         coming = meanwhile.begin(list(islice(waiting, FIRST_AHEAD)))
         while coming.said:
-            size = min(AHEAD, max(left // 2, LAST_AHEAD))
-            left -= size
-            following = meanwhile.begin(list(islice(waiting, size)))
+            following = meanwhile.begin(list(islice(waiting, AHEAD)))
             yield meanwhile.end(coming)
             coming = following
 

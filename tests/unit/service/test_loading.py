@@ -270,17 +270,6 @@ def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index,
     sound(index)
 
 
-def test_towards_the_end_of_a_file_so_little_is_written_at_a_time_that_the_last_of_it_is_soon_done(
-    index, apart, monkeypatch
-):
-    monkeypatch.setattr(loading, "AHEAD", 600)
-    monkeypatch.setattr(loading, "LAST_AHEAD", 100)
-    monkeypatch.setattr(ahead, "BATCH_RECORDS", 50)
-    load_rows(index, "ccwis", *many_children(1_600, 5_000))
-    assert [window and window.here for window in apart] == [500, 250, 125, 100, None]
-    sound(index)
-
-
 @pytest.fixture
 def made_later(monkeypatch):
     """All but the first rows are made comparable while others are written; how many of each window."""
