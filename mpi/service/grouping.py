@@ -131,9 +131,11 @@ class _Naming:
         for lo, hi, key in self._unit.tasks.beside(beyond, PAIR):
             each = one, other = pair_of(key)
             found.add(each)
-            # A task tells its records by number and by key, each in their own order: of one both are known.
-            known, unknown = (lo, hi) if lo in self._keys else (hi, lo)
-            self._is(unknown, one if self._keys[known] == other else other)
+            # A task tells its records by number and by key, each in their own order: of who was asked for
+            # both are known. Of what was settled the key may be another by now than its tasks say.
+            known, unknown = (lo, hi) if lo in beyond else (hi, lo)
+            if unknown not in self._keys:
+                self._is(unknown, one if self._keys[known] == other else other)
         read = _by_end(found)
         # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {

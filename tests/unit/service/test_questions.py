@@ -10,6 +10,7 @@ from mpi.service.load_undo import undo_load
 from mpi.service.questions import pair_key, pair_of
 from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert, withdraw
+from mpi.service.rekey import rekey
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
 
 CRUZ = {
@@ -124,6 +125,21 @@ def test_what_hangs_together_beyond_a_page_is_cut_as_if_at_once_while_records_co
         many = max(many, len({*as_stored(index).values()}))
         most = max(most, len(as_stored(index)))
     assert (many > 1, most > 30) == (True, True)
+
+
+def test_a_record_with_a_new_local_id_leaves_questions_that_are_those_made_again(index):
+    names = [("sis", "1"), *(("ccwis", f"C{n}") for n in (1, 2, 3))]
+    candidates(index)
+    unborn(index)
+    chance = random.Random(1)
+    for n in range(12):
+        place = chance.randrange(len(names))
+        source, old = names[place]
+        names[place] = (source, f"new-{n}")
+        rekey(index, OPERATOR, source, {old: f"new-{n}"})
+        after = asked(index)
+        rebuild(index, OPERATOR)
+        assert sorted(asked(index), key=str) == sorted(after, key=str)
 
 
 def test_of_two_records_the_one_stated_last_is_asked_about_and_the_name_stays(index):
