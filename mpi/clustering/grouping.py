@@ -12,7 +12,6 @@ beyond: ``regrouped`` tells them, and asks for no other pairs. In a large state 
 part of all pairs in doubt hang together.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,6 +63,15 @@ def key_of(kind: str, record: int) -> str:
     return f"{kind}-{record & _UNSIGNED:016x}"
 
 
+def by_end(pairs: Iterable[Pair]) -> dict[int, set[int]]:
+    """The candidates of each record that is in some of the pairs."""
+    found: dict[int, set[int]] = {}
+    for left, right in pairs:
+        found.setdefault(left, set()).add(right)
+        found.setdefault(right, set()).add(left)
+    return found
+
+
 class Doubts:
     """Pairs in doubt, of which no more is read than is asked for.
 
@@ -80,10 +88,7 @@ class Doubts:
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Doubts":
         """Of pairs that are all at hand."""
-        found: dict[int, set[int]] = defaultdict(set)
-        for left, right in pairs:
-            found[left].add(right)
-            found[right].add(left)
+        found = by_end(pairs)
         return cls(lambda records: {record: found[record] for record in records if record in found})
 
     def know(self, records: Collection[int]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.clustering.component import Pair
-from mpi.clustering.grouping import Candidates, Doubts, Question, Shape, regrouped
+from mpi.clustering.grouping import Candidates, Doubts, Question, Shape, by_end, regrouped
 from mpi.clustering.partition import Partition
 from mpi.service.closure import Closure
 from mpi.service.known import Known
@@ -79,7 +79,7 @@ def _by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
 
 def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
     """The candidates of records when some pairs are gone and others have come."""
-    less, more = _by_end(gone), _by_end(come)
+    less, more = by_end(gone), by_end(come)
 
     def read(records: Collection[int]) -> Mapping[int, Collection[int]]:
         was.know(records)
@@ -89,14 +89,6 @@ def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Can
         }
 
     return read
-
-
-def _by_end(pairs: Collection[Pair]) -> Mapping[int, set[int]]:
-    found: dict[int, set[int]] = {}
-    for left, right in pairs:
-        found.setdefault(left, set()).add(right)
-        found.setdefault(right, set()).add(left)
-    return found
 
 
 class _Naming:
@@ -115,7 +107,7 @@ class _Naming:
         self._unit = unit
         self._scope = scope
         self._settled = settled
-        self._stored = _by_end(stored)
+        self._stored = by_end(stored)
         self._keys = scope.outside | scope.keys
         self._numbers = {key: number for number, key in self._keys.items()}
         # Some may take no part any more.
@@ -136,7 +128,7 @@ class _Naming:
             known, unknown = (lo, hi) if lo in beyond else (hi, lo)
             if unknown not in self._keys:
                 self._is(unknown, one if self._keys[known] == other else other)
-        read = _by_end(found)
+        read = by_end(found)
         # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {
             record: (read if number in beyond else self._stored).get(record, ())

@@ -74,6 +74,17 @@ def test_every_statement_of_one_record_finds_its_rows_by_a_key(tmp_path):
         assert read_through(index, statements) == []
 
 
+def test_the_tasks_beside_a_record_are_found_by_the_record_and_not_by_their_kind(tmp_path):
+    with an_index(tmp_path, "sis") as index:
+        with statements_of(index) as statements, index.database.read(OPERATOR) as unit:
+            assert list(unit.tasks.beside({1, 2}, "pair")) == []
+        [asked] = [statement for statement in statements if "FROM task" in statement]
+        with index.database.read(OPERATOR) as unit:
+            steps = [step[3] for step in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    assert any("ix_task_lo" in step for step in steps)
+    assert not any("ix_task_kind" in step for step in steps)
+
+
 @pytest.mark.parametrize("steward", [ANN, SIS_STEWARD], ids=["all", "one source"])
 def test_what_a_page_shows_of_a_child_or_a_question_is_found_by_a_key(tmp_path, steward):
     with an_index(tmp_path, "sis", "ccwis") as index:
