@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, help="folder of the state, and of the SQLite index if made there"
     )
+    parser.add_argument("--model", type=Path, help="folder of a model fitted for so many; the default one")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that serve")
     asked = parser.parse_args()
     print(json.dumps(bench(asked), indent=1))
@@ -59,9 +60,9 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
     step(f"{store}: from files to enterprise IDs")
     kept = asked.keep or folder
     made = (
-        state.keep(kept, asked.records, url)
+        state.keep(kept, asked.records, url, asked.model)
         if url is None
-        else state.make(kept / "state", folder / store, url)
+        else state.make(kept / "state", folder / store, url, asked.model)
     )
     found: dict[str, object] = {
         "load": {

@@ -77,10 +77,18 @@ def simulate(folder: Path, records: int, seed: int) -> float:
     return measured([sys.executable, "-m", *command], dict(os.environ))[1]
 
 
-def make(state: Path, home: Path, url: str | None) -> Made:
-    """Make an index of a simulated state with ``mpi init`` and what ``mpi ingest`` does."""
+def make(state: Path, home: Path, url: str | None, model: Path | None = None) -> Made:
+    """Make an index of a simulated state with ``mpi init`` and what ``mpi ingest`` does.
+
+    Args:
+        state: folder of the state.
+        home: of the index.
+        url: of its database; None for SQLite in the folder.
+        model: folder of the model that it begins with; None for the default one.
+    """
     made = Made(home, url, "")
-    printed, _, _ = made.run("init", "--test", "--json")
+    command = [sys.executable, "-m", "mpi", "init", "--test", "--json"]
+    printed, _, _ = measured(command, made.environment | ({"MPI_MODEL": str(model)} if model else {}))
     made.key = printed.split('"api_key"')[1].split('"')[1]
     made.sources = tuple(sorted(path.stem for path in state.glob("*.csv") if path.stem != "truth"))
     for source in made.sources:
@@ -100,7 +108,7 @@ def make(state: Path, home: Path, url: str | None) -> Made:
     return made
 
 
-def keep(folder: Path, records: int, url: str | None = None) -> Made:
+def keep(folder: Path, records: int, url: str | None = None, model: Path | None = None) -> Made:
     """A state in ``state`` of a folder and its index in ``index``: made, or taken from there (SQLite)."""
     note = folder / "made.json"
     if url is None and note.exists():
@@ -108,7 +116,7 @@ def keep(folder: Path, records: int, url: str | None = None) -> Made:
         return Made(**{**told, "home": folder / "index", "sources": tuple(told["sources"])})
     if not (folder / "state").exists():
         simulate(folder / "state", records, seed=1)
-    made = make(folder / "state", folder / "index", url)
+    made = make(folder / "state", folder / "index", url, model)
     if url is None:
         note.write_text(json.dumps({**asdict(made), "home": ""}))
     return made

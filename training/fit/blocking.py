@@ -87,15 +87,16 @@ LEAST_YIELD = 5e-3
 account a fifth were so, and more false links came with it than matches."""
 
 
-def tried(connection: duckdb.DuckDBPyConnection, records: int) -> dict[str, Sequence[str]]:
+def tried(connection: duckdb.DuckDBPyConnection, records: int, index_size: int) -> dict[str, Sequence[str]]:
     """The standing rules, and the looser ones that are affordable by themselves and together.
 
     Args:
         connection: with a ``feature_table`` of all feature columns.
         records: how many it holds.
+        index_size: how many the index will hold.
     """
     rules: dict[str, Sequence[str]] = dict(BLOCKING)
-    if records > SMALL:
+    if max(records, index_size) > SMALL:
         return rules
     costs = {
         name: pairs_of_rule(connection, BlockingRule.parse(name, parts)) for name, parts in LOOSER.items()

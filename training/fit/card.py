@@ -81,8 +81,12 @@ def _fitted_on(fitted: Fitted, prior: float) -> str:
     return (
         f"Fitted {how} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
-        f"{prior:.2f} bits and holds for an index of that size."
+        f"{prior:.2f} bits and holds for an index of {_that_size(fitted)}."
     )
+
+
+def _that_size(fitted: Fitted) -> str:
+    return "that size" if fitted.index_size == fitted.records else f"{fitted.index_size:,} records"
 
 
 def _compared(fitted: Fitted) -> str:

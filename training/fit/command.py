@@ -24,6 +24,9 @@ def run(
     name: Annotated[str, typer.Option(help="What the model is called.")] = "local",
     version: Annotated[str, typer.Option(help="Its version.")] = "1",
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 2026,
+    index_size: Annotated[
+        int | None, typer.Option(min=1, help="Records that the index will hold; as many as are given by default.")
+    ] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="What stewards decided, as `mpi export labels` writes it.")
     ] = None,
@@ -37,7 +40,7 @@ def run(
         raise TrainingError("the files hold no record that can be used")
     labels = None if decisions is None else _labels(console, decisions, standing)
     with console.status(f"Fitting to {len(records):,} records"):
-        fitted = fit_table(records, FitOptions(seed=seed), labels)
+        fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
     write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))

@@ -10,7 +10,7 @@ its posterior probability (``training.fit.labels``).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,26 @@ def learn(
     )
 
 
+def for_size(learned: Learned, records: int, index_size: int) -> Learned:
+    """The same as it holds in an index of another size, of records of the same kind.
+
+    With the records the matches grow as fast, and all pairs as their square: the prior is as much lower as the
+    index is larger.
+
+    Args:
+        learned: from so many records.
+        records: how many those were.
+        index_size: how many records the index will hold.
+    """
+    prior = min(learned.prior * records / index_size, 0.5)
+    return replace(learned, prior=prior, bits=learned.bits + _odds(prior) - _odds(learned.prior))
+
+
+def _odds(probability: float) -> float:
+    """Its log-odds in bits."""
+    return math.log2(probability / (1 - probability))
+
+
 def _learned(levels: Levels, rates: list[_Rates]) -> dict[tuple[str, int], tuple[float, float]]:
     return {
         (comparison.name, value): (float(each.m[value]), float(each.u[value]))
@@ -180,7 +200,7 @@ def _kinds(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDAr
 
 
 def _bits(rates: list[_Rates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
-    bits = np.full(len(kinds), math.log2(prior / (1 - prior)))
+    bits = np.full(len(kinds), _odds(prior))
     for number, each in enumerate(rates):
         bits += each.bits()[kinds[:, number]]
     return bits

@@ -84,7 +84,7 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         f"name = {_quoted(identity.name)}",
         f"version = {_quoted(identity.version)}",
         f"standardizer = {_quoted(STANDARDIZER_VERSION)}",
-        f"index_size = {fitted.records}",
+        f"index_size = {fitted.index_size}",
         "",
         "[thresholds]  # bits, for enterprise IDs",
         *_thresholds_toml(thresholds.operational),

@@ -84,6 +84,19 @@ def test_the_same_data_and_seed_give_the_same_model(fitted):
     assert fit(fitted[0], OPTIONS).settings == fitted[2].settings
 
 
+def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_less(fitted, tmp_path):
+    records, _, made = fitted
+    larger = fit(records, replace(OPTIONS, index_size=2 * len(records)))
+    assert larger.learned.bits == pytest.approx(made.learned.bits - 1, abs=1e-3)
+    assert larger.matches == made.matches
+
+    write_model(tmp_path, Identity("try", "1"), larger, choose_thresholds(larger.learned.bits))
+    written = load_model(tmp_path)
+    assert written.index_size == 2 * len(records)
+    assert written.settings["probability_two_random_records_match"] == pytest.approx(made.learned.prior / 2)
+    assert f"holds for an index of {2 * len(records):,} records" in (tmp_path / "card.md").read_text()
+
+
 def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, folder):
     records, truth, _ = fitted
     model = load_model(folder)

@@ -57,10 +57,11 @@ def test_what_a_rule_costs_is_counted_without_making_its_pairs(standing):
 
 def test_rules_are_tried_only_as_far_as_the_budget_and_the_size_allow(standing):
     made, connection = standing
-    few = tried(connection, 1)
-    some = tried(connection, len(made))
+    few = tried(connection, 1, 1)
+    some = tried(connection, len(made), len(made))
     assert few.keys() < some.keys() <= RULES.keys()
-    assert tried(connection, SMALL + 1) == BLOCKING
+    assert tried(connection, SMALL + 1, SMALL + 1) == BLOCKING
+    assert tried(connection, len(made), SMALL + 1) == BLOCKING
 
 
 def test_a_looser_rule_is_taken_for_the_matches_that_only_it_finds():
