@@ -28,6 +28,8 @@ BACKLOG = 2048
 _SOME = 4096
 _NO_ROOM_S = 1.0
 """Until it is tried again, where no more files may be opened."""
+ALL_COME_S = 5.0
+"""So long connections wait for the processes that have yet to come: they stay with whom they are dealt to."""
 
 Protocols = Callable[[], asyncio.BaseProtocol]
 
@@ -37,13 +39,17 @@ class Dealer:
 
     Args:
         listener: bound to the port; it listens from when the first process has come.
+        processes: how many are to come, before any connection is dealt; those that come late are not waited
+            for in the end.
 
     Attributes:
         door: given to the processes; once it is closed everywhere the dealer ends.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, processes: int = 1) -> None:
         self._listener = listener
+        self._processes = processes
+        self._deals_at: float | None = None
         self._listener.setblocking(False)
         self._inside, self.door = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._open: dict[socket.socket, int] = {}
@@ -60,10 +66,19 @@ class Dealer:
     def _work(self) -> None:
         with self._selector, self._inside, self._listener:
             while not self._over:
-                for key, _ in self._selector.select():
+                for key, _ in self._selector.select(self._patience()):
                     key.data()
+                if self._patience() == 0:
+                    self._deals_at = None
+                    self._selector.register(self._listener, selectors.EVENT_READ, self._deal)
             for channel in self._open:
                 channel.close()
+
+    def _patience(self) -> float | None:
+        """Seconds until connections are dealt; None where they are, or there is nobody to deal them to."""
+        if self._deals_at is None:
+            return None
+        return 0 if len(self._open) >= self._processes else max(0, self._deals_at - time.monotonic())
 
     def _welcome(self) -> None:
         """A process has come, and hands in its end of a channel of its own."""
@@ -75,7 +90,7 @@ class Dealer:
             self._selector.register(channel, selectors.EVENT_READ, partial(self._hear, channel))
             if not self._open:
                 self._listener.listen(BACKLOG)
-                self._selector.register(self._listener, selectors.EVENT_READ, self._deal)
+                self._deals_at = time.monotonic() + ALL_COME_S
             self._open[channel] = 0
             with suppress(OSError):  # it has ended already, which its channel will say
                 channel.send(b".")
@@ -100,8 +115,10 @@ class Dealer:
         self._selector.unregister(channel)
         channel.close()
         del self._open[channel]
-        if not self._open:
+        if not self._open and self._deals_at is None:
             self._selector.unregister(self._listener)
+        elif not self._open:
+            self._deals_at = None
 
     def _deal(self) -> None:
         try:

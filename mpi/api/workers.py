@@ -30,7 +30,7 @@ def serve_with(host: str, port: int, workers: int) -> None:
     Raises:
         InputError: another host, or a port that cannot be had.
     """
-    dealer = Dealer(listen(host, port))
+    dealer = Dealer(listen(host, port), workers)
     wake_soon()
     config = uvicorn.Config(
         "mpi.api.workers:application", factory=True, workers=workers, loop="mpi.api.dealing:DealtLoop",

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from mpi.api import dealing
 from mpi.api.dealing import Dealer, DealtLoop
 from mpi.api.serve import listen
 
@@ -69,13 +70,14 @@ class _Port:
 
     Args:
         opened: what is closed at the end.
+        processes: how many are waited for.
     """
 
-    def __init__(self, opened: ExitStack) -> None:
+    def __init__(self, opened: ExitStack, processes: int = 1) -> None:
         self._opened = opened
         listener = listen("127.0.0.1", 0)
         self._number = listener.getsockname()[1]
-        self.dealer = Dealer(listener)
+        self.dealer = Dealer(listener, processes)
         self._door = self.dealer.door
         opened.callback(self.dealer.start().join, PATIENCE_S)
         opened.enter_context(self._door)
@@ -100,6 +102,12 @@ def port() -> Iterator[_Port]:
         yield _Port(opened)
 
 
+@pytest.fixture
+def port_of_two() -> Iterator[_Port]:
+    with ExitStack() as opened:
+        yield _Port(opened, processes=2)
+
+
 def _who_serves(connection: socket.socket) -> bytes:
     connection.sendall(b"?")
     return connection.recv(1)
@@ -122,6 +130,33 @@ def test_connections_made_at_once_are_shared_evenly(port):
     port.comes(b"b")
     assert _served(port.connect(8)) == "aaaabbbb"
     assert _served(port.connect(4)) == "aabb"
+
+
+def test_connections_that_come_before_the_last_process_are_shared_with_it(port_of_two):
+    port_of_two.comes(b"a")
+    early = port_of_two.connect(8)
+    port_of_two.comes(b"b")
+    assert _served(early) == "aaaabbbb"
+
+
+def test_a_process_that_never_comes_is_waited_for_no_longer_than_so(port_of_two, monkeypatch):
+    monkeypatch.setattr(dealing, "ALL_COME_S", 0.2)
+    one = port_of_two.comes(b"a")
+    early = port_of_two.connect(2)
+    assert _served(early) == "aa"
+    port_of_two.comes(b"b")
+    one.close()
+    _wait_until(lambda: port_of_two.dealer.open == [0])
+    assert _served(port_of_two.connect(1)) == "b"
+
+
+def test_a_process_that_goes_before_the_others_come_leaves_its_connections_to_them(port_of_two):
+    port_of_two.comes(b"a").close()
+    _wait_until(lambda: port_of_two.dealer.open == [])
+    early = port_of_two.connect(4)
+    port_of_two.comes(b"b")
+    port_of_two.comes(b"c")
+    assert _served(early) == "bbcc"
 
 
 def test_who_has_lost_connections_is_dealt_the_next(port):
