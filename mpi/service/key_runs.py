@@ -17,8 +17,9 @@ from mpi.storage.unit import WriteUnit
 
 RUN_RECORDS = 10_000
 """Whose keys a run holds: each transaction that adds to it writes nearly all of its pages."""
-MERGED_RECORDS = 100_000
-"""Whose keys wait before they are merged: fewer cost more to merge, more to be searched beside all."""
+MERGED_RECORDS, MERGED_SHARE = 100_000, 10
+"""Whose keys wait before they are merged, or a tenth of the index where that is more: a merge writes every
+page of all keys, so that fewer cost more to merge; more cost more to be searched beside all."""
 LARGE_RECORDS = 30_000
 """From this many records on the table of all has so many pages that a run is worth its merge."""
 FEW_STATEMENTS = 500
@@ -53,6 +54,7 @@ class KeyRuns:
         self._run: int | None = None
         self._in_run = 0
         self._waiting = 0
+        self._indexed = 0
         self.last_commit: int | None = None
 
     def others_write(self) -> None:
@@ -66,7 +68,10 @@ class KeyRuns:
             unit: the transaction.
             records: how many it indexes.
         """
-        if not self._is_worth_runs or unit.keys.greatest(self._index.config_id(unit)) < LARGE_RECORDS:
+        if not self._is_worth_runs:
+            return None
+        self._indexed = unit.keys.greatest(self._index.config_id(unit))
+        if self._indexed < LARGE_RECORDS:
             return None
         if self._run is None or self._in_run >= RUN_RECORDS:
             self._run, self._in_run = unit.commit_no, 0
@@ -76,7 +81,7 @@ class KeyRuns:
 
     def merge_if_due(self) -> None:
         """Merge where enough waits."""
-        if self._waiting >= MERGED_RECORDS:
+        if self._waiting >= max(MERGED_RECORDS, self._indexed // MERGED_SHARE):
             self.merge()
 
     def merge(self) -> None:
