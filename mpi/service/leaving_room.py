@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -83,11 +83,18 @@ class LeavingRoom:
 
 
 class KeepTo:
-    """Has this process, and those that it began, run on some cores; those begun later within a second."""
+    """Has this process, and those that it began, run on some cores; those begun later within a second.
 
-    def __init__(self) -> None:
+    Args:
+        serving: those of the database server that work for some processes; they keep to those cores as far
+            as they may run there, and as far as the system lets this process say so.
+    """
+
+    def __init__(self, serving: Callable[[Collection[int]], Collection[int]] = lambda _: ()) -> None:
+        self._serving = serving
         self._cores: frozenset[int] = frozenset()
         self._told: set[int] = set()
+        self._served_on: dict[int, set[int]] = {}
         self._looks_at = 0.0
 
     def __call__(self, cores: frozenset[int]) -> None:
@@ -98,12 +105,20 @@ class KeepTo:
         elif time.monotonic() < self._looks_at:
             return
         self._looks_at = time.monotonic() + _LOOKS_FOR_NEW_EVERY_S
-        for process in {*_family(os.getpid())} - self._told:
+        family = {*_family(os.getpid())}
+        for process in family - self._told:
             for thread in _threads(process):
                 # One that has just ended needs no core.
                 with suppress(OSError):
                     os.sched_setaffinity(thread, cores)
             self._told.add(process)
+        with suppress(StoreError):
+            for process in {*self._serving(family)} - self._told:
+                self._told.add(process)
+                # Another user's, as it mostly is: that takes a privilege (docs/postgresql.md).
+                with suppress(OSError):
+                    own = self._served_on.setdefault(process, os.sched_getaffinity(process))
+                    os.sched_setaffinity(process, own & cores or own)
 
 
 def _family(process: int) -> Iterator[int]:
@@ -134,4 +149,4 @@ def leaving_room(database: Database, viewer: Viewer) -> LeavingRoom:
         with database.ledger.glance(viewer) as unit:
             return unit.disclosures.last()
 
-    return LeavingRoom(answered)
+    return LeavingRoom(answered, KeepTo(lambda processes: database.servers_of(viewer, processes)))

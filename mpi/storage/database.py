@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
@@ -84,6 +84,13 @@ class Database:
         with plainly(), lent as session, self._each_alone(session):
             yield ReadUnit(session, viewer)
 
+    def peek(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
+        """For what is looked at again before it counts: it may be of several moments, in the order asked.
+
+        On PostgreSQL that takes a round trip less than a snapshot.
+        """
+        return self.glance(viewer) if self.is_postgresql else self.read(viewer)
+
     def _each_alone(self, session: Session) -> AbstractContextManager[None]:
         return nullcontext() if session.pipeline is None else postgresql.each_alone(session.pipeline)
 
@@ -159,6 +166,13 @@ class Database:
         if session.pipeline is not None:
             return postgresql.begun(session.pipeline, writing=writing)
         return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
+
+    def servers_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
+        """Processes of the database server that work for some of this machine, where they are on it too."""
+        if not self.is_postgresql:
+            return []
+        with self.glance(viewer) as unit:
+            return postgresql.at_work_for(unit.connection, processes)
 
     def checkpoints_apart(self) -> AbstractContextManager[None]:
         """For a long work: what SQLite's log is copied by then spares the disk; PostgreSQL's own does."""

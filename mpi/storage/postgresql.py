@@ -6,9 +6,11 @@ before it has committed would stay unseen.
 """
 
 import logging
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -29,6 +31,12 @@ _LOCK_PLANNED_ONCE = text(
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+_AT_WORK_FOR = text(
+    "SELECT pid, usename, datname, client_port FROM pg_stat_activity "
+    "WHERE application_name = ANY(:names) AND client_addr IS NOT DISTINCT FROM inet_client_addr() "
+    "AND usename IS NOT NULL AND datname IS NOT NULL AND client_port IS NOT NULL"  # not one that is ending
+)
 
 _NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
 _VERSION_17 = 170_000
@@ -104,7 +112,7 @@ def each_alone(pipeline: Pipeline) -> Iterator[None]:
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     """An engine whose every connection is durable, and waits no longer for a lock than it should."""
-    defaults = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "mpi"}
+    defaults = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _named(os.getpid())}
     # psycopg's own log of errors would hold values.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
@@ -167,6 +175,32 @@ def lock_index(connection: Connection, *, small: bool = False) -> None:
             of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
     """
     connection.execute(_LOCK_PLANNED_ONCE if small else _LOCK, {"key": INDEX_LOCK})
+
+
+def at_work_for(connection: Connection, processes: Collection[int]) -> list[int]:
+    """Processes of the server that work for some of this machine, where they are on this machine as well.
+
+    Args:
+        connection: any.
+        processes: of this machine.
+    """
+    rows = connection.execute(_AT_WORK_FOR, {"names": [_named(process) for process in processes]})
+    return [row[0] for row in rows if _is_here(*row)]
+
+
+def _named(process: int) -> str:
+    return f"mpi {process}"
+
+
+def _is_here(process: int, user: str, database: str, port: int) -> bool:
+    """Whether a process of that number here is the server's: where the server is elsewhere it is another."""
+    try:
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+    begun_from = "[local]" if port < 0 else f"({port})"
+    of_the_server = f" {user} {database} ".encode()
+    return title.startswith(b"postgres: ") and of_the_server in title and begun_from.encode() in title
 
 
 def compare_as_bytes(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """Units of work, commit numbers and migrations: the same on both stores."""
 
+import os
 import threading
 
 import pytest
@@ -148,3 +149,12 @@ def test_postgresql_goes_by_each_of_its_names(name):
     database = Database(f"{name}://somebody@host/mpi")
     assert database.is_postgresql
     assert database.engine.dialect.driver == "psycopg"
+
+
+def test_the_servers_processes_that_work_for_this_one_are_known_where_they_are_on_this_machine(database):
+    with database.read(operator()) as unit:
+        mine = {unit.connection.scalar(text("SELECT pg_backend_pid()"))} if database.is_postgresql else set()
+        found = set(database.servers_of(operator(), [os.getpid()]))
+    assert mine <= found
+    assert bool(found) == database.is_postgresql
+    assert database.servers_of(operator(), [1]) == []

@@ -62,7 +62,7 @@ class Place:
 
     def quiet(self) -> None:
         """Wait until the server has noticed that its client is gone, and has undone what was under way."""
-        others = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'mpi'"
+        others = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'mpi %'"
         while self.server is not None and self.server.run(others):
             time.sleep(0.01)
 

@@ -1,6 +1,7 @@
 """Leaving room: while somebody is answered a core is left to who answers, and else none stands idle."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -112,6 +113,53 @@ def test_every_thread_keeps_to_the_cores_and_so_does_every_process_that_it_began
             child.kill()
             stop.set()
             thread.join()
+
+
+@pytest.fixture
+def another():
+    """A process that this one did not begin, as that of a database server is."""
+    begun = subprocess.run(
+        ["sh", "-c", "sleep 60 >/dev/null & echo $!"], check=True, capture_output=True, text=True
+    )
+    process = int(begun.stdout)
+    yield process
+    os.kill(process, signal.SIGKILL)
+
+
+def test_who_serves_this_process_keeps_to_the_cores_as_far_as_it_may_run_there(another):
+    os.sched_setaffinity(another, ALL)
+    asked = []
+    keep_to = KeepTo(lambda processes: asked.append(processes) or [another])
+    try:
+        keep_to(ALL_BUT_ONE)
+        assert os.sched_getaffinity(another) == ALL_BUT_ONE
+        keep_to(ALL)
+        assert os.sched_getaffinity(another) == ALL
+    finally:
+        keep_to(ALL)
+    assert os.getpid() in asked[0]
+    kept_elsewhere = ALL - ALL_BUT_ONE
+    os.sched_setaffinity(another, kept_elsewhere)
+    try:
+        KeepTo(lambda _: [another])(ALL_BUT_ONE)
+        assert os.sched_getaffinity(another) == kept_elsewhere
+    finally:
+        KeepTo()(ALL)
+
+
+def test_a_server_that_cannot_be_asked_or_told_stops_nothing():
+    def fails(_):
+        raise StoreError("no connection")
+
+    keep_to = KeepTo(fails)
+    keep_to(ALL_BUT_ONE)
+    keep_to(ALL)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    keep_to = KeepTo(lambda _: [gone.pid])
+    keep_to(ALL_BUT_ONE)
+    assert os.sched_getaffinity(0) == ALL_BUT_ONE
+    keep_to(ALL)
 
 
 def test_whoever_is_answered_from_the_index_is_seen(tmp_path):
