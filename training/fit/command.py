@@ -25,7 +25,8 @@ def run(
     version: Annotated[str, typer.Option(help="Its version.")] = "1",
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 2026,
     index_size: Annotated[
-        int | None, typer.Option(min=1, help="Records that the index will hold; as many as are given by default.")
+        int | None,
+        typer.Option(min=1, help="Records that the index will hold; as many as are given by default."),
     ] = None,
     decisions: Annotated[
         Path | None, typer.Option(help="What stewards decided, as `mpi export labels` writes it.")

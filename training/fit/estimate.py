@@ -122,10 +122,10 @@ def learn(
 
 
 def for_size(learned: Learned, records: int, index_size: int) -> Learned:
-    """The same as it holds in an index of another size, of records of the same kind.
+    """The same as it holds in an index of another size: these are all records of some of its children.
 
-    With the records the matches grow as fast, and all pairs as their square: the prior is as much lower as the
-    index is larger.
+    Matches grow as the records do, and all pairs as their square: the prior is as much lower as the index is
+    larger. Of a sample of the records it would hold already, as of each match both must have been drawn.
 
     Args:
         learned: from so many records.
