@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpi.domain.viewer import Viewer
-from mpi.domain.weight import rounded
 from mpi.matching.scoring import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
@@ -24,6 +23,7 @@ from mpi.service.reindex import (
     candidates,
     load_features,
     pack,
+    weighed,
 )
 from mpi.service.statement import Packed, Statement
 from mpi.service.statements import Verdict, comparable, judge
@@ -168,14 +168,8 @@ def _scored_with(
     own_keys = {record: one.keys(blocking, index.seal) for record, one in mine.items()}
     near = {record: found & others for record, found in candidates(unit, config_id, own_keys).items()}
     known = load_features(unit, config_id, {other for found in near.values() for other in found})
-    floor, scorer = index.matcher.model.thresholds.stored_from, index.matcher.scorer
-    edges: Edges = {}
-    for record, found in near.items():
-        for other in found & known.keys():
-            bits = rounded(scorer.weight(mine[record].features, known[other]))
-            if bits >= floor:
-                edges[min(record, other), max(record, other)] = bits
-    return edges
+    pairs = [(record, other) for record, found in near.items() for other in found & known.keys()]
+    return weighed(index.matcher, {**known, **{r: one.features for r, one in mine.items()}}, pairs)
 
 
 def look_ahead(

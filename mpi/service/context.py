@@ -22,6 +22,7 @@ from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.database import Database
 from mpi.storage.repositories.configs import ActiveConfig
+from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit
 
 
@@ -72,7 +73,7 @@ class Index:
         sign_in_limits: how long a person stays signed in.
         known_lists: lists of configurations read so far; a configuration never changes.
         known_blocking: blocking of configurations, the keys that they stop left out.
-        known_sources: numbers of sources as last read, by code: what is asked of one can be sent ahead.
+        known_sources: every source as last read, by code: what is asked of one can be sent ahead.
         known_figures: figures that took long to count, by name.
         block_limits: when many records that share a blocking key are told of, and wait for the worker.
         block_counts: how often that was so in this process.
@@ -91,7 +92,7 @@ class Index:
     sign_in_limits: SignInLimits = SignInLimits()
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
     known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
-    known_sources: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    known_sources: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
     known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)

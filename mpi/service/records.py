@@ -13,6 +13,7 @@ from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
+from mpi.service.beforehand import Beforehand, find_beforehand
 from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index
 from mpi.service.corrected import stands
@@ -116,12 +117,13 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     sent, asserted = taken_out(sent)
     came = receive(sent, index.seal, clock.now())
     said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
-    step = _Upsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted)
+    found = find_beforehand(index, viewer, source_code, said)
+    step = _Upsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
     try:
         return index.together.write(index.database, viewer, "upsert", step.take)
-    except BlockTooLargeError as found:
+    except BlockTooLargeError as blocks:
         # Nothing was kept. Once more, with the search left to the worker.
-        waiting = replace(step, large=found)
+        waiting = replace(step, large=blocks)
         return index.together.write(index.database, viewer, "upsert", waiting.take)
 
 
@@ -136,6 +138,7 @@ class _Upsert:
         dated: whether the source said when it was true.
         said: the same as a statement, made comparable.
         asserted: what the source also says of whose it is.
+        beforehand: the pairs that it had a moment ago; None where they are looked for in the transaction.
         large: set where the record is kept and waits for the worker.
     """
 
@@ -145,6 +148,7 @@ class _Upsert:
     dated: bool
     said: Statement
     asserted: Asserted
+    beforehand: Beforehand | None = None
     large: BlockTooLargeError | None = None
 
     def take(self, unit: WriteUnit) -> Resolved:
@@ -153,6 +157,7 @@ class _Upsert:
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
         source, existing = self._found(unit)
+        pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
         taken = take(unit, index, source, [self._dated(existing.get(local_id))], existing)
         record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
         before = unit.persons.current([record_id]).get(record_id) if existing else None
@@ -160,13 +165,14 @@ class _Upsert:
         if large is not None:
             touched |= _hold_pending(unit, index, changed, large)
             changed = {}
-        most = replace(NOT_PAIRED, most=index.block_limits.hard)
-        besides = Besides(touched=touched, paired=most) if touched or changed else NOTHING
+        known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
+        paired = replace(known, most=index.block_limits.hard)
+        besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
         if self.asserted != Asserted() and verdict not in (Verdict.SEALED, Verdict.REFUSED):
             besides = Besides(
                 said=lambda: assert_persons(unit, index, record_id, self.asserted),
                 touched=touched,
-                paired=most,
+                paired=paired,
             )
         resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
         answer = _answer(unit, (self.source_code, local_id), record_id, verdict, before, self.came.issues)
@@ -182,9 +188,11 @@ class _Upsert:
         local_ids, known = [self.came.record.local_id], self.index.known_sources
         unit.ask_ahead()
         if self.source_code in known:
-            unit.records.ask_find(known[self.source_code], local_ids)
+            unit.records.ask_find(known[self.source_code].id, local_ids)
+        if self.beforehand is not None:
+            self.beforehand.ask(unit)
         source = unit.sources.by_code(self.source_code)
-        known[self.source_code] = source.id
+        known.update({one.code: one for one in unit.sources.all()})
         return source, unit.records.find(source.id, local_ids)
 
     def _dated(self, old: StoredRecord | None) -> Statement:

@@ -95,12 +95,14 @@ class Paired:
     Args:
         records: the records.
         edges: their pairs from the stored floor up, among themselves and with records indexed before.
+        features: of records that those pairs join, as far as they are at hand.
         most: records of one block that are searched for pairs of the others; None for any number.
         run: into which the keys of all that changed are put; None where they are put among all.
     """
 
     records: frozenset[int]
     edges: Edges
+    features: Mapping[int, Features] = field(default_factory=dict)
     most: int | None = None
     run: int | None = None
 
@@ -208,7 +210,7 @@ def write_derived(
         scored = Scored(_score_many(unit, index, config_id, rest, own_keys, progress))
     edges = paired.edges | scored.edges
     unit.derived.put_edges(config_id, edges)
-    return Scored(edges, scored.features)
+    return Scored(edges, {**paired.features, **scored.features})
 
 
 def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
@@ -259,9 +261,8 @@ def _score_few(
 ) -> Scored:
     blocks = _blocks(unit, config_id, own_keys, most)
     _tell_of_large(unit, index, config_id, blocks, most)
-    found = _beside(own_keys, blocks)
     near_to: dict[int, list[int]] = {}
-    for record, near in found.items():
+    for record, near in _beside(own_keys, blocks).items():
         for other in near:
             near_to.setdefault(other, []).append(record)
     mine = {record: change.features for record, change in changed.items()}
@@ -270,9 +271,9 @@ def _score_few(
     for some in in_parts(sorted(near_to)):
         known = load_features(unit, config_id, [other for other in some if other not in mine]) | mine
         pairs = ((record, other) for other in some for record in near_to[other])
-        weighed = _weighed(index.matcher, known, pairs)
-        edges.update(weighed)
-        joined.update({end: known[end] for edge in weighed for end in edge})
+        found = weighed(index.matcher, known, pairs)
+        edges.update(found)
+        joined.update({end: known[end] for edge in found for end in edge})
         if len(joined) > KNOWN_AT_MOST:
             joined.clear()
     return Scored(edges, joined)
@@ -283,7 +284,14 @@ def in_parts(records: list[int]) -> Iterator[list[int]]:
     return (records[at : at + FEATURES_AT_ONCE] for at in range(0, len(records), FEATURES_AT_ONCE))
 
 
-def _weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
+def weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
+    """Pairs of records from the stored floor up, each once.
+
+    Args:
+        matcher: the model.
+        known: features of both ends.
+        pairs: either end first.
+    """
     floor = matcher.model.thresholds.stored_from
     edges: Edges = {}
     for record, other in pairs:

@@ -5,7 +5,9 @@ Nobody is answered before the transaction is durable. Where one step fails all a
 done alone: a caller gets the answer, or the error, that it would have had by itself.
 """
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +17,8 @@ from mpi.storage.database import BUSY_TIMEOUT_MS, Database
 from mpi.storage.sqlite import BUSY
 from mpi.storage.unit import WriteUnit
 
+LATELY_S = 1.0
+"""For so long after steps shared a transaction, or others have written in between, they are at it still."""
 MOST = 8
 """Steps of one transaction: other writers wait no longer than for so many."""
 
@@ -50,6 +54,14 @@ class Together:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Call] = []
+        self._last_commit: int | None = None
+        self._shared = self._others_wrote = -math.inf
+
+    @property
+    def wait_for_each_other(self) -> bool:
+        """Whether steps of this process wait for each other, and for those of no other process."""
+        now = time.monotonic()
+        return now - self._shared < LATELY_S < now - self._others_wrote
 
     def write(
         self, database: Database, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Answer]
@@ -91,14 +103,17 @@ class Together:
         taken: list[_Call] = []
         try:
             with database.write_several(small=True) as unit:
-                answers = []
+                answers: list[Any] = []
+                units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
                 while len(taken) < MOST and (call := self._next()) is not None:
                     taken.append(call)
-                    answers.append(call.work(unit(call.viewer, call.kind)))
+                    units.append(unit(call.viewer, call.kind))
+                    answers.append(call.work(units[-1]))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             self._failed(database, taken, error)
         else:
+            self._note(units)
             for call, answer in zip(taken, answers, strict=True):
                 call.settle(answer)
         finally:
@@ -106,6 +121,18 @@ class Together:
             for call in taken:
                 if not call.settled:
                     call.settle(error=StoreError("the step was interrupted: try again"))
+
+    def _note(self, units: list[WriteUnit]) -> None:
+        """Take note of who has shared a transaction, and of others' commits before it."""
+        now = time.monotonic()
+        if len(units) > 1:
+            self._shared = now
+        commits = [number for unit in units if (number := unit.taken_commit_no) is not None]
+        if not commits:
+            return
+        if self._last_commit is not None and commits[0] != self._last_commit + 1:
+            self._others_wrote = now
+        self._last_commit = commits[-1]
 
     def _next(self) -> _Call | None:
         with self._guard:

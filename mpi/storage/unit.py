@@ -11,6 +11,7 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.among import among
 from mpi.storage.repositories.accounts import Accounts
 from mpi.storage.repositories.answers import Answers
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
@@ -128,6 +129,10 @@ class ReadUnit:
         """The latest commit of this snapshot; 0 before the first."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
+    def ask_last_commit(self) -> None:
+        """Send ahead what ``last_commit`` will ask."""
+        ahead(self.connection, _LAST_COMMIT)
+
     def last_moment(self) -> datetime:
         """When the latest commit was, aware; the beginning of time before the first."""
         last = self.connection.execute(select(func.max(_commit.c.at))).scalar()
@@ -195,6 +200,11 @@ class WriteUnit(ReadUnit):
                     "kind": self._kind,
                 },
             )
+        return self._commit_no
+
+    @property
+    def taken_commit_no(self) -> int | None:
+        """This transaction's number if it was asked for; None of one that leaves no commit."""
         return self._commit_no
 
     def ask_ahead(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import OnceOnly, operator
+from mpi.service import together as module
 from mpi.service.records import upsert
 from mpi.service.together import MOST
 from mpi.service.verify import verify
@@ -134,6 +135,20 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
     told = [answer for answer in answers if not isinstance(answer, ReusedKeyError)]
     assert all(answer == told[0] for answer in told)
     assert told[0].record == "created"
+
+
+def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alone(index, monkeypatch):
+    together, children = index.together, many_children(CALLS + 2)
+    assert not together.wait_for_each_other
+    at_once(index, [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children[:CALLS]])
+    assert together.wait_for_each_other
+    with index.database.write(OPERATOR, "another") as unit:
+        unit.note_commit()
+    upsert(index, OPERATOR, "ccwis", children[-2])
+    assert not together.wait_for_each_other
+    monkeypatch.setattr(module, "LATELY_S", 0.0)
+    upsert(index, OPERATOR, "ccwis", children[-1])
+    assert not together.wait_for_each_other
 
 
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, FromClause, Select, bindparam, delete, func, select, tuple_, union_all
 
 from mpi.storage.among import among
+from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.recent_keys import READ_WHOLE, RecentKeys, listed
 from mpi.storage.repositories.rows import drop_columns, put_columns
@@ -53,6 +54,7 @@ _OF = _OWN.where(among(_own.c.record_id, "ids"))
 _SINCE = select(_own.c.record_id).where(
     _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
 )
+_OWN_SINCE = _OWN.where(_own.c.commit_no > bindparam("since")).limit(bindparam("most"))
 _HAVING = select(_own.c.record_id).where(
     _own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids")
 )
@@ -183,6 +185,15 @@ class BlockingKeys:
         rows = self._connection.execute(_SINCE, {"config": config_id, "since": commit_no})
         return [row[0] for row in rows]
 
+    def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, OwnKeys]:
+        """The same records with their keys, so many at most."""
+        rows = self._connection.execute(_OWN_SINCE, _since(config_id, commit_no, most))
+        return {row[0]: OwnKeys(row[1], row[2]) for row in rows}
+
+    def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
+        """Send ahead what ``written_after`` will ask."""
+        ahead(self._connection, _OWN_SINCE, _since(config_id, commit_no, most))
+
     def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that have keys."""
         found: set[int] = set()
@@ -190,6 +201,11 @@ class BlockingKeys:
             rows = self._connection.execute(_HAVING, {"config": config_id, "ids": chunk})
             found.update(row[0] for row in rows)
         return found
+
+    def ask_having(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Send ahead what ``having`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _HAVING, {"config": config_id, "ids": chunk})
 
     def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """The keys of records, ascending; nothing of one that has none."""
@@ -229,13 +245,18 @@ class BlockingKeys:
         found: list[tuple[int, int]] = []
         runs = self.recent.runs(config_id)
         for chunk in chunked(keys):
-            asked = {"config": config_id, "groups": groups, "keys": chunk}
-            limit = {} if most is None else {"most": most * len(chunk) + 1}
-            rows = self._connection.execute(_SHARING_SOME if limit else _SHARING, asked | limit)
-            found += [(row[0], row[1]) for row in rows]
+            statement, asked = _sharing(config_id, groups, chunk, most)
+            found += [(row[0], row[1]) for row in self._connection.execute(statement, asked)]
             if runs:
-                found += self.recent.sharing(config_id, runs, groups, chunk, limit.get("most"))
+                found += self.recent.sharing(config_id, runs, groups, chunk, asked.get("most"))
         return found
+
+    def ask_sharing(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
+    ) -> None:
+        """Send ahead what ``sharing`` will ask."""
+        for chunk in chunked(keys):
+            ahead(self._connection, *_sharing(config_id, groups, chunk, most))
 
     def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
@@ -264,6 +285,18 @@ class BlockingKeys:
         elif runs := self.recent.runs(config_id):
             for chunk in chunked(keys):
                 yield columns_of(self.recent.sharing(config_id, runs, groups, chunk, None))
+
+
+def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
+    return {"config": config_id, "since": commit_no, "most": most}
+
+
+def _sharing(
+    config_id: int, groups: Collection[int], keys: Collection[int], most: int | None
+) -> tuple[Select[Any], dict[str, Any]]:
+    """What asks who has one of the keys, and its parameters."""
+    asked = {"config": config_id, "groups": groups, "keys": keys}
+    return (_SHARING, asked) if most is None else (_SHARING_SOME, asked | {"most": most * len(keys) + 1})
 
 
 def columns_of(rows: Sequence[tuple[int, int]]) -> Numbers:

@@ -1,0 +1,175 @@
+"""Pairs found before a record's transaction are, in it, those that a search would find there."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+
+from mpi.service import beforehand, records, reindex
+from mpi.service.blocks import BlockLimits
+from mpi.service.records import upsert, withdraw
+from mpi.service.sources import NewSource, add_source
+from mpi.service.together import Together
+from mpi.service.verify import verify
+from mpi.storage.repositories.sources import Source
+from tests.index import OPERATOR, a_child, an_index, partition_of
+
+MOST = 3
+KNOWN = a_child("known", ssn="532-11-8842")
+SAME = a_child("same", ssn="532-11-8842")
+ALIKE = a_child("alike", birth_date="2014-03-19")
+OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
+
+
+def withdrawn(index):
+    withdraw(index, OPERATOR, "sis", "known")
+
+
+def becomes_another(index):
+    upsert(index, OPERATOR, "sis", {**OTHER, "local_id": "known"})
+
+
+def changes_a_little(index):
+    upsert(index, OPERATOR, "sis", {**KNOWN, "birth_date": "2014-03-10"})
+
+
+def has_nothing_in_common_any_more(index):
+    said = dict(KNOWN)
+    for change in (
+        {"last_name": "Quartermain"}, {"ssn": None}, {"postal_code": "90210"}, {"birth_date": "2011-11-23"},
+        {"first_name": "Zoe"},
+    ):  # fmt: skip
+        said |= change
+        assert upsert(index, OPERATOR, "sis", said).record == "updated"
+
+
+def another_of_the_same(index):
+    upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": "twin"})
+
+
+def comes_and_goes(index):
+    another_of_the_same(index)
+    withdraw(index, OPERATOR, "sis", "twin")
+
+
+def comes_by_another(index):
+    upsert(index, OPERATOR, "ccwis", SAME)
+
+
+def a_source_comes(index):
+    add_source(index, OPERATOR, NewSource("court", "Court", "court"))
+    upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+
+
+def a_group_comes(index):
+    with index.database.write(OPERATOR, "test") as unit:
+        court = Source(9, "court", "Court", "court", "other", group_id=2, paused=False)
+        unit.sources.add(9, 9, court, unit.commit_no)
+    upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+
+
+def many_come(index):
+    for number in range(MOST + 1):
+        upsert(index, OPERATOR, "sis", {**OTHER, "local_id": f"o{number}", "first_name": f"Chidi{number}"})
+    another_of_the_same(index)
+
+
+def nothing(_index):
+    pass
+
+
+MEANWHILE = (
+    withdrawn, becomes_another, changes_a_little, has_nothing_in_common_any_more, another_of_the_same,
+    comes_and_goes, comes_by_another, a_source_comes, a_group_comes, many_come, nothing,
+)  # fmt: skip
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+        begin(index)
+        yield index
+
+
+def begin(index):
+    for child in (KNOWN, ALIKE, OTHER):
+        upsert(index, OPERATOR, "sis", child)
+
+
+def with_meanwhile(index, act, child):
+    """Upsert a record; between the search for its pairs and its transaction something else is done."""
+    found = []
+
+    def and_then(*asked):
+        found.append(beforehand.find_beforehand(*asked))
+        with patch.object(records, "find_beforehand", beforehand.find_beforehand):
+            act(index)
+        return found[0]
+
+    with patch.object(records, "find_beforehand", and_then):
+        answer = upsert(index, OPERATOR, "ccwis", child)
+    return answer, found[0]
+
+
+def edges_of(index):
+    with index.database.read(OPERATOR) as unit:
+        keys = unit.records.keys(unit.records.active())
+        edges = unit.derived.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.stored_from)
+        return {frozenset((keys[lo], keys[hi])): bits for (lo, hi), bits in edges.items()}
+
+
+@pytest.mark.parametrize("act", MEANWHILE, ids=lambda act: act.__name__)
+def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_transaction(
+    index, tmp_path, monkeypatch, act
+):
+    monkeypatch.setattr(beforehand, "MOST_SINCE", MOST)
+    answer, found = with_meanwhile(index, act, SAME)
+    assert found is not None
+    assert found.near
+    with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
+        begin(plain)
+        act(plain)
+        with patch.object(records, "find_beforehand", lambda *_: None):
+            expected = upsert(plain, OPERATOR, "ccwis", SAME)
+        assert (answer.outcome, answer.record, answer.tasks) == (
+            expected.outcome, expected.record, expected.tasks,
+        )  # fmt: skip
+        assert edges_of(index) == edges_of(plain)
+        assert partition_of(index) == partition_of(plain)
+    assert verify(index, OPERATOR) == []
+
+
+def searched_in_the_transaction(index, act):
+    """The records whose pairs are looked for once the writer is held."""
+    with patch.object(reindex, "_blocks", wraps=reindex._blocks) as searched:
+        act(index)
+    return [len(call.args[2]) for call in searched.call_args_list]
+
+
+def test_what_was_found_beforehand_is_not_looked_for_again(index):
+    assert searched_in_the_transaction(index, comes_by_another) == [0]
+    with patch.object(records, "find_beforehand", lambda *_: None):
+        assert searched_in_the_transaction(index, another_of_the_same) == [1]
+
+
+def test_what_says_nothing_new_is_not_searched_for(index):
+    with patch.object(records, "find_beforehand", wraps=beforehand.find_beforehand) as looked:
+        upsert(index, OPERATOR, "sis", KNOWN)
+    [call] = looked.call_args_list
+    assert beforehand.find_beforehand(*call.args) is None
+
+
+def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_in_the_transaction(
+    index, monkeypatch
+):
+    monkeypatch.setattr(Together, "wait_for_each_other", True)
+    searched = searched_in_the_transaction(index, comes_by_another)
+    assert searched == ([0] if index.database.is_postgresql else [1])
+
+
+def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
+    limited = replace(index, block_limits=BlockLimits(alarm=1, hard=10))
+    _, found = with_meanwhile(limited, nothing, SAME)
+    assert found is None
+    with index.database.read(OPERATOR) as unit:
+        assert unit.blocks.queued(index.config_id(unit))
