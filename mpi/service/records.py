@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ from mpi.service.resolve import NOTHING, Besides, resolve
 from mpi.service.standing import restate
 from mpi.service.statement import Statement, statement
 from mpi.service.statements import Verdict, made_beforehand, take
+from mpi.service.together import Later
 from mpi.standardize.door import Received as Came
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
@@ -151,7 +153,7 @@ class _Upsert:
     beforehand: Beforehand | None = None
     large: BlockTooLargeError | None = None
 
-    def take(self, unit: WriteUnit) -> Resolved:
+    def take(self, unit: WriteUnit) -> Resolved | Later[Resolved]:
         """Take it in one transaction, which it may share."""
         index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
@@ -175,12 +177,21 @@ class _Upsert:
                 paired=paired,
             )
         resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
-        answer = _answer(unit, (self.source_code, local_id), record_id, verdict, before, self.came.issues)
-        if large is not None or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
+        told = Later(partial(self._told, _Asked(unit, record_id), verdict, before))
+        # SQLite answers at once, and an answer that is to be kept is written down by this very step.
+        return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
+
+    def _told(self, asked: "_Asked", verdict: Verdict, before: int | None) -> Resolved:
+        """The answer, as things stood after the step."""
+        unit, record_id = asked.unit, asked.record_id
+        address = (self.source_code, self.came.record.local_id)
+        answer = _answer(asked, address, verdict, before, self.came.issues)
+        waits = self.large is not None
+        if waits or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
             answer = replace(
                 answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
             )
-        keep_answer(unit, index, answer.as_dict(), [record_id])
+        keep_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
     def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord]]:
@@ -315,27 +326,37 @@ def _known(existing: Mapping[str, StoredRecord]) -> set[int]:
     return {record.id for record in existing.values()}
 
 
+class _Asked:
+    """What an upsert is answered from, asked as things stand after it; read when the answer is made.
+
+    Args:
+        unit: its transaction.
+        record_id: the record.
+    """
+
+    def __init__(self, unit: WriteUnit, record_id: int) -> None:
+        self.unit, self.record_id = unit, record_id
+        self.tasks = unit.tasks.ask_of(record_id, clock.today())
+        self.holder = unit.persons.ask_holder(record_id)
+
+
 def _answer(
-    unit: WriteUnit,
+    asked: _Asked,
     address: tuple[str, str],
-    record_id: int,
     verdict: Verdict,
     before: int | None,
     issues: tuple[QualityIssue, ...],
 ) -> Resolved:
     source, local_id = address
-    unit.tasks.ask_of([record_id], clock.today())
-    after = unit.persons.holder(record_id)
+    unit, record_id, after = asked.unit, asked.record_id, asked.holder()
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
         eid = None if after is None else after.eid
-        return Resolved(
-            source, local_id, eid, Outcome.HELD, "held", tasks=_asked(unit, record_id), issues=issues
-        )
+        return Resolved(source, local_id, eid, Outcome.HELD, "held", tasks=_tasks(asked), issues=issues)
     if after is None:
         return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
-    tasks = _asked(unit, record_id)
+    tasks = _tasks(asked)
     # Who else is here counts as far as the viewer may know of them.
     others = {code for record, code in after.sources.items() if record != record_id}
     alone = not any(unit.viewer.may_see(code) for code in others)
@@ -352,19 +373,17 @@ def _answer(
     )
 
 
-def _asked(unit: ReadUnit, record_id: int) -> tuple[str, ...]:
+def _tasks(asked: _Asked) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
-    asked = [
-        task for task in unit.tasks.of([record_id], clock.today()) if task.kind in (PAIR, CLAIM, OVERLAID)
-    ]
-    if not asked:
+    unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAID)]
+    if not tasks:
         return ()
-    seen = visible(unit, {end for task in asked for end in (task.lo, task.hi)}).keys()
-    claims = unit.decisions.get({task.decision_id for task in asked if task.decision_id is not None})
+    seen = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
+    claims = unit.decisions.get({task.decision_id for task in tasks if task.decision_id is not None})
     told = {number for number, claim in claims.items() if projected(unit, claim) is not None}
     return tuple(
         task.key
-        for task in asked
+        for task in tasks
         if {task.lo, task.hi} <= seen and (task.decision_id is None or task.decision_id in told)
     )
 

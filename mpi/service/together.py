@@ -9,7 +9,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
@@ -23,6 +24,21 @@ MOST = 8
 """Steps of one transaction: other writers wait no longer than for so many."""
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Later(Generic[Answer]):
+    """An answer that need not be waited for before the next step is begun; it is read within the transaction.
+
+    Args:
+        read: reads it.
+    """
+
+    read: Callable[[], Answer]
+
+
+def _read(answer: object) -> object:
+    return answer.read() if isinstance(answer, Later) else answer
 
 
 class _Call:
@@ -40,7 +56,7 @@ class _Call:
     def alone(self, database: Database) -> None:
         try:
             with database.write(self.viewer, self.kind) as unit:
-                answer = self.work(unit)
+                answer = _read(self.work(unit))
         except Exception as error:  # noqa: BLE001 - it is raised where the call was made
             self.settle(error=error)
         else:
@@ -64,7 +80,11 @@ class Together:
         return now - self._shared < LATELY_S < now - self._others_wrote
 
     def write(
-        self, database: Database, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Answer]
+        self,
+        database: Database,
+        viewer: Viewer,
+        kind: str,
+        work: Callable[[WriteUnit], Answer | Later[Answer]],
     ) -> Answer:
         """Do a step, with others that wait.
 
@@ -110,6 +130,7 @@ class Together:
                     taken.append(call)
                     units.append(unit(call.viewer, call.kind))
                     answers.append(call.work(units[-1]))
+                answers = [_read(answer) for answer in answers]
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             self._failed(database, taken, error)
         else:

@@ -136,7 +136,7 @@ def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     unit.derived.put_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
     assert sorted(unit.derived.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
     assert unit.derived.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
-    assert unit.tasks.of(many, TODAY) == []
+    assert unit.tasks.touching(many) == []
     assert unit.records.get(many) == {}
     unit.derived.put_features(2, ((n, b"x") for n in range(1, 20_001)))
     assert [record for record, _ in unit.derived.all_features(2)] == list(range(1, 20_001))
@@ -199,7 +199,7 @@ def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_ope
     unit.tasks.replace(
         unit.tasks.touching([1]), [replace(tasks[0], bits=4.0), Task("c", "pair", 1, 7, 4.0, "x")], 9
     )
-    found = unit.tasks.of([2, 4, 7], TODAY)
+    found = [task for record in (4, 1) for task in unit.tasks.ask_of(record, TODAY)()]
     assert [(task.key, task.bits) for task in found] == [("B", 5.5), ("b", 4.0), ("c", 4.0)]
     assert [task.opened_commit for task in found] == [3, 3, 9]
     assert unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4]), [], 10) == ({"B", "b", "c"}, set())

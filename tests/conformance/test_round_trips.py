@@ -5,10 +5,14 @@ import pytest
 
 from mpi.service.clients import add_client, authenticate
 from mpi.service.records import upsert
-from tests.index import OPERATOR, a_child, an_index
+from mpi.service.together import MOST
+from tests.conformance.test_together import at_once
+from tests.index import OPERATOR, a_child, an_index, many_children
 
 CREATED, LINKED = 4, 7
 """Round trips of a resolve of a new record that is like no other, and like one; its commit among them."""
+SHARED = 51
+"""Of eight that share a transaction: 58 where each is answered before the next is begun."""
 
 
 @pytest.fixture
@@ -47,3 +51,12 @@ def test_a_resolve_and_whose_key_it_is_wait_for_few_answers(index, waits):
             few[outcome] = asked, len(waits) - asked
     expected = {"created": (1, CREATED), "linked": (1, LINKED)}
     assert few == (expected if index.database.is_postgresql else dict.fromkeys(expected, (0, 0)))
+
+
+def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_the_next_is_begun(index, waits):
+    for child in many_children(3):
+        upsert(index, OPERATOR, "sis", child)
+    children = many_children(MOST, 100)
+    waits.clear()
+    at_once(index, [lambda c=c: upsert(index, OPERATOR, "sis", c) for c in children])
+    assert len(waits) == (SHARED if index.database.is_postgresql else 0)

@@ -1,6 +1,6 @@
 """Persons, memberships over time, and identity events."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -227,13 +227,21 @@ class Persons:
             return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
         return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
 
-    def holder(self, record_id: int) -> Holder | None:
-        """Whom a record belongs to now, with all that they hold: what an upsert is answered from."""
-        rows = self._connection.execute(_HOLDER, {"record": record_id}).all()
-        if not rows:
-            return None
-        sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
-        return Holder(rows[0].id, rows[0].eid, sources)
+    def ask_holder(self, record_id: int) -> Callable[[], Holder | None]:
+        """Ask whom a record belongs to now, with all that they hold: what an upsert is answered from.
+
+        What is returned reads the answer, once: on PostgreSQL what is done meanwhile need not wait for it.
+        """
+        asked = self._connection.execute(_HOLDER, {"record": record_id})
+
+        def read() -> Holder | None:
+            rows = asked.all()
+            if not rows:
+                return None
+            sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
+            return Holder(rows[0].id, rows[0].eid, sources)
+
+        return read
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""

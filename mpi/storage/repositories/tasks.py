@@ -1,6 +1,6 @@
 """Review tasks: derived, replaced whenever their component is settled anew."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -187,18 +187,13 @@ class Tasks:
             found.update({row.id: row.source_id for row in rows})
         return found
 
-    def of(self, record_ids: Collection[int], today: str) -> list[Task]:
-        """Tasks that touch any of the records and are asked on a day, heaviest first."""
-        found: dict[str, Task] = {}
-        for chunk in chunked(record_ids):
-            rows = self._connection.execute(_OF, {"ids": chunk, "today": today})
-            found.update({row.key: task_of(row) for row in rows})
-        return sorted(found.values(), key=lambda task: (-task.bits, task.key))
+    def ask_of(self, record_id: int, today: str) -> Callable[[], list[Task]]:
+        """Ask for the tasks that touch a record and are asked on a day; what is returned reads them, once.
 
-    def ask_of(self, record_ids: Collection[int], today: str) -> None:
-        """Send ahead what ``of`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _OF, {"ids": chunk, "today": today})
+        They come heaviest first.
+        """
+        asked = self._connection.execute(_OF, {"ids": [record_id], "today": today})
+        return lambda: sorted(map(task_of, asked), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
         """Every task, heaviest first; with a day, those that are asked on it."""
