@@ -112,18 +112,19 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
         return None
     source, made = index.known_sources.get(source_code), said.made
-    config_id = max(index.known_blocking, default=0)
+    # Copied at one go: another thread may add to what is known.
+    config_id, sources = max(list(index.known_blocking), default=0), list(index.known_sources.values())
     if source is None or made is None or source.paused or not config_id:
         return None
-    groups = sorted({one.group_id for one in index.known_sources.values()})
+    groups = sorted({one.group_id for one in sources})
     mine = _numbers(made.keys)
     with index.database.peek(viewer) as unit:
-        unit.ask_last_commit()
+        # Asked first: what is committed later than that is looked at again.
+        read_last_commit = unit.ask_last_commit()
         unit.records.ask_find(source.id, [said.local_id])
         unit.keys.ask_sharing(config_id, groups, mine, MOST_A_KEY)
-        # Asked first: what is seen later than that is looked at again.
-        last_commit = unit.last_commit()
         existing = unit.records.find(source.id, [said.local_id]).get(said.local_id)
+        last_commit = read_last_commit()
         if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
             return None
         found = unit.keys.sharing(config_id, groups, mine, MOST_A_KEY)

@@ -11,7 +11,6 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.among import among
 from mpi.storage.repositories.accounts import Accounts
 from mpi.storage.repositories.answers import Answers
-from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.awaited import Awaited
 from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
@@ -129,9 +128,10 @@ class ReadUnit:
         """The latest commit of this snapshot; 0 before the first."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
-    def ask_last_commit(self) -> None:
-        """Send ahead what ``last_commit`` will ask."""
-        ahead(self.connection, _LAST_COMMIT)
+    def ask_last_commit(self) -> Callable[[], int]:
+        """Ask what ``last_commit`` does, before all that is asked later; what is returned reads it, once."""
+        asked = self.connection.execute(_LAST_COMMIT)
+        return lambda: int(asked.scalar() or 0)
 
     def last_moment(self) -> datetime:
         """When the latest commit was, aware; the beginning of time before the first."""

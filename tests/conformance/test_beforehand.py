@@ -12,6 +12,7 @@ from mpi.service.sources import NewSource, add_source
 from mpi.service.together import Together
 from mpi.service.verify import verify
 from mpi.storage.repositories.sources import Source
+from mpi.storage.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
 
 MOST = 3
@@ -173,3 +174,24 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
     assert found is None
     with index.database.read(OPERATOR) as unit:
         assert unit.blocks.queued(index.config_id(unit))
+
+
+def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_its_own(index, monkeypatch):
+    asked = []
+    execute, ahead = Session.execute, Session.ahead
+
+    def executed(session, statement, *rest, **options):
+        asked.append(("now", str(statement)))
+        return execute(session, statement, *rest, **options)
+
+    def sent_ahead(session, statement, *rest):
+        asked.append(("ahead", str(statement)))
+        return ahead(session, statement, *rest)
+
+    monkeypatch.setattr(Session, "execute", executed)
+    monkeypatch.setattr(Session, "ahead", sent_ahead)
+    upsert(index, OPERATOR, "ccwis", SAME)
+    how, first = asked[0]
+    assert how == "now"
+    assert "max(commit_log.no)" in first
+    assert any("blocking_key" in statement for _, statement in asked[1:])
