@@ -26,6 +26,13 @@ def withdrawn(index):
     withdraw(index, OPERATOR, "sis", "known")
 
 
+def sealed(index):
+    upsert(index, OPERATOR, "sis", {**KNOWN, "restrictions": [{"kind": "sealed"}]})
+    with index.database.read(OPERATOR) as unit:
+        source = unit.sources.by_code("sis")
+        assert unit.records.find(source.id, ["known"])["known"].state == "sealed"
+
+
 def becomes_another(index):
     upsert(index, OPERATOR, "sis", {**OTHER, "local_id": "known"})
 
@@ -80,7 +87,7 @@ def nothing(_index):
 
 
 MEANWHILE = (
-    withdrawn, becomes_another, changes_a_little, has_nothing_in_common_any_more, another_of_the_same,
+    withdrawn, sealed, becomes_another, changes_a_little, has_nothing_in_common_any_more, another_of_the_same,
     comes_and_goes, comes_by_another, a_source_comes, a_group_comes, many_come, nothing,
 )  # fmt: skip
 

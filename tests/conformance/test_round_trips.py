@@ -6,8 +6,8 @@ import pytest
 from mpi.service.clients import add_client, authenticate
 from mpi.service.records import upsert
 from mpi.service.together import MOST
-from tests.conformance.test_together import at_once
 from tests.index import OPERATOR, a_child, an_index, many_children
+from tests.waiting import at_once
 
 CREATED, LINKED = 4, 7
 """Round trips of a resolve of a new record that is like no other, and like one; its commit among them."""

@@ -1,6 +1,5 @@
 """Upserts of one moment share a transaction, and each is answered as if it had been alone."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from mpi.domain.errors import ConflictError, MpiError, NotFoundError, ReusedKeyError, StoreError
+from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import OnceOnly, operator
 from mpi.service import together as module
 from mpi.service.records import upsert
@@ -16,6 +15,7 @@ from mpi.service.together import MOST
 from mpi.service.verify import verify
 from mpi.storage.database import Database
 from tests.index import OPERATOR, a_child, an_index, many_children
+from tests.waiting import at_once, until
 
 CALLS = 12
 
@@ -25,37 +25,6 @@ def index(tmp_path, database_url):
     with an_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
         upsert(index, OPERATOR, "sis", a_child("first"))
         yield index
-
-
-@contextmanager
-def all_waiting(index, calls: int):
-    """Hold the one writer's place until so many calls wait, so that they come to share a transaction."""
-    together = index.together
-    with index.database.write(OPERATOR, "test"):
-        yield
-        _until(lambda: len(together._waiting) >= calls)
-
-
-def _until(so):
-    for _ in range(2_000):
-        if so():
-            break
-        threading.Event().wait(0.005)
-
-
-def at_once(index, works):
-    """What each of several calls was answered, or what it raised."""
-
-    def call(work):
-        try:
-            return work()
-        except MpiError as error:
-            return error
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        with all_waiting(index, len(works)):
-            made = [pool.submit(call, work) for work in works]
-        return [each.result(60) for each in made]
 
 
 def commits(index):
@@ -154,7 +123,7 @@ def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alo
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
     @contextmanager
     def busy(*_, **__):
-        _until(lambda: len(index.together._waiting) == 5)
+        until(lambda: len(index.together._waiting) == 5)
         raise StoreError("the database is busy with another writer: try again")
         yield
 
