@@ -155,4 +155,5 @@ def _scored(
 
 
 def _numbers(keys: bytes) -> list[int]:
-    return np.frombuffer(keys, AS_STORED).tolist()
+    numbers: list[int] = np.frombuffer(keys, AS_STORED).tolist()
+    return numbers
