@@ -7,7 +7,7 @@ import numpy as np
 
 from mpi.matching.levels import Level, read_levels
 from mpi.matching.scorer import level_bits, prior_bits
-from training.fit.blocking import LOOSER
+from training.fit.blocking import LOOSER, TIGHTER
 from training.fit.comparisons import stated_levels
 from training.fit.dates import are_rule
 from training.fit.fitting import Fitted
@@ -92,7 +92,11 @@ def _that_size(fitted: Fitted) -> str:
 def _compared(fitted: Fitted) -> str:
     blocking = fitted.blocking
     looser = ", ".join(name for name in blocking.rules if name in LOOSER)
+    tighter = ", ".join(
+        f"{name} for {TIGHTER[name].instead_of}" for name in blocking.rules if name in TIGHTER
+    )
     also = f", of which looser ones for data of this size: {looser}" if looser else ""
+    also += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
     return (
         f"Compared: {fitted.candidates / fitted.records:.1f} pairs a record, by {len(blocking.rules)} rules"
         f"{also}. They are estimated to find {blocking.recall:.1%} of the matches, an estimate from above."

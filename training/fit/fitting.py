@@ -137,7 +137,8 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             connection.close()
     sampled = min(1.0, len(brought) / pairs.num_rows)
     budget = PAIRS_A_RECORD * len(records) * sampled
-    chosen = choose(rules, brought, probabilities(learned.bits), budget)
+    growth = index_size / len(records)
+    chosen = choose(rules, brought, probabilities(learned.bits), budget, growth)
     meant = for_size(learned, len(records), index_size)
     return Fitted(
         settings=trained(stated, meant),

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def frequencies_csv(frequencies: Frequencies) -> str:
 
 def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
     """``model.toml`` without the checksums."""
+    rules = fitted.blocking.rules
     lines = [
         f"name = {_quoted(identity.name)}",
         f"version = {_quoted(identity.version)}",
@@ -96,16 +98,20 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
         *_cautions_toml(_cautions(fitted, thresholds)),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
-        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in fitted.blocking.rules.items()),
+        *_rules_toml(rules),
         "",
         "[refinements]  # what must agree besides where a key of the rule is stopped",
-        *(f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in REFINEMENTS.items()),
+        *_rules_toml({name: parts for name, parts in REFINEMENTS.items() if name in rules}),
         "",
         "[tail_frequency]  # share given to every value that frequencies.csv does not list",
         *(f"{column} = {share!r}" for column, share in fitted.frequencies.tails.items()),
         "",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _rules_toml(rules: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in rules.items()]
 
 
 def _cautions(fitted: Fitted, thresholds: Purposes) -> Cautions:
