@@ -6,6 +6,7 @@ until the last; the same file sent again goes on where it stopped.
 """
 
 import gc
+from array import array
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -34,7 +35,7 @@ from mpi.storage.repositories.batches import LOADING, Batch
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
 from mpi.storage.repositories.sources import Source
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 CHUNK = 2_000
 """Statements of one transaction, at most, where keys are written into runs: others wait for it."""
@@ -111,6 +112,7 @@ class Loading:
     done: frozenset[int] = frozenset()
     _portions: Portions = field(init=False)
     _runs: KeyRuns = field(init=False)
+    _named: array[int] = field(default_factory=lambda: array("q"))
     _withdrew: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0
@@ -125,6 +127,7 @@ class Loading:
         with self.index.database.read(self.viewer) as unit:
             self.done = frozenset(unit.sightings.of_batch(batch.id))
         self.receipt.batch = batch.id
+        self._named.extend(self.done)
         self._counts = batch.counts
         for name in _KEPT:
             setattr(self.receipt, name, batch.counts[name])
@@ -263,6 +266,7 @@ class Loading:
         source = self.file.source
         known = unit.records.find(source.id, [one.local_id for one in said])
         taken = take(unit, self.index, source, said, known, self.receipt.batch)
+        self._named.extend(taken.record_ids.values())
         count_verdicts(self.receipt, said, known, taken.verdicts)
         gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
@@ -280,6 +284,8 @@ class Loading:
         if not file.full:
             return Survey(0)
         with self.index.database.read(self.viewer) as unit:
+            if self._has_named_all(unit):
+                return Survey(len(self._named))
             left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
         self.receipt.spared = left.spared
         while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
@@ -296,6 +302,14 @@ class Loading:
             done = {record.id for record in some}
             left.lacking = [record for record in left.lacking if record.id not in done]
         return left
+
+    def _has_named_all(self, unit: ReadUnit) -> bool:
+        """Whether the source has no record but those that this load was about, and none of them is held.
+
+        Of the first load of a source nothing is lacking: to see so all that it wrote would be read again.
+        """
+        states = unit.records.states_of(self.file.source.id)
+        return RecordState.HELD not in states and sum(states.values()) == len(set(self._named))
 
     def _settle(self, unit: WriteUnit, lacking: _Lacking) -> None:
         besides = Besides(touched=lacking.doubted) if lacking.doubted else NOTHING

@@ -61,7 +61,7 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
         as_of: when the file was true at its source.
         full: whether the file is a full snapshot.
     """
-    found = Survey(unit.records.active_of(source_id))
+    found = Survey(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
     updated: list[StoredRecord] = []
     for record in _unlike(unit, source_id, sent) if full else _named(unit, source_id, sent):
         heading = sent.headings.get(record.local_id)

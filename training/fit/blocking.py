@@ -60,6 +60,7 @@ class Tighter:
 TIGHTER: dict[str, Tighter] = {
     "birth-name-4": Tighter(["birth_dates|birth_date_swapped", "given_forms|surname_forms:4"], "birth-name"),
     "birth-start2": Tighter(["birth_dates|birth_date_swapped", "given:1", "surname:2"], "birth-start"),
+    "names-decade": Tighter(["given_roots", "surname_tokens", "birth_date:3"], "names"),
     "names-year-3": Tighter(["given:3", "surname:4", "birth_year"], "names-year"),
     "names-day-1": Tighter(["surname:3", "birth_date:-5", "given:1"], "names-day"),
     "names-post-4": Tighter(["postal_code", "given:4", "surname:4"], "names-postal"),
@@ -69,6 +70,7 @@ TIGHTER: dict[str, Tighter] = {
 
 REFINEMENTS: dict[str, list[str]] = {
     "names": ["birth_year"],
+    "names-decade": ["birth_year"],
     "names-year": ["birth_date:-5"],
     "names-year-3": ["birth_date:-5"],
     "names-day": ["birth_year"],

@@ -151,6 +151,11 @@ _PAGE = (
     .limit(10_000)
 )
 """Of a source's records little more than their names: of the most by far nothing else is asked."""
+_STATES = (
+    select(_record.c.state, func.count().label("records"))
+    .where(_record.c.source_id == bindparam("source"))
+    .group_by(_record.c.state)
+)
 _GET = _WITH_HASH.where(among(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
     among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
@@ -260,15 +265,10 @@ class Records:
             ).values()
             after = page[-1].local_id
 
-    def active_of(self, source_id: int) -> int:
-        """How many active records a source has."""
-        return int(
-            self._connection.execute(
-                select(func.count()).where(
-                    _record.c.source_id == source_id, _record.c.state == RecordState.ACTIVE
-                )
-            ).scalar_one()
-        )
+    def states_of(self, source_id: int) -> dict[str, int]:
+        """How many records a source has in each state, of those in which it has any."""
+        rows = self._connection.execute(_STATES, {"source": source_id})
+        return {row.state: row.records for row in rows}
 
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Records by their number."""

@@ -14,6 +14,7 @@ from mpi.service.pacing import Portions
 from mpi.service.records import upsert, withdraw
 from mpi.storage import checkpoints, copier
 from mpi.storage.checkpoints import Checkpoints
+from mpi.storage.repositories.records import Records
 from tests.index import (
     OPERATOR,
     a_child,
@@ -382,3 +383,14 @@ def _batches(index):
 
 def _unlike(child, *names):
     return {name: value for name, value in child.items() if name not in names}
+
+
+def test_the_first_load_of_a_source_does_not_read_again_what_it_wrote(index, monkeypatch):
+    read = []
+    each_but = Records.each_but
+    monkeypatch.setattr(Records, "each_but", lambda *asked: read.append(asked) or each_but(*asked))
+    receipt = load_rows(index, "sis", *children(), snapshot=Snapshot.FULL, confirm=True)
+    assert (receipt.created, receipt.withdrawn, len(read)) == (CHILDREN, 0, 0)
+    load_rows(index, "sis", *children()[1:], snapshot=Snapshot.FULL, confirm=True)
+    assert read
+    assert crosswalk(index).keys() == {("sis", child["local_id"]) for child in children()[1:]}
