@@ -7,6 +7,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -166,10 +167,12 @@ def _serve(pipe: Connection, work: _Work) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(work.url)
     bounds = of_this_machine()
+    place = Place(work.folder, bounds.memory)
+    again = partial(database.read, work.viewer)
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
-        Pairing(work.model, Place(work.folder, bounds.memory), bounds.most_kept) as pairing,
+        Pairing(work.model, place, bounds.most_kept, again) as pairing,
     ):
         while True:
             _answer(pipe, database, work.viewer, pairing, pipe.recv())

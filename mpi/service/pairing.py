@@ -13,6 +13,7 @@ import pyarrow as pa
 from mpi.matching.model import MatchModel
 from mpi.matching.packed import packed
 from mpi.matching.scoring import Place, Scoring
+from mpi.service.sharing import Again, found_by
 from mpi.service.statement import Packed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
@@ -100,12 +101,16 @@ class Pairing:
         model: that of the configuration.
         told: where to spill, and who is told of progress.
         most_kept: records of which features are kept.
+        again: begins another reading transaction, for a second thread to read keys in; None for one thread.
     """
 
-    def __init__(self, model: MatchModel, told: Place, most_kept: int = MOST_KEPT) -> None:
+    def __init__(
+        self, model: MatchModel, told: Place, most_kept: int = MOST_KEPT, again: Again | None = None
+    ) -> None:
         self._model = model
         self._told = told
         self._most_kept = most_kept
+        self._again = again
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
@@ -140,7 +145,7 @@ class Pairing:
         scoring = self._up_to_date(unit, config_id)
         others, asked_of = self._of_others(beside), self._asked_of
         self._asked_last, self._asked_of = mine, None
-        pairs = _sharing(scoring, unit, config_id, mine, others)
+        pairs = self._sharing(scoring, unit, config_id, mine, others)
         ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         stated = np.fromiter(chain(mine, others), np.int64)
         scoring = self._with(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
@@ -152,6 +157,28 @@ class Pairing:
         self._asked_of = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return Scored(lo, hi, np.round(bits, 6))
+
+    def _sharing(
+        self,
+        scoring: Scoring,
+        unit: ReadUnit,
+        config_id: int,
+        mine: Mapping[int, Packed],
+        others: Mapping[int, Packed],
+    ) -> pa.Table:
+        """The pairs that share a key and have one of the records in them."""
+        own = _key_table(mine)
+        wanted = _distinct(own["key"].to_numpy())
+        parts = found_by(unit, config_id, wanted.tolist(), self._again)
+        found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+        left_out = np.fromiter((n for n in mine if n > 0), np.int64)
+        if left_out.size:
+            found = found[:, ~np.isin(found[1], left_out)]
+            # What is stored of them is not what they are compared by.
+            scoring.forget(left_out)
+        stored = pa.table({"key": found[0], "record_id": found[1]})
+        blocks = pa.concat_tables([own, stored, _key_table(others)])
+        return scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
 
     def _of_others(self, beside: Beside) -> Mapping[int, Packed]:
         if isinstance(beside, AskedLast):
@@ -195,28 +222,6 @@ def pair_up(
     """``Pairing.pair_up``, once."""
     with Pairing(model, told) as pairing:
         return pairing.pair_up(unit, config_id, mine)
-
-
-def _sharing(
-    scoring: Scoring,
-    unit: ReadUnit,
-    config_id: int,
-    mine: Mapping[int, Packed],
-    others: Mapping[int, Packed],
-) -> pa.Table:
-    """The pairs that share a key and have one of the records in them."""
-    own = _key_table(mine)
-    wanted = _distinct(own["key"].to_numpy())
-    parts = unit.keys.found_by(config_id, unit.sources.groups(), wanted.tolist())
-    found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
-    left_out = np.fromiter((n for n in mine if n > 0), np.int64)
-    if left_out.size:
-        found = found[:, ~np.isin(found[1], left_out)]
-        # What is stored of them is not what they are compared by.
-        scoring.forget(left_out)
-    stored = pa.table({"key": found[0], "record_id": found[1]})
-    blocks = pa.concat_tables([own, stored, _key_table(others)])
-    return scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
 
 
 def _distinct(numbers: np.ndarray) -> np.ndarray:

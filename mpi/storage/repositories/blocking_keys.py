@@ -5,7 +5,7 @@ third of the time in which keys are written (ADR 0058). By key, those that loads
 all others (ADR 0059).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -270,6 +270,13 @@ class BlockingKeys:
             for chunk in chunked(keys):
                 yield columns_of(self.sharing(config_id, groups, chunk))
             return
+        yield from self.found_among_all(config_id, groups, chunked(keys))
+        yield from self.found_in_runs(config_id, groups, keys)
+
+    def found_among_all(
+        self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
+    ) -> Iterator[Numbers]:
+        """The same on SQLite, for each of some parts of the keys, but for what is in runs."""
         # A row handed over by itself costs more than it takes to find it.
         statement = (
             "SELECT json_group_array(k.key), json_group_array(k.record_id) "
@@ -277,9 +284,14 @@ class BlockingKeys:
             f"WHERE k.config_id = ? AND k.group_id IN ({listed(groups)}) AND k.key = wanted.value"
         )
         driver: Any = self._connection.connection.driver_connection
-        for chunk in chunked(keys):
-            found = driver.execute(statement, (orjson.dumps(list(chunk)).decode(), config_id)).fetchone()
+        for part in parts:
+            found = driver.execute(statement, (orjson.dumps(list(part)).decode(), config_id)).fetchone()
             yield np.array([orjson.loads(column) for column in found], np.int64)
+
+    def found_in_runs(
+        self, config_id: int, groups: Collection[int], keys: Collection[int]
+    ) -> Iterator[Numbers]:
+        """The same for what is in runs."""
         if len(keys) >= READ_WHOLE:
             yield from self.recent.found_by(config_id, groups, keys)
         elif runs := self.recent.runs(config_id):

@@ -1,0 +1,105 @@
+"""Keys read by two threads: the same is found as by one, whatever is committed meanwhile."""
+
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import pytest
+
+from mpi.domain.errors import StoreError
+from mpi.matching.scoring import Place
+from mpi.service import sharing
+from mpi.service.pairing import Pairing
+from mpi.service.records import upsert
+from mpi.service.sharing import found_by
+from mpi.storage.repositories import blocking_keys
+from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.loads import in_small_chunks
+from tests.unit.service.test_pairing import as_stored
+
+CHILDREN = 400
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Children whose keys lie among all and in runs; every part is of thirty keys."""
+    in_small_chunks(monkeypatch)
+    chunked = sharing.chunked
+    monkeypatch.setattr(sharing, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(sharing, "chunked", partial(chunked, size=30))
+    monkeypatch.setattr(blocking_keys, "READ_WHOLE", 100)
+    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+        load_rows(opened, "sis", *many_children(CHILDREN))
+        with opened.database.write(OPERATOR, "load") as unit:
+            config = opened.config_id(unit)
+            own = unit.keys.own(config, range(1, CHILDREN + 1, 3))
+            unit.keys.drop(config, own)
+            unit.keys.put(config, own, unit.commit_no, unit.commit_no)
+            assert unit.keys.recent.waiting()
+        yield opened
+
+
+def keys_of_all(unit, config):
+    own = unit.keys.of(config, range(1, CHILDREN + 1))
+    return sorted({key for keys in own.values() for key in keys})
+
+
+def rows(parts):
+    return [tuple(row) for part in parts for row in np.asarray(part).T.tolist()]
+
+
+@contextmanager
+def after(act, index):
+    """Another transaction, begun once something was done."""
+    act()
+    with index.database.read(OPERATOR) as unit:
+        yield unit
+
+
+def merged(index):
+    with index.database.write(OPERATOR, "load") as unit:
+        assert unit.keys.recent.merge(1_000_000)
+
+
+def test_two_threads_find_what_one_finds_each_row_once(index):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        keys = keys_of_all(unit, config)
+        alone = rows(found_by(unit, config, keys))
+        together = rows(found_by(unit, config, keys, partial(index.database.read, OPERATOR)))
+    assert sorted(together) == sorted(alone)
+    assert len(set(alone)) == len(alone) > CHILDREN
+
+
+def test_what_is_merged_between_the_two_snapshots_is_found(index):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        keys = keys_of_all(unit, config)
+        alone = rows(found_by(unit, config, keys))
+        together = rows(found_by(unit, config, keys, partial(after, partial(merged, index), index)))
+    assert set(together) == set(alone)
+
+
+def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index):
+    late = many_children(1)[0] | {"local_id": "late"}
+    write = partial(upsert, index, OPERATOR, "ccwis", late)
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = {-1: as_stored(unit, config, 1)[0]}
+        place = Place(index.home)
+        with Pairing(index.matcher.model, place) as alone:
+            expected = alone.pair_up(unit, config, mine).edges()
+        with Pairing(index.matcher.model, place, again=partial(after, write, index)) as together:
+            assert together.pair_up(unit, config, mine).edges() == expected
+    assert set(expected) == {(-1, 1)}
+
+
+def test_the_failure_of_either_thread_is_told(index):
+    def fail():
+        raise StoreError("the disk is full")
+
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        keys = keys_of_all(unit, config)
+        with pytest.raises(StoreError, match="full"):
+            found_by(unit, config, keys, partial(after, fail, index))
