@@ -17,7 +17,7 @@ from mpi.storage.unit import WriteUnit
 
 RUN_RECORDS = 10_000
 """Whose keys a run holds: each transaction that adds to it writes nearly all of its pages."""
-MERGED_RECORDS, MERGED_SHARE = 100_000, 10
+MERGED_RECORDS, MERGED_SHARE = 200_000, 10
 """Whose keys wait before they are merged, or a tenth of the index where that is more: a merge writes every
 page of all keys, so that fewer cost more to merge; more cost more to be searched beside all."""
 LARGE_RECORDS = 30_000

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, repeat
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
@@ -44,7 +44,7 @@ CHUNK_AMONG_ALL = 10_000
 AHEAD = 60_000
 """Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_AHEAD = 20_000
-"""The same of the first, for whose pairs the writing waits."""
+"""The same of the first, for whose pairs the writing waits; of the second twice as many."""
 LONG = 10_000
 """Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
@@ -226,9 +226,10 @@ class Loading:
         Those after them are made comparable meanwhile.
         """
         waiting = self._waiting()
-        coming = meanwhile.begin(list(islice(waiting, FIRST_AHEAD)))
+        sizes = chain((FIRST_AHEAD, min(2 * FIRST_AHEAD, AHEAD)), repeat(AHEAD))
+        coming = meanwhile.begin(list(islice(waiting, next(sizes))))
         while coming.said:
-            following = meanwhile.begin(list(islice(waiting, AHEAD)))
+            following = meanwhile.begin(list(islice(waiting, next(sizes))))
             yield meanwhile.end(coming)
             coming = following
 
