@@ -39,10 +39,14 @@ def found_by(
     left = deque(chunked(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         others = pool.submit(_found_by_another, again, config_id, groups, left)
-        mine = [
-            *unit.keys.found_in_runs(config_id, groups, keys),
-            *unit.keys.found_among_all(config_id, groups, _taken(left)),
-        ]
+        try:
+            mine = [
+                *unit.keys.found_in_runs(config_id, groups, keys),
+                *unit.keys.found_among_all(config_id, groups, _taken(left)),
+            ]
+        finally:
+            # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
+            left.clear()
         return mine + others.result()
 
 

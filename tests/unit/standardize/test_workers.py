@@ -30,6 +30,27 @@ def test_workers_end_when_whoever_asked_for_the_work_is_killed(tmp_path):
     assert wait_for(lambda: not any(map(is_alive, started))), "a worker outlives its parent"
 
 
+class Lost:
+    """Says where it was when the garbage in which it lies is looked for."""
+
+    def __init__(self, folder):
+        self.mark, self.itself = f"{folder}/sought", self
+
+    def __del__(self, make=os.mkdir):
+        # By then modules may have lost what they import.
+        make(self.mark)
+
+
+def lose(folder):
+    Lost(folder)
+    return folder
+
+
+def test_a_process_that_standardizes_does_not_look_for_garbage_as_it_ends(tmp_path):
+    assert len(list(spread(lose, [str(tmp_path)] * (CHUNKS_ALONE + 4), 2))) == CHUNKS_ALONE + 4
+    assert not (tmp_path / "sought").exists()
+
+
 def wait_for(condition):
     until = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < until:
