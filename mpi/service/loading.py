@@ -112,7 +112,7 @@ class Loading:
     done: frozenset[int] = frozenset()
     _portions: Portions = field(init=False)
     _runs: KeyRuns = field(init=False)
-    _named: array[int] = field(default_factory=lambda: array("q"))
+    _named: "array[int]" = field(default_factory=lambda: array("q"))
     _withdrew: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
     _written: int = 0

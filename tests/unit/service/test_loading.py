@@ -190,10 +190,10 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
 
 
 def test_the_first_windows_of_a_file_are_smaller_than_those_after_them(index, apart, monkeypatch):
-    monkeypatch.setattr(loading, "FIRST_AHEAD", 200)
-    load_rows(index, "sis", *children())
-    assert [window.here for window in apart] == [400, CHILDREN - 200 - 400]
-    sound(index)
+    monkeypatch.setattr(loading, "FIRST_AHEAD", 500)
+    monkeypatch.setattr(loading, "AHEAD", 1_500)
+    load_rows(index, "sis", *many_children(2_600))
+    assert [window.here for window in apart] == [1_000, 1_100]
 
 
 def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are_being_found(
