@@ -1,0 +1,21 @@
+"""The benchmark still runs to its end: what it measures is measured by hand, and its code by nothing else."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_a_small_state_and_splink_on_the_same_records():
+    command = [sys.executable, "-m", "tests.bench", "--records", "600", "--store", "sqlite"]
+    told = subprocess.run(
+        [*command, "--parts", "scoring", "batch"], check=True, capture_output=True, text=True, timeout=600
+    )
+    found = json.loads(told.stdout)["sqlite"]
+    assert found["load"]["records"] >= found["recluster"]["records"] > 0
+    assert found["recluster"]["moved"] == 0
+    assert found["recluster"]["splink_predict_and_cluster_s"] > 0
+    assert all(found["scoring"]["splink"].values())
+    assert found["scoring"]["pair"]["p50_us"] > 0
