@@ -286,7 +286,7 @@ class Loading:
             return Survey(0)
         with self.index.database.read(self.viewer) as unit:
             if self._has_named_all(unit):
-                return Survey(len(self._named))
+                return Survey(0)
             left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
         self.receipt.spared = left.spared
         while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
