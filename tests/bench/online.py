@@ -2,10 +2,12 @@
 
 import itertools
 import random
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from mpi.api.waking import wake_soon
@@ -15,6 +17,7 @@ from tests.bench.wire import Call, Wire, at_once, summary, timed
 CLIENTS = 8
 WARM_UP = 100
 LOOKUPS = 2_000
+KEYS_MERGED_WITHIN_S = 300
 TO = "ccwis"
 """Every record is sent here."""
 
@@ -34,6 +37,7 @@ def measure(
     """
     found: dict[str, object] = {}
     with serving(made, workers) as server:
+        found["keys_merged_s"] = _keys_merged(made)
         wires = [Wire(server.port, made.key) for _ in range(CLIENTS)]
         stream = _resolves(wires[0], state, fresh)
         look = _lookups(wires[0], made, state)
@@ -55,6 +59,22 @@ def measure(
         for wire in wires:
             wire.close()
     return found
+
+
+def _keys_merged(made: Made) -> float:
+    """Wait until the keys that the load left in runs are merged by whoever serves; returns the seconds.
+
+    Raises:
+        TimeoutError: nobody merges them.
+    """
+    began, store = time.monotonic(), made.home / "mpi.db"
+    if store.exists():
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+            while connection.execute("SELECT 1 FROM recent_key LIMIT 1").fetchone():
+                if time.monotonic() - began > KEYS_MERGED_WITHIN_S:
+                    raise TimeoutError(f"keys are in runs still after {KEYS_MERGED_WITHIN_S} s")
+                time.sleep(0.1)
+    return round(time.monotonic() - began, 1)
 
 
 def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:
