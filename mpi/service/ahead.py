@@ -212,36 +212,48 @@ class LookingAhead:
         self._viewer = viewer
         self._source = source
         self._asked: Ahead | None = None
+        self._awaited: Ahead | None = None
 
-    def begin(self, said: Sequence[Statement], earlier: Ahead) -> Ahead | None:
-        """Begin to look ahead; None where that is not worth a process.
+    def prepare(self, said: Sequence[Statement]) -> Ahead:
+        """Make statements comparable as the index stands, which is that after the window before the last.
 
         Args:
             said: the statements, in the order in which they will be written.
-            earlier: those before them, of which nothing is written yet.
         """
         with self._index.database.read(self._viewer) as unit:
-            found = _prepared(unit, self._index, self._source, said)
+            return _prepared(unit, self._index, self._source, said)
+
+    def begin(self, found: Ahead, earlier: Ahead) -> Ahead | None:
+        """Begin to look for the pairs of what was prepared; None where that is not worth a process.
+
+        Args:
+            found: what was prepared.
+            earlier: the statements before these, of which nothing is written yet.
+        """
         if (
             found.config_id is None
             or found.config_id != earlier.config_id
             or len(found.made) < WORTH_A_PROCESS
         ):
             return None
-        here = len(said)
-        beside = {here + place: one for place, one in earlier.made.items() if place < earlier.here}
+        beside = {found.here + place: one for place, one in earlier.made.items() if place < earlier.here}
         # The process has those before them already, if it was asked about them.
-        asked = AskedLast(here) if self._asked is earlier else _numbered(beside)
+        asked = AskedLast(found.here) if self._asked is earlier else _numbered(beside)
         self._apart.ask(found.config_id, _numbered(found.made), asked)
-        self._asked = found
-        # What others commit between this snapshot and the process's is seen before the next chunk is written.
+        self._asked = self._awaited = found
+        # What others commit between these snapshots is seen before the next chunk is written.
         found.outdated = found.last_commit != earlier.last_commit
         found.made |= beside
         return found
 
+    def is_at_work(self) -> bool:
+        """Whether pairs were asked for, and are not found yet."""
+        return self._awaited is not None and not self._apart.has_answered()
+
     def end(self, found: Ahead, earlier: Ahead) -> None:
         """Take in the pairs that were found, once everything before these statements is written."""
         found.score(self._apart.answer(), earlier.here)
+        self._awaited = None
         found.record_of[found.here :] = earlier.record_of[: earlier.here]
         found.before = frozenset(earlier.replaced | earlier.gone)
         found.outdated |= earlier.outdated

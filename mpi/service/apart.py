@@ -103,6 +103,17 @@ class PairsApart:
             raise _ended()
         return commit
 
+    def has_answered(self) -> bool:
+        """Whether ``answer`` would not wait.
+
+        Raises:
+            EngineError: the process was ended from outside.
+        """
+        try:
+            return self._connection.poll()
+        except OSError:
+            raise _ended() from None
+
     def answer(self) -> Scored:
         """The pairs of what was asked last; waits for them.
 

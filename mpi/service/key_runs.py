@@ -1,10 +1,12 @@
 """Where the blocking keys of a load go: into runs, and from there among all, in short transactions.
 
-A run is searched like all the others, so that whoever is interrupted leaves an index that is sound; what a
-load left is merged by the next, by ``mpi rebuild``, or by whoever serves.
+A run is searched like all the others, so that whoever is interrupted leaves an index that is sound. A load
+leaves its last ones: to merge them it would hold a core alone, where the others were merged beside the search
+for pairs. The next load merges them with its own, or whoever serves, ``mpi rebuild``, or a re-cluster.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from mpi.domain.errors import MpiError
@@ -13,13 +15,17 @@ from mpi.service.context import Index
 from mpi.service.pacing import Pace, Portions
 from mpi.service.reindex import Progress
 from mpi.storage.database import Database
+from mpi.storage.repositories.recent_keys import Place
 from mpi.storage.unit import WriteUnit
 
 RUN_RECORDS = 10_000
 """Whose keys a run holds: each transaction that adds to it writes nearly all of its pages."""
-MERGED_RECORDS, MERGED_SHARE = 200_000, 10
-"""Whose keys wait before they are merged, or a tenth of the index where that is more: a merge writes every
-page of all keys, so that fewer cost more to merge; more cost more to be searched beside all."""
+MERGED_RUNS, MERGED_SHARE = 10, 20
+"""How many are merged at the latest, or a twentieth of the index where that is more: a merge writes every
+page of all keys, so that fewer cost more to merge. Each is searched beside all, for 80 µs of a search, and
+read from end to end for the pairs of each window."""
+WORTH_RUNS = 4
+"""How many a merge is worth while the writer has nothing else to do."""
 LARGE_RECORDS = 30_000
 """From this many records on the table of all has so many pages that a run is worth its merge."""
 FEW_STATEMENTS = 500
@@ -28,8 +34,9 @@ FEW_STATEMENTS = 500
 _ROWS, _ROWS_BESIDE = 100_000, 1_000
 """Keys of a transaction that merges, and of the first beside others: a thousand take two milliseconds."""
 MERGING, KIND = "merging keys", "merge"
-LEFT_S = 600.0
-"""When no run has been begun for so long, no load is at work on those that there are."""
+LEFT_S = 60.0
+"""When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
+done: two may merge at the same time."""
 
 
 class KeyRuns:
@@ -53,7 +60,7 @@ class KeyRuns:
         self._portions = Portions(_ROWS, _ROWS_BESIDE)
         self._run: int | None = None
         self._in_run = 0
-        self._waiting = 0
+        self._place: Place = ()
         self._indexed = 0
         self.last_commit: int | None = None
 
@@ -70,36 +77,43 @@ class KeyRuns:
         """
         if not self._is_worth_runs:
             return None
-        self._indexed = unit.keys.greatest(self._index.config_id(unit))
+        config_id = self._index.config_id(unit)
+        self._indexed = unit.keys.greatest(config_id)
         if self._indexed < LARGE_RECORDS:
             return None
         if self._run is None or self._in_run >= RUN_RECORDS:
             self._run, self._in_run = unit.commit_no, 0
         self._in_run += records
-        self._waiting += records
         return self._run
 
-    def merge_if_due(self) -> None:
-        """Merge where enough waits."""
-        if self._waiting >= max(MERGED_RECORDS, self._indexed // MERGED_SHARE):
-            self.merge()
+    def merge_meanwhile(self, is_waited_for: Callable[[], bool]) -> None:
+        """Merge while something else is waited for, and on where too much waits to be merged.
 
-    def merge(self) -> None:
-        """Merge all that waits, of whichever load."""
+        Args:
+            is_waited_for: whether what is waited for is still to come.
+        """
+        many = max(MERGED_RUNS, self._indexed // MERGED_SHARE // RUN_RECORDS)
+        with self._index.database.read(self._viewer) as unit:
+            waiting = len(unit.keys.recent.runs(self._index.config_id(unit)))
+            total = unit.keys.recent.waiting() if waiting >= WORTH_RUNS else 0
+        done = 0
+        while waiting >= many or (waiting and (self._place or waiting >= WORTH_RUNS) and is_waited_for()):
+            moved, waiting = self._merge_some()
+            done = min(done + moved, total)
+            self._progress(MERGING, done, total)
+
+    def _merge_some(self) -> tuple[int, int]:
+        """Merge as much as a transaction may; returns how many rows, and how many runs are left."""
         database = self._index.database
-        with database.read(self._viewer) as unit:
-            total = left = unit.keys.recent.waiting()
-        while left > 0:
-            with self._portions.turn(), database.write(self._viewer, "load") as unit:
-                self._portions.begun()
-                self._see_others(unit)
-                moved = unit.keys.recent.merge(self._portions.most)
-            # There is more to come, and a run is searched as well: it is not too late to stop.
-            database.commit_begun = False
-            # Others may merge at the same time.
-            left = left - moved if moved else 0
-            self._progress(MERGING, total - left, total)
-        self._run, self._waiting = None, 0
+        with self._portions.turn(), database.write(self._viewer, "load") as unit:
+            self._portions.begun()
+            self._see_others(unit)
+            merged = unit.keys.recent.merge(self._portions.most, self._place)
+            left = len(unit.keys.recent.runs(self._index.config_id(unit)))
+        # There is more to come, and a run is searched as well: it is not too late to stop.
+        database.commit_begun = False
+        self._place = merged.place
+        return merged.rows, left
 
     def _see_others(self, unit: WriteUnit) -> None:
         last = unit.last_commit()
@@ -108,10 +122,10 @@ class KeyRuns:
             self.last_commit = last
 
     def merge_at_the_end(self) -> None:
-        """Merge all that waits once the load is whole; whatever stops that leaves runs, and a whole load."""
+        """Merge where too much waits once all is written; what stops that leaves runs, and a whole load."""
         # It is no fault of the load: what is left is searched as well, and the next one merges it.
         with suppress(KeyboardInterrupt, MpiError):
-            self.merge()
+            self.merge_meanwhile(lambda: False)
         self._index.database.commit_begun = True
 
 
@@ -122,14 +136,14 @@ def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
     while left > 0:
         for part in pace.parts(range(left)):
             with part.turn() as unit:
-                moved = unit.keys.recent.merge(len(part.items))
+                moved = unit.keys.recent.merge(len(part.items)).rows
             left = left - moved if moved else 0
             if not left:
                 return
 
 
 class LeftRuns:
-    """What interrupted loads left, looked at again and again by a process that serves."""
+    """What loads left, looked at again and again by a process that serves."""
 
     def __init__(self) -> None:
         self._newest: tuple[int, int] | None = None
@@ -138,10 +152,10 @@ class LeftRuns:
     def look(self, index: Index, viewer: Viewer) -> bool:
         """Merge the runs where no load is at work on them; returns whether there were any."""
         with index.database.read(viewer) as unit:
-            newest = unit.keys.recent.newest()
+            newest, are_done = unit.keys.recent.newest(), unit.batches.are_all_done()
         if newest != self._newest:
             self._newest, self._since = newest, time.monotonic()
-        if newest is None or time.monotonic() - self._since < LEFT_S:
+        if newest is None or (not are_done and time.monotonic() - self._since < LEFT_S):
             return False
         merge_recent(index.database, viewer, Pace(index.database, viewer, KIND, lambda _unit: None))
         return True

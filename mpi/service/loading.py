@@ -44,12 +44,30 @@ CHUNK_AMONG_ALL = 10_000
 AHEAD = 60_000
 """Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_AHEAD = 20_000
-"""The same of the first, for whose pairs the writing waits; of the second twice as many."""
+"""The same of the first, for whose pairs the writing waits."""
 LONG = 10_000
 """Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
+
+
+def window_sizes(statements: int) -> Iterator[int]:
+    """How many statements are looked ahead for at a time: few at first, and few at last.
+
+    For the pairs of the first the writing waits, and while the last are written nothing is looked for.
+
+    Args:
+        statements: how many there are.
+    """
+    size = FIRST_AHEAD
+    while statements > 0:
+        some = max(FIRST_AHEAD, min(size, -(-statements // 2)))
+        # Every window has its own part, which so few are not worth.
+        some = statements if statements - some < FIRST_AHEAD // 2 else some
+        yield some
+        statements -= some
+        size = min(2 * size, AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +165,6 @@ class Loading:
             self._run()
 
     def _run(self) -> None:
-        # Of a load that was interrupted.
-        self._runs.merge()
         # Of a large file a search would go through a million names, at the end of each window.
         with with_all_that_is_there_kept(), Meanwhile(self.file.sent) as meanwhile:
             windows = self._windows(meanwhile)
@@ -169,21 +185,23 @@ class Loading:
         ahead = self._look_ahead(said)
         with PairsApart(index, viewer) as apart:
             looking = LookingAhead(apart, index, viewer, source)
+            following = next(windows, [])
+            coming = looking.begin(looking.prepare(following), ahead) if following else None
             while said:
-                following = next(windows, [])
-                coming = looking.begin(following, ahead) if following else None
                 left = self._write_window(ahead, said, is_last=not following)
-                if following:
-                    # The other process is at work still.
-                    self._runs.merge_if_due()
+                # What the other process is asked next is made ready while it is at work still.
+                said, following = following, next(windows, [])
+                prepared = looking.prepare(following)
+                if said:
+                    self._runs.merge_meanwhile(looking.is_at_work)
                 if coming is not None:
                     looking.end(coming, ahead)
                     ahead = coming
-                elif following:
-                    ahead = self._look_ahead(following)
+                elif said:
+                    ahead = self._look_ahead(said)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
-                said = following
+                coming = looking.begin(prepared, ahead) if following else None
                 gc.collect()
         return left
 
@@ -226,7 +244,7 @@ class Loading:
         Those after them are made comparable meanwhile.
         """
         waiting = self._waiting()
-        sizes = chain((FIRST_AHEAD, min(2 * FIRST_AHEAD, AHEAD)), repeat(AHEAD))
+        sizes = chain(window_sizes(len(self.file.sent.headings) - len(self.done)), repeat(FIRST_AHEAD))
         coming = meanwhile.begin(list(islice(waiting, next(sizes))))
         while coming.said:
             following = meanwhile.begin(list(islice(waiting, next(sizes))))

@@ -94,15 +94,37 @@ def test_a_merge_moves_some_at_a_time_and_every_search_finds_the_same(unit):
     put(unit, 2, (30, 31), 8)
     expected, left = all_keys(unit, 1), unit.keys.recent.waiting()
     while left:
-        moved = unit.keys.recent.merge(4)
+        moved = unit.keys.recent.merge(4).rows
         assert 0 < moved <= 4
         assert unit.keys.recent.waiting() == left - moved
         left -= moved
         assert all_keys(unit, 1) == expected
         assert all_keys(unit, 2) == keys_of(30, 31)
         assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
-    assert unit.keys.recent.merge(4) == 0
+    assert unit.keys.recent.merge(4).rows == 0
     assert unit.keys.recent.runs(1) == []
+
+
+def test_a_merge_goes_on_after_a_place_and_comes_round_to_what_was_added_before_it(unit):
+    if not unit.keys.recent.are_kept:
+        pytest.skip("PostgreSQL has no runs")
+    in_runs(unit)
+    merged = unit.keys.recent.merge(6)
+    places, moved = [merged.place], merged.rows
+    unit.keys.put(1, {10: own_keys(GROUPS[0], LEAST)}, 11, 11)
+    expected = all_keys(unit, 1)
+    while places[-1]:
+        merged = unit.keys.recent.merge(6, places[-1])
+        places.append(merged.place)
+        moved += merged.rows
+        assert all_keys(unit, 1) == expected
+    assert len(places) > 2
+    assert places[:-1] == sorted(set(places[:-1]))
+    assert (moved, unit.keys.recent.runs(1)) == (15, [11]), (
+        "what came before the place waits for the next turn"
+    )
+    assert unit.keys.recent.merge(6).rows == 1
+    assert (all_keys(unit, 1), unit.keys.recent.runs(1)) == (expected, [])
 
 
 def test_a_merge_that_is_not_committed_moves_nothing(index):
@@ -110,7 +132,7 @@ def test_a_merge_that_is_not_committed_moves_nothing(index):
         in_runs(unit)
         expected, before = all_keys(unit, 1), unit.keys.recent.waiting()
     with index.database.write(OPERATOR, "test") as unit:
-        before -= unit.keys.recent.merge(4)
+        before -= unit.keys.recent.merge(4).rows
     with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
         unit.keys.recent.merge(4)
         raise MpiError
@@ -136,7 +158,7 @@ STEPS = st.lists(
         st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.none()),
         st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.integers(0, 2)),
         st.tuples(st.just("drop"), st.sets(st.integers(1, 9), max_size=4), st.none()),
-        st.tuples(st.just("merge"), st.just(frozenset()), st.integers(1, 12)),
+        st.tuples(st.just("merge"), st.booleans(), st.integers(1, 12)),
     ),
     max_size=12,
 )
@@ -146,7 +168,7 @@ STEPS = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, steps):
     unit.derived.drop_all()
-    having, runs = set(), {}
+    having, runs, place = set(), {}, ()
     for commit, (step, records, number) in enumerate(steps, 1):
         if step == "put":
             # A run that several transactions put into is named by the first.
@@ -158,7 +180,7 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
             unit.keys.drop(1, records)
             having -= records
         else:
-            unit.keys.recent.merge(number)
+            place = unit.keys.recent.merge(number, place if records else ()).place
         assert all_keys(unit, 1) == keys_of(*having)
 
 

@@ -12,20 +12,21 @@ _batch = BatchRow.__table__  # type: ignore[attr-defined]
 _reject = RejectRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 
+LOADING = "loading"
+"""Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
+UNDONE = "undone"
+"""Status of a load that was taken back."""
+
 # Composed once: a load asks for its own with each of its chunks.
 _EACH = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
 _ALL = _EACH.order_by(_batch.c.id)
 _ONE = _EACH.where(_batch.c.id == bindparam("number"))
+_NOT_DONE = select(_batch.c.id).where(_batch.c.status == LOADING).limit(1)
 _GO_ON = (
     update(_batch)
     .where(_batch.c.id == bindparam("number"))
     .values(status=bindparam("now"), counts=bindparam("so_far"))
 )
-
-LOADING = "loading"
-"""Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
-UNDONE = "undone"
-"""Status of a load that was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ class Batches:
             )
         ).scalar()
         return None if found is None else self.get(int(found))
+
+    def are_all_done(self) -> bool:
+        """Whether no load is under way, and none was interrupted."""
+        return self._connection.execute(_NOT_DONE).first() is None
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Add refused rows."""

@@ -10,10 +10,9 @@ PostgreSQL adds rows to a table beside its index of them: there a run would only
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
 from mpi.storage.among import among
@@ -39,6 +38,21 @@ _SHARING = select(_recent.c.key, _recent.c.record_id).where(
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
 _PLACE = "group_id, key, record_id"
+
+Place = tuple[int, ...]
+"""Where a row is among all: visibility group, key and record."""
+
+
+class Merged(NamedTuple):
+    """What a merge has come to.
+
+    Args:
+        rows: how many were moved.
+        place: of the last; empty where no row was left after it.
+    """
+
+    rows: int
+    place: Place
 
 
 class RecentKeys:
@@ -114,9 +128,9 @@ class RecentKeys:
 
     def _columns(self, names: Sequence[str], of: str, asked: tuple[int, ...]) -> np.ndarray:
         """Columns as they are stored; a row handed over by itself costs more than it takes to find it."""
-        wanted = ", ".join(f"json_group_array({name})" for name in names)
+        wanted = ", ".join(f"group_concat({name}, ' ')" for name in names)
         found = self._driver.execute(f"SELECT {wanted} {of}", asked).fetchone()
-        return np.array([orjson.loads(column) for column in found], np.int64)
+        return np.array([np.fromstring(column or "", np.int64, sep=" ") for column in found], np.int64)
 
     def waiting(self) -> int:
         """How many rows wait to be merged."""
@@ -133,37 +147,42 @@ class RecentKeys:
         ).fetchone()
         return found
 
-    def merge(self, most: int) -> int:
-        """Move the rows with the least keys among all; returns how many, 0 where none waits.
+    def merge(self, most: int, after: Place = ()) -> Merged:
+        """Move the rows with the least keys after a place among all.
 
         Args:
             most: rows that are moved at most, where that is as many as there are runs.
+            after: the place; empty for the beginning.
         """
         newest = self.newest()
         if newest is None:
-            return 0
+            return Merged(0, ())
         config_id, runs = newest[0], self.runs(newest[0])
-        share = max(1, most // len(runs))
-        ends = [end for run in runs if (end := self._place(config_id, run, share)) is not None]
         where = f"config_id = ? AND run IN ({listed(runs)})"
-        last: tuple[int, ...] = ()
-        if ends:
+        asked: tuple[int, ...] = (config_id,)
+        if after:
+            where, asked = f"{where} AND ({_PLACE}) > (?, ?, ?)", (*asked, *after)
+        share = max(1, most // len(runs))
+        ends = [end for run in runs if (end := self._place(config_id, run, after, share)) is not None]
+        last = min(ends, default=())
+        if last:
             # None of the runs has more than its share up to there.
-            where, last = f"{where} AND ({_PLACE}) <= (?, ?, ?)", min(ends)
-        asked = (config_id, *last)
+            where, asked = f"{where} AND ({_PLACE}) <= (?, ?, ?)", (*asked, *last)
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
         self._driver.execute(
             f"INSERT OR IGNORE INTO blocking_key (config_id, {_PLACE}) "
             f"SELECT config_id, {_PLACE} FROM recent_key WHERE {where} ORDER BY {_PLACE}",
             asked,
         )
-        return int(self._driver.execute(f"DELETE FROM recent_key WHERE {where}", asked).rowcount)
+        moved = int(self._driver.execute(f"DELETE FROM recent_key WHERE {where}", asked).rowcount)
+        return Merged(moved, last)
 
-    def _place(self, config_id: int, run: int, number: int) -> tuple[int, ...] | None:
-        found: tuple[int, ...] | None = self._driver.execute(
-            f"SELECT {_PLACE} FROM recent_key WHERE config_id = ? AND run = ? "
+    def _place(self, config_id: int, run: int, after: Place, number: int) -> Place | None:
+        beyond = f"AND ({_PLACE}) > (?, ?, ?)" if after else ""
+        found: Place | None = self._driver.execute(
+            f"SELECT {_PLACE} FROM recent_key WHERE config_id = ? AND run = ? {beyond} "
             f"ORDER BY {_PLACE} LIMIT 1 OFFSET ?",
-            (config_id, run, number - 1),
+            (config_id, run, *after, number - 1),
         ).fetchone()
         return found
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.service import key_runs, loading
+from mpi.service import ahead, key_runs, loading
 from mpi.service.rebuild import rebuild
 from mpi.storage.repositories.recent_keys import RecentKeys
 from tests.index import OPERATOR, an_index, load_rows, many_children
@@ -25,26 +25,57 @@ def waiting(index) -> int:
         return unit.keys.recent.waiting()
 
 
+def runs(index) -> list[int]:
+    """The runs that there are."""
+    with index.database.read(OPERATOR) as unit:
+        return unit.keys.recent.runs(index.config_id(unit))
+
+
 def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
     with stopped_after(monkeypatch, 2):
         load_rows(with_runs, "sis", *children(), digest="file")
-    left = waiting(with_runs)
-    assert left > 0
+    assert waiting(with_runs) > 0
     sound(with_runs)
-    merged = []
-    written = loading.Loading._write
-
-    def write(self, *arguments):
-        merged.append(waiting(with_runs))
-        written(self, *arguments)
-
-    monkeypatch.setattr(loading.Loading, "_write", write)
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 300)
+    left = runs(with_runs)
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", len(left) + 1)
     load_rows(with_runs, "sis", *children(), digest="file")
-    # Before the first chunk, once enough wait, and at the end.
-    assert merged[0] == 0
-    assert 0 in merged[2:]
-    assert waiting(with_runs) == 0
+    assert not set(left) & set(runs(with_runs))
+    sound(with_runs)
+
+
+def test_a_load_leaves_no_more_runs_than_may_wait(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", 5)
+    left = []
+    for number in range(4):
+        load_rows(with_runs, "sis", *many_children(500, 1_000 * number))
+        left.append(len(runs(with_runs)))
+    # Each has two; what the fourth would leave besides is merged.
+    assert left == [2, 4, 0, 2]
+    sound(with_runs)
+
+
+def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last_merge_ended(
+    with_runs, monkeypatch
+):
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", 100)
+    monkeypatch.setattr(key_runs, "_ROWS", 100)
+    monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(loading, "AHEAD", 600)
+    looks, places = iter([True, True, False, True, False] + [False] * 20), []
+    monkeypatch.setattr(ahead.LookingAhead, "is_at_work", lambda _: next(looks))
+    merge = RecentKeys.merge
+
+    def noted(self, most, after=()):
+        merged = merge(self, most, after)
+        places.append((after, merged.place))
+        return merged
+
+    monkeypatch.setattr(RecentKeys, "merge", noted)
+    load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
+    assert len(places) == 3
+    assert [begun for begun, _ in places] == [(), *(ended for _, ended in places[:2])]
+    assert all(ended > begun for begun, ended in places)
     sound(with_runs)
 
 
@@ -68,7 +99,8 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
     def stop(*_):
         raise fault
 
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
+    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", 3)
     monkeypatch.setattr(RecentKeys, "merge", stop)
     assert load_rows(with_runs, "sis", *children()).status == loading.LOADED
     assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
@@ -83,11 +115,12 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     sizes = []
     merge = RecentKeys.merge
 
-    def noted(self, most):
+    def noted(self, most, after):
         sizes.append(most)
-        return merge(self, most)
+        return merge(self, most, after)
 
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 10_000)
+    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", 3)
     monkeypatch.setattr(RecentKeys, "merge", noted)
     load_rows(with_runs, "sis", *children())
     assert set(sizes) == {key_runs._ROWS}
@@ -102,11 +135,12 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     monkeypatch.setattr(loading.Loading, "_finish", and_they_write)
     load_rows(with_runs, "ccwis", *children("43009"))
     assert sizes[0] == key_runs._ROWS_BESIDE
-    assert waiting(with_runs) == 0
     sound(with_runs)
 
 
-def test_whoever_serves_merges_what_is_left_when_no_load_is_at_work(with_runs, monkeypatch):
+def test_whoever_serves_merges_what_an_interrupted_load_left_when_it_is_at_work_no_more(
+    with_runs, monkeypatch
+):
     with stopped_after(monkeypatch, 2):
         load_rows(with_runs, "sis", *children())
     now = [100.0]
@@ -121,9 +155,18 @@ def test_whoever_serves_merges_what_is_left_when_no_load_is_at_work(with_runs, m
         unit.keys.put(config, own, unit.commit_no, unit.commit_no)
     assert not left.look(with_runs, OPERATOR)
     now[0] += key_runs.LEFT_S / 2
-    assert not left.look(with_runs, OPERATOR), "a run was begun five minutes ago"
+    assert not left.look(with_runs, OPERATOR), "a run was begun half that time ago"
     now[0] += key_runs.LEFT_S / 2
     assert left.look(with_runs, OPERATOR)
     assert waiting(with_runs) == 0
     assert not left.look(with_runs, OPERATOR)
+    sound(with_runs)
+
+
+def test_whoever_serves_merges_what_a_load_left_that_is_done_at_once(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "MERGED_RUNS", 100)
+    load_rows(with_runs, "sis", *children())
+    assert waiting(with_runs) > 0
+    assert key_runs.LeftRuns().look(with_runs, OPERATOR)
+    assert waiting(with_runs) == 0
     sound(with_runs)

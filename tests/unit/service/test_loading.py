@@ -189,11 +189,22 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
         assert partition_of(index) == partition_of(whole)
 
 
-def test_the_first_windows_of_a_file_are_smaller_than_those_after_them(index, apart, monkeypatch):
+def test_the_first_and_the_last_windows_of_a_file_are_smaller_than_those_between(index, apart, monkeypatch):
     monkeypatch.setattr(loading, "FIRST_AHEAD", 500)
     monkeypatch.setattr(loading, "AHEAD", 1_500)
+    assert list(loading.window_sizes(6_000)) == [500, 1_000, 1_500, 1_500, 750, 500, 250]
     load_rows(index, "sis", *many_children(2_600))
-    assert [window.here for window in apart] == [1_000, 1_100]
+    assert [window.here for window in apart] == [1_000, 550, 550]
+
+
+@pytest.mark.parametrize("statements", [0, 1, 499, 749, 750, 1_000, 5_001, 20_000])
+def test_windows_take_every_statement_once_and_none_is_for_a_few(monkeypatch, statements):
+    monkeypatch.setattr(loading, "FIRST_AHEAD", 500)
+    monkeypatch.setattr(loading, "AHEAD", 1_500)
+    sizes = list(loading.window_sizes(statements))
+    assert sum(sizes) == statements
+    assert max(sizes, default=0) <= 1_500
+    assert min(sizes, default=250) >= min(statements, 250)
 
 
 def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are_being_found(

@@ -58,7 +58,7 @@ def after(act, index):
 
 def merged(index):
     with index.database.write(OPERATOR, "load") as unit:
-        assert unit.keys.recent.merge(1_000_000)
+        assert unit.keys.recent.merge(1_000_000).rows
 
 
 def test_two_threads_find_what_one_finds_each_row_once(index):
