@@ -134,7 +134,7 @@ class Database:
             for unit in units[-1:]:
                 unit.flush()
             self.commit_begun = True
-            _commit(session)
+            _commit(session, durable_after=small and lock is Lock.INDEX)
             self.kept += lock is Lock.INDEX
             if self._checkpoints is not None:
                 self._checkpoints.committed()
@@ -254,9 +254,9 @@ def _sessions(engine: Engine, ledger: Path | None) -> Sessions:
     return Sessions(engine, store.MOST, store.KEPT, opened, store.wakes, store.ended)
 
 
-def _commit(session: Session) -> None:
+def _commit(session: Session, *, durable_after: bool) -> None:
     try:
-        session.commit()
+        session.commit(durable_after=durable_after)
     except psycopg.Error as error:
         if session.driver.closed:
             raise StoreError(_LOST) from error

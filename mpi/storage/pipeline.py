@@ -23,6 +23,8 @@ _TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
 _PARAMETER = re.compile(r"%(?:%|\(([^)]+)\)s)")
 _FULL = 1 << 20
 """Bytes that may wait to be sent: a load writes for long without asking."""
+_WRITES_NOTHING = b"SELECT pg_logical_emit_message(true, 'mpi', '')"
+"""A transaction that changes nothing, and whose commit waits for the disk all the same."""
 _numbers = count(1)
 """Names of prepared statements are never given again: connections outlive the sessions on them."""
 
@@ -260,13 +262,21 @@ class Pipeline:
         if self._driver.autocommit:
             self._driver.autocommit = False
 
-    def commit(self) -> None:
-        """Keep what the transaction wrote, durably."""
+    def commit(self, *, durable_after: bool = False) -> None:
+        """Keep what the transaction wrote, durably.
+
+        Args:
+            durable_after: whether it was told not to wait for the disk at its commit. Then another that does
+                wait follows it in the same round trip, when its locks are no longer held: the server's log is
+                in the order of commits, so that with the second the first is durable, and all before it.
+        """
         if self._to_begin is not None:
             self._to_begin = None
             return
         self._enter()
         self._command(b"COMMIT")
+        if durable_after:
+            self._command(_WRITES_NOTHING)
         self._exit()
 
     def take_back(self) -> None:

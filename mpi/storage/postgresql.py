@@ -25,8 +25,9 @@ INDEX_LOCK = 0x6D70695F696E6478
 """Advisory lock of the whole index, "mpi_indx" in ASCII."""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_LOCK_PLANNED_ONCE = text(
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(:key)"
+_LOCK_OF_FEW = text(
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
 )
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -173,8 +174,10 @@ def lock_index(connection: Connection, *, small: bool = False) -> None:
         small: whether all that follows is about a few records. PostgreSQL then plans each statement once in a
             session: left to itself it plans most of them anew for each list of records, which takes a third
             of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
+            And the next writer need not wait for the disk: what is written is made durable after the commit,
+            by ``Pipeline.commit``, and before anybody is answered.
     """
-    connection.execute(_LOCK_PLANNED_ONCE if small else _LOCK, {"key": INDEX_LOCK})
+    connection.execute(_LOCK_OF_FEW if small else _LOCK, {"key": INDEX_LOCK})
 
 
 def at_work_for(connection: Connection, processes: Collection[int]) -> list[int]:

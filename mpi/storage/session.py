@@ -78,9 +78,12 @@ class Session(Connection):
         """Ask anew what was asked ahead."""
         self._ahead.clear()
 
-    def commit(self) -> None:
-        """Keep what was written."""
-        (self.pipeline or self.driver).commit()
+    def commit(self, *, durable_after: bool = False) -> None:
+        """Keep what was written; see ``Pipeline.commit``."""
+        if self.pipeline is None:
+            self.driver.commit()
+        else:
+            self.pipeline.commit(durable_after=durable_after)
 
     def rollback(self) -> None:
         """Take back what was written."""

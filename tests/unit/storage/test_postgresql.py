@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -11,9 +12,9 @@ from sqlalchemy import text
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import operator
 from mpi.storage import database as database_module
-from mpi.storage import migrate, postgresql
+from mpi.storage import migrate, pipeline, postgresql
 from mpi.storage.database import Database, Lock
-from tests.postgres import LOCKED, PASSWORD, NoServer, a_server
+from tests.postgres import LOCKED, PASSWORD, PATIENCE_S, NoServer, a_server
 
 
 @contextmanager
@@ -205,6 +206,51 @@ def test_a_server_that_dies_and_returns_is_used_again_by_the_same_process():
             server.again()
             with database.write(operator(), "test") as unit:
                 assert unit.commit_no == 2
+
+
+_WAITS = text("SELECT current_setting('synchronous_commit')")
+
+
+def test_what_few_records_were_written_of_is_durable_though_its_commit_did_not_wait_for_the_disk():
+    # The server's own process that writes its log now and then must not do it for us.
+    with a_server(wal_writer_delay="10s") as server:
+        url = server.url(server.new_schema())
+        with opened(url) as database:
+            for expected in (1, 2, 3):
+                with database.write_several(small=True) as begin:
+                    unit = begin(operator(), "test")
+                    assert unit.connection.execute(_WAITS).scalar_one() == "off"
+                    assert unit.commit_no == expected
+            server.stop(signal.SIGKILL)
+        server.again()
+        with opened(url) as database, database.write(operator(), "test") as unit:
+            assert unit.connection.execute(_WAITS).scalar_one() == "on"
+            assert unit.commit_no == 4
+
+
+def test_others_have_their_turn_while_what_few_records_were_written_of_becomes_durable(
+    database, postgres_url, monkeypatch
+):
+    """The next writer comes in between the commit and the transaction after it that waits for the disk."""
+    slow = b"SELECT pg_sleep(2), pg_logical_emit_message(true, 'mpi', '')"
+    monkeypatch.setattr(pipeline, "_WRITES_NOTHING", slow)
+    with opened(postgres_url) as other, ThreadPoolExecutor(1) as pool:
+
+        def written():
+            with database.write_several(small=True) as begin:
+                assert begin(operator(), "test").commit_no == 1
+
+        first = pool.submit(written)
+        until = time.monotonic() + PATIENCE_S
+        number = 0
+        while number < 2 and time.monotonic() < until:
+            with other.write(operator(), "test") as unit:
+                number = unit.last_commit() + 1
+                if number == 2:
+                    assert unit.commit_no == 2
+        assert number == 2
+        assert not first.done(), "nobody is answered before that is durable"
+        first.result()
 
 
 def test_without_the_wheel_the_tests_say_what_is_missing(monkeypatch):
