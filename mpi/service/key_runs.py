@@ -20,10 +20,10 @@ from mpi.storage.unit import WriteUnit
 
 RUN_RECORDS = 10_000
 """Whose keys a run holds: each transaction that adds to it writes nearly all of its pages."""
-MERGED_RUNS, MERGED_SHARE = 10, 20
-"""How many are merged at the latest, or a twentieth of the index where that is more: a merge writes every
-page of all keys, so that fewer cost more to merge. Each is searched beside all, for 80 µs of a search, and
-read from end to end for the pairs of each window."""
+MERGED_RUNS, MERGED_SHARE = 20, 10
+"""How many are merged at the latest, or a tenth of the index where that is more: a merge writes every page of
+all keys, so that fewer cost more to merge. Each is searched beside all, for 80 µs of a search, and read from
+end to end for the pairs of each window."""
 WORTH_RUNS = 4
 """How many a merge is worth while the writer has nothing else to do."""
 LARGE_RECORDS = 30_000
