@@ -161,13 +161,18 @@ def apart(monkeypatch):
     monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
     monkeypatch.setattr(loading, "FIRST_AHEAD", 600)
     begun = []
-    begin = ahead.LookingAhead.begin
+    begin, end = ahead.LookingAhead.begin, ahead.LookingAhead.end
 
     def noted(self, *arguments):
         begun.append(begin(self, *arguments))
         return begun[-1]
 
+    def ended(self, *arguments):
+        end(self, *arguments)
+        assert not self.is_at_work(), "keys would be merged for as long as nobody answers"
+
     monkeypatch.setattr(ahead.LookingAhead, "begin", noted)
+    monkeypatch.setattr(ahead.LookingAhead, "end", ended)
     return begun
 
 
