@@ -19,7 +19,8 @@ from mpi.service.load import LoadOptions, load
 from mpi.service.sources import NewSource, add_source
 from mpi.storage import migrate
 from mpi.storage.database import Database
-from mpi.storage.repositories.blocking_keys import AS_STORED, OwnKeys
+from mpi.storage.repositories.blocking_keys import OwnKeys
+from mpi.storage.repositories.run_parts import AS_STORED
 from mpi.storage.unit import ReadUnit
 from tests.models import tiny_model
 

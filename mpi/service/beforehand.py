@@ -18,8 +18,8 @@ from mpi.service.context import Index
 from mpi.service.reindex import KNOWN_AT_MOST, NOT_PAIRED, Changed, Paired, load_features, weighed
 from mpi.service.statement import Packed, Statement, unpacked
 from mpi.service.statements import Verdict, judge
-from mpi.storage.repositories.blocking_keys import AS_STORED
 from mpi.storage.repositories.derived import Edges
+from mpi.storage.repositories.run_parts import AS_STORED
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 MOST_SINCE = 100

@@ -25,8 +25,8 @@ from mpi.standardize.payload import features_from_bytes, features_to_bytes, from
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import Borne, SharedValues, without_shared
 from mpi.standardize.workers import spread
-from mpi.storage.repositories.blocking_keys import AS_STORED
 from mpi.storage.repositories.derived import Edges
+from mpi.storage.repositories.run_parts import AS_STORED
 from mpi.storage.unit import ReadUnit
 
 RECORDS_A_BLOCK = 2_000

@@ -15,17 +15,15 @@ from mpi.service.context import Index
 from mpi.service.pacing import Pace, Portions
 from mpi.service.reindex import Progress
 from mpi.storage.database import Database
-from mpi.storage.repositories.recent_keys import Place
+from mpi.storage.repositories.recent_keys import Waiting
 from mpi.storage.unit import WriteUnit
 
-RUN_RECORDS = 10_000
-"""Whose keys a run holds: each transaction that adds to it writes nearly all of its pages."""
-MERGED_RUNS, MERGED_SHARE = 20, 10
-"""How many are merged at the latest, or a tenth of the index where that is more: a merge writes every page of
-all keys, so that fewer cost more to merge. Each is searched beside all, for 80 µs of a search, and read from
-end to end for the pairs of each window."""
-WORTH_RUNS = 4
-"""How many a merge is worth while the writer has nothing else to do."""
+MERGED_RECORDS, MERGED_SHARE = 200_000, 10
+"""Of how many records keys are merged at the latest, or of a tenth of the index where that is more: a merge
+writes every page of all keys, so that fewer cost more to merge. Every process that searches keeps what waits
+in memory, some 400 bytes a record, and looks into it besides."""
+WORTH_RECORDS = 40_000
+"""Of how many a merge is worth it while the writer has nothing else to do."""
 LARGE_RECORDS = 30_000
 """From this many records on the table of all has so many pages that a run is worth its merge."""
 FEW_STATEMENTS = 500
@@ -58,9 +56,6 @@ class KeyRuns:
         self._is_worth_runs = statements >= FEW_STATEMENTS
         self._progress = progress
         self._portions = Portions(_ROWS, _ROWS_BESIDE)
-        self._run: int | None = None
-        self._in_run = 0
-        self._place: Place = ()
         self._indexed = 0
         self.last_commit: int | None = None
 
@@ -68,23 +63,12 @@ class KeyRuns:
         """Take note that others have written meanwhile."""
         self._portions.others_write()
 
-    def next(self, unit: WriteUnit, records: int) -> int | None:
-        """The run that the keys of a transaction are put into; None where they are put among all.
-
-        Args:
-            unit: the transaction.
-            records: how many it indexes.
-        """
+    def is_worth_one(self, unit: WriteUnit) -> bool:
+        """Whether the keys of a transaction are put into a run, and not among all."""
         if not self._is_worth_runs:
-            return None
-        config_id = self._index.config_id(unit)
-        self._indexed = unit.keys.greatest(config_id)
-        if self._indexed < LARGE_RECORDS:
-            return None
-        if self._run is None or self._in_run >= RUN_RECORDS:
-            self._run, self._in_run = unit.commit_no, 0
-        self._in_run += records
-        return self._run
+            return False
+        self._indexed = unit.keys.greatest(self._index.config_id(unit))
+        return self._indexed >= LARGE_RECORDS
 
     def merge_meanwhile(self, is_waited_for: Callable[[], bool]) -> None:
         """Merge while something else is waited for, and on where too much waits to be merged.
@@ -92,25 +76,26 @@ class KeyRuns:
         Args:
             is_waited_for: whether what is waited for is still to come.
         """
-        many = max(MERGED_RUNS, self._indexed // MERGED_SHARE // RUN_RECORDS)
+        many = max(MERGED_RECORDS, self._indexed // MERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
-            waiting = begun_with = len(unit.keys.recent.runs(self._index.config_id(unit)))
+            waiting = unit.keys.recent.waiting(self._index.config_id(unit))
+        is_worth_it = waiting.is_begun or waiting.records >= WORTH_RECORDS
         is_begun = False
-        while waiting >= many or (waiting and (self._place or begun_with >= WORTH_RUNS) and is_waited_for()):
+        while waiting.records >= many or (waiting.records and is_worth_it and is_waited_for()):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
             self._progress(MERGING, 0, 0)
             is_begun, waiting = True, self._merge_some()
         if is_begun:
             self._progress(MERGING, 1, 1)
 
-    def _merge_some(self) -> int:
-        """Merge as much as a transaction may; returns how many runs are left."""
+    def _merge_some(self) -> Waiting:
+        """Merge as much as a transaction may; returns what is left."""
         database = self._index.database
         with self._portions.turn(), database.write(self._viewer, "load") as unit:
             self._portions.begun()
             self._see_others(unit)
-            self._place = unit.keys.recent.merge(self._portions.most, self._place).place
-            left = len(unit.keys.recent.runs(self._index.config_id(unit)))
+            unit.keys.recent.merge(self._portions.most)
+            left = unit.keys.recent.waiting(self._index.config_id(unit))
         # There is more to come, and a run is searched as well: it is not too late to stop.
         database.commit_begun = False
         return left
@@ -131,22 +116,23 @@ class KeyRuns:
 
 def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
     """Merge all that waits, so little in each transaction that nobody waits long for one."""
-    with database.read(viewer) as unit:
-        left = unit.keys.recent.waiting()
-    while left > 0:
+    while left := _rows_waiting(database, viewer):
         for part in pace.parts(range(left)):
             with part.turn() as unit:
-                moved = unit.keys.recent.merge(len(part.items)).rows
-            left = left - moved if moved else 0
-            if not left:
-                return
+                if not unit.keys.recent.merge(len(part.items)):
+                    return
+
+
+def _rows_waiting(database: Database, viewer: Viewer) -> int:
+    with database.read(viewer) as unit:
+        return unit.keys.recent.rows_waiting()
 
 
 class LeftRuns:
     """What loads left, looked at again and again by a process that serves."""
 
     def __init__(self) -> None:
-        self._newest: tuple[int, int] | None = None
+        self._newest: int | None = None
         self._since = time.monotonic()
 
     def look(self, index: Index, viewer: Viewer) -> bool:

@@ -291,7 +291,7 @@ class Loading:
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
         ahead.gone |= gone
         paired = ahead.paired(unit, self.index, places, taken.changed, placed)
-        paired = replace(paired, run=self._runs.next(unit, len(taken.changed)))
+        paired = replace(paired, in_run=self._runs.is_worth_one(unit))
         besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
         self._written += len(said)

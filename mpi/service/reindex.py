@@ -97,14 +97,14 @@ class Paired:
         edges: their pairs from the stored floor up, among themselves and with records indexed before.
         features: of records that those pairs join, as far as they are at hand.
         most: records of one block that are searched for pairs of the others; None for any number.
-        run: into which the keys of all that changed are put; None where they are put among all.
+        in_run: whether the keys of all that changed are put into a run; otherwise they are put among all.
     """
 
     records: frozenset[int]
     edges: Edges
     features: Mapping[int, Features] = field(default_factory=dict)
     most: int | None = None
-    run: int | None = None
+    in_run: bool = False
 
 
 NOT_PAIRED = Paired(frozenset(), {})
@@ -201,7 +201,7 @@ def write_derived(
     packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
     if changed:
         own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
-        unit.keys.put(config_id, own, unit.commit_no, paired.run)
+        unit.keys.put(config_id, own, unit.commit_no, in_run=paired.in_run)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:

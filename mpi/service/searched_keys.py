@@ -10,7 +10,7 @@ import pyarrow as pa
 from mpi.matching.differences import differences
 from mpi.service.key_runs import merge_recent
 from mpi.service.runs import Carrier
-from mpi.storage.repositories.blocking_keys import Numbers
+from mpi.storage.repositories.run_parts import Numbers
 from mpi.storage.unit import ReadUnit
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)

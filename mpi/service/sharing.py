@@ -41,7 +41,7 @@ def found_by(
         others = pool.submit(_found_by_another, again, config_id, groups, left)
         try:
             mine = [
-                *unit.keys.found_in_runs(config_id, groups, keys),
+                *unit.keys.recent.found_by(config_id, groups, keys),
                 *unit.keys.found_among_all(config_id, groups, _taken(left)),
             ]
         finally:

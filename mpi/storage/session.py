@@ -22,11 +22,13 @@ class Session(Connection):
     Args:
         engine: of the database.
         statements: those composed once.
+        unchanging: what repositories keep in memory between units, by table: nothing that can ever change.
     """
 
-    def __init__(self, engine: Engine, statements: Statements) -> None:
+    def __init__(self, engine: Engine, statements: Statements, unchanging: dict[str, Any]) -> None:
         super().__init__(engine)
         self._statements = statements
+        self.unchanging = unchanging
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
         self.rests_since = time.monotonic()
@@ -116,6 +118,7 @@ class Sessions:
     ) -> None:
         self._engine = engine
         self._statements = Statements(engine.dialect)
+        self._unchanging: dict[str, Any] = {}
         self._turns = threading.BoundedSemaphore(most)
         self._kept = kept
         self._opened, self._wakes, self._ended = opened, wakes, ended
@@ -154,7 +157,7 @@ class Sessions:
             if self._wakes(session):
                 return session
             _discard(session)
-        session = Session(self._engine, self._statements)
+        session = Session(self._engine, self._statements, self._unchanging)
         self._opened(session)
         return session
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from mpi.domain.errors import MpiError
 from mpi.service.rebuild import rebuild
 from mpi.service.verify import verify
-from mpi.storage.repositories import blocking_keys
+from mpi.storage.repositories import recent_keys
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -32,40 +32,95 @@ def group_of(record):
     return GROUPS[record % 2]
 
 
-def put(unit, config, records, run=None):
+def put(unit, config, records, commit_no=1, *, in_run=False):
     """A key that all share, one that two share, and the greatest."""
     own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
-    unit.keys.put(config, own, run or 1, run)
+    unit.keys.put(config, own, commit_no, in_run=in_run)
 
 
 def in_runs(unit):
-    """One configuration with records among all and in three runs."""
+    """One configuration with records among all and in runs, of three transactions."""
     put(unit, 1, (1, 2))
-    for run, records in ((4, (3, 6)), (7, (4, 8)), (9, (5,))):
-        put(unit, 1, records, run)
+    for commit_no, records in ((4, (3, 6)), (7, (4, 8)), (9, (5,))):
+        put(unit, 1, records, commit_no, in_run=True)
+
+
+def are_in_runs(unit, config=1):
+    """How many keys runs have still."""
+    return sum(rows.shape[1] for rows in unit.keys.recent.searched(config))
+
+
+def merge_all(unit, most=1_000):
+    while unit.keys.recent.merge(most):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def small_runs(monkeypatch):
+    """Of two transactions some are put together, and some are not."""
+    monkeypatch.setattr(recent_keys, "RUN_KEYS", 6)
 
 
 def keys_of(*records):
     return sorted((key, n) for n in records for key in (LEAST + n // 2, SHARED, GREATEST))
 
 
-def test_they_are_found_by_whatever_searches(unit, monkeypatch):
+def test_they_are_found_by_whatever_searches(unit):
     in_runs(unit)
-    put(unit, 2, range(20, 24), 4)
-    assert unit.keys.recent.waiting() == (27 if unit.keys.recent.are_kept else 0)
+    put(unit, 2, range(20, 24), 4, in_run=True)
+    assert are_in_runs(unit) == (15 if unit.keys.recent.are_kept else 0)
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
     found = [(LEAST + 1, 2), (LEAST + 1, 3), *((SHARED, n) for n in (1, 2, 3, 4, 5, 6, 8))]
-    wanted = [LEAST + 1, 0, SHARED]
-    assert sorted(unit.keys.sharing(1, GROUPS, wanted)) == found
-    assert sorted(unit.keys.sharing(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
-    assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=3)) > 3
-    for read_whole in (1, 100):
-        monkeypatch.setattr(blocking_keys, "READ_WHOLE", read_whole)
+    few, many = [LEAST + 1, 0, SHARED], [LEAST + 1, *range(30)]
+    for wanted in (few, many):
+        assert sorted(unit.keys.sharing(1, GROUPS, wanted)) == found
         parts = unit.keys.found_by(1, GROUPS, wanted)
         assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
         assert [part.shape[1] for part in unit.keys.found_by(1, [9], wanted) if part.size] == []
+    assert sorted(unit.keys.sharing(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
+    assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=3)) > 3
+    assert unit.keys.sharing(1, GROUPS, []) == []
     assert unit.keys.large(1, 2) == [(SHARED, 7), (GREATEST, 7)]
     assert unit.keys.large(3, 0) == []
+
+
+@pytest.mark.parametrize("merged", [0, 1, 2, 3])
+def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
+    for n in range(1, 9):
+        unit.keys.put(1, {n: own_keys(1, *range(n))}, n, in_run=n > merged)
+    sizes = {key: 8 - key for key in range(8)}
+    for over in range(9):
+        assert dict(unit.keys.large(1, over)) == {key: size for key, size in sizes.items() if size > over}
+
+
+def test_what_small_transactions_put_into_runs_is_put_together(unit):
+    if not unit.keys.recent.are_kept:
+        pytest.skip("PostgreSQL has no runs")
+    for n in range(1, 21, 2):
+        put(unit, 1, (n,), n, in_run=True)
+        unit.keys.drop(1, [n - 2] if n % 3 else [])
+    runs = unit.keys.recent.runs(1)
+    assert max(run.size for run in runs) == recent_keys.RUN_KEYS
+    assert len(runs) < 10
+    assert [run.number for run in runs] == sorted({run.number for run in runs})
+    assert all_keys(unit, 1) == keys_of(1, 7, 13, 19)
+    # One that a merge has moved keys of is added to no more.
+    unit.keys.recent.merge(1)
+    begun = unit.keys.recent.runs(1)
+    put(unit, 1, (21,), 21, in_run=True)
+    assert unit.keys.recent.runs(1)[:-1] == begun
+    assert all_keys(unit, 1) == keys_of(1, 7, 13, 19, 21)
+
+
+def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
+    with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
+        put(unit, 1, (3,), 4, in_run=True)
+        assert all_keys(unit, 1) == keys_of(3)
+        raise MpiError
+    with index.database.write(OPERATOR, "test") as unit:
+        put(unit, 1, (4,), 4, in_run=True)
+    with index.database.read(OPERATOR) as unit:
+        assert all_keys(unit, 1) == keys_of(4)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +133,7 @@ def test_they_are_found_by_whatever_searches(unit, monkeypatch):
 )
 def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
     in_runs(unit)
-    put(unit, 2, (3,), 4)
+    put(unit, 2, (3,), 4, in_run=True)
     drop(unit)
     assert all_keys(unit, 1) == keys_of(1, 4, 6, 8)
     assert all_keys(unit, 2) == keys_of(3)
@@ -90,77 +145,83 @@ def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
 
 
 def test_a_merge_moves_some_at_a_time_and_every_search_finds_the_same(unit):
-    in_runs(unit)
-    put(unit, 2, (30, 31), 8)
-    expected, left = all_keys(unit, 1), unit.keys.recent.waiting()
-    while left:
-        moved = unit.keys.recent.merge(4).rows
-        assert 0 < moved <= 4
-        assert unit.keys.recent.waiting() == left - moved
-        left -= moved
-        assert all_keys(unit, 1) == expected
-        assert all_keys(unit, 2) == keys_of(30, 31)
-        assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
-    assert unit.keys.recent.merge(4).rows == 0
-    assert unit.keys.recent.runs(1) == []
-
-
-def test_a_merge_goes_on_after_a_place_and_comes_round_to_what_was_added_before_it(unit):
     if not unit.keys.recent.are_kept:
         pytest.skip("PostgreSQL has no runs")
     in_runs(unit)
-    merged = unit.keys.recent.merge(6)
-    places, moved = [merged.place], merged.rows
-    unit.keys.put(1, {10: own_keys(GROUPS[0], LEAST)}, 11, 11)
-    expected = all_keys(unit, 1)
-    while places[-1]:
-        merged = unit.keys.recent.merge(6, places[-1])
-        places.append(merged.place)
-        moved += merged.rows
+    put(unit, 2, (30, 31), 8, in_run=True)
+    expected, left = all_keys(unit, 1), are_in_runs(unit, 1) + are_in_runs(unit, 2)
+    while unit.keys.recent.merge(4):
+        now = are_in_runs(unit, 1) + are_in_runs(unit, 2)
+        assert left - 4 <= now <= left
+        left = now
         assert all_keys(unit, 1) == expected
-    assert len(places) > 2
-    assert places[:-1] == sorted(set(places[:-1]))
-    assert (moved, unit.keys.recent.runs(1)) == (15, [11]), (
-        "what came before the place waits for the next turn"
-    )
-    assert unit.keys.recent.merge(6).rows == 1
+        assert all_keys(unit, 2) == keys_of(30, 31)
+        assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+    assert left == 0
+    assert unit.keys.recent.runs(1) == unit.keys.recent.runs(2) == []
+    assert unit.keys.recent.waiting(1) == (0, False)
+    assert unit.keys.recent.newest() is None
+
+
+def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(unit):
+    if not unit.keys.recent.are_kept:
+        pytest.skip("PostgreSQL has no runs")
+    in_runs(unit)
+    assert unit.keys.recent.waiting(1) == (5, False)
+    assert 0 < unit.keys.recent.merge(6) <= 6
+    assert unit.keys.recent.waiting(1) == (5, True)
+    unit.keys.put(1, {10: own_keys(GROUPS[0], LEAST)}, 11, in_run=True)
+    expected = all_keys(unit, 1)
+    while unit.keys.recent.waiting(1).is_begun:
+        assert unit.keys.recent.merge(6)
+        assert all_keys(unit, 1) == expected
+    assert unit.keys.recent.waiting(1) == (1, False)
+    merge_all(unit)
     assert (all_keys(unit, 1), unit.keys.recent.runs(1)) == (expected, [])
 
 
 def test_a_merge_that_is_not_committed_moves_nothing(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
-        expected, before = all_keys(unit, 1), unit.keys.recent.waiting()
+        expected = all_keys(unit, 1)
     with index.database.write(OPERATOR, "test") as unit:
-        before -= unit.keys.recent.merge(4).rows
-    with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
         unit.keys.recent.merge(4)
+        before = are_in_runs(unit)
+    with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
+        merge_all(unit)
         raise MpiError
     with index.database.read(OPERATOR) as unit:
-        assert (all_keys(unit, 1), unit.keys.recent.waiting()) == (expected, before)
+        assert (all_keys(unit, 1), are_in_runs(unit)) == (expected, before)
 
 
-def test_a_snapshot_has_each_key_once_while_they_are_merged(index):
+def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
         expected = all_keys(unit, 1)
-    with index.database.read(OPERATOR) as before:
-        assert before.keys.recent.runs(1) == ([4, 7, 9] if before.keys.recent.are_kept else [])
+    with index.database.read(OPERATOR) as before, index.database.read(OPERATOR) as and_before:
+        assert all_keys(before, 1) == all_keys(and_before, 1) == expected
         with index.database.write(OPERATOR, "test") as unit:
             unit.keys.recent.merge(1_000)
-        assert all_keys(before, 1) == expected
+            put(unit, 1, (9,), 11, in_run=True)
+            unit.keys.drop(1, [3])
+            assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
+        with index.database.write(OPERATOR, "test") as unit:
+            merge_all(unit)
+            assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
+        for snapshot in (before, and_before):
+            # What this process keeps of runs is of another moment by now.
+            assert all_keys(snapshot, 1) == expected
     with index.database.read(OPERATOR) as after:
-        assert (after.keys.recent.runs(1), all_keys(after, 1)) == ([], expected)
+        assert (after.keys.recent.runs(1), all_keys(after, 1)) == ([], keys_of(1, 2, 4, 5, 6, 8, 9))
 
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.none()),
-        st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.integers(0, 2)),
+        st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.booleans()),
         st.tuples(st.just("drop"), st.sets(st.integers(1, 9), max_size=4), st.none()),
-        st.tuples(st.just("merge"), st.booleans(), st.integers(1, 12)),
+        st.tuples(st.just("merge"), st.none(), st.integers(1, 12)),
     ),
-    max_size=12,
+    max_size=20,
 )
 
 
@@ -168,24 +229,30 @@ STEPS = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, steps):
     unit.derived.drop_all()
-    having, runs, place = set(), {}, ()
-    for commit, (step, records, number) in enumerate(steps, 1):
+    having = set()
+    for commit_no, (step, records, how) in enumerate(steps, 1):
         if step == "put":
-            # A run that several transactions put into is named by the first.
-            run = None if number is None else runs.setdefault(number, commit)
-            own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records - having}
-            unit.keys.put(1, own, commit, run)
+            put(unit, 1, records - having, commit_no, in_run=how)
             having |= records
         elif step == "drop":
             unit.keys.drop(1, records)
             having -= records
-        else:
-            place = unit.keys.recent.merge(number, place if records else ()).place
+        elif unit.keys.recent.are_kept:
+            unit.keys.recent.merge(how)
         assert all_keys(unit, 1) == keys_of(*having)
+        assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in sorted(having)]
 
 
-@pytest.mark.parametrize("is_lost", [True, False])
-def test_runs_that_are_damaged_are_told_of_and_mended(index, is_lost):
+DAMAGE = {
+    "lost": "INSERT INTO gone_from_runs (config_id, record_id, run) SELECT config_id, 1, number FROM key_run",
+    "in both": "INSERT INTO blocking_key SELECT config_id, group_id, 5, 1 FROM record_keys LIMIT 1",
+    "another's": "UPDATE key_run SET record_ids = "
+    "CAST(substr(record_ids, 9) || substr(record_ids, 1, 8) AS BLOB)",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     if index.database.is_postgresql:
         pytest.skip("PostgreSQL has no runs")
     load_rows(index, "ccwis", *many_children(20), a_child("x"))
@@ -193,19 +260,16 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, is_lost):
         config = index.config_id(unit)
         own = unit.keys.own(config, [1, 2])
         unit.keys.drop(config, [1, 2])
-        unit.keys.put(config, own, unit.commit_no, unit.commit_no)
+        unit.keys.put(config, own, unit.commit_no, in_run=True)
         expected = all_keys(unit, config)
     assert verify(index, OPERATOR) == []
-    damage = (
-        "DELETE FROM recent_key WHERE record_id = 1"
-        if is_lost
-        else "INSERT INTO blocking_key SELECT config_id, group_id, key, record_id FROM recent_key LIMIT 3"
-    )
     with index.database.engine.begin() as connection:
         connection.execute(text(damage))
+    # What this process has read before is sound.
+    index.database._sessions._unchanging.clear()
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
     assert rebuild(index, OPERATOR).is_empty
     with index.database.read(OPERATOR) as unit:
         assert all_keys(unit, config) == expected
-        assert unit.keys.recent.waiting() == 0
+        assert unit.keys.recent.rows_waiting() == 0
     assert verify(index, OPERATOR) == []

@@ -73,7 +73,7 @@ def work(place: Place, turn: int) -> None:
     loading.CHUNK = loading.CHUNK_AMONG_ALL = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
     key_runs.LARGE_RECORDS = key_runs.FEW_STATEMENTS = 1
-    key_runs.RUN_RECORDS, key_runs.MERGED_RUNS, key_runs.WORTH_RUNS = 2 * CHUNK, 2, 1
+    key_runs.MERGED_RECORDS, key_runs.WORTH_RECORDS = 4 * CHUNK, 1
     while True:
         for number in range(20):
             local_id = f"u{number}"

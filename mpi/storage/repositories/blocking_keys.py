@@ -5,48 +5,33 @@ third of the time in which keys are written (ADR 0058). By key, those that loads
 all others (ADR 0059).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import orjson
-from sqlalchemy import Connection, FromClause, Select, bindparam, delete, func, select, tuple_, union_all
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_
 
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.repositories.recent_keys import READ_WHOLE, RecentKeys, listed
+from mpi.storage.repositories.recent_keys import RecentKeys, listed
 from mpi.storage.repositories.rows import drop_columns, put_columns
-from mpi.storage.tables import BlockingKeyRow, RecentKeyRow, RecordKeysRow
+from mpi.storage.repositories.run_parts import AS_STORED, Numbers
+from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
 _own = RecordKeysRow.__table__  # type: ignore[attr-defined]
-_recent = RecentKeyRow.__table__  # type: ignore[attr-defined]
-
-Numbers = npt.NDArray[np.int64]
-AS_STORED = np.dtype("<i8")
-"""Keys of a record, as they are stored."""
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _SHARING = select(_key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
-_BOTH = union_all(*(select(t.c.key).where(t.c.config_id == bindparam("config")) for t in (_key, _recent)))
-
-
-def _large(keys: FromClause) -> Select[Any]:
-    return (
-        select(keys.c.key, func.count().label("size"))
-        .group_by(keys.c.key)
-        .having(func.count() > bindparam("over"))
-        .order_by(func.count().desc(), keys.c.key)
-    )
-
-
-_LARGE = _large(_key).where(_key.c.config_id == bindparam("config"))
-_LARGE_OF_BOTH = _large(_BOTH.subquery())
+_SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
+_LARGE = _SIZES.having(func.count() > bindparam("over"))
+_SIZES_OF = _SIZES.where(among(_key.c.key, "keys"))
 _OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
     _own.c.config_id == bindparam("config")
 )
@@ -98,15 +83,17 @@ class BlockingKeys:
         self._connection = connection
         self.recent = RecentKeys(connection)
 
-    def put(self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int, run: int | None = None) -> None:
+    def put(
+        self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int, *, in_run: bool = False
+    ) -> None:
         """Add keys, by record, of records that have none.
 
         Args:
             config_id: the configuration.
             own: the keys of each record.
             commit_no: of the transaction that writes them.
-            run: the commit that began the run that they are put into, which waits to be merged; where there
-                are no runs they are put among all.
+            in_run: whether they are put into a run, which waits to be merged; where there are no runs they
+                are put among all.
         """
         some = {record: one for record, one in own.items() if one.keys}
         columns: dict[str, list[Any]] = {
@@ -117,11 +104,12 @@ class BlockingKeys:
             "commit_no": [commit_no] * len(some),
         }
         put_columns(self._connection, _own, columns)
-        rows = _in_order(config_id, _rows(some))
-        if run is not None and self.recent.are_kept:
-            self.recent.put(run, rows)
+        rows = _in_order(_rows(some))
+        if in_run and self.recent.are_kept:
+            records = Counter(one.group_id for one in some.values())
+            self.recent.put(config_id, rows, records, commit_no)
         else:
-            put_columns(self._connection, _key, rows)
+            put_columns(self._connection, _key, _columns(config_id, rows))
 
     def greatest(self, config_id: int) -> int:
         """The greatest record that has keys; 0 where none has."""
@@ -141,12 +129,11 @@ class BlockingKeys:
     def _drop(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
             own = {row[0]: OwnKeys(row[1], row[2]) for row in rows}
-            drop_columns(self._connection, _key, _in_order(config_id, _rows(own)))
-            runs = self.recent.runs(config_id)
-            # What was written before the oldest run was begun is in none.
-            late = {row[0]: own[row[0]] for row in rows if runs and row[3] >= runs[0]}
-            if late:
-                self.recent.drop(runs, _in_order(config_id, _rows(late)))
+            drop_columns(self._connection, _key, _columns(config_id, _in_order(_rows(own))))
+            if runs := self.recent.runs(config_id):
+                # What was written before the oldest run was begun is in none.
+                oldest = min(run.commit_no for run in runs)
+                self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
 
     def correct(
@@ -156,12 +143,14 @@ class BlockingKeys:
         superfluous: Collection[tuple[int, int, int]],
     ) -> None:
         """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
-        if superfluous:
-            columns = _in_order(config_id, np.array(list(superfluous), np.int64).T)
-            drop_columns(self._connection, _key, columns)
-            self.recent.drop(self.recent.runs(config_id), columns)
-        if missing:
-            put_columns(self._connection, _key, _in_order(config_id, np.array(list(missing), np.int64).T))
+        # Of a record that a run has wrong nothing is in runs any more: all its keys are put among all.
+        self.recent.drop(config_id, {row[2] for row in superfluous})
+        rows = np.array(list(superfluous), np.int64).reshape(-1, 3).T
+        drop_columns(self._connection, _key, _columns(config_id, _in_order(rows)))
+        own = self.own(config_id, {row[2] for row in (*missing, *superfluous)})
+        rows = _in_order(_rows(own))
+        drop_columns(self._connection, _key, _columns(config_id, rows))
+        put_columns(self._connection, _key, _columns(config_id, rows))
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
@@ -243,12 +232,10 @@ class BlockingKeys:
         With ``most`` they end after so many a key on average: one of the keys then has more.
         """
         found: list[tuple[int, int]] = []
-        runs = self.recent.runs(config_id)
         for chunk in chunked(keys):
             statement, asked = _sharing(config_id, groups, chunk, most)
             found += [(row[0], row[1]) for row in self._connection.execute(statement, asked)]
-            if runs:
-                found += self.recent.sharing(config_id, runs, groups, chunk, asked.get("most"))
+            found += self.recent.sharing(config_id, groups, chunk, asked.get("most"))
         return found
 
     def ask_sharing(
@@ -260,9 +247,20 @@ class BlockingKeys:
 
     def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
-        statement = _LARGE_OF_BOTH if self.recent.runs(config_id) else _LARGE
-        rows = self._connection.execute(statement, {"config": config_id, "over": over})
-        return [(row[0], row[1]) for row in rows]
+        keys, counts = self.recent.sizes(config_id)
+        # What more than so many have either more than half as many have in runs, or so they do among all.
+        least = over // 2 if keys.size else over
+        rows = self._connection.execute(_LARGE, {"config": config_id, "over": least})
+        sizes = Counter({row[0]: row[1] for row in rows})
+        for chunk in chunked(keys[counts > least].tolist()):
+            rows = self._connection.execute(_SIZES_OF, {"config": config_id, "keys": chunk})
+            sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
+        both, _, places = np.intersect1d(
+            np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
+        )
+        sizes.update(dict(zip(both.tolist(), counts[places].tolist(), strict=True)))
+        large = [(key, size) for key, size in sizes.items() if size > over]
+        return sorted(large, key=lambda one: (-one[1], one[0]))
 
     def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
@@ -271,7 +269,7 @@ class BlockingKeys:
                 yield columns_of(self.sharing(config_id, groups, chunk))
             return
         yield from self.found_among_all(config_id, groups, chunked(keys))
-        yield from self.found_in_runs(config_id, groups, keys)
+        yield from self.recent.found_by(config_id, groups, keys)
 
     def found_among_all(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
@@ -287,16 +285,6 @@ class BlockingKeys:
         for part in parts:
             found = driver.execute(statement, (orjson.dumps(list(part)).decode(), config_id)).fetchone()
             yield np.array([orjson.loads(column) for column in found], np.int64)
-
-    def found_in_runs(
-        self, config_id: int, groups: Collection[int], keys: Collection[int]
-    ) -> Iterator[Numbers]:
-        """The same for what is in runs."""
-        if len(keys) >= READ_WHOLE:
-            yield from self.recent.found_by(config_id, groups, keys)
-        elif runs := self.recent.runs(config_id):
-            for chunk in chunked(keys):
-                yield columns_of(self.recent.sharing(config_id, runs, groups, chunk, None))
 
 
 def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
@@ -327,13 +315,12 @@ def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
     return rows
 
 
-def _in_order(config_id: int, rows: Numbers) -> dict[str, list[int]]:
-    """The columns in the order of the table: each of its pages is then gone to once."""
+def _in_order(rows: Numbers) -> Numbers:
+    """The rows in the order of the table: each of its pages is then gone to once."""
     groups, own, records = rows
-    order = np.lexsort((records, own, groups))
-    return {
-        "config_id": [config_id] * len(own),
-        "group_id": groups[order].tolist(),
-        "key": own[order].tolist(),
-        "record_id": records[order].tolist(),
-    }
+    return rows[:, np.lexsort((records, own, groups))]
+
+
+def _columns(config_id: int, rows: Numbers) -> dict[str, list[int]]:
+    groups, own, records = (column.tolist() for column in rows)
+    return {"config_id": [config_id] * len(own), "group_id": groups, "key": own, "record_id": records}

@@ -1,58 +1,63 @@
 """The blocking keys that loads wrote last, as sorted runs: SQLite's table of all is gone to for many at once.
 
 The keys of some thousand records lie everywhere among those of a million: to add them is to write nearly
-every page of the table. Into a run of their own they are written for a fifth of that, and from there they
-are moved into the table of all in the order of their keys, so that each of its pages is written once for all
-the runs that wait. A row is in one of the two tables, and moves within one transaction, so that a snapshot
-has it once.
+every page of the table. A run has them in two columns, each one value: a hundredth of the rows, which is
+written and read as fast as memory is copied. From there they are merged into the table of all in the order of
+their keys, so that each of its pages is written once for all the runs that wait.
 
-PostgreSQL adds rows to a table beside its index of them: there a run would only be written besides.
+A run never changes, so that a process keeps those that it has read. What is dropped is noted beside them, and
+so is how far a merge has come: a snapshot has each key once. PostgreSQL adds rows to a table beside its index
+of them: there a run would only be written besides.
 """
 
+import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, delete
 
-from mpi.storage.among import among
-from mpi.storage.repositories.rows import drop_columns, put_columns
-from mpi.storage.tables import RecentKeyRow
+from mpi.storage.repositories.run_parts import AS_STORED, Merge, Numbers, Part, Run, together
+from mpi.storage.tables import GoneFromRunsRow, KeyMergeRow, KeyRunRow
 
-_recent = RecentKeyRow.__table__  # type: ignore[attr-defined]
+RUN_KEYS = 60_000
+"""That a run has at most: what small transactions write one after the other is put together up to there."""
+_DROPPED = 40
+"""Rows of merged runs that are dropped in the time in which one is merged."""
+_ASKED = 5_000
+"""Records of which it is asked by number whether they are gone; beyond that all that are gone are read."""
 
-READ_WHOLE = 200_000
-"""Keys that are looked for, from which on it is sooner done to read the runs from end to end."""
-
-# One look where there is no run, and one more for each: nearly always there is none, and every search asks.
 _RUNS = (
-    "WITH RECURSIVE each_run(run) AS (SELECT 0 UNION ALL "
-    "SELECT (SELECT min(run) FROM recent_key WHERE config_id = ? AND run > each_run.run) "
-    "FROM each_run WHERE run IS NOT NULL) SELECT run FROM each_run WHERE run > 0"
+    "SELECT number, mark, group_id, records, size, commit_no FROM key_run WHERE config_id = ? ORDER BY number"
 )
-_SHARING = select(_recent.c.key, _recent.c.record_id).where(
-    _recent.c.config_id == bindparam("config"),
-    among(_recent.c.run, "runs"),
-    among(_recent.c.group_id, "groups"),
-    among(_recent.c.key, "keys"),
+_PUT = (
+    "INSERT INTO key_run (number, config_id, mark, group_id, records, size, commit_no, keys, record_ids) "
+    "SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ? FROM key_run"
 )
-_SHARING_SOME = _SHARING.limit(bindparam("most"))
-_PLACE = "group_id, key, record_id"
+_MERGE = "SELECT upto, group_id, key, record_id FROM key_merge WHERE config_id = ?"
+_MERGED = (
+    "INSERT OR REPLACE INTO key_merge (config_id, upto, group_id, key, record_id) VALUES (?, ?, ?, ?, ?)"
+)
+_AMONG_ALL = "INSERT OR IGNORE INTO blocking_key (config_id, group_id, key, record_id) VALUES (?, ?, ?, ?)"
 
-Place = tuple[int, ...]
-"""Where a row is among all: visibility group, key and record."""
+_TABLES = (
+    KeyRunRow.__table__,  # type: ignore[attr-defined]
+    GoneFromRunsRow.__table__,  # type: ignore[attr-defined]
+    KeyMergeRow.__table__,  # type: ignore[attr-defined]
+)
 
 
-class Merged(NamedTuple):
-    """What a merge has come to.
+class Waiting(NamedTuple):
+    """What waits to be merged.
 
     Args:
-        rows: how many were moved.
-        place: of the last; empty where no row was left after it.
+        records: how many have keys in runs.
+        is_begun: whether a merge has moved some of what waits already.
     """
 
-    rows: int
-    place: Place
+    records: int
+    is_begun: bool
 
 
 class RecentKeys:
@@ -66,125 +71,234 @@ class RecentKeys:
     def _driver(self) -> Any:  # noqa: ANN401 - SQLite's own connection
         return self._connection.connection.driver_connection
 
-    def runs(self, config_id: int) -> list[int]:
+    def runs(self, config_id: int) -> list[Run]:
         """The runs of a configuration, oldest first."""
         if not self.are_kept:
             return []
-        return [row[0] for row in self._driver.execute(_RUNS, (config_id,))]
+        return [Run(*row) for row in self._driver.execute(_RUNS, (config_id,))]
 
-    def put(self, run: int, columns: Mapping[str, Sequence[int]]) -> None:
-        """Add rows, in the order of their keys, to a run."""
-        put_columns(self._connection, _recent, {**columns, "run": [run] * len(columns["config_id"])})
+    def put(self, config_id: int, rows: Numbers, records: Mapping[int, int], commit_no: int) -> None:
+        """Add keys.
 
-    def drop(self, runs: Collection[int], columns: Mapping[str, Sequence[int]]) -> None:
-        """Remove rows from whichever of the runs has them."""
-        for run in runs:
-            drop_columns(self._connection, _recent, {**columns, "run": [run] * len(columns["config_id"])})
+        Args:
+            config_id: the configuration.
+            rows: three columns, visibility group, key and record, ascending.
+            records: how many there are of each visibility group.
+            commit_no: of the transaction.
+        """
+        for group, number in records.items():
+            keys, record_ids = rows[1:, rows[0] == group]
+            earlier = self._small(config_id, group, len(keys))
+            parts = self._standing(config_id, [self._whole(run) for run in earlier])
+            if parts:
+                keys, record_ids = together(
+                    [keys, *(part.keys for part in parts)], [record_ids, *(part.records for part in parts)]
+                )
+            told = (
+                config_id,
+                secrets.randbits(63),
+                group,
+                number + sum(run.records for run in earlier),
+                len(keys),
+                min(commit_no, *(run.commit_no for run in earlier)) if earlier else commit_no,
+            )
+            packed = (column.astype(AS_STORED).tobytes() for column in (keys, record_ids))
+            # Before those go that it takes the place of: its number is to be greater.
+            self._driver.execute(_PUT, (*told, *packed))
+            self._drop_runs([run.number for run in earlier])
+
+    def _small(self, config_id: int, group: int, size: int) -> list[Run]:
+        """The last runs that are to be put together with so many keys; a merge has moved none of theirs."""
+        merge = self._merge(config_id)
+        mine = [
+            run
+            for run in self.runs(config_id)
+            if run.group_id == group and (merge is None or run.number > merge.upto)
+        ]
+        small = []
+        while mine and mine[-1].size <= size and mine[-1].size + size <= RUN_KEYS:
+            small.append(mine.pop())
+            size += small[-1].size
+        return small
+
+    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Note that what the runs have of these records is their keys no more."""
+        runs = self.runs(config_id)
+        if runs:
+            self._driver.executemany(
+                "REPLACE INTO gone_from_runs (config_id, record_id, run) VALUES (?, ?, ?)",
+                zip(repeat(config_id), record_ids, repeat(runs[-1].number)),
+            )
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the runs of a configuration, or of all."""
-        statement = delete(_recent)
-        if config_id is not None:
-            statement = statement.where(_recent.c.config_id == config_id)
-        self._connection.execute(statement)
+        for table in _TABLES:
+            statement = delete(table)
+            if config_id is not None:
+                statement = statement.where(table.c.config_id == config_id)
+            self._connection.execute(statement)
 
     def sharing(
-        self,
-        config_id: int,
-        runs: Sequence[int],
-        groups: Collection[int],
-        keys: Collection[int],
-        most: int | None,
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
     ) -> list[tuple[int, int]]:
         """(key, record) of every record in those visibility groups that has one of the keys, or so many."""
-        asked = {"config": config_id, "runs": runs, "groups": groups, "keys": keys}
-        limit = {} if most is None else {"most": most}
-        rows = self._connection.execute(_SHARING_SOME if limit else _SHARING, asked | limit)
-        return [(row[0], row[1]) for row in rows]
+        found = [rows for part in self.found_by(config_id, groups, keys) for rows in part.T.tolist()]
+        return [(key, record) for key, record in found[:most]]
 
-    def found_by(
-        self, config_id: int, groups: Collection[int], keys: Collection[int]
-    ) -> Iterator[np.ndarray]:
-        """The same for a great many keys, in two columns: each run is read from end to end."""
+    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
+        """The same in two columns, a run at a time."""
+        parts = [part for part in self._parts(config_id) if part.run.group_id in groups]
+        if not parts:
+            return
         wanted = np.fromiter(keys, np.int64, len(keys))
         wanted.sort()
+        found = [part.with_keys(wanted) for part in parts]
+        for part in self._standing(config_id, [part for part in found if len(part.keys)]):
+            yield np.stack([part.keys, part.records])
+
+    def searched(self, config_id: int) -> Iterator[Numbers]:
+        """Visibility group, key and record of every row, a run at a time, as they are stored."""
         for run in self.runs(config_id):
-            rows = self._columns(
-                ("key", "record_id"),
-                f"FROM recent_key WHERE config_id = ? AND run = ? AND group_id IN ({listed(groups)})",
-                (config_id, run),
-            )
-            places = np.minimum(np.searchsorted(wanted, rows[0]), len(wanted) - 1)
-            yield rows[:, wanted[places] == rows[0]]
+            part = self._stored(run).not_merged(self._merge(config_id))
+            yield from (standing.rows for standing in self._standing(config_id, [part]))
 
-    def searched(self, config_id: int) -> Iterator[np.ndarray]:
-        """Visibility group, key and record of every row, a run at a time."""
-        for run in self.runs(config_id):
-            yield self._columns(
-                ("group_id", "key", "record_id"),
-                "FROM recent_key WHERE config_id = ? AND run = ?",
-                (config_id, run),
-            )
+    def sizes(self, config_id: int) -> tuple[Numbers, Numbers]:
+        """Every key that a run has, ascending, and how many records have it there."""
+        own = [rows[1] for rows in self.searched(config_id)]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *own]), return_counts=True)
 
-    def _columns(self, names: Sequence[str], of: str, asked: tuple[int, ...]) -> np.ndarray:
-        """Columns as they are stored; a row handed over by itself costs more than it takes to find it."""
-        wanted = ", ".join(f"group_concat({name}, ' ')" for name in names)
-        found = self._driver.execute(f"SELECT {wanted} {of}", asked).fetchone()
-        return np.array([np.fromstring(column or "", np.int64, sep=" ") for column in found], np.int64)
+    def waiting(self, config_id: int) -> Waiting:
+        """What waits of a configuration."""
+        if not self.are_kept:
+            return Waiting(0, is_begun=False)
+        records = sum(run.records for run in self.runs(config_id))
+        return Waiting(records, is_begun=self._merge(config_id) is not None)
 
-    def waiting(self) -> int:
-        """How many rows wait to be merged."""
+    def rows_waiting(self) -> int:
+        """How many keys wait at most, of all configurations; 0 only where none does."""
         if not self.are_kept:
             return 0
-        return int(self._driver.execute("SELECT count(*) FROM recent_key").fetchone()[0])
+        # One more for each: one of which all is gone is dropped in a merge as well.
+        return int(self._driver.execute("SELECT coalesce(sum(size + 1), 0) FROM key_run").fetchone()[0])
 
-    def newest(self) -> tuple[int, int] | None:
-        """Configuration and number of the run that was begun last, of the last configuration."""
+    def newest(self) -> int | None:
+        """The mark of the run that was written last; None where there is none."""
         if not self.are_kept:
             return None
-        found: tuple[int, int] | None = self._driver.execute(
-            "SELECT config_id, run FROM recent_key ORDER BY config_id DESC, run DESC LIMIT 1"
-        ).fetchone()
-        return found
+        found = self._driver.execute("SELECT mark FROM key_run ORDER BY number DESC LIMIT 1").fetchone()
+        return None if found is None else int(found[0])
 
-    def merge(self, most: int, after: Place = ()) -> Merged:
-        """Move the rows with the least keys after a place among all.
+    def merge(self, most: int) -> int:
+        """Move the next keys of the last configuration that has some among all, least first.
+
+        A merge goes from the least key to the greatest of the runs that there are when it begins; what is put
+        into others meanwhile is left to the next.
 
         Args:
-            most: rows that are moved at most, where that is as many as there are runs.
-            after: the place; empty for the beginning.
-        """
-        newest = self.newest()
-        if newest is None:
-            return Merged(0, ())
-        config_id, runs = newest[0], self.runs(newest[0])
-        where = f"config_id = ? AND run IN ({listed(runs)})"
-        asked: tuple[int, ...] = (config_id,)
-        if after:
-            where, asked = f"{where} AND ({_PLACE}) > (?, ?, ?)", (*asked, *after)
-        share = max(1, most // len(runs))
-        ends = [end for run in runs if (end := self._place(config_id, run, after, share)) is not None]
-        last = min(ends, default=())
-        if last:
-            # None of the runs has more than its share up to there.
-            where, asked = f"{where} AND ({_PLACE}) <= (?, ?, ?)", (*asked, *last)
-        # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        self._driver.execute(
-            f"INSERT OR IGNORE INTO blocking_key (config_id, {_PLACE}) "
-            f"SELECT config_id, {_PLACE} FROM recent_key WHERE {where} ORDER BY {_PLACE}",
-            asked,
-        )
-        moved = int(self._driver.execute(f"DELETE FROM recent_key WHERE {where}", asked).rowcount)
-        return Merged(moved, last)
+            most: keys that are moved at most, where that is as many as there are runs.
 
-    def _place(self, config_id: int, run: int, after: Place, number: int) -> Place | None:
-        beyond = f"AND ({_PLACE}) > (?, ?, ?)" if after else ""
-        found: Place | None = self._driver.execute(
-            f"SELECT {_PLACE} FROM recent_key WHERE config_id = ? AND run = ? {beyond} "
-            f"ORDER BY {_PLACE} LIMIT 1 OFFSET ?",
-            (config_id, run, *after, number - 1),
-        ).fetchone()
+        Returns:
+            how many were moved, or went with a run that is dropped; 0 only where nothing waits.
+        """
+        config_id = self._newest_config()
+        if config_id is None:
+            return 0
+        merge = self._merge(config_id)
+        upto = self.runs(config_id)[-1].number if merge is None else merge.upto
+        parts = [part for part in self._parts(config_id) if part.run.number <= upto]
+        left = [part for part in parts if len(part.keys)]
+        if not left:
+            return self._drop_merged(config_id, [part.run for part in parts], upto, most * _DROPPED)
+        share = max(1, most // len(left))
+        # None of the runs has more than its share up to there.
+        ends = [part.place(share - 1) for part in left if len(part.keys) > share]
+        last = min(ends) if ends else max(part.place(-1) for part in left)
+        moved = [part.upto(last) for part in left]
+        self._add_among_all(config_id, self._standing(config_id, moved))
+        self._driver.execute(_MERGED, (config_id, upto, *last))
+        return sum(len(part.keys) for part in moved)
+
+    def _newest_config(self) -> int | None:
+        if not self.are_kept:
+            return None
+        found: int | None = self._driver.execute("SELECT max(config_id) FROM key_run").fetchone()[0]
         return found
+
+    def _add_among_all(self, config_id: int, parts: Sequence[Part]) -> None:
+        groups, keys, records = np.concatenate([part.rows for part in parts], axis=1)
+        order = np.lexsort((records, keys, groups))
+        columns = (column[order].tolist() for column in (groups, keys, records))
+        # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
+        self._driver.executemany(_AMONG_ALL, zip(repeat(config_id), *columns))
+
+    def _drop_merged(self, config_id: int, runs: Sequence[Run], upto: int, most: int) -> int:
+        """Drop runs of which all is among all; with the last of them the merge is over."""
+        dropped: list[int] = []
+        size = 0
+        for run in runs:
+            if dropped and size + run.size > most:
+                break
+            dropped.append(run.number)
+            size += run.size
+        self._drop_runs(dropped)
+        if len(dropped) == len(runs):
+            self._driver.execute("DELETE FROM key_merge WHERE config_id = ?", (config_id,))
+            self._driver.execute(
+                "DELETE FROM gone_from_runs WHERE config_id = ? AND run <= ?", (config_id, upto)
+            )
+        return max(size, 1)
+
+    def _drop_runs(self, numbers: Collection[int]) -> None:
+        self._driver.executemany("DELETE FROM key_run WHERE number = ?", ((number,) for number in numbers))
+
+    def _merge(self, config_id: int) -> Merge | None:
+        found = self._driver.execute(_MERGE, (config_id,)).fetchone()
+        return None if found is None else Merge(found[0], (found[1], found[2], found[3]))
+
+    def _parts(self, config_id: int) -> list[Part]:
+        """What each run has left, what is gone among it."""
+        runs = self.runs(config_id)
+        if not runs:
+            self._kept.clear()
+            return []
+        self._forget_others(runs)
+        merge = self._merge(config_id)
+        return [self._whole(run).not_merged(merge) for run in runs]
+
+    def _whole(self, run: Run) -> Part:
+        kept = self._kept
+        if (part := kept.get(run.mark)) is None:
+            part = kept[run.mark] = self._stored(run)
+        return part
+
+    def _stored(self, run: Run) -> Part:
+        found = self._driver.execute("SELECT keys, record_ids FROM key_run WHERE number = ?", (run.number,))
+        keys, records = (np.frombuffer(column, AS_STORED) for column in found.fetchone())
+        return Part(run, keys, records)
+
+    @property
+    def _kept(self) -> dict[int, Part]:
+        kept: dict[int, Part] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
+        return kept
+
+    def _forget_others(self, runs: Sequence[Run]) -> None:
+        """Keep no run in memory that is gone; later ones are those of another snapshot."""
+        kept = self._kept
+        marks = {run.mark for run in runs}
+        for mark, part in list(kept.items()):
+            if mark not in marks and part.run.number <= runs[-1].number:
+                kept.pop(mark, None)
+
+    def _standing(self, config_id: int, parts: Sequence[Part]) -> list[Part]:
+        """The parts without the keys of records that are gone from their runs."""
+        if not parts:
+            return []
+        statement = "SELECT record_id, run FROM gone_from_runs WHERE config_id = ?"
+        if sum(len(part.records) for part in parts) <= _ASKED:
+            records = {record for part in parts for record in part.records.tolist()}
+            statement += f" AND record_id IN ({listed(records)})"
+        gone = np.array(self._driver.execute(statement, (config_id,)).fetchall(), np.int64).reshape(-1, 2).T
+        return [part.without(gone[0][gone[1] >= part.run.number]) for part in parts]
 
 
 def listed(numbers: Collection[int]) -> str:

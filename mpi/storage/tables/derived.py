@@ -27,19 +27,42 @@ class BlockingKeyRow(SQLModel, table=True):
     record_id: int = pk()
 
 
-class RecentKeyRow(SQLModel, table=True):
-    """A blocking key that a load wrote lately and that is not yet among the others: a row is in one of both.
+class KeyRunRow(SQLModel, table=True):
+    """Blocking keys that a load wrote lately, and the record of each, as little-endian 64-bit integers.
 
-    A run is named by the commit that began it.
+    They ascend, by key and then by record, and are not yet among the others. See ``recent_keys.Run``.
     """
 
-    __tablename__ = "recent_key"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __tablename__ = "key_run"
+    number: int = pk()
+    config_id: int = big()
+    mark: int = big()
+    group_id: int = big()
+    records: int = big()
+    size: int = big()
+    commit_no: int = big()
+    keys: bytes = Field(sa_type=LargeBinary)
+    record_ids: bytes = Field(sa_type=LargeBinary)
+
+
+class GoneFromRunsRow(SQLModel, table=True):
+    """A record whose keys in the runs up to one are its own no more."""
+
+    __tablename__ = "gone_from_runs"
     config_id: int = pk()
-    run: int = pk()
-    group_id: int = pk()
-    key: int = pk()
     record_id: int = pk()
+    run: int = big()
+
+
+class KeyMergeRow(SQLModel, table=True):
+    """How far a merge has come: of the runs up to one, all up to a place is among the others."""
+
+    __tablename__ = "key_merge"
+    config_id: int = pk()
+    upto: int = big()
+    group_id: int = big()
+    key: int = big()
+    record_id: int = big()
 
 
 class RecordKeysRow(SQLModel, table=True):

@@ -20,15 +20,15 @@ def with_runs(tmp_path, monkeypatch):
 
 
 def waiting(index) -> int:
-    """Keys that are in runs still."""
+    """Records of which keys are in runs still."""
     with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.waiting()
+        return unit.keys.recent.waiting(index.config_id(unit)).records
 
 
 def runs(index) -> list[int]:
-    """The runs that there are."""
+    """The runs that there are, by their marks."""
     with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.runs(index.config_id(unit))
+        return [run.mark for run in unit.keys.recent.runs(index.config_id(unit))]
 
 
 def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
@@ -37,28 +37,28 @@ def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_
     assert waiting(with_runs) > 0
     sound(with_runs)
     left = runs(with_runs)
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", len(left) + 1)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", waiting(with_runs) + 1)
     load_rows(with_runs, "sis", *children(), digest="file")
     assert not set(left) & set(runs(with_runs))
     sound(with_runs)
 
 
-def test_a_load_leaves_no_more_runs_than_may_wait(with_runs, monkeypatch):
-    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", 5)
+def test_a_load_leaves_no_more_than_may_wait(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 1_200)
     left = []
     for number in range(4):
         load_rows(with_runs, "sis", *many_children(500, 1_000 * number))
-        left.append(len(runs(with_runs)))
-    # Each has two; what the fourth would leave besides is merged.
-    assert left == [2, 4, 0, 2]
+        left.append(waiting(with_runs))
+    # What the third would leave besides is merged.
+    assert left == [500, 1_000, 0, 500]
     sound(with_runs)
 
 
 def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last_merge_ended(
     with_runs, monkeypatch
 ):
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", 100)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
     monkeypatch.setattr(key_runs, "_ROWS", 100)
     monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
     monkeypatch.setattr(loading, "AHEAD", 600)
@@ -66,16 +66,15 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     monkeypatch.setattr(ahead.LookingAhead, "is_at_work", lambda _: next(looks))
     merge = RecentKeys.merge
 
-    def noted(self, most, after=()):
-        merged = merge(self, most, after)
-        places.append((after, merged.place))
-        return merged
+    def noted(self, most):
+        moved = merge(self, most)
+        places.append(self._merge(self._newest_config()).place)
+        return moved
 
     monkeypatch.setattr(RecentKeys, "merge", noted)
     load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
     assert len(places) == 3
-    assert [begun for begun, _ in places] == [(), *(ended for _, ended in places[:2])]
-    assert all(ended > begun for begun, ended in places)
+    assert places == sorted(set(places))
     sound(with_runs)
 
 
@@ -99,8 +98,7 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
     def stop(*_):
         raise fault
 
-    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", 3)
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
     monkeypatch.setattr(RecentKeys, "merge", stop)
     assert load_rows(with_runs, "sis", *children()).status == loading.LOADED
     assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
@@ -115,12 +113,11 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     sizes = []
     merge = RecentKeys.merge
 
-    def noted(self, most, after):
+    def noted(self, most):
         sizes.append(most)
-        return merge(self, most, after)
+        return merge(self, most)
 
-    monkeypatch.setattr(key_runs, "WORTH_RUNS", 100)
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", 3)
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
     monkeypatch.setattr(RecentKeys, "merge", noted)
     load_rows(with_runs, "sis", *children())
     assert set(sizes) == {key_runs._ROWS}
@@ -152,7 +149,7 @@ def test_whoever_serves_merges_what_an_interrupted_load_left_when_it_is_at_work_
         config = with_runs.config_id(unit)
         own = unit.keys.own(config, [1])
         unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, unit.commit_no)
+        unit.keys.put(config, own, unit.commit_no, in_run=True)
     assert not left.look(with_runs, OPERATOR)
     now[0] += key_runs.LEFT_S / 2
     assert not left.look(with_runs, OPERATOR), "a run was begun half that time ago"
@@ -164,7 +161,7 @@ def test_whoever_serves_merges_what_an_interrupted_load_left_when_it_is_at_work_
 
 
 def test_whoever_serves_merges_what_a_load_left_that_is_done_at_once(with_runs, monkeypatch):
-    monkeypatch.setattr(key_runs, "MERGED_RUNS", 100)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
     load_rows(with_runs, "sis", *children())
     assert waiting(with_runs) > 0
     assert key_runs.LeftRuns().look(with_runs, OPERATOR)

@@ -12,7 +12,6 @@ from mpi.service import sharing
 from mpi.service.pairing import Pairing
 from mpi.service.records import upsert
 from mpi.service.sharing import found_by
-from mpi.storage.repositories import blocking_keys
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
 from tests.unit.service.test_pairing import as_stored
@@ -27,15 +26,14 @@ def index(tmp_path, monkeypatch):
     chunked = sharing.chunked
     monkeypatch.setattr(sharing, "WORTH_A_THREAD", 1)
     monkeypatch.setattr(sharing, "chunked", partial(chunked, size=30))
-    monkeypatch.setattr(blocking_keys, "READ_WHOLE", 100)
     with an_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)
             own = unit.keys.own(config, range(1, CHILDREN + 1, 3))
             unit.keys.drop(config, own)
-            unit.keys.put(config, own, unit.commit_no, unit.commit_no)
-            assert unit.keys.recent.waiting()
+            unit.keys.put(config, own, unit.commit_no, in_run=True)
+            assert unit.keys.recent.rows_waiting()
         yield opened
 
 
@@ -58,7 +56,7 @@ def after(act, index):
 
 def merged(index):
     with index.database.write(OPERATOR, "load") as unit:
-        assert unit.keys.recent.merge(1_000_000).rows
+        assert unit.keys.recent.merge(1_000_000)
 
 
 def test_two_threads_find_what_one_finds_each_row_once(index):

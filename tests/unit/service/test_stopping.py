@@ -14,8 +14,9 @@ from mpi.service.search import search
 from mpi.service.stopping import propose_stops
 from mpi.service.verify import verify
 from mpi.standardize.payload import features_from_bytes
-from mpi.storage.repositories.blocking_keys import AS_STORED, OwnKeys
+from mpi.storage.repositories.blocking_keys import OwnKeys
 from mpi.storage.repositories.records import Label
+from mpi.storage.repositories.run_parts import AS_STORED
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows
 
 NAMESAKES = 12

@@ -1,4 +1,4 @@
-"""Schema 0012 keeps the keys of a record in a row of their own; 0013 has those of late apart."""
+"""Schema 0012 keeps the keys of a record in a row of their own; 0013 has those of late apart, 0014 packed."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from sqlalchemy import inspect, text
 
 from mpi.storage import migrate
 from mpi.storage.database import Database
-from mpi.storage.repositories.blocking_keys import AS_STORED
+from mpi.storage.repositories.run_parts import AS_STORED
 
 KEYS = {(1, 1, 3): [-9, 4], (1, 2, 5_000): [4], (1, 1, 5_001): [-(2**63), 2**63 - 1], (2, 1, 3): [7]}
 """By configuration, visibility group and record."""
@@ -70,4 +70,34 @@ def test_a_downgrade_merges_the_keys_that_are_in_runs(older):
     expected = {(row[0], *row[2:]) for row in rows} | {(1, 1, 6, 9)}
     assert sorted(tuple(row) for row in found) == sorted(expected)
     assert "recent_key" not in inspect(connection).get_table_names()
+    connection.execute(text("DELETE FROM blocking_key"))
+
+
+def test_an_upgrade_merges_the_keys_that_are_in_runs_of_rows(older):
+    connection, config = older
+    command.upgrade(config, "0013")
+    connection.execute(text("INSERT INTO recent_key VALUES (1, 5, 1, -9, 3), (1, 7, 2, 4, 8)"))
+    connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, -9, 3), (1, 1, 6, 9)"))
+    command.upgrade(config, "0014")
+    found = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    assert sorted(tuple(row) for row in found) == [(1, 1, -9, 3), (1, 1, 6, 9), (1, 2, 4, 8)]
+    connection.execute(text("DELETE FROM blocking_key"))
+
+
+def test_a_downgrade_merges_the_keys_that_are_packed_but_for_those_that_are_gone(older):
+    connection, config = older
+    command.upgrade(config, "0014")
+    insert = text("INSERT INTO key_run VALUES (:number, :config, 7, 1, 2, :size, 1, :keys, :records)")
+    for number, of_config, rows in ((1, 1, [(-9, 3), (4, 8)]), (2, 1, [(4, 8), (5, 3)]), (3, 2, [(5, 8)])):
+        keys, records = (np.array(column, AS_STORED).tobytes() for column in zip(*rows, strict=True))
+        values = {"number": number, "config": of_config, "size": len(rows), "keys": keys, "records": records}
+        connection.execute(insert, values)
+    # In the first run record 8 is gone; and a merge has moved the first key.
+    connection.execute(text("INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (1, 8, 1)"))
+    connection.execute(text("INSERT INTO key_merge VALUES (1, 1, 1, -9, 3)"))
+    connection.execute(text("INSERT INTO blocking_key VALUES (1, 1, -9, 3)"))
+    command.downgrade(config, "0013")
+    found = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    assert sorted(tuple(row) for row in found) == [(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 5, 3), (2, 1, 5, 8)]
+    assert connection.execute(text("SELECT count(*) FROM recent_key")).scalar() == 0
     connection.execute(text("DELETE FROM blocking_key"))
