@@ -108,8 +108,7 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         source_code: its source.
         said: what is said, made comparable.
     """
-    if not index.database.is_postgresql and index.together.wait_for_each_other:
-        # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
+    if _is_of_no_use(index):
         return None
     source, made = index.known_sources.get(source_code), said.made
     # Copied at one go: another thread may add to what is known.
@@ -133,6 +132,14 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         others = {record for _, record in found} - ({existing.id} if existing else set())
         near, features = _scored(unit, index, config_id, made, others)
     return Beforehand(config_id, tuple(groups), last_commit, made, near, features)
+
+
+def _is_of_no_use(index: Index) -> bool:
+    if index.database.is_postgresql:
+        # Nobody waits for the writer's place, and what would be asked again is asked once.
+        return index.together.are_alone
+    # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
+    return index.together.wait_for_each_other
 
 
 def _tells_of_any(index: Index, found: Collection[tuple[int, int]]) -> bool:

@@ -74,6 +74,11 @@ class Together:
         self._shared = self._others_wrote = -math.inf
 
     @property
+    def are_alone(self) -> bool:
+        """Whether neither others nor several of this process at a time have written lately."""
+        return time.monotonic() - max(self._shared, self._others_wrote) >= LATELY_S
+
+    @property
     def wait_for_each_other(self) -> bool:
         """Whether steps of this process wait for each other, and for those of no other process."""
         now = time.monotonic()
@@ -122,7 +127,7 @@ class Together:
     def _do_some(self, database: Database) -> None:
         taken: list[_Call] = []
         try:
-            with database.write_several(small=True) as unit:
+            with database.write_several(small=True, is_waited_for=not self.are_alone) as unit:
                 answers: list[Any] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.

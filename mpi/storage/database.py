@@ -110,19 +110,20 @@ class Database:
 
     @contextmanager
     def write_several(
-        self, lock: Lock = Lock.INDEX, *, small: bool = False
+        self, lock: Lock = Lock.INDEX, *, small: bool = False, is_waited_for: bool = False
     ) -> Iterator[Callable[[Viewer, str], WriteUnit]]:
         """One transaction of several units, one after the other, kept whole or not at all.
 
         Args:
             lock: what it keeps others from.
             small: whether each is about a few records; see ``postgresql.lock_index``.
+            is_waited_for: whether other writers wait meanwhile, and on PostgreSQL need not wait for the disk.
 
         Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
         """
         with self._in_turn(lock), self._begun(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
-                postgresql.lock_index(session, small=small)
+                postgresql.lock_index(session, small=small, durable_after=is_waited_for)
             self.commit_begun = False
             alone = lock is Lock.INDEX or not self.is_postgresql
             units: list[WriteUnit] = []
@@ -136,7 +137,7 @@ class Database:
             for unit in units[-1:]:
                 unit.flush()
             self.commit_begun = True
-            _commit(session, durable_after=small and lock is Lock.INDEX)
+            _commit(session, durable_after=is_waited_for and lock is Lock.INDEX)
             self.kept += lock is Lock.INDEX
             if self._checkpoints is not None:
                 self._checkpoints.committed()

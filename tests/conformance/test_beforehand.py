@@ -93,7 +93,9 @@ MEANWHILE = (
 
 
 @pytest.fixture
-def index(tmp_path, database_url):
+def index(tmp_path, database_url, monkeypatch):
+    # Where nobody else writes, PostgreSQL searches in the transaction.
+    monkeypatch.setattr(Together, "are_alone", False)
     with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
         begin(index)
         yield index
@@ -173,6 +175,12 @@ def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_
     monkeypatch.setattr(Together, "wait_for_each_other", True)
     searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([0] if index.database.is_postgresql else [1])
+
+
+def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
+    monkeypatch.setattr(Together, "are_alone", True)
+    searched = searched_in_the_transaction(index, comes_by_another)
+    assert searched == ([1] if index.database.is_postgresql else [0])
 
 
 def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):

@@ -244,7 +244,8 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
 
 
 DAMAGE = {
-    "lost": "INSERT INTO gone_from_runs (config_id, record_id, run) SELECT config_id, 1, number FROM key_run",
+    "forgotten": "DELETE FROM key_merge",
+    "lost": "INSERT INTO gone_from_runs SELECT config_id, record_id, 9 FROM record_keys",
     "in both": "INSERT INTO blocking_key SELECT config_id, group_id, 5, 1 FROM record_keys LIMIT 1",
     "another's": "UPDATE key_run SET record_ids = "
     "CAST(substr(record_ids, 9) || substr(record_ids, 1, 8) AS BLOB)",
@@ -258,9 +259,10 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     load_rows(index, "ccwis", *many_children(20), a_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, [1, 2])
-        unit.keys.drop(config, [1, 2])
+        own = unit.keys.own(config, range(1, 11))
+        unit.keys.drop(config, own)
         unit.keys.put(config, own, unit.commit_no, in_run=True)
+        assert 0 < unit.keys.recent.merge(6) < are_in_runs(unit, config)
         expected = all_keys(unit, config)
     assert verify(index, OPERATOR) == []
     with index.database.engine.begin() as connection:

@@ -107,17 +107,29 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
 
 
 def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alone(index, monkeypatch):
-    together, children = index.together, many_children(CALLS + 2)
-    assert not together.wait_for_each_other
+    together, children = index.together, many_children(CALLS + 4)
+    assert (together.are_alone, together.wait_for_each_other) == (True, False)
+    for child in children[-2:]:
+        upsert(index, OPERATOR, "ccwis", child)
+        assert (together.are_alone, together.wait_for_each_other) == (True, False)
     at_once(index, [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children[:CALLS]])
-    assert together.wait_for_each_other
+    assert (together.are_alone, together.wait_for_each_other) == (False, True)
     with index.database.write(OPERATOR, "another") as unit:
         unit.note_commit()
-    upsert(index, OPERATOR, "ccwis", children[-2])
-    assert not together.wait_for_each_other
+    upsert(index, OPERATOR, "ccwis", children[-3])
+    assert (together.are_alone, together.wait_for_each_other) == (False, False)
     monkeypatch.setattr(module, "LATELY_S", 0.0)
-    upsert(index, OPERATOR, "ccwis", children[-1])
-    assert not together.wait_for_each_other
+    upsert(index, OPERATOR, "ccwis", children[-4])
+    assert (together.are_alone, together.wait_for_each_other) == (True, False)
+
+
+def test_one_writer_that_another_wrote_beside_is_not_alone(index):
+    together, children = index.together, many_children(2)
+    upsert(index, OPERATOR, "ccwis", children[0])
+    with index.database.write(OPERATOR, "another") as unit:
+        unit.note_commit()
+    upsert(index, OPERATOR, "ccwis", children[1])
+    assert not together.are_alone
 
 
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):

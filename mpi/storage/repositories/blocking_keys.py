@@ -143,14 +143,14 @@ class BlockingKeys:
         superfluous: Collection[tuple[int, int, int]],
     ) -> None:
         """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
-        # Of a record that a run has wrong nothing is in runs any more: all its keys are put among all.
-        self.recent.drop(config_id, {row[2] for row in superfluous})
-        rows = np.array(list(superfluous), np.int64).reshape(-1, 3).T
-        drop_columns(self._connection, _key, _columns(config_id, _in_order(rows)))
-        own = self.own(config_id, {row[2] for row in (*missing, *superfluous)})
-        rows = _in_order(_rows(own))
-        drop_columns(self._connection, _key, _columns(config_id, rows))
-        put_columns(self._connection, _key, _columns(config_id, rows))
+        wrong = {row[2] for row in (*missing, *superfluous)}
+        # A run has a record's keys as they are or not at all: those of a wrong one are put among all.
+        self.recent.drop(config_id, wrong)
+        own = _columns(config_id, _in_order(_rows(self.own(config_id, wrong))))
+        there = np.array(list(superfluous), np.int64).reshape(-1, 3).T
+        for columns in (_columns(config_id, _in_order(there)), own):
+            drop_columns(self._connection, _key, columns)
+        put_columns(self._connection, _key, own)
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
