@@ -11,7 +11,7 @@ from mpi.service.verify import verify
 from tests.index import OPERATOR, many_children
 
 CHILDREN = 1_100
-_SMALL = {"CHUNK": 200, "CHUNK_AMONG_ALL": 200, "FIRST_AHEAD": 600, "AHEAD": 800}
+_SMALL = {"CHUNK": 200, "CHUNK_AFAR": 200, "FIRST_AHEAD": 600, "AHEAD": 800}
 _SMALL_RUNS = {"MERGED_RECORDS": 600, "WORTH_RECORDS": 1, "LARGE_RECORDS": 1, "FEW_STATEMENTS": 1}
 """Where there are runs, small loads have some too, and merge before the last chunk and after it."""
 

@@ -122,6 +122,9 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         read_last_commit = unit.ask_last_commit()
         unit.records.ask_find(source.id, [said.local_id])
         unit.keys.ask_sharing(config_id, groups, mine, MOST_A_KEY)
+        if index.database.is_postgresql and unit.keys.recent.runs(config_id):
+            # Each statement is of a moment of its own: a run may be merged, and gone, before it is read.
+            return None
         existing = unit.records.find(source.id, [said.local_id]).get(said.local_id)
         last_commit = read_last_commit()
         if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):

@@ -38,9 +38,9 @@ from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 CHUNK = 2_000
-"""Statements of one transaction, at most, where keys are written into runs: others wait for it."""
-CHUNK_AMONG_ALL = 10_000
-"""The same where they are written among all: fewer would write the pages of all keys more often."""
+"""Statements of one transaction, at most: others wait for it."""
+CHUNK_AFAR = 10_000
+"""The same on PostgreSQL, where each transaction waits for the server some ten times."""
 AHEAD = 60_000
 """Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
 FIRST_AHEAD = 20_000
@@ -137,7 +137,7 @@ class Loading:
 
     def __post_init__(self) -> None:
         statements = len(self.file.sent.headings)
-        self._portions = Portions(CHUNK_AMONG_ALL if self.index.database.is_postgresql else CHUNK)
+        self._portions = Portions(CHUNK_AFAR if self.index.database.is_postgresql else CHUNK)
         self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def go_on(self, batch: Batch) -> None:
@@ -257,7 +257,7 @@ class Loading:
         if not self.done:
             yield from statements
             return
-        while some := list(islice(statements, CHUNK_AMONG_ALL)):
+        while some := list(islice(statements, CHUNK_AFAR)):
             with self.index.database.read(self.viewer) as unit:
                 known = unit.records.find(self.file.source.id, [one.local_id for one in some])
             for one in some:

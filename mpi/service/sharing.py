@@ -34,7 +34,7 @@ def found_by(
         again: for a second thread; None where this one is to do it alone.
     """
     groups = unit.sources.groups()
-    if again is None or len(keys) < WORTH_A_THREAD or not unit.keys.recent.are_kept:
+    if again is None or len(keys) < WORTH_A_THREAD or not unit.keys.are_in_a_file:
         return list(unit.keys.found_by(config_id, groups, keys))
     left = deque(chunked(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:

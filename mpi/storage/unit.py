@@ -65,16 +65,22 @@ Repository = TypeVar("Repository")
 
 
 class _Repository(Generic[Repository]):
-    """A repository of a unit, made when it is first asked for: a look-up needs five of two dozen."""
+    """A repository of a unit, made when it is first asked for: a look-up needs five of two dozen.
 
-    def __init__(self, kind: Callable[[Connection], Repository]) -> None:
+    Args:
+        kind: makes it.
+        others: repositories of the same unit that it works with.
+    """
+
+    def __init__(self, kind: Callable[..., Repository], *others: str) -> None:
         self._kind = kind
+        self._others = others
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, unit: "ReadUnit", _owner: type | None = None) -> Repository:
-        made = self._kind(unit.connection)
+        made = self._kind(unit.connection, *(getattr(unit, other) for other in self._others))
         # From now on the unit's own attribute is found first.
         vars(unit)[self._name] = made
         return made
@@ -90,8 +96,8 @@ class ReadUnit:
 
     sources = _Repository(Sources)
     records = _Repository(Records)
-    derived = _Repository(Derived)
     keys = _Repository(BlockingKeys)
+    derived = _Repository(Derived, "keys")
     persons = _Repository(Persons)
     decisions = _Repository(Decisions)
     configs = _Repository(Configs)
@@ -208,10 +214,11 @@ class WriteUnit(ReadUnit):
         return self._commit_no
 
     def ask_ahead(self) -> None:
-        """Send what every writer asks: the sources, the configuration in force, the counters."""
+        """Send what every writer asks: the sources, the configuration in force, the counters, the runs."""
         self.sources.ask_ahead()
         self.configs.ask_ahead()
         self.counters.ask_ahead()
+        self.keys.recent.ask()
 
     def note_commit(self) -> None:
         """Leave a commit, with who and when, though nothing of this transaction bears its number."""

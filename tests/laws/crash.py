@@ -70,7 +70,7 @@ class Place:
 def work(place: Place, turn: int) -> None:
     """Upsert, load and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
-    loading.CHUNK = loading.CHUNK_AMONG_ALL = CHUNK
+    loading.CHUNK = loading.CHUNK_AFAR = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
     key_runs.LARGE_RECORDS = key_runs.FEW_STATEMENTS = 1
     key_runs.MERGED_RECORDS, key_runs.WORTH_RECORDS = 4 * CHUNK, 1

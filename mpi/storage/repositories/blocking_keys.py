@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, select, tupl
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.repositories.recent_keys import RecentKeys, listed
+from mpi.storage.repositories.recent_keys import RecentKeys
 from mpi.storage.repositories.rows import drop_columns, put_columns
 from mpi.storage.repositories.run_parts import AS_STORED, Numbers
 from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
@@ -77,11 +77,16 @@ class OwnKeys(NamedTuple):
 
 
 class BlockingKeys:
-    """The blocking keys of every configuration; of each record, those that the blocks have are its own."""
+    """The blocking keys of every configuration; of each record, those that the blocks have are its own.
+
+    Attributes:
+        are_in_a_file: whether whoever reads them works for that itself, on a core of its own.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.recent = RecentKeys(connection)
+        self.are_in_a_file = connection.dialect.name == "sqlite"
 
     def put(
         self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int, *, in_run: bool = False
@@ -92,8 +97,7 @@ class BlockingKeys:
             config_id: the configuration.
             own: the keys of each record.
             commit_no: of the transaction that writes them.
-            in_run: whether they are put into a run, which waits to be merged; where there are no runs they
-                are put among all.
+            in_run: whether they are put into a run, which waits to be merged, and not among all.
         """
         some = {record: one for record, one in own.items() if one.keys}
         columns: dict[str, list[Any]] = {
@@ -105,7 +109,7 @@ class BlockingKeys:
         }
         put_columns(self._connection, _own, columns)
         rows = _in_order(_rows(some))
-        if in_run and self.recent.are_kept:
+        if in_run:
             records = Counter(one.group_id for one in some.values())
             self.recent.put(config_id, rows, records, commit_no)
         else:
@@ -231,17 +235,24 @@ class BlockingKeys:
 
         With ``most`` they end after so many a key on average: one of the keys then has more.
         """
+        # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
+        found = self.recent.sharing(config_id, groups, keys, most and most * len(keys) + 1)
+        return found + self._among_all(config_id, groups, keys, most)
+
+    def _among_all(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
+    ) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for chunk in chunked(keys):
             statement, asked = _sharing(config_id, groups, chunk, most)
             found += [(row[0], row[1]) for row in self._connection.execute(statement, asked)]
-            found += self.recent.sharing(config_id, groups, chunk, asked.get("most"))
         return found
 
     def ask_sharing(
         self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
     ) -> None:
         """Send ahead what ``sharing`` will ask."""
+        self.recent.ask()
         for chunk in chunked(keys):
             ahead(self._connection, *_sharing(config_id, groups, chunk, most))
 
@@ -264,17 +275,17 @@ class BlockingKeys:
 
     def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
-        if not self.recent.are_kept:
-            for chunk in chunked(keys):
-                yield columns_of(self.sharing(config_id, groups, chunk))
-            return
-        yield from self.found_among_all(config_id, groups, chunked(keys))
         yield from self.recent.found_by(config_id, groups, keys)
+        if self.are_in_a_file:
+            yield from self.found_among_all(config_id, groups, chunked(keys))
+            return
+        for chunk in chunked(keys):
+            yield columns_of(self._among_all(config_id, groups, chunk))
 
     def found_among_all(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
     ) -> Iterator[Numbers]:
-        """The same on SQLite, for each of some parts of the keys, but for what is in runs."""
+        """The same of a file, for each of some parts of the keys, but for what is in runs."""
         # A row handed over by itself costs more than it takes to find it.
         statement = (
             "SELECT json_group_array(k.key), json_group_array(k.record_id) "
@@ -285,6 +296,11 @@ class BlockingKeys:
         for part in parts:
             found = driver.execute(statement, (orjson.dumps(list(part)).decode(), config_id)).fetchone()
             yield np.array([orjson.loads(column) for column in found], np.int64)
+
+
+def listed(numbers: Collection[int]) -> str:
+    """Numbers as a statement has them between brackets."""
+    return ", ".join(str(int(number)) for number in numbers)
 
 
 def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:

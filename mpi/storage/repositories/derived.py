@@ -82,9 +82,9 @@ def _least(column: ColumnElement[int], after: int) -> Select[Any]:
 class Derived:
     """What can be computed again from records and configuration."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, keys: BlockingKeys) -> None:
         self._connection = connection
-        self._keys = BlockingKeys(connection)
+        self._keys = keys
 
     def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
         """Add features of records that have none."""

@@ -1,51 +1,74 @@
-"""The blocking keys that loads wrote last, as sorted runs: SQLite's table of all is gone to for many at once.
+"""The blocking keys that loads wrote last, as sorted runs: the table of all is gone to for many at once.
 
 The keys of some thousand records lie everywhere among those of a million: to add them is to write nearly
-every page of the table. A run has them in two columns, each one value: a hundredth of the rows, which is
-written and read as fast as memory is copied. From there they are merged into the table of all in the order of
-their keys, so that each of its pages is written once for all the runs that wait.
+every page of the table, or of its index. A run has them in two columns, each one value: a hundredth of the
+rows, which is written and read as fast as memory is copied. From there they are merged into the table of all
+in the order of their keys, so that each of its pages is written once for all the runs that wait.
 
 A run never changes, so that a process keeps those that it has read. What is dropped is noted beside them, and
-so is how far a merge has come: a snapshot has each key once. PostgreSQL adds rows to a table beside its index
-of them: there a run would only be written besides.
+so is how far a merge has come: a snapshot has each key once.
 """
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, delete
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text
 
+from mpi.storage.among import among
+from mpi.storage.repositories.rows import put_columns
 from mpi.storage.repositories.run_parts import AS_STORED, Merge, Numbers, Part, Run, together
-from mpi.storage.tables import GoneFromRunsRow, KeyMergeRow, KeyRunRow
+from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow
+
+_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
+_run = KeyRunRow.__table__  # type: ignore[attr-defined]
+_gone = GoneFromRunsRow.__table__  # type: ignore[attr-defined]
+_merge = KeyMergeRow.__table__  # type: ignore[attr-defined]
 
 RUN_KEYS = 60_000
-"""That a run has at most: what small transactions write one after the other is put together up to there."""
+"""That small transactions' runs, which come one after the other, are put together up to."""
 _DROPPED = 40
 """Rows of merged runs that are dropped in the time in which one is merged."""
 _ASKED = 5_000
 """Records of which it is asked by number whether they are gone; beyond that all that are gone are read."""
 
-_RUNS = (
-    "SELECT number, mark, group_id, records, size, commit_no FROM key_run WHERE config_id = ? ORDER BY number"
+_RUNS = select(
+    _run.c.number,
+    _run.c.config_id,
+    _run.c.mark,
+    _run.c.group_id,
+    _run.c.records,
+    _run.c.size,
+    _run.c.commit_no,
+).order_by(_run.c.number)
+_STORED = select(_run.c["keys"], _run.c.record_ids).where(_run.c.number == bindparam("number"))
+_PUT = insert(_run).values(
+    number=select(func.coalesce(func.max(_run.c.number), 0) + 1).scalar_subquery(),
+    **{column.name: bindparam(column.name) for column in _run.c if column.name != "number"},
 )
-_PUT = (
-    "INSERT INTO key_run (number, config_id, mark, group_id, records, size, commit_no, keys, record_ids) "
-    "SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ? FROM key_run"
-)
-_MERGE = "SELECT upto, group_id, key, record_id FROM key_merge WHERE config_id = ?"
-_MERGED = (
-    "INSERT OR REPLACE INTO key_merge (config_id, upto, group_id, key, record_id) VALUES (?, ?, ?, ?, ?)"
-)
-_AMONG_ALL = "INSERT OR IGNORE INTO blocking_key (config_id, group_id, key, record_id) VALUES (?, ?, ?, ?)"
+_DROP = delete(_run).where(among(_run.c.number, "numbers"))
+_MERGES = select(_merge.c.config_id, _merge.c.upto, _merge.c.group_id, _merge.c.key, _merge.c.record_id)
 
-_TABLES = (
-    KeyRunRow.__table__,  # type: ignore[attr-defined]
-    GoneFromRunsRow.__table__,  # type: ignore[attr-defined]
-    KeyMergeRow.__table__,  # type: ignore[attr-defined]
-)
+
+def _whole(*names: str) -> list[Any]:
+    return [bindparam(name, type_=BigInteger()) for name in names]
+
+
+_MERGED = text(
+    "INSERT INTO key_merge (config_id, upto, group_id, key, record_id) "
+    "VALUES (:config, :upto, :group, :key, :record) ON CONFLICT (config_id) "
+    "DO UPDATE SET upto = excluded.upto, group_id = excluded.group_id, key = excluded.key, "
+    "record_id = excluded.record_id"
+).bindparams(*_whole("config", "upto", "group", "key", "record"))
+_MERGE_IS_OVER = delete(_merge).where(_merge.c.config_id == bindparam("config"))
+_NOTE_GONE = text(
+    "INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (:config, :record, :run) "
+    "ON CONFLICT (config_id, record_id) DO UPDATE SET run = excluded.run"
+).bindparams(*_whole("config", "record", "run"))
+_GONE = select(_gone.c.record_id, _gone.c.run).where(_gone.c.config_id == bindparam("config"))
+_GONE_AMONG = _GONE.where(among(_gone.c.record_id, "ids"))
+_FORGET_GONE = delete(_gone).where(_gone.c.config_id == bindparam("config"), _gone.c.run <= bindparam("upto"))
 
 
 class Waiting(NamedTuple):
@@ -61,21 +84,34 @@ class Waiting(NamedTuple):
 
 
 class RecentKeys:
-    """The runs of every configuration; none on PostgreSQL."""
+    """The runs of every configuration, as one unit of work finds and leaves them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.are_kept = connection.dialect.name == "sqlite"
+        self._asked: Any = None
+        self._known: list[Run] | None = None
 
-    @property
-    def _driver(self) -> Any:  # noqa: ANN401 - SQLite's own connection
-        return self._connection.connection.driver_connection
+    def ask(self) -> None:
+        """Send ahead the question which runs there are; of what is asked later none is missed.
+
+        Where each statement is of a moment of its own a key that is merged between the two is found twice.
+        """
+        if self._connection.dialect.name == "postgresql" and self._known is None and self._asked is None:
+            self._asked = self._connection.execute(_RUNS)
 
     def runs(self, config_id: int) -> list[Run]:
         """The runs of a configuration, oldest first."""
-        if not self.are_kept:
-            return []
-        return [Run(*row) for row in self._driver.execute(_RUNS, (config_id,))]
+        return [run for run in self._all() if run.config_id == config_id]
+
+    def _all(self) -> list[Run]:
+        if self._known is None:
+            asked, self._asked = self._asked, None
+            rows: Any = self._connection.execute(_RUNS) if asked is None else asked
+            self._known = [Run(*row) for row in rows]
+        return self._known
+
+    def _changed(self) -> None:
+        self._known = self._asked = None
 
     def put(self, config_id: int, rows: Numbers, records: Mapping[int, int], commit_no: int) -> None:
         """Add keys.
@@ -94,17 +130,20 @@ class RecentKeys:
                 keys, record_ids = together(
                     [keys, *(part.keys for part in parts)], [record_ids, *(part.records for part in parts)]
                 )
-            told = (
-                config_id,
-                secrets.randbits(63),
-                group,
-                number + sum(run.records for run in earlier),
-                len(keys),
-                min(commit_no, *(run.commit_no for run in earlier)) if earlier else commit_no,
+            self._connection.execute(
+                _PUT,
+                {
+                    "config_id": config_id,
+                    "mark": secrets.randbits(63),
+                    "group_id": group,
+                    "records": number + sum(run.records for run in earlier),
+                    "size": len(keys),
+                    "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
+                    "keys": keys.astype(AS_STORED).tobytes(),
+                    "record_ids": record_ids.astype(AS_STORED).tobytes(),
+                },
             )
-            packed = (column.astype(AS_STORED).tobytes() for column in (keys, record_ids))
-            # Before those go that it takes the place of: its number is to be greater.
-            self._driver.execute(_PUT, (*told, *packed))
+            # After that which takes their place: its number is to be greater.
             self._drop_runs([run.number for run in earlier])
 
     def _small(self, config_id: int, group: int, size: int) -> list[Run]:
@@ -124,19 +163,19 @@ class RecentKeys:
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Note that what the runs have of these records is their keys no more."""
         runs = self.runs(config_id)
-        if runs:
-            self._driver.executemany(
-                "REPLACE INTO gone_from_runs (config_id, record_id, run) VALUES (?, ?, ?)",
-                zip(repeat(config_id), record_ids, repeat(runs[-1].number)),
-            )
+        if runs and record_ids:
+            last = runs[-1].number
+            gone = [{"config": config_id, "record": record, "run": last} for record in record_ids]
+            self._connection.execute(_NOTE_GONE, gone)
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the runs of a configuration, or of all."""
-        for table in _TABLES:
+        for table in (_run, _gone, _merge):
             statement = delete(table)
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
+        self._changed()
 
     def sharing(
         self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
@@ -158,8 +197,9 @@ class RecentKeys:
 
     def searched(self, config_id: int) -> Iterator[Numbers]:
         """Visibility group, key and record of every row, a run at a time, as they are stored."""
+        merge = self._merge(config_id)
         for run in self.runs(config_id):
-            part = self._stored(run).not_merged(self._merge(config_id))
+            part = self._stored(run).not_merged(merge)
             yield from (standing.rows for standing in self._standing(config_id, [part]))
 
     def sizes(self, config_id: int) -> tuple[Numbers, Numbers]:
@@ -169,24 +209,17 @@ class RecentKeys:
 
     def waiting(self, config_id: int) -> Waiting:
         """What waits of a configuration."""
-        if not self.are_kept:
-            return Waiting(0, is_begun=False)
         records = sum(run.records for run in self.runs(config_id))
         return Waiting(records, is_begun=self._merge(config_id) is not None)
 
     def rows_waiting(self) -> int:
         """How many keys wait at most, of all configurations; 0 only where none does."""
-        if not self.are_kept:
-            return 0
         # One more for each: one of which all is gone is dropped in a merge as well.
-        return int(self._driver.execute("SELECT coalesce(sum(size + 1), 0) FROM key_run").fetchone()[0])
+        return sum(run.size + 1 for run in self._all())
 
     def newest(self) -> int | None:
         """The mark of the run that was written last; None where there is none."""
-        if not self.are_kept:
-            return None
-        found = self._driver.execute("SELECT mark FROM key_run ORDER BY number DESC LIMIT 1").fetchone()
-        return None if found is None else int(found[0])
+        return self._all()[-1].mark if self._all() else None
 
     def merge(self, most: int) -> int:
         """Move the next keys of the last configuration that has some among all, least first.
@@ -200,9 +233,9 @@ class RecentKeys:
         Returns:
             how many were moved, or went with a run that is dropped; 0 only where nothing waits.
         """
-        config_id = self._newest_config()
-        if config_id is None:
+        if not self._all():
             return 0
+        config_id = max(run.config_id for run in self._all())
         merge = self._merge(config_id)
         upto = self.runs(config_id)[-1].number if merge is None else merge.upto
         parts = [part for part in self._parts(config_id) if part.run.number <= upto]
@@ -215,21 +248,22 @@ class RecentKeys:
         last = min(ends) if ends else max(part.place(-1) for part in left)
         moved = [part.upto(last) for part in left]
         self._add_among_all(config_id, self._standing(config_id, moved))
-        self._driver.execute(_MERGED, (config_id, upto, *last))
+        group, key, record = last
+        came_to = {"config": config_id, "upto": upto, "group": group, "key": key, "record": record}
+        self._connection.execute(_MERGED, came_to)
         return sum(len(part.keys) for part in moved)
-
-    def _newest_config(self) -> int | None:
-        if not self.are_kept:
-            return None
-        found: int | None = self._driver.execute("SELECT max(config_id) FROM key_run").fetchone()[0]
-        return found
 
     def _add_among_all(self, config_id: int, parts: Sequence[Part]) -> None:
         groups, keys, records = np.concatenate([part.rows for part in parts], axis=1)
         order = np.lexsort((records, keys, groups))
-        columns = (column[order].tolist() for column in (groups, keys, records))
+        columns = {
+            "config_id": [config_id] * len(keys),
+            "group_id": groups[order].tolist(),
+            "key": keys[order].tolist(),
+            "record_id": records[order].tolist(),
+        }
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        self._driver.executemany(_AMONG_ALL, zip(repeat(config_id), *columns))
+        put_columns(self._connection, _key, columns, if_new=True)
 
     def _drop_merged(self, config_id: int, runs: Sequence[Run], upto: int, most: int) -> int:
         """Drop runs of which all is among all; with the last of them the merge is over."""
@@ -242,26 +276,29 @@ class RecentKeys:
             size += run.size
         self._drop_runs(dropped)
         if len(dropped) == len(runs):
-            self._driver.execute("DELETE FROM key_merge WHERE config_id = ?", (config_id,))
-            self._driver.execute(
-                "DELETE FROM gone_from_runs WHERE config_id = ? AND run <= ?", (config_id, upto)
-            )
+            self._connection.execute(_MERGE_IS_OVER, {"config": config_id})
+            self._connection.execute(_FORGET_GONE, {"config": config_id, "upto": upto})
         return max(size, 1)
 
-    def _drop_runs(self, numbers: Collection[int]) -> None:
-        self._driver.executemany("DELETE FROM key_run WHERE number = ?", ((number,) for number in numbers))
+    def _drop_runs(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            self._connection.execute(_DROP, {"numbers": numbers})
+        self._changed()
 
     def _merge(self, config_id: int) -> Merge | None:
-        found = self._driver.execute(_MERGE, (config_id,)).fetchone()
-        return None if found is None else Merge(found[0], (found[1], found[2], found[3]))
+        if not self._all():
+            return None
+        for config, upto, group, key, record in self._connection.execute(_MERGES):
+            if config == config_id:
+                return Merge(upto, (group, key, record))
+        return None
 
     def _parts(self, config_id: int) -> list[Part]:
         """What each run has left, what is gone among it."""
         runs = self.runs(config_id)
-        if not runs:
-            self._kept.clear()
-            return []
         self._forget_others(runs)
+        if not runs:
+            return []
         merge = self._merge(config_id)
         return [self._whole(run).not_merged(merge) for run in runs]
 
@@ -272,8 +309,8 @@ class RecentKeys:
         return part
 
     def _stored(self, run: Run) -> Part:
-        found = self._driver.execute("SELECT keys, record_ids FROM key_run WHERE number = ?", (run.number,))
-        keys, records = (np.frombuffer(column, AS_STORED) for column in found.fetchone())
+        row = self._connection.execute(_STORED, {"number": run.number}).one()
+        keys, records = (np.frombuffer(column, AS_STORED) for column in row)
         return Part(run, keys, records)
 
     @property
@@ -284,23 +321,22 @@ class RecentKeys:
     def _forget_others(self, runs: Sequence[Run]) -> None:
         """Keep no run in memory that is gone; later ones are those of another snapshot."""
         kept = self._kept
+        if not kept:
+            return
         marks = {run.mark for run in runs}
+        last = runs[-1].number if runs else max(part.run.number for part in list(kept.values()))
         for mark, part in list(kept.items()):
-            if mark not in marks and part.run.number <= runs[-1].number:
+            if mark not in marks and part.run.number <= last:
                 kept.pop(mark, None)
 
     def _standing(self, config_id: int, parts: Sequence[Part]) -> list[Part]:
         """The parts without the keys of records that are gone from their runs."""
         if not parts:
             return []
-        statement = "SELECT record_id, run FROM gone_from_runs WHERE config_id = ?"
         if sum(len(part.records) for part in parts) <= _ASKED:
-            records = {record for part in parts for record in part.records.tolist()}
-            statement += f" AND record_id IN ({listed(records)})"
-        gone = np.array(self._driver.execute(statement, (config_id,)).fetchall(), np.int64).reshape(-1, 2).T
+            records = sorted({record for part in parts for record in part.records.tolist()})
+            rows = self._connection.execute(_GONE_AMONG, {"config": config_id, "ids": records})
+        else:
+            rows = self._connection.execute(_GONE, {"config": config_id})
+        gone = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2).T
         return [part.without(gone[0][gone[1] >= part.run.number]) for part in parts]
-
-
-def listed(numbers: Collection[int]) -> str:
-    """Numbers as a statement has them between brackets."""
-    return ", ".join(str(int(number)) for number in numbers)

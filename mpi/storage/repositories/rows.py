@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from mpi.storage.repositories.chunks import CHUNK
 
 _ROWS_AT_ONCE = 2 * CHUNK
+_IF_NEW = " ON CONFLICT DO NOTHING"
 
 
 def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -28,14 +29,23 @@ def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) ->
     put_columns(connection, table, {name: [row[name] for row in rows] for name in names})
 
 
-def put_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Add rows given by column, all of one length; of hundreds of thousands none is made a dict."""
+def put_columns(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], *, if_new: bool = False
+) -> None:
+    """Add rows given by column, all of one length; of hundreds of thousands none is made a dict.
+
+    Args:
+        connection: of a writing unit.
+        table: where they are put.
+        columns: by name.
+        if_new: whether a row that is there already is left as it is, and no error.
+    """
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
         driver: Any = connection.connection.driver_connection
-        driver.executemany(_each(table, names), zip(*columns.values(), strict=True))
+        driver.executemany(_each(table, names, if_new), zip(*columns.values(), strict=True))
         return
-    _run_on_arrays(connection, _many(table, names), columns)
+    _run_on_arrays(connection, _many(table, names, if_new), columns)
 
 
 def drop_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -64,14 +74,16 @@ def _one(table: Table) -> Insert:
 
 
 @cache
-def _each(table: Table, names: tuple[str, ...]) -> str:
+def _each(table: Table, names: tuple[str, ...], if_new: bool) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join("?" * len(names))})'
+    values = ", ".join("?" * len(names))
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({values}){_IF_NEW if if_new else ""}'
 
 
 @cache
-def _many(table: Table, names: tuple[str, ...]) -> TextClause:
-    return _taking_arrays(table, names, 'INSERT INTO "{table}" ({columns}) SELECT * FROM unnest({values})')
+def _many(table: Table, names: tuple[str, ...], if_new: bool) -> TextClause:
+    statement = 'INSERT INTO "{table}" ({columns}) SELECT * FROM unnest({values})'
+    return _taking_arrays(table, names, f"{statement}{_IF_NEW}" if if_new else statement)
 
 
 @cache

@@ -19,6 +19,7 @@ class Run(NamedTuple):
 
     Args:
         number: greater than that of every run that there was before it, of any configuration that has some.
+        config_id: the configuration.
         mark: drawn at random, so that no other content ever bears it, in whatever transaction was undone.
         group_id: the visibility group of its records.
         records: how many it has keys of.
@@ -27,6 +28,7 @@ class Run(NamedTuple):
     """
 
     number: int
+    config_id: int
     mark: int
     group_id: int
     records: int

@@ -11,10 +11,10 @@ from tests.loads import children, in_small_chunks, sound, stopped_after
 
 
 @pytest.fixture
-def with_runs(tmp_path, monkeypatch):
-    """An index in SQLite, with records: PostgreSQL has no runs."""
+def with_runs(tmp_path, monkeypatch, database_url):
+    """An index with records."""
     in_small_chunks(monkeypatch)
-    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
         load_rows(opened, "ccwis", *many_children(30, 9_000))
         yield opened
 
@@ -68,7 +68,7 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
 
     def noted(self, most):
         moved = merge(self, most)
-        places.append(self._merge(self._newest_config()).place)
+        places.append(self._merge(self._all()[-1].config_id).place)
         return moved
 
     monkeypatch.setattr(RecentKeys, "merge", noted)
