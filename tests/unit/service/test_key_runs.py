@@ -99,6 +99,8 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
         raise fault
 
     monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
+    # At the end of the file alone.
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 1_000)
     monkeypatch.setattr(RecentKeys, "merge", stop)
     assert load_rows(with_runs, "sis", *children()).status == loading.LOADED
     assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
@@ -118,6 +120,8 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
         return merge(self, most)
 
     monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
+    # At the end of a file alone.
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 1_000)
     monkeypatch.setattr(RecentKeys, "merge", noted)
     load_rows(with_runs, "sis", *children())
     assert set(sizes) == {key_runs._ROWS}
