@@ -1,5 +1,7 @@
 """Keys in runs are searched, dropped and merged like all others, on either store."""
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from mpi.domain.errors import MpiError
 from mpi.service.rebuild import rebuild
 from mpi.service.verify import verify
 from mpi.storage.repositories import recent_keys
+from mpi.storage.repositories.recent_keys import RecentKeys
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -207,6 +210,23 @@ def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(i
             assert all_keys(snapshot, 1) == expected
     with index.database.read(OPERATOR) as after:
         assert (after.keys.recent.runs(1), all_keys(after, 1)) == ([], keys_of(1, 2, 4, 5, 6, 8, 9))
+
+
+def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
+    with index.database.write(OPERATOR, "test") as unit:
+        in_runs(unit)
+        runs = unit.keys.recent.runs(1)
+    with patch.object(RecentKeys, "_stored", autospec=True, side_effect=RecentKeys._stored) as stored:
+        for _ in range(2):
+            with index.database.read(OPERATOR) as unit:
+                assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+                kept = unit.connection.unchanging["key_run"]
+        assert stored.call_count == len(runs) == len(kept)
+    with index.database.write(OPERATOR, "test") as unit:
+        merge_all(unit)
+    with index.database.read(OPERATOR) as unit:
+        assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+    assert kept == {}
 
 
 STEPS = st.lists(
