@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +19,6 @@ _ROWS = pa.schema([(name, pa.int64()) for name in ("group_id", "key", "record_id
 
 Row = tuple[int, int, int]
 """Visibility group, key and record."""
-
-
-class _Wrong(NamedTuple):
-    """What is to be done about one row."""
-
-    row: Row
-    is_missing: bool
 
 
 def are_sound(unit: ReadUnit, config_id: int) -> bool:
@@ -55,19 +47,14 @@ def mend(carrier: Carrier, config_id: int) -> None:
         wrong = list(_wrong(unit, config_id, carrier.index.home))
     for part in carrier.pace.parts(wrong):
         with part.turn() as unit:
-            changed = unit.runs.changed_among(carrier.run.id, {one.row[2] for one in part.items})
-            rest = [one for one in part.items if one.row[2] not in changed]
-            unit.keys.correct(
-                config_id,
-                missing=[one.row for one in rest if one.is_missing],
-                superfluous=[one.row for one in rest if not one.is_missing],
-            )
+            changed = unit.runs.changed_among(carrier.run.id, {row[2] for row in part.items})
+            unit.keys.correct(config_id, [row for row in part.items if row[2] not in changed])
 
 
-def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[_Wrong]:
+def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[Row]:
     own, searched = _tables(unit.keys.pages(config_id)), _tables(unit.keys.searched(config_id))
-    for row, is_own in differences(own, searched, folder):
-        yield _Wrong((row[0], row[1], row[2]), is_own)
+    for row, _is_own in differences(own, searched, folder):
+        yield row[0], row[1], row[2]
 
 
 def _tables(pages: Iterable[Numbers]) -> Iterator[pa.Table]:

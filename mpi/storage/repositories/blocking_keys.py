@@ -140,18 +140,19 @@ class BlockingKeys:
                 self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
 
-    def correct(
-        self,
-        config_id: int,
-        missing: Collection[tuple[int, int, int]],
-        superfluous: Collection[tuple[int, int, int]],
-    ) -> None:
-        """Add and remove keys by which records are searched, as ``searched`` has them; their own stay."""
-        wrong = {row[2] for row in (*missing, *superfluous)}
+    def correct(self, config_id: int, wrong: Collection[tuple[int, int, int]]) -> None:
+        """Have records searched by their own keys.
+
+        Args:
+            config_id: the configuration.
+            wrong: visibility group, key and record of each row that is searched and not the record's own, or
+                the other way round.
+        """
+        records = {row[2] for row in wrong}
         # A run has a record's keys as they are or not at all: those of a wrong one are put among all.
-        self.recent.drop(config_id, wrong)
-        own = _columns(config_id, _in_order(_rows(self.own(config_id, wrong))))
-        there = np.array(list(superfluous), np.int64).reshape(-1, 3).T
+        self.recent.drop(config_id, records)
+        own = _columns(config_id, _in_order(_rows(self.own(config_id, records))))
+        there = np.array(list(wrong), np.int64).reshape(-1, 3).T
         for columns in (_columns(config_id, _in_order(there)), own):
             drop_columns(self._connection, _key, columns)
         put_columns(self._connection, _key, own)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
@@ -259,7 +260,9 @@ def test_rebuild_mends_the_keys_that_are_searched(three):
         config_id = three.config_id(unit)
         kept = all_keys(unit, config_id)
         group, key, record = next(unit.keys.searched(config_id)).T.tolist()[0]
-        unit.keys.correct(config_id, missing=[(group, key, 77)], superfluous=[(group, key, record)])
+    row = f"config_id = {config_id} AND group_id = {group} AND key = {key} AND record_id = {record}"
+    with three.database.engine.begin() as connection:
+        connection.execute(text(f"UPDATE blocking_key SET record_id = 77 WHERE {row}"))
     assert [finding.law for finding in verify(three, OPERATOR)] == [5]
     assert rebuild(three, OPERATOR).is_empty
     with three.database.read(OPERATOR) as unit:
