@@ -99,18 +99,19 @@ def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
 def test_what_small_transactions_put_into_runs_is_put_together(unit):
     for n in range(1, 21, 2):
         put(unit, 1, (n,), n, in_run=True)
-        unit.keys.drop(1, [n - 2] if n % 3 else [])
+        # In the last run, to which the next is put.
+        unit.keys.drop(1, [n] if n % 3 == 0 else [])
     runs = unit.keys.recent.runs(1)
     assert max(run.size for run in runs) == recent_keys.RUN_KEYS
     assert len(runs) < 10
     assert [run.number for run in runs] == sorted({run.number for run in runs})
-    assert all_keys(unit, 1) == keys_of(1, 7, 13, 19)
+    assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
     # One that a merge has moved keys of is added to no more.
     unit.keys.recent.merge(1)
     begun = unit.keys.recent.runs(1)
     put(unit, 1, (21,), 21, in_run=True)
     assert unit.keys.recent.runs(1)[:-1] == begun
-    assert all_keys(unit, 1) == keys_of(1, 7, 13, 19, 21)
+    assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19, 21)
 
 
 def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
@@ -175,6 +176,22 @@ def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(un
     assert unit.keys.recent.waiting(1) == (1, False)
     merge_all(unit)
     assert (all_keys(unit, 1), unit.keys.recent.runs(1)) == (expected, [])
+
+
+def test_what_was_gone_from_runs_that_are_merged_is_not_gone_from_later_ones(unit):
+    in_runs(unit)
+    unit.keys.drop(1, [3, 5])
+    merge_all(unit)
+    put(unit, 1, (3, 5), 12, in_run=True)
+    assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
+
+
+def test_a_record_that_is_corrected_is_in_no_run_any_more(unit):
+    in_runs(unit)
+    expected = all_keys(unit, 1)
+    unit.keys.correct(1, [(group_of(5), SHARED, 5), (group_of(5), 77, 5)])
+    assert all_keys(unit, 1) == expected
+    assert are_in_runs(unit) == 12
 
 
 def test_a_merge_that_is_not_committed_moves_nothing(index):

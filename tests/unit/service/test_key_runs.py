@@ -78,6 +78,21 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     sound(with_runs)
 
 
+def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(loading, "AHEAD", 600)
+    monkeypatch.setattr(ahead.LookingAhead, "is_at_work", lambda _: True)
+    load_rows(with_runs, "sis", *many_children(500, 1_000))
+    left = runs(with_runs)
+    with with_runs.database.write(OPERATOR, "load") as unit:
+        assert unit.keys.recent.merge(100)
+    load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
+    assert not set(left) & set(runs(with_runs))
+    sound(with_runs)
+
+
 def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
     monkeypatch.setattr(key_runs, "FEW_STATEMENTS", 31)
     ran = []
