@@ -361,6 +361,7 @@ class _Writer:
             expunged = [record for record, kind in self._sealed if kind == "expunged"]
             for record in (*expunged, *seal_with(self._unit, sealed)):
                 records.erase(record)
+                self._unit.keys.recent.erase(record)
                 self._unit.answers.erase(record)
                 self._unit.steps.erase_notes(record)
                 self._unit.task_work.erase_notes(record)

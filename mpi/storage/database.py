@@ -117,7 +117,7 @@ class Database:
         Args:
             lock: what it keeps others from.
             small: whether each is about a few records; see ``postgresql.lock_index``.
-            is_waited_for: whether other writers wait meanwhile, and on PostgreSQL need not wait for the disk.
+            is_waited_for: of small ones, whether others wait for it: on PostgreSQL not for the disk too.
 
         Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
         """

@@ -24,15 +24,12 @@ from mpi.storage.sqlite import BUSY
 INDEX_LOCK = 0x6D70695F696E6478
 """Advisory lock of the whole index, "mpi_indx" in ASCII."""
 
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _PLAN_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-_DURABLE_AFTER = "set_config('synchronous_commit', 'off', true)"
-_LOCKS = {
-    (False, False): text("SELECT pg_advisory_xact_lock(:key)"),
-    (True, False): text(f"SELECT {_PLAN_ONCE}, pg_advisory_xact_lock(:key)"),
-    (False, True): text(f"SELECT {_DURABLE_AFTER}, pg_advisory_xact_lock(:key)"),
-    (True, True): text(f"SELECT {_PLAN_ONCE}, {_DURABLE_AFTER}, pg_advisory_xact_lock(:key)"),
-}
-"""By whether the transaction is about a few records, and whether it is made durable after its commit."""
+_LOCK_OF_FEW = text(f"SELECT {_PLAN_ONCE}, pg_advisory_xact_lock(:key)")
+_LOCK_OF_FEW_WAITED_FOR = text(
+    f"SELECT {_PLAN_ONCE}, set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
+)
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -178,10 +175,11 @@ def lock_index(connection: Connection, *, small: bool = False, durable_after: bo
         small: whether all that follows is about a few records. PostgreSQL then plans each statement once in a
             session: left to itself it plans most of them anew for each list of records, which takes a third
             of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
-        durable_after: whether the next writer need not wait for the disk: what is written is made durable
-            after the commit, by ``Pipeline.commit``, and before anybody is answered.
+        durable_after: of a small one, whether the next writer need not wait for the disk: what is written is
+            made durable after the commit, by ``Pipeline.commit``, and before anybody is answered.
     """
-    connection.execute(_LOCKS[small, durable_after], {"key": INDEX_LOCK})
+    of_few = _LOCK_OF_FEW_WAITED_FOR if durable_after else _LOCK_OF_FEW
+    connection.execute(of_few if small else _LOCK, {"key": INDEX_LOCK})
 
 
 def at_work_for(connection: Connection, processes: Collection[int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,9 +10,11 @@ from sqlalchemy import text
 
 from mpi.domain.errors import MpiError
 from mpi.service.rebuild import rebuild
+from mpi.service.records import upsert
 from mpi.service.verify import verify
 from mpi.storage.repositories import recent_keys
 from mpi.storage.repositories.recent_keys import RecentKeys
+from mpi.storage.repositories.run_parts import AS_STORED
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -192,6 +195,43 @@ def test_a_record_that_is_corrected_is_in_no_run_any_more(unit):
     unit.keys.correct(1, [(group_of(5), SHARED, 5), (group_of(5), 77, 5)])
     assert all_keys(unit, 1) == expected
     assert are_in_runs(unit) == 12
+
+
+@pytest.mark.parametrize("merged", [0, 6])
+def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
+    in_runs(unit)
+    put(unit, 2, (3,), 8, in_run=True)
+    if merged:
+        unit.keys.recent.merge(merged)
+    # What the process has read before is not what is searched afterwards.
+    assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
+    for config in (1, 2):
+        unit.keys.drop(config, [3])
+    unit.keys.recent.erase(3)
+    stored = unit.connection.execute(text("SELECT record_ids FROM key_run")).scalars()
+    assert 3 not in {int(n) for column in stored for n in np.frombuffer(column, AS_STORED)}
+    assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8)
+    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 4, 5, 6, 8)]
+    merge_all(unit)
+    assert (all_keys(unit, 1), all_keys(unit, 2)) == (keys_of(1, 2, 4, 5, 6, 8), [])
+
+
+def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
+    load_rows(index, "ccwis", *many_children(20))
+    with index.database.write(OPERATOR, "test") as unit:
+        config = index.config_id(unit)
+        own = unit.keys.own(config, range(1, 11))
+        unit.keys.drop(config, own)
+        unit.keys.put(config, own, unit.commit_no, in_run=True)
+        source = unit.sources.by_code("ccwis")
+        record = unit.records.find(source.id, ["c3"])["c3"].id
+    assert record in own
+    upsert(index, OPERATOR, "ccwis", {**many_children(20)[3], "restrictions": [{"kind": "expunged"}]})
+    with index.database.read(OPERATOR) as unit:
+        stored = unit.connection.execute(text("SELECT record_ids FROM key_run")).scalars()
+        assert record not in {int(n) for column in stored for n in np.frombuffer(column, AS_STORED)}
+        assert record not in {found for _, found in all_keys(unit, config)}
+    assert verify(index, OPERATOR) == []
 
 
 def test_a_merge_that_is_not_committed_moves_nothing(index):

@@ -6,7 +6,8 @@ rows, which is written and read as fast as memory is copied. From there they are
 in the order of their keys, so that each of its pages is written once for all the runs that wait.
 
 A run never changes, so that a process keeps those that it has read. What is dropped is noted beside them, and
-so is how far a merge has come: a snapshot has each key once.
+so is how far a merge has come: a snapshot has each key once. Where a record is expunged its runs are written
+anew, under other marks.
 """
 
 import secrets
@@ -14,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text, update
 
 from mpi.storage.among import among
 from mpi.storage.repositories.rows import put_columns
@@ -47,11 +48,16 @@ _PUT = insert(_run).values(
     number=select(func.coalesce(func.max(_run.c.number), 0) + 1).scalar_subquery(),
     **{column.name: bindparam(column.name) for column in _run.c if column.name != "number"},
 )
+_REWRITE = (
+    update(_run)
+    .where(_run.c.number == bindparam("of"))
+    .values({name: bindparam(name) for name in ("mark", "records", "size", "keys", "record_ids")})
+)
 _DROP = delete(_run).where(among(_run.c.number, "numbers"))
 _MERGES = select(_merge.c.config_id, _merge.c.upto, _merge.c.group_id, _merge.c.key, _merge.c.record_id)
 
 
-def _whole(*names: str) -> list[Any]:
+def _integers(*names: str) -> list[Any]:
     return [bindparam(name, type_=BigInteger()) for name in names]
 
 
@@ -60,12 +66,12 @@ _MERGED = text(
     "VALUES (:config, :upto, :group, :key, :record) ON CONFLICT (config_id) "
     "DO UPDATE SET upto = excluded.upto, group_id = excluded.group_id, key = excluded.key, "
     "record_id = excluded.record_id"
-).bindparams(*_whole("config", "upto", "group", "key", "record"))
+).bindparams(*_integers("config", "upto", "group", "key", "record"))
 _MERGE_IS_OVER = delete(_merge).where(_merge.c.config_id == bindparam("config"))
 _NOTE_GONE = text(
     "INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (:config, :record, :run) "
     "ON CONFLICT (config_id, record_id) DO UPDATE SET run = excluded.run"
-).bindparams(*_whole("config", "record", "run"))
+).bindparams(*_integers("config", "record", "run"))
 _GONE = select(_gone.c.record_id, _gone.c.run).where(_gone.c.config_id == bindparam("config"))
 _GONE_AMONG = _GONE.where(among(_gone.c.record_id, "ids"))
 _FORGET_GONE = delete(_gone).where(_gone.c.config_id == bindparam("config"), _gone.c.run <= bindparam("upto"))
@@ -134,13 +140,10 @@ class RecentKeys:
                 _PUT,
                 {
                     "config_id": config_id,
-                    "mark": secrets.randbits(63),
                     "group_id": group,
                     "records": number + sum(run.records for run in earlier),
-                    "size": len(keys),
                     "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
-                    "keys": keys.astype(AS_STORED).tobytes(),
-                    "record_ids": record_ids.astype(AS_STORED).tobytes(),
+                    **_content(keys, record_ids),
                 },
             )
             # After that which takes their place: its number is to be greater.
@@ -167,6 +170,16 @@ class RecentKeys:
             last = runs[-1].number
             gone = [{"config": config_id, "record": record, "run": last} for record in record_ids]
             self._connection.execute(_NOTE_GONE, gone)
+
+    def erase(self, record: int) -> None:
+        """Destroy what any run has of a record: a note that it is gone would leave it there until a merge."""
+        for run in self._all():
+            part = self._stored(run)
+            left = part.without(np.array([record]))
+            if len(left.keys) < len(part.keys):
+                changed = {"of": run.number, "records": run.records - 1, **_content(left.keys, left.records)}
+                self._connection.execute(_REWRITE, changed)
+        self._changed()
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the runs of a configuration, or of all."""
@@ -340,3 +353,13 @@ class RecentKeys:
             rows = self._connection.execute(_GONE, {"config": config_id})
         gone = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2).T
         return [part.without(gone[0][gone[1] >= part.run.number]) for part in parts]
+
+
+def _content(keys: Numbers, record_ids: Numbers) -> dict[str, Any]:
+    """What a run holds as it is stored, under a mark of its own."""
+    return {
+        "mark": secrets.randbits(63),
+        "size": len(keys),
+        "keys": keys.astype(AS_STORED).tobytes(),
+        "record_ids": record_ids.astype(AS_STORED).tobytes(),
+    }

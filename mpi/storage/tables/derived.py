@@ -30,7 +30,7 @@ class BlockingKeyRow(SQLModel, table=True):
 class KeyRunRow(SQLModel, table=True):
     """Blocking keys that a load wrote lately, and the record of each, as little-endian 64-bit integers.
 
-    They ascend, by key and then by record, and are not yet among the others. See ``recent_keys.Run``.
+    They ascend, by key and then by record, and are not yet among the others. See ``run_parts.Run``.
     """
 
     __tablename__ = "key_run"
