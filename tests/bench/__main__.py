@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import batch, online, scoring, state
+from tests.bench import batch, delta, online, scoring, state
 from tests.postgres import a_server
 
-PARTS = ("load", "online", "scoring", "batch")
+PARTS = ("load", "online", "delta", "scoring", "batch")
 """There is no other part without the load."""
+_CHANGING = {"online", "delta"}
+"""Parts that write to the index."""
 PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
 
 
@@ -46,8 +48,8 @@ def bench(asked: argparse.Namespace) -> dict[str, object]:
         if not (kept / "state").exists():
             step(f"simulating {asked.records:,} records")
             found["simulate_s"] = round(state.simulate(kept / "state", asked.records, seed=1), 1)
-        if "online" in asked.parts:
-            state.simulate(folder / "fresh", max(asked.records // 5, 20_000), seed=2)
+        if _CHANGING & set(asked.parts):
+            state.simulate(folder / "fresh", max(asked.records // 5, int(asked.seconds * 1_000)), seed=2)
         stores = ("sqlite", "postgresql") if asked.store == "both" else (asked.store,)
         with a_server(**_advised()) if "postgresql" in stores else nullcontext() as server:
             for store in stores:
@@ -80,13 +82,16 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
     if "scoring" in asked.parts and store == "sqlite":
         step("scoring, beside Splink")
         found["scoring"] = scoring.measure(made)
+    if asked.keep is not None and url is None and _CHANGING & set(asked.parts):
+        made = state.copied(made, folder / store)
     if "online" in asked.parts:
         step(f"{store}: over HTTP")
-        if asked.keep is not None and url is None:
-            made = state.copied(made, folder / store)
         found["http"] = online.measure(
             made, kept / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
         )
+    if "delta" in asked.parts:
+        step(f"{store}: one record in a hundred, a night later")
+        found["delta"] = delta.measure(made, kept / "state", folder / "fresh", folder)
     return found
 
 

@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.bootstrap import open_index
-from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.matching.batch import _register_frequencies, candidate_pairs, connect
 from tests.bench.scoring import every_record
@@ -34,14 +32,11 @@ def measure(made: Made) -> dict[str, object]:
 
 def _splink(made: Made) -> float:
     """Splink from stored features and keys to clusters."""
-    index = open_index(Settings(home=made.home, database_url=made.url, model=None, secret_file=None))
-    model, columns = index.matcher.model, index.matcher.scorer.columns
-    try:
+    with made.opened() as index:
+        model, columns = index.matcher.model, index.matcher.scorer.columns
         table = every_record(index, columns)
         with index.database.read(operator()) as unit:
             pages = list(unit.keys.pages(index.config_id(unit)))
-    finally:
-        index.database.dispose()
     keys = pa.table(
         {
             "key": np.concatenate([own for _, own, _ in pages]),

@@ -2,15 +2,15 @@
 
 import itertools
 import random
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from mpi.api.waking import wake_soon
+from mpi.domain.viewer import operator
+from mpi.service.context import Index
 from tests.bench.state import Made, Served, sent, serving
 from tests.bench.wire import Call, Wire, at_once, summary, timed
 
@@ -67,14 +67,18 @@ def _keys_merged(made: Made) -> float:
     Raises:
         TimeoutError: nobody merges them.
     """
-    began, store = time.monotonic(), made.home / "mpi.db"
-    if store.exists():
-        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
-            while connection.execute("SELECT 1 FROM recent_key LIMIT 1").fetchone():
-                if time.monotonic() - began > KEYS_MERGED_WITHIN_S:
-                    raise TimeoutError(f"keys are in runs still after {KEYS_MERGED_WITHIN_S} s")
-                time.sleep(0.1)
+    began = time.monotonic()
+    with made.opened() as index:
+        while _keys_waiting(index):
+            if time.monotonic() - began > KEYS_MERGED_WITHIN_S:
+                raise TimeoutError(f"keys are in runs still after {KEYS_MERGED_WITHIN_S} s")
+            time.sleep(0.1)
     return round(time.monotonic() - began, 1)
+
+
+def _keys_waiting(index: Index) -> int:
+    with index.database.read(operator()) as unit:
+        return unit.keys.recent.rows_waiting()
 
 
 def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:

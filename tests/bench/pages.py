@@ -13,16 +13,14 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import cycle, islice
 from pathlib import Path
 
 import httpx
 
 from mpi.api.pages.paths import question_path
-from mpi.bootstrap import open_index
-from mpi.config import Settings
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
 from mpi.service.blind_sample import draw
@@ -72,7 +70,7 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
 
     Its work is the mean, as the system counts it in hundredths of a second, without that of PostgreSQL.
     """
-    with _opened(made) as index:
+    with made.opened() as index:
         draw(index, operator())
         people = _people(index, made.sources)
         keys = [one.key for one in questions(index, operator(), Filters(), 200).questions]
@@ -90,15 +88,6 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
         for client in at.values():
             client.close()
     return found
-
-
-@contextmanager
-def _opened(made: state.Made) -> Iterator[Index]:
-    index = open_index(Settings(home=made.home, model=None, database_url=made.url, secret_file=None))
-    try:
-        yield index
-    finally:
-        index.database.dispose()
 
 
 def _people(index: Index, sources: tuple[str, ...]) -> list[str]:

@@ -11,8 +11,6 @@ from typing import Any
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.bootstrap import open_index
-from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.matching.batch import _register_frequencies, connect, feature_table
 from mpi.service.context import Index
@@ -34,12 +32,9 @@ CHUNK = 20_000
 
 def measure(made: Made) -> dict[str, object]:
     """Time a pair and a search, in this process."""
-    index = open_index(Settings(home=made.home, database_url=made.url, model=None, secret_file=None))
-    try:
+    with made.opened() as index:
         features, pairs = _sample(index)
         return {"pair": _pairs(index, features, pairs), "splink": _splink(index, features, pairs)}
-    finally:
-        index.database.dispose()
 
 
 def _sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:

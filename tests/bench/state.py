@@ -16,7 +16,10 @@ from pathlib import Path
 import httpx
 
 from mpi.api.serve import listen
+from mpi.bootstrap import open_index
+from mpi.config import Settings
 from mpi.intake.read import open_file
+from mpi.service.context import Index
 
 _PATIENCE_S = 120
 _MB = 1024
@@ -48,6 +51,15 @@ class Made:
         """What commands on this index need."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
         return mine | {"MPI_HOME": str(self.home)} | ({"MPI_DATABASE_URL": self.url} if self.url else {})
+
+    @contextmanager
+    def opened(self) -> Iterator[Index]:
+        """The index, open in this process."""
+        index = open_index(Settings(home=self.home, database_url=self.url, model=None, secret_file=None))
+        try:
+            yield index
+        finally:
+            index.database.dispose()
 
     def run(self, *arguments: str) -> tuple[str, float, int]:
         """Run a command: what it printed, seconds, and peak memory in MB."""
