@@ -30,6 +30,12 @@ def children(postal_code: str = "43001"):
     return [child | {"postal_code": postal_code} for child in once] + twins
 
 
+def waiting(index) -> int:
+    """Records of which keys are in runs still."""
+    with index.database.read(OPERATOR) as unit:
+        return unit.keys.recent.waiting(index.config_id(unit)).records
+
+
 def sound(index) -> None:
     """Every law holds, and the edges are those that the records have, found anew."""
     assert verify(index, OPERATOR) == []

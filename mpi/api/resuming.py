@@ -1,7 +1,9 @@
 """Resuming: what was interrupted, a re-cluster or a load, is carried on or tidied by whoever serves."""
 
 import logging
+import random
 import threading
+from itertools import chain, repeat
 
 from fastapi import FastAPI
 
@@ -11,11 +13,13 @@ from mpi.config import Settings
 from mpi.domain.errors import MpiError
 from mpi.domain.viewer import operator
 from mpi.service.context import Index
-from mpi.service.key_runs import LeftRuns
+from mpi.service.left_runs import LeftRuns, merge_apart
 from mpi.service.proposals import resume_run
 from mpi.service.runs import is_alive
 
 LOOK_EVERY_S = 60.0
+FIRST_LOOK_WITHIN_S = 5.0
+"""After the one that says how things stand: of processes that begin together one is the first to see it."""
 
 _log = logging.getLogger("mpi.api")
 
@@ -27,17 +31,19 @@ def keep_resuming(app: FastAPI) -> None:
 
 def _look_on(app: FastAPI) -> None:
     pause, left = threading.Event(), LeftRuns()
-    while True:
+    pauses = chain([random.uniform(0, FIRST_LOOK_WITHIN_S)], repeat(LOOK_EVERY_S))  # noqa: S311 - no secret
+    for pause_s in pauses:
         try:
             resume_interrupted(app)
         except MpiError as error:
             # Another process took it up, or the store is away: it is looked at again.
             _log.warning("an interrupted re-cluster was not carried on: %s", error)
         try:
-            left.look(app.state.index, operator())
+            if left.are_left(index := app.state.index, operator()):
+                merge_apart(index.database, operator())
         except MpiError as error:
             _log.warning("keys that a load left were not merged: %s", error)
-        pause.wait(LOOK_EVERY_S)
+        pause.wait(pause_s)
 
 
 def resume_interrupted(app: FastAPI) -> bool:

@@ -6,7 +6,7 @@ as a search there would find.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -115,26 +115,66 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
     config_id, sources = max(list(index.known_blocking), default=0), list(index.known_sources.values())
     if source is None or made is None or source.paused or not config_id:
         return None
-    groups = sorted({one.group_id for one in sources})
-    mine = _numbers(made.keys)
+    groups = tuple(sorted({one.group_id for one in sources}))
+    looked_for = _LookedFor(said, made, source.id, config_id, groups)
     with index.database.peek(viewer) as unit:
-        # Asked first: what is committed later than that is looked at again.
-        read_last_commit = unit.ask_last_commit()
-        unit.records.ask_find(source.id, [said.local_id])
-        unit.keys.ask_sharing(config_id, groups, mine, MOST_A_KEY)
-        if index.database.is_postgresql and unit.keys.recent.runs(config_id):
-            # Each statement is of a moment of its own: a run may be merged, and gone, before it is read.
-            return None
-        existing = unit.records.find(source.id, [said.local_id]).get(said.local_id)
-        last_commit = read_last_commit()
-        if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
-            return None
-        found = unit.keys.sharing(config_id, groups, mine, MOST_A_KEY)
-        if len(found) > MOST_A_KEY * len(mine) or _tells_of_any(index, found):
-            return None
-        others = {record for _, record in found} - ({existing.id} if existing else set())
-        near, features = _scored(unit, index, config_id, made, others)
-    return Beforehand(config_id, tuple(groups), last_commit, made, near, features)
+        looking = _ask(unit, looked_for)
+        if not (index.database.is_postgresql and unit.keys.recent.runs(config_id)):
+            return _find(unit, index, looked_for, looking)
+    # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
+    with index.database.read(viewer) as unit:
+        return _find(unit, index, looked_for, _ask(unit, looked_for))
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedFor:
+    """A record whose pairs are looked for.
+
+    Args:
+        said: the statement.
+        made: what it is made comparable to.
+        source_id: the number of its source.
+        config_id: of the configuration that seems to be in force.
+        groups: the visibility groups that there seem to be.
+    """
+
+    said: Statement
+    made: Packed
+    source_id: int
+    config_id: int
+    groups: tuple[int, ...]
+
+    @property
+    def keys(self) -> list[int]:
+        """Its blocking keys."""
+        return _numbers(self.made.keys)
+
+
+def _ask(unit: ReadUnit, wanted: _LookedFor) -> Callable[[], int]:
+    """Send ahead what is asked; returns what tells the last commit.
+
+    That is asked first: what is committed later is looked at again.
+    """
+    read_last_commit = unit.ask_last_commit()
+    unit.records.ask_find(wanted.source_id, [wanted.said.local_id])
+    unit.keys.ask_sharing(wanted.config_id, wanted.groups, wanted.keys, MOST_A_KEY)
+    return read_last_commit
+
+
+def _find(
+    unit: ReadUnit, index: Index, wanted: _LookedFor, read_last_commit: Callable[[], int]
+) -> Beforehand | None:
+    said, config_id, groups, mine = wanted.said, wanted.config_id, wanted.groups, wanted.keys
+    existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
+    last_commit = read_last_commit()
+    if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
+        return None
+    found = unit.keys.sharing(config_id, groups, mine, MOST_A_KEY)
+    if len(found) > MOST_A_KEY * len(mine) or _tells_of_any(index, found):
+        return None
+    others = {record for _, record in found} - ({existing.id} if existing else set())
+    near, features = _scored(unit, index, config_id, wanted.made, others)
+    return Beforehand(config_id, groups, last_commit, wanted.made, near, features)
 
 
 def _is_of_no_use(index: Index) -> bool:

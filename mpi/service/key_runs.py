@@ -5,7 +5,6 @@ leaves its last ones: to merge them it would hold a core alone, where the others
 for pairs. The next load merges them with its own, or whoever serves, ``mpi rebuild``, or a re-cluster.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,8 +21,9 @@ MERGED_RECORDS, MERGED_SHARE = 200_000, 10
 """Of how many records keys are merged at the latest, or of a tenth of the index where that is more: a merge
 writes every page of all keys, so that fewer cost more to merge. Every process that searches keeps what waits
 in memory, some 400 bytes a record, and looks into it besides."""
-WORTH_RECORDS = 40_000
-"""Of how many a merge is worth it while the writer has nothing else to do."""
+WORTH_RECORDS, WORTH_SHARE = 40_000, 25
+"""Of how many a merge is worth it while the writer has nothing else to do, or of a twenty-fifth of the index
+where that is more."""
 LARGE_RECORDS = 30_000
 """From this many records on the table of all has so many pages that a run is worth its merge."""
 FEW_STATEMENTS = 500
@@ -31,10 +31,7 @@ FEW_STATEMENTS = 500
 
 _ROWS, _ROWS_BESIDE = 100_000, 1_000
 """Keys of a transaction that merges, and of the first beside others: a thousand take two milliseconds."""
-MERGING, KIND = "merging keys", "merge"
-LEFT_S = 60.0
-"""When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
-done: two may merge at the same time."""
+MERGING = "merging keys"
 
 
 class KeyRuns:
@@ -79,7 +76,8 @@ class KeyRuns:
         many = max(MERGED_RECORDS, self._indexed // MERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
             waiting = unit.keys.recent.waiting(self._index.config_id(unit))
-        is_worth_it = waiting.is_begun or waiting.records >= WORTH_RECORDS
+        worth = max(WORTH_RECORDS, self._indexed // WORTH_SHARE)
+        is_worth_it = waiting.is_begun or waiting.records >= worth
         is_begun = False
         while waiting.records >= many or (waiting.records and is_worth_it and is_waited_for()):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
@@ -126,22 +124,3 @@ def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
 def _rows_waiting(database: Database, viewer: Viewer) -> int:
     with database.read(viewer) as unit:
         return unit.keys.recent.rows_waiting()
-
-
-class LeftRuns:
-    """What loads left, looked at again and again by a process that serves."""
-
-    def __init__(self) -> None:
-        self._newest: int | None = None
-        self._since = time.monotonic()
-
-    def look(self, index: Index, viewer: Viewer) -> bool:
-        """Merge the runs where no load is at work on them; returns whether there were any."""
-        with index.database.read(viewer) as unit:
-            newest, are_done = unit.keys.recent.newest(), unit.batches.are_all_done()
-        if newest != self._newest:
-            self._newest, self._since = newest, time.monotonic()
-        if newest is None or (not are_done and time.monotonic() - self._since < LEFT_S):
-            return False
-        merge_recent(index.database, viewer, Pace(index.database, viewer, KIND, lambda _unit: None))
-        return True

@@ -47,25 +47,33 @@ def with_all_that_is_there_kept() -> Iterator[None]:
 
 
 class Pace:
-    """Cuts work into transactions of about one length, each followed by as long a rest.
+    """Cuts work into transactions of about one length, each followed by a rest.
 
     Args:
         database: where it is written.
         viewer: who acts.
         kind: goes on the commits.
         begun: called at the beginning of each transaction.
+        rests: how many times as long as a transaction took the rest after it is.
 
     Attributes:
         may_stop: whether an interrupt between two transactions leaves nothing behind.
     """
 
     def __init__(
-        self, database: Database, viewer: Viewer, kind: str, begun: Callable[[WriteUnit], None]
+        self,
+        database: Database,
+        viewer: Viewer,
+        kind: str,
+        begun: Callable[[WriteUnit], None] = lambda _unit: None,
+        *,
+        rests: float = 1.0,
     ) -> None:
         self._database = database
         self._viewer = viewer
         self._kind = kind
         self._begun = begun
+        self._rests = rests
         self.may_stop = True
 
     def parts(self, items: Sequence[Item], *, first: int = 4) -> Iterator["Part[Item]"]:
@@ -89,7 +97,7 @@ class Pace:
         if self.may_stop:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
             self._database.commit_begun = False
-        time.sleep(max(LEAST_REST_S, min(spent, TARGET_S)))
+        time.sleep(max(LEAST_REST_S, self._rests * min(spent, TARGET_S)))
 
 
 class Part(Generic[Item]):
@@ -107,6 +115,7 @@ class Part(Generic[Item]):
         with self._pace.turn() as unit:
             began = time.perf_counter()
             yield unit
+            unit.await_store()
             # The commit is not counted: it takes as long for one item as for ten.
             self.spent_s = time.perf_counter() - began
 

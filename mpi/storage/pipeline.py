@@ -211,7 +211,8 @@ class Pipeline:
         Raises:
             psycopg.Error: a statement was refused, or the connection is lost.
         """
-        self._driver.wait(self._answers(sync=self._each_alone))
+        if self._due:
+            self._driver.wait(self._answers(sync=self._each_alone))
 
     def _answers(self, *, sync: bool) -> PQGen[None]:
         if sync:

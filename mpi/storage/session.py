@@ -76,6 +76,11 @@ class Session(Connection):
             self.forget()
         return None
 
+    def await_answers(self) -> None:
+        """Wait until all that was sent ahead of its answer is done."""
+        if self.pipeline is not None:
+            self.pipeline.collect()
+
     def forget(self) -> None:
         """Ask anew what was asked ahead."""
         self._ahead.clear()

@@ -42,6 +42,7 @@ from mpi.storage.repositories.steps import Steps
 from mpi.storage.repositories.task_queue import TaskQueue
 from mpi.storage.repositories.task_work import TaskWork
 from mpi.storage.repositories.tasks import Tasks
+from mpi.storage.session import Session
 from mpi.storage.tables import CommitRow
 
 _commit = CommitRow.__table__  # type: ignore[attr-defined]
@@ -223,6 +224,11 @@ class WriteUnit(ReadUnit):
     def note_commit(self) -> None:
         """Leave a commit, with who and when, though nothing of this transaction bears its number."""
         _ = self.commit_no
+
+    def await_store(self) -> None:
+        """Wait until the store has done what it was told so far: statements go ahead of their answers."""
+        if isinstance(self.connection, Session):
+            self.connection.await_answers()
 
     def flush(self) -> None:
         """Write what was kept back until the end of the transaction."""

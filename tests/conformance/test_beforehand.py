@@ -7,10 +7,13 @@ import pytest
 
 from mpi.service import beforehand, records, reindex
 from mpi.service.blocks import BlockLimits
+from mpi.service.left_runs import merge_left
 from mpi.service.records import upsert, withdraw
 from mpi.service.sources import NewSource, add_source
 from mpi.service.together import Together
 from mpi.service.verify import verify
+from mpi.storage.database import Database
+from mpi.storage.repositories.recent_keys import RecentKeys
 from mpi.storage.repositories.sources import Source
 from mpi.storage.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
@@ -218,14 +221,35 @@ def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_
         assert runs < all_keys
 
 
-def test_where_runs_of_keys_may_be_gone_before_they_are_read_a_record_is_searched_for_in_its_transaction(
-    index,
-):
+@pytest.fixture
+def with_a_run(index):
+    """An index of which the first record's keys are in a run."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
         own = unit.keys.own(config, [1])
         unit.keys.drop(config, [1])
         unit.keys.put(config, own, unit.commit_no, in_run=True)
-    searched = searched_in_the_transaction(index, comes_by_another)
-    assert searched == ([1] if index.database.is_postgresql else [0])
-    assert verify(index, OPERATOR) == []
+    return index
+
+
+def test_what_has_its_keys_in_a_run_is_found_before_the_transaction(with_a_run):
+    assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
+    assert verify(with_a_run, OPERATOR) == []
+
+
+def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(with_a_run, monkeypatch):
+    runs, merged = RecentKeys.runs, []
+
+    def merged_meanwhile(self, config_id):
+        found = runs(self, config_id)
+        if found and not merged:
+            merged.append(found)
+            another_process = Database(with_a_run.database.url)
+            merge_left(another_process, OPERATOR)
+            another_process.dispose()
+        return found
+
+    monkeypatch.setattr(RecentKeys, "runs", merged_meanwhile)
+    assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
+    assert merged
+    assert verify(with_a_run, OPERATOR) == []

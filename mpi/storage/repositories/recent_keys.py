@@ -234,6 +234,10 @@ class RecentKeys:
         """The mark of the run that was written last; None where there is none."""
         return self._all()[-1].mark if self._all() else None
 
+    def merged(self) -> frozenset[tuple[int, ...]]:
+        """How far the merges that are under way have come: another where anybody goes on with one."""
+        return frozenset(tuple(row) for row in self._connection.execute(_MERGES))
+
     def merge(self, most: int) -> int:
         """Move the next keys of the last configuration that has some among all, least first.
 

@@ -1,28 +1,14 @@
-"""The keys of a load go into runs, and are merged: by the load, by the next, or by whoever serves."""
+"""The keys of a load go into runs, and are merged by it or by the next."""
 
 import pytest
 
 from mpi.domain.errors import StoreError
 from mpi.service import ahead, key_runs, loading
 from mpi.service.rebuild import rebuild
+from mpi.service.reindex import silent
 from mpi.storage.repositories.recent_keys import RecentKeys
-from tests.index import OPERATOR, an_index, load_rows, many_children
-from tests.loads import children, in_small_chunks, sound, stopped_after
-
-
-@pytest.fixture
-def with_runs(tmp_path, monkeypatch, database_url):
-    """An index with records."""
-    in_small_chunks(monkeypatch)
-    with an_index(tmp_path / "home", "sis", "ccwis", database_url=database_url) as opened:
-        load_rows(opened, "ccwis", *many_children(30, 9_000))
-        yield opened
-
-
-def waiting(index) -> int:
-    """Records of which keys are in runs still."""
-    with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.waiting(index.config_id(unit)).records
+from tests.index import OPERATOR, load_rows, many_children
+from tests.loads import children, sound, stopped_after, waiting
 
 
 def runs(index) -> list[int]:
@@ -75,6 +61,23 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
     assert len(places) == 3
     assert places == sorted(set(places))
+    sound(with_runs)
+
+
+def test_in_a_large_index_a_merge_meanwhile_is_worth_it_of_a_share_of_all_only(with_runs, monkeypatch):
+    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
+    load_rows(with_runs, "sis", *many_children(500, 1_000))
+    monkeypatch.setattr(key_runs, "WORTH_RECORDS", 1)
+    load = key_runs.KeyRuns(with_runs, OPERATOR, 1_000, silent)
+    with with_runs.database.write(OPERATOR, "load") as unit:
+        assert load.is_worth_one(unit)
+    monkeypatch.setattr(key_runs, "WORTH_SHARE", 1)
+    load.merge_meanwhile(lambda: True)
+    assert waiting(with_runs) == 500
+    monkeypatch.setattr(key_runs, "WORTH_SHARE", 2)
+    load.merge_meanwhile(lambda: True)
+    assert waiting(with_runs) == 0
     sound(with_runs)
 
 
@@ -151,38 +154,4 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     monkeypatch.setattr(loading.Loading, "_finish", and_they_write)
     load_rows(with_runs, "ccwis", *children("43009"))
     assert sizes[0] == key_runs._ROWS_BESIDE
-    sound(with_runs)
-
-
-def test_whoever_serves_merges_what_an_interrupted_load_left_when_it_is_at_work_no_more(
-    with_runs, monkeypatch
-):
-    with stopped_after(monkeypatch, 2):
-        load_rows(with_runs, "sis", *children())
-    now = [100.0]
-    monkeypatch.setattr(key_runs.time, "monotonic", lambda: now[0])
-    left = key_runs.LeftRuns()
-    assert not left.look(with_runs, OPERATOR)
-    now[0] += key_runs.LEFT_S / 2
-    with with_runs.database.write(OPERATOR, "a load") as unit:
-        config = with_runs.config_id(unit)
-        own = unit.keys.own(config, [1])
-        unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
-    assert not left.look(with_runs, OPERATOR)
-    now[0] += key_runs.LEFT_S / 2
-    assert not left.look(with_runs, OPERATOR), "a run was begun half that time ago"
-    now[0] += key_runs.LEFT_S / 2
-    assert left.look(with_runs, OPERATOR)
-    assert waiting(with_runs) == 0
-    assert not left.look(with_runs, OPERATOR)
-    sound(with_runs)
-
-
-def test_whoever_serves_merges_what_a_load_left_that_is_done_at_once(with_runs, monkeypatch):
-    monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
-    load_rows(with_runs, "sis", *children())
-    assert waiting(with_runs) > 0
-    assert key_runs.LeftRuns().look(with_runs, OPERATOR)
-    assert waiting(with_runs) == 0
     sound(with_runs)

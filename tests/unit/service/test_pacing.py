@@ -1,9 +1,13 @@
 """How much is written at a time."""
 
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy import text
 
 from mpi.service import pacing
-from mpi.service.pacing import BESIDE_S, Portions
+from mpi.service.pacing import BESIDE_S, Pace, Portions
+from tests.index import OPERATOR
 
 TARGET_S, REST_S = 0.125, 0.0625
 """Seconds that add up without a remainder."""
@@ -84,3 +88,38 @@ def test_the_transaction_that_notices_others_is_already_small(hours):
         portions.others_write()
         assert portions.most == 20
         hours.now += 0.001
+
+
+SLEEP = text("SELECT pg_sleep(0.05)")
+
+
+def test_what_a_server_does_for_a_part_counts_as_its_time_though_nobody_has_read_the_answer(index):
+    if not index.database.is_postgresql:
+        pytest.skip("SQLite has done what it is told when it answers")
+    pace = Pace(index.database, OPERATOR, "test")
+    # What is told for the first time is composed, and waited for.
+    for part in pace.parts([1, 2, 3], first=1):
+        with part.turn() as unit:
+            unit.connection.execute(SLEEP)
+    assert part.spent_s >= 0.05
+
+
+def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
+    monkeypatch.setattr(pacing, "TARGET_S", TARGET_S)
+    for rests in (1, 4):
+        pace = Pace(_Written(hours, TARGET_S), OPERATOR, "test", rests=rests)
+        with pace.turn():
+            pass
+    assert hours.rests == [TARGET_S, 4 * TARGET_S]
+
+
+class _Written:
+    """A database of which every transaction takes as long."""
+
+    def __init__(self, hours, seconds):
+        self._hours, self._seconds = hours, seconds
+
+    @contextmanager
+    def write(self, _viewer, _kind):
+        yield None
+        self._hours.now += self._seconds

@@ -1,0 +1,97 @@
+"""Runs of keys that loads left, merged by whoever serves: in a process of its own, which gives way.
+
+A thread that merges would keep those that answer from the interpreter, for milliseconds at a time. Of several
+processes that serve one merges: each stops where another goes on with what it was at.
+"""
+
+import sys
+import time
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+from mpi.domain.errors import MpiError, StoreError
+from mpi.domain.viewer import Viewer
+from mpi.service.context import Index
+from mpi.service.pacing import Pace
+from mpi.standardize.workers import give_way
+from mpi.storage.database import Database
+
+LEFT_S = 60.0
+"""When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
+done: two may merge at the same time."""
+RESTS = 4.0
+"""After each transaction, as many times as long: the writer's place is free nearly always."""
+KIND = "merge"
+
+
+class LeftRuns:
+    """What loads left, looked at again and again by a process that serves."""
+
+    def __init__(self) -> None:
+        self._newest: int | None = None
+        self._since = time.monotonic()
+        self._merged: frozenset[tuple[int, ...]] | None = None
+
+    def are_left(self, index: Index, viewer: Viewer) -> bool:
+        """Whether there are runs that nobody has been at work on since this was asked before."""
+        with index.database.read(viewer) as unit:
+            newest, are_done = unit.keys.recent.newest(), unit.batches.are_all_done()
+            merged = unit.keys.recent.merged()
+        is_merged = merged != self._merged
+        self._merged = merged
+        if newest != self._newest:
+            self._newest, self._since = newest, time.monotonic()
+        if newest is None or is_merged:
+            return False
+        return are_done or time.monotonic() - self._since >= LEFT_S
+
+
+def merge_apart(database: Database, viewer: Viewer) -> None:
+    """Merge what loads left in a process of its own, until none is left or somebody else does it.
+
+    Raises:
+        StoreError: the process failed, or was ended from outside; what it merged is merged.
+    """
+    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+    spawn = get_context("spawn")
+    pipe, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_serve, args=(theirs, database.url, viewer), daemon=True)
+    with pipe:
+        try:
+            with theirs:
+                process.start()
+            failed = pipe.recv()
+        except EOFError:
+            failed = "the process that merges keys was ended: another goes on where it stopped"
+        except OSError as error:
+            failed = f"no process to merge keys can be begun ({type(error).__name__})"
+        else:
+            process.join()
+    if failed:
+        raise StoreError(failed)
+
+
+def merge_left(database: Database, viewer: Viewer) -> None:
+    """Merge what loads left until none is left, or somebody else has gone on with it."""
+    mine: frozenset[tuple[int, ...]] | None = None
+    for part in Pace(database, viewer, KIND, rests=RESTS).parts(range(sys.maxsize)):
+        with part.turn() as unit:
+            recent = unit.keys.recent
+            if (mine is not None and recent.merged() != mine) or not recent.merge(len(part.items)):
+                return
+            mine = recent.merged()
+
+
+def _serve(pipe: Connection, url: str, viewer: Viewer) -> None:
+    """Merge; says what is the matter, if anything is, in one line."""
+    give_way()
+    failed = ""
+    try:
+        database = Database(url)
+        merge_left(database, viewer)
+        database.dispose()
+    except MpiError as error:
+        failed = str(error)
+    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+        failed = f"merging keys failed ({type(error).__name__})"
+    pipe.send(failed)
