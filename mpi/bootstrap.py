@@ -90,7 +90,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
 
     Raises:
         ConflictError: there is one already.
-        StoreError: the folder or database cannot be written.
+        StoreError: the folder or database cannot be written, or the database is of another version.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
     load_survivorship(settings)  # before anything is written
@@ -102,6 +102,9 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
     database = Database(settings.url)
     with _disposed_on_failure(database):
+        if migrate.state(database) is not migrate.SchemaState.MISSING:
+            # To bring an index that there is to this version is for who has backed it up.
+            migrate.require_current(database)
         migrate.upgrade(database)
         with database.read(operator()) as unit:
             if unit.configs.index() is not None:

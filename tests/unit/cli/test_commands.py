@@ -5,8 +5,12 @@ import json
 import stat
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from mpi.cli.commands import serve
+from mpi.storage import migrate
+from mpi.storage.database import Database
 from tests.models import tiny_model
 from tests.unit.cli.conftest import HEADER, is_one_line
 
@@ -37,6 +41,20 @@ def test_a_second_init_is_refused(mpi, home):
     again = mpi("init")
     assert again.code == 7
     assert is_one_line(again.err)
+
+
+def test_init_beside_an_index_of_an_older_version_is_refused_and_leaves_it_as_it_is(mpi, home):
+    database = Database(f"sqlite:///{home / 'mpi.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "-1")
+    again = mpi("init")
+    assert again.code == 10
+    assert "mpi db upgrade" in again.err
+    assert migrate.state(database) is migrate.SchemaState.BEHIND
+    database.dispose()
 
 
 def test_ids_of_a_test_index_are_marked_and_of_another_are_not(mpi, blank):
