@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from itertools import chain, repeat
+from collections.abc import Iterator
 
 from fastapi import FastAPI
 
@@ -25,25 +25,39 @@ _log = logging.getLogger("mpi.api")
 
 
 def keep_resuming(app: FastAPI) -> None:
-    """Look again and again, in a thread of its own, whether a re-cluster or a load was interrupted."""
-    threading.Thread(target=_look_on, args=(app,), name="resuming", daemon=True).start()
+    """Look again and again, in threads of their own, whether a re-cluster or a load was interrupted."""
+    for look_on, name in ((_resume, "resuming"), (_merge, "merging what loads left")):
+        threading.Thread(target=look_on, args=(app,), name=name, daemon=True).start()
 
 
-def _look_on(app: FastAPI) -> None:
-    pause, left = threading.Event(), LeftRuns()
-    pauses = chain([random.uniform(0, FIRST_LOOK_WITHIN_S)], repeat(LOOK_EVERY_S))  # noqa: S311 - no secret
-    for pause_s in pauses:
+def _resume(app: FastAPI) -> None:
+    for _ in _looks():
         try:
             resume_interrupted(app)
         except MpiError as error:
             # Another process took it up, or the store is away: it is looked at again.
             _log.warning("an interrupted re-cluster was not carried on: %s", error)
+
+
+def _merge(app: FastAPI) -> None:
+    left = LeftRuns()
+    for _ in _looks():
+        index: Index = app.state.index
         try:
-            if left.are_left(index := app.state.index, operator()):
+            if left.are_left(index, operator()):
                 merge_apart(index.database, operator())
         except MpiError as error:
             _log.warning("keys that a load left were not merged: %s", error)
-        pause.wait(pause_s)
+
+
+def _looks() -> Iterator[None]:
+    """One at once, one soon after, and then again and again."""
+    pause = threading.Event()
+    yield
+    pause.wait(random.uniform(0, FIRST_LOOK_WITHIN_S))  # noqa: S311 - no secret
+    while True:
+        yield
+        pause.wait(LOOK_EVERY_S)
 
 
 def resume_interrupted(app: FastAPI) -> bool:

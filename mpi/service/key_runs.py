@@ -90,7 +90,7 @@ class KeyRuns:
         """Merge as much as a transaction may; returns what is left."""
         database = self._index.database
         with self._portions.turn(), database.write(self._viewer, "load") as unit:
-            self._portions.begun()
+            self._portions.begun(unit)
             self._see_others(unit)
             unit.keys.recent.merge(self._portions.most)
             left = unit.keys.recent.waiting(self._index.config_id(unit))

@@ -1,4 +1,4 @@
-"""Runs of keys that loads left, merged by whoever serves: in a process of its own, which gives way.
+"""Runs of keys that loads left, merged by whoever serves: in a process of its own, with long rests.
 
 A thread that merges would keep those that answer from the interpreter, for milliseconds at a time. Of several
 processes that serve one merges: each stops where another goes on with what it was at.
@@ -33,7 +33,10 @@ class LeftRuns:
         self._merged: frozenset[tuple[int, ...]] | None = None
 
     def are_left(self, index: Index, viewer: Viewer) -> bool:
-        """Whether there are runs that nobody has been at work on since this was asked before."""
+        """Whether there are runs, no load is at work, and nobody has merged since this was asked before.
+
+        A merge that this very process had begun counts as somebody's.
+        """
         with index.database.read(viewer) as unit:
             newest, are_done = unit.keys.recent.newest(), unit.batches.are_all_done()
             merged = unit.keys.recent.merged()
@@ -60,13 +63,13 @@ def merge_apart(database: Database, viewer: Viewer) -> None:
         try:
             with theirs:
                 process.start()
-            failed = pipe.recv()
-        except EOFError:
-            failed = "the process that merges keys was ended: another goes on where it stopped"
         except OSError as error:
-            failed = f"no process to merge keys can be begun ({type(error).__name__})"
-        else:
-            process.join()
+            raise StoreError(f"no process to merge keys can be begun ({type(error).__name__})") from None
+        try:
+            failed = pipe.recv()
+        except (EOFError, OSError):
+            failed = "the process that merges keys was ended: another goes on where it stopped"
+        process.join()
     if failed:
         raise StoreError(failed)
 
@@ -84,7 +87,8 @@ def merge_left(database: Database, viewer: Viewer) -> None:
 
 def _serve(pipe: Connection, url: str, viewer: Viewer) -> None:
     """Merge; says what is the matter, if anything is, in one line."""
-    give_way()
+    # Not less than others: it holds the writer's place, for which they would wait the longer.
+    give_way(0)
     failed = ""
     try:
         database = Database(url)

@@ -218,7 +218,7 @@ class Loading:
             if is_last and len(said) - first <= self._portions.most:
                 left = self._withdrawn_but_for_the_last()
             with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._portions.begun()
+                self._portions.begun(unit)
                 # Before this transaction has a number of its own, which would look like another's.
                 if ahead.look(unit) and unit.last_commit() != self._withdrew:
                     self._portions.others_write()
@@ -310,7 +310,7 @@ class Loading:
         while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
             some = absent[: self._portions.most]
             with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._portions.begun()
+                self._portions.begun(unit)
                 self._require_mine(unit)
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)

@@ -90,6 +90,8 @@ class Pace:
     def turn(self) -> Iterator[WriteUnit]:
         """One transaction, and a rest after it."""
         with seeking_no_cycles(), self._database.write(self._viewer, self._kind) as unit:
+            # For its turn, which a server is asked for ahead.
+            unit.await_store()
             began = time.perf_counter()
             self._begun(unit)
             yield unit
@@ -143,8 +145,10 @@ class Portions:
     def _is_beside(self) -> bool:
         return time.monotonic() < self._until
 
-    def begun(self) -> None:
+    def begun(self, unit: WriteUnit) -> None:
         """Take note that the transaction has begun: what it waited for others before is not its own time."""
+        # A server is asked for the writer's place ahead.
+        unit.await_store()
         self._began = time.perf_counter()
 
     def others_write(self) -> None:
@@ -156,7 +160,7 @@ class Portions:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """One transaction, and beside others a rest after it, in which they come in."""
-        self.begun()
+        self._began = time.perf_counter()
         yield
         spent = time.perf_counter() - self._began
         if not self._is_beside:

@@ -359,9 +359,10 @@ class _Writer:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             sealed = dict(self._sealed)
             expunged = [record for record, kind in self._sealed if kind == "expunged"]
-            for record in (*expunged, *seal_with(self._unit, sealed)):
+            destroyed = [*expunged, *seal_with(self._unit, sealed)]
+            self._unit.keys.recent.erase(destroyed)
+            for record in destroyed:
                 records.erase(record)
-                self._unit.keys.recent.erase(record)
                 self._unit.answers.erase(record)
                 self._unit.steps.erase_notes(record)
                 self._unit.task_work.erase_notes(record)

@@ -206,14 +206,37 @@ def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
     # What the process has read before is not what is searched afterwards.
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
     for config in (1, 2):
-        unit.keys.drop(config, [3])
-    unit.keys.recent.erase(3)
-    stored = unit.connection.execute(text("SELECT record_ids FROM key_run")).scalars()
-    assert 3 not in {int(n) for column in stored for n in np.frombuffer(column, AS_STORED)}
-    assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8)
-    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 4, 5, 6, 8)]
+        unit.keys.drop(config, [3, 4, 8])
+    before = {run.mark for run in unit.keys.recent.runs(1)}
+    unit.keys.recent.erase([3, 4, 8, 99])
+    stored = [
+        {int(n) for n in np.frombuffer(column, AS_STORED)}
+        for column in unit.connection.execute(
+            text("SELECT record_ids FROM key_run ORDER BY number")
+        ).scalars()
+    ]
+    assert not {3, 4, 8} & set().union(*stored)
+    runs = [*unit.keys.recent.runs(1), *unit.keys.recent.runs(2)]
+    assert [run.records for run in sorted(runs)] == [len(records) for records in stored]
+    assert len(before & {run.mark for run in runs}) == len(before) - 2, "others are as they were"
+    assert all_keys(unit, 1) == keys_of(1, 2, 5, 6)
+    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
     merge_all(unit)
-    assert (all_keys(unit, 1), all_keys(unit, 2)) == (keys_of(1, 2, 4, 5, 6, 8), [])
+    assert (all_keys(unit, 1), all_keys(unit, 2)) == (keys_of(1, 2, 5, 6), [])
+
+
+def test_what_is_merged_is_kept_in_memory_no_longer_though_numbers_of_runs_begin_anew(unit):
+    in_runs(unit)
+    unit.keys.sharing(1, GROUPS, [SHARED])
+    many = unit.keys.recent.runs(1)
+    assert {run.mark for run in many} <= unit.keys.recent._kept.keys()
+    merge_all(unit)
+    unit.keys.drop(1, [3, 5])
+    put(unit, 1, (3, 5), 12, in_run=True)
+    unit.keys.sharing(1, GROUPS, [SHARED])
+    [one] = unit.keys.recent.runs(1)
+    assert one.number < many[-1].number
+    assert unit.keys.recent._kept.keys() == {one.mark}
 
 
 def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):

@@ -171,14 +171,19 @@ class RecentKeys:
             gone = [{"config": config_id, "record": record, "run": last} for record in record_ids]
             self._connection.execute(_NOTE_GONE, gone)
 
-    def erase(self, record: int) -> None:
-        """Destroy what any run has of a record: a note that it is gone would leave it there until a merge."""
+    def erase(self, records: Collection[int]) -> None:
+        """Destroy what any run has of some records: a note that they are gone would leave it there."""
+        if not records:
+            return
+        wanted = np.fromiter(records, np.int64, len(records))
         for run in self._all():
             part = self._stored(run)
-            left = part.without(np.array([record]))
-            if len(left.keys) < len(part.keys):
-                changed = {"of": run.number, "records": run.records - 1, **_content(left.keys, left.records)}
-                self._connection.execute(_REWRITE, changed)
+            erased = np.unique(part.records[np.isin(part.records, wanted)])
+            if erased.size:
+                left = part.without(erased)
+                content = _content(left.keys, left.records)
+                of = {"of": run.number, "records": run.records - erased.size}
+                self._connection.execute(_REWRITE, {**of, **content})
         self._changed()
 
     def drop_all(self, config_id: int | None) -> None:
@@ -312,8 +317,8 @@ class RecentKeys:
 
     def _parts(self, config_id: int) -> list[Part]:
         """What each run has left, what is gone among it."""
+        self._forget_others()
         runs = self.runs(config_id)
-        self._forget_others(runs)
         if not runs:
             return []
         merge = self._merge(config_id)
@@ -335,15 +340,17 @@ class RecentKeys:
         kept: dict[int, Part] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
         return kept
 
-    def _forget_others(self, runs: Sequence[Run]) -> None:
-        """Keep no run in memory that is gone; later ones are those of another snapshot."""
-        kept = self._kept
+    def _forget_others(self) -> None:
+        """Keep no run in memory that is gone.
+
+        What was put later than all that this snapshot has may be another's that began after it.
+        """
+        kept, runs = self._kept, self._all()
         if not kept:
             return
-        marks = {run.mark for run in runs}
-        last = runs[-1].number if runs else max(part.run.number for part in list(kept.values()))
+        marks, last = {run.mark for run in runs}, max((run.commit_no for run in runs), default=None)
         for mark, part in list(kept.items()):
-            if mark not in marks and part.run.number <= last:
+            if mark not in marks and (last is None or part.run.commit_no <= last):
                 kept.pop(mark, None)
 
     def _standing(self, config_id: int, parts: Sequence[Part]) -> list[Part]:

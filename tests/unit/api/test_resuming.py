@@ -1,5 +1,7 @@
 """What was interrupted or left is looked for by whoever serves."""
 
+from itertools import islice
+
 import pytest
 
 from mpi.api import resuming
@@ -24,8 +26,10 @@ def look(app, monkeypatch, times):
     """As the thread of a process that serves does, so many times."""
     monkeypatch.setattr(resuming, "FIRST_LOOK_WITHIN_S", 0.0)
     monkeypatch.setattr(resuming, "LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(resuming, "repeat", lambda pause_s: [pause_s] * (times - 1))
-    resuming._look_on(app)
+    looks = resuming._looks
+    monkeypatch.setattr(resuming, "_looks", lambda: islice(looks(), times))
+    resuming._merge(app)
+    monkeypatch.setattr(resuming, "_looks", looks)
 
 
 def test_whoever_serves_merges_what_a_load_left_once_it_sees_that_nobody_does(served, monkeypatch):

@@ -1,8 +1,7 @@
 import multiprocessing
-import os
-import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,23 +86,27 @@ def test_a_process_of_its_own_merges_what_a_load_left(left):
 
 
 def test_a_process_that_is_ended_while_it_merges_is_told_of_and_leaves_a_sound_index(left):
-    said = []
-
-    def merge():
-        with pytest.raises(StoreError) as told:
-            left_runs.merge_apart(left.database, OPERATOR)
-        said.append(str(told.value))
-
-    merging = threading.Thread(target=merge)
-    merging.start()
-    while not (begun := multiprocessing.active_children()):
-        time.sleep(0.01)
-    os.kill(begun[0].pid, signal.SIGKILL)
-    merging.join()
-    assert said == ["the process that merges keys was ended: another goes on where it stopped"]
+    with ThreadPoolExecutor() as pool:
+        merging = pool.submit(left_runs.merge_apart, left.database, OPERATOR)
+        until = time.monotonic() + 60
+        while not place_of_the_merge(left):
+            assert time.monotonic() < until
+            assert not merging.done()
+        [begun] = multiprocessing.active_children()
+        begun.kill()
+        with pytest.raises(StoreError, match="was ended: another goes on where it stopped"):
+            merging.result()
+    assert place_of_the_merge(left)
+    assert waiting(left) > 0
     sound(left)
     left_runs.merge_left(left.database, OPERATOR)
     assert waiting(left) == 0
+    sound(left)
+
+
+def place_of_the_merge(index):
+    with index.database.read(OPERATOR) as unit:
+        return unit.keys.recent.merged()
 
 
 def test_what_keeps_a_process_from_merging_is_told(left, monkeypatch):

@@ -1,5 +1,7 @@
 """How much is written at a time."""
 
+import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -7,6 +9,7 @@ from sqlalchemy import text
 
 from mpi.service import pacing
 from mpi.service.pacing import BESIDE_S, Pace, Portions
+from mpi.storage.database import Database
 from tests.index import OPERATOR
 
 TARGET_S, REST_S = 0.125, 0.0625
@@ -76,7 +79,10 @@ def test_what_it_waited_for_others_is_not_its_own_time(hours):
     portions = Portions(10_000, beside=20)
     with portions.turn():
         hours.now += TARGET_S * 40
-        portions.begun()
+        unit = _Written(hours, waits=TARGET_S * 40)
+        portions.begun(unit)
+        # As does whatever is asked next.
+        unit.await_store()
         portions.others_write()
         hours.now += TARGET_S / 2
     assert portions.most == 40
@@ -90,7 +96,7 @@ def test_the_transaction_that_notices_others_is_already_small(hours):
         hours.now += 0.001
 
 
-SLEEP = text("SELECT pg_sleep(0.05)")
+SLEEP, ONE = text("SELECT pg_sleep(0.05)"), text("SELECT 1")
 
 
 def test_what_a_server_does_for_a_part_counts_as_its_time_though_nobody_has_read_the_answer(index):
@@ -104,6 +110,26 @@ def test_what_a_server_does_for_a_part_counts_as_its_time_though_nobody_has_read
     assert part.spent_s >= 0.05
 
 
+def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
+    held, another_process = threading.Event(), Database(index.database.url)
+
+    def write():
+        with another_process.write(OPERATOR, "test") as unit:
+            unit.connection.execute(ONE).all()
+            held.set()
+            time.sleep(0.5)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    held.wait()
+    [part] = Pace(index.database, OPERATOR, "test").parts([1])
+    with part.turn() as unit:
+        unit.connection.execute(ONE).all()
+    writer.join()
+    another_process.dispose()
+    assert part.spent_s < 0.4
+
+
 def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
     monkeypatch.setattr(pacing, "TARGET_S", TARGET_S)
     for rests in (1, 4):
@@ -114,12 +140,16 @@ def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(
 
 
 class _Written:
-    """A database of which every transaction takes as long."""
+    """A database of which every transaction takes as long, after it has waited for its turn."""
 
-    def __init__(self, hours, seconds):
-        self._hours, self._seconds = hours, seconds
+    def __init__(self, hours, seconds=0.0, waits=0.0):
+        self._hours, self._seconds, self._waits = hours, seconds, waits
 
     @contextmanager
     def write(self, _viewer, _kind):
-        yield None
+        yield self
         self._hours.now += self._seconds
+
+    def await_store(self):
+        self._hours.now += self._waits
+        self._waits = 0.0
