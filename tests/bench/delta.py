@@ -27,14 +27,13 @@ def measure(made: Made, state: Path, fresh: Path, folder: Path) -> dict[str, obj
     """
     source, file = "district_north", folder / "delta.csv"
     rows = _write(file, state / f"{source}.csv", fresh / f"{source}.csv", max(made.records // SHARE, NEW))
-    printed, seconds, peak = made.run("ingest", str(file), "--source", source, "--confirm", "--json")
+    printed, seconds, _ = made.run("ingest", str(file), "--source", source, "--confirm", "--json")
     counts = json.loads(printed)
     return {
         "rows": rows,
         "created": counts["created"],
         "updated": counts["updated"],
         "seconds": round(seconds, 1),
-        "peak_mb": peak,
         "share_of_load": round(seconds / made.load_s, 4),
     }
 
