@@ -117,7 +117,7 @@ def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
         with another_process.write(OPERATOR, "test") as unit:
             unit.connection.execute(ONE).all()
             held.set()
-            time.sleep(0.5)
+            time.sleep(1.0)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -127,7 +127,7 @@ def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
         unit.connection.execute(ONE).all()
     writer.join()
     another_process.dispose()
-    assert part.spent_s < 0.4
+    assert part.spent_s < 0.9
 
 
 def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
