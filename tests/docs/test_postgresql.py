@@ -42,7 +42,6 @@ def documented(postgres):
 def test_the_owner_makes_the_index_and_a_role_that_only_serves_works_it_and_no_more(
     postgres, documented, tmp_path
 ):
-    run(postgres, "CREATE ROLE mpi_serve LOGIN", "postgres")
     with an_index(tmp_path, "sis", database_url=postgres.url("mpi", "mpi")) as index, ExitStack() as ending:
         serving = Database(postgres.url("mpi", "mpi_serve"))
         ending.callback(serving.dispose)
