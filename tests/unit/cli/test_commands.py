@@ -6,7 +6,6 @@ import stat
 
 import pytest
 from alembic import command
-from alembic.config import Config
 
 from mpi.cli.commands import serve
 from mpi.storage import migrate
@@ -45,8 +44,7 @@ def test_a_second_init_is_refused(mpi, home):
 
 def test_init_beside_an_index_of_an_older_version_is_refused_and_leaves_it_as_it_is(mpi, home):
     database = Database(f"sqlite:///{home / 'mpi.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "-1")

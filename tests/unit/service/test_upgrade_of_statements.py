@@ -1,7 +1,6 @@
 """An index from before every statement was kept is upgraded to one where loads can be undone."""
 
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from mpi.domain.viewer import operator
@@ -26,8 +25,7 @@ INSERT INTO record_version (id, record_id, as_of, received_commit, state, conten
 
 def test_what_was_said_before_is_what_stands_after(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")

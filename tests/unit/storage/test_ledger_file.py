@@ -9,7 +9,6 @@ import threading
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
@@ -39,8 +38,7 @@ def of_before(tmp_path):
     """A database of the version before, with two lines of the ledger in it."""
     database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
     migrate.upgrade(database)
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0009")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import inspect, text
 
 from mpi.storage import migrate
@@ -17,8 +16,7 @@ KEYS = {(1, 1, 3): [-9, 4], (1, 2, 5_000): [4], (1, 1, 5_001): [-(2**63), 2**63 
 @pytest.fixture
 def older(tmp_path, database_url):
     database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     config.attributes["take_over"] = lambda _: None
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection

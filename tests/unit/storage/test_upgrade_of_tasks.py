@@ -1,7 +1,6 @@
 """Schema 0008: tasks of an earlier version learn the sources of their records."""
 
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from mpi.storage import migrate
@@ -28,8 +27,7 @@ NEEDED = (
 
 def test_a_task_knows_the_source_of_each_of_its_records(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0007")

@@ -3,7 +3,6 @@
 import json
 
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from mpi.storage import migrate
@@ -19,8 +18,7 @@ BEFORE = {
 
 def test_clients_that_decide_keep_approving(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
 
     def granted(connection) -> dict[str, list[str]]:
         return {

@@ -1,7 +1,6 @@
 """A ledger from before it was kept by record answers for each record once it is upgraded."""
 
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from mpi.domain.viewer import operator
@@ -20,8 +19,7 @@ INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALU
 def test_every_line_of_an_old_ledger_is_found_by_its_records_and_from_its_moment_on(tmp_path, database_url):
     database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
     migrate.upgrade(database)
-    config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config = migrate._config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0002")
