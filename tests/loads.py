@@ -4,21 +4,22 @@ from contextlib import contextmanager
 
 import pytest
 
-from mpi.service import key_runs, loading
+from mpi.service import key_runs, loading, windows
 from mpi.service.derive import derive
 from mpi.service.reindex import silent
 from mpi.service.verify import verify
 from tests.index import OPERATOR, many_children
 
 CHILDREN = 1_100
-_SMALL = {"CHUNK": 200, "CHUNK_AFAR": 200, "FIRST_AHEAD": 600, "AHEAD": 800}
+_SMALL = {"CHUNK": 200, "CHUNK_AFAR": 200}
+_SMALL_WINDOWS = {"FIRST": 600, "LEAST": 600, "WORTH_ANOTHER": 300, "MOST": 800}
 _SMALL_RUNS = {"MERGED_RECORDS": 600, "WORTH_RECORDS": 1, "LARGE_RECORDS": 1, "FEW_STATEMENTS": 1}
 """Where there are runs, small loads have some too, and merge before the last chunk and after it."""
 
 
 def in_small_chunks(monkeypatch) -> None:
     """Have the loads of a test write a few hundred statements at a time."""
-    for module, numbers in ((loading, _SMALL), (key_runs, _SMALL_RUNS)):
+    for module, numbers in ((loading, _SMALL), (windows, _SMALL_WINDOWS), (key_runs, _SMALL_RUNS)):
         for name, number in numbers.items():
             monkeypatch.setattr(module, name, number)
 

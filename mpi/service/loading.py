@@ -31,6 +31,7 @@ from mpi.service.snapshots import Survey, survey
 from mpi.service.standing import restate
 from mpi.service.statement import Statement
 from mpi.service.statements import take
+from mpi.service.windows import LEAST, largest_window, window_sizes
 from mpi.storage.repositories.batches import LOADING, Batch
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
@@ -41,33 +42,11 @@ CHUNK = 2_000
 """Statements of one transaction, at most: others wait for it."""
 CHUNK_AFAR = 10_000
 """The same on PostgreSQL, where each transaction waits for the server some ten times."""
-AHEAD = 60_000
-"""Statements whose pairs are found at once, while those before are written; twice as many bound memory."""
-FIRST_AHEAD = 20_000
-"""The same of the first, for whose pairs the writing waits."""
 LONG = 10_000
 """Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
 LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
-
-
-def window_sizes(statements: int) -> Iterator[int]:
-    """How many statements are looked ahead for at a time: few at first, and few at last.
-
-    For the pairs of the first the writing waits, and while the last are written nothing is looked for.
-
-    Args:
-        statements: how many there are.
-    """
-    size = FIRST_AHEAD
-    while statements > 0:
-        some = max(FIRST_AHEAD, min(size, -(-statements // 2)))
-        # Every window has its own part, which so few are not worth.
-        some = statements if statements - some < FIRST_AHEAD // 2 else some
-        yield some
-        statements -= some
-        size = min(2 * size, AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +223,18 @@ class Loading:
         Those after them are made comparable meanwhile.
         """
         waiting = self._waiting()
-        sizes = chain(window_sizes(len(self.file.sent.headings) - len(self.done)), repeat(FIRST_AHEAD))
+        # What a full snapshot has withdrawn is done as well, and none of its rows.
+        statements = max(0, len(self.file.sent.headings) - len(self.done))
+        sizes = chain(window_sizes(statements, largest_window(self._indexed() + statements)), repeat(LEAST))
         coming = meanwhile.begin(list(islice(waiting, next(sizes))))
         while coming.said:
             following = meanwhile.begin(list(islice(waiting, next(sizes))))
             yield meanwhile.end(coming)
             coming = following
+
+    def _indexed(self) -> int:
+        with self.index.database.read(self.viewer) as unit:
+            return unit.keys.greatest(self.index.config_id(unit))
 
     def _waiting(self) -> Iterator[Statement]:
         """The statements that are not yet written."""

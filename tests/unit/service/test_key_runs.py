@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.service import ahead, key_runs, loading
+from mpi.service import ahead, key_runs, loading, windows
 from mpi.service.rebuild import rebuild
 from mpi.service.reindex import silent
 from mpi.storage.repositories.recent_keys import RecentKeys
@@ -47,7 +47,7 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
     monkeypatch.setattr(key_runs, "_ROWS", 100)
     monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
-    monkeypatch.setattr(loading, "AHEAD", 600)
+    monkeypatch.setattr(windows, "MOST", 600)
     looks, places = iter([True, True, False, True, False] + [False] * 20), []
     monkeypatch.setattr(ahead.LookingAhead, "is_at_work", lambda _: next(looks))
     merge = RecentKeys.merge
@@ -85,7 +85,7 @@ def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, 
     monkeypatch.setattr(key_runs, "WORTH_RECORDS", 10_000)
     monkeypatch.setattr(key_runs, "MERGED_RECORDS", 100_000)
     monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
-    monkeypatch.setattr(loading, "AHEAD", 600)
+    monkeypatch.setattr(windows, "MOST", 600)
     monkeypatch.setattr(ahead.LookingAhead, "is_at_work", lambda _: True)
     load_rows(with_runs, "sis", *many_children(500, 1_000))
     left = runs(with_runs)

@@ -6,7 +6,7 @@ from multiprocessing import active_children
 import pytest
 
 from mpi.domain.errors import ConflictError, EngineError
-from mpi.service import ahead, key_runs, letting_in, loading, meanwhile
+from mpi.service import ahead, key_runs, letting_in, loading, meanwhile, windows
 from mpi.service.apart import PairsApart
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
@@ -159,7 +159,9 @@ def test_what_an_earlier_chunk_seals_is_compared_with_nothing_that_follows(index
 def apart(monkeypatch):
     """Pairs of all but the first statements are found in a process of their own."""
     monkeypatch.setattr(ahead, "WORTH_A_PROCESS", 100)
-    monkeypatch.setattr(loading, "FIRST_AHEAD", 600)
+    monkeypatch.setattr(windows, "FIRST", 600)
+    monkeypatch.setattr(windows, "LEAST", 600)
+    monkeypatch.setattr(windows, "WORTH_ANOTHER", 300)
     begun = []
     begin, end = ahead.LookingAhead.begin, ahead.LookingAhead.end
 
@@ -194,22 +196,9 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
         assert partition_of(index) == partition_of(whole)
 
 
-def test_the_first_and_the_last_windows_of_a_file_are_smaller_than_those_between(index, apart, monkeypatch):
-    monkeypatch.setattr(loading, "FIRST_AHEAD", 500)
-    monkeypatch.setattr(loading, "AHEAD", 1_500)
-    assert list(loading.window_sizes(6_000)) == [500, 1_000, 1_500, 1_500, 750, 500, 250]
-    load_rows(index, "sis", *many_children(2_600))
-    assert [window.here for window in apart] == [1_000, 550, 550]
-
-
-@pytest.mark.parametrize("statements", [0, 1, 499, 749, 750, 1_000, 5_001, 20_000])
-def test_windows_take_every_statement_once_and_none_is_for_a_few(monkeypatch, statements):
-    monkeypatch.setattr(loading, "FIRST_AHEAD", 500)
-    monkeypatch.setattr(loading, "AHEAD", 1_500)
-    sizes = list(loading.window_sizes(statements))
-    assert sum(sizes) == statements
-    assert max(sizes, default=0) <= 1_500
-    assert min(sizes, default=250) >= min(statements, 250)
+def test_of_all_windows_but_the_first_pairs_are_found_while_others_are_written(index, apart):
+    load_rows(index, "sis", *many_children(3_600))
+    assert [window.here for window in apart] == [800, 800, 700, 700]
 
 
 def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are_being_found(
@@ -278,7 +267,7 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
 
 
 def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index, apart, monkeypatch):
-    monkeypatch.setattr(loading, "AHEAD", 600)
+    monkeypatch.setattr(windows, "MOST", 600)
     load_rows(index, "ccwis", *children())
     apart.clear()
     begin, known = ahead.LookingAhead.begin, iter(many_children(900)[801::9])
@@ -356,7 +345,7 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
 def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again(
     index, apart, monkeypatch, window
 ):
-    monkeypatch.setattr(loading, "AHEAD", 600)
+    monkeypatch.setattr(windows, "MOST", 600)
     begin, asked, file = PairsApart.ask, [], [*children(), *many_children(600, 5_000)]
 
     def killed(self, *arguments):
