@@ -1,6 +1,7 @@
 """Every other command, as people and as programs use it."""
 
 import csv
+import gc
 import json
 import stat
 
@@ -300,3 +301,13 @@ def test_json_is_utf8_and_nothing_else(mpi, home):
     out = mpi("resolve", "--json", send={"source": "sis", "local_id": "Ж-1", **ANA}).out
     assert '"Ж-1"' in out
     assert json.loads(out)["local_id"] == "Ж-1"
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_command_leaves_the_search_for_garbage_as_it_was(mpi, home, is_on):
+    try:
+        (gc.enable if is_on else gc.disable)()
+        assert mpi("source", "list", "--json").code == 0
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
