@@ -195,13 +195,14 @@ def write_derived(
     Raises:
         BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
     """
-    unit.derived.drop(config_id, stale)
+    unit.derived.drop(config_id, stale, but_keys_of=changed)
     blocking = index.blocking(unit, config_id)
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
     if changed:
         own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
-        unit.keys.put(config_id, own, unit.commit_no, in_run=paired.in_run)
+        had = own.keys() & stale
+        unit.keys.put(config_id, own, unit.commit_no, in_run=paired.in_run, had=had)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:

@@ -47,8 +47,8 @@ def mend(carrier: Carrier, config_id: int) -> None:
         wrong = list(_wrong(unit, config_id, carrier.index.home))
     for part in carrier.pace.parts(wrong):
         with part.turn() as unit:
-            changed = unit.runs.changed_among(carrier.run.id, {row[2] for row in part.items})
-            unit.keys.correct(config_id, [row for row in part.items if row[2] not in changed])
+            # Of a record that has changed since as well: what it keeps is left among all as it is there.
+            unit.keys.correct(config_id, part.items)
 
 
 def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[Row]:

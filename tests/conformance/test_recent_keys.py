@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mpi.domain.errors import MpiError
+from mpi.service import beside
 from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert
+from mpi.service.searched_keys import are_sound
 from mpi.service.verify import verify
-from mpi.storage.repositories import recent_keys
+from mpi.storage.repositories import blocking_keys, recent_keys
 from mpi.storage.repositories.recent_keys import RecentKeys
 from mpi.storage.repositories.run_parts import AS_STORED
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
@@ -54,6 +56,12 @@ def in_runs(unit):
 def are_in_runs(unit, config=1):
     """How many keys runs have still."""
     return sum(rows.shape[1] for rows in unit.keys.recent.searched(config))
+
+
+def stored(unit):
+    """The records of each run, as they are stored."""
+    columns = unit.connection.execute(text("SELECT record_ids FROM key_run ORDER BY number")).scalars()
+    return [{int(n) for n in np.frombuffer(column, AS_STORED)} for column in columns]
 
 
 def merge_all(unit, most=1_000):
@@ -209,15 +217,9 @@ def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
         unit.keys.drop(config, [3, 4, 8])
     before = {run.mark for run in unit.keys.recent.runs(1)}
     unit.keys.recent.erase([3, 4, 8, 99])
-    stored = [
-        {int(n) for n in np.frombuffer(column, AS_STORED)}
-        for column in unit.connection.execute(
-            text("SELECT record_ids FROM key_run ORDER BY number")
-        ).scalars()
-    ]
-    assert not {3, 4, 8} & set().union(*stored)
+    assert not {3, 4, 8} & set().union(*stored(unit))
     runs = [*unit.keys.recent.runs(1), *unit.keys.recent.runs(2)]
-    assert [run.records for run in sorted(runs)] == [len(records) for records in stored]
+    assert [run.records for run in sorted(runs)] == [len(records) for records in stored(unit)]
     assert len(before & {run.mark for run in runs}) == len(before) - 2, "others are as they were"
     assert all_keys(unit, 1) == keys_of(1, 2, 5, 6)
     assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
@@ -251,8 +253,7 @@ def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
     assert record in own
     upsert(index, OPERATOR, "ccwis", {**many_children(20)[3], "restrictions": [{"kind": "expunged"}]})
     with index.database.read(OPERATOR) as unit:
-        stored = unit.connection.execute(text("SELECT record_ids FROM key_run")).scalars()
-        assert record not in {int(n) for column in stored for n in np.frombuffer(column, AS_STORED)}
+        assert record not in set().union(*stored(unit))
         assert record not in {found for _, found in all_keys(unit, config)}
     assert verify(index, OPERATOR) == []
 
@@ -309,32 +310,91 @@ def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
     assert kept == {}
 
 
+CONFIGS = (1, 2)
+SOME = st.sets(st.integers(1, 9), max_size=4)
+VERSIONS = st.dictionaries(st.integers(1, 9), st.integers(0, 3), max_size=4)
+"""Which of some keys a record has."""
 STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), st.sets(st.integers(1, 9), max_size=4), st.booleans()),
-        st.tuples(st.just("drop"), st.sets(st.integers(1, 9), max_size=4), st.none()),
-        st.tuples(st.just("merge"), st.none(), st.integers(1, 12)),
+    st.tuples(
+        st.one_of(
+            st.tuples(st.just("put"), VERSIONS, st.booleans()),
+            st.tuples(st.just("drop"), SOME, st.none()),
+            st.tuples(st.just("drop range"), SOME, st.none()),
+            st.tuples(st.just("expunge"), SOME, st.none()),
+            st.tuples(st.just("correct"), SOME, st.none()),
+            st.tuples(st.just("merge"), st.none(), st.integers(1, 12)),
+        ),
+        st.sampled_from(CONFIGS),
+        st.booleans(),
     ),
     max_size=20,
 )
+
+
+def drop(unit, config, records):
+    unit.keys.drop(config, records)
+    return {config: records}
+
+
+def drop_range(unit, config, records):
+    some = range(min(records, default=1), max(records, default=0) + 1)
+    unit.keys.drop_range(config, some.start, some.stop - 1)
+    return {config: some}
+
+
+def expunge(unit, _config, records):
+    unit.keys.recent.erase(records)
+    for config in CONFIGS:
+        unit.keys.drop(config, records)
+    assert not records & set().union(*stored(unit))
+    return dict.fromkeys(CONFIGS, records)
+
+
+DROPPING = {"drop": drop, "drop range": drop_range, "expunge": expunge}
+
+
+def in_a_version(n, version):
+    """Of two versions of a record's keys one is the same, of others none, as it is in another group."""
+    return own_keys(group_of(n + version // 2), SHARED, GREATEST - version)
 
 
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, steps):
     unit.derived.drop_all()
-    having = set()
-    for commit_no, (step, records, how) in enumerate(steps, 1):
+    having = {config: {} for config in CONFIGS}
+    commit_no = 1
+    for (step, records, how), config, is_another_commit in steps:
+        commit_no += is_another_commit
         if step == "put":
-            put(unit, 1, records - having, commit_no, in_run=how)
-            having |= records
-        elif step == "drop":
-            unit.keys.drop(1, records)
-            having -= records
-        else:
+            own = {n: in_a_version(n, version) for n, version in records.items()}
+            had = own.keys() & having[config].keys()
+            unit.keys.put(config, own, commit_no, in_run=how, had=had)
+            having[config] |= records
+        elif step == "correct":
+            unit.keys.correct(config, [(group, SHARED, n) for n in records for group in GROUPS])
+        elif step == "merge":
             unit.keys.recent.merge(how)
-        assert all_keys(unit, 1) == keys_of(*having)
-        assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in sorted(having)]
+        else:
+            for each, gone in DROPPING[step](unit, config, records).items():
+                having[each] = {n: version for n, version in having[each].items() if n not in gone}
+        for each in CONFIGS:
+            keys = [(key, n) for n, version in having[each].items() for key in (SHARED, GREATEST - version)]
+            assert all_keys(unit, each) == sorted(keys)
+            shared = sorted(unit.keys.sharing(each, GROUPS, [SHARED]))
+            assert shared == [(SHARED, n) for n in sorted(having[each])]
+            assert are_sound(unit, each)
+    runs = sorted(run for config in CONFIGS for run in unit.keys.recent.runs(config))
+    assert [run.records for run in runs] == [len(records) for records in stored(unit)]
+
+
+def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
+    put(unit, 1, (1, 2))
+    now = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
+    with patch.object(blocking_keys, "put_columns", side_effect=blocking_keys.put_columns) as written:
+        unit.keys.put(1, now, 2, had=now)
+    assert written.call_args.args[2]["key"] == [7, 7]
+    assert all_keys(unit, 1) == sorted((key, n) for n in (1, 2) for key in (7, SHARED, GREATEST))
 
 
 DAMAGE = {
@@ -366,4 +426,23 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     with index.database.read(OPERATOR) as unit:
         assert all_keys(unit, config) == expected
         assert unit.keys.recent.rows_waiting() == 0
+    assert verify(index, OPERATOR) == []
+
+
+def test_keys_of_a_record_that_changes_while_others_are_mended_are_mended_too(index):
+    known = many_children(20)
+    load_rows(index, "ccwis", *known)
+    with index.database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM blocking_key WHERE record_id = 1"))
+    [finding] = verify(index, OPERATOR)
+    assert finding.law == 5
+    mend = beside.mend
+
+    def meanwhile(carrier, config_id):
+        for child in known:
+            upsert(index, OPERATOR, "ccwis", child | {"postal_code": "43999"})
+        mend(carrier, config_id)
+
+    with patch.object(beside, "mend", meanwhile):
+        rebuild(index, OPERATOR)
     assert verify(index, OPERATOR) == []

@@ -7,6 +7,7 @@ all others (ADR 0059).
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,17 +90,28 @@ class BlockingKeys:
         self.are_in_a_file = connection.dialect.name == "sqlite"
 
     def put(
-        self, config_id: int, own: Mapping[int, OwnKeys], commit_no: int, *, in_run: bool = False
+        self,
+        config_id: int,
+        own: Mapping[int, OwnKeys],
+        commit_no: int,
+        *,
+        in_run: bool = False,
+        had: Collection[int] = (),
     ) -> None:
-        """Add keys, by record, of records that have none.
+        """Add keys, by record.
 
         Args:
             config_id: the configuration.
             own: the keys of each record.
             commit_no: of the transaction that writes them.
             in_run: whether they are put into a run, which waits to be merged, and not among all.
+            had: those of the records that may have keys, in the place of which these are put; the others have
+                none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
         """
         some = {record: one for record, one in own.items() if one.keys}
+        rows = _rows(some)
+        if had:
+            rows = _without(rows, self._drop_but_for(config_id, rows, had))
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
@@ -108,12 +120,38 @@ class BlockingKeys:
             "commit_no": [commit_no] * len(some),
         }
         put_columns(self._connection, _own, columns)
-        rows = _in_order(_rows(some))
+        rows = _in_order(rows)
         if in_run:
-            records = Counter(one.group_id for one in some.values())
-            self.recent.put(config_id, rows, records, commit_no)
+            self.recent.put(config_id, rows, commit_no)
         else:
             put_columns(self._connection, _key, _columns(config_id, rows))
+
+    def _drop_but_for(self, config_id: int, rows: Numbers, record_ids: Collection[int]) -> Numbers:
+        """Remove the keys of records, but leave those among all that are in some rows too, and return them.
+
+        Args:
+            config_id: the configuration.
+            rows: visibility group, key and record of the keys that the records will have.
+            record_ids: the records.
+        """
+        kept = [np.empty((3, 0), np.int64)]
+        for chunk in chunked(record_ids):
+            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            oldest = self._oldest_run(config_id)
+            in_runs = [row for row in found if row[3] >= oldest]
+            self._drop(config_id, in_runs)
+            there = {row[0]: OwnKeys(row[1], row[2]) for row in found if row[3] < oldest}
+            if there:
+                before = _rows(there)
+                over = _without(before, rows)
+                drop_columns(self._connection, _key, _columns(config_id, _in_order(over)))
+                kept.append(_without(before, over))
+                self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
+        return np.concatenate(kept, axis=1)
+
+    def _oldest_run(self, config_id: int) -> float:
+        """The commit that began the oldest run: what was written before is in none."""
+        return min((run.commit_no for run in self.recent.runs(config_id)), default=inf)
 
     def greatest(self, config_id: int) -> int:
         """The greatest record that has keys; 0 where none has."""
@@ -134,10 +172,8 @@ class BlockingKeys:
         if rows:
             own = {row[0]: OwnKeys(row[1], row[2]) for row in rows}
             drop_columns(self._connection, _key, _columns(config_id, _in_order(_rows(own))))
-            if runs := self.recent.runs(config_id):
-                # What was written before the oldest run was begun is in none.
-                oldest = min(run.commit_no for run in runs)
-                self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
+            oldest = self._oldest_run(config_id)
+            self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
 
     def correct(self, config_id: int, wrong: Collection[tuple[int, int, int]]) -> None:
@@ -149,7 +185,7 @@ class BlockingKeys:
                 the other way round.
         """
         records = {row[2] for row in wrong}
-        # A run has a record's keys as they are or not at all: those of a wrong one are put among all.
+        # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
         self.recent.drop(config_id, records)
         own = _columns(config_id, _in_order(_rows(self.own(config_id, records))))
         there = np.array(list(wrong), np.int64).reshape(-1, 3).T
@@ -330,6 +366,18 @@ def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
     rows[1] = keys
     rows[2] = np.repeat(np.array(list(own), np.int64), counts)
     return rows
+
+
+def _without(rows: Numbers, others: Numbers) -> Numbers:
+    """The rows that are not among others; each are distinct."""
+    both = np.concatenate([rows, others], axis=1)
+    order = np.lexsort(both)
+    ascending = both[:, order]
+    is_next_the_same = (ascending[:, 1:] == ascending[:, :-1]).all(axis=0)
+    is_in_both = np.zeros(len(order), bool)
+    is_in_both[order[:-1][is_next_the_same]] = True
+    is_in_both[order[1:][is_next_the_same]] = True
+    return rows[:, ~is_in_both[: rows.shape[1]]]
 
 
 def _in_order(rows: Numbers) -> Numbers:

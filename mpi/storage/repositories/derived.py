@@ -1,6 +1,6 @@
 """Features and edges, per configuration; what is dropped of a record takes its blocking keys with it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -115,12 +115,19 @@ class Derived:
         }
         put_columns(self._connection, _edge, columns)
 
-    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Remove features, keys and edges of the given records; one without features has no others."""
+    def drop(self, config_id: int, record_ids: Collection[int], *, but_keys_of: Container[int] = ()) -> None:
+        """Remove features, keys and edges of the given records; one without features has no others.
+
+        Args:
+            config_id: the configuration.
+            record_ids: the records.
+            but_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
+                some, in the same transaction.
+        """
         for chunk in chunked(record_ids):
             rows = self._connection.execute(_DROP_FEATURES, {"config": config_id, "ids": chunk})
             known = [row.record_id for row in rows]
-            self._keys.drop(config_id, known)
+            self._keys.drop(config_id, [record for record in known if record not in but_keys_of])
             for statement in _DROP_EDGES if known else ():
                 self._connection.execute(statement, {"config": config_id, "ids": known})
 

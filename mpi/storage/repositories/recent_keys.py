@@ -11,7 +11,7 @@ anew, under other marks.
 """
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,16 +119,15 @@ class RecentKeys:
     def _changed(self) -> None:
         self._known = self._asked = None
 
-    def put(self, config_id: int, rows: Numbers, records: Mapping[int, int], commit_no: int) -> None:
+    def put(self, config_id: int, rows: Numbers, commit_no: int) -> None:
         """Add keys.
 
         Args:
             config_id: the configuration.
             rows: three columns, visibility group, key and record, ascending.
-            records: how many there are of each visibility group.
             commit_no: of the transaction.
         """
-        for group, number in records.items():
+        for group in np.unique(rows[0]).tolist():
             keys, record_ids = rows[1:, rows[0] == group]
             earlier = self._small(config_id, group, len(keys))
             parts = self._standing(config_id, [self._whole(run) for run in earlier])
@@ -141,7 +140,7 @@ class RecentKeys:
                 {
                     "config_id": config_id,
                     "group_id": group,
-                    "records": number + sum(run.records for run in earlier),
+                    "records": len(np.unique(record_ids)),
                     "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
                     **_content(keys, record_ids),
                 },
