@@ -18,9 +18,8 @@ from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
 from mpi.matching.engines import DUCKDB, BatchEngine, DuckDbEngine
 from mpi.matching.model import FILES, find_model, load_model
-from mpi.matching.scorer import compile_scorer
 from mpi.service.blocks import BlockLimits
-from mpi.service.context import Index, Matcher, SignInLimits
+from mpi.service.context import Index, Matcher, SignInLimits, compiled
 from mpi.service.restored import restored
 from mpi.service.setup import create, require_secret
 from mpi.storage import migrate
@@ -141,8 +140,7 @@ def load_matcher(settings: Settings, ref: str | None) -> Matcher:
     """
     kept = settings.home / "models" / ref if ref else None
     folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
-    model = load_model(folder)
-    return Matcher(model, compile_scorer(model))
+    return compiled(load_model(folder))
 
 
 def load_survivorship(settings: Settings) -> Survivorship:
@@ -197,8 +195,7 @@ def open_matcher(ref: str) -> Matcher:
     Raises:
         ModelError: it cannot be found or compiled.
     """
-    model = load_model(find_model(ref))
-    return Matcher(model, compile_scorer(model))
+    return compiled(load_model(find_model(ref)))
 
 
 def batch_engine(

@@ -8,12 +8,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from mpi import bootstrap
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
 from mpi.matching.scorer import Scorer, compile_scorer
+from mpi.service import context
 from mpi.service.export import export_crosswalk
 from mpi.service.load import LoadOptions, load
 from mpi.service.sources import NewSource, add_source
@@ -41,7 +41,7 @@ def an_index(
     if database_url is None and not (folder / "mpi.db").exists():
         for name, content in _database_without_a_row().items():
             (folder / name).write_bytes(content)
-    with patch.object(bootstrap, "compile_scorer", _compiled):
+    with patch.object(context, "compile_scorer", _compiled):
         index, _key = init_index(settings, is_test=True)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fastapi import FastAPI
 
+from mpi.api.computing import resume_run
 from mpi.api.moved import expect, follow
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
@@ -14,7 +15,6 @@ from mpi.domain.errors import MpiError
 from mpi.domain.viewer import operator
 from mpi.service.context import Index
 from mpi.service.left_runs import LeftRuns, merge_apart
-from mpi.service.proposals import resume_run
 from mpi.service.runs import is_alive
 
 LOOK_EVERY_S = 60.0

@@ -1,6 +1,5 @@
 """Pairs found in a process of their own, while whoever asked for them writes what was found before."""
 
-import copyreg
 import gc
 import signal
 import sys
@@ -11,7 +10,7 @@ from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from mpi.domain.errors import EngineError, MpiError
@@ -19,6 +18,7 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.model import MatchModel
 from mpi.matching.scoring import Place
 from mpi.service.context import Index
+from mpi.service.own_process import mappings_can_be_sent
 from mpi.service.pairing import Beside, Pairing, Scored, of_this_machine
 from mpi.service.statement import Packed
 from mpi.standardize.workers import give_way
@@ -150,20 +150,11 @@ class PairsApart:
         # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
-        copyreg.pickle(MappingProxyType, _sent)
+        mappings_can_be_sent()
         process = spawn.Process(target=_serve, args=(theirs, work), daemon=True)
         process.start()
         self._process = process
         theirs.close()
-
-
-def _sent(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
-    """How a mapping of the model, which nobody may change, goes to another process."""
-    return _arrived, (dict(mapping),)
-
-
-def _arrived(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    return MappingProxyType(mapping)
 
 
 def _ended() -> EngineError:

@@ -1,6 +1,7 @@
 """What every use case needs: the database, the compiled model, the secret, and where files may go."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.model import MatchModel
-from mpi.matching.scorer import Scorer
+from mpi.matching.scorer import Scorer, compile_scorer
 from mpi.service.blocks import BlockCounts, BlockLimits
 from mpi.service.ledger import Ledger
 from mpi.service.together import Together
@@ -33,6 +34,10 @@ class Matcher:
     model: MatchModel
     scorer: Scorer
 
+    def __reduce__(self) -> tuple[Callable[[MatchModel], "Matcher"], tuple[MatchModel]]:
+        """What goes to another process is the model, which is compiled there."""
+        return compiled, (self.model,)
+
     def digest(self, shared: SharedValues) -> str:
         """Names the configuration: everything of the model, and of the lists, that enters the partition."""
         parts = [self.model.digest, self.model.standardizer, *([shared.digest] if shared else [])]
@@ -42,6 +47,15 @@ class Matcher:
         """Whether the configuration is one of this model."""
         mine = (self.model.digest, self.model.standardizer)
         return mine == (config.model_digest, config.standardizer)
+
+
+def compiled(model: MatchModel) -> Matcher:
+    """A model with its scorer.
+
+    Raises:
+        ModelError: it cannot be compiled.
+    """
+    return Matcher(model, compile_scorer(model))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,12 @@ processes that serve one merges: each stops where another goes on with what it w
 
 import sys
 import time
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 
-from mpi.domain.errors import MpiError, StoreError
+from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
+from mpi.service.own_process import in_own_process
 from mpi.service.pacing import Pace
-from mpi.standardize.workers import give_way
 from mpi.storage.database import Database
 
 LEFT_S = 60.0
@@ -55,23 +53,9 @@ def merge_apart(database: Database, viewer: Viewer) -> None:
     Raises:
         StoreError: the process failed, or was ended from outside; what it merged is merged.
     """
-    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    spawn = get_context("spawn")
-    pipe, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_serve, args=(theirs, database.url, viewer), daemon=True)
-    with pipe:
-        try:
-            with theirs:
-                process.start()
-        except OSError as error:
-            raise StoreError(f"no process to merge keys can be begun ({type(error).__name__})") from None
-        try:
-            failed = pipe.recv()
-        except (EOFError, OSError):
-            failed = "the process that merges keys was ended: another goes on where it stopped"
-        process.join()
-    if failed:
-        raise StoreError(failed)
+    ended = StoreError("the process that merges keys was ended: another goes on where it stopped")
+    # Not nicer than others: it holds the writer's place, for which they would wait the longer.
+    in_own_process(_merge, database.url, viewer, niceness=0, ended=ended)
 
 
 def merge_left(database: Database, viewer: Viewer) -> None:
@@ -85,17 +69,9 @@ def merge_left(database: Database, viewer: Viewer) -> None:
             mine = recent.merged()
 
 
-def _serve(pipe: Connection, url: str, viewer: Viewer) -> None:
-    """Merge; says what is the matter, if anything is, in one line."""
-    # Not less than others: it holds the writer's place, for which they would wait the longer.
-    give_way(0)
-    failed = ""
+def _merge(url: str, viewer: Viewer) -> None:
+    database = Database(url)
     try:
-        database = Database(url)
         merge_left(database, viewer)
+    finally:
         database.dispose()
-    except MpiError as error:
-        failed = str(error)
-    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
-        failed = f"merging keys failed ({type(error).__name__})"
-    pipe.send(failed)

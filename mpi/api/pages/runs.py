@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from mpi.api import computing
 from mpi.api.access import IndexDep
 from mpi.api.forms import Form
 from mpi.api.moved import expect
@@ -39,7 +40,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 @router.post("/runs")
 def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
     """Think the whole index through with the model in force, as a proposal."""
-    made = proposals.propose(index, visit.viewer, index.matcher)
+    made = computing.propose(index, visit.viewer, index.matcher)
     return RedirectResponse(f"/runs/{made.id}?done=proposed", HTTPStatus.SEE_OTHER)
 
 
@@ -66,7 +67,7 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
             approved = None if how == "apply-all" else _items(form)
             matcher = matcher_of(index, run.model)
             expect(request.app, matcher)
-            proposals.apply_proposal(index, visit.viewer, matcher, number, approved)
+            computing.apply_proposal(index, visit.viewer, matcher, number, approved)
             request.app.state.index = replace(index, matcher=matcher)
             return "applied"
         case "reject":
@@ -75,7 +76,7 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
         case "rollback":
             matcher = matcher_of(index, run.model_before)
             expect(request.app, matcher)
-            proposals.roll_back_proposal(index, visit.viewer, matcher, number)
+            computing.roll_back_proposal(index, visit.viewer, matcher, number)
             request.app.state.index = replace(index, matcher=matcher)
             return "rolled_back"
         case _:

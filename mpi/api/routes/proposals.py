@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from mpi.api import computing
 from mpi.api.access import ActionPath, CallerDep, IndexDep
 from mpi.api.asked import AskedDep, Body
 from mpi.api.moved import FollowingRoute, expect
@@ -30,7 +31,7 @@ from mpi.service import holds, proposals
 from mpi.service.context import Index, Matcher
 from mpi.service.holds import HoldView, require_whole_index
 from mpi.service.proposals import Applied, ProposalView
-from mpi.service.simulate import Bits, Simulation, simulate
+from mpi.service.simulate import Bits, Simulation
 
 router = APIRouter(tags=["recluster"], route_class=FollowingRoute)
 _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -49,7 +50,7 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     body = Body(sent, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
     matcher = matcher_of(index, body.optional_text("model"), keep=True)
-    return proposals.propose(index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason)
+    return computing.propose(index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason)
 
 
 @router.get(
@@ -91,7 +92,7 @@ def post_apply(
     approved = body.numbers("items") if "items" in sent else None
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model)
     expect(request.app, matcher)
-    done = proposals.apply_proposal(index, viewer, matcher, number, approved)
+    done = computing.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
     return done
 
@@ -129,7 +130,7 @@ def post_rollback(
     Body(sent, "reason")
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model_before)
     expect(request.app, matcher)
-    done = proposals.roll_back_proposal(index, viewer, matcher, number)
+    done = computing.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done
 
@@ -147,7 +148,7 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     require_whole_index(viewer)
     body = Body(sent, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
-    return simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
+    return computing.simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
 
 
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())

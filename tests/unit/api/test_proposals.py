@@ -1,9 +1,11 @@
 """Re-clusters as proposals over HTTP, and at the command line."""
 
 import json
+from unittest.mock import patch
 
 import pytest
 
+from mpi.api import computing
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
 from tests.index import a_child, an_index
@@ -54,6 +56,23 @@ def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planne
     problem(planner.post(f"/v1/recluster-runs/{number}:apply"), 409, "conflict")
     assert planner.post(f"/v1/recluster-runs/{number}:rollback").json()["status"] == "rolled_back"
     assert persons(planner) == 2
+    assert planner.put("/v1/sources/D01/records/9", json=a_child(None)).status_code == 200
+
+
+def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(planner, monkeypatch):
+    monkeypatch.setattr(computing, "LARGE_RECORDS", 1)
+    with patch.object(computing, "computed_apart", side_effect=computing.computed_apart) as apart:
+        made = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
+        assert planner.get(f"/v1/recluster-runs/{made['id']}").json() == made
+        assert planner.post("/v1/recluster-runs:simulate", json={"link": 17}).json()["split"] == 2
+        path = f"/v1/recluster-runs/{made['id']}"
+        problem(planner.post(f"{path}:apply", json={"items": [7]}), 400, "invalid-input")
+        assert planner.post(f"{path}:apply").json()["model"] == "tiny/2"
+        assert persons(planner) == 4
+        problem(planner.post(f"{path}:apply"), 409, "conflict")
+        assert planner.post(f"{path}:rollback").json()["model"] == "tiny/1"
+    assert persons(planner) == 2
+    assert apart.call_count == 6
     assert planner.put("/v1/sources/D01/records/9", json=a_child(None)).status_code == 200
 
 

@@ -1,0 +1,62 @@
+"""Re-clusters of a large index: computed by a process of their own, while this one goes on answering."""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from mpi.domain.viewer import Viewer, operator
+from mpi.service import proposals
+from mpi.service.context import Index, Matcher
+from mpi.service.own_process import computed_apart
+from mpi.service.proposals import Applied, ProposalView
+from mpi.service.runs import RunView
+from mpi.service.simulate import Bits, Simulation
+from mpi.service.simulate import simulate as simulate_here
+
+LARGE_RECORDS = 5_000
+"""From this many records on a process is begun, for which one waits a second or two: a tenth of a second is
+computed of so many at a stretch, for which all that this process answers would wait."""
+
+Result = TypeVar("Result")
+
+
+def propose(
+    index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
+) -> ProposalView:
+    """``proposals.propose``."""
+    return _computed(index, _propose, viewer, matcher, refresh_lists, reason)
+
+
+def apply_proposal(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
+) -> Applied:
+    """``proposals.apply_proposal``."""
+    return _computed(index, proposals.apply_proposal, viewer, matcher, number, approved)
+
+
+def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> Applied:
+    """``proposals.roll_back_proposal``."""
+    return _computed(index, proposals.roll_back_proposal, viewer, matcher, number)
+
+
+def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
+    """``proposals.resume_run``."""
+    return _computed(index, proposals.resume_run, viewer, matcher, number)
+
+
+def simulate(index: Index, viewer: Viewer, bits: Bits) -> Simulation:
+    """``mpi.service.simulate.simulate``."""
+    return _computed(index, simulate_here, viewer, bits)
+
+
+def _computed(index: Index, work: Callable[..., Result], *given: object) -> Result:
+    with index.database.read(operator()) as unit:
+        records = unit.keys.greatest(index.config_id(unit))
+    if records < LARGE_RECORDS:
+        return work(index, *given)
+    return computed_apart(index, work, *given)
+
+
+def _propose(
+    index: Index, viewer: Viewer, matcher: Matcher, refresh_lists: bool, reason: str
+) -> ProposalView:
+    return proposals.propose(index, viewer, matcher, refresh_lists=refresh_lists, reason=reason)
