@@ -6,6 +6,7 @@ from typing import TypeVar
 from mpi.domain.viewer import Viewer, operator
 from mpi.service import proposals
 from mpi.service.context import Index, Matcher
+from mpi.service.holds import require_whole_index
 from mpi.service.own_process import computed_apart
 from mpi.service.proposals import Applied, ProposalView
 from mpi.service.runs import RunView
@@ -23,37 +24,39 @@ def propose(
     index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
 ) -> ProposalView:
     """``proposals.propose``."""
-    return _computed(index, _propose, viewer, matcher, refresh_lists, reason)
+    return _computed(index, viewer, _propose, matcher, refresh_lists, reason)
 
 
 def apply_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
 ) -> Applied:
     """``proposals.apply_proposal``."""
-    return _computed(index, proposals.apply_proposal, viewer, matcher, number, approved)
+    return _computed(index, viewer, proposals.apply_proposal, matcher, number, approved)
 
 
 def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> Applied:
     """``proposals.roll_back_proposal``."""
-    return _computed(index, proposals.roll_back_proposal, viewer, matcher, number)
+    return _computed(index, viewer, proposals.roll_back_proposal, matcher, number)
 
 
 def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
     """``proposals.resume_run``."""
-    return _computed(index, proposals.resume_run, viewer, matcher, number)
+    return _computed(index, viewer, proposals.resume_run, matcher, number)
 
 
 def simulate(index: Index, viewer: Viewer, bits: Bits) -> Simulation:
     """``mpi.service.simulate.simulate``."""
-    return _computed(index, simulate_here, viewer, bits)
+    return _computed(index, viewer, simulate_here, bits)
 
 
-def _computed(index: Index, work: Callable[..., Result], *given: object) -> Result:
+def _computed(index: Index, viewer: Viewer, work: Callable[..., Result], *given: object) -> Result:
+    # No process is begun for who may not ask for it.
+    require_whole_index(viewer)
     with index.database.read(operator()) as unit:
         records = unit.keys.greatest(index.config_id(unit))
     if records < LARGE_RECORDS:
-        return work(index, *given)
-    return computed_apart(index, work, *given)
+        return work(index, viewer, *given)
+    return computed_apart(index, work, viewer, *given)
 
 
 def _propose(

@@ -6,7 +6,7 @@ A thread that computes keeps those that answer from the interpreter, for millise
 import copyreg
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pickle import PicklingError
 from types import MappingProxyType
@@ -19,9 +19,7 @@ from mpi.storage.database import Database
 
 Result = TypeVar("Result")
 
-_ENDED = EngineError(
-    "the process that computes was ended from outside, for want of memory perhaps: try again"
-)
+_ENDED = "the process that computes was ended from outside, for want of memory perhaps: try again"
 _AS_THEY_ARE = (
     "matcher",
     "seal",
@@ -51,7 +49,7 @@ class _Raised(NamedTuple):
 
 
 def in_own_process(
-    work: Callable[..., Result], *given: object, niceness: int = NICE, ended: MpiError = _ENDED
+    work: Callable[..., Result], *given: object, niceness: int = NICE, ended: MpiError | None = None
 ) -> Result:
     """Have a function called by a process of its own, and wait for what it returns.
 
@@ -59,7 +57,7 @@ def in_own_process(
         work: a function of a module.
         given: its arguments, which are sent.
         niceness: of the process.
-        ended: raised where the process is ended from outside.
+        ended: raised where the process is ended from outside; None for an ``EngineError``.
 
     Raises:
         MpiError: what the function raised.
@@ -79,7 +77,7 @@ def in_own_process(
         try:
             returned, raised = pipe.recv()
         except (EOFError, OSError):
-            raise ended from None
+            raise (ended or EngineError(_ENDED)) from None
         finally:
             process.join()
     if raised is not None:
@@ -119,6 +117,8 @@ def _arrived(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
 
 def _work(pipe: Connection, niceness: int, work: Callable[..., Any], given: tuple[object, ...]) -> None:
     give_way(niceness)
+    # It may begin processes itself; whoever began it ends it with itself all the same.
+    current_process().daemon = False
     mappings_can_be_sent()
     returned, raised = None, None
     try:

@@ -7,7 +7,8 @@ import pytest
 
 from mpi.api import computing
 from mpi.api.app import create_app
-from mpi.domain.viewer import Action
+from mpi.domain.errors import AccessDenied
+from mpi.domain.viewer import Action, Viewer
 from tests.index import a_child, an_index
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling, problem
@@ -74,6 +75,14 @@ def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(p
     assert persons(planner) == 2
     assert apart.call_count == 6
     assert planner.put("/v1/sources/D01/records/9", json=a_child(None)).status_code == 200
+
+
+def test_no_process_is_begun_for_who_may_not_ask(planner, fresh, monkeypatch):
+    monkeypatch.setattr(computing, "LARGE_RECORDS", 0)
+    district = Viewer("district", None, frozenset(Action), frozenset({"D01"}))
+    with patch.object(computing, "computed_apart") as apart, pytest.raises(AccessDenied):
+        computing.propose(fresh, district, fresh.matcher)
+    apart.assert_not_called()
 
 
 def test_a_proposal_is_rejected_and_a_hold_refused(planner):

@@ -20,6 +20,10 @@ def told(mapping, *others):
     return {**mapping, "others": others, "process": os.getpid(), "niceness": os.nice(0)}
 
 
+def told_by_another():
+    return in_own_process(told, {})
+
+
 def refused():
     raise RecordError("birth_date", "missing", "give one")
 
@@ -51,6 +55,10 @@ def test_a_process_gives_way_and_what_it_returns_comes_back():
     assert (found["one"], found["others"]) == (1, (2, 3))
     assert found["process"] != os.getpid()
     assert found["niceness"] == max(10, os.nice(0))
+
+
+def test_a_process_may_begin_others():
+    assert in_own_process(told_by_another)["niceness"] == max(10, os.nice(0)), "they give way once"
 
 
 @pytest.mark.parametrize(("work", "kind"), [(refused, RecordError), (claimed, ClaimedError)])
