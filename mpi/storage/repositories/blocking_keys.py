@@ -127,14 +127,17 @@ class BlockingKeys:
             put_columns(self._connection, _key, _columns(config_id, rows))
 
     def _drop_but_for(self, config_id: int, rows: Numbers, record_ids: Collection[int]) -> Numbers:
-        """Remove the keys of records, but leave those among all that are in some rows too, and return them.
+        """Remove the keys of records, but leave those among all that are in some rows too.
 
         Args:
             config_id: the configuration.
             rows: visibility group, key and record of the keys that the records will have.
             record_ids: the records.
+
+        Returns:
+            the rows that the records had among all.
         """
-        kept = [np.empty((3, 0), np.int64)]
+        among_all = [np.empty((3, 0), np.int64)]
         for chunk in chunked(record_ids):
             found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
@@ -143,11 +146,11 @@ class BlockingKeys:
             there = {row[0]: OwnKeys(row[1], row[2]) for row in found if row[3] < oldest}
             if there:
                 before = _rows(there)
-                over = _without(before, rows)
-                drop_columns(self._connection, _key, _columns(config_id, _in_order(over)))
-                kept.append(_without(before, over))
+                over = _in_order(_without(before, rows))
+                drop_columns(self._connection, _key, _columns(config_id, over))
+                among_all.append(before)
                 self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
-        return np.concatenate(kept, axis=1)
+        return np.concatenate(among_all, axis=1)
 
     def _oldest_run(self, config_id: int) -> float:
         """The commit that began the oldest run: what was written before is in none."""
