@@ -69,7 +69,7 @@ def main() -> None:
     # The database, its spills and models are no one's but the owner's, wherever they are put.
     os.umask(0o077)
     code = run(sys.argv[1:])
-    # The process ends: to search a large heap for cycles first takes half a second.
+    # The process ends: to search the heap of a load for cycles first takes some tenths of a second.
     gc.freeze()
     sys.exit(code)
 

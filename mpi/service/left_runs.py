@@ -51,7 +51,8 @@ def merge_apart(database: Database, viewer: Viewer) -> None:
     """Merge what loads left in a process of its own, until none is left or somebody else does it.
 
     Raises:
-        StoreError: the process failed, or was ended from outside; what it merged is merged.
+        StoreError: the process was ended from outside, or the store fails; what is merged is merged.
+        EngineError: no process can be begun, or it failed.
     """
     ended = StoreError("the process that merges keys was ended: another goes on where it stopped")
     # Not nicer than others: it holds the writer's place, for which they would wait the longer.

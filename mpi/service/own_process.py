@@ -6,6 +6,7 @@ A thread that computes keeps those that answer from the interpreter, for millise
 import copyreg
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pickle import PicklingError
@@ -20,18 +21,6 @@ from mpi.storage.database import Database
 Result = TypeVar("Result")
 
 _ENDED = "the process that computes was ended from outside, for want of memory perhaps: try again"
-_AS_THEY_ARE = (
-    "matcher",
-    "seal",
-    "home",
-    "is_test",
-    "survivorship",
-    "second_approver",
-    "quality_rules",
-    "sign_in_limits",
-    "block_limits",
-)
-"""What is sent of an index."""
 
 
 class _Raised(NamedTuple):
@@ -97,7 +86,9 @@ def computed_apart(index: Index, work: Callable[..., Result], *given: object) ->
         MpiError: what the function raised.
         EngineError: no process can be begun, it failed, or was ended from outside.
     """
-    sent = {name: getattr(index, name) for name in _AS_THEY_ARE}
+    # What is compared is what an index is; the rest this process has come to know, or is at.
+    sent = {one.name: getattr(index, one.name) for one in fields(index) if one.compare}
+    del sent["database"]
     computed: Result = in_own_process(_compute, index.database.url, sent, work, given)
     return computed
 
