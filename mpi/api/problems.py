@@ -28,6 +28,7 @@ from mpi.domain.errors import (
     ReusedKeyError,
     StaleError,
     StoreError,
+    raised_at,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -117,13 +118,7 @@ def refusal(error: MpiError, request_id: str) -> Response:
 
 def log_unexpected(error: Exception, request_id: str) -> None:
     """Log where an error came from; its message may hold a value, so only its type is told."""
-    frames = []
-    step = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        frames.append(f"{code.co_qualname}:{step.tb_lineno}")
-        step = step.tb_next
-    _log.error("%s %s at %s", request_id, type(error).__name__, " > ".join(frames))
+    _log.error("%s %s at %s", request_id, type(error).__name__, raised_at(error))
 
 
 def install(app: FastAPI) -> None:

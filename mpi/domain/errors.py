@@ -172,3 +172,17 @@ class StoreError(MpiError):
     """The database is missing, full, locked, or of another version."""
 
     code = "store-unusable"
+
+
+def raised_at(error: BaseException) -> str:
+    """Where an error came from, the caller first: what may be logged, as its message may hold a value.
+
+    Notes of an error of ours (PEP 678) are told too: where it came from in another process.
+    """
+    frames = []
+    step = error.__traceback__
+    while step is not None:
+        frames.append(f"{step.tb_frame.f_code.co_qualname}:{step.tb_lineno}")
+        step = step.tb_next
+    notes: list[str] = getattr(error, "__notes__", []) if isinstance(error, MpiError) else []
+    return "; ".join([" > ".join(frames), *notes])

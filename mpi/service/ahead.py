@@ -13,20 +13,12 @@ from mpi.domain.viewer import Viewer
 from mpi.matching.scoring import Place
 from mpi.service.apart import PairsApart
 from mpi.service.context import Index
+from mpi.service.one_by_one import weighed
 from mpi.service.pairing import MEMORY, AskedLast, Scored, edges_in, pair_up
-from mpi.service.reindex import (
-    BATCH_RECORDS,
-    NOT_PAIRED,
-    Changed,
-    Paired,
-    Progress,
-    candidates,
-    load_features,
-    pack,
-    weighed,
-)
+from mpi.service.reindex import BATCH_RECORDS, NOT_PAIRED, Changed, Paired, Progress, candidates, pack
 from mpi.service.statement import Packed, Statement
 from mpi.service.statements import Verdict, comparable, judge
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -192,7 +184,7 @@ def look_ahead(
         found = _prepared(unit, index, source, said)
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-            found.score(pair_up(unit, index.matcher.model, found.config_id, _numbered(found.made), told))
+            found.score(pair_up(unit, index.matcher, found.config_id, _numbered(found.made), told))
     return found
 
 

@@ -15,9 +15,11 @@ import numpy as np
 from mpi.domain.features import Features
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
-from mpi.service.reindex import KNOWN_AT_MOST, NOT_PAIRED, Changed, Paired, load_features, weighed
+from mpi.service.one_by_one import weighed
+from mpi.service.reindex import KNOWN_AT_MOST, NOT_PAIRED, Changed, Paired
 from mpi.service.statement import Packed, Statement, unpacked
 from mpi.service.statements import Verdict, judge
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.run_parts import AS_STORED
 from mpi.storage.unit import ReadUnit, WriteUnit

@@ -21,9 +21,9 @@ from mpi.service.disclosure import disclose
 from mpi.service.named import visible
 from mpi.service.questions import CLAIM
 from mpi.service.queue import APPROVERS
-from mpi.service.reindex import load_features
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
+from mpi.service.stored_features import load_features
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair

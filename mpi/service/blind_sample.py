@@ -20,7 +20,8 @@ from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.keys import keys
 from mpi.service.context import Index
 from mpi.service.holds import require_whole_index
-from mpi.service.reindex import candidates, load_features
+from mpi.service.reindex import candidates
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.blind import BlindPair
 from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.derived import Edges

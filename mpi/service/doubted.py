@@ -10,7 +10,7 @@ from dataclasses import replace
 from mpi.domain.features import Features
 from mpi.matching.overlay import another_child
 from mpi.service.context import Index
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Heard

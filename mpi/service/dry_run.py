@@ -19,16 +19,11 @@ from mpi.service.load import LoadOptions, Snapshot, receive_rows
 from mpi.service.meanwhile import Meanwhile
 from mpi.service.pairing import MEMORY, pair_up
 from mpi.service.receipt import Receipt, count_verdicts, receipt_of
-from mpi.service.reindex import (
-    BATCH_RECORDS,
-    Progress,
-    candidates,
-    load_features,
-    silent,
-)
+from mpi.service.reindex import BATCH_RECORDS, Progress, candidates, silent
 from mpi.service.snapshots import survey
 from mpi.service.statement import Comparable, Packed, Statement, unpacked
 from mpi.service.statements import Verdict, judge_all
+from mpi.service.stored_features import load_features
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.records import StoredRecord
@@ -199,7 +194,7 @@ def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progr
         for number, own in file.keys.items()
     }
     told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index.matcher.model, config_id, mine, told).edges()
+    return pair_up(unit, index.matcher, config_id, mine, told).edges()
 
 
 def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:

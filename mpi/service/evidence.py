@@ -8,7 +8,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.features import Features
 from mpi.domain.weight import rounded
 from mpi.service.context import Index
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.storage.unit import ReadUnit
 
 MOST_PAIRS = 400

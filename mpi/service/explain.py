@@ -17,7 +17,7 @@ from mpi.service.context import Index
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.named import Groups, numbers_of
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit

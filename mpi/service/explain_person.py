@@ -23,7 +23,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.explain import FIELDS, summary
 from mpi.service.golden import NEVER
 from mpi.service.named import visible
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit

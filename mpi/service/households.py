@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from mpi.domain.features import Features
 from mpi.service.context import Index
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.records import StoredRecord
 from mpi.storage.unit import ReadUnit
 

@@ -13,7 +13,7 @@ from pickle import PicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from mpi.domain.errors import EngineError, MpiError
+from mpi.domain.errors import EngineError, MpiError, raised_at
 from mpi.service.context import Index
 from mpi.standardize.workers import NICE, give_way
 from mpi.storage.database import Database
@@ -128,7 +128,9 @@ def _work(pipe: Connection, niceness: int, work: Callable[..., Any], given: tupl
 
 def _failed(error: Exception) -> _Raised:
     told = f"a process that was begun for it failed ({type(error).__name__}): try again"
-    return _Raised(EngineError, (told,), {})
+    # A note of it is logged with it, and answered to nobody.
+    note = f"there {type(error).__name__} at {raised_at(error)}"
+    return _Raised(EngineError, (told,), {"__notes__": [note]})
 
 
 def _compute(

@@ -1,4 +1,7 @@
-"""Find and score by set, on DuckDB: what the records reach is read, whatever else the index holds."""
+"""Find and score by set: what the records reach is read, whatever else the index holds.
+
+Pairs are found, and many of them scored, on DuckDB; few are weighed one by one.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +13,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from mpi.matching.batch import candidate_pairs
 from mpi.matching.model import MatchModel
 from mpi.matching.packed import packed
-from mpi.matching.scoring import Place, Scoring
+from mpi.matching.scoring import SIFTED_FROM, Place, Progress, Scoring
+from mpi.service.context import Matcher
+from mpi.service.one_by_one import weighed_in_parts
 from mpi.service.sharing import Again, found_by
-from mpi.service.statement import Packed
+from mpi.service.statement import Packed, unpacked
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit
 
@@ -25,6 +31,8 @@ MOST_KEPT = 1_200_000
 rest: beyond it more and more would be spilled."""
 
 
+ONE_BY_ONE = SIFTED_FROM
+"""Pairs; fewer are weighed one by one, where an engine would have to be made ready for them."""
 _LEAST_BYTES = 1_500_000_000
 _SHARE = "20%"
 
@@ -132,6 +140,7 @@ class Pairing:
         mine: Mapping[int, Packed],
         beside: Beside = NONE_BESIDE,
         was_read: Callable[[], None] = lambda: None,
+        pairs: pa.Table | None = None,
     ) -> Scored:
         """Score every pair that shares a key and has one of the given records in it.
 
@@ -141,11 +150,16 @@ class Pairing:
             mine: records by number; a negative number is of none that is stored.
             beside: others that are compared with these as stored ones are.
             was_read: called once nothing more is read in the transaction; the scoring is still to come.
+            pairs: ``lo``, ``hi``, where they have been found already; None for those that share a key.
         """
         scoring = self._up_to_date(unit, config_id)
         others, asked_of = self._of_others(beside), self._asked_of
         self._asked_last, self._asked_of = mine, None
-        pairs = self._sharing(scoring, unit, config_id, mine, others)
+        if pairs is None:
+            blocks = _blocks(unit, config_id, mine, others, self._again)
+            pairs = scoring.pairs_sharing(blocks, _numbers(mine))
+        # What is stored of them is not what they are compared by.
+        scoring.forget(np.fromiter((number for number in mine if number > 0), np.int64))
         ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         stated = np.fromiter(chain(mine, others), np.int64)
         scoring = self._with(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
@@ -157,28 +171,6 @@ class Pairing:
         self._asked_of = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return Scored(lo, hi, np.round(bits, 6))
-
-    def _sharing(
-        self,
-        scoring: Scoring,
-        unit: ReadUnit,
-        config_id: int,
-        mine: Mapping[int, Packed],
-        others: Mapping[int, Packed],
-    ) -> pa.Table:
-        """The pairs that share a key and have one of the records in them."""
-        own = _key_table(mine)
-        wanted = _distinct(own["key"].to_numpy())
-        parts = found_by(unit, config_id, wanted.tolist(), self._again)
-        found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
-        left_out = np.fromiter((n for n in mine if n > 0), np.int64)
-        if left_out.size:
-            found = found[:, ~np.isin(found[1], left_out)]
-            # What is stored of them is not what they are compared by.
-            scoring.forget(left_out)
-        stored = pa.table({"key": found[0], "record_id": found[1]})
-        blocks = pa.concat_tables([own, stored, _key_table(others)])
-        return scoring.pairs_sharing(blocks, pa.array(sorted(mine), pa.int64()))
 
     def _of_others(self, beside: Beside) -> Mapping[int, Packed]:
         if isinstance(beside, AskedLast):
@@ -217,11 +209,65 @@ class Pairing:
 
 
 def pair_up(
-    unit: ReadUnit, model: MatchModel, config_id: int, mine: Mapping[int, Packed], told: Place
+    unit: ReadUnit, matcher: Matcher, config_id: int, mine: Mapping[int, Packed], told: Place
 ) -> Scored:
-    """``Pairing.pair_up``, once."""
-    with Pairing(model, told) as pairing:
-        return pairing.pair_up(unit, config_id, mine)
+    """``Pairing.pair_up``, once.
+
+    Few pairs are weighed one by one, before an engine would be ready, and to the same weights (law 5).
+    """
+    blocks = _blocks(unit, config_id, mine)
+    pairs = candidate_pairs(blocks, _numbers(mine), memory=told.memory, work_dir=told.folder)
+    if pairs.num_rows < ONE_BY_ONE:
+        return _weighed_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)
+    with Pairing(matcher.model, told) as pairing:
+        return pairing.pair_up(unit, config_id, mine, pairs=pairs)
+
+
+def _weighed_one_by_one(
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    mine: Mapping[int, Packed],
+    pairs: pa.Table,
+    progress: Progress | None,
+) -> Scored:
+    features = {number: unpacked(one) for number, one in mine.items()}
+    near_to: dict[int, list[int]] = {}
+    for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
+        record, other = (lo, hi) if lo in mine else (hi, lo)
+        near_to.setdefault(other, []).append(record)
+    edges: Edges = {}
+    done = 0
+    for part in weighed_in_parts(unit, matcher, config_id, features, near_to):
+        edges.update(part.edges)
+        done += part.pairs
+        if progress is not None:
+            progress(done, pairs.num_rows)
+    ends = np.array(list(edges), np.int64).reshape(-1, 2)
+    return Scored(ends[:, 0], ends[:, 1], np.fromiter(edges.values(), np.float64, len(edges)))
+
+
+def _blocks(
+    unit: ReadUnit,
+    config_id: int,
+    mine: Mapping[int, Packed],
+    others: Mapping[int, Packed] = NONE_BESIDE,
+    again: Again | None = None,
+) -> pa.Table:
+    """Keys, and the records that have them: these, others, and what is stored of none of these."""
+    own = _key_table(mine)
+    wanted = _distinct(own["key"].to_numpy())
+    parts = found_by(unit, config_id, wanted.tolist(), again)
+    found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    left_out = np.fromiter((number for number in mine if number > 0), np.int64)
+    if left_out.size:
+        found = found[:, ~np.isin(found[1], left_out)]
+    stored = pa.table({"key": found[0], "record_id": found[1]})
+    return pa.concat_tables([own, stored, _key_table(others)])
+
+
+def _numbers(mine: Mapping[int, Packed]) -> pa.Array:
+    return pa.array(sorted(mine), pa.int64())
 
 
 def _distinct(numbers: np.ndarray) -> np.ndarray:

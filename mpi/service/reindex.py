@@ -1,7 +1,7 @@
 """Bring features, blocking keys and edges up to date for the records that changed."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,20 +9,18 @@ import pyarrow as pa
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.weight import rounded
 from mpi.matching.keys import BlockingSpec, keys
 from mpi.matching.scoring import Place
 from mpi.service.blocks import BlockTooLargeError, note_large
-from mpi.service.context import Index, Matcher
+from mpi.service.context import Index
+from mpi.service.one_by_one import weighed_in_parts
 from mpi.service.pairing import MEMORY, edges_in, pair_up
 from mpi.service.statement import Comparable, Packed, unpacked
-from mpi.standardize.payload import features_from_bytes, features_to_bytes
+from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.blocking_keys import OwnKeys
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit, WriteUnit
 
-FEATURES_AT_ONCE = 2_000
-"""Records of a block whose features are in memory at once."""
 BATCH_RECORDS = 500
 """From this many changed records on, pairs are found and scored by set, in DuckDB."""
 
@@ -246,12 +244,6 @@ def _beside(own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]])
     }
 
 
-def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
-    """Stored features of records."""
-    stored = unit.derived.features(config_id, record_ids)
-    return {record: features_from_bytes(payload) for record, payload in stored.items()}
-
-
 def _score_few(
     unit: WriteUnit,
     index: Index,
@@ -269,39 +261,12 @@ def _score_few(
     mine = {record: change.features for record, change in changed.items()}
     edges: Edges = {}
     joined: dict[int, Features] = {}
-    for some in in_parts(sorted(near_to)):
-        known = load_features(unit, config_id, [other for other in some if other not in mine]) | mine
-        pairs = ((record, other) for other in some for record in near_to[other])
-        found = weighed(index.matcher, known, pairs)
-        edges.update(found)
-        joined.update({end: known[end] for edge in found for end in edge})
+    for part in weighed_in_parts(unit, index.matcher, config_id, mine, near_to):
+        edges.update(part.edges)
+        joined.update({end: part.known[end] for edge in part.edges for end in edge})
         if len(joined) > KNOWN_AT_MOST:
             joined.clear()
     return Scored(edges, joined)
-
-
-def in_parts(records: list[int]) -> Iterator[list[int]]:
-    """Records, so many at once that their features are no burden on memory."""
-    return (records[at : at + FEATURES_AT_ONCE] for at in range(0, len(records), FEATURES_AT_ONCE))
-
-
-def weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
-    """Pairs of records from the stored floor up, each once.
-
-    Args:
-        matcher: the model.
-        known: features of both ends.
-        pairs: either end first.
-    """
-    floor = matcher.model.thresholds.stored_from
-    edges: Edges = {}
-    for record, other in pairs:
-        edge = (record, other) if record < other else (other, record)
-        if edge not in edges:
-            bits = rounded(matcher.scorer.weight(known[record], known[other]))
-            if bits >= floor:
-                edges[edge] = bits
-    return edges
 
 
 def _tell_of_large(
@@ -332,7 +297,7 @@ def _score_many(
         for record, change in changed.items()
     }
     told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index.matcher.model, config_id, mine, told).edges()
+    return pair_up(unit, index.matcher, config_id, mine, told).edges()
 
 
 def edges_of(scored: pa.Table) -> Edges:

@@ -20,10 +20,10 @@ from mpi.service.frozen import free_from
 from mpi.service.holds import hold, let_go
 from mpi.service.parts import parts_of, together
 from mpi.service.plan_items import items_of
-from mpi.service.reindex import load_features
 from mpi.service.resolve import planned
 from mpi.service.runs import Carrier
 from mpi.service.settle import NO_CHOICE, NOTHING_SETTLED, Choice, Settlement, publish, settle
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.proposals import Item
 from mpi.storage.repositories.runs import RunKind
 from mpi.storage.unit import ReadUnit, WriteUnit

@@ -8,8 +8,9 @@ from mpi.domain.features import Features
 from mpi.service.assertions import Touched, follow
 from mpi.service.closure import NO_NEWCOMERS, Newcomers, closure
 from mpi.service.context import Index
-from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, load_features, reindex, silent
+from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, reindex, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
+from mpi.service.stored_features import load_features
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import WriteUnit
 

@@ -12,7 +12,8 @@ from mpi.matching.keys import keys
 from mpi.matching.scorer import Contribution
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
-from mpi.service.reindex import candidates, in_parts, load_features
+from mpi.service.reindex import candidates
+from mpi.service.stored_features import in_parts, load_features
 from mpi.standardize.door import receive
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import without_shared

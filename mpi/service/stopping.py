@@ -12,7 +12,7 @@ from math import comb
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.matching.keys import BlockingSpec, keys
 from mpi.service.context import Index
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.unit import ReadUnit
 

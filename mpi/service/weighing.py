@@ -17,7 +17,8 @@ from mpi.matching.packed import ROWS_A_BATCH, packed
 from mpi.service.context import Index, Matcher
 from mpi.service.derive import derive
 from mpi.service.known import FeatureSource
-from mpi.service.reindex import Progress, edges_of, load_features
+from mpi.service.reindex import Progress, edges_of
+from mpi.service.stored_features import load_features
 from mpi.standardize.shared_values import SharedValues, listed
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit

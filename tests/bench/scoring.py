@@ -14,7 +14,7 @@ from splink import DuckDBAPI, Linker
 from mpi.domain.viewer import operator
 from mpi.matching.batch import _register_frequencies, connect, feature_table
 from mpi.service.context import Index
-from mpi.service.reindex import load_features
+from mpi.service.stored_features import load_features
 from tests.bench.state import Made
 
 RULES = (

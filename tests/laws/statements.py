@@ -4,9 +4,9 @@ from sqlalchemy import insert, update
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.closure import closure
-from mpi.service.reindex import load_features
 from mpi.service.resolve import today
 from mpi.service.settle import publish, settle
+from mpi.service.stored_features import load_features
 from mpi.storage.tables import DecisionMemberRow, DecisionRow
 from tests.index import OPERATOR
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
-from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError
+from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError, raised_at
 from mpi.service.own_process import computed_apart, in_own_process
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
@@ -71,10 +71,13 @@ def test_what_is_refused_is_refused_here(work, kind):
     assert vars(there.value) == vars(here.value)
 
 
-def test_of_what_fails_the_words_do_not_come_back():
+def test_of_what_fails_the_words_do_not_come_back_but_the_place_does():
     with pytest.raises(EngineError, match=r"failed \(ValueError\): try again") as failed:
         in_own_process(fails)
-    assert SECRET not in str(failed.value)
+    told_of = f"{failed.value} {raised_at(failed.value)}"
+    assert SECRET not in told_of
+    assert "there ValueError at _work:" in told_of
+    assert "> fails:" in told_of
 
 
 def test_what_cannot_be_sent_back_is_an_error_and_no_endless_wait():

@@ -55,8 +55,36 @@ def looked_for(index, pairs, *like, numbers=(-1, -2)):
         config = index.config_id(unit)
         mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
         found = pairs.pair_up(unit, config, mine).edges()
-        assert found == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+        assert found == pair_up_beside(index, unit, config, mine, {})
+        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
     return found
+
+
+def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_weights(index, monkeypatch):
+    load_rows(
+        index, "ccwis", *(child | {"local_id": f"again {n}"} for n, child in enumerate(many_children(5)))
+    )
+    told = []
+    place = Place(index.home, None, lambda done, total: told.append((done, total)))
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = dict(zip((1, -1, -2, -3), as_stored(unit, config, 2, 1, 1, 7), strict=True))
+        by_engine = pair_up_beside(index, unit, config, mine, {})
+        with monkeypatch.context() as patched:
+            patched.setattr("mpi.service.pairing.Pairing", None)
+            patched.setattr("mpi.service.stored_features.FEATURES_AT_ONCE", 2)
+            found = pair_up(unit, index.matcher, config, mine, place).edges()
+            assert pair_up(unit, index.matcher, config, {}, place).edges() == {}
+        monkeypatch.setattr("mpi.service.pairing.ONE_BY_ONE", 0)
+        assert pair_up(unit, index.matcher, config, mine, place).edges() == found == by_engine
+    assert {(-2, -1), (-3, 7), (1, 2)} <= found.keys(), (
+        "also among themselves, and as they are said to be now"
+    )
+    assert (-1, 1) not in found, "what is stored of one of them is not what it is compared by"
+    assert len(told) > 2
+    done, totals = zip(*told, strict=True)
+    assert sorted(set(done)) == list(dict.fromkeys(done))
+    assert {*totals} == {max(done)}
 
 
 def test_nothing_is_read_any_more_once_scoring_begins(index):
@@ -97,7 +125,7 @@ def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
         config = index.config_id(unit)
         mine = {-1: said}
         after = pairs.pair_up(unit, config, mine).edges()
-        assert after == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+        assert after == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
     assert 1 in read[0]
     assert set(after) == set(before) == {(-1, 1)}
     assert after != before
@@ -114,7 +142,7 @@ def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pair
     upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
     with index.database.read(OPERATOR) as unit:
         found = pairs.pair_up(unit, config, mine).edges()
-        assert found == pair_up(unit, index.matcher.model, config, mine, Place(index.home)).edges()
+        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
     assert set(found) == {(-1, 1)}
 
 
@@ -125,7 +153,7 @@ def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_n
         config = index.config_id(unit)
         unlike = as_stored(unit, config, 41)[0]
         told = pairs.pair_up(unit, config, {1: unlike})
-        once = pair_up(unit, index.matcher.model, config, {1: unlike}, Place(index.home))
+        once = pair_up(unit, index.matcher, config, {1: unlike}, Place(index.home))
         assert told.edges() == once.edges()
         assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
     after = looked_for(index, pairs, 1)

@@ -136,7 +136,7 @@ def test_a_kill_while_a_record_is_finished_leaves_it_waiting(index, monkeypatch)
 def test_a_block_read_in_parts_is_found_whole_by_requests_and_searches(index, monkeypatch):
     asked = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
     whole = search(index, OPERATOR, asked)
-    monkeypatch.setattr("mpi.service.reindex.FEATURES_AT_ONCE", 3)
+    monkeypatch.setattr("mpi.service.stored_features.FEATURES_AT_ONCE", 3)
     assert search(index, OPERATOR, asked) == whole
     assert len(whole) > 3
     upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
