@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from mpi.service import key_runs, loading, windows
+from mpi.service import key_runs, load_undo, loading, windows
 from mpi.service.derive import derive
 from mpi.service.reindex import silent
 from mpi.service.verify import verify
@@ -65,4 +65,21 @@ def stopped_after(monkeypatch, chunks: int):
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
         patched.setattr(loading.Loading, "_write", write)
+        yield
+
+
+@contextmanager
+def undo_stopped_after(monkeypatch, chunks: int):
+    """An undo of a load that is interrupted while it writes a later chunk."""
+    ended = load_undo._Undoing.ended
+    left = [chunks]
+
+    def end(self, unit):
+        if not left[0]:
+            raise PulledPlugError
+        left[0] -= 1
+        return ended(self, unit)
+
+    with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
+        patched.setattr(load_undo._Undoing, "ended", end)
         yield

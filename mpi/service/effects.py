@@ -130,7 +130,12 @@ def fields_of(effect: Effect) -> tuple[str, ...]:
 
 
 def changes(
-    unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
+    unit: WriteUnit,
+    before: Mapping[int, int],
+    settled: Collection[int],
+    *,
+    preview: bool,
+    since: int | None = None,
 ) -> tuple[tuple[PersonEffect, ...], tuple[Moved, ...], tuple[str, ...], frozenset[int]]:
     """People, records moved, who is told, and the records shown; told from before and after publishing.
 
@@ -139,19 +144,21 @@ def changes(
         before: the person of each settled record before.
         settled: every record that was settled.
         preview: whether IDs minted in this transaction are only tried.
+        since: the first commit of the step; None for this transaction's.
     """
     after = unit.persons.current(settled)
     labels = visible(unit, settled)
     moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
     touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
     persons = unit.persons.get(touched)
-    minted = unit.commit_no if moved else -1
+    if since is None:
+        since = unit.commit_no if moved else -1
     held_before, held_after = _by_person(before, labels), _by_person(after, labels)
     if unit.viewer.sources is None:
         held_by_any = set(before.values())
-        becomes = {n: _change(person, n in held_by_any, minted) for n, person in persons.items()}
+        becomes = {n: _change(person, n in held_by_any, since) for n, person in persons.items()}
     else:
-        becomes = _seen_change(unit, persons, held_before, held_after, after)
+        becomes = _seen_change(unit, persons, held_before, held_after, after, since)
     eids = {
         number: None if preview and becomes[number] == "new" else person.eid
         for number, person in persons.items()
@@ -182,12 +189,12 @@ def changes(
     return tuple(effects), lines, _told(unit, {labels[record].source for record in moved}), shown
 
 
-def _change(person: Person, held: bool, minted: int) -> str:
+def _change(person: Person, held: bool, since: int) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
         return "emptied"
-    if person.minted_commit == minted:
+    if person.minted_commit >= since:
         return "new"
     return "kept" if held else "revived"
 
@@ -198,6 +205,7 @@ def _seen_change(
     held_before: Mapping[int, Mapping[int, Label]],
     held_after: Mapping[int, Mapping[int, Label]],
     after: Mapping[int, int],
+    since: int,
 ) -> dict[int, str]:
     """What becomes of persons by the records that the viewer may see: no other keeps one or makes it old."""
     becomes: dict[int, str] = {}
@@ -207,7 +215,7 @@ def _seen_change(
         else:
             becomes[person] = "retired" if any(r in after for r in held_before[person]) else "emptied"
     arrived = [person for person in persons if becomes[person] == "new"]
-    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no < unit.commit_no]
+    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no < since]
     known = visible(unit, {event.record_id for event in earlier})
     for event in earlier:
         for place in (event.before, event.after):

@@ -1,7 +1,12 @@
-"""Undo of a load: nothing that it said counts any more, and everything is computed anew from the rest."""
+"""Undo of a load: nothing that it said counts any more, and everything is computed anew from the rest.
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+It is written chunk by chunk, each a whole transaction: of the records that had their turn nothing that the
+load said counts any more. Those of one person have it together, so that IDs come out as in one transaction.
+Interrupted, the same undo goes on with it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mpi.domain.errors import ConflictError, NotFoundError
@@ -9,17 +14,18 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import as_before
 from mpi.service.disclosure import disclose
-from mpi.service.effects import Received, changes
-from mpi.service.loading import LOADED
+from mpi.service.effects import PersonEffect, Received, changes
+from mpi.service.loading import LOADED, portions_of
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.received import Receipts, receipts
+from mpi.service.pacing import seeking_no_cycles
+from mpi.service.received import Receipts, receipts_until
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import Besides, resolve
 from mpi.service.settle import Choice
 from mpi.service.standing import restate
 from mpi.service.steps import add_step, reason_code, step
-from mpi.storage.repositories.batches import LOADING, Batch
-from mpi.storage.unit import ReadUnit
+from mpi.storage.repositories.batches import LOADING, UNDOING, Batch
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "disclosures")
 
@@ -77,6 +83,9 @@ def undo_load(
     What it created is gone unless another statement says it; what it changed or withdrew is as it would be
     without it. A record that it sealed stays sealed, and what it expunged is gone for good.
 
+    It is written chunk by chunk, and others write in between. One that was interrupted goes on when it is
+    asked for again; its figures are then of what was left, but for ``stated``.
+
     Args:
         index: the open index.
         viewer: who undoes it.
@@ -92,42 +101,170 @@ def undo_load(
     """
     permit(viewer, Action.LOAD)
     code = reason_code(reason)
-    with step(index, viewer, "undo load", preview=preview) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
-            return _again(kept, viewer)
-        batch = _batch(unit, number)
-        step_id = add_step(unit, "undo", code, {"batch": batch.id})
-        stated = unit.sightings.of_batch(batch.id)
-        choice = Choice(keeps=as_before(unit, stated, batch.commit_no))
-        unit.batches.mark_undone(batch.id, unit.commit_no)
-        restated = restate(unit, index, stated)
-        unit.records.mark_undone(batch.id)
+    portions = portions_of(index)
+    undoing: _Undoing | None = None
+    undone: LoadUndone | None = None
+    while undone is None:
+        with (
+            seeking_no_cycles(),
+            portions.turn(),
+            step(index, viewer, "undo load", preview=preview) as unit,
+        ):
+            portions.begun(unit)
+            if undoing is None:
+                if (kept := kept_answer(unit, index)) is not None:
+                    return _again(kept, viewer)
+                undoing = _begun(unit, index, number, code, preview=preview)
+            elif undoing.others_wrote(unit):
+                portions.others_write()
+            # A preview is taken back, and can be so as one transaction only.
+            undoing.take_back(unit, undoing.stated if preview else portions.most, progress)
+            undone = undoing.ended(unit)
+        if undone is None:
+            # There is more to come: it is not too late to stop.
+            index.database.commit_begun = False
+    if undoing is not None and undoing.received.latest:
+        disclose(index, viewer, Action.LOAD, undoing.received.records, FIELDS)
+        undone = replace(undone, disclosures=undoing.received.latest)
+    return undone
+
+
+@dataclass(slots=True)
+class _Undoing:
+    """One undo, chunk by chunk.
+
+    Args:
+        index: the open index.
+        batch: the load.
+        step: the step of the undo.
+        since: its first commit.
+        people: records that the load said something about, and of which that counts still, person by person.
+        stated: how many it said something about in all.
+        preview: whether all is rolled back.
+        done: records of which it is taken back.
+
+    Attributes:
+        received: answers that left because of links that it parts, once it is done.
+    """
+
+    index: Index
+    batch: Batch
+    step: int
+    since: int
+    people: list[list[int]]
+    stated: int
+    preview: bool
+    done: int = 0
+    received: Receipts = field(default_factory=Receipts)
+    _last_commit: int | None = None
+    _place: int = 0
+    _restored: int = 0
+    _removed: int = 0
+    _before: dict[int, int] = field(default_factory=dict)
+    _settled: set[int] = field(default_factory=set)
+
+    def others_wrote(self, unit: WriteUnit) -> bool:
+        """Look, before a further chunk is written, whether others have written since the last.
+
+        Raises:
+            ConflictError: they went on with this undo.
+        """
+        last, now = unit.last_commit(), _batch(unit, self.batch.id)
+        if (now.status, now.undoing_commit) != (UNDOING, self._last_commit):
+            raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
+        return last != self._last_commit
+
+    def take_back(self, unit: WriteUnit, most: int, progress: Progress) -> None:
+        """Take back what the load said of the next records.
+
+        Args:
+            unit: the chunk's transaction.
+            most: so many records, but all of one person at least.
+            progress: told how many are done.
+        """
+        some = self._next(most)
+        choice = Choice(keeps=as_before(unit, some, self.batch.commit_no))
+        unit.batches.take_back(self.batch.id, some, unit.commit_no)
+        restated = restate(unit, self.index, some)
+        unit.records.mark_undone(self.batch.id, some)
         besides = Besides(choice, restated.untold, touched=restated.doubted)
-        settled = resolve(unit, index, restated.changed, restated.gone, "undo load", progress, besides)
-        persons: Collection[Any] = ()
-        moved: Collection[Any] = ()
-        told: tuple[str, ...] = ()
-        received = Receipts()
+        settled = resolve(unit, self.index, restated.changed, restated.gone, "undo load", progress, besides)
+        self._restored += len(restated.changed)
+        self._removed += len(restated.gone)
         if settled is not None:
-            persons, moved, told, _ = changes(unit, settled.current, settled.records, preview=preview)
-            received = receipts(unit, settled.current)
-        undone = LoadUndone(
-            batch.id,
-            batch.source,
-            preview,
-            None if preview else step_id,
-            len(stated),
-            len(restated.changed),
-            len(restated.gone),
-            len(moved),
-            _counted(person.change for person in persons),
-            told,
-            received.number,
+            for record, person in settled.current.items():
+                self._before.setdefault(record, person)
+            self._settled |= settled.records
+        self._last_commit = unit.commit_no
+        self.done += len(some)
+        progress("taking back", self.done, self.stated)
+
+    def _next(self, most: int) -> list[int]:
+        some: list[int] = []
+        while self._place < len(self.people):
+            mine = self.people[self._place]
+            if some and len(some) + len(mine) > most:
+                break
+            some += mine
+            self._place += 1
+        return some
+
+    def ended(self, unit: WriteUnit) -> LoadUndone | None:
+        """End the undo where nothing is left to take back; what it did, or None where something is."""
+        if self._place < len(self.people):
+            return None
+        unit.batches.end_undo(self.batch.id)
+        persons, moved, told, _ = changes(
+            unit, self._before, self._settled, preview=self.preview, since=self.since
         )
-        keep_answer(unit, index, undone.as_dict(), ())
-    if received.latest:
-        disclose(index, viewer, Action.LOAD, received.records, FIELDS)
-    return replace(undone, disclosures=received.latest)
+        self.received = receipts_until(unit, self._before, self.since)
+        undone = LoadUndone(
+            self.batch.id,
+            self.batch.source,
+            self.preview,
+            None if self.preview else self.step,
+            self.stated,
+            self._restored,
+            self._removed,
+            len(moved),
+            _counted(persons),
+            told,
+            self.received.number,
+        )
+        keep_answer(unit, self.index, undone.as_dict(), ())
+        return undone
+
+
+def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _Undoing:
+    """Begin with an undo, or go on with one that was interrupted.
+
+    Raises:
+        NotFoundError: there is no such load that the viewer may know of.
+        ConflictError: it was held, or undone before.
+    """
+    batch = _batch(unit, number)
+    stated = unit.sightings.of_batch(batch.id)
+    if batch.undone_commit is None:
+        since = unit.commit_no
+        step_id = add_step(unit, "undo", reason, {"batch": batch.id})
+        unit.batches.begin_undo(batch.id, since)
+    else:
+        since = batch.undone_commit
+        [step_id] = [one.id for one in unit.steps.at([since]) if one.detail.get("batch") == batch.id]
+    left = stated - unit.batches.taken_back(batch.id)
+    undoing = _Undoing(index, batch, step_id, since, _by_person(unit, left), len(stated), preview)
+    undoing.done = len(stated) - len(left)
+    return undoing
+
+
+def _by_person(unit: ReadUnit, records: Collection[int]) -> list[list[int]]:
+    """Records of one person side by side; each alone that is nobody's."""
+    person_of = unit.persons.current(records)
+    found: dict[tuple[int, int], list[int]] = {}
+    for record in sorted(records):
+        person = person_of.get(record, 0)
+        found.setdefault((person, 0 if person else record), []).append(record)
+    return list(found.values())
 
 
 def _again(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndone:
@@ -136,10 +273,10 @@ def _again(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndone:
     return LoadUndone(**{**kept, "disclosed": number, "disclosures": ()})
 
 
-def _counted(changes: Any) -> dict[str, int]:  # noqa: ANN401 - an iterable of words
+def _counted(persons: Iterable[PersonEffect]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for change in changes:
-        counts[change] = counts.get(change, 0) + 1
+    for person in persons:
+        counts[person.change] = counts.get(person.change, 0) + 1
     return dict(sorted(counts.items()))
 
 
@@ -147,6 +284,6 @@ def _batch(unit: ReadUnit, number: int) -> Batch:
     found = unit.batches.get(number)
     if found is None or not unit.viewer.may_see(found.source):
         raise NotFoundError(f"there is no load {number}")
-    if found.status not in (LOADED, LOADING):
+    if found.status not in (LOADED, LOADING, UNDOING):
         raise ConflictError(f"load {number} is {found.status}: there is nothing of it to undo")
     return found

@@ -49,6 +49,11 @@ LOADED, HELD = "loaded", "held"
 _KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
+def portions_of(index: Index) -> Portions:
+    """How much a load writes in one transaction, and its undo."""
+    return Portions(CHUNK_AFAR if index.database.is_postgresql else CHUNK)
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file that is loaded.
@@ -116,7 +121,7 @@ class Loading:
 
     def __post_init__(self) -> None:
         statements = len(self.file.sent.headings)
-        self._portions = Portions(CHUNK_AFAR if self.index.database.is_postgresql else CHUNK)
+        self._portions = portions_of(self.index)
         self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def go_on(self, batch: Batch) -> None:

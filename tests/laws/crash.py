@@ -19,14 +19,18 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.service import key_runs, loading
 from mpi.service.load import Snapshot
+from mpi.service.load_undo import undo_load
 from mpi.service.recluster import recluster
 from mpi.service.records import read, upsert
 from mpi.service.verify import verify
+from mpi.storage.repositories.batches import Batch
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 from tests.postgres import Postgres, a_server
 
 LOADED = 700
 """Above ``mpi.service.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
+WRONG = 450
+"""Records of a load that is taken back."""
 CHUNK = 200
 """Records of one transaction of a load: a kill may leave some of its chunks."""
 
@@ -68,12 +72,13 @@ class Place:
 
 
 def work(place: Place, turn: int) -> None:
-    """Upsert, load and re-cluster without end, and say what has been acknowledged."""
+    """Upsert, load, take loads back and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
     loading.CHUNK = loading.CHUNK_AFAR = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
     key_runs.LARGE_RECORDS = key_runs.FEW_STATEMENTS = 1
     key_runs.MERGED_RECORDS, key_runs.WORTH_RECORDS = 4 * CHUNK, 1
+    _take_back(index)
     while True:
         for number in range(20):
             local_id = f"u{number}"
@@ -87,9 +92,26 @@ def work(place: Place, turn: int) -> None:
         receipt = load_rows(index, "sis", *children, snapshot=Snapshot.FULL, confirm=True)
         assert receipt.adds_up
         _say(f"kept sis {turn} {len(children)}")
+        _say("load")
+        wrong = [child | {"local_id": f"w{child['local_id']}"} for child in many_children(WRONG)]
+        assert load_rows(index, "ccwis", *wrong, confirm=True).adds_up
+        _take_back(index)
         _say("recluster")
         recluster(index, OPERATOR, index.matcher, apply=True)
         turn += 1
+
+
+def _take_back(index) -> None:
+    """Take the wrong load back, or go on with it."""
+    for batch in _of_ccwis(index):
+        if batch.status != "undone":
+            _say("undo")
+            undo_load(index, OPERATOR, batch.id)
+
+
+def _of_ccwis(index) -> list[Batch]:
+    with index.database.read(OPERATOR) as unit:
+        return [batch for batch in unit.batches.all() if batch.source == "ccwis"]
 
 
 def kill_often(place: Place, kills: int, seed: int) -> Killed:
@@ -159,6 +181,9 @@ def _faults(place: Place, kept: dict[str, tuple[int, ...]]) -> list[str]:
             faults += _faults_of(index, receipts[-1], loaded)
         elif loaded:
             faults.append(f"{loaded} records of a load without a receipt")
+        wrong = sum(source == "ccwis" and name.startswith("w") for source, name in links)
+        if wrong != (expected := _not_taken_back(index)):
+            faults.append(f"{wrong} records of a load that is taken back, not {expected}")
         for name, (turn, *_) in kept.items():
             if name != "sis" and not _holds(index, name, turn):
                 faults.append(f"an upsert that was acknowledged is gone: {name}")
@@ -179,6 +204,16 @@ def _faults_of(index, receipt, loaded: int) -> list[str]:
         if stated % CHUNK:
             return [f"a chunk of {stated % CHUNK} records"]
     return [] if stated == loaded else [f"{loaded} records of a load of {stated}"]
+
+
+def _not_taken_back(index) -> int:
+    """The records of which what the wrong load says counts still."""
+    with index.database.read(OPERATOR) as unit:
+        return sum(
+            len(unit.sightings.of_batch(batch.id) - unit.batches.taken_back(batch.id))
+            for batch in unit.batches.all()
+            if batch.source == "ccwis" and batch.status != "undone"
+        )
 
 
 def _holds(index, local_id: str, turn: int) -> bool:

@@ -20,7 +20,8 @@ def undo(
 ) -> None:
     """Take a load back, whatever came since.
 
-    Records, people and IDs are as they would be without it. What it sealed stays sealed.
+    Records, people and IDs are as they would be without it. What it sealed stays sealed. It is written in
+    steps as a load is; interrupted, it goes on when it is asked for again.
     """
     with opened() as session, shown_progress() as report:
         undone = undo_load(session.index, session.viewer, batch, reason, preview=preview, progress=report)

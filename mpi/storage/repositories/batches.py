@@ -1,19 +1,23 @@
 """Receipts of loads, and the rows they refused."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from mpi.storage.tables import BatchRow, RejectRow, SourceRow
+from mpi.storage.tables import BatchRow, RejectRow, SourceRow, TakenBackRow
 
 _batch = BatchRow.__table__  # type: ignore[attr-defined]
 _reject = RejectRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
+_taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
 
 LOADING = "loading"
 """Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
+UNDOING = "undoing"
+"""Status of a load that is being taken back, or of which that was interrupted: a further undo goes on."""
 UNDONE = "undone"
 """Status of a load that was taken back."""
 
@@ -31,7 +35,11 @@ _GO_ON = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One load's receipt."""
+    """One load's receipt.
+
+    ``undone_commit`` is the first commit that took some of it back, ``undoing_commit`` the last so far, while
+    that goes on.
+    """
 
     id: int
     source: str
@@ -41,6 +49,8 @@ class Batch:
     counts: dict[str, int]
     held_reason: str | None
     as_of: str | None = None
+    undone_commit: int | None = None
+    undoing_commit: int | None = None
 
 
 class Batches:
@@ -84,11 +94,29 @@ class Batches:
         row = self._connection.execute(_ONE, {"number": number}).first()
         return None if row is None else _batch_of(row)
 
-    def mark_undone(self, number: int, commit_no: int) -> None:
+    def begin_undo(self, number: int, commit_no: int) -> None:
+        """Note that a load is being taken back from now on."""
+        self._set(number, status=UNDOING, undone_commit=commit_no, undoing_commit=commit_no)
+
+    def take_back(self, number: int, record_ids: Collection[int], commit_no: int) -> None:
+        """Note that nothing that it said of these records counts any more."""
+        self._set(number, undoing_commit=commit_no)
+        rows = [{"batch_id": number, "record_id": record} for record in record_ids]
+        if rows:
+            self._connection.execute(insert(_taken_back), rows)
+
+    def taken_back(self, number: int) -> set[int]:
+        """The records of which nothing that it said counts any more, while it is being taken back."""
+        found = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
+        return {row[0] for row in self._connection.execute(found)}
+
+    def end_undo(self, number: int) -> None:
         """Note that a load was taken back: nothing that it said counts any more."""
-        self._connection.execute(
-            update(_batch).where(_batch.c.id == number).values(status=UNDONE, undone_commit=commit_no)
-        )
+        self._set(number, status=UNDONE, undoing_commit=None)
+        self._connection.execute(delete(_taken_back).where(_taken_back.c.batch_id == number))
+
+    def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - of columns
+        self._connection.execute(update(_batch).where(_batch.c.id == number).values(**values))
 
     def all(self) -> list[Batch]:
         """Every receipt, oldest first."""
@@ -105,4 +133,6 @@ def _batch_of(row: Any) -> Batch:  # noqa: ANN401 - a row
         orjson.loads(row.counts),
         row.held_reason,
         row.as_of,
+        row.undone_commit,
+        row.undoing_commit,
     )

@@ -525,14 +525,20 @@ class Records:
             [{"record": record} for record in record_ids],
         )
 
-    def mark_undone(self, batch_id: int) -> None:
-        """Mark the versions of a load that was undone, but for those that another statement restates."""
-        standing = select(_record.c.version_id).where(_record.c.version_id.is_not(None))
-        self._connection.execute(
-            update(_version)
-            .where(_version.c.batch_id == batch_id, _version.c.id.not_in(standing))
-            .values(state="undone")
-        )
+    def mark_undone(self, batch_id: int, record_ids: Collection[int]) -> None:
+        """Mark the versions of a load that was undone, but for those that another statement restates.
+
+        Args:
+            batch_id: the load.
+            record_ids: the records whose versions are meant.
+        """
+        stands = exists().where(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id)
+        for chunk in chunked(record_ids):
+            self._connection.execute(
+                update(_version)
+                .where(_version.c.batch_id == batch_id, _version.c.record_id.in_(chunk), ~stands)
+                .values(state="undone")
+            )
 
     def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:
         """Mark versions as superseded."""

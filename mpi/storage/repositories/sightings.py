@@ -4,13 +4,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select, union
+from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, insert, select, union
 
+from mpi.storage.repositories.batches import UNDOING, UNDONE
 from mpi.storage.repositories.chunks import chunked
-from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow
+from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow, TakenBackRow
 
 _batch = BatchRow.__table__  # type: ignore[attr-defined]
 _sighting = SightingRow.__table__  # type: ignore[attr-defined]
+_taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
 _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 
 
@@ -64,6 +66,17 @@ class Heard:
         return self.as_of, self.commit_no
 
 
+def _is_undone(said: FromClause) -> ColumnElement[bool]:
+    """Whether a row is of a load that was taken back, or of which this much was."""
+    this_much = exists().where(
+        _taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id
+    )
+    return exists().where(
+        _batch.c.id == said.c.batch_id,
+        (_batch.c.status == UNDONE) | ((_batch.c.status == UNDOING) & this_much),
+    )
+
+
 class Sightings:
     """What was said, and what of it still counts."""
 
@@ -87,8 +100,10 @@ class Sightings:
             self._connection.execute(insert(_sighting), rows)
 
     def heard(self, record_ids: Collection[int]) -> dict[int, list[Heard]]:
-        """Every statement about the records but those of loads that were undone, or that a person refused."""
-        undone = select(_batch.c.id).where(_batch.c.undone_commit.is_not(None))
+        """Every statement about the records but those of loads that were undone, or that a person refused.
+
+        Of a load that is being taken back those about records whose turn is yet to come count still.
+        """
         found: dict[int, list[Heard]] = {record: [] for record in record_ids}
         for chunk in chunked(record_ids):
             versions = self._connection.execute(
@@ -101,7 +116,7 @@ class Sightings:
                 ).where(
                     _version.c.record_id.in_(chunk),
                     _version.c.state != "refused",
-                    _version.c.batch_id.is_(None) | _version.c.batch_id.not_in(undone),
+                    ~_is_undone(_version),
                 )
             )
             for row in versions:
@@ -120,7 +135,7 @@ class Sightings:
                 .where(
                     _sighting.c.record_id.in_(chunk),
                     func.coalesce(_version.c.state, "") != "refused",
-                    _sighting.c.batch_id.is_(None) | _sighting.c.batch_id.not_in(undone),
+                    ~_is_undone(_sighting),
                 )
             )
             for row in sightings:

@@ -41,7 +41,11 @@ class SourceRow(SQLModel, table=True):
 
 
 class BatchRow(SQLModel, table=True):
-    """One load of one file: its receipt."""
+    """One load of one file: its receipt.
+
+    ``undone_commit`` is the first commit that took some of it back, ``undoing_commit`` the last so far, while
+    that goes on.
+    """
 
     __tablename__ = "batch"
     id: int = pk()
@@ -54,6 +58,16 @@ class BatchRow(SQLModel, table=True):
     counts: str = text()
     held_reason: str | None = text(default=None)
     undone_commit: int | None = big(default=None)
+    undoing_commit: int | None = big(default=None)
+
+
+class TakenBackRow(SQLModel, table=True):
+    """A record of which nothing that a load said counts any more, while the load is being taken back."""
+
+    __tablename__ = "taken_back"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    batch_id: int = pk(foreign_key="batch.id")
+    record_id: int = pk(foreign_key="record.id")
 
 
 class RejectRow(SQLModel, table=True):

@@ -6,14 +6,23 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
+from mpi.service import load_undo
 from mpi.service.load import Snapshot
 from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge
+from mpi.service.pacing import Portions
 from mpi.service.persons import lineage, person
 from mpi.service.records import read, upsert, withdraw
 from mpi.service.undo import undo_step
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
+
+
+@pytest.fixture(params=[None, 1, 7], ids=["whole", "one by one", "by sevens"], autouse=True)
+def chunks(request, monkeypatch):
+    """How many records a chunk of an undo has: what comes of it is the same."""
+    if request.param:
+        monkeypatch.setattr(load_undo, "portions_of", lambda _index: Portions(request.param))
 
 
 def day(number: int) -> datetime:

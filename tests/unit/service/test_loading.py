@@ -1,17 +1,19 @@
 """Loading by chunks: what is left is what one transaction would leave, wherever it stops."""
 
+import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing import active_children
 
 import pytest
 
 from mpi.domain.errors import ConflictError, EngineError
-from mpi.service import ahead, key_runs, letting_in, loading, meanwhile, windows
+from mpi.service import ahead, key_runs, letting_in, load_undo, loading, meanwhile, windows
 from mpi.service.apart import PairsApart
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
 from mpi.service.pacing import Portions
-from mpi.service.records import upsert, withdraw
+from mpi.service.records import read, upsert, withdraw
 from mpi.storage import checkpoints, copier
 from mpi.storage.checkpoints import Checkpoints
 from mpi.storage.repositories.records import Records
@@ -25,7 +27,7 @@ from tests.index import (
     partition_of,
     rows,
 )
-from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after
+from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after, undo_stopped_after
 
 
 @pytest.fixture
@@ -65,6 +67,125 @@ def test_a_load_that_was_interrupted_leaves_whole_chunks_and_goes_on_with_the_sa
     assert receipt.adds_up
     assert (receipt.created, receipt.withdrawn, receipt.unchanged) == (CHILDREN, 30, 0)
     assert {batch.status for batch in _batches(index)} == {"loaded"}
+    sound(index)
+
+
+def test_an_undo_that_was_interrupted_leaves_whole_chunks_and_goes_on_when_it_is_asked_for_again(
+    index, monkeypatch
+):
+    load_rows(index, "ccwis", *many_children(300))
+    load_rows(index, "sis", *children()[:500])
+    before = crosswalk(index)
+    wrong = [child | {"birth_date": "2011-02-03"} for child in children("43009")[100:]]
+    bad = load_rows(index, "sis", *wrong, confirm=True)
+    with undo_stopped_after(monkeypatch, 2):
+        undo_load(index, OPERATOR, bad.batch)
+    assert _batches(index)[-1].status == "undoing"
+    assert before != crosswalk(index)
+    sound(index)
+    upsert(index, OPERATOR, "ccwis", a_child("meanwhile", first_name="Zoe", last_name="Quist"))
+    done = undo_load(index, OPERATOR, bad.batch)
+    sound(index)
+    after = crosswalk(index)
+    assert after.pop(("ccwis", "meanwhile"))
+    assert after == before
+    assert (done.stated, done.restored + done.removed) == (1_000, 600), (
+        "two chunks of 200 were taken back before"
+    )
+    assert _batches(index)[-1].status == "undone"
+
+
+def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_path, monkeypatch):
+    def undone(opened):
+        load_rows(opened, "ccwis", *many_children(300))
+        load_rows(opened, "sis", *children()[:500])
+        wrong = [child | {"last_name": "Quist"} for child in children("43009")[100:]]
+        bad = load_rows(opened, "sis", *wrong, confirm=True)
+        told = undo_load(opened, OPERATOR, bad.batch)
+        return told, partition_of(opened)
+
+    found = undone(index)
+    monkeypatch.setattr(loading, "CHUNK", 100_000)
+    with an_index(tmp_path / "other", "sis", "ccwis") as whole:
+        assert undone(whole) == found
+
+
+def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch):
+    bad = load_rows(index, "sis", *children())
+    sizes = []
+    taken = load_undo._Undoing.take_back
+
+    def take_back(self, unit, most, progress):
+        before = self.done
+        taken(self, unit, most, progress)
+        sizes.append(self.done - before)
+
+    ended = load_undo._Undoing.ended
+
+    def end(self, unit):
+        found = ended(self, unit)
+        if len(sizes) == 1:
+            threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
+        return found
+
+    monkeypatch.setattr(load_undo._Undoing, "take_back", take_back)
+    monkeypatch.setattr(load_undo._Undoing, "ended", end)
+    undo_load(index, OPERATOR, bad.batch)
+    assert sizes[0] == 200
+    assert 20 in sizes
+    assert sum(sizes) == CHILDREN
+    sound(index)
+
+
+def test_of_two_who_take_a_load_back_the_later_to_write_is_told(index, monkeypatch):
+    bad = load_rows(index, "sis", *children())
+    with monkeypatch.context() as patched:
+        pause = Portions.turn
+
+        @contextmanager
+        def turn(self):
+            with pause(self):
+                yield
+            # Once the first chunk is written, and only once, another takes all of the rest back.
+            patched.undo()
+            undo_load(index, OPERATOR, bad.batch)
+
+        patched.setattr(Portions, "turn", turn)
+        with pytest.raises(ConflictError, match=r"load 1 is undone|somebody else"):
+            undo_load(index, OPERATOR, bad.batch)
+    assert crosswalk(index) == {}
+    sound(index)
+
+
+def test_while_a_load_is_taken_back_what_it_said_of_later_records_counts(index, monkeypatch):
+    monkeypatch.setattr(loading, "CHUNK", 1)
+    monkeypatch.setattr(loading, "CHUNK_AFAR", 1)
+
+    def grades():
+        return [read(index, OPERATOR, "sis", child["local_id"])["record"]["grade"] for child in named]
+
+    named = many_children(2)
+
+    for on, grade in (("2026-03-01", "01"), ("2026-03-05", "09")):
+        first, second = (child | {"grade": grade} for child in named)
+        bad = load_rows(index, "sis", first, second, as_of=datetime.fromisoformat(on).replace(tzinfo=UTC))
+    with undo_stopped_after(monkeypatch, 1):
+        undo_load(index, OPERATOR, bad.batch)
+    assert grades() == ["01", "09"]
+    upsert(index, OPERATOR, "sis", named[1] | {"grade": "02", "as_of": "2026-03-03T00:00:00Z"})
+    assert grades() == ["01", "09"]
+    undo_load(index, OPERATOR, bad.batch)
+    assert grades() == ["01", "02"]
+
+
+def test_a_load_that_is_being_taken_back_is_not_gone_on_with(index, monkeypatch):
+    with stopped_after(monkeypatch, 3):
+        load_rows(index, "sis", *children(), digest="file")
+    with undo_stopped_after(monkeypatch, 1):
+        undo_load(index, OPERATOR, 1)
+    assert load_rows(index, "sis", *children(), digest="file").batch == 2
+    undo_load(index, OPERATOR, 1)
+    assert len(crosswalk(index)) == CHILDREN
     sound(index)
 
 

@@ -1,0 +1,29 @@
+"""How far the undo of a load has come: it is written chunk by chunk"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.add_column("batch", sa.Column("undoing_commit", _BIG, nullable=True))
+    op.create_table(
+        "taken_back",
+        sa.Column("batch_id", _BIG, autoincrement=False, nullable=False),
+        sa.Column("record_id", _BIG, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"]),
+        sa.ForeignKeyConstraint(["record_id"], ["record.id"]),
+        sa.PrimaryKeyConstraint("batch_id", "record_id"),
+        sqlite_with_rowid=False,
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("taken_back")
+    op.drop_column("batch", "undoing_commit")
