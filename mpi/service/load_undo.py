@@ -5,6 +5,7 @@ load said counts any more. Those of one person have it together, so that IDs com
 Interrupted, the same undo goes on with it.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.effects import PersonEffect, Received, changes
 from mpi.service.loading import LOADED, portions_of
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.pacing import seeking_no_cycles
+from mpi.service.pacing import LEAST_REST_S, seeking_no_cycles
 from mpi.service.received import Receipts, receipts_until
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import Besides, resolve
@@ -121,8 +122,9 @@ def undo_load(
             undoing.take_back(unit, undoing.stated if preview else portions.most, progress)
             undone = undoing.ended(unit)
         if undone is None:
-            # There is more to come: it is not too late to stop.
+            # There is more to come: it is not too late to stop, and who waits in this process comes in.
             index.database.commit_begun = False
+            time.sleep(LEAST_REST_S)
     if undoing is not None and undoing.received.latest:
         disclose(index, viewer, Action.LOAD, undoing.received.records, FIELDS)
         undone = replace(undone, disclosures=undoing.received.latest)
