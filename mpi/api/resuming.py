@@ -11,11 +11,13 @@ from mpi.api.computing import resume_run
 from mpi.api.moved import expect, follow
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
-from mpi.domain.errors import MpiError
+from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import operator
+from mpi.matching.engines import DUCKDB
 from mpi.service.context import Index
 from mpi.service.left_runs import LeftRuns, merge_apart
-from mpi.service.runs import is_alive
+from mpi.service.runs import engine_of, is_alive
+from mpi.storage.repositories.runs import Stage
 
 LOOK_EVERY_S = 60.0
 FIRST_LOOK_WITHIN_S = 5.0
@@ -64,7 +66,8 @@ def resume_interrupted(app: FastAPI) -> bool:
     """Carry on the re-cluster that no process carries out any more; returns whether there was one.
 
     Raises:
-        ConflictError: another process has taken it up.
+        ConflictError: another process has taken it up, or its pairs were to be scored by more than this
+            machine, for which they may be too many.
         ModelError: its model is not here.
     """
     index: Index = app.state.index
@@ -72,6 +75,10 @@ def resume_interrupted(app: FastAPI) -> bool:
         run = unit.runs.open()
     if run is None or is_alive(run):
         return False
+    if run.stage == Stage.DERIVING and (engine := engine_of(run)) != DUCKDB.name:
+        raise ConflictError(
+            f"run {run.id} was begun with {engine}: mpi recluster --resume --engine {engine} carries it on"
+        )
     index = follow(app)
     matcher = index.matcher
     if matcher.model.ref != run.model:

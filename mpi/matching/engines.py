@@ -18,6 +18,11 @@ Progress = Callable[[str, int, int], None]
 class BatchEngine(Protocol):
     """One of several that give the same pairs and, within 1e-6 bits, the same weights (law 5)."""
 
+    @property
+    def name(self) -> str:
+        """The engine as ``--engine`` names it."""
+        ...
+
     def weights(
         self,
         model: MatchModel,
@@ -57,6 +62,11 @@ class DuckDbEngine:
     """
 
     memory: str | None = None
+
+    @property
+    def name(self) -> str:
+        """See ``BatchEngine``."""
+        return "duckdb"
 
     def weights(
         self,

@@ -27,7 +27,18 @@ from mpi.service.pacing import seeking_no_cycles
 from mpi.service.reindex import Progress, silent
 from mpi.service.releasing import end_holds, forget_changes, hold_before, release
 from mpi.service.resolve import resettle
-from mpi.service.runs import KIND, Carrier, RunView, begin, is_alive, leave, require_run, take_over, view_run
+from mpi.service.runs import (
+    ENGINE,
+    KIND,
+    Carrier,
+    RunView,
+    begin,
+    is_alive,
+    leave,
+    require_run,
+    take_over,
+    view_run,
+)
 from mpi.service.settle import NOTHING_SETTLED, Settlement
 from mpi.service.steps import add_step
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
@@ -87,14 +98,24 @@ def carry_out(
     _end_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, KIND) as unit:
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
-        run = begin(unit, viewer, matcher, replace(wanted, detail={**wanted.detail, **begun(unit)}))
+        run = begin(
+            unit,
+            viewer,
+            matcher,
+            replace(wanted, detail={**wanted.detail, **begun(unit), ENGINE: engine.name}),
+        )
     index.database.commit_begun = False  # it is not too late to stop
     carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _to_the_end(carrier, index)
 
 
 def resume(
-    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
 ) -> CarriedOut:
     """Carry on a run that was interrupted.
 
@@ -104,6 +125,7 @@ def resume(
         matcher: the model that the run puts in force.
         number: the run.
         progress: told of long steps.
+        engine: what finds the candidate pairs and scores them, where that was not done.
 
     Raises:
         NotFoundError: there is no such run.
@@ -118,7 +140,8 @@ def resume(
         if matcher.model.ref != found.model:
             raise ConflictError(f"run {number} puts model {found.model} in force")
         run = take_over(unit, found)
-    return _to_the_end(Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress), index)
+    carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
+    return _to_the_end(carrier, index)
 
 
 def abandon(index: Index, viewer: Viewer, number: int) -> RunView:

@@ -13,6 +13,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
+from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.closure import everything
 from mpi.service.configuration import lists_for
 from mpi.service.context import Index, Matcher
@@ -247,10 +248,15 @@ def apply_proposal(
 
 
 def resume_run(
-    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
 ) -> RunView:
     """Carry on a run that was interrupted; see ``mpi.service.epochs.resume``."""
-    done = resume(index, viewer, matcher, number, progress)
+    done = resume(index, viewer, matcher, number, progress, engine)
     with index.database.read(viewer) as unit:
         return view_run(unit, done.run)
 

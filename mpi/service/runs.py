@@ -17,6 +17,8 @@ from mpi.storage.repositories.runs import OPEN, Run, Stage
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 KIND = "recluster"
+ENGINE = "engine"
+"""In the detail of a run: the name of what it was begun with."""
 SILENT_S = 60.0
 """A worker that was not seen alive for so long carries out nothing any more."""
 _TOKEN = secrets.token_hex(4)
@@ -38,6 +40,7 @@ class RunView:
         held: items that were read and are held.
         changed: items that are held because nobody had read them.
         alive: whether a process carries it out now; one that is not, and has not ended, was interrupted.
+        engine: what it was begun with.
     """
 
     id: int
@@ -51,6 +54,7 @@ class RunView:
     held: int
     changed: int
     alive: bool
+    engine: str
 
 
 @dataclass(slots=True)
@@ -190,8 +194,13 @@ def view_run(unit: ReadUnit, run: Run) -> RunView:
     at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
     return RunView(
         run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, at, run.moved, run.held,
-        run.changed, is_alive(run),
+        run.changed, is_alive(run), engine_of(run),
     )  # fmt: skip
+
+
+def engine_of(run: Run) -> str:
+    """What a run was begun with, by its name; one of an older version with the only engine that served."""
+    return str(run.detail.get(ENGINE, DUCKDB.name))
 
 
 def _under_way(run: Run) -> str:

@@ -28,8 +28,8 @@ def post_load_undo(
 ) -> LoadUndone:
     """Nothing that it said counts any more: records, people and IDs are as they would be without it.
 
-    What came since stays. A record that it sealed stays sealed. It is written step by step, and others write in
-    between; interrupted, it goes on when it is asked for again.
+    What came since stays. A record that it sealed stays sealed. It is written step by step, and others write
+    in between; interrupted, it goes on when it is asked for again.
     """
     permit(viewer, Action.LOAD)
     body = Body(sent, "reason", "preview")

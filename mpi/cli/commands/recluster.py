@@ -17,8 +17,8 @@ from mpi.service.epochs import abandon
 from mpi.service.epochs import runs as all_runs
 from mpi.service.leaving_room import leaving_room
 from mpi.service.proposals import resume_run
-from mpi.service.recluster import recluster
-from mpi.service.stopping import propose_stops
+from mpi.service.recluster import ReclusterPlan, recluster
+from mpi.service.stopping import Stops, propose_stops
 from mpi.storage.repositories.runs import OPEN
 
 
@@ -66,7 +66,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--runs", help="List what was applied, and how far it has come.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Carry on what was interrupted while it was applied.")
+        bool,
+        typer.Option(
+            "--resume", help="Carry on what was interrupted while it was applied, with --engine as before."
+        ),
     ] = False,
     give_up: Annotated[
         bool, typer.Option("--abandon", help="Give up what was interrupted before it was in force.")
@@ -78,12 +81,21 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
     nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
     """
+    chosen = _engine(engine, master, memory)
     if runs or resume or give_up:
-        _about_runs(resume=resume, give_up=give_up, as_json=as_json)
+        _about_runs(chosen, resume=resume, give_up=give_up, as_json=as_json)
         return
     if model is not None and stop_over is not None:
         raise InputError("--stop-over is about the keys of the model in force: give it without --model")
-    chosen = _engine(engine, master, memory)
+    plan, stops = _thought_through(model, stop_over, chosen, apply=apply, refresh_lists=refresh_lists)
+    show_plan(plan, stops, as_json=as_json)
+    if not plan.applied and not plan.is_empty:
+        note("dry run: nothing was changed; --apply carries it out")
+
+
+def _thought_through(
+    model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
+) -> tuple[ReclusterPlan, Stops | None]:
     with (
         opened() as session,
         shown_progress() as report,
@@ -101,14 +113,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             refresh_lists=refresh_lists,
             lists=None if stops is None else stops.lists,
             progress=report,
-            engine=chosen,
+            engine=engine,
         )
-    show_plan(plan, stops, as_json=as_json)
-    if not plan.applied and not plan.is_empty:
-        note("dry run: nothing was changed; --apply carries it out")
+    return plan, stops
 
 
-def _about_runs(*, resume: bool, give_up: bool, as_json: bool) -> None:
+def _about_runs(engine: BatchEngine, *, resume: bool, give_up: bool, as_json: bool) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
@@ -124,20 +134,16 @@ def _about_runs(*, resume: bool, give_up: bool, as_json: bool) -> None:
                 if left[0].model != matcher.model.ref:
                     matcher = load_matcher(session.settings, left[0].model)
                 with leaving_room(index.database, viewer):
-                    resume_run(index, viewer, matcher, left[0].id, report)
+                    resume_run(index, viewer, matcher, left[0].id, report, engine)
             else:
                 abandon(index, viewer, left[0].id)
             listed = all_runs(index, viewer)
     if as_json:
         print_json([asdict(run) for run in listed])
         return
-    print_table(
-        ("run", "kind", "stage", "model", "proposal", "by", "at", "moved", "held", "alive"),
-        [
-            (r.id, r.kind, r.stage, r.model, r.proposal, r.by, r.at[:19], r.moved, r.held, r.alive)
-            for r in listed
-        ],
-    )
+    shown = ("kind", "stage", "model", "engine", "proposal", "by", "at", "moved", "held", "alive")
+    rows = [asdict(run) | {"at": run.at[:19]} for run in listed]
+    print_table(("run", *shown), [(row["id"], *(row[name] for name in shown)) for row in rows])
 
 
 def _engine(engine: Engine, master: str | None, memory: str | None) -> BatchEngine:

@@ -49,6 +49,11 @@ class SparkEngine:
                 "set MPI_SPARK_STAGING to it"
             )
 
+    @property
+    def name(self) -> str:
+        """See ``BatchEngine``."""
+        return "spark"
+
     def weights(
         self,
         model: MatchModel,
