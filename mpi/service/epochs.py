@@ -98,12 +98,8 @@ def carry_out(
     _end_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, KIND) as unit:
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
-        run = begin(
-            unit,
-            viewer,
-            matcher,
-            replace(wanted, detail={**wanted.detail, **begun(unit), ENGINE: engine.name}),
-        )
+        detail = {**wanted.detail, **begun(unit), ENGINE: engine.name}
+        run = begin(unit, viewer, matcher, replace(wanted, detail=detail))
     index.database.commit_begun = False  # it is not too late to stop
     carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _to_the_end(carrier, index)
