@@ -6,6 +6,7 @@ records whose keys they wrote since, and those that went.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -184,7 +185,8 @@ def look_ahead(
         found = _prepared(unit, index, source, said)
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-            found.score(pair_up(unit, index.matcher, found.config_id, _numbered(found.made), told))
+            again = partial(index.database.read, viewer)
+            found.score(pair_up(unit, index.matcher, found.config_id, _numbered(found.made), told, again))
     return found
 
 

@@ -62,5 +62,6 @@ def weighed_in_parts(
     """
     for some in in_parts(sorted(near_to)):
         known = {**load_features(unit, config_id, [other for other in some if other not in mine]), **mine}
-        pairs = [(record, other) for other in some for record in near_to[other]]
-        yield Part(weighed(matcher, known, pairs), known, len(pairs))
+        # A second transaction that looked for keys may have found what has come since this one began.
+        pairs = [(record, other) for other in some if other in known for record in near_to[other]]
+        yield Part(weighed(matcher, known, pairs), known, sum(len(near_to[other]) for other in some))

@@ -209,13 +209,18 @@ class Pairing:
 
 
 def pair_up(
-    unit: ReadUnit, matcher: Matcher, config_id: int, mine: Mapping[int, Packed], told: Place
+    unit: ReadUnit,
+    matcher: Matcher,
+    config_id: int,
+    mine: Mapping[int, Packed],
+    told: Place,
+    again: Again | None = None,
 ) -> Scored:
     """``Pairing.pair_up``, once.
 
     Few pairs are weighed one by one, before an engine would be ready, and to the same weights (law 5).
     """
-    blocks = _blocks(unit, config_id, mine)
+    blocks = _blocks(unit, config_id, mine, again=again)
     pairs = candidate_pairs(blocks, _numbers(mine), memory=told.memory, work_dir=told.folder)
     if pairs.num_rows < ONE_BY_ONE:
         return _weighed_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)

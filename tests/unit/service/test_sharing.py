@@ -9,7 +9,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.matching.scoring import Place
 from mpi.service import sharing
-from mpi.service.pairing import Pairing
+from mpi.service.pairing import Pairing, pair_up
 from mpi.service.records import upsert
 from mpi.service.sharing import found_by
 from tests.index import OPERATOR, an_index, load_rows, many_children
@@ -89,6 +89,8 @@ def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_t
             expected = alone.pair_up(unit, config, mine).edges()
         with Pairing(index.matcher.model, place, again=partial(after, write, index)) as together:
             assert together.pair_up(unit, config, mine).edges() == expected
+        later = partial(after, partial(upsert, index, OPERATOR, "ccwis", late | {"local_id": "later"}), index)
+        assert pair_up(unit, index.matcher, config, mine, place, later).edges() == expected
     assert set(expected) == {(-1, 1)}
 
 
