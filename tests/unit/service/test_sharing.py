@@ -1,5 +1,6 @@
 """Keys read by two threads: the same is found as by one, whatever is committed meanwhile."""
 
+import threading
 from contextlib import contextmanager
 from functools import partial
 
@@ -12,6 +13,7 @@ from mpi.service import sharing
 from mpi.service.pairing import Pairing, pair_up
 from mpi.service.records import upsert
 from mpi.service.sharing import found_by
+from mpi.storage.repositories.recent_keys import RecentKeys
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
 from tests.unit.service.test_pairing import as_stored
@@ -78,7 +80,29 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
     assert set(together) == set(alone)
 
 
-def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index):
+@pytest.fixture
+def all_by_the_second(monkeypatch):
+    """What lies among all is read by the second thread alone."""
+    is_read = threading.Event()
+    another, recent = sharing._found_by_another, RecentKeys.found_by
+
+    def by_another(*asked):
+        try:
+            return another(*asked)
+        finally:
+            is_read.set()
+
+    def by_the_first(self, *asked):
+        if threading.current_thread() is threading.main_thread():
+            assert is_read.wait(30)
+            is_read.clear()
+        return recent(self, *asked)
+
+    monkeypatch.setattr(sharing, "_found_by_another", by_another)
+    return lambda: monkeypatch.setattr(RecentKeys, "found_by", by_the_first)
+
+
+def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index, all_by_the_second):
     late = many_children(1)[0] | {"local_id": "late"}
     write = partial(upsert, index, OPERATOR, "ccwis", late)
     with index.database.read(OPERATOR) as unit:
@@ -87,6 +111,7 @@ def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_t
         place = Place(index.home)
         with Pairing(index.matcher.model, place) as alone:
             expected = alone.pair_up(unit, config, mine).edges()
+        all_by_the_second()
         with Pairing(index.matcher.model, place, again=partial(after, write, index)) as together:
             assert together.pair_up(unit, config, mine).edges() == expected
         later = partial(after, partial(upsert, index, OPERATOR, "ccwis", late | {"local_id": "later"}), index)
