@@ -71,15 +71,15 @@ def stopped_after(monkeypatch, chunks: int):
 @contextmanager
 def undo_stopped_after(monkeypatch, chunks: int):
     """An undo of a load that is interrupted while it writes a later chunk."""
-    ended = load_undo._Undoing.ended
+    taken = load_undo._Undoing.take_back
     left = [chunks]
 
-    def end(self, unit):
+    def take_back(self, unit, most, progress):
+        taken(self, unit, most, progress)
         if not left[0]:
             raise PulledPlugError
         left[0] -= 1
-        return ended(self, unit)
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(load_undo._Undoing, "ended", end)
+        patched.setattr(load_undo._Undoing, "take_back", take_back)
         yield

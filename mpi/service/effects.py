@@ -1,6 +1,6 @@
 """Effects: what a step does to people, IDs and flags, and who is told, as the viewer may see it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from mpi.domain.viewer import Action
 from mpi.service.named import visible
 from mpi.storage.repositories.persons import Person, PersonStatus
 from mpi.storage.repositories.records import Label
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id", "flags")
 
@@ -129,36 +129,53 @@ def fields_of(effect: Effect) -> tuple[str, ...]:
     return (*FIELDS, "disclosures") if effect.disclosures else FIELDS
 
 
+Changes = tuple[tuple[PersonEffect, ...], tuple[Moved, ...], tuple[str, ...], frozenset[int]]
+"""People, records moved, who is told, and the records shown."""
+
+
 def changes(
-    unit: WriteUnit,
-    before: Mapping[int, int],
-    settled: Collection[int],
-    *,
-    preview: bool,
-    since: int | None = None,
-) -> tuple[tuple[PersonEffect, ...], tuple[Moved, ...], tuple[str, ...], frozenset[int]]:
-    """People, records moved, who is told, and the records shown; told from before and after publishing.
+    unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
+) -> Changes:
+    """What a step changed, told from before and after publishing.
 
     Args:
         unit: the transaction, after publishing.
         before: the person of each settled record before.
         settled: every record that was settled.
         preview: whether IDs minted in this transaction are only tried.
-        since: the first commit of the step; None for this transaction's.
+    """
+    return changes_of(unit, lambda: {unit.commit_no}, before, settled, preview=preview)
+
+
+def changes_of(
+    unit: ReadUnit,
+    commits: Callable[[], Collection[int]],
+    before: Mapping[int, int],
+    settled: Collection[int],
+    *,
+    preview: bool,
+) -> Changes:
+    """The same of a step of several commits, which are asked for where records have moved.
+
+    Args:
+        unit: a transaction, after publishing.
+        commits: gives those of the step.
+        before: the person of each settled record before the first of them.
+        settled: every record that was settled.
+        preview: whether IDs minted in these commits are only tried.
     """
     after = unit.persons.current(settled)
     labels = visible(unit, settled)
     moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
     touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
     persons = unit.persons.get(touched)
-    if since is None:
-        since = unit.commit_no if moved else -1
+    own = commits() if moved else ()
     held_before, held_after = _by_person(before, labels), _by_person(after, labels)
     if unit.viewer.sources is None:
         held_by_any = set(before.values())
-        becomes = {n: _change(person, n in held_by_any, since) for n, person in persons.items()}
+        becomes = {n: _change(person, n in held_by_any, own) for n, person in persons.items()}
     else:
-        becomes = _seen_change(unit, persons, held_before, held_after, after, since)
+        becomes = _seen_change(unit, persons, held_before, held_after, after, own)
     eids = {
         number: None if preview and becomes[number] == "new" else person.eid
         for number, person in persons.items()
@@ -189,23 +206,23 @@ def changes(
     return tuple(effects), lines, _told(unit, {labels[record].source for record in moved}), shown
 
 
-def _change(person: Person, held: bool, since: int) -> str:
+def _change(person: Person, held: bool, commits: Collection[int]) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
         return "emptied"
-    if person.minted_commit >= since:
+    if person.minted_commit in commits:
         return "new"
     return "kept" if held else "revived"
 
 
 def _seen_change(
-    unit: WriteUnit,
+    unit: ReadUnit,
     persons: Collection[int],
     held_before: Mapping[int, Mapping[int, Label]],
     held_after: Mapping[int, Mapping[int, Label]],
     after: Mapping[int, int],
-    since: int,
+    commits: Collection[int],
 ) -> dict[int, str]:
     """What becomes of persons by the records that the viewer may see: no other keeps one or makes it old."""
     becomes: dict[int, str] = {}
@@ -215,7 +232,7 @@ def _seen_change(
         else:
             becomes[person] = "retired" if any(r in after for r in held_before[person]) else "emptied"
     arrived = [person for person in persons if becomes[person] == "new"]
-    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no < since]
+    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no not in commits]
     known = visible(unit, {event.record_id for event in earlier})
     for event in earlier:
         for place in (event.before, event.after):
@@ -236,7 +253,7 @@ def _sorted(held: Mapping[int, Label]) -> tuple[Label, ...]:
     return tuple(sorted(held.values(), key=lambda label: (label.source, label.local_id)))
 
 
-def _flags(unit: WriteUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
+def _flags(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for row in unit.records.flags(record_ids):
         found.setdefault(row.record_id, set()).add(row.population)
@@ -247,7 +264,7 @@ def _flags_of(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tup
     return tuple(sorted({population for record in record_ids for population in flags.get(record, ())}))
 
 
-def _told(unit: WriteUnit, sources: Collection[str]) -> tuple[str, ...]:
+def _told(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
     """Clients that may read the feed of any of the sources."""
     return tuple(
         sorted(

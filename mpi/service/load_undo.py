@@ -7,28 +7,32 @@ Interrupted, the same undo goes on with it.
 
 import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.clustering.component import Sets
+from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.deciding import as_before
 from mpi.service.disclosure import disclose
-from mpi.service.effects import PersonEffect, Received, changes
+from mpi.service.effects import PersonEffect, Received, changes_of
 from mpi.service.loading import LOADED, portions_of
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.pacing import LEAST_REST_S, seeking_no_cycles
+from mpi.service.pacing import LEAST_REST_S, Portions, seeking_no_cycles
 from mpi.service.received import Receipts, receipts_until
-from mpi.service.reindex import Progress, silent
-from mpi.service.resolve import Besides, resolve
+from mpi.service.reindex import Progress, Reindexed, Scored, reindex, silent
+from mpi.service.resolve import Besides, reached, resolve_indexed
+from mpi.service.runs import is_at_work, worker_name
 from mpi.service.settle import Choice
-from mpi.service.standing import restate
+from mpi.service.standing import Restated, restate
 from mpi.service.steps import add_step, reason_code, step
 from mpi.storage.repositories.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "disclosures")
+KIND = "undo load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +105,46 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     permit(viewer, Action.LOAD)
-    code = reason_code(reason)
-    portions = portions_of(index)
-    undoing: _Undoing | None = None
-    undone: LoadUndone | None = None
-    while undone is None:
-        with (
-            seeking_no_cycles(),
-            portions.turn(),
-            step(index, viewer, "undo load", preview=preview) as unit,
-        ):
-            portions.begun(unit)
-            if undoing is None:
-                if (kept := kept_answer(unit, index)) is not None:
-                    return _again(kept, viewer)
-                undoing = _begun(unit, index, number, code, preview=preview)
-            elif undoing.others_wrote(unit):
-                portions.others_write()
-            # A preview is taken back, and can be so as one transaction only.
-            undoing.take_back(unit, undoing.stated if preview else portions.most, progress)
-            undone = undoing.ended(unit)
-        if undone is None:
-            # There is more to come: it is not too late to stop, and who waits in this process comes in.
-            index.database.commit_begun = False
-            time.sleep(LEAST_REST_S)
-    if undoing is not None and undoing.received.latest:
+    code, portions = reason_code(reason), portions_of(index)
+    with seeking_no_cycles(), portions.turn(), step(index, viewer, KIND, preview=preview) as unit:
+        portions.begun(unit)
+        if (kept := kept_answer(unit, index)) is not None:
+            return _again(kept, viewer)
+        undoing = _begun(unit, index, number, code, preview=preview)
+        # A preview is taken back, and can be so as one transaction only.
+        undoing.take_back(unit, len(undoing.left) if preview else portions.most, progress)
+        undone = None
+        if not undoing.left:
+            undone = undoing.told(unit)
+            undoing.end(unit, undone)
+    try:
+        undone = undone or _go_on(undoing, viewer, portions, progress)
+    except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
+        with suppress(MpiError):  # what went wrong first is what is told
+            undoing.leave(viewer)
+        raise
+    if undoing.received.latest:
         disclose(index, viewer, Action.LOAD, undoing.received.records, FIELDS)
-        undone = replace(undone, disclosures=undoing.received.latest)
+    return replace(undone, disclosures=undoing.received.latest)
+
+
+def _go_on(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndone:
+    """Take back what is left after the first chunk."""
+    database = undoing.index.database
+    while undoing.left:
+        # There is more to come: it is not too late to stop, and who waits in this process comes in.
+        database.commit_begun = False
+        time.sleep(LEAST_REST_S)
+        with seeking_no_cycles(), portions.turn(), database.write(viewer, KIND) as unit:
+            portions.begun(unit)
+            if undoing.others_wrote(unit):
+                portions.others_write()
+            undoing.take_back(unit, portions.most, progress)
+    with database.read(viewer) as reading:
+        undone = undoing.told(reading)
+    with database.write(viewer, KIND) as unit:
+        undoing.require_mine(unit)
+        undoing.end(unit, undone)
     return undone
 
 
@@ -137,16 +154,18 @@ class _Undoing:
 
     Args:
         index: the open index.
-        batch: the load.
+        batch: the load, as it was before.
         step: the step of the undo.
         since: its first commit.
-        people: records that the load said something about, and of which that counts still, person by person.
+        people: records that the load said something about, together where they are, or were, one person.
+        place_of: where each of them is.
+        left: those of them of which what it said counts still.
         stated: how many it said something about in all.
         preview: whether all is rolled back.
-        done: records of which it is taken back.
 
     Attributes:
-        received: answers that left because of links that it parts, once it is done.
+        commits: of the chunks.
+        received: answers that left because of links that it parts, once that is told.
     """
 
     index: Index
@@ -154,11 +173,12 @@ class _Undoing:
     step: int
     since: int
     people: list[list[int]]
+    place_of: dict[int, int]
+    left: set[int]
     stated: int
     preview: bool
-    done: int = 0
+    commits: list[int] = field(default_factory=list)
     received: Receipts = field(default_factory=Receipts)
-    _last_commit: int | None = None
     _place: int = 0
     _restored: int = 0
     _removed: int = 0
@@ -171,10 +191,19 @@ class _Undoing:
         Raises:
             ConflictError: they went on with this undo.
         """
-        last, now = unit.last_commit(), _batch(unit, self.batch.id)
-        if (now.status, now.undoing_commit) != (UNDOING, self._last_commit):
+        last = unit.last_commit()
+        self.require_mine(unit)
+        return last != self.commits[-1]
+
+    def require_mine(self, unit: ReadUnit) -> None:
+        """Nobody else may have gone on with this undo.
+
+        Raises:
+            ConflictError: somebody has.
+        """
+        now = unit.batches.get(self.batch.id)
+        if now is None or (now.status, now.undoing_commit) != (UNDOING, self.commits[-1]):
             raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
-        return last != self._last_commit
 
     def take_back(self, unit: WriteUnit, most: int, progress: Progress) -> None:
         """Take back what the load said of the next records.
@@ -184,43 +213,60 @@ class _Undoing:
             most: so many records, but all of one person at least.
             progress: told how many are done.
         """
+        taken: set[int] = set()
+        restated = Restated()
+        touched: set[int] = set()
         some = self._next(most)
-        choice = Choice(keeps=as_before(unit, some, self.batch.commit_no))
-        unit.batches.take_back(self.batch.id, some, unit.commit_no)
-        restated = restate(unit, self.index, some)
-        unit.records.mark_undone(self.batch.id, some)
+        while some:
+            taken |= some
+            unit.batches.take_back(self.batch.id, some, unit.commit_no, worker_name())
+            now = restate(unit, self.index, some)
+            unit.records.mark_undone(self.batch.id, some)
+            touched |= reindex(unit, self.index, now.changed, now.gone, progress).touched | now.doubted
+            restated.add(now)
+            # What is settled with these has its turn with these: else records that come back would meet
+            # others that are to go, and take their IDs.
+            some = self._all_who_are_among(reached(unit, self.index, touched) & self.left)
+        choice = Choice(keeps=as_before(unit, taken, self.batch.commit_no))
         besides = Besides(choice, restated.untold, touched=restated.doubted)
-        settled = resolve(unit, self.index, restated.changed, restated.gone, "undo load", progress, besides)
+        indexed = Reindexed(touched, Scored({}))
+        settled = resolve_indexed(unit, self.index, restated.changed, indexed, KIND, besides)
         self._restored += len(restated.changed)
         self._removed += len(restated.gone)
-        if settled is not None:
-            for record, person in settled.current.items():
-                self._before.setdefault(record, person)
-            self._settled |= settled.records
-        self._last_commit = unit.commit_no
-        self.done += len(some)
-        progress("taking back", self.done, self.stated)
+        # Who bore a record that was settled in a chunk before is who bore it before that.
+        fresh = settled.current.keys() - self._settled
+        self._before.update((record, settled.current[record]) for record in fresh)
+        self._settled |= settled.records
+        self.commits.append(unit.commit_no)
+        progress("taking back", self.stated - len(self.left), self.stated)
 
-    def _next(self, most: int) -> list[int]:
-        some: list[int] = []
+    def _next(self, most: int) -> set[int]:
+        some: set[int] = set()
         while self._place < len(self.people):
-            mine = self.people[self._place]
+            mine = self.left.intersection(self.people[self._place])
             if some and len(some) + len(mine) > most:
                 break
-            some += mine
+            some |= mine
             self._place += 1
+        self.left -= some
         return some
 
-    def ended(self, unit: WriteUnit) -> LoadUndone | None:
-        """End the undo where nothing is left to take back; what it did, or None where something is."""
-        if self._place < len(self.people):
-            return None
-        unit.batches.end_undo(self.batch.id)
-        persons, moved, told, _ = changes(
-            unit, self._before, self._settled, preview=self.preview, since=self.since
+    def _all_who_are_among(self, records: Collection[int]) -> set[int]:
+        some = {one for record in records for one in self.people[self.place_of[record]]} & self.left
+        self.left -= some
+        return some
+
+    def told(self, unit: ReadUnit) -> LoadUndone:
+        """What the undo did, once nothing is left.
+
+        Args:
+            unit: the transaction of the last chunk, or one after it.
+        """
+        persons, moved, told, _ = changes_of(
+            unit, lambda: {*self.commits}, self._before, self._settled, preview=self.preview
         )
         self.received = receipts_until(unit, self._before, self.since)
-        undone = LoadUndone(
+        return LoadUndone(
             self.batch.id,
             self.batch.source,
             self.preview,
@@ -233,8 +279,20 @@ class _Undoing:
             told,
             self.received.number,
         )
+
+    def end(self, unit: WriteUnit, undone: LoadUndone) -> None:
+        """End the undo, and keep what is answered."""
+        unit.batches.end_undo(self.batch.id)
         keep_answer(unit, self.index, undone.as_dict(), ())
-        return undone
+
+    def leave(self, viewer: Viewer) -> None:
+        """Say that this process does not go on with what it has begun, where it has."""
+        with self.index.database.read(viewer) as reading:
+            now = reading.batches.get(self.batch.id)
+        # The last of the commits may not have been kept.
+        if now is not None and now.undoing_worker == worker_name() and now.undoing_commit in self.commits:
+            with self.index.database.write(viewer, KIND) as unit:
+                unit.batches.leave_undo(self.batch.id)
 
 
 def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _Undoing:
@@ -242,7 +300,7 @@ def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: 
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
-        ConflictError: it was held, or undone before.
+        ConflictError: it was held, or undone before, or is being taken back.
     """
     batch = _batch(unit, number)
     stated = unit.sightings.of_batch(batch.id)
@@ -251,21 +309,39 @@ def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: 
         step_id = add_step(unit, "undo", reason, {"batch": batch.id})
         unit.batches.begin_undo(batch.id, since)
     else:
+        _require_left(unit, batch)
         since = batch.undone_commit
         [step_id] = [one.id for one in unit.steps.at([since]) if one.detail.get("batch") == batch.id]
     left = stated - unit.batches.taken_back(batch.id)
-    undoing = _Undoing(index, batch, step_id, since, _by_person(unit, left), len(stated), preview)
-    undoing.done = len(stated) - len(left)
-    return undoing
+    people = _together(unit, left, batch.commit_no)
+    place_of = {record: place for place, mine in enumerate(people) for record in mine}
+    return _Undoing(index, batch, step_id, since, people, place_of, left, len(stated), preview)
 
 
-def _by_person(unit: ReadUnit, records: Collection[int]) -> list[list[int]]:
-    """Records of one person side by side; each alone that is nobody's."""
-    person_of = unit.persons.current(records)
+def _require_left(unit: ReadUnit, batch: Batch) -> None:
+    """No process may be at it still, as when a caller was not answered in time and asks again."""
+    last = batch.undoing_commit
+    if last is not None and is_at_work(batch.undoing_worker or "", unit.commit_info({last})[last][0]):
+        raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")
+
+
+def _together(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
+    """Records that are one person, or were from just before a commit on, side by side.
+
+    What is one person without the load may be two with it, and the other way round.
+    """
+    persons_of = {
+        record: [m.person_id for m in history if m.to_commit is None or m.to_commit >= commit_no]
+        for record, history in unit.persons.histories(records).items()
+    }
+    joined = Sets()
+    for persons in persons_of.values():
+        if persons:
+            joined.join(persons)
     found: dict[tuple[int, int], list[int]] = {}
     for record in sorted(records):
-        person = person_of.get(record, 0)
-        found.setdefault((person, 0 if person else record), []).append(record)
+        persons = persons_of[record]
+        found.setdefault((joined.find(persons[0]), 0) if persons else (0, record), []).append(record)
     return list(found.values())
 
 

@@ -8,7 +8,7 @@ from mpi.domain.features import Features
 from mpi.service.assertions import Touched, follow
 from mpi.service.closure import NO_NEWCOMERS, Newcomers, closure
 from mpi.service.context import Index
-from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, reindex, silent
+from mpi.service.reindex import NOT_PAIRED, Changed, Paired, Progress, Reindexed, reindex, silent
 from mpi.service.settle import NO_CHOICE, Choice, Settlement, publish, settle
 from mpi.service.stored_features import load_features
 from mpi.storage.repositories.derived import Edges
@@ -60,6 +60,18 @@ def resolve(
     if not changed and not gone and besides is NOTHING:
         return None
     reindexed = reindex(unit, index, changed, gone, progress, besides.paired)
+    return resolve_indexed(unit, index, changed, reindexed, cause, besides)
+
+
+def resolve_indexed(
+    unit: WriteUnit,
+    index: Index,
+    changed: Mapping[int, Changed],
+    reindexed: Reindexed,
+    cause: str,
+    besides: Besides = NOTHING,
+) -> Settlement:
+    """``resolve`` where what changed is indexed anew already."""
     asserted = follow(unit, index, changed, besides.untold)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
@@ -122,6 +134,13 @@ def resettle(
     settlement = _settled(unit, index, touched, choice, known)
     publish(unit, settlement, cause, test=index.is_test)
     return settlement
+
+
+def reached(unit: WriteUnit, index: Index, touched: Collection[int]) -> frozenset[int]:
+    """The records that would be settled with these: their whole components, and all of their persons."""
+    thresholds = index.matcher.model.thresholds
+    config_id = index.config_id(unit)
+    return closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from).seen
 
 
 def foreseen(

@@ -108,11 +108,21 @@ def worker_name() -> str:
 
 def is_alive(run: Run) -> bool:
     """Whether a process carries the run out, as far as can be told from here."""
-    if run.stage not in OPEN or not run.worker:
+    return run.stage in OPEN and is_at_work(run.worker, run.beat)
+
+
+def is_at_work(worker: str, beat: str) -> bool:
+    """Whether a process still does what it named itself for, as far as can be told from here.
+
+    Args:
+        worker: as ``worker_name`` gives it; empty for none.
+        beat: when it last said so, ISO in UTC.
+    """
+    if not worker:
         return False
     silent_since = clock.iso(clock.now() - timedelta(seconds=SILENT_S))
-    host, pid, token = run.worker.rsplit(":", 2)
-    if run.beat < silent_since:
+    host, pid, token = worker.rsplit(":", 2)
+    if beat < silent_since:
         return False
     if host != socket.gethostname():
         return True

@@ -33,6 +33,13 @@ class Restated:
     untold: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
 
+    def add(self, other: "Restated") -> None:
+        """Take in what telling others anew changed."""
+        self.changed.update(other.changed)
+        self.gone |= other.gone
+        self.untold |= other.untold
+        self.doubted |= other.doubted
+
 
 def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
     """Let the statement that stands be the active version of each record; a sealed one stays as it is.

@@ -37,8 +37,8 @@ _GO_ON = (
 class Batch:
     """One load's receipt.
 
-    ``undone_commit`` is the first commit that took some of it back, ``undoing_commit`` the last so far, while
-    that goes on.
+    ``undone_commit`` is the first commit that took some of it back. While that goes on, ``undoing_commit`` is
+    the last so far, and ``undoing_worker`` the process that does it, if it has not left it.
     """
 
     id: int
@@ -51,6 +51,7 @@ class Batch:
     as_of: str | None = None
     undone_commit: int | None = None
     undoing_commit: int | None = None
+    undoing_worker: str | None = None
 
 
 class Batches:
@@ -96,11 +97,11 @@ class Batches:
 
     def begin_undo(self, number: int, commit_no: int) -> None:
         """Note that a load is being taken back from now on."""
-        self._set(number, status=UNDOING, undone_commit=commit_no, undoing_commit=commit_no)
+        self._set(number, status=UNDOING, undone_commit=commit_no)
 
-    def take_back(self, number: int, record_ids: Collection[int], commit_no: int) -> None:
-        """Note that nothing that it said of these records counts any more."""
-        self._set(number, undoing_commit=commit_no)
+    def take_back(self, number: int, record_ids: Collection[int], commit_no: int, worker: str) -> None:
+        """Note that nothing that it said of these records counts any more, and who says so."""
+        self._set(number, undoing_commit=commit_no, undoing_worker=worker)
         rows = [{"batch_id": number, "record_id": record} for record in record_ids]
         if rows:
             self._connection.execute(insert(_taken_back), rows)
@@ -110,9 +111,13 @@ class Batches:
         found = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
         return {row[0] for row in self._connection.execute(found)}
 
+    def leave_undo(self, number: int) -> None:
+        """Note that its process does not go on with it, so that another can at once."""
+        self._set(number, undoing_worker=None)
+
     def end_undo(self, number: int) -> None:
         """Note that a load was taken back: nothing that it said counts any more."""
-        self._set(number, status=UNDONE, undoing_commit=None)
+        self._set(number, status=UNDONE, undoing_commit=None, undoing_worker=None)
         self._connection.execute(delete(_taken_back).where(_taken_back.c.batch_id == number))
 
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - of columns
@@ -135,4 +140,5 @@ def _batch_of(row: Any) -> Batch:  # noqa: ANN401 - a row
         row.as_of,
         row.undone_commit,
         row.undoing_commit,
+        row.undoing_worker,
     )

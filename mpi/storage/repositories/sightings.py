@@ -68,8 +68,11 @@ class Heard:
 
 def _is_undone(said: FromClause) -> ColumnElement[bool]:
     """Whether a row is of a load that was taken back, or of which this much was."""
-    this_much = exists().where(
-        _taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id
+    this_much = (
+        exists()
+        .where(_taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id)
+        # Of this row: by itself SQLAlchemy would look in a condition of a condition for any row that has one.
+        .correlate(said)
     )
     return exists().where(
         _batch.c.id == said.c.batch_id,

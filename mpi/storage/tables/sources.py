@@ -43,8 +43,8 @@ class SourceRow(SQLModel, table=True):
 class BatchRow(SQLModel, table=True):
     """One load of one file: its receipt.
 
-    ``undone_commit`` is the first commit that took some of it back, ``undoing_commit`` the last so far, while
-    that goes on.
+    ``undone_commit`` is the first commit that took some of it back. While that goes on, ``undoing_commit`` is
+    the last so far, and ``undoing_worker`` the process that does it.
     """
 
     __tablename__ = "batch"
@@ -59,6 +59,7 @@ class BatchRow(SQLModel, table=True):
     held_reason: str | None = text(default=None)
     undone_commit: int | None = big(default=None)
     undoing_commit: int | None = big(default=None)
+    undoing_worker: str | None = text(default=None)
 
 
 class TakenBackRow(SQLModel, table=True):

@@ -23,6 +23,7 @@ def chunks(request, monkeypatch):
     """How many records a chunk of an undo has: what comes of it is the same."""
     if request.param:
         monkeypatch.setattr(load_undo, "portions_of", lambda _index: Portions(request.param))
+    return request.param
 
 
 def day(number: int) -> datetime:
@@ -186,3 +187,13 @@ def test_a_load_is_undone_once_and_only_by_who_may(index):
     undo_load(index, OPERATOR, receipt.batch)
     with pytest.raises(ConflictError, match="undone"):
         undo_load(index, OPERATOR, receipt.batch)
+
+
+def test_a_file_of_the_same_children_under_other_local_ids_is_undone_and_every_id_is_as_it_was(index):
+    children = many_children(12)
+    full(index, *children, on=1)
+    before = crosswalk(index)
+    bad = full(index, *({**child, "local_id": f"n{child['local_id']}"} for child in children), on=2)
+    undo_load(index, OPERATOR, bad.batch)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []

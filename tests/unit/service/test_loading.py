@@ -116,20 +116,13 @@ def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index
     taken = load_undo._Undoing.take_back
 
     def take_back(self, unit, most, progress):
-        before = self.done
+        before = len(self.left)
         taken(self, unit, most, progress)
-        sizes.append(self.done - before)
-
-    ended = load_undo._Undoing.ended
-
-    def end(self, unit):
-        found = ended(self, unit)
+        sizes.append(before - len(self.left))
         if len(sizes) == 1:
             threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
-        return found
 
     monkeypatch.setattr(load_undo._Undoing, "take_back", take_back)
-    monkeypatch.setattr(load_undo._Undoing, "ended", end)
     undo_load(index, OPERATOR, bad.batch)
     assert sizes[0] == 200
     assert 20 in sizes
@@ -137,21 +130,46 @@ def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index
     sound(index)
 
 
-def test_of_two_who_take_a_load_back_the_later_to_write_is_told(index, monkeypatch):
+def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_more(index, monkeypatch):
     bad = load_rows(index, "sis", *children())
-    with monkeypatch.context() as patched:
-        pause = Portions.turn
+    told = []
+    pause = Portions.turn
 
-        @contextmanager
-        def turn(self):
-            with pause(self):
-                yield
-            # Once the first chunk is written, and only once, another takes all of the rest back.
-            patched.undo()
+    @contextmanager
+    def turn(self):
+        with pause(self):
+            yield
+        if not told:
+            told.append("")
+            with pytest.raises(ConflictError, match="load 1 is being taken back") as refused:
+                undo_load(index, OPERATOR, bad.batch)
+            told.append(str(refused.value))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Portions, "turn", turn)
+        assert undo_load(index, OPERATOR, bad.batch).removed == CHILDREN
+    assert len(told) == 2
+    assert crosswalk(index) == {}
+    sound(index)
+
+
+def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, monkeypatch):
+    bad = load_rows(index, "sis", *children())
+    pause = Portions.turn
+
+    @contextmanager
+    def turn(self):
+        with pause(self):
+            yield
+        # Once the first chunk is written this process is silent for long: another takes it for dead.
+        patched.undo()
+        with monkeypatch.context() as silent:
+            silent.setattr("mpi.service.load_undo.is_at_work", lambda *_: False)
             undo_load(index, OPERATOR, bad.batch)
 
+    with monkeypatch.context() as patched:
         patched.setattr(Portions, "turn", turn)
-        with pytest.raises(ConflictError, match=r"load 1 is undone|somebody else"):
+        with pytest.raises(ConflictError, match="somebody else goes on with the undo of load 1"):
             undo_load(index, OPERATOR, bad.batch)
     assert crosswalk(index) == {}
     sound(index)
@@ -176,6 +194,27 @@ def test_while_a_load_is_taken_back_what_it_said_of_later_records_counts(index, 
     assert grades() == ["01", "09"]
     undo_load(index, OPERATOR, bad.batch)
     assert grades() == ["01", "02"]
+
+
+def test_while_a_load_is_taken_back_another_is_and_of_each_record_what_counts_stays(index, monkeypatch):
+    named = [child | {"grade": "01"} for child in many_children(6)]
+    first = load_rows(index, "sis", *named)
+    later = load_rows(index, "sis", *(child | {"grade": "02"} for child in named[3:]))
+    monkeypatch.setattr(loading, "CHUNK", 1)
+    monkeypatch.setattr(loading, "CHUNK_AFAR", 1)
+    with undo_stopped_after(monkeypatch, 1):
+        undo_load(index, OPERATOR, first.batch)
+    with index.database.read(OPERATOR) as unit:
+        had_their_turn = unit.batches.taken_back(first.batch)
+        counts = {record: len(said) for record, said in unit.sightings.heard(range(1, 7)).items()}
+    assert len(had_their_turn) == 1
+    assert counts == {n: (n not in had_their_turn) + (n > 3) for n in range(1, 7)}
+    undo_load(index, OPERATOR, later.batch)
+    assert len(crosswalk(index)) == 5
+    sound(index)
+    undo_load(index, OPERATOR, first.batch)
+    assert crosswalk(index) == {}
+    sound(index)
 
 
 def test_a_load_that_is_being_taken_back_is_not_gone_on_with(index, monkeypatch):

@@ -13,6 +13,7 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.add_column("batch", sa.Column("undoing_commit", _BIG, nullable=True))
+    op.add_column("batch", sa.Column("undoing_worker", sa.Text(), nullable=True))
     op.create_table(
         "taken_back",
         sa.Column("batch_id", _BIG, autoincrement=False, nullable=False),
@@ -25,5 +26,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().execute(sa.text("SELECT 1 FROM batch WHERE status = 'undoing'")).first() is not None:
+        raise RuntimeError("a load is being taken back: go on with that first (mpi load undo)")
     op.drop_table("taken_back")
+    op.drop_column("batch", "undoing_worker")
     op.drop_column("batch", "undoing_commit")
