@@ -11,7 +11,7 @@ from mpi.api.computing import resume_run
 from mpi.api.moved import expect, follow
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, MpiError
+from mpi.domain.errors import ConflictError, MpiError, raised_at
 from mpi.domain.viewer import operator
 from mpi.matching.engines import DUCKDB
 from mpi.service.context import Index
@@ -38,7 +38,7 @@ def _resume(app: FastAPI) -> None:
             resume_interrupted(app)
         except MpiError as error:
             # Another process took it up, or the store is away: it is looked at again.
-            _log.warning("an interrupted re-cluster was not carried on: %s", error)
+            _log.warning("an interrupted re-cluster was not carried on: %s (%s)", error, raised_at(error))
 
 
 def _merge(app: FastAPI) -> None:

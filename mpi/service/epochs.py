@@ -135,7 +135,7 @@ def resume(
             raise ConflictError(f"run {number} is {found.stage}: there is nothing to resume")
         if matcher.model.ref != found.model:
             raise ConflictError(f"run {number} puts model {found.model} in force")
-        run = take_over(unit, found)
+        run = take_over(unit, found, engine)
     carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _to_the_end(carrier, index)
 

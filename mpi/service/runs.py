@@ -40,7 +40,7 @@ class RunView:
         held: items that were read and are held.
         changed: items that are held because nobody had read them.
         alive: whether a process carries it out now; one that is not, and has not ended, was interrupted.
-        engine: what it was begun with.
+        engine: what finds and scores its pairs, or did.
     """
 
     id: int
@@ -167,16 +167,22 @@ def asked(kind: str, on_date: str, proposal_id: int | None = None, **detail: obj
     return Run(0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail))
 
 
-def take_over(unit: WriteUnit, run: Run) -> Run:
+def take_over(unit: WriteUnit, run: Run, engine: BatchEngine = DUCKDB) -> Run:
     """Carry on, in this process, what another left.
+
+    Args:
+        unit: the transaction.
+        run: what the other left.
+        engine: what finds and scores its pairs from now on, where that was not done.
 
     Raises:
         ConflictError: the other is alive.
     """
     if is_alive(run):
         raise ConflictError(_under_way(run))
-    taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()))
-    unit.runs.note(run.id, worker=taken.worker, beat=taken.beat)
+    detail = {**run.detail, ENGINE: engine.name} if run.stage == Stage.DERIVING else run.detail
+    taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()), detail=detail)
+    unit.runs.note(run.id, worker=taken.worker, beat=taken.beat, detail=detail)
     return taken
 
 
@@ -209,7 +215,7 @@ def view_run(unit: ReadUnit, run: Run) -> RunView:
 
 
 def engine_of(run: Run) -> str:
-    """What a run was begun with, by its name; one of an older version with the only engine that served."""
+    """What finds and scores the pairs of a run, by its name; DuckDB where an older version began it."""
     return str(run.detail.get(ENGINE, DUCKDB.name))
 
 

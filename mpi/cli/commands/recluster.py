@@ -18,8 +18,9 @@ from mpi.service.epochs import runs as all_runs
 from mpi.service.leaving_room import leaving_room
 from mpi.service.proposals import resume_run
 from mpi.service.recluster import ReclusterPlan, recluster
+from mpi.service.runs import RunView
 from mpi.service.stopping import Stops, propose_stops
-from mpi.storage.repositories.runs import OPEN
+from mpi.storage.repositories.runs import OPEN, Stage
 
 
 class Engine(StrEnum):
@@ -33,7 +34,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
     ] = False,
-    engine: Annotated[Engine, typer.Option(help="What scores the pairs.")] = Engine.DUCKDB,
+    engine: Annotated[
+        Engine | None, typer.Option(help="What scores the pairs: DuckDB where it is left out.")
+    ] = None,
     master: Annotated[
         str | None,
         typer.Option(
@@ -83,7 +86,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     chosen = _engine(engine, master, memory)
     if runs or resume or give_up:
-        _about_runs(chosen, resume=resume, give_up=give_up, as_json=as_json)
+        _about_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
         return
     if model is not None and stop_over is not None:
         raise InputError("--stop-over is about the keys of the model in force: give it without --model")
@@ -118,7 +121,7 @@ def _thought_through(
     return plan, stops
 
 
-def _about_runs(engine: BatchEngine, *, resume: bool, give_up: bool, as_json: bool) -> None:
+def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
@@ -130,6 +133,8 @@ def _about_runs(engine: BatchEngine, *, resume: bool, give_up: bool, as_json: bo
             if not left:
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
+                if not named:
+                    _require_engine_of(left[0], engine)
                 matcher = index.matcher
                 if left[0].model != matcher.model.ref:
                     matcher = load_matcher(session.settings, left[0].model)
@@ -146,7 +151,16 @@ def _about_runs(engine: BatchEngine, *, resume: bool, give_up: bool, as_json: bo
     print_table(("run", *shown), [(row["id"], *(row[name] for name in shown)) for row in rows])
 
 
-def _engine(engine: Engine, master: str | None, memory: str | None) -> BatchEngine:
+def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
+    """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
+    if run.stage == Stage.DERIVING and run.engine != engine.name:
+        raise InputError(
+            f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
+            "to score its pairs on this machine"
+        )
+
+
+def _engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
     if engine is Engine.SPARK:
         return batch_engine(read_settings(), master, spark=True)
     if master is not None:

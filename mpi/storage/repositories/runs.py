@@ -142,6 +142,8 @@ class Runs:
 
     def note(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
         """Note how far a run has come."""
+        if "detail" in values:
+            values["detail"] = orjson.dumps(values["detail"]).decode()
         self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def count(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:

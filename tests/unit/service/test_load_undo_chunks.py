@@ -71,8 +71,5 @@ def a_history(index, chance):
     told = undo_load(index, OPERATOR, bad.batch)
     assert verify(index, OPERATOR) == []
     links = look()
-    return (
-        links,
-        {seen[eid]: person(index, OPERATOR, eid).status for eid in seen},
-        replace(told, disclosures=()),
-    )
+    became = {seen[eid]: person(index, OPERATOR, eid).status for eid in seen}
+    return links, became, replace(told, disclosures=())
