@@ -533,10 +533,12 @@ class Records:
             record_ids: the records whose versions are meant.
         """
         stands = exists().where(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id)
+        # Reckoned, so that nobody goes through all versions of the load for those of a few records.
+        of_load = _version.c.batch_id + 0 == batch_id
         for chunk in chunked(record_ids):
             self._connection.execute(
                 update(_version)
-                .where(_version.c.batch_id == batch_id, _version.c.record_id.in_(chunk), ~stands)
+                .where(_version.c.record_id.in_(chunk), of_load, ~stands)
                 .values(state="undone")
             )
 
