@@ -9,9 +9,11 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from mpi.clustering.component import Sets
+from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
@@ -20,7 +22,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.effects import PersonEffect, Received, changes_of
 from mpi.service.loading import LOADED, portions_of
 from mpi.service.once import keep_answer, kept_answer
-from mpi.service.pacing import LEAST_REST_S, Portions, seeking_no_cycles
+from mpi.service.pacing import BESIDE_S, LEAST_REST_S, Portions, seeking_no_cycles
 from mpi.service.received import Receipts, receipts_until
 from mpi.service.reindex import Progress, Reindexed, Scored, reindex, silent
 from mpi.service.resolve import Besides, reached, resolve_indexed
@@ -110,6 +112,8 @@ def undo_load(
         portions.begun(unit)
         if (kept := kept_answer(unit, index)) is not None:
             return _again(kept, viewer)
+        if _others_write(unit):
+            portions.others_write()
         undoing = _begun(unit, index, number, code, preview=preview)
         # A preview is taken back, and can be so as one transaction only.
         undoing.take_back(unit, len(undoing.left) if preview else portions.most, progress)
@@ -316,6 +320,15 @@ def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: 
     people = _together(unit, left, batch.commit_no)
     place_of = {record: place for place, mine in enumerate(people) for record in mine}
     return _Undoing(index, batch, step_id, since, people, place_of, left, len(stated), preview)
+
+
+def _others_write(unit: ReadUnit) -> bool:
+    """Whether somebody wrote but now; a load that has just ended is likely to be the one that is undone."""
+    last = unit.last_commit()
+    if last not in (written := unit.commit_info({last})):
+        return False
+    at, _, kind = written[last]
+    return kind != "load" and at > clock.iso(clock.now() - timedelta(seconds=BESIDE_S))
 
 
 def _require_left(unit: ReadUnit, batch: Batch) -> None:

@@ -110,15 +110,26 @@ def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_p
         assert undone(whole) == found
 
 
-def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch):
-    bad = load_rows(index, "sis", *children())
-    sizes = []
-    taken = load_undo._Undoing.take_back
+@pytest.fixture
+def sizes(monkeypatch):
+    """How many records each chunk of an undo has."""
+    found, taken = [], load_undo._Undoing.take_back
 
     def take_back(self, unit, most, progress):
         before = len(self.left)
         taken(self, unit, most, progress)
-        sizes.append(before - len(self.left))
+        found.append(before - len(self.left))
+
+    monkeypatch.setattr(load_undo._Undoing, "take_back", take_back)
+    return found
+
+
+def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch, sizes):
+    bad = load_rows(index, "sis", *children())
+    taken = load_undo._Undoing.take_back
+
+    def take_back(self, *asked):
+        taken(self, *asked)
         if len(sizes) == 1:
             threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
 
@@ -128,6 +139,14 @@ def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index
     assert 20 in sizes
     assert sum(sizes) == CHILDREN
     sound(index)
+
+
+def test_where_others_have_just_written_the_first_chunk_of_an_undo_is_small_as_well(index, sizes):
+    bad = load_rows(index, "sis", *children()[:100])
+    upsert(index, OPERATOR, "ccwis", a_child("other"))
+    undo_load(index, OPERATOR, bad.batch)
+    assert sizes[0] == 20
+    assert sum(sizes) == 100
 
 
 def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_more(index, monkeypatch):
