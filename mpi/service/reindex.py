@@ -22,7 +22,7 @@ from mpi.storage.repositories.derived import Edges
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 BATCH_RECORDS = 500
-"""From this many changed records on, pairs are found and scored by set, in DuckDB."""
+"""From this many changed records on, pairs are found by set, in DuckDB, and many of them scored there."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
