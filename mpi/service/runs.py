@@ -167,20 +167,22 @@ def asked(kind: str, on_date: str, proposal_id: int | None = None, **detail: obj
     return Run(0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail))
 
 
-def take_over(unit: WriteUnit, run: Run, engine: BatchEngine = DUCKDB) -> Run:
+def take_over(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> Run:
     """Carry on, in this process, what another left.
 
     Args:
         unit: the transaction.
         run: what the other left.
-        engine: what finds and scores its pairs from now on, where that was not done.
+        engine: what finds and scores its pairs from now on, where that was not done; None where nothing does.
 
     Raises:
         ConflictError: the other is alive.
     """
     if is_alive(run):
         raise ConflictError(_under_way(run))
-    detail = {**run.detail, ENGINE: engine.name} if run.stage == Stage.DERIVING else run.detail
+    detail = dict(run.detail)
+    if engine is not None and run.stage == Stage.DERIVING:
+        detail[ENGINE] = engine.name
     taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()), detail=detail)
     unit.runs.note(run.id, worker=taken.worker, beat=taken.beat, detail=detail)
     return taken

@@ -10,16 +10,15 @@ from mpi.api.resuming import resume_interrupted
 from mpi.bootstrap import keep_model, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
-from mpi.matching.engines import DUCKDB
-from mpi.service import runs as service_runs
 from mpi.service.beside import WRITING
-from mpi.service.epochs import runs
+from mpi.service.epochs import abandon, runs
 from mpi.service.proposals import resume_run
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert
 from mpi.service.releasing import RELEASING
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, an_index
+from tests.interrupted import Elsewhere, forget_who_began, interrupt
 from tests.models import tiny_model
 from tests.unit.api.live import a_key, calling
 
@@ -49,73 +48,52 @@ def test_so_is_each_line_of_many(moved):
     assert answer.json()["outcome"] == "created"
 
 
-class _Killed(BaseException):
-    """Stands for a kill."""
-
-
-class Elsewhere:
-    """DuckDB, as if it were on machines that are not here; says how often it is asked."""
-
-    name = "spark"
-
-    def __init__(self):
-        self.asked = 0
-
-    def weights(self, *what):
-        self.asked += 1
-        return DUCKDB.weights(*what)
+@pytest.fixture
+def waiting(tmp_path):
+    """An index of two records, its application, and a model that would part them."""
+    with an_index(tmp_path / "home", "sis") as index:
+        for number in (1, 2):
+            upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
+        folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
+        keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
+        yield index, create_app(index), open_matcher(folder)
 
 
 @pytest.mark.parametrize(("step", "left_to_it"), [(WRITING, True), (RELEASING, False)])
 def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are_to_be_scored(
-    tmp_path, monkeypatch, step, left_to_it
+    waiting, monkeypatch, step, left_to_it
 ):
-    def dies(at, _done, _total):
-        if at == step:
-            raise _Killed
-
-    with an_index(tmp_path / "home", "sis") as index:
-        for number in (1, 2):
-            upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
-        folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
-        keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
-        app, engine = create_app(index), Elsewhere()
-        with monkeypatch.context() as patched:
-            patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
-            with pytest.raises(_Killed):
-                recluster(index, OPERATOR, open_matcher(folder), apply=True, progress=dies, engine=engine)
-        monkeypatch.setattr(service_runs, "_TOKEN", "another")
-        [run] = runs(index, OPERATOR)
-        assert (run.engine, engine.asked) == ("spark", 1)
-        if left_to_it:
-            with pytest.raises(ConflictError, match="--resume --engine spark carries it on"):
-                resume_interrupted(app)
-            resume_run(index, OPERATOR, open_matcher(folder), run.id, engine=engine)
-        else:
-            assert resume_interrupted(app)
-        assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
-        assert engine.asked == 1 + left_to_it
-        assert verify(replace(index, matcher=open_matcher(folder)), OPERATOR) == []
-
-
-def test_whoever_serves_carries_on_what_was_interrupted(tmp_path, monkeypatch):
-    def dies(step, _done, _total):
-        if step == RELEASING:
-            raise _Killed
-
-    with an_index(tmp_path / "home", "sis") as index:
-        for number in (1, 2):
-            upsert(index, OPERATOR, "sis", a_child(str(number), postal_code=None))
-        folder = str(tiny_model(tmp_path / "stricter", version="2", link=17.0))
-        keep_model(Settings(home=index.home, model=None, database_url=None, secret_file=None), folder)
-        app = create_app(index)
-        with monkeypatch.context() as patched:
-            patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
-            with pytest.raises(_Killed):
-                recluster(index, OPERATOR, open_matcher(folder), apply=True, progress=dies)
-        assert not resume_interrupted(app)
-        monkeypatch.setattr(service_runs, "_TOKEN", "another")
+    index, app, stricter = waiting
+    engine = Elsewhere()
+    interrupt(monkeypatch, index, stricter, step, engine)
+    forget_who_began(monkeypatch)
+    [run] = runs(index, OPERATOR)
+    assert (run.engine, engine.asked) == ("spark", 1)
+    if left_to_it:
+        with pytest.raises(ConflictError, match="--resume --engine spark carries it on"):
+            resume_interrupted(app)
+        resume_run(index, OPERATOR, stricter, run.id, engine=engine)
+    else:
         assert resume_interrupted(app)
-        assert not resume_interrupted(app)
-        assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
-        assert app.state.index.matcher.model.version == "2"
+    assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
+    assert engine.asked == 1 + left_to_it
+    assert verify(replace(index, matcher=stricter), OPERATOR) == []
+
+
+def test_one_that_is_given_up_says_with_what_it_was_begun(waiting, monkeypatch):
+    index, _, stricter = waiting
+    interrupt(monkeypatch, index, stricter, WRITING, Elsewhere())
+    forget_who_began(monkeypatch)
+    given_up = abandon(index, OPERATOR, runs(index, OPERATOR)[0].id)
+    assert (given_up.stage, given_up.engine) == ("abandoned", "spark")
+
+
+def test_whoever_serves_carries_on_what_was_interrupted(waiting, monkeypatch):
+    index, app, stricter = waiting
+    interrupt(monkeypatch, index, stricter, RELEASING)
+    assert not resume_interrupted(app)
+    forget_who_began(monkeypatch)
+    assert resume_interrupted(app)
+    assert not resume_interrupted(app)
+    assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
+    assert app.state.index.matcher.model.version == "2"

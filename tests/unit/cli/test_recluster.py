@@ -1,52 +1,25 @@
 """``mpi recluster --resume``: what was interrupted, and what it is carried on with."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from mpi.bootstrap import open_index, open_matcher
 from mpi.config import Settings
 from mpi.domain.viewer import operator
-from mpi.matching.engines import DUCKDB
-from mpi.service import runs as service_runs
 from mpi.service.beside import WRITING
-from mpi.service.recluster import recluster
 from mpi.service.records import upsert
 from tests.index import a_child
-
-
-class _Killed(BaseException):
-    """Stands for a kill."""
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """DuckDB, as if it were on machines that are not here."""
-
-    name: str = "spark"
-
-    def weights(self, *what):
-        return DUCKDB.weights(*what)
+from tests.interrupted import Elsewhere, forget_who_began, interrupt
 
 
 @pytest.fixture
 def interrupted(home, monkeypatch):
     """A run that was begun on a cluster, whose process is no more, and whose pairs are to be scored anew."""
-
-    def dies(step, _done, _total):
-        if step == WRITING:
-            raise _Killed
-
     index = open_index(Settings())
     for number in (1, 2):
         upsert(index, operator(), "sis", a_child(str(number)))
-    matcher = open_matcher(str(Settings().model))
-    with monkeypatch.context() as patched:
-        patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
-        with pytest.raises(_Killed):
-            recluster(index, operator(), matcher, apply=True, progress=dies, engine=Elsewhere())
+    interrupt(monkeypatch, index, open_matcher(str(Settings().model)), WRITING, Elsewhere())
     index.database.dispose()
-    monkeypatch.setattr(service_runs, "_TOKEN", "another")
+    forget_who_began(monkeypatch)
 
 
 @pytest.mark.usefixtures("interrupted")

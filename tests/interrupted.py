@@ -1,0 +1,43 @@
+"""Re-clusters whose process is no more."""
+
+import pytest
+
+from mpi.matching.engines import DUCKDB
+from mpi.service import runs as service_runs
+from mpi.service.recluster import recluster
+from tests.index import OPERATOR
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+class Elsewhere:
+    """DuckDB, as if it were on machines that are not here; says how often it is asked."""
+
+    name = "spark"
+
+    def __init__(self):
+        self.asked = 0
+
+    def weights(self, *what):
+        self.asked += 1
+        return DUCKDB.weights(*what)
+
+
+def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB):
+    """Begin a re-cluster that dies at a step as if its process had been killed."""
+
+    def dies(at, _done, _total):
+        if at == step:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
+        with pytest.raises(Killed):
+            recluster(index, OPERATOR, matcher, apply=True, progress=dies, engine=engine)
+
+
+def forget_who_began(monkeypatch):
+    """From now on this process is not the one that began a run, and that one is no more."""
+    monkeypatch.setattr(service_runs, "_TOKEN", "another")
