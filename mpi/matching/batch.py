@@ -7,7 +7,7 @@ the tail.
 
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mpi.matching.frequencies import Frequencies
 from mpi.matching.levels import batch_settings
 
 ROWS_A_BATCH = 50_000
+PAIRS_A_CHUNK = 1_000_000
 WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 
@@ -42,6 +43,20 @@ def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection
     return connection
 
 
+@contextmanager
+def filtered_where_written(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB filter where a query says so, and no earlier.
+
+    It would move a filter below what the filter is about, which is then computed for the filter and once more
+    for what comes after it. This holds for all connections to one database.
+    """
+    connection.execute("SET disabled_optimizers = 'filter_pushdown'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
 ALL = "feature_table"
 """The table, or view, of features of all records that a connection knows."""
 
@@ -52,8 +67,7 @@ class Engine:
     Args:
         settings: complete Splink settings.
         frequencies: frozen frequencies of the columns that the settings adjust for.
-        connection: of its own; see above.
-        table: the features.
+        connection: of its own, see above, with the table of features.
         detailed: whether ``scored`` keeps the levels and the parts of the weight.
     """
 
@@ -62,16 +76,15 @@ class Engine:
         settings: Mapping[str, Any],
         frequencies: Frequencies,
         connection: duckdb.DuckDBPyConnection,
-        table: str = ALL,
         *,
         detailed: bool = False,
     ) -> None:
         self._connection = connection
         self._api = DuckDBAPI(connection)
-        records = self._api.register(table, dataset_display_name="records")
+        records = self._api.register(ALL, dataset_display_name="records")
         ours = batch_settings(settings, detailed=detailed)
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
-        _register_frequencies(self._linker, self._api, frequencies, table)
+        _register_frequencies(self._linker, self._api, frequencies)
         # Splink takes a table name once; each chunk replaces what the name stands for.
         self._block(PAIRS.empty_table())
         blocked = self._api.register("blocked", dataset_display_name="blocked")
@@ -94,7 +107,8 @@ class Engine:
             floor: lowest weight to return, in bits.
         """
         self._block(pairs)
-        scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
+        with filtered_where_written(self._connection):
+            scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
         result = self._connection.sql(
             f"SELECT {select} FROM {scored.physical_name} ORDER BY unique_id_l, unique_id_r"
         ).to_arrow_table()
@@ -107,7 +121,6 @@ def held_down(
     scored: pa.Table,
     cautions: Cautions,
     columns: Collection[str],
-    table: str = ALL,
 ) -> pa.Table:
     """The weights as far as the cautions let them, in the same order.
 
@@ -116,13 +129,12 @@ def held_down(
         scored: ``lo``, ``hi``, ``bits``.
         cautions: the model's.
         columns: of the features.
-        table: the features.
     """
     if not cautions.when:
         return scored
     sides = (
         f"(SELECT unique_id AS {side}_id, {', '.join(f'{name} AS {name}_{side}' for name in columns)} "
-        f"FROM {table})"
+        f"FROM {ALL})"
         for side in "lr"
     )
     held = " OR ".join(f"({condition}) IS TRUE" for condition in cautions.conditions.values())
@@ -136,19 +148,19 @@ def held_down(
     return result.cast(WEIGHTS)
 
 
-def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies, table: str) -> None:
+def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
     """Give Splink the frozen frequency of every value in a table of features, the tail included."""
     connection = api.duckdb_con
     for column, shares in frequencies.tables.items():
         frozen = pa.table({"value": list(shares), "share": list(shares.values())})
-        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()
+        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {ALL})").fetchall()
         if (column,) not in present:
             continue
         connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
         connection.execute(
             f'CREATE OR REPLACE TABLE "frozen_{column}" AS '
             f'SELECT value AS "{column}", coalesce(share, {frequencies.tails[column]!r}::DOUBLE) '
-            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {table} '
+            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {ALL} '
             f'WHERE "{column}" IS NOT NULL) LEFT JOIN frozen USING (value)'
         )
         registered = api.register(f"frozen_{column}", dataset_display_name=f"frozen_{column}")

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from mpi.matching.batch import candidate_pairs
 from mpi.matching.model import MatchModel
-from mpi.matching.scoring import Place, predict_packed
+from mpi.matching.predicting import predict_packed
+from mpi.matching.scoring import Place
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""

@@ -1,52 +1,33 @@
-"""The batch scorer: pairs sifted and weighed by Splink on DuckDB, over features that it keeps.
-
-Splink does not chunk registered pairs, so we do.
-"""
+"""The batch scorer of loads: pairs weighed on DuckDB, over features that are kept from call to call."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from mpi.domain.features import Features
-from mpi.domain.weight import WEIGHT_DECIMALS
 from mpi.matching.batch import (
     ALL,
-    PAIRS,
+    PAIRS_A_CHUNK,
     WEIGHTS,
-    Engine,
     connect,
-    feature_batches,
-    held_down,
+    filtered_where_written,
     pairs_sharing,
 )
-from mpi.matching.levels import Levels
 from mpi.matching.model import MatchModel
 from mpi.matching.packed import declare, unpack
-from mpi.matching.scorer import compile_scorer
+from mpi.matching.pair_query import compile_query
 
-PAIRS_A_CHUNK = 1_000_000
-SIFTED_FROM = 200_000
-"""Pairs; of fewer a first pass would cost more than it spares."""
+WORTH_A_THREAD = 250_000
+"""Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
+DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
 _TABLES = ("kept", "passing", "beside")
-_FEW = "few"
-_HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
-
-
-class _Wanted(NamedTuple):
-    """What is wanted of scored pairs, in SQL, and its columns."""
-
-    select: str
-    schema: pa.Schema
-
-
-_AT_ALL = _Wanted("unique_id_l AS lo, unique_id_r AS hi", PAIRS)
-_WEIGHED = _Wanted(f"{_AT_ALL.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHTS)
 
 Progress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
@@ -82,18 +63,18 @@ class Scoring:
     """
 
     def __init__(self, model: MatchModel, place: Place) -> None:
-        scorer = compile_scorer(model)  # refuses what online would, before hours of work
-        self._model = model
-        self._columns = scorer.columns
-        self._quick = _quick_settings(model.settings, scorer.levels)
+        self._query = compile_query(model)  # refuses what online would, before hours of work
+        self._columns = self._query.columns
         self._told = place.progress
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
         self._connection = connect(Path(self._spill.name), place.memory)
+        self._threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self.rows = 0
         for table in _TABLES:
             declare(self._connection, table, self._columns)
         every = " UNION ALL ".join(f"FROM {table}" for table in _TABLES)
         self._connection.execute(f"CREATE VIEW {ALL} AS {every}")
+        self._query.declare(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -131,14 +112,6 @@ class Scoring:
 
         unpack(self._connection, "kept", counted(), self._columns)
 
-    def keep_features(self, records: Iterable[tuple[int, Features]]) -> None:
-        """``keep`` for features as objects."""
-        for batch in feature_batches(records, self._columns):
-            self.rows += batch.num_rows
-            self._connection.register("made", pa.Table.from_batches([batch]))
-            self._connection.execute("INSERT INTO kept FROM made")
-            self._connection.unregister("made")
-
     def forget(self, numbers: np.ndarray) -> None:
         """Keep the features of these records no longer, if they are kept."""
         self._connection.register("gone", pa.table({"unique_id": numbers}))
@@ -162,11 +135,27 @@ class Scoring:
                 record lower by so much.
 
         Returns:
-            ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
+            ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
         """
         if passing is not None:
             self._let_pass(passing, beside)
-        return self._scored(pairs, floor)
+        # By one end, so that each part needs the features of others.
+        ordered = pairs.sort_by("hi")
+        with filtered_where_written(self._connection), ThreadPoolExecutor(self._threads) as pool:
+            parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads)]
+            found, done = [WEIGHTS.empty_table()], 0
+            for part, weighed in zip(
+                parts, pool.map(partial(self._weighed, floor=floor), parts), strict=True
+            ):
+                found.append(weighed)
+                done += part.num_rows
+                if self._told is not None:
+                    self._told(done, pairs.num_rows)
+        return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
+
+    def _weighed(self, pairs: pa.Table, floor: float) -> pa.Table:
+        with self._connection.cursor() as connection:
+            return self._query.weighed(connection, pairs, ALL, floor).cast(WEIGHTS)
 
     def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
         # Each table is made anew: rows that are deleted would keep their room.
@@ -181,96 +170,9 @@ class Scoring:
         declare(self._connection, "passing", self._columns)
         unpack(self._connection, "passing", passing, self._columns)
 
-    def _scored(self, pairs: pa.Table, floor: float) -> pa.Table:
-        told, frequencies = self._told, self._model.frequencies
-        if self._quick is not None and pairs.num_rows >= SIFTED_FROM:
-            first = Engine(self._quick, frequencies, self._connection)
-            # Far below what a weight is rounded to, and far above what adding in another order makes.
-            pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * _HALF, told)
-            told = None
-        # Each of what follows goes through all the features there are.
-        table = self._features_of(pairs) if pairs.num_rows < SIFTED_FROM else ALL
-        engine = Engine(self._model.settings, frequencies, self._connection, table)
-        scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - _HALF, told)
-        return held_down(self._connection, scored, self._model.cautions, self._columns, table)
 
-    def _features_of(self, pairs: pa.Table) -> str:
-        """A table of the features of the records that pairs name."""
-        self._connection.register("named", pairs)
-        self._connection.execute(
-            f"CREATE OR REPLACE TABLE {_FEW} AS FROM {ALL} "
-            "WHERE unique_id IN (SELECT lo FROM named UNION SELECT hi FROM named)"
-        )
-        self._connection.unregister("named")
-        return _FEW
-
-
-def predict(
-    model: MatchModel,
-    records: Iterable[tuple[int, Features]],
-    pairs: pa.Table,
-    floor: float,
-    place: Place,
-) -> pa.Table:
-    """Score pairs once; see ``Scoring.scored``.
-
-    Args:
-        model: the frozen model.
-        records: record id and features, of every record that ``pairs`` names.
-        pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
-        floor: lowest weight to return, in bits.
-        place: where and how.
-
-    Raises:
-        ModelError: the model cannot be scored.
-    """
-    with Scoring(model, place) as scoring:
-        scoring.keep_features(records)
-        return scoring.scored(pairs, floor)
-
-
-def predict_packed(
-    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: Place
-) -> pa.Table:
-    """``predict`` for features as they are stored: DuckDB reads them, and no value becomes an object.
-
-    Args:
-        model: the frozen model.
-        packed: in the schema PACKED, of every record that ``pairs`` names.
-        pairs: as for ``predict``.
-        floor: lowest weight to return, in bits.
-        place: where and how.
-
-    Raises:
-        ModelError: the model cannot be scored.
-    """
-    with Scoring(model, place) as scoring:
-        scoring.keep(packed)
-        return scoring.scored(pairs, floor)
-
-
-def _quick_settings(settings: Mapping[str, Any], levels: Levels) -> dict[str, Any] | None:
-    """The settings without the comparisons that can only lower a weight; None where there is none.
-
-    What is below the floor without them is below it with them. In a model that corrects for families these
-    are the dearest, and most pairs that share a key are far below.
-    """
-    kept = [
-        stated
-        for stated, read in zip(settings["comparisons"], levels.comparisons, strict=True)
-        if not read.only_lowers
-    ]
-    return {**settings, "comparisons": kept} if 0 < len(kept) < len(levels.comparisons) else None
-
-
-def _chunk_by_chunk(
-    engine: Engine, pairs: pa.Table, wanted: _Wanted, floor: float, told: Progress | None
-) -> pa.Table:
-    """What is wanted of the pairs from a floor up."""
-    results = [wanted.schema.empty_table()]
-    for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
-        scored = engine.scored(pairs.slice(start, PAIRS_A_CHUNK), wanted.select, floor)
-        results.append(scored.cast(wanted.schema))
-        if told is not None:
-            told(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
-    return pa.concat_tables(results)
+def _parts(rows: int, threads: int) -> list[tuple[int, int]]:
+    """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
+    count = max(-(-rows // PAIRS_A_CHUNK), min(threads, rows // WORTH_A_THREAD), 1)
+    size = -(-rows // count) or 1
+    return [(start, min(size, rows - start)) for start in range(0, rows, size)]

@@ -11,14 +11,14 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
 from mpi.service.own_process import in_own_process
-from mpi.service.pacing import Pace
+from mpi.service.pacing import BESIDE_S, Pace
 from mpi.storage.database import Database
 
 LEFT_S = 60.0
 """When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
 done: two may merge at the same time."""
 RESTS = 4.0
-"""After each transaction, as many times as long: the writer's place is free nearly always."""
+"""After each transaction beside others, as many times as long: the writer's place is free nearly always."""
 KIND = "merge"
 
 
@@ -62,12 +62,21 @@ def merge_apart(database: Database, viewer: Viewer) -> None:
 def merge_left(database: Database, viewer: Viewer) -> None:
     """Merge what loads left until none is left, or somebody else has gone on with it."""
     mine: frozenset[tuple[int, ...]] | None = None
-    for part in Pace(database, viewer, KIND, rests=RESTS).parts(range(sys.maxsize)):
+    last_commit: int | None = None
+    others_until = 0.0
+    pace = Pace(database, viewer, KIND)
+    alone = pace.rests
+    for part in pace.parts(range(sys.maxsize)):
         with part.turn() as unit:
             recent = unit.keys.recent
             if (mine is not None and recent.merged() != mine) or not recent.merge(len(part.items)):
                 return
             mine = recent.merged()
+            # A merge is no commit of its own: nothing that anybody is told has changed.
+            seen, last_commit = last_commit, unit.last_commit()
+            if seen is not None and seen != last_commit:
+                others_until = time.monotonic() + BESIDE_S
+            pace.rests = RESTS if time.monotonic() < others_until else alone
 
 
 def _merge(url: str, viewer: Viewer) -> None:

@@ -54,10 +54,10 @@ class Pace:
         viewer: who acts.
         kind: goes on the commits.
         begun: called at the beginning of each transaction.
-        rests: how many times as long as a transaction took the rest after it is.
 
     Attributes:
         may_stop: whether an interrupt between two transactions leaves nothing behind.
+        rests: how many times as long as a transaction took the rest after it is.
     """
 
     def __init__(
@@ -66,15 +66,13 @@ class Pace:
         viewer: Viewer,
         kind: str,
         begun: Callable[[WriteUnit], None] = lambda _unit: None,
-        *,
-        rests: float = 1.0,
     ) -> None:
         self._database = database
         self._viewer = viewer
         self._kind = kind
         self._begun = begun
-        self._rests = rests
         self.may_stop = True
+        self.rests = 1.0
 
     def parts(self, items: Sequence[Item], *, first: int = 4) -> Iterator["Part[Item]"]:
         """The items in parts, each for one transaction, larger or smaller as those before took."""
@@ -99,7 +97,7 @@ class Pace:
         if self.may_stop:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
             self._database.commit_begun = False
-        time.sleep(max(LEAST_REST_S, self._rests * min(spent, TARGET_S)))
+        time.sleep(max(LEAST_REST_S, self.rests * min(spent, TARGET_S)))
 
 
 class Part(Generic[Item]):

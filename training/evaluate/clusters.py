@@ -14,8 +14,9 @@ from mpi.clustering.priors import AS_FITTED, LOWEST_BITS, Priors
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.model import MatchModel
+from mpi.matching.predicting import predict
 from mpi.matching.scorer import Scorer, compile_scorer
-from mpi.matching.scoring import Place, predict
+from mpi.matching.scoring import Place
 from training.blocking import candidates_of
 from training.kept import KeptFeatures, Records, by_number
 

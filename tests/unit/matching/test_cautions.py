@@ -11,8 +11,9 @@ from mpi.domain.features import Features
 from mpi.matching.batch import PAIRS
 from mpi.matching.cautions import OPPOSED, Cautions
 from mpi.matching.model import find_model, load_model
+from mpi.matching.predicting import predict
 from mpi.matching.scorer import compile_scorer
-from mpi.matching.scoring import Place, predict
+from mpi.matching.scoring import Place
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
 

@@ -12,15 +12,17 @@ from splink import comparison_library as library
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching import scoring
+from mpi.matching import predicting
 from mpi.matching.batch import PAIRS, Engine, connect, feature_table
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.keys import BlockingSpec
 from mpi.matching.levels import read_levels
 from mpi.matching.model import MatchModel, find_model, load_model
 from mpi.matching.packed import PACKED, declare, unpack
+from mpi.matching.pair_query import compile_query
+from mpi.matching.predicting import predict
 from mpi.matching.scorer import compile_scorer, level_bits
-from mpi.matching.scoring import Place, predict
+from mpi.matching.scoring import Place
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -191,7 +193,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
     for comparison in levels.comparisons:
         bits = [level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
-    quick = scoring._quick_settings(model.settings, levels)
+    quick = predicting._quick_settings(model.settings, levels)
     assert {each.name for each in read_levels(quick).comparisons} == {
         each.name for each in levels.comparisons
     } - lowering
@@ -199,7 +201,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
 
 @pytest.mark.parametrize("sifted", [False, True])
 def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(scoring, "SIFTED_FROM", 1 if sifted else 10**9)
+    monkeypatch.setattr(predicting, "SIFTED_FROM", 1 if sifted else 10**9)
     model = load_model(find_model())
     made = records(2000, 3)
     features, pairs = dict(made), drawn_pairs(2000, 3)
@@ -220,6 +222,21 @@ def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tm
     assert held_down, "the pairs must reach a caution to prove that both hold it"
     assert told == [(pairs.num_rows, pairs.num_rows)]
     assert list(Path(tmp_path).iterdir()) == [], "nothing spilled is left behind"
+
+
+@pytest.mark.parametrize("floor", [-200.0, 0.0])
+@pytest.mark.parametrize("which", ["default", "notebook", "library"])
+def test_the_one_query_that_loads_weigh_by_gives_splinks_weights(tmp_path, which, floor):
+    made_by = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model()) if which == "default" else made_by[which]()
+    made, pairs = records(1500, 11), drawn_pairs(1500, 11)
+    query = compile_query(model)
+    with connect(tmp_path) as connection:
+        connection.register("features", feature_table(made, query.columns))
+        query.declare(connection)
+        found = query.weighed(connection, pairs, "features", floor)
+    assert found == predict(model, made, pairs, floor, Place(tmp_path))
+    assert found.num_rows > (0 if floor == 0 else pairs.num_rows // 2)
 
 
 @pytest.mark.parametrize(

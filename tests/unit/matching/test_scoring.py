@@ -8,7 +8,9 @@ from mpi.matching import scoring
 from mpi.matching.batch import PAIRS
 from mpi.matching.model import find_model, load_model
 from mpi.matching.packed import packed
-from mpi.matching.scoring import Place, Scoring, predict_packed
+from mpi.matching.pair_query import PairQuery
+from mpi.matching.predicting import predict_packed
+from mpi.matching.scoring import Place, Scoring
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -37,9 +39,12 @@ def once(tmp_path, made, pairs):
     return predict_packed(MODEL, stored(made), pairs, FLOOR, Place(tmp_path))
 
 
-@pytest.mark.parametrize("sifted", [False, True])
-def test_what_is_kept_is_scored_as_though_it_were_read_anew(kept, tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(scoring, "SIFTED_FROM", 1 if sifted else 10**9)
+@pytest.mark.parametrize("worth_a_thread", [scoring.WORTH_A_THREAD, 300])
+def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
+    kept, tmp_path, monkeypatch, worth_a_thread
+):
+    monkeypatch.setattr(scoring, "WORTH_A_THREAD", worth_a_thread)
+    monkeypatch.setattr(kept, "_threads", 3)
     made = dict(records(240, 5))
     first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
     for some, others in ((range(160, 200), first), (range(200, 240), first | later)):
@@ -76,7 +81,7 @@ def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(Scoring, "_scored", fails)
+        patched.setattr(PairQuery, "weighed", fails)
         kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
     found = kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
     assert found.num_rows == 1
@@ -106,3 +111,27 @@ def test_nothing_piles_up_beside_the_features(kept):
         kept.scored(pairs_of(passing, range(20)), FLOOR, stored(passing))
         tables.append(kept._connection.sql("SELECT count(*) FROM duckdb_tables()").fetchall())
     assert tables[0] == tables[1]
+
+
+def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_into_memory(monkeypatch):
+    monkeypatch.setattr(scoring, "WORTH_A_THREAD", 100)
+    monkeypatch.setattr(scoring, "PAIRS_A_CHUNK", 1_000)
+    sizes = {rows: [size for _, size in scoring._parts(rows, 4)] for rows in (0, 1, 199, 200, 900, 4_100)}
+    assert sizes[0] == []
+    assert sizes[1] == [1]
+    assert sizes[199] == [199]
+    assert sizes[200] == [100, 100]
+    assert sizes[900] == [225] * 4
+    assert sizes[4_100] == [820] * 5
+    starts = [start for start, _ in scoring._parts(4_100, 4)]
+    assert starts == [0, 820, 1640, 2460, 3280]
+
+
+def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "PAIRS_A_CHUNK", 30)
+    told, made = [], dict(records(20, 10))
+    with Scoring(MODEL, Place(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
+        opened.keep(stored({number: made[number] for number in range(10)}))
+        passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
+        opened.scored(pairs_of(passing, range(10)), FLOOR, stored(passing))
+    assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]

@@ -2,11 +2,12 @@ import multiprocessing
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.service import key_runs, left_runs
+from mpi.service import key_runs, left_runs, pacing
 from mpi.storage.repositories.recent_keys import RecentKeys
 from tests.index import OPERATOR, load_rows
 from tests.loads import children, sound, stopped_after, waiting
@@ -77,6 +78,24 @@ def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, mo
     assert waiting(left) == 0
     assert min(sizes.values()) < max(sizes.values()) / 4
     sound(left)
+
+
+def test_it_rests_long_only_beside_others_who_write(left, monkeypatch):
+    merge, rests = RecentKeys.merge, []
+
+    def rested(seconds):
+        rests.append(seconds)
+        if len(rests) == 3:
+            load_rows(left, "sis", {"local_id": "another", "first_name": "Zo", "last_name": "Quist"})
+
+    monkeypatch.setattr(RecentKeys, "merge", lambda self, most: merge(self, min(most, 40)))
+    monkeypatch.setattr(left_runs, "RESTS", 1_000_000.0)
+    clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=rested)
+    monkeypatch.setattr(pacing, "time", clock)
+    left_runs.merge_left(left.database, OPERATOR)
+    assert len(rests) > 6
+    assert max(rests[:3]) <= pacing.TARGET_S
+    assert min(rests[4:]) > 100 * pacing.TARGET_S
 
 
 def test_a_process_of_its_own_merges_what_a_load_left(left):

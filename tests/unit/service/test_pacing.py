@@ -133,7 +133,8 @@ def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
 def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
     monkeypatch.setattr(pacing, "TARGET_S", TARGET_S)
     for rests in (1, 4):
-        pace = Pace(_Written(hours, TARGET_S), OPERATOR, "test", rests=rests)
+        pace = Pace(_Written(hours, TARGET_S), OPERATOR, "test")
+        pace.rests = rests
         with pace.turn():
             pass
     assert hours.rests == [TARGET_S, 4 * TARGET_S]
