@@ -105,7 +105,8 @@ class PairQuery:
         for number in stage.numbers:
             comparison = self._levels.comparisons[number]
             whens = [f"WHEN {next(said)} THEN {place}" for place in range(len(_conditions(comparison)))]
-            levels.append(f"CASE {' '.join(whens)} ELSE {len(whens)} END AS level_{number}")
+            level = f"CASE {' '.join(whens)} ELSE {len(whens)} END" if whens else "0"
+            levels.append(f"{level} AS level_{number}")
             bits = [_number(level_bits(level)) for level in comparison.levels]
             weights.append(_by_level(number, bits, "weight"))
             if _is_adjusted(comparison):
@@ -124,8 +125,8 @@ class PairQuery:
         shares, joins = [], []
         for column, tail in self._frequencies.tails.items():
             if column in self.columns:
-                share = f"coalesce({_frozen(column)}.share, {_number(tail)})"
-                shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {share} END AS "tf_{column}_{side}"')
+                known = f"coalesce({_frozen(column)}.share, {_number(tail)})"
+                shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
                 joins.append(f'LEFT JOIN {_frozen(column)} ON {_frozen(column)}.value = "{column}"')
         named = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
         return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
@@ -194,7 +195,7 @@ def _most_adjusted(level: Level, frequencies: Frequencies) -> float:
     if level.adjustment is None:
         return 0.0
     column, stated = level.adjustment.column, level.adjustment
-    rarest = min(frequencies.tails[column], *frequencies.tables[column].values())
+    rarest = min([frequencies.tails[column], *frequencies.tables[column].values()])
     return max(0.0, stated.weight * (math.log2(stated.exact_u) - math.log2(max(rarest, stated.minimum))))
 
 

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -141,21 +140,26 @@ class Scoring:
             self._let_pass(passing, beside)
         # By one end, so that each part needs the features of others.
         ordered = pairs.sort_by("hi")
+        parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads)]
+        found, done = [WEIGHTS.empty_table()], 0
+        cursors = [self._connection.cursor() for _ in parts]
         with filtered_where_written(self._connection), ThreadPoolExecutor(self._threads) as pool:
-            parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads)]
-            found, done = [WEIGHTS.empty_table()], 0
-            for part, weighed in zip(
-                parts, pool.map(partial(self._weighed, floor=floor), parts), strict=True
-            ):
-                found.append(weighed)
-                done += part.num_rows
-                if self._told is not None:
-                    self._told(done, pairs.num_rows)
+            try:
+                asked = [
+                    pool.submit(self._query.weighed, cursor, part, ALL, floor)
+                    for cursor, part in zip(cursors, parts, strict=True)
+                ]
+                for part, weighed in zip(parts, asked, strict=True):
+                    found.append(weighed.result().cast(WEIGHTS))
+                    done += part.num_rows
+                    if self._told is not None:
+                        self._told(done, pairs.num_rows)
+            finally:
+                # Whoever is ended does not wait for what nobody is going to read.
+                pool.shutdown(wait=False, cancel_futures=True)
+                for cursor in cursors:
+                    cursor.interrupt()
         return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
-
-    def _weighed(self, pairs: pa.Table, floor: float) -> pa.Table:
-        with self._connection.cursor() as connection:
-            return self._query.weighed(connection, pairs, ALL, floor).cast(WEIGHTS)
 
     def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
         # Each table is made anew: rows that are deleted would keep their room.

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from mpi.matching.calls import NotCompilableError
 from mpi.matching.conditions import Translator
 from mpi.matching.functions import NAMESPACE
+from mpi.matching.terms import share
 
 CONDITIONS = [
     "given_l = given_r",
@@ -75,17 +76,23 @@ def compiled():
 COMPILED = compiled()
 
 
-def duckdb_answers():
+def duckdb_answers(shared=False):
     connection = duckdb.connect(":memory:")
     cells = [
         f"CAST(? AS {TYPES.get(column, 'VARCHAR')}) AS {column}_{side}" for column in COLUMNS for side in "lr"
     ]
-    asked = ", ".join(f"coalesce({sql}, false)" for sql in CONDITIONS)
-    sql = f"SELECT {asked} FROM (SELECT {', '.join(cells)})"
+    pair = f"SELECT {', '.join(cells)}"
+    # Each of them twice, so that there is nothing in them that is not shared.
+    terms = share([*CONDITIONS, *CONDITIONS], "shared_")
+    conditions, pair = (
+        (terms.conditions[: len(CONDITIONS)], terms.over(pair)) if shared else (CONDITIONS, pair)
+    )
+    sql = f"SELECT {', '.join(f'coalesce({sql}, false)' for sql in conditions)} FROM ({pair})"
     return lambda row: connection.execute(sql, row).fetchone()
 
 
 ANSWERS = duckdb_answers()
+ANSWERS_OF_SHARED = duckdb_answers(shared=True)
 
 
 @settings(max_examples=150, deadline=None)
@@ -98,6 +105,7 @@ def test_every_condition_holds_for_the_same_pairs_as_in_duckdb(left, right):
     found = tuple(bool(condition(*ours)) for condition in COMPILED)
     wrong = [sql for sql, a, b in zip(CONDITIONS, found, expected, strict=True) if a != b]
     assert not wrong
+    assert ANSWERS_OF_SHARED(row) == expected
 
 
 @pytest.mark.parametrize(

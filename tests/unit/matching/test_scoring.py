@@ -1,5 +1,9 @@
 """Features that are kept on DuckDB, and pairs scored over them time after time."""
 
+import signal
+import threading
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -135,3 +139,18 @@ def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
         passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
         opened.scored(pairs_of(passing, range(10)), FLOOR, stored(passing))
     assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]
+
+
+def test_whoever_is_interrupted_does_not_wait_for_the_parts_that_are_weighed(kept, monkeypatch):
+    for_ever = (
+        "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range + b.range = -1"
+    )
+    monkeypatch.setattr(scoring, "WORTH_A_THREAD", 10)
+    monkeypatch.setattr(PairQuery, "sql", lambda *_: for_ever)
+    main = threading.main_thread().ident
+    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR)
+    assert time.monotonic() - began < 30
+    assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]

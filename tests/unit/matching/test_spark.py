@@ -44,7 +44,13 @@ from mpi.standardize.payload import features_to_bytes
 from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
-from tests.unit.matching.test_one_score import library_model, model_of, notebook_model, splink_scores
+from tests.unit.matching.test_one_score import (
+    library_model,
+    model_of,
+    notebook_model,
+    splink_scores,
+    weighed_by_query,
+)
 
 MASTER = "local[2]"
 MEMORY = "1g"
@@ -108,8 +114,10 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
     with a_session(tmp_path / "spark") as session:
         on_spark, held = spark_scores(session, tmp_path / "spark", model, made, pairs)
     on_duckdb = splink_scores(model, made, pairs, tmp_path)
+    loaded = weighed_by_query(model, made, pairs, -1000.0, tmp_path)
+    by_load = {row[:2]: row[2] for row in zip(*loaded.to_pydict().values(), strict=True)}
     features, scorer = dict(made), compile_scorer(model)
-    assert on_spark.keys() == on_duckdb.keys() == held.keys()
+    assert on_spark.keys() == on_duckdb.keys() == held.keys() == by_load.keys()
     assert len(on_spark) == 2 * count
     seen = set()
     for (left, right), (bits, levels) in on_spark.items():
@@ -117,7 +125,9 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
         assert levels == online_levels == on_duckdb[left, right][1] == on_spark[right, left][1]
         assert bits == pytest.approx(online, abs=1e-6)
         assert bits == pytest.approx(on_duckdb[left, right][0], abs=1e-6)
-        assert held[left, right] == pytest.approx(scorer.weight(features[left], features[right]), abs=1.5e-6)
+        weight = scorer.weight(features[left], features[right])
+        assert held[left, right] == pytest.approx(weight, abs=1.5e-6)
+        assert by_load[left, right] == pytest.approx(weight, abs=1.5e-6)
         seen.update(enumerate(levels))
     assert len(seen) > 25, "the pairs must reach most levels to prove anything"
     lowered = sum(held[pair] < round(bits, 6) for pair, (bits, _) in on_spark.items())
