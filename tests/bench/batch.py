@@ -62,7 +62,7 @@ def _splink(made: Made) -> float:
             "blocking_rules_to_generate_predictions": [],
         }
         linker = Linker(records, settings, log_level=None, validate_settings=False)
-        _register_frequencies(linker, api, model.frequencies, "feature_table")
+        _register_frequencies(linker, api, model.frequencies)
         blocked = api.register("blocked", dataset_display_name="blocked")
         linker.table_management.register_blocked_pairs_for_predict(blocked)
         scored = linker.inference.predict(threshold_match_weight=0.0, warning_mode="never")

@@ -78,7 +78,7 @@ def _splink(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]
             "blocking_rules_to_generate_predictions": list(RULES),
         }
         linker = Linker(records, settings, log_level=None, validate_settings=False)
-        _register_frequencies(linker, api, model.frequencies, "feature_table")
+        _register_frequencies(linker, api, model.frequencies)
         for number, (lo, hi) in enumerate(itertools.islice(pairs, SPLINK_CALLS)):
             left, right = (
                 _registered(
