@@ -21,6 +21,7 @@ from mpi.matching.cautions import Cautions
 from mpi.matching.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.levels import batch_settings
+from mpi.matching.terms import share
 
 ROWS_A_BATCH = 50_000
 PAIRS_A_CHUNK = 1_000_000
@@ -137,12 +138,14 @@ def held_down(
         f"FROM {ALL})"
         for side in "lr"
     )
-    held = " OR ".join(f"({condition}) IS TRUE" for condition in cautions.conditions.values())
+    shared = share(tuple(cautions.conditions.values()), "shared_")
+    both = shared.over(
+        f"SELECT * FROM scored JOIN {next(sides)} ON lo = l_id JOIN {next(sides)} ON hi = r_id"
+    )
     connection.register("scored", scored)
     result = connection.sql(
-        f"SELECT lo, hi, CASE WHEN bits > {cautions.bits!r} AND ({held}) THEN {cautions.bits!r} "
-        f"ELSE bits END AS bits FROM scored JOIN {next(sides)} ON lo = l_id "
-        f"JOIN {next(sides)} ON hi = r_id ORDER BY lo, hi"
+        f"SELECT lo, hi, CASE WHEN bits > {cautions.bits!r} AND ({' OR '.join(shared.conditions)}) "
+        f"THEN {cautions.bits!r} ELSE bits END AS bits FROM ({both}) ORDER BY lo, hi"
     ).to_arrow_table()
     connection.unregister("scored")
     return result.cast(WEIGHTS)
