@@ -23,7 +23,7 @@ from mpi.matching.model import MatchModel
 from mpi.matching.packed import declare, unpack
 from mpi.matching.pair_query import compile_query
 
-WORTH_A_THREAD = 250_000
+WORTH_A_THREAD = 25_000
 """Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
 DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
 _TABLES = ("kept", "passing", "beside")
@@ -53,6 +53,7 @@ class Scoring:
     Args:
         model: the frozen model.
         place: where and how.
+        worth_a_thread: how many pairs are.
 
     Attributes:
         rows: how many rows of features were kept; what is forgotten still takes its room.
@@ -61,10 +62,11 @@ class Scoring:
         ModelError: the model cannot be scored.
     """
 
-    def __init__(self, model: MatchModel, place: Place) -> None:
+    def __init__(self, model: MatchModel, place: Place, worth_a_thread: int = WORTH_A_THREAD) -> None:
         self._query = compile_query(model)  # refuses what online would, before hours of work
         self._columns = self._query.columns
         self._told = place.progress
+        self._worth_a_thread = worth_a_thread
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
         self._connection = connect(Path(self._spill.name), place.memory)
         self._threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
@@ -140,7 +142,7 @@ class Scoring:
             self._let_pass(passing, beside)
         # By one end, so that each part needs the features of others.
         ordered = pairs.sort_by("hi")
-        parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads)]
+        parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]
         found, done = [WEIGHTS.empty_table()], 0
         cursors = [self._connection.cursor() for _ in parts]
         with filtered_where_written(self._connection), ThreadPoolExecutor(self._threads) as pool:
@@ -175,8 +177,8 @@ class Scoring:
         unpack(self._connection, "passing", passing, self._columns)
 
 
-def _parts(rows: int, threads: int) -> list[tuple[int, int]]:
+def _parts(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
     """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
-    count = max(-(-rows // PAIRS_A_CHUNK), min(threads, rows // WORTH_A_THREAD), 1)
+    count = max(-(-rows // PAIRS_A_CHUNK), min(threads, rows // worth_a_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

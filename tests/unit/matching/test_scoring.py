@@ -47,7 +47,7 @@ def once(tmp_path, made, pairs):
 def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
     kept, tmp_path, monkeypatch, worth_a_thread
 ):
-    monkeypatch.setattr(scoring, "WORTH_A_THREAD", worth_a_thread)
+    monkeypatch.setattr(kept, "_worth_a_thread", worth_a_thread)
     monkeypatch.setattr(kept, "_threads", 3)
     made = dict(records(240, 5))
     first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
@@ -118,16 +118,17 @@ def test_nothing_piles_up_beside_the_features(kept):
 
 
 def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_into_memory(monkeypatch):
-    monkeypatch.setattr(scoring, "WORTH_A_THREAD", 100)
     monkeypatch.setattr(scoring, "PAIRS_A_CHUNK", 1_000)
-    sizes = {rows: [size for _, size in scoring._parts(rows, 4)] for rows in (0, 1, 199, 200, 900, 4_100)}
+    sizes = {
+        rows: [size for _, size in scoring._parts(rows, 4, 100)] for rows in (0, 1, 199, 200, 900, 4_100)
+    }
     assert sizes[0] == []
     assert sizes[1] == [1]
     assert sizes[199] == [199]
     assert sizes[200] == [100, 100]
     assert sizes[900] == [225] * 4
     assert sizes[4_100] == [820] * 5
-    starts = [start for start, _ in scoring._parts(4_100, 4)]
+    starts = [start for start, _ in scoring._parts(4_100, 4, 100)]
     assert starts == [0, 820, 1640, 2460, 3280]
 
 
@@ -145,7 +146,7 @@ def test_whoever_is_interrupted_does_not_wait_for_the_parts_that_are_weighed(kep
     for_ever = (
         "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range + b.range = -1"
     )
-    monkeypatch.setattr(scoring, "WORTH_A_THREAD", 10)
+    monkeypatch.setattr(kept, "_worth_a_thread", 10)
     monkeypatch.setattr(PairQuery, "sql", lambda *_: for_ever)
     main = threading.main_thread().ident
     threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
