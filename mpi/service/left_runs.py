@@ -19,6 +19,8 @@ LEFT_S = 60.0
 done: two may merge at the same time."""
 RESTS = 4.0
 """After each transaction beside others, as many times as long: the writer's place is free nearly always."""
+LARGEST_ROWS = 50_000
+"""Of a transaction, which takes no longer than another: a key is one row, and soon moved."""
 KIND = "merge"
 
 
@@ -66,7 +68,7 @@ def merge_left(database: Database, viewer: Viewer) -> None:
     others_until = 0.0
     pace = Pace(database, viewer, KIND)
     alone = pace.rests
-    for part in pace.parts(range(sys.maxsize)):
+    for part in pace.parts(range(sys.maxsize), largest=LARGEST_ROWS):
         with part.turn() as unit:
             recent = unit.keys.recent
             if (mine is not None and recent.merged() != mine) or not recent.merge(len(part.items)):

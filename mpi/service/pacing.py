@@ -74,7 +74,9 @@ class Pace:
         self.may_stop = True
         self.rests = 1.0
 
-    def parts(self, items: Sequence[Item], *, first: int = 4) -> Iterator["Part[Item]"]:
+    def parts(
+        self, items: Sequence[Item], *, first: int = 4, largest: int = LARGEST
+    ) -> Iterator["Part[Item]"]:
         """The items in parts, each for one transaction, larger or smaller as those before took."""
         size, place = float(first), 0
         while place < len(items):
@@ -82,7 +84,7 @@ class Pace:
             yield part
             place += len(part.items)
             if part.spent_s > 0:
-                size = min(max(1.0, size * min(2.0, TARGET_S / part.spent_s)), LARGEST)
+                size = min(max(1.0, size * min(2.0, TARGET_S / part.spent_s)), largest)
 
     @contextmanager
     def turn(self) -> Iterator[WriteUnit]:
