@@ -245,6 +245,18 @@ def test_the_one_query_that_loads_weigh_by_gives_splinks_weights(tmp_path, which
     assert floor > -200 or found.num_rows == pairs.num_rows
 
 
+def test_a_rare_value_of_which_edits_are_counted_lifts_a_pair_up_to_the_floor(tmp_path):
+    model = model_of(
+        library.ExactMatch("sex"),
+        library.LevenshteinAtThresholds("given", [1]).configure(term_frequency_adjustments=True),
+    )
+    made, pairs = records(600, 12), drawn_pairs(600, 12)
+    every = weighed_by_query(model, made, pairs, -200.0, tmp_path)["bits"].to_pylist()
+    floor = max(every) - 0.5
+    found = weighed_by_query(model, made, pairs, floor, tmp_path)
+    assert found.num_rows == sum(bits >= floor for bits in every) < len(every)
+
+
 @pytest.mark.parametrize(
     ("comparison", "named"),
     [
