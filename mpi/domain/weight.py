@@ -6,6 +6,8 @@ from enum import StrEnum
 
 WEIGHT_DECIMALS = 6
 """Weights are compared after rounding to 1e-6 bits, so that engines that agree to that agree on order."""
+HALF_A_STEP = 0.5 * 10**-WEIGHT_DECIMALS
+"""Bits; a weight that is no further below a floor rounds up to it, and so is at it."""
 
 
 class Band(StrEnum):

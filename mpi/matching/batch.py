@@ -144,8 +144,7 @@ def held_down(
     )
     connection.register("scored", scored)
     result = connection.sql(
-        f"SELECT lo, hi, CASE WHEN bits > {cautions.bits!r} AND ({' OR '.join(shared.conditions)}) "
-        f"THEN {cautions.bits!r} ELSE bits END AS bits FROM ({both}) ORDER BY lo, hi"
+        f"SELECT lo, hi, {cautions.hold('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
     ).to_arrow_table()
     connection.unregister("scored")
     return result.cast(WEIGHTS)

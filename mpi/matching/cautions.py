@@ -5,7 +5,7 @@ strangers of one name and birth date share nothing else) no weight of a level is
 names alike, so a caution caps the whole: the pair goes to a person. A caution only ever lowers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -36,6 +36,18 @@ class Cautions:
     def conditions(self) -> Mapping[str, str]:
         """Every caution, the opposed pairs' first."""
         return {OPPOSED: self.opposed, **self.when} if self.when else {}
+
+    def hold(self, bits: str, conditions: Sequence[str]) -> str:
+        """SQL of a weight as far as the cautions let it.
+
+        Args:
+            bits: the weight, in SQL.
+            conditions: those of the cautions, as they are written where it stands.
+        """
+        if not conditions:
+            return bits
+        is_held = f"{bits} > {self.bits!r} AND ({' OR '.join(conditions)})"
+        return f"CASE WHEN {is_held} THEN {self.bits!r} ELSE {bits} END"
 
     def fit(self, thresholds: Thresholds) -> bool:
         """Whether a cautioned pair is for review by these thresholds, never linked by the model alone."""

@@ -15,7 +15,7 @@ from itertools import chain
 import duckdb
 import pyarrow as pa
 
-from mpi.domain.weight import WEIGHT_DECIMALS
+from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
 from mpi.matching.cautions import Cautions
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.levels import Comparison, Level, Levels
@@ -23,8 +23,6 @@ from mpi.matching.model import MatchModel
 from mpi.matching.scorer import compile_scorer, level_bits, prior_bits
 from mpi.matching.terms import Shared, share
 
-_HALF = 0.5 * 10**-WEIGHT_DECIMALS
-"""A weight that rounds up to a floor is at the floor."""
 _COUNTS_EDITS = "levenshtein"
 
 
@@ -91,10 +89,10 @@ class PairQuery:
             query = self._weighing(query, stage)
             done.update(stage.numbers)
             # Far below what a weight is rounded to, and far above what adding in another order makes.
-            least = floor - stage.to_come - 2 * _HALF
+            least = floor - stage.to_come - 2 * HALF_A_STEP
             query = f"SELECT * FROM ({query}) WHERE {self._sum(done)} >= {_number(least)}"
         query = f"SELECT *, {self._sum(done)} AS bits FROM ({query})"
-        query = f"SELECT * FROM ({query}) WHERE bits >= {_number(floor - _HALF)}"
+        query = f"SELECT * FROM ({query}) WHERE bits >= {_number(floor - HALF_A_STEP)}"
         query = f"SELECT *, round(bits, {WEIGHT_DECIMALS}) AS free FROM ({query})"
         return f"SELECT lo, hi, {self._held_down()} AS bits FROM ({query}) ORDER BY lo, hi"
 
@@ -141,11 +139,8 @@ class PairQuery:
         return " + ".join(parts)
 
     def _held_down(self) -> str:
-        if not self._cautions.conditions:
-            return "free"
-        conditions = self._stages[-1].shared.conditions[-len(self._cautions.conditions) :]
-        most = _number(self._cautions.bits)
-        return f"CASE WHEN free > {most} AND ({' OR '.join(conditions)}) THEN {most} ELSE free END"
+        said = self._stages[-1].shared.conditions
+        return self._cautions.hold("free", said[len(said) - len(self._cautions.conditions) :])
 
 
 def compile_query(model: MatchModel) -> PairQuery:

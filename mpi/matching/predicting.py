@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import Features
-from mpi.domain.weight import WEIGHT_DECIMALS
+from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
 from mpi.matching.batch import (
     ALL,
     PAIRS,
@@ -32,7 +32,6 @@ from mpi.matching.scoring import Place, Progress
 
 SIFTED_FROM = 200_000
 """Pairs; of fewer a first pass would cost more than it spares."""
-_HALF = 0.5 * 10**-WEIGHT_DECIMALS  # a weight that rounds up to the floor is at the floor
 
 
 class _Wanted(NamedTuple):
@@ -124,10 +123,10 @@ def _predicted(
     if quick is not None and pairs.num_rows >= SIFTED_FROM:
         first = Engine(quick, model.frequencies, connection)
         # Far below what a weight is rounded to, and far above what adding in another order makes.
-        pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * _HALF, told)
+        pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * HALF_A_STEP, told)
         told = None
     engine = Engine(model.settings, model.frequencies, connection)
-    scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - _HALF, told)
+    scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - HALF_A_STEP, told)
     return held_down(connection, scored, model.cautions, columns)
 
 

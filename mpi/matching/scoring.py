@@ -123,7 +123,7 @@ class Scoring:
         self,
         pairs: pa.Table,
         floor: float,
-        passing: Iterable[pa.RecordBatch] | None = None,
+        passing: Iterable[pa.RecordBatch],
         beside: Iterable[pa.RecordBatch] | int = (),
     ) -> pa.Table:
         """Score pairs and keep those at or above a weight.
@@ -138,8 +138,7 @@ class Scoring:
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
         """
-        if passing is not None:
-            self._let_pass(passing, beside)
+        self._let_pass(passing, beside)
         # By one end, so that each part needs the features of others.
         ordered = pairs.sort_by("hi")
         parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]

@@ -152,6 +152,6 @@ def test_whoever_is_interrupted_does_not_wait_for_the_parts_that_are_weighed(kep
     threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR)
+        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR, ())
     assert time.monotonic() - began < 30
     assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]
