@@ -97,3 +97,4 @@ class Features:
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))
 LIST_COLUMNS = frozenset(field.name for field in fields(Features) if str(field.type).startswith("tuple"))
+TEXT_COLUMNS = frozenset(field.name for field in fields(Features) if field.type == str | None)

@@ -5,6 +5,7 @@ SQL has three truth values, Python's ``not None`` is true, so a condition is nev
 against missing values. What is not listed here is refused, never approximated.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -14,6 +15,7 @@ from sqlglot import exp
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.calls import STRING_FUNCTIONS, NotCompilableError, function_call, pairwise_call, shown
 from mpi.matching.expressions import same_in_python
+from mpi.matching.numbers import DOUBLE, LENGTH, YEAR, Number, chosen, computed, of_literal
 from mpi.matching.symmetry import is_symmetric
 
 NUMBER_COLUMNS = frozenset({"birth_year"})
@@ -41,11 +43,15 @@ class Value:
         code: the Python expression; only evaluated where every guard held.
         kind: its type.
         guards: Python expressions, in order, that are all true where the value is not NULL.
+        number: what is known of it, if it is a number.
+        may_be_empty: whether it is a text that can have no letter. No column holds such a one.
     """
 
     code: str
     kind: Kind
     guards: tuple[str, ...] = ()
+    number: Number = DOUBLE
+    may_be_empty: bool = False
 
 
 _OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
@@ -58,6 +64,9 @@ _OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
 }
 _CHOICES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_OF_LETTERS = frozenset({"jaro_winkler", "jaro", "jaccard"})
+"""Likenesses that two texts without a letter do not have: DuckDB says 0, or fails, where Python says 1."""
+_EDITS = frozenset({"levenshtein", "damerau_levenshtein"})
 
 
 @dataclass(slots=True)
@@ -164,11 +173,12 @@ class Translator:
             case exp.Neg() | exp.Abs():
                 inner = self._number(tree.this)
                 sign = "-" if isinstance(tree, exp.Neg) else "abs"
-                return Value(f"{sign}({inner.code})", Kind.NUMBER, inner.guards)
+                return Value(f"{sign}({inner.code})", Kind.NUMBER, inner.guards, inner.number)
             case exp.Add() | exp.Sub() | exp.Mul():
                 left, right = self._number(tree.this), self._number(tree.expression)
                 code = f"({left.code} {_ARITHMETIC[type(tree)]} {right.code})"
-                return Value(code, Kind.NUMBER, left.guards + right.guards)
+                number = computed(tree, left.number, right.number)
+                return Value(code, Kind.NUMBER, left.guards + right.guards, number)
             case exp.Cast():
                 return self._cast(tree)
             case exp.Substring() | exp.Left():
@@ -190,7 +200,7 @@ class Translator:
             raise NotCompilableError(f"{tree.name} is not a column of Features with _l or _r")
         variable = column + side
         self.variables[variable] = None
-        return Value(variable, _kind(column), (f"{variable} is not None",))
+        return Value(variable, _kind(column), (f"{variable} is not None",), YEAR)
 
     def is_list(self, tree: exp.Expr) -> bool:
         """Whether an operand is a list of texts.
@@ -212,7 +222,7 @@ class Translator:
         if value.kind is Kind.TEXT and target in {"TEXT", "VARCHAR"}:
             return value
         if value.kind is Kind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
-            return Value(f"float({value.code})", Kind.NUMBER, value.guards)
+            return Value(f"float({value.code})", Kind.NUMBER, value.guards, DOUBLE)
         raise NotCompilableError(f"{shown(tree)} is a cast that is not supported")
 
     def _substring(self, tree: exp.Expr) -> Value:
@@ -221,22 +231,27 @@ class Translator:
         length = _whole(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
         if value.kind is not Kind.TEXT or start < 1 or length < 0:
             raise NotCompilableError(f"{shown(tree)} is not a substring of a text by positions")
-        return Value(f"{value.code}[{start - 1}:{start - 1 + length}]", Kind.TEXT, value.guards)
+        code = f"{value.code}[{start - 1}:{start - 1 + length}]"
+        return Value(
+            code, Kind.TEXT, value.guards, may_be_empty=start > 1 or not length or value.may_be_empty
+        )
 
     def _null_if(self, tree: exp.Nullif) -> Value:
         value, other = self.value(tree.this), self.value(tree.expression)
         if value.kind is not Kind.TEXT or not isinstance(tree.expression, exp.Literal):
             raise NotCompilableError(f"{shown(tree)} is not NULLIF of a text and a text in quotes")
         name = self._temporary()
-        return Value(name, value.kind, (*value.guards, f"({name} := {value.code}) != {other.code}"))
+        other_than = f"({name} := {value.code}) != {other.code}"
+        empty = value.may_be_empty and tree.expression.name != ""
+        return Value(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
 
     def _choice(self, tree: exp.Expr) -> Value:
         # Of several values these pass over the missing ones; all missing gives NULL.
         values = [self._number(each) for each in (tree.this, *tree.expressions)]
         codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
         name = self._temporary()
-        chosen = f"({name} := {_CHOICES[type(tree)]}({', '.join(codes)})) is not None"
-        return Value(name, Kind.NUMBER, (chosen,))
+        taken = f"({name} := {_CHOICES[type(tree)]}({', '.join(codes)})) is not None"
+        return Value(name, Kind.NUMBER, (taken,), chosen([value.number for value in values]))
 
     def _extract(self, tree: exp.RegexpExtract) -> Value:
         value, pattern = self.value(tree.this), tree.expression
@@ -246,7 +261,8 @@ class Translator:
         plain = isinstance(pattern, exp.Literal) and pattern.is_string and same_in_python(pattern.name)
         if value.kind is not Kind.TEXT or not whole or others or not plain:
             raise NotCompilableError(f"{shown(tree)} has a pattern that is not the same to every engine")
-        return Value(f"regexp_extract({value.code}, {pattern.name!r})", Kind.TEXT, value.guards)
+        code = f"regexp_extract({value.code}, {pattern.name!r})"
+        return Value(code, Kind.TEXT, value.guards, may_be_empty=True)
 
     def _pairwise(self, tree: exp.Expr) -> Value:
         name, columns = pairwise_call(tree)
@@ -254,7 +270,8 @@ class Translator:
         if any(side.kind is not Kind.LIST for side in sides):
             raise NotCompilableError(f"{shown(tree)} is not about two lists of texts")
         code = f"{name}({', '.join(side.code for side in sides)})"
-        return Value(code, Kind.NUMBER, sides[0].guards + sides[1].guards)
+        number = LENGTH if name.endswith(tuple(_EDITS)) else DOUBLE
+        return Value(code, Kind.NUMBER, sides[0].guards + sides[1].guards, number)
 
     def _temporary(self) -> str:
         self.temporaries += 1
@@ -267,11 +284,11 @@ class Translator:
         codes = [value.code for value in values]
         match name, tuple(value.kind for value in values):
             case (known, (Kind.TEXT, Kind.TEXT)) if known in STRING_FUNCTIONS:
-                return Value(f"{STRING_FUNCTIONS[known]}({', '.join(codes)})", Kind.NUMBER, guards)
+                return _likeness(tree, STRING_FUNCTIONS[known], values, guards)
             case ("starts_with", (Kind.TEXT, Kind.TEXT)):
                 return Value(f"{codes[0]}.startswith({codes[1]})", Kind.TRUTH, guards)
             case ("length", (Kind.TEXT | Kind.LIST,)) | ("array_length", (Kind.LIST,)):
-                return Value(f"len({codes[0]})", Kind.NUMBER, guards)
+                return Value(f"len({codes[0]})", Kind.NUMBER, guards, LENGTH)
             case ("list_has_any", (Kind.LIST, Kind.LIST)):
                 return Value(f"share_any({codes[0]}, {codes[1]})", Kind.TRUTH, guards)
             case ("list_intersect", (Kind.LIST, Kind.LIST)):
@@ -281,7 +298,7 @@ class Translator:
             case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if _is_date(*arguments):
                 return self._parsed_date(codes[0], guards)
             case ("epoch", (Kind.TIME,)):
-                return Value(codes[0], Kind.NUMBER, guards)
+                return Value(codes[0], Kind.NUMBER, guards, DOUBLE)
             case _:
                 pass
         raise NotCompilableError(f"{shown(tree)} uses a function that is not supported")
@@ -312,11 +329,18 @@ def _kind(column: str) -> Kind:
     return Kind.TRUTH if column in TRUTH_COLUMNS else Kind.TEXT
 
 
+def _likeness(tree: exp.Expr, name: str, texts: Sequence[Value], guards: tuple[str, ...]) -> Value:
+    if name in _OF_LETTERS and any(text.may_be_empty for text in texts):
+        raise NotCompilableError(f"{shown(tree)} is given what may be empty: write NULLIF(…, '') around that")
+    number = LENGTH if name in _EDITS else DOUBLE
+    return Value(f"{name}({', '.join(text.code for text in texts)})", Kind.NUMBER, guards, number)
+
+
 def _literal(tree: exp.Literal) -> Value:
     if tree.is_string:
-        return Value(repr(tree.name), Kind.TEXT)
-    number = float(tree.name)
-    return Value(repr(int(number) if number.is_integer() else number), Kind.NUMBER)
+        return Value(repr(tree.name), Kind.TEXT, may_be_empty=not tree.name)
+    number, value = of_literal(tree)
+    return Value(repr(value), Kind.NUMBER, (), number)
 
 
 def _whole(tree: object) -> int:

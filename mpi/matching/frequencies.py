@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 from mpi.domain.errors import ModelError
-from mpi.domain.features import FEATURE_COLUMNS
+from mpi.domain.features import TEXT_COLUMNS
 
 HEADER = ("column", "value", "frequency")
 
@@ -31,7 +31,8 @@ class Frequencies:
         """Read ``frequencies.csv``.
 
         Raises:
-            ModelError: wrong header, unknown column, a share outside (0, 1], or no tail for a column.
+            ModelError: wrong header, a column that is none of texts, a share outside (0, 1], or no tail for a
+                column.
         """
         rows = csv.reader(io.StringIO(text, newline=""))
         if tuple(next(rows, ())) != HEADER:
@@ -43,7 +44,8 @@ class Frequencies:
                 raise ModelError(f"frequencies.csv: column {column!r} has no tail in model.toml")
             tables[column][value] = share
         for column, tail in tails.items():
-            if column not in FEATURE_COLUMNS or not 0 < tail <= 1:
+            # A file holds texts: to each engine another number or truth value is the same as one of them.
+            if column not in TEXT_COLUMNS or not 0 < tail <= 1:
                 raise ModelError(f"model.toml: bad tail frequency for column {column!r}")
         frozen = {column: MappingProxyType(table) for column, table in tables.items()}
         return cls(MappingProxyType(frozen), MappingProxyType(dict(tails)))

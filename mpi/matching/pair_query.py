@@ -121,11 +121,10 @@ class PairQuery:
     def _side(self, side: str, end: str, pairs: str, features: str) -> str:
         read = [f"unique_id AS id_{side}", *(f'"{column}" AS "{column}_{side}"' for column in self.columns)]
         shares, joins = [], []
-        for column, tail in self._frequencies.tails.items():
-            if column in self.columns:
-                known = f"coalesce({_frozen(column)}.share, {_number(tail)})"
-                shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
-                joins.append(f'LEFT JOIN {_frozen(column)} ON {_frozen(column)}.value = "{column}"')
+        for column in _adjusted_for(self._levels):
+            known = f"coalesce({_frozen(column)}.share, {_number(self._frequencies.tails[column])})"
+            shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
+            joins.append(f'LEFT JOIN {_frozen(column)} ON {_frozen(column)}.value = "{column}"')
         named = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
         return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
 
@@ -196,6 +195,12 @@ def _most_adjusted(level: Level, frequencies: Frequencies) -> float:
 
 def _is_adjusted(comparison: Comparison) -> bool:
     return any(level.adjustment is not None for level in comparison.levels)
+
+
+def _adjusted_for(levels: Levels) -> list[str]:
+    """The columns whose frequencies change a weight, each once."""
+    every = (level.adjustment for comparison in levels.comparisons for level in comparison.levels)
+    return list(dict.fromkeys(adjustment.column for adjustment in every if adjustment is not None))
 
 
 def _by_level(number: int, values: Sequence[str], name: str) -> str:

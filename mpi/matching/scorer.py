@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mpi.domain.errors import ModelError
-from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, TEXT_COLUMNS, Features
 from mpi.domain.weight import rounded
 from mpi.matching.calls import NotCompilableError
 from mpi.matching.cautions import Cautions
@@ -240,7 +240,7 @@ def _chain(
         if level.adjustment is not None:
             column, name = level.adjustment.column, f"adjust_{len(adjustments)}"
             adjustments[name] = level.adjustment
-            if column not in FEATURE_COLUMNS or column in LIST_COLUMNS:
+            if column not in TEXT_COLUMNS:
                 raise ModelError(
                     f"comparison {comparison.name!r}: no term frequencies of {column!r} can be had"
                 )

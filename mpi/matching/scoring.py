@@ -1,13 +1,14 @@
 """The batch scorer of loads: pairs weighed on DuckDB, over features that are kept from call to call."""
 
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -23,10 +24,13 @@ from mpi.matching.model import MatchModel
 from mpi.matching.packed import declare, unpack
 from mpi.matching.pair_query import compile_query
 
+MOST_AT_ONCE = 8
+"""Parts that are weighed at once: together they hold no more pairs than one chunk of Splink's."""
 WORTH_A_THREAD = 25_000
 """Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
 DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
 _TABLES = ("kept", "passing", "beside")
+_PATIENCE_S = 0.05
 
 Progress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
@@ -69,7 +73,8 @@ class Scoring:
         self._worth_a_thread = worth_a_thread
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
         self._connection = connect(Path(self._spill.name), place.memory)
-        self._threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
+        threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
+        self._threads = min(threads, MOST_AT_ONCE)
         self.rows = 0
         for table in _TABLES:
             declare(self._connection, table, self._columns)
@@ -144,12 +149,11 @@ class Scoring:
         parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]
         found, done = [WEIGHTS.empty_table()], 0
         cursors = [self._connection.cursor() for _ in parts]
+        asked: list[Future[pa.Table]] = []
         with filtered_where_written(self._connection), ThreadPoolExecutor(self._threads) as pool:
             try:
-                asked = [
-                    pool.submit(self._query.weighed, cursor, part, ALL, floor)
-                    for cursor, part in zip(cursors, parts, strict=True)
-                ]
+                for cursor, part in zip(cursors, parts, strict=True):
+                    asked.append(pool.submit(self._query.weighed, cursor, part, ALL, floor))
                 for part, weighed in zip(parts, asked, strict=True):
                     found.append(weighed.result().cast(WEIGHTS))
                     done += part.num_rows
@@ -158,8 +162,7 @@ class Scoring:
             finally:
                 # Whoever is ended does not wait for what nobody is going to read.
                 pool.shutdown(wait=False, cancel_futures=True)
-                for cursor in cursors:
-                    cursor.interrupt()
+                _interrupt(cursors, asked)
         return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
 
     def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
@@ -176,8 +179,16 @@ class Scoring:
         unpack(self._connection, "passing", passing, self._columns)
 
 
+def _interrupt(cursors: Sequence[duckdb.DuckDBPyConnection], asked: Collection[Future[pa.Table]]) -> None:
+    """Have each query end; again and again, as DuckDB forgets what it is told before a query begins."""
+    while wait(asked, timeout=0).not_done:
+        for cursor in cursors:
+            cursor.interrupt()
+        wait(asked, timeout=_PATIENCE_S)
+
+
 def _parts(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
     """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
-    count = max(-(-rows // PAIRS_A_CHUNK), min(threads, rows // worth_a_thread), 1)
+    count = max(-(-rows * threads // PAIRS_A_CHUNK), min(threads, rows // worth_a_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

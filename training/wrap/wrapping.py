@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mpi.domain.features import TEXT_COLUMNS
 from mpi.domain.weight import Thresholds
 from mpi.matching.levels import read_levels
 from mpi.matching.model import load_model
@@ -50,10 +51,10 @@ def wrap(
         for level in comparison.levels
         if level.adjustment is not None
     }
-    unknown = sorted(adjusted - set(records.column_names))
+    unknown = sorted(adjusted - (TEXT_COLUMNS & set(records.column_names)))
     if unknown:
         raise TrainingError(
-            f"{settings_file}: it adjusts for frequencies of {unknown[0]!r}, which is no feature"
+            f"{settings_file}: it adjusts for frequencies of {unknown[0]!r}, which is no feature of one text"
         )
     frequencies = count_frequencies(records, sorted(adjusted))
     folder.mkdir(parents=True, exist_ok=True)

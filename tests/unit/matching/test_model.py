@@ -68,6 +68,8 @@ def test_every_byte_is_in_the_digest(tmp_path):
         ('["ssn"]', '["no_such"]', "no_such"),
         ("[blocking]", "[blokking]", "blocking"),
         ("surname = 0.002", "surname = 2", "tail"),
+        ("surname = 0.002", "surname = 0.002\ngiven_roots = 0.01", "given_roots"),
+        ("surname = 0.002", "surname = 0.002\nbirth_year = 0.01", "birth_year"),
         ("name =", "name", "TOML"),
     ],
 )

@@ -268,6 +268,12 @@ def test_a_rare_value_of_which_edits_are_counted_lifts_a_pair_up_to_the_floor(tm
         (library.ExactMatch("favourite_colour"), "favourite_colour"),
         (
             library.CustomComparison(
+                [of_level.CustomLevel("jaccard(substr(given_l, 4, 5), substr(given_r, 4, 5)) >= 0.9"), _ELSE]
+            ),
+            "NULLIF",
+        ),
+        (
+            library.CustomComparison(
                 [
                     of_level.NullLevel("birth_year"),
                     of_level.PercentageDifferenceLevel("birth_year", 0.1),
@@ -302,6 +308,15 @@ def test_a_condition_that_has_no_exact_translation_is_refused_by_name(comparison
     with pytest.raises(ModelError, match=named) as refusal:
         compile_scorer(model_of(comparison))
     assert "level" in str(refusal.value)
+
+
+@pytest.mark.parametrize("column", ["birth_year", "multiple_birth", "phones"])
+def test_frequencies_of_what_is_no_text_are_refused_by_name(column):
+    """Their values would be looked up as texts online, and as what they are by DuckDB."""
+    model = model_of(library.ExactMatch(column).configure(term_frequency_adjustments=True))
+    model = replace(model, frequencies=Frequencies({column: {"2014": 0.1}}, {column: 0.0001}))
+    with pytest.raises(ModelError, match=f"'{column}': no term frequencies"):
+        compile_scorer(model)
 
 
 def test_settings_written_for_another_dialect_are_refused():

@@ -122,18 +122,20 @@ def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_int
     sizes = {
         rows: [size for _, size in scoring._parts(rows, 4, 100)] for rows in (0, 1, 199, 200, 900, 4_100)
     }
+    assert all(size * 4 <= scoring.PAIRS_A_CHUNK for some in sizes.values() for size in some), "at once"
     assert sizes[0] == []
     assert sizes[1] == [1]
     assert sizes[199] == [199]
     assert sizes[200] == [100, 100]
     assert sizes[900] == [225] * 4
-    assert sizes[4_100] == [820] * 5
+    assert sizes[4_100] == [242] * 16 + [228]
     starts = [start for start, _ in scoring._parts(4_100, 4, 100)]
-    assert starts == [0, 820, 1640, 2460, 3280]
+    assert starts == [242 * part for part in range(17)]
 
 
 def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
     monkeypatch.setattr(scoring, "PAIRS_A_CHUNK", 30)
+    monkeypatch.setattr(scoring, "MOST_AT_ONCE", 1)
     told, made = [], dict(records(20, 10))
     with Scoring(MODEL, Place(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
         opened.keep(stored({number: made[number] for number in range(10)}))
@@ -155,3 +157,29 @@ def test_whoever_is_interrupted_does_not_wait_for_the_parts_that_are_weighed(kep
         kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR, ())
     assert time.monotonic() - began < 30
     assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]
+
+
+def test_nor_for_a_part_whose_query_is_begun_after_the_interrupt(kept, monkeypatch):
+    for_ever = (
+        "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range + b.range = -1"
+    )
+    weighed, begun = PairQuery.weighed, threading.Event()
+
+    def late(*asked):
+        begun.set()
+        time.sleep(0.5)
+        return weighed(*asked)
+
+    monkeypatch.setattr(PairQuery, "weighed", late)
+    monkeypatch.setattr(PairQuery, "sql", lambda *_: for_ever)
+    main = threading.main_thread().ident
+
+    def interrupt():
+        begun.wait()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR, ())
+    assert time.monotonic() - began < 30
