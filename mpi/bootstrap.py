@@ -30,8 +30,13 @@ _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 
 
-def open_index(settings: Settings) -> Index:
+def open_index(settings: Settings, *, to_move: bool = False) -> Index:
     """Open the index that the settings name.
+
+    Args:
+        settings: name it.
+        to_move: to move it to another model: its own may be one of an earlier standardizer, by which nothing
+            new can be made comparable.
 
     Raises:
         StoreError: it is missing, of another version, or was made with another secret.
@@ -40,10 +45,10 @@ def open_index(settings: Settings) -> Index:
     """
     database = _existing(settings)
     with _disposed_on_failure(database):
-        return _open(settings, database)
+        return _open(settings, database, to_move=to_move)
 
 
-def _open(settings: Settings, database: Database) -> Index:
+def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
     migrate.require_current(database)
     seal = _read_secret(settings.secret_path)
     with database.read(operator()) as unit:
@@ -51,11 +56,11 @@ def _open(settings: Settings, database: Database) -> Index:
         active = unit.configs.active()
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
-    matcher = load_matcher(settings, f"{active.model_name}/{active.model_version}")
+    name = f"{active.model_name}/{active.model_version}"
+    matcher = load_matcher(settings, name, of_any_standardizer=to_move)
     if not matcher.runs(active):
         raise StoreError(
-            f"model {active.model_name}/{active.model_version} is not the one that the index runs on: "
-            "restore its folder, or set MPI_MODEL to it"
+            f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
         )
     return _index(settings, database, matcher, seal, is_test=info.is_test)
 
@@ -126,7 +131,7 @@ def _disposed_on_failure(database: Database) -> Iterator[None]:
         raise
 
 
-def load_matcher(settings: Settings, ref: str | None) -> Matcher:
+def load_matcher(settings: Settings, ref: str | None, *, of_any_standardizer: bool = False) -> Matcher:
     """Load and compile a model.
 
     Args:
@@ -134,13 +139,14 @@ def load_matcher(settings: Settings, ref: str | None) -> Matcher:
         ref: the model that an index runs on; None for a new index. The copy that was kept in the home
             when the index was moved to it comes first, then ``MPI_MODEL``, then the model of that name,
             then the default.
+        of_any_standardizer: one of an earlier version too.
 
     Raises:
         ModelError: it cannot be found or compiled.
     """
     kept = settings.home / "models" / ref if ref else None
     folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
-    return compiled(load_model(folder))
+    return compiled(load_model(folder, of_any_standardizer=of_any_standardizer))
 
 
 def load_survivorship(settings: Settings) -> Survivorship:
@@ -174,7 +180,7 @@ def keep_model(settings: Settings, ref: str | None) -> None:
     model = load_model(folder)
     kept = settings.home / "models" / model.name / model.version
     if kept.is_dir():
-        if load_model(kept).digest != model.digest:
+        if load_model(kept, of_any_standardizer=True).digest != model.digest:
             raise ConflictError(
                 f"{kept} is another model of that name and version: publish this one as a new version"
             )

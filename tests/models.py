@@ -35,7 +35,14 @@ surname = 0.002
 """
 
 
-def tiny_model(folder: Path, *, name: str = "tiny", version: str = "1", link: float = 12.0) -> Path:
+def tiny_model(
+    folder: Path,
+    *,
+    name: str = "tiny",
+    version: str = "1",
+    link: float = 12.0,
+    standardizer: str = STANDARDIZER_VERSION,
+) -> Path:
     """Write the model and return its folder, which ``MPI_MODEL`` may name.
 
     Args:
@@ -43,6 +50,7 @@ def tiny_model(folder: Path, *, name: str = "tiny", version: str = "1", link: fl
         name: of the model.
         version: of the model.
         link: its link threshold; another one makes another configuration.
+        standardizer: the version that it says it was fitted on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -51,7 +59,7 @@ def tiny_model(folder: Path, *, name: str = "tiny", version: str = "1", link: fl
         "card.md": "# A model for tests\n\nWritten by hand; fitted on nothing.\n",
         "metrics.json": "{}\n",
     }
-    head = _TEXT.format(name=name, version=version, standardizer=STANDARDIZER_VERSION, link=link)
+    head = _TEXT.format(name=name, version=version, standardizer=standardizer, link=link)
     for file, text in contents.items():
         (folder / file).write_text(text, encoding="utf-8")
         head += f'"{file}" = "{hashlib.sha256(text.encode()).hexdigest()}"\n'

@@ -38,15 +38,18 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def opened() -> Iterator[Session]:
+def opened(*, to_move: bool = False) -> Iterator[Session]:
     """Open the index that the environment names, and close it at the end.
 
     Nearly every use case is one transaction, so Ctrl-C in here leaves nothing of it; of a large load it
     leaves whole chunks.
+
+    Args:
+        to_move: to move it to another model.
     """
     settings = read_settings()
     try:
-        index = open_index(settings)
+        index = open_index(settings, to_move=to_move)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(undone=True) from interrupt
     with undone_by_interrupt(index.database):

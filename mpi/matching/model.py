@@ -85,10 +85,14 @@ def find_model(ref: str | None = None) -> Path:
     raise ModelError(f"no model {name!r}: give name/version or a folder that holds a model.toml")
 
 
-def load_model(folder: Path) -> MatchModel:
+def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel:
     """Read a model folder and check it.
 
     That every condition can be scored is checked by ``mpi.matching.scorer.compile_scorer``.
+
+    Args:
+        folder: of the model.
+        of_any_standardizer: one of an earlier version too, which an index is to be moved from.
 
     Raises:
         ModelError: a file is missing, changed since it was published or not what it should be, or the
@@ -121,12 +125,23 @@ def load_model(folder: Path) -> MatchModel:
         raise ModelError(f"{folder}/model.toml: {fault}") from None
     if not model.cautions.fit(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
+    if not of_any_standardizer:
+        require_standardizer(model)
+    return model
+
+
+def require_standardizer(model: MatchModel) -> None:
+    """Records can be made comparable for the model by this version of the program.
+
+    Raises:
+        ModelError: it was fitted on another version of the standardizer.
+    """
     if model.standardizer != STANDARDIZER_VERSION:
         raise ModelError(
-            f"model {model.ref} was fitted on standardizer {model.standardizer}, "
-            f"this is {STANDARDIZER_VERSION}: fit it anew with `python -m training fit`"
+            f"model {model.ref} was fitted on standardizer {model.standardizer}, this is "
+            f"{STANDARDIZER_VERSION}: fit it anew with `python -m training fit`; "
+            "`mpi recluster --model FOLDER --apply` moves an index to that one"
         )
-    return model
 
 
 def _read(folder: Path, name: str) -> bytes:

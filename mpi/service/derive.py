@@ -18,6 +18,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.matching.keys import BlockingSpec, keys
+from mpi.matching.model import require_standardizer
 from mpi.matching.packed import packed
 from mpi.service.context import Index, Matcher
 from mpi.service.reindex import Progress, edges_of
@@ -152,7 +153,11 @@ def derive(
         progress: told of long steps.
         shared: the lists of shared values; None for those that the active records make now.
         engine: what finds and scores the pairs.
+
+    Raises:
+        ModelError: the model was fitted on another version of the standardizer.
     """
+    require_standardizer(matcher.model)
     groups = unit.records.active_groups()
     records = sorted(groups)
     stopped = _stopped(unit, index, matcher) if shared is None else shared.stopped

@@ -100,7 +100,7 @@ def _thought_through(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
 ) -> tuple[ReclusterPlan, Stops | None]:
     with (
-        opened() as session,
+        opened(to_move=model is not None) as session,
         shown_progress() as report,
         leaving_room(session.index.database, session.viewer),
     ):
@@ -125,7 +125,7 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
     """List the runs, after the one that was interrupted was carried on or given up."""
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
-    with opened() as session, shown_progress() as report:
+    with opened(to_move=True) as session, shown_progress() as report:
         index, viewer = session.index, session.viewer
         listed = all_runs(index, viewer)
         if resume or give_up:
