@@ -25,7 +25,7 @@ def run(as_json: JsonFlag = False) -> None:
     elif findings:
         print_table(("law", "breach"), [(one.law, one.detail) for one in findings])
     else:
-        print_table(("laws", "breaches"), [("1, 2, 6", 0)])
+        print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
     if pending:
         note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
     if findings:

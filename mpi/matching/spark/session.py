@@ -36,7 +36,7 @@ appender.stderr.layout.pattern = %d %p %c{1}: %m%n%ex
 """
 _PYSPARK = (
     "--engine spark needs the optional extra spark, which is not installed: "
-    "pip install 'master-person-index[spark]'"
+    "pip install '.[spark]' in a checkout"
 )
 _JAVA = (
     "--engine spark needs Java 17 or newer on this machine, and there is none: install it (Debian and "
