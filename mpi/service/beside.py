@@ -82,6 +82,7 @@ def put_beside(carrier: Carrier, config_id: int, wanted: Beside) -> None:
         for part in carrier.pace.parts(differing):
             with part.turn() as unit:
                 _put(unit, carrier.run.id, config_id, part.items, wanted)
+        carrier.say_alive()
         carrier.progress(WRITING, min(start + PAGE, len(records)), len(records))
 
 
@@ -161,6 +162,8 @@ def _derive_anew(
     unit: WriteUnit, carrier: Carrier, config_id: int, shared: SharedValues, records: Collection[int]
 ) -> None:
     index = carrier.index
+    # Written with the other end before the record changed, maybe, and without its own features (``_put``).
+    unit.derived.drop_edges_of(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
     groups = {number: one.group_id for number, one in unit.records.get(records).items()}
     changed = {

@@ -21,7 +21,6 @@ from mpi.service.beside import Beside, catch_up, clear, flip, put_beside
 from mpi.service.configuration import lists_for, require_config
 from mpi.service.context import Index, Matcher
 from mpi.service.derive import Derived, derive
-from mpi.service.giving_way import giving_way
 from mpi.service.holds import let_go, require_whole_index
 from mpi.service.pacing import seeking_no_cycles
 from mpi.service.reindex import Progress, silent
@@ -47,7 +46,6 @@ from mpi.storage.repositories.runs import Run, RunKind, Stage
 from mpi.storage.unit import ReadUnit, WriteUnit
 
 FLIPPING = "putting the configuration in force"
-BEAT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +179,11 @@ def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: P
         return
     if left.stage == Stage.DERIVING and left.kind != RunKind.PROPOSAL:
         with index.database.write(viewer, KIND) as unit:
-            run = take_over(unit, left)
-        _abandon(Carrier(index, viewer, run, run.worker))
+            # Another may have carried it on meanwhile, to its end even.
+            left = require_run(unit, left.id)
+            run = take_over(unit, left) if left.stage == Stage.DERIVING else None
+        if run is not None:
+            _abandon(Carrier(index, viewer, run, run.worker))
         return
     fitting = [one for one in (index.matcher, matcher) if active is not None and one.runs(active)]
     if left.stage != Stage.DERIVING and fitting:
@@ -217,7 +218,7 @@ def _carried(carrier: Carrier) -> CarriedOut:
     shared, found = before, None
     settlement = NOTHING_SETTLED
     if carrier.run.stage == Stage.DERIVING:
-        derived = giving_way(lambda: _derived(carrier), carrier.say_alive, BEAT_S)
+        derived = carrier.computed(lambda unit: _derived(unit, carrier))
         shared, found = derived.shared, derived.found
         _bring_into_force(carrier, derived)
         carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
@@ -241,22 +242,21 @@ def _lists_in_force(unit: ReadUnit, index: Index) -> SharedValues:
     return NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
 
 
-def _derived(carrier: Carrier) -> Derived:
+def _derived(unit: ReadUnit, carrier: Carrier) -> Derived:
     """What follows from a snapshot under the run's model and lists."""
     index, matcher = carrier.index, carrier.matcher
-    with index.database.read(carrier.viewer) as unit:
-        active = unit.configs.active()
-        keeps = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
-        shared = _lists_in_force(unit, index) if keeps else None
-        digest = carrier.run.detail.get("digest")
-        known = None if digest is None else unit.configs.by_digest(digest)
-        if known is not None:
-            shared = index.lists_of(unit, known)
-        stated = carrier.run.detail.get("lists")
-        if stated is not None:
-            shared = SharedValues.from_text(str(stated))
-        floor = matcher.model.thresholds.stored_from
-        return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
+    active = unit.configs.active()
+    keeps = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
+    shared = _lists_in_force(unit, index) if keeps else None
+    digest = carrier.run.detail.get("digest")
+    known = None if digest is None else unit.configs.by_digest(digest)
+    if known is not None:
+        shared = index.lists_of(unit, known)
+    stated = carrier.run.detail.get("lists")
+    if stated is not None:
+        shared = SharedValues.from_text(str(stated))
+    floor = matcher.model.thresholds.stored_from
+    return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
 
 
 def _bring_into_force(carrier: Carrier, derived: Derived) -> None:

@@ -10,6 +10,7 @@ configuration in force.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mpi.domain import clock
 from mpi.domain.features import Features
@@ -77,18 +78,22 @@ def hold_before(carrier: Carrier, config_id: int) -> None:
     for _ in range(HOLD_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
             read = read_of(unit, carrier)
-            if read is None:
-                return
-            carrier.progress(HOLDING, 0, 1)
-            items = items_of(whole(unit, carrier.index, config_id, carrier.run.on_date))
-            unread = [(item, None) for item in items if item.fingerprint not in read.approved]
-            frozen = _frozen(unit, [item for item in items if item.fingerprint in read.approved])
-        held = [*unread, *frozen]
+        if read is None:
+            return
+        carrier.progress(HOLDING, 0, 1)
+        held = carrier.computed(partial(_to_be_held, carrier=carrier, config_id=config_id, read=read))
         if not held:
             return
         for part in carrier.pace.parts(held):
             with part.turn() as unit:
                 _hold_some(unit, carrier, part.items, read)
+
+
+def _to_be_held(unit: ReadUnit, carrier: Carrier, config_id: int, read: Read) -> "list[Held]":
+    """What a proposal's run would change, and nobody approved, or a freeze window holds."""
+    items = items_of(whole(unit, carrier.index, config_id, carrier.run.on_date))
+    unread = [(item, None) for item in items if item.fingerprint not in read.approved]
+    return [*unread, *_frozen(unit, [item for item in items if item.fingerprint in read.approved])]
 
 
 def _frozen(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, tuple[str, set[int]]]]:
@@ -132,12 +137,7 @@ def release(carrier: Carrier) -> Settlement:
     first: Settlement | None = None
     for _ in range(ROUNDS):
         forget_changes(carrier)
-        with carrier.index.database.read(carrier.viewer) as unit:
-            config_id = carrier.index.config_id(unit)
-            read = read_of(unit, carrier)
-            taken_back = _taken_back(unit, carrier)
-            choice = _choice(unit, carrier, taken_back)
-            settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, choice)
+        read, taken_back, settlement = carrier.computed(partial(_to_be_published, carrier=carrier))
         first = first or settlement
         work = list(parts_of(settlement))
         del settlement
@@ -158,6 +158,15 @@ def release(carrier: Carrier) -> Settlement:
             done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
     return first or NOTHING_SETTLED
+
+
+def _to_be_published(unit: ReadUnit, carrier: Carrier) -> tuple[Read | None, set[int], Settlement]:
+    """What of a proposal was read, what a rollback takes back, and what the configuration changes."""
+    config_id = carrier.index.config_id(unit)
+    taken_back = _taken_back(unit, carrier)
+    choice = _choice(unit, carrier, taken_back)
+    settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, choice)
+    return read_of(unit, carrier), taken_back, settlement
 
 
 def forget_changes(carrier: Carrier) -> None:

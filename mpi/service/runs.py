@@ -3,14 +3,18 @@
 import os
 import secrets
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Viewer
 from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.context import Index, Matcher
+from mpi.service.giving_way import giving_way
 from mpi.service.pacing import Pace
 from mpi.service.reindex import Progress, silent
 from mpi.storage.repositories.runs import OPEN, Run, Stage
@@ -19,9 +23,13 @@ from mpi.storage.unit import ReadUnit, WriteUnit
 KIND = "recluster"
 ENGINE = "engine"
 """In the detail of a run: the name of what it was begun with."""
+BEAT_S = 10.0
+"""How often a worker says that it is alive, at the least."""
 SILENT_S = 60.0
 """A worker that was not seen alive for so long carries out nothing any more."""
 _TOKEN = secrets.token_hex(4)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Carrier:
     progress: Progress = silent
     engine: BatchEngine = DUCKDB
     pace: Pace = field(init=False)
+    _beaten: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.index.database, self.viewer, KIND, self.beat)
@@ -94,11 +103,29 @@ class Carrier:
         """
         if not unit.runs.beat(self.run.id, self.worker, clock.iso(clock.now())):
             raise ConflictError(f"run {self.run.id} is carried out by another process")
+        self._beaten = time.monotonic()
 
     def say_alive(self) -> None:
-        """The same in a transaction of its own, where a step without any takes long."""
-        with self.pace.turn():
-            pass
+        """The same in a transaction of its own, unless one has said so lately; for steps without any."""
+        if time.monotonic() - self._beaten >= BEAT_S:
+            with self.pace.turn():
+                pass
+
+    def computed(self, compute: Callable[[ReadUnit], Result]) -> Result:
+        """What follows from a snapshot, however long that takes: it is said meanwhile that this is alive.
+
+        Args:
+            compute: computes it, in another thread that gives way to others.
+
+        Raises:
+            ConflictError: another has taken the run over.
+        """
+
+        def read() -> Result:
+            with self.index.database.read(self.viewer) as unit:
+                return compute(unit)
+
+        return giving_way(read, self.say_alive, BEAT_S)
 
 
 def worker_name() -> str:

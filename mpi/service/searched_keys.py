@@ -41,10 +41,9 @@ def _digest(pages: Iterable[Numbers]) -> tuple[int, int]:
 def mend(carrier: Carrier, config_id: int) -> None:
     """Make the keys by which records are searched those that they have, a few in each transaction."""
     merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
-    with carrier.index.database.read(carrier.viewer) as unit:
-        if are_sound(unit, config_id):
-            return
-        wrong = list(_wrong(unit, config_id, carrier.index.home))
+    wrong = carrier.computed(
+        lambda unit: [] if are_sound(unit, config_id) else list(_wrong(unit, config_id, carrier.index.home))
+    )
     for part in carrier.pace.parts(wrong):
         with part.turn() as unit:
             # Of a record that has changed since as well: what it keeps is left among all as it is there.

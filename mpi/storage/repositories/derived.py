@@ -155,6 +155,12 @@ class Derived:
         if rows:
             self._connection.execute(_DROP_EDGE, rows)
 
+    def drop_edges_of(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove edges with either end among the records, whether these have features or not."""
+        for chunk in chunked(record_ids):
+            for statement in _DROP_EDGES:
+                self._connection.execute(statement, {"config": config_id, "ids": chunk})
+
     def drop_range(self, config_id: int, first: int, last: int) -> None:
         """Remove what is derived from the records with numbers of a range, both ends in it."""
         self._keys.drop_range(config_id, first, last)

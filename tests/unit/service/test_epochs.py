@@ -1,5 +1,6 @@
 """An epoch: what happens while a re-cluster is carried out, and what a kill at any stage leaves behind."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,13 @@ from sqlalchemy import text
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
+from mpi.service import epochs, releasing
 from mpi.service import runs as service_runs
 from mpi.service.beside import CLEARING, WRITING
 from mpi.service.epochs import FLIPPING, abandon, runs
 from mpi.service.events import events
 from mpi.service.holds import holds
+from mpi.service.pacing import Pace, Part
 from mpi.service.proposals import apply_proposal, proposal, propose, resume_run, roll_back_proposal
 from mpi.service.rebuild import rebuild
 from mpi.service.recluster import recluster
@@ -297,3 +300,107 @@ def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, str
 
     recluster(three, OPERATOR, stricter, apply=True, progress=look)
     assert (late[WRITING], late[FLIPPING], late[RELEASING]) == (False, False, True)
+
+
+def number_of(index, source, local_id):
+    """The number of a record."""
+    with index.database.read(OPERATOR) as unit:
+        return unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
+
+
+def edges_in_force(index):
+    with index.database.read(OPERATOR) as unit:
+        return unit.derived.all_edges(index.config_id(unit))
+
+
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        {"first_name": "Bbbbb", "last_name": "Ggggg", "birth_date": "2010-03-09", "postal_code": "43007"},
+        {"first_name": "Bbbbb", "last_name": "Ggggg", "birth_date": "2013-07-21", "postal_code": "43007"},
+        None,
+    ],
+    ids=["still alike", "not alike", "withdrawn"],
+)
+def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_of_what_it_was(
+    three, stricter, monkeypatch, becomes
+):
+    now = replace(three, matcher=stricter)
+    first = number_of(three, "sis", "0")
+    assert first < number_of(three, "ccwis", "0")
+
+    def meanwhile():
+        if becomes is None:
+            withdraw(three, OPERATOR, "ccwis", "0")
+        else:
+            upsert(three, OPERATOR, "ccwis", a_child("0", **becomes))
+
+    def one_by_one(pace, items, **_sizes):
+        for item in items:
+            yield Part(pace, [item])
+            if item == first and edges_beside(three):
+                monkeypatch.undo()
+                meanwhile()
+
+    def edges_beside(index):
+        with index.database.read(OPERATOR) as unit:
+            others = unit.derived.configs() - {index.config_id(unit)}
+            return any(unit.derived.all_edges(other) for other in others)
+
+    monkeypatch.setattr(Pace, "parts", one_by_one)
+    recluster(three, OPERATOR, stricter, apply=True)
+    assert Pace.parts is not one_by_one, "the record changed in the middle of it"
+    if becomes is None:
+        back = a_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
+        upsert(now, OPERATOR, "ccwis", back)
+    assert verify(now, OPERATOR) == []
+    found = edges_in_force(now)
+    rebuild(now, OPERATOR)
+    assert found == edges_in_force(now)
+
+
+@pytest.mark.parametrize("step", ["_to_be_published", "_to_be_held"])
+def test_a_run_that_settles_for_long_says_that_it_is_alive_meanwhile(three, stricter, monkeypatch, step):
+    made = propose(three, OPERATOR, stricter)
+    settles, seen = getattr(releasing, step), []
+
+    def slowly(unit, **given):
+        began = time.monotonic()
+        while time.monotonic() - began < 1.0:
+            time.sleep(0.1)
+            seen.append(runs(three, OPERATOR)[0].alive)
+        return settles(unit, **given)
+
+    monkeypatch.setattr(service_runs, "BEAT_S", 0.1)
+    monkeypatch.setattr(service_runs, "SILENT_S", 0.5)
+    monkeypatch.setattr(releasing, step, slowly)
+    apply_proposal(three, OPERATOR, stricter, made.id)
+    assert len(seen) > 5
+    assert all(seen)
+
+
+def test_of_two_that_find_one_interrupted_run_the_later_leaves_it_to_the_other(
+    three, stricter, kill, monkeypatch
+):
+    with pytest.raises(Killed):
+        recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, kill))
+    another_process(monkeypatch)
+    alive, ended = epochs.is_alive, []
+
+    def ended_by_another(run):
+        """Between what the later one has read and what it writes, another gives the run up."""
+        was = alive(run)
+        if not ended:
+            abandon(three, OPERATOR, run.id)
+            ended.append(run_of(run.id).ended_commit)
+        return was
+
+    def run_of(number):
+        with three.database.read(OPERATOR) as unit:
+            return unit.runs.get(number)
+
+    monkeypatch.setattr(epochs, "is_alive", ended_by_another)
+    recluster(three, OPERATOR, stricter, apply=True)
+    first, later = sorted(runs(three, OPERATOR), key=lambda run: run.id)
+    assert (first.stage, later.stage) == ("abandoned", "done")
+    assert [run_of(first.id).ended_commit] == ended
