@@ -7,6 +7,7 @@ birth the same 2.6. An equal SSN adds 19.9, an equal postal code 5.1; different 
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from mpi.standardize.record import STANDARDIZER_VERSION
@@ -25,7 +26,7 @@ cohesion = 0.0
 
 [blocking]
 names = ["given", "surname"]
-birth = ["birth_date", "surname:1"]
+birth = {birth}
 ssn = ["ssn"]
 
 [tail_frequency]
@@ -42,6 +43,7 @@ def tiny_model(
     version: str = "1",
     link: float = 12.0,
     standardizer: str = STANDARDIZER_VERSION,
+    birth: Sequence[str] = ("birth_date", "surname:1"),
 ) -> Path:
     """Write the model and return its folder, which ``MPI_MODEL`` may name.
 
@@ -51,6 +53,7 @@ def tiny_model(
         version: of the model.
         link: its link threshold; another one makes another configuration.
         standardizer: the version that it says it was fitted on.
+        birth: the parts of one of its blocking rules; others make other blocking keys.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -59,7 +62,9 @@ def tiny_model(
         "card.md": "# A model for tests\n\nWritten by hand; fitted on nothing.\n",
         "metrics.json": "{}\n",
     }
-    head = _TEXT.format(name=name, version=version, standardizer=standardizer, link=link)
+    head = _TEXT.format(
+        name=name, version=version, standardizer=standardizer, link=link, birth=json.dumps(list(birth))
+    )
     for file, text in contents.items():
         (folder / file).write_text(text, encoding="utf-8")
         head += f'"{file}" = "{hashlib.sha256(text.encode()).hexdigest()}"\n'

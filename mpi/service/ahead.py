@@ -279,5 +279,5 @@ def _made(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement
     }
     made = comparable(unit, index, source, [said[place] for place in places.values()])
     config_id = index.config_id(unit)
-    blocking, lists = index.blocking(unit, config_id), index.lists_of(unit, config_id).digest
-    return {place: pack(made[name], blocking, index.seal, lists) for name, place in places.items()}
+    blocking, config = index.blocking(unit, config_id), index.matcher.digest(index.lists_of(unit, config_id))
+    return {place: pack(made[name], blocking, index.seal, config) for name, place in places.items()}

@@ -114,7 +114,7 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         return None
     source, made = index.known_sources.get(source_code), said.made
     # Copied at one go: another thread may add to what is known.
-    config_id, sources = max(list(index.known_blocking), default=0), list(index.known_sources.values())
+    config_id, sources = index.config_last_in_force, list(index.known_sources.values())
     if source is None or made is None or source.paused or not config_id:
         return None
     groups = tuple(sorted({one.group_id for one in sources}))

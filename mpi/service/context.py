@@ -85,6 +85,7 @@ class Index:
         second_approver: which steps of a steward wait for a second one.
         quality_rules: how stewards' work is watched.
         sign_in_limits: how long a person stays signed in.
+        known_in_force: by model, its configuration that was last seen in force.
         known_lists: lists of configurations read so far; a configuration never changes.
         known_blocking: blocking of configurations, the keys that they stop left out.
         known_sources: every source as last read, by code: what is asked of one can be sent ahead.
@@ -104,6 +105,7 @@ class Index:
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = SignInLimits()
+    known_in_force: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
     known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
     known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
     known_sources: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
@@ -122,7 +124,13 @@ class Index:
         active = unit.configs.active()
         if active is None or not self.matcher.runs(active):
             raise ModelMovedError("the index has moved to another model: start this process again")
+        self.known_in_force[self.matcher.model.digest] = active.id
         return active.id
+
+    @property
+    def config_last_in_force(self) -> int:
+        """The configuration of this model that was in force when last looked at; 0 where none was."""
+        return self.known_in_force.get(self.matcher.model.digest, 0)
 
     def shared(self, unit: ReadUnit) -> SharedValues:
         """The shared values listed by the configuration in force, read in the caller's own transaction.

@@ -110,13 +110,15 @@ class Door:
         seal: the index's secret.
         moment: as-of of rows that state none.
         source: the code of their source.
-        lists: the shared values listed by the configuration in force, as text.
+        config: digest of the configuration in force.
+        lists: the shared values that it lists, as text.
         blocking: the model's, without the keys that the configuration stops.
     """
 
     seal: KeyedHash
     moment: datetime
     source: str
+    config: str
     lists: str
     blocking: BlockingSpec
 
@@ -124,11 +126,6 @@ class Door:
     def shared(self) -> SharedValues:
         """The shared values."""
         return SharedValues.from_text(self.lists)
-
-    @cached_property
-    def digest(self) -> str:
-        """Names them."""
-        return self.shared.digest
 
     def __call__(self, rows: Rows) -> Block:
         """Let rows in."""
@@ -167,7 +164,7 @@ class Door:
         """A record made comparable."""
         features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
         own = array("q", keys(features, self.blocking, self.seal))
-        return Packed(features_to_bytes(features), own.tobytes(), self.digest)
+        return Packed(features_to_bytes(features), own.tobytes(), self.config)
 
 
 @dataclass

@@ -139,6 +139,7 @@ def receive_rows(
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
         config_id = index.config_id(unit)
-        lists, blocking = index.lists_of(unit, config_id).to_text(), index.blocking(unit, config_id)
-    door = Door(index.seal, moment, source_code, lists, blocking)
+        lists, blocking = index.lists_of(unit, config_id), index.blocking(unit, config_id)
+    config = index.matcher.digest(lists)
+    door = Door(index.seal, moment, source_code, config, lists.to_text(), blocking)
     return let_in(door, rows, known, str(index.home))

@@ -71,19 +71,19 @@ class Changed:
         return array("q", self.packed_keys(blocking, seal)).tolist()
 
 
-def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, lists: str) -> Packed:
+def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, config: str) -> Packed:
     """A record made comparable, in bytes.
 
     Args:
         made: the record.
         blocking: that of the configuration in force.
         seal: the index's secret.
-        lists: digest of the shared values that were taken out.
+        config: digest of the configuration in force.
     """
     if isinstance(made, Packed):
         return made
     own = array("q", keys(made, blocking, seal))
-    return Packed(features_to_bytes(made), own.tobytes(), lists)
+    return Packed(features_to_bytes(made), own.tobytes(), config)
 
 
 @dataclass(frozen=True, slots=True)

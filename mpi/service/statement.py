@@ -18,12 +18,13 @@ class Packed(NamedTuple):
     Args:
         features: as ``features_to_bytes`` writes them.
         keys: blocking keys, ascending, as native 64-bit integers.
-        lists: digest of the shared values that were taken out.
+        config: digest of the configuration under which it was made comparable: its lists say which shared
+            values were taken out, its model which keys the record has.
     """
 
     features: bytes
     keys: bytes
-    lists: str
+    config: str
 
 
 Comparable = Features | Packed

@@ -137,27 +137,27 @@ def comparable(
 ) -> dict[str, Comparable]:
     """Statements made comparable under the configuration in force, by local ID."""
     shared = index.shared(unit)
-    lists = shared.digest if any(one.made for one in said) else None
+    config = index.matcher.digest(shared) if any(one.made for one in said) else None
     return {
         one.local_id: one.made
-        if one.made is not None and one.made.lists == lists
+        if one.made is not None and one.made.config == config
         else index.comparable(one.record, source.code, shared)
         for one in said
     }
 
 
 def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> Packed | None:
-    """A record made comparable before its transaction, by the lists read last; None where none were read yet.
+    """A record made comparable before its transaction, as was right last; None where nothing is known yet.
 
-    Where the configuration in force lists something else by then, ``comparable`` makes it anew.
+    Where another configuration is in force by then, ``comparable`` makes it anew.
     """
-    latest = max(index.known_lists, default=0)
-    shared, blocking = index.known_lists.get(latest), index.known_blocking.get(latest)
+    last = index.config_last_in_force
+    shared, blocking = index.known_lists.get(last), index.known_blocking.get(last)
     if shared is None or blocking is None:
         return None
     features = index.comparable(record, source_code, shared)
     own = array("q", keys(features, blocking, index.seal))
-    return Packed(features_to_bytes(features), own.tobytes(), shared.digest)
+    return Packed(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
 
 
 def take(

@@ -1,22 +1,28 @@
 """Pairs found before a record's transaction are, in it, those that a search would find there."""
 
+from array import array
 from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 
+from mpi.bootstrap import open_matcher
+from mpi.matching.keys import keys
 from mpi.service import beforehand, records, reindex
 from mpi.service.blocks import BlockLimits
 from mpi.service.left_runs import merge_left
+from mpi.service.recluster import recluster
 from mpi.service.records import upsert, withdraw
 from mpi.service.sources import NewSource, add_source
 from mpi.service.together import Together
 from mpi.service.verify import verify
+from mpi.standardize.payload import features_from_bytes
 from mpi.storage.database import Database
 from mpi.storage.repositories.recent_keys import RecentKeys
 from mpi.storage.repositories.sources import Source
 from mpi.storage.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
+from tests.models import tiny_model
 
 MOST = 3
 KNOWN = a_child("known", ssn="532-11-8842")
@@ -255,3 +261,52 @@ def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(wit
     assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
     assert told[in_the_snapshot - 1]
     assert verify(with_a_run, OPERATOR) == []
+
+
+def wrong_keys(index):
+    """Records that have other keys than the model in force gives them."""
+    with index.database.read(OPERATOR) as unit:
+        config_id = index.config_id(unit)
+        records = unit.derived.record_ids(config_id)
+        stored, blocking = unit.derived.features(config_id, records), index.blocking(unit, config_id)
+        own = unit.keys.own(config_id, records)
+    return {
+        record
+        for record, features in stored.items()
+        if own[record].keys != array("q", keys(features_from_bytes(features), blocking, index.seal)).tobytes()
+    }
+
+
+def test_a_record_that_is_sent_after_a_move_and_after_the_way_back_has_the_keys_of_the_model_in_force(
+    index, tmp_path
+):
+    other = open_matcher(str(tiny_model(tmp_path / "other", version="2", birth=["birth_date", "surname:2"])))
+    recluster(index, OPERATOR, other, apply=True)
+    moved = replace(index, matcher=other)
+    for number in range(2):
+        upsert(moved, OPERATOR, "ccwis", a_child(f"moved-{number}"))
+    assert not wrong_keys(moved)
+    recluster(moved, OPERATOR, index.matcher, apply=True)
+    for number in range(2):
+        upsert(index, OPERATOR, "ccwis", a_child(f"back-{number}"))
+    assert not wrong_keys(index)
+    assert verify(index, OPERATOR) == []
+
+
+def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
+    other = open_matcher(str(tiny_model(tmp_path / "other", version="2")))
+    recluster(index, OPERATOR, other, apply=True)
+    moved = replace(index, matcher=other)
+    upsert(moved, OPERATOR, "ccwis", a_child("moved"))
+    recluster(moved, OPERATOR, index.matcher, apply=True)
+    upsert(index, OPERATOR, "ccwis", a_child("first"))
+    found = []
+
+    def kept(*asked):
+        found.append(beforehand.find_beforehand(*asked))
+        return found[-1]
+
+    with patch.object(records, "find_beforehand", kept):
+        upsert(index, OPERATOR, "ccwis", a_child("second"))
+    with index.database.read(OPERATOR) as unit:
+        assert found[0].config_id == index.config_id(unit)
