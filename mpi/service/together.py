@@ -16,7 +16,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage.database import BUSY_TIMEOUT_MS, Database
 from mpi.storage.sqlite import BUSY
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import WriteUnit, WriteUnits
 
 LATELY_S = 1.0
 """For so long after steps shared a transaction, or others have written in between, they are at it still."""
@@ -126,18 +126,20 @@ class Together:
 
     def _do_some(self, database: Database) -> None:
         taken: list[_Call] = []
+        begun: WriteUnits | None = None
         try:
-            with database.write_several(small=True, is_waited_for=not self.are_alone) as unit:
+            with database.write_several(small=True, is_waited_for=not self.are_alone) as begun:
                 answers: list[Any] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
                 while len(taken) < MOST and (call := self._next()) is not None:
                     taken.append(call)
-                    units.append(unit(call.viewer, call.kind))
+                    units.append(begun(call.viewer, call.kind))
                     answers.append(call.work(units[-1]))
                 answers = [_read(answer) for answer in answers]
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
-            self._failed(database, taken, error)
+            # What other transactions of this process have come to says nothing of this one.
+            self._failed(database, taken, error, may_be_kept=begun is not None and begun.commit_begun)
         else:
             self._note(units)
             for call, answer in zip(taken, answers, strict=True):
@@ -164,9 +166,9 @@ class Together:
         with self._guard:
             return self._waiting.pop(0) if self._waiting else None
 
-    def _failed(self, database: Database, taken: list[_Call], error: Exception) -> None:
+    def _failed(self, database: Database, taken: list[_Call], error: Exception, *, may_be_kept: bool) -> None:
         """Do each alone, unless it was; where none could be begun, or the commit failed, all are told."""
-        if len(taken) > 1 and not database.commit_begun:
+        if len(taken) > 1 and not may_be_kept:
             for call in taken:
                 call.alone(database)
             return

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
@@ -18,7 +18,7 @@ from mpi.storage import ledger_file, postgresql, sqlite
 from mpi.storage.checkpoints import Checkpoints
 from mpi.storage.pipeline import NotDurableError
 from mpi.storage.session import Session, Sessions
-from mpi.storage.unit import ReadUnit, WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit, WriteUnits
 
 BUSY_TIMEOUT_MS = 30_000
 _LOST = (
@@ -111,7 +111,7 @@ class Database:
     @contextmanager
     def write_several(
         self, lock: Lock = Lock.INDEX, *, small: bool = False, is_waited_for: bool = False
-    ) -> Iterator[Callable[[Viewer, str], WriteUnit]]:
+    ) -> Iterator[WriteUnits]:
         """One transaction of several units, one after the other, kept whole or not at all.
 
         Args:
@@ -125,17 +125,9 @@ class Database:
             if self.is_postgresql and lock is Lock.INDEX:
                 postgresql.lock_index(session, small=small, durable_after=is_waited_for)
             self.commit_begun = False
-            alone = lock is Lock.INDEX or not self.is_postgresql
-            units: list[WriteUnit] = []
-
-            def begin(viewer: Viewer, kind: str) -> WriteUnit:
-                before = units[-1] if units else None
-                units.append(WriteUnit(session, viewer, kind, alone=alone, before=before))
-                return units[-1]
-
-            yield begin
-            for unit in units[-1:]:
-                unit.flush()
+            units = WriteUnits(session, alone=lock is Lock.INDEX or not self.is_postgresql)
+            yield units
+            units.flush()
             self.commit_begun = True
             _commit(session, durable_after=is_waited_for and lock is Lock.INDEX)
             self.kept += lock is Lock.INDEX

@@ -233,3 +233,32 @@ class WriteUnit(ReadUnit):
     def flush(self) -> None:
         """Write what was kept back until the end of the transaction."""
         self.counters.flush()
+
+
+class WriteUnits:
+    """Begins units that share one transaction, one after the other.
+
+    Args:
+        connection: an open writing transaction.
+        alone: whether no other writer of the index can be at work.
+
+    Attributes:
+        commit_begun: whether the transaction has come to its commit, so that it may have been kept.
+    """
+
+    def __init__(self, connection: Connection, *, alone: bool) -> None:
+        self._connection = connection
+        self._alone = alone
+        self._last: WriteUnit | None = None
+        self.commit_begun = False
+
+    def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
+        """Begin the next unit."""
+        self._last = WriteUnit(self._connection, viewer, kind, alone=self._alone, before=self._last)
+        return self._last
+
+    def flush(self) -> None:
+        """Write what is still to be written; nothing is begun any more."""
+        if self._last is not None:
+            self._last.flush()
+        self.commit_begun = True

@@ -9,11 +9,13 @@ from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import OnceOnly, operator
+from mpi.service import records
 from mpi.service import together as module
 from mpi.service.records import upsert
 from mpi.service.together import MOST
 from mpi.service.verify import verify
-from mpi.storage.database import Database
+from mpi.storage.database import Database, Lock
+from mpi.storage.unit import WriteUnits
 from tests.index import OPERATOR, a_child, an_index, many_children
 from tests.waiting import at_once, until
 
@@ -40,12 +42,17 @@ def transactions(monkeypatch):
 
     @contextmanager
     def noted(self, *rest, **named):
-        made = []
+        made.clear()
         with several(self, *rest, **named) as begin:
-            yield lambda viewer, kind: made.append(kind) or begin(viewer, kind)
-        if set(made) == {"upsert"}:
-            counted.append(len(made))
+            yield begin
+            kinds = list(made)
+        if set(kinds) == {"upsert"}:
+            counted.append(len(kinds))
 
+    made, begun = [], WriteUnits.__call__
+    monkeypatch.setattr(
+        WriteUnits, "__call__", lambda self, *asked: made.append(asked[1]) or begun(self, *asked)
+    )
     monkeypatch.setattr(Database, "write_several", noted)
     return counted
 
@@ -81,6 +88,24 @@ def test_one_that_is_refused_costs_the_others_nothing(index):
     assert isinstance(answers[3], NotFoundError)
     assert [answer.record for answer in answers[:3] + answers[4:]] == ["created"] * 6
     assert verify(index, OPERATOR) == []
+
+
+def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanwhile(index, monkeypatch):
+    """On PostgreSQL a page that notes what was seen takes no turn, and commits beside them."""
+    take, good = records._Upsert.take, many_children(4)
+
+    def beside_another(step, unit):
+        if step.source_code == "nowhere" and index.database.is_postgresql:
+            with index.database.write(OPERATOR, "seen", Lock.NONE) as other:
+                other.note_commit()
+        return take(step, unit)
+
+    monkeypatch.setattr(records._Upsert, "take", beside_another)
+    works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in good]
+    works.append(lambda: upsert(index, OPERATOR, "nowhere", a_child("x")))
+    answers = at_once(index, works)
+    assert isinstance(answers[-1], NotFoundError)
+    assert [getattr(answer, "record", answer) for answer in answers[:-1]] == ["created"] * 4
 
 
 def test_an_idempotency_key_holds_within_one_transaction(index):
