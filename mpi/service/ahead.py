@@ -5,6 +5,7 @@ records whose keys they wrote since, and those that went.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -123,7 +124,7 @@ class Ahead:
                 self.replaced.add(record)
         edges = self._edges(places)
         if self.outdated:
-            edges = self._up_to_date(unit, index, {r: changed[r] for r in mine}, edges)
+            edges = self._up_to_date(unit, index, {r: changed[r] for r in mine}, edges, changed.keys())
         return Paired(frozenset(mine), edges)
 
     def _edges(self, places: range) -> Edges:
@@ -141,11 +142,21 @@ class Ahead:
         found[(ends >= 0) & np.isin(ends, stale)] = NOBODY
         return found
 
-    def _up_to_date(self, unit: ReadUnit, index: Index, mine: Mapping[int, Changed], edges: Edges) -> Edges:
-        """The edges as they are now: those of what others indexed anew are scored anew."""
+    def _up_to_date(
+        self,
+        unit: ReadUnit,
+        index: Index,
+        mine: Mapping[int, Changed],
+        edges: Edges,
+        changed: AbstractSet[int],
+    ) -> Edges:
+        """The edges as they are now: those of what others indexed anew are scored anew.
+
+        What the chunk itself changed otherwise is not what is stored of it: it is searched for once it is.
+        """
         config_id = index.config_id(unit)
-        others = self.others - mine.keys() - self.gone
-        ends = {end for edge in edges for end in edge} - mine.keys() - others
+        others = self.others - changed - self.gone
+        ends = {end for edge in edges for end in edge} - changed - others
         standing = mine.keys() | unit.keys.having(config_id, ends)
         found = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
         if others:

@@ -97,6 +97,23 @@ def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(i
     sound(index)
 
 
+def test_what_a_chunk_sets_right_again_is_not_linked_by_what_another_said_of_it_meanwhile(index):
+    right, wrong = {"birth_date": "2014-03-09"}, {"birth_date": "2017-08-21"}
+    load_rows(index, "sis", a_child("known", **right, as_of="2026-01-01T00:00:00Z"))
+    once = []
+
+    def meanwhile(step, _done, _total):
+        if step == "scoring pairs" and not once:
+            once.append(step)
+            between = a_child("known", **wrong, as_of="2026-02-01T00:00:00Z")
+            assert upsert(index, OPERATOR, "sis", between).record == "updated"
+
+    both = [a_child("known", **right, as_of="2026-03-01T00:00:00Z"), a_child("newcomer", **wrong)]
+    load_rows_watched(index, "sis", meanwhile, *both, *children())
+    assert once
+    sound(index)
+
+
 def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
     load_rows(index, "ccwis", *many_children(600))
     known, sizes = many_children(600), []
