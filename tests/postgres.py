@@ -113,7 +113,8 @@ class Postgres:
 
     def info(self, database: str) -> str:
         """How psycopg, psql and pg_dump are told of a database."""
-        return f"host={self.folder} dbname={database} user=postgres"
+        port = self.settings.get("port", "5432")
+        return f"host={self.folder} port={port} dbname={database} user=postgres"
 
     def new_database(self, template: str | None = None) -> str:
         """An empty database of its own; returns its name."""

@@ -44,6 +44,19 @@ _NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transa
 _VERSION_17 = 170_000
 
 _CONNECT_TIMEOUT_S = 10
+_IS_ASKED_AFTER_S, _AGAIN_AFTER_S, _TIMES = 30, 10, 3
+"""When either end, hearing nothing, asks whether the other is there; by default TCP does after two hours.
+
+A machine that loses its power says nothing: the server would keep the lock that it held, and whoever waits
+for a server that is gone would wait as long. Who is there answers, however long a statement takes.
+"""
+_GONE_AFTER_MS = 1000 * (_IS_ASKED_AFTER_S + _AGAIN_AFTER_S * _TIMES)
+_KEEPALIVE = {
+    "keepalives_idle": _IS_ASKED_AFTER_S,
+    "keepalives_interval": _AGAIN_AFTER_S,
+    "keepalives_count": _TIMES,
+}
+_TIMEOUT = {"tcp_user_timeout": _GONE_AFTER_MS}
 MOST, KEPT = 30, 10
 """Connections at a time, and those that are kept open."""
 _REST_S = 2.0
@@ -114,7 +127,8 @@ def each_alone(pipeline: Pipeline) -> Iterator[None]:
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     """An engine whose every connection is durable, and waits no longer for a lock than it should."""
-    defaults = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _named(os.getpid())}
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _named(os.getpid())}
+    defaults = named | _KEEPALIVE | _TIMEOUT
     # psycopg's own log of errors would hold values.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
@@ -159,6 +173,9 @@ def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - p
     if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
         raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
     wanted = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
+    # The server's end of the same; where it is reached by a socket of its own machine this says nothing.
+    wanted |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
+    wanted |= {name: str(value) for name, value in _TIMEOUT.items()}
     # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
     wanted |= dict.fromkeys(
         _NO_LIMIT if connection.info.server_version >= _VERSION_17 else _NO_LIMIT[:2], "0"

@@ -1,6 +1,7 @@
 """What PostgreSQL alone must be told, and how it fails, against a real server."""
 
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -170,6 +171,25 @@ def test_what_a_connection_is_told_stays_though_the_role_says_otherwise(postgres
     finally:
         postgres.run("ALTER ROLE postgres RESET ALL")
     assert levels == ["on", "repeatable read", "on", "read committed"]
+
+
+def test_over_a_network_either_end_notices_within_a_minute_that_the_other_is_gone():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with a_server(listen_addresses="127.0.0.1", port=port) as server:
+        server.stop(signal.SIGINT)
+        with (server.folder / "data" / "pg_hba.conf").open("a") as access:
+            access.write("host all all 127.0.0.1/32 trust\n")
+        server.again()
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        names = ("keepalives_idle", "keepalives_interval", "keepalives_count")
+        with opened(url) as database, database.engine.connect() as connection:
+            told = [connection.exec_driver_sql(f"SHOW tcp_{name}").scalar() for name in names]
+            patience = connection.exec_driver_sql("SHOW tcp_user_timeout").scalar()
+            mine = connection.connection.dbapi_connection.info.get_parameters()
+    assert (told, patience) == (["30", "10", "3"], "60000")
+    assert [mine[name] for name in (*names, "tcp_user_timeout")] == ["30", "10", "3", "60000"]
 
 
 def test_text_sorts_as_bytes_whatever_the_locale_of_the_server(database):
