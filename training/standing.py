@@ -1,6 +1,6 @@
 """Files of canonical records to the features that an index with fresh lists would compare."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,13 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.batch import feature_table
 from training.by_column import features_by_column
+from training.layouts import Layout, rows_by_layout
 from training.records import SOURCE_COLUMN, Sent, features_of, read_rows
 from training.sent_table import read_sent
 from training.shared_homes import without_shared_homes
 
 _LOCAL_ID = "local_id"
+_CANONICAL: Mapping[str, Layout] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +32,31 @@ class Standing:
     names: pa.Table
 
 
-def read_standing(paths: Sequence[Path]) -> Standing:
+def read_standing(paths: Sequence[Path], layouts: Mapping[str, Layout] = _CANONICAL) -> Standing:
     """Read and standardize files.
 
     Args:
-        paths: CSV or Parquet with canonical columns.
+        paths: CSV or Parquet with canonical columns, or of a layout that is stated.
+        layouts: by source, the name of a file without its suffix.
 
     Raises:
         FileError: a file cannot be read, or has a column that is not canonical.
+        MappingError: a mapping and its file's columns do not account for each other.
     """
-    sent = read_sent(paths)
+    sent = None if layouts else read_sent(paths)
     if sent is None:
-        return _row_by_row(paths)
+        return _row_by_row(paths, layouts)
     local_ids = sent[_LOCAL_ID] if _LOCAL_ID in sent.column_names else pa.nulls(len(sent), pa.string())
     return _standing(features_by_column(sent), sent[SOURCE_COLUMN], local_ids)
 
 
-def _row_by_row(paths: Sequence[Path]) -> Standing:
+def _row_by_row(paths: Sequence[Path], layouts: Mapping[str, Layout]) -> Standing:
     sources: list[str] = []
     local_ids: list[str | None] = []
 
     def noted() -> Iterator[Sent]:
         for path in paths:
-            for row in read_rows(path):
+            for row in rows_by_layout(path, layouts) or read_rows(path):
                 sources.append(row.source)
                 local_ids.append(str(row.fields[_LOCAL_ID]) if _LOCAL_ID in row.fields else None)
                 yield row

@@ -13,13 +13,16 @@ from training.fit.errors import TrainingError
 from training.fit.fitting import FitOptions, fit_table
 from training.fit.thresholds import choose_thresholds
 from training.fit.writing import Identity, write_model
+from training.layouts import FormatOption, MappingOption, read_layouts
 from training.plots.canvas import can_draw
 from training.plots.drawing import draw_model
 from training.standing import Standing, read_standing
 
 
-def run(
-    data: Annotated[list[Path], typer.Option(help="CSV or Parquet with canonical columns.")],
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+    data: Annotated[
+        list[Path], typer.Option(help="CSV or Parquet with canonical columns, or see --mapping.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the model; made if absent.")],
     name: Annotated[str, typer.Option(help="What the model is called.")] = "local",
     version: Annotated[str, typer.Option(help="Its version.")] = "1",
@@ -31,11 +34,14 @@ def run(
     decisions: Annotated[
         Path | None, typer.Option(help="What stewards decided, as `mpi export labels` writes it.")
     ] = None,
+    mapping: MappingOption = None,
+    file_format: FormatOption = None,
 ) -> None:
     """Fit a model to records, of which nobody need have labelled any."""
+    layouts = read_layouts(data, mapping or [], file_format or [])
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
-        standing = read_standing(data)
+        standing = read_standing(data, layouts)
     records = standing.features
     if not len(records):
         raise TrainingError("the files hold no record that can be used")

@@ -9,25 +9,28 @@ from rich.console import Console
 from mpi.domain.weight import Thresholds
 from training.fit.errors import TrainingError
 from training.fit.writing import Identity
+from training.layouts import FormatOption, MappingOption, read_layouts
 from training.standing import read_standing
 from training.wrap.wrapping import wrap
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     settings: Annotated[Path, typer.Argument(help="What Splink's `save_model_to_json` wrote.")],
-    data: Annotated[list[Path], typer.Option(help="CSV or Parquet with canonical columns, for frequencies.")],
+    data: Annotated[list[Path], typer.Option(help="CSV or Parquet, as for `fit`, for frequencies.")],
     out: Annotated[Path, typer.Option(help="Folder for the model; made if absent.")],
     link: Annotated[float, typer.Option(help="Bits from which a pair is linked.")],
     review: Annotated[float, typer.Option(help="Bits from which a pair is for a person.")],
     margin: Annotated[float, typer.Option(help="By how many bits the best match must beat the next.")] = 2.5,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "splink",
     version: Annotated[str, typer.Option(help="Its version.")] = "1",
+    mapping: MappingOption = None,
+    file_format: FormatOption = None,
 ) -> None:
     """Wrap settings that Splink trained over this index's features as a model's folder."""
     try:
         thresholds = Thresholds(link=link, review=review, margin=margin)
     except ValueError as fault:
         raise TrainingError(str(fault)) from None
-    records = read_standing(data).features
+    records = read_standing(data, read_layouts(data, mapping or [], file_format or [])).features
     wrap(settings, records, out, Identity(name, version), thresholds)
     Console().print(f"{out}: frequencies of {len(records):,} records")
