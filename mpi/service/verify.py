@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mpi.domain import eid
 from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.engines import DUCKDB, BatchEngine
 from mpi.service.context import Index, canonical_key
 from mpi.service.pacing import seeking_no_cycles
 from mpi.service.recluster import recluster
@@ -26,7 +27,9 @@ class Finding:
 
 
 @seeking_no_cycles()
-def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Finding]:
+def verify(
+    index: Index, viewer: Viewer, progress: Progress = silent, engine: BatchEngine = DUCKDB
+) -> list[Finding]:
     """Check that the index keeps its laws; an empty list is good.
 
     Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish, or
@@ -35,6 +38,12 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
     nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped, and
     records are found by the keys that they have.
     Law 6: every active record has a version and a person. Law 7: no line of the ledger is missing.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        progress: told of long steps.
+        engine: what scores the pairs of the re-cluster.
     """
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
@@ -50,7 +59,7 @@ def verify(index: Index, viewer: Viewer, progress: Progress = silent) -> list[Fi
         run = unit.runs.open()
         pending = unit.blocks.count_waiting()
     held_by_run = run is not None and run.stage != Stage.DERIVING
-    plan = recluster(index, viewer, index.matcher, apply=False, progress=progress)
+    plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
     if not plan.is_empty and not held_by_run and not pending:
         findings.append(Finding(1, f"a re-cluster would move {plan.moved} records"))
     return findings

@@ -33,6 +33,7 @@ class Made:
         home: its folder.
         url: its database; None for SQLite in the folder.
         key: API key of its first client.
+        asked: how many records it was to have, and the folder of its model; empty for the default one.
     """
 
     home: Path
@@ -44,6 +45,7 @@ class Made:
     records: int = 0
     sources: tuple[str, ...] = ()
     by_source: dict[str, int] = field(default_factory=dict)
+    asked: tuple[int, str] = (0, "")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -120,14 +122,23 @@ def make(state: Path, home: Path, url: str | None, model: Path | None = None) ->
 
 
 def keep(folder: Path, records: int, url: str | None = None, model: Path | None = None) -> Made:
-    """A state in ``state`` of a folder and its index in ``index``: made, or taken from there (SQLite)."""
-    note = folder / "made.json"
+    """A state in ``state`` of a folder and its index in ``index``: made, or taken from there (SQLite).
+
+    Raises:
+        SystemExit: what is there was made for another size, or with another model.
+    """
+    note, asked = folder / "made.json", (records, str(model or ""))
     if url is None and note.exists():
         told = json.loads(note.read_text())
-        return Made(**{**told, "home": folder / "index", "sources": tuple(told["sources"])})
+        if tuple(told["asked"]) != asked:
+            raise SystemExit(
+                f"{folder} holds an index of {told['asked']}, not of {asked}: name another folder"
+            )
+        return Made(**{**told, "home": folder / "index", "sources": tuple(told["sources"]), "asked": asked})
     if not (folder / "state").exists():
         simulate(folder / "state", records, seed=1)
     made = make(folder / "state", folder / "index", url, model)
+    made.asked = asked
     if url is None:
         note.write_text(json.dumps({**asdict(made), "home": ""}))
     return made

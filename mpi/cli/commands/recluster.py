@@ -1,16 +1,16 @@
 """``mpi recluster``."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from mpi.bootstrap import batch_engine, keep_model, load_matcher, open_matcher
+from mpi.bootstrap import keep_model, load_matcher, open_matcher
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
 from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import shown_progress
-from mpi.cli.session import opened, read_settings
+from mpi.cli.session import opened
 from mpi.domain.errors import ConflictError, InputError
 from mpi.matching.engines import BatchEngine
 from mpi.service.epochs import abandon
@@ -23,26 +23,12 @@ from mpi.service.stopping import Stops, propose_stops
 from mpi.storage.repositories.runs import OPEN, Stage
 
 
-class Engine(StrEnum):
-    """Engines by the names that ``--engine`` takes."""
-
-    DUCKDB = "duckdb"
-    SPARK = "spark"
-
-
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
     ] = False,
-    engine: Annotated[
-        Engine | None, typer.Option(help="What scores the pairs: DuckDB where it is left out.")
-    ] = None,
-    master: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Spark's master, with --engine spark; MPI_SPARK_MASTER where it is left out."
-        ),
-    ] = None,
+    engine: EngineOption = None,
+    master: MasterOption = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
@@ -61,10 +47,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
             help="Stop every blocking key that more records share, for everybody; 0 stops none any more.",
         ),
     ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What DuckDB may use before it spills to disk, such as 4GB."),
-    ] = None,
+    memory: MemoryOption = None,
     runs: Annotated[
         bool, typer.Option("--runs", help="List what was applied, and how far it has come.")
     ] = False,
@@ -84,7 +67,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
     nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
     """
-    chosen = _engine(engine, master, memory)
+    chosen = chosen_engine(engine, master, memory)
     if runs or resume or give_up:
         _about_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
         return
@@ -158,11 +141,3 @@ def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
             f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
             "to score its pairs on this machine"
         )
-
-
-def _engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
-    if engine is Engine.SPARK:
-        return batch_engine(read_settings(), master, spark=True)
-    if master is not None:
-        raise InputError("--master names a Spark cluster: it goes with --engine spark")
-    return batch_engine(read_settings(), None, spark=False, memory=memory)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import typer
 
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
 from mpi.cli.exits import ExitCode
 from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.progress import shown_progress
@@ -11,13 +12,19 @@ from mpi.cli.session import opened
 from mpi.service.verify import verify
 
 
-def run(as_json: JsonFlag = False) -> None:
+def run(
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    memory: MemoryOption = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Check the laws on the live index, reading only.
 
     Exits 1 where a law is broken.
     """
+    chosen = chosen_engine(engine, master, memory)
     with opened() as session, shown_progress() as report:
-        findings = verify(session.index, session.viewer, report)
+        findings = verify(session.index, session.viewer, report, chosen)
         with session.index.database.read(session.viewer) as unit:
             pending = unit.blocks.count_waiting()
     if as_json:

@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 
 from mpi.cli.commands import serve
+from mpi.matching.engines import DuckDbEngine
 from mpi.storage import migrate
 from mpi.storage.database import Database
 from tests.models import tiny_model
@@ -227,8 +228,22 @@ def test_a_model_under_the_name_of_another_is_refused(mpi, home, tmp_path):
     assert "new version" in ended.err
 
 
-def test_spark_asks_which_cluster_is_meant(mpi, home):
-    ended = mpi("recluster", "--engine", "spark")
+@pytest.mark.parametrize("command", ["recluster", "verify", "rebuild"])
+def test_what_scores_a_whole_index_keeps_within_the_memory_that_it_is_told(mpi, home, monkeypatch, command):
+    resolved(mpi)
+    kept_to, weights = [], DuckDbEngine.weights
+    monkeypatch.setattr(
+        DuckDbEngine, "weights", lambda self, *what: kept_to.append(self.memory) or weights(self, *what)
+    )
+    assert mpi(command, "--memory", "300MB").code == 0
+    assert kept_to == ["300MB"]
+    assert mpi(command, "--memory", "much").code == 5
+    assert mpi(command, "--master", "local[2]").code == 5
+
+
+@pytest.mark.parametrize("command", ["recluster", "verify", "rebuild"])
+def test_spark_asks_which_cluster_is_meant(mpi, home, command):
+    ended = mpi(command, "--engine", "spark")
     assert ended.code == 5
     assert "--master" in ended.err
     assert "MPI_SPARK_MASTER" in ended.err

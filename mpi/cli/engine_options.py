@@ -1,0 +1,52 @@
+"""Options of commands that score a whole index: with which engine, and within how much memory."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from mpi.bootstrap import batch_engine
+from mpi.cli.session import read_settings
+from mpi.domain.errors import InputError
+from mpi.matching.engines import BatchEngine
+
+
+class Engine(StrEnum):
+    """Engines by the names that ``--engine`` takes."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option("--engine", help="What scores the pairs: DuckDB where it is left out."),
+]
+MasterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--master",
+        metavar="URL",
+        help="Spark's master, with --engine spark; MPI_SPARK_MASTER where it is left out.",
+    ),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory", metavar="SIZE", help="What DuckDB may use before it spills to disk, such as 4GB."
+    ),
+]
+
+
+def chosen_engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
+    """The engine that the options name.
+
+    Raises:
+        EngineError: Spark cannot be had, or has no folder that its workers reach.
+        InputError: the options contradict each other, nobody names a master, or the memory is not a size.
+    """
+    if engine is Engine.SPARK:
+        return batch_engine(read_settings(), master, spark=True)
+    if master is not None:
+        raise InputError("--master names a Spark cluster: it goes with --engine spark")
+    return batch_engine(read_settings(), None, spark=False, memory=memory)
