@@ -20,7 +20,7 @@ _DIRECTIVES = {
     "%S": r"\d{2}(?:\.\d+)?",
 }
 _DIRECTIVE = re.compile(r"%.")
-_SEPARATORS = re.compile(r"%[^%]+%")
+_OF_LETTERS = frozenset({"%b", "%B"})
 
 _POSIX_PIVOT = 69
 """POSIX strptime reads %y from 69 as 19yy, below as 20yy."""
@@ -60,6 +60,13 @@ def _moment(value: datetime) -> str:
     return value.isoformat()
 
 
+def _touches_digits(one: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
+    """Whether digits stand right beside it, as in %Y%m%d: where one ends is told by their number alone."""
+    edges = {one.start(), one.end()}
+    others = [other for other in directives if other is not one and other[0] not in _OF_LETTERS]
+    return any(edges & {other.start(), other.end()} for other in others)
+
+
 @dataclass(frozen=True, slots=True)
 class DateFormat:
     """One ``strptime``-like format, matched by shape, so that impossible dates keep their parts."""
@@ -73,15 +80,15 @@ class DateFormat:
         Raises:
             ValueError: another directive, one twice, or no year.
         """
-        fixed_width = _SEPARATORS.search(template) is None  # %Y%m%d: digits must count
         parts, place = [], 0
-        for found in _DIRECTIVE.finditer(template):
+        directives = list(_DIRECTIVE.finditer(template))
+        for found in directives:
             if found[0] not in _DIRECTIVES:
                 raise ValueError(f"{found[0]} is not one of {' '.join(_DIRECTIVES)}")
             directive = _DIRECTIVES[found[0]]
             parts += [
                 re.escape(template[place : found.start()]),
-                directive.replace("{1,2}", "{2}") if fixed_width else directive,
+                directive.replace("{1,2}", "{2}") if _touches_digits(found, directives) else directive,
             ]
             place = found.end()
         parts.append(re.escape(template[place:]))

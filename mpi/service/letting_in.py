@@ -33,6 +33,9 @@ MADE_AT_ONCE = 20_000
 IN_MEMORY_BYTES = 64_000_000
 """What is larger goes into a file without a name, which a kill leaves nothing of."""
 
+_SEALS = (None, "sealed", "expunged")
+"""Weakest first."""
+
 KnownHashes = Callable[[Sequence[str]], Mapping[str, str]]
 """The hash of what stands for each of a source's local IDs, where something does."""
 
@@ -174,7 +177,8 @@ class Sent:
     Args:
         door: it let them in.
         spill: where the statements are.
-        headings: of the statements that count, by local ID: of two the later as-of, then the later row.
+        headings: of the statements that count, by local ID: of two the one that seals, then the later as-of,
+            then the later row.
         received: how many rows there were.
         superseded: rows that another of the same local ID takes the place of.
         rejects: rows that were refused.
@@ -208,7 +212,7 @@ class Sent:
         for local_id, heading in block.headings:
             old = self.headings.get(local_id)
             self.superseded += old is not None
-            if old is None or old.as_of <= heading.as_of:
+            if old is None or _counts_over(heading, old):
                 self.headings[local_id] = heading._replace(place=first + heading.place)
 
     def statements(self) -> Iterator[Statement]:
@@ -224,6 +228,16 @@ class Sent:
     def close(self) -> None:
         """Let go of the statements."""
         self.spill.close()
+
+
+def _counts_over(heading: Heading, old: Heading) -> bool:
+    """Whether a row counts in place of an earlier one of the same local ID.
+
+    One that seals its record does, and no other in its place: a seal that came in a file of its own would
+    hold as well, whatever came before it or after.
+    """
+    seals, sealed = _SEALS.index(heading.sealing), _SEALS.index(old.sealing)
+    return seals > sealed or (seals == sealed and old.as_of <= heading.as_of)
 
 
 def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes, folder: str) -> Sent:

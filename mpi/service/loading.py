@@ -305,7 +305,7 @@ class Loading:
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)
                 self._settle(unit, _Lacking(gone, set()))
-                unit.records.seen({record.id: file.as_of for record in some})
+                unit.records.seen(dict.fromkeys(gone, file.as_of))
                 self._keep(unit, LOADING)
                 self._withdrew = unit.commit_no
             done = {record.id for record in some}
@@ -357,7 +357,10 @@ class Loading:
         """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
         as_of = self.file.as_of
         gone = left.absent(as_of) + left.still_gone(as_of)
-        unit.records.seen({record.id: as_of for record in gone})
+        # As they stand now: of one that its source has stated since, this file says nothing new.
+        now = unit.records.get([record.id for record in gone]).values()
+        still = [one.id for one in now if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of]
+        unit.records.seen(dict.fromkeys(still, as_of))
         restate(unit, self.index, left.held)
         self._keep(unit, LOADED)
 

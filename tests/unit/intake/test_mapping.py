@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,10 +136,24 @@ def test_dates_are_read_by_their_formats_and_never_guessed(read, mapped):
         ("12/2018", ["%m/%Y"], "2018-12"),
         ("99999999", ["%Y%m%d"], "9999-99-99"),
         ("4.12.2018", ["%m/%d/%Y"], None),
+        ("3MAR2014", ["%d%b%Y"], "2014-03-03"),
+        ("03042018 1:05", ["%m%d%Y %H:%M"], "2018-03-04"),
     ],
 )
 def test_date_formats(value, formats, expected):
     assert iso_date(value, [DateFormat.parse(form) for form in formats]) == expected
+
+
+@given(
+    st.dates(min_value=date(1000, 1, 1)),
+    st.sampled_from(["%Y%m%d", "%m%d%Y", "%d%m%Y", "%Y%m", "%m%Y", "%y%m%d", "%Y-%m%d"]),
+    st.data(),
+)
+def test_digits_of_which_one_was_lost_are_no_date(day, form, data):
+    """As of a date that began with a zero, once a spreadsheet had it."""
+    written = day.strftime(form)
+    at = data.draw(st.integers(0, len(written) - 1).filter(lambda place: written[place] != "-"))
+    assert iso_date(written[:at] + written[at + 1 :], [DateFormat.parse(form)]) is None
 
 
 @given(st.dates(), st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y"]))

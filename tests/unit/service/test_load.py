@@ -181,6 +181,24 @@ def test_a_large_load_by_set_and_a_small_one_by_record_give_one_partition(index,
     assert verify(index, OPERATOR) == []
 
 
+@pytest.mark.parametrize("kind", ["sealed", "expunged"])
+@pytest.mark.parametrize("first", ["seals", "says"])
+@pytest.mark.parametrize("apart", [False, True], ids=["one file", "two"])
+@pytest.mark.parametrize("later", ["2026-01-01", "2026-02-01", "2026-03-01"])
+def test_a_seal_holds_whatever_else_is_said_of_the_record_and_in_whatever_order(
+    index, kind, first, apart, later
+):
+    seals = a_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
+    says = a_child("1", as_of=f"{later}T00:00:00Z")
+    both = [seals, says] if first == "seals" else [says, seals]
+    receipts = [load_rows(index, "sis", row) for row in both] if apart else [load_rows(index, "sis", *both)]
+    assert all(receipt.adds_up for receipt in receipts)
+    assert not crosswalk(index)
+    with index.database.read(OPERATOR) as unit:
+        source = unit.sources.by_code("sis")
+        assert unit.records.find(source.id, ["1"])["1"].state == "sealed"
+
+
 def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index):
     load_rows(index, "ccwis", a_child("c1"))
     load_rows(index, "sis", a_child("s1"))

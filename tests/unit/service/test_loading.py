@@ -1,6 +1,7 @@
 """Loading by chunks: what is left is what one transaction would leave, wherever it stops."""
 
 from contextlib import contextmanager
+from datetime import datetime
 from multiprocessing import active_children
 
 import pytest
@@ -161,6 +162,39 @@ def test_what_a_load_withdraws_itself_is_nobody_else_s_writing(index, monkeypatc
     assert receipt.withdrawn == 550
     assert sizes == [200, 150]
     sound(index)
+
+
+def test_what_a_source_states_while_a_full_file_withdraws_is_not_taken_for_older_than_the_file(
+    index, monkeypatch
+):
+    load_rows(index, "sis", *many_children(900), as_of=moment("2026-01-01"))
+    children_of = {child["local_id"]: child for child in many_children(900)}
+    kept = many_children(250)
+    turn, once = Portions.turn, []
+
+    def said(as_of, city):
+        child = {**children_of[once[0]], "as_of": f"{as_of}T00:00:00Z", "city": city}
+        return upsert(index, OPERATOR, "sis", child).record
+
+    @contextmanager
+    def noticed(portions):
+        with turn(portions):
+            yield
+        if not once and len(crosswalk(index)) < 900:
+            # One whose turn has not come, though others' has.
+            left = {local_id for _, local_id in crosswalk(index)} - {child["local_id"] for child in kept}
+            once.append(max(left))
+            assert said("2026-03-01", "Dayton") == "updated"
+
+    monkeypatch.setattr(Portions, "turn", noticed)
+    full = {"snapshot": Snapshot.FULL, "as_of": moment("2026-02-01"), "confirm": True}
+    assert load_rows(index, "sis", *kept, **full).withdrawn == 649
+    assert said("2026-02-15", "Akron") == "history"
+    sound(index)
+
+
+def moment(day):
+    return datetime.fromisoformat(f"{day}T00:00:00+00:00")
 
 
 def test_what_an_earlier_chunk_seals_is_compared_with_nothing_that_follows(index):
