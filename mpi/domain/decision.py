@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+CORRECTION = "correction"
+"""Origin of the decisions that bind stewards' corrections, and kind of the steps that make them."""
+
 
 class DecisionKind(StrEnum):
     """What was said."""

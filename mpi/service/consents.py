@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mpi.domain.decision import CORRECTION
 from mpi.domain.viewer import Viewer, owns
-from mpi.service.corrected import CORRECTION
 from mpi.storage.repositories.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.decisions import StoredDecision
 from mpi.storage.unit import ReadUnit, WriteUnit

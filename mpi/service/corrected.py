@@ -7,15 +7,13 @@ split, out of sight with a seal.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship import STEWARD
 from mpi.service.named import visible
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.records import RecordState
 from mpi.storage.repositories.sources import Source
 from mpi.storage.unit import ReadUnit, WriteUnit
-
-CORRECTION = "correction"
-"""Origin of the decisions that bind corrections, and kind of the steps that make them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,6 @@ def corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]
     if source is None or not unit.viewer.may_see(source.code):
         return []
     return _bound(unit, visible(unit, record_ids))
-
-
-def stands(unit: ReadUnit, record_id: int) -> bool:
-    """Whether a record of the steward source is in force, and corrects a record that the viewer may see."""
-    made = [one for one in unit.decisions.of_records([record_id]).values() if _binds(one)]
-    return any(len(visible(unit, one.seen)) == len(one.seen) for one in made)
 
 
 def seal_with(unit: WriteUnit, record_ids: Mapping[int, str | None]) -> list[int]:

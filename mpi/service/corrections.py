@@ -10,14 +10,14 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain import eid as eids
-from mpi.domain.decision import DecisionKind
+from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import ONE, STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.appearing import appearance
 from mpi.service.context import Index, canonical_key
-from mpi.service.corrected import CORRECTION, steward_source
+from mpi.service.corrected import steward_source
 from mpi.service.deciding import Statement
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from mpi.domain import clock
+from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError
-from mpi.service.corrected import CORRECTION
 from mpi.service.named import visible
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit import ReadUnit

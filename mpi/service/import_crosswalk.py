@@ -16,10 +16,12 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.adopting import adopt
 from mpi.service.context import Index
 from mpi.service.holds import hold, require_whole_index
+from mpi.service.named import nameable
 from mpi.service.places import empty_places
 from mpi.service.reindex import Progress, silent
 from mpi.service.resolve import planned
 from mpi.service.settle import Settlement, publish
+from mpi.service.sources import require_stating
 from mpi.service.steps import add_step, reason_code
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision
@@ -46,7 +48,7 @@ class Imported:
         step: number under which it can be undone.
         old_ids: how many old IDs are known now.
         records: how many records they link.
-        unknown: lines whose record is not here, or is sealed.
+        unknown: lines whose record is not here, is sealed, or is a correction.
         held: differences: people of the model that the old crosswalk parts.
         moved: records that changed person.
         adopted: old IDs that are enterprise IDs of this index from now on.
@@ -86,6 +88,7 @@ def import_crosswalk(
     Raises:
         NotFoundError: no such source.
         RecordError: an old ID cannot be a local ID.
+        ConflictError: the source is that of stewards' corrections.
         AccessDenied: the viewer may not load, or not all sources.
     """
     permit(viewer, Action.LOAD, source_code)
@@ -97,6 +100,7 @@ def import_crosswalk(
     olds = {old: local_id_of(old) for old in wanted}
     with index.database.write(viewer, ORIGIN) as unit:
         source = unit.sources.by_code(source_code)
+        require_stating(source)
         known = {name: record.id for name, record in unit.records.find(source.id, olds.values()).items()}
         missing = [local_id for local_id in olds.values() if local_id not in known]
         known |= empty_places(unit, index, (source.id, source.code, source.group_id), missing)
@@ -140,8 +144,7 @@ def _members(unit: WriteUnit, wanted: Mapping[str, Sequence[OldLink]]) -> tuple[
         (code, local_id): record.id
         for code, names in local_ids.items()
         if code in sources
-        for local_id, record in unit.records.find(sources[code], names).items()
-        if record.state != "sealed"
+        for local_id, record in nameable(unit, sources[code], names).items()
     }
     members: dict[str, list[int]] = {}
     taken: set[int] = set()

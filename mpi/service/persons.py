@@ -13,11 +13,12 @@ from mpi.service.context import Index
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose, line_of
 from mpi.service.etags import etag
+from mpi.service.named import known, visible
 from mpi.standardize.scalars import local_id_of
 from mpi.storage.repositories.decisions import DecisionStatus
 from mpi.storage.repositories.disclosures import Disclosure
 from mpi.storage.repositories.persons import Person
-from mpi.storage.repositories.records import Label, RecordState
+from mpi.storage.repositories.records import Label
 from mpi.storage.unit import ReadUnit
 
 IMPORTED = "import"
@@ -115,7 +116,7 @@ def person_in(
     if at is not None and seen.since > at:
         raise NotFoundError("there was no such enterprise ID at that time")
     members = _members(unit, found, at)
-    labels = _visible(unit, members)
+    labels = visible(unit, members)
     since = unit.commit_info({seen.since})[seen.since][0]
     view = PersonView(
         found.eid,
@@ -145,7 +146,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         events = unit.persons.events_of([found.id])
-        labels = _visible(unit, {event.record_id for event in events})
+        labels = visible(unit, {event.record_id for event in events})
         ids = {p for event in events for p in (event.before, event.after) if p is not None}
         names = {number: one.eid for number, one in unit.persons.get(ids).items()}
         # A sealed record has no label: its steps do not show.
@@ -237,9 +238,8 @@ def crosswalk_in(
     local_id = local_id_of(local_id)
     at_moment = None if as_of is None else clock.moment(as_of)
     source = unit.sources.by_code(source_code)
-    record = unit.records.find(source.id, [local_id]).get(local_id)
-    # A sealed record has no label, and answers as one that never was.
-    if record is None or record.state == RecordState.SEALED:
+    record = known(unit, source.id, [local_id]).get(local_id)
+    if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
     if at_moment is None:
         number = unit.persons.current([record.id]).get(record.id) or _imported(unit, record.id)
@@ -255,7 +255,7 @@ def _imported(unit: ReadUnit, record_id: int) -> int | None:
     holders: set[int] = set()
     for one in unit.decisions.of_records([record_id]).values():
         if one.origin == IMPORTED and one.status is DecisionStatus.IN_FORCE:
-            holders |= set(unit.persons.current(_visible(unit, one.seen)).values())
+            holders |= set(unit.persons.current(visible(unit, one.seen)).values())
     return holders.pop() if len(holders) == 1 else None
 
 
@@ -273,7 +273,7 @@ def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         members = _members(unit, found, None if at_moment is None else unit.commit_at(at_moment))
-        labels = _visible(unit, members)
+        labels = visible(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
     return Addressed(found.eid, tuple(labels[number] for number in members if number in labels))
 
@@ -308,12 +308,6 @@ def _members(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
     if at is None:
         return unit.persons.members([found.id])[found.id]
     return unit.persons.members_at(found.id, at)
-
-
-def _visible(unit: ReadUnit, records: Collection[int]) -> dict[int, Label]:
-    """Labels of those records that exist for the viewer."""
-    labels = unit.records.labels(records)
-    return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
 
 
 def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, Label]) -> tuple[FlagView, ...]:

@@ -10,6 +10,7 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.due_dates import due_on, opened_by
+from mpi.service.named import known
 from mpi.service.open_questions import (
     CLAIMED,
     LEAST_OF_A_BURST,
@@ -110,15 +111,15 @@ def wanted_by(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wan
         NotFoundError: there is no such source for this viewer.
     """
     now = clock.iso(clock.now())
-    known = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
-    if filters.source is not None and filters.source not in known:
+    sources = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
+    if filters.source is not None and filters.source not in sources:
         raise NotFoundError(f"there is no source {filters.source!r}")
     records = None
     if filters.text is not None:
         records = [
             record.id
-            for source_id in known.values()
-            for record in unit.records.find(source_id, [filters.text]).values()
+            for source_id in sources.values()
+            for record in known(unit, source_id, [filters.text]).values()
         ]
     keys: set[str] | None = None
     if filters.mine:
@@ -141,7 +142,7 @@ def wanted_by(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wan
         free_only=filters.state == OPEN and not filters.mine,
         asleep=filters.state == ASLEEP,
         kind=filters.kind,
-        source=None if filters.source is None else known[filters.source],
+        source=None if filters.source is None else sources[filters.source],
         records=records,
         questions=keys,
         since=since,

@@ -11,17 +11,15 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
-from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
 from mpi.service.beforehand import Beforehand, find_beforehand
 from mpi.service.blocks import BlockTooLargeError, note_large
 from mpi.service.context import Index
-from mpi.service.corrected import stands
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received
-from mpi.service.named import visible
+from mpi.service.named import known, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CLAIM, OVERLAID, PAIR
 from mpi.service.received import Receipts, receipts
@@ -297,10 +295,8 @@ def _kept(kept: Mapping[str, Any]) -> Resolved:
 
 def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     source = unit.sources.by_code(source_code)
-    record = unit.records.find(source.id, [local_id]).get(local_id)
-    # A sealed record answers exactly as one that never was.
-    known = record is not None and record.state != RecordState.SEALED
-    if record is None or not known or (source.kind == STEWARD and not stands(unit, record.id)):
+    record = known(unit, source.id, [local_id]).get(local_id)
+    if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
     return record
 

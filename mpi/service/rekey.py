@@ -12,6 +12,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index, canonical_key
 from mpi.service.deciding import Statement, revoke, write_down
+from mpi.service.named import nameable
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step, reason_code
@@ -71,8 +72,7 @@ def rekey(
         if (kept := kept_answer(unit, index)) is not None:
             return Rekeyed(**kept)
         source = unit.sources.by_code(source_code)
-        known = unit.records.find(source.id, {*wanted, *wanted.values()})
-        known = {name: record for name, record in known.items() if record.state != RecordState.SEALED}
+        known = nameable(unit, source.id, {*wanted, *wanted.values()})
         unknown = tuple(sorted(old for old in wanted if old not in known))
         if len(wanted) == 1 and unknown:
             raise NotFoundError(f"source {source_code!r} has no such record")

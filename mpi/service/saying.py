@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain import clock
+from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import SecondApprover
 from mpi.service.consents import MAKER, Maker, maker_of, only_corrections, owners_to_ask, shown_codes
 from mpi.service.context import Index
-from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import Statement, touched_by, write_down
 from mpi.service.effects import Effect, changes
 from mpi.service.frozen import FROZEN, WANTED, concerned, free_from

@@ -67,6 +67,16 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
         return source
 
 
+def require_stating(source: Source) -> None:
+    """Pass a source that says itself what its records are.
+
+    Raises:
+        ConflictError: it is the stewards' own.
+    """
+    if source.kind == STEWARD:
+        raise ConflictError("this source takes stewards' corrections and nothing else")
+
+
 def require_asking(unit: ReadUnit, code: str) -> Source:
     """A source whose owner can be asked for consent.
 

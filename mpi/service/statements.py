@@ -8,15 +8,14 @@ from typing import Any
 
 import orjson
 
-from mpi.domain.errors import ConflictError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import STEWARD
 from mpi.matching.keys import keys
 from mpi.service.context import Index, canonical_key
 from mpi.service.corrected import seal_with
 from mpi.service.doubted import OVERLAY, REFUSED, other_children
 from mpi.service.letting_in import Heading
 from mpi.service.reindex import Changed
+from mpi.service.sources import require_stating
 from mpi.service.standing import restate
 from mpi.service.statement import Comparable, Packed, Statement, statement, unpacked
 from mpi.standardize.payload import features_to_bytes
@@ -113,7 +112,11 @@ def judge_all(
         source: who says it.
         said: at most one statement a local ID.
         existing: the records of those local IDs that there are.
+
+    Raises:
+        ConflictError: the source is that of stewards' corrections.
     """
+    require_stating(source)
     verdicts = {one.local_id: judge(existing.get(one.local_id), one) for one in said}
     if source.paused:
         verdicts = {n: Verdict.HELD if v in _TAKING_EFFECT else v for n, v in verdicts.items()}
@@ -181,8 +184,6 @@ def take(
     Raises:
         ConflictError: the source is that of stewards' corrections.
     """
-    if source.kind == STEWARD:
-        raise ConflictError("this source takes stewards' corrections and nothing else")
     judged = judge_all(unit, index, source, said, existing)
     numbers = _numbers(unit, said, existing)
     writer = _Writer(unit, index, source, batch_id, numbers, judged)

@@ -9,14 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mpi.domain.decision import Decision, DecisionKind
+from mpi.domain.decision import CORRECTION, Decision, DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service import overlays
 from mpi.service.chains import chain_between
 from mpi.service.consents import maker_of, owners_of_undo, shown_codes
 from mpi.service.context import Index
-from mpi.service.corrected import CORRECTION
 from mpi.service.deciding import (
     as_before,
     as_seen,

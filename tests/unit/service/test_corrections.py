@@ -6,21 +6,39 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, RecordError, StaleError
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import (
+    AccessDenied,
+    ConflictError,
+    InputError,
+    MpiError,
+    NotFoundError,
+    RecordError,
+    StaleError,
+)
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.approving import approve
 from mpi.service.corrections import correct
-from mpi.service.decisions import decisions
+from mpi.service.decisions import Asked, decide, decisions, report_link
+from mpi.service.dry_run import dry_run
+from mpi.service.explain import explain_pair
 from mpi.service.freezing import freeze
 from mpi.service.golden import golden
-from mpi.service.merging import Why, split
+from mpi.service.import_crosswalk import OldLink, import_crosswalk
+from mpi.service.load import LoadOptions
+from mpi.service.merging import Why, move, split
+from mpi.service.named import visible
+from mpi.service.overlays import refuse_overlay
+from mpi.service.persons import crosswalk as crosswalk_of
 from mpi.service.persons import lineage, person
+from mpi.service.queue import Filters, questions
 from mpi.service.records import read, upsert, withdraw
+from mpi.service.rekey import rekey
 from mpi.service.sources import NewSource, SourceKind, add_source
 from mpi.service.undo import undo_step
 from mpi.service.verify import verify
 from mpi.storage.repositories.records import Label
-from tests.index import OPERATOR, a_child, all_that_is_stored, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, a_child, all_that_is_stored, crosswalk, load_rows, partition_of, rows
 from tests.unit.service.test_decisions import SIS_ONLY
 from tests.unit.service.test_golden import put, the, values
 
@@ -179,6 +197,99 @@ def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for
     assert "correction" not in {step.cause for step in lineage(index, WITH_CORRECTIONS, eid)}
     with pytest.raises(NotFoundError):
         read(index, WITH_CORRECTIONS, record.source, record.local_id)
+
+
+def calls_that_take(label: Label, eid: str) -> dict:
+    """Every call by which a caller names a record, of which it names one more of its own."""
+    mine, why = Label("sis", "1"), Why("x")
+    kinds = {
+        "same": (DecisionKind.SAME, [[mine, label]]),
+        "different": (DecisionKind.DIFFERENT, [[mine], [label]]),
+        "unsure": (DecisionKind.UNSURE, [[mine, label]]),
+    }
+    said = {name: Asked(kind, groups, "x") for name, (kind, groups) in kinds.items()}
+    return {
+        **{name: lambda *who, one=one: decide(*who, one) for name, one in said.items()},
+        "preview": lambda *who: decide(*who, said["same"], preview=True),
+        "report": lambda *who: report_link(*who, said["same"]),
+        "explain": lambda *who: explain_pair(*who, mine, label),
+        "split": lambda *who: split(*who, eid, [[label]], why),
+        "keep": lambda *who: split(*who, eid, [[mine], [Label("sis", "2")]], why, keep=label),
+        "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), why),
+        "refuse": lambda *who: refuse_overlay(*who, label),
+        "crosswalk": lambda *who: crosswalk_of(*who, label.source, label.local_id),
+        "past": lambda *who: crosswalk_of(*who, label.source, label.local_id, clock.iso(clock.now())),
+        "read": lambda *who: read(*who, label.source, label.local_id),
+        "withdraw": lambda *who: withdraw(*who, label.source, label.local_id),
+        "send": lambda *who: upsert(*who, label.source, a_child(label.local_id)),
+        "dry run": lambda *who: dry_run(*who, label.source, rows(a_child(label.local_id)), LoadOptions()),
+        "rekey": lambda *who: rekey(*who, label.source, {label.local_id: "new"}),
+        "rekeys": lambda *who: rekey(*who, label.source, {label.local_id: "new", "correction-0": "newer"}),
+        "rekey to": lambda *who: rekey(*who, "STEWARD", {"correction-0": label.local_id, "-": "new"}),
+        "ask": lambda *who: questions(*who, Filters(text=label.local_id, state=None)),
+    }
+
+
+def other_of(index, eid: str) -> str:
+    return next(each for each in crosswalk(index).values() if each != eid)
+
+
+def answer_of(index, viewer: Viewer, call, label: Label) -> tuple[str, str]:
+    """What a call answers or raises, less the name that it was asked about."""
+    try:
+        found = call(index, viewer)
+    except MpiError as error:
+        found = error
+    return type(found).__name__, str(found).replace(label.local_id, "?")
+
+
+def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from_a_number_never_given(
+    index, eid
+):
+    put(index, "sis:2")
+    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    put(index, "ccwis:1", preferred_name="Mara")
+    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    hidden, never = the(index, eid, "preferred_name").record, Label("STEWARD", "correction-999999")
+    viewer = replace(WITH_CORRECTIONS, client="district")
+    of_hidden, of_none = calls_that_take(hidden, eid), calls_that_take(never, eid)
+    for name in of_hidden:
+        told = answer_of(index, viewer, of_hidden[name], hidden)
+        assert (name, told) == (name, answer_of(index, viewer, of_none[name], never))
+    assert the(index, eid, "preferred_name").value == "Mimi"
+
+
+def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid):
+    put(index, "sis:2")
+    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record, before = the(index, eid, "middle_name").record, len(decisions(index, OPERATOR))
+    calls = calls_that_take(record, eid)
+    naming = ("same", "different", "unsure", "preview", "report", "explain", "split", "keep", "move", "rekey")
+    for viewer in (OPERATOR, WITH_CORRECTIONS):
+        assert crosswalk_of(index, viewer, record.source, record.local_id).enterprise_id is None
+        for name in naming:
+            with pytest.raises(NotFoundError):
+                calls[name](index, viewer)
+    assert (
+        import_crosswalk(index, OPERATOR, "sis", [OldLink("STEWARD", record.local_id, "old-1")]).unknown == 1
+    )
+    with pytest.raises(ConflictError):
+        import_crosswalk(index, OPERATOR, "STEWARD", [OldLink("sis", "1", record.local_id)])
+    assert len(decisions(index, OPERATOR)) == before
+
+
+def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_it_corrects(index, eid):
+    withdraw(index, OPERATOR, "sis", "1")
+    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record = the(index, eid, "middle_name").record
+    with index.database.read(WITH_CORRECTIONS) as unit:
+        found = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id])
+        number = found[record.local_id].id
+        assert visible(unit, [number]) == {}
+    undo_step(index, OPERATOR, made.step)
+    with index.database.read(OPERATOR) as unit:
+        assert visible(unit, [number]) == {number: record}
 
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])

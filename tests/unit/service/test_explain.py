@@ -184,7 +184,7 @@ def test_a_record_that_takes_no_part_is_not_compared(made):
     eid = crosswalk(made)["sis", "1"]
     correct(made, OPERATOR, eid, "preferred_name", "Mara", WHY)
     [record] = {v.record for v in golden(made, OPERATOR, eid).values if v.attribute == "preferred_name"}
-    with pytest.raises(ConflictError):
+    with pytest.raises(NotFoundError):
         explain_pair(made, OPERATOR, ONE, record)
     with pytest.raises(InputError):
         explain_pair(made, OPERATOR, ONE, ONE)
