@@ -5,6 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from mpi.standardize.scalars import is_inexact, whole
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -41,15 +44,30 @@ def text(value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         return _number(value)
     return _moment(value) if isinstance(value, datetime) else str(value)
 
 
-def _number(value: float) -> str | None:
+def number(value: float | Decimal) -> object:
+    """A number for the door: an integer where it has no fraction, None where it is missing, else text.
+
+    By the integer the door restores leading zeros. A float that may have lost digits is left as it is, for
+    the door to refuse.
+    """
+    if is_inexact(value):
+        return value
+    integer = whole(value)
+    return text(value) if integer is None else integer
+
+
+def _number(value: float | Decimal) -> str | None:
     if math.isnan(value):
         return None
-    return str(int(value)) if value.is_integer() else repr(value)
+    integer = whole(value)
+    if integer is not None:
+        return str(integer)
+    return repr(value) if isinstance(value, float) else f"{value:f}".rstrip("0")
 
 
 def _moment(value: datetime) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from decimal import Decimal
 
 from mpi.domain.record import QualityIssue
-from mpi.intake.convert import iso_date, text
+from mpi.intake.convert import iso_date, number, text
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, Value
 from mpi.intake.rows import RawRow, SentRow
 from mpi.standardize.full_names import split_full_name
+from mpi.standardize.scalars import is_inexact
 
 Cells = Sequence[object]
 Issues = list[QualityIssue]
@@ -69,7 +71,10 @@ class Projection:
         convert = _converter(name, value)
 
         def get(cells: Cells, issues: Issues) -> object:
-            found = text(read(cells))
+            cell = read(cells)
+            if is_inexact(cell):
+                return cell  # the door refuses the record
+            found = text(cell)
             if found is None:
                 return None
             if value.split is None:
@@ -127,22 +132,31 @@ def _plain(value: object) -> object:
         return value.strip() or None
     if isinstance(value, list | dict | tuple):
         return value or None
+    if isinstance(value, float | Decimal):
+        return number(value)
     # An integer keeps its type: the door restores the leading zeros of postal codes by it.
-    return text(value) if isinstance(value, float | date) else value
+    return text(value) if isinstance(value, date) else value
 
 
 def _filled(cells: Cells, places: Iterable[int]) -> Iterator[object]:
     return (value for place in places if (value := _plain(cells[place])) is not None)
 
 
-def _template(template: str, places: dict[str, int]) -> Callable[[Cells], str | None]:
-    """Fill a template; blanks around a missing column close up, any other text needs all its columns."""
+def _template(template: str, places: dict[str, int]) -> Callable[[Cells], object]:
+    """Fill a template; blanks around a missing column close up, any other text needs all its columns.
+
+    Where a cell is a number that may have lost digits, that is what is given, for the door to refuse.
+    """
     literals = PLACEHOLDER.split(template)[::2]
     columns = [places.get(column) for column in PLACEHOLDER.findall(template)]
     blanks_only = not any(literal.strip() for literal in literals)
 
-    def fill(cells: Cells) -> str | None:
-        values = [None if place is None else text(cells[place]) for place in columns]
+    def fill(cells: Cells) -> object:
+        held = [None if place is None else cells[place] for place in columns]
+        for cell in held:
+            if is_inexact(cell):
+                return cell
+        values = [text(cell) for cell in held]
         missing = values.count(None)
         if missing == len(values) or (missing and not blanks_only):
             return None

@@ -1,9 +1,11 @@
 """Reading one value as sent into text: trimmed, bounded, storable, or refused by name."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 
 from mpi.domain.errors import RecordError
 
@@ -13,6 +15,7 @@ LONGEST_LOCAL_ID = 200
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_NUMBER = 10**30
+_INEXACT = 2**53
 # A number has no leading zeros, so these are put back; text is left as it was written.
 _DIGITS = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
 
@@ -21,7 +24,7 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
     """The trimmed text of a value; None where it is empty.
 
     Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
-    postal codes so.
+    postal codes so; not one that may have lost digits, as two children's IDs would be one.
 
     Args:
         field: the canonical field that an error names.
@@ -29,7 +32,8 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
         column: the column inside the field, where the field is a list.
 
     Raises:
-        RecordError: not text, too long, or holding what a database cannot store.
+        RecordError: not text, too long, a number that may have lost digits, or holding what a database
+            cannot store.
     """
     if value is None:
         return None
@@ -71,12 +75,31 @@ def local_id_of(value: object) -> str:
     return text
 
 
+def whole(value: float | Decimal) -> int | None:
+    """The integer that a number without a fraction is; None of any other."""
+    if not math.isfinite(value):
+        return None
+    integer = int(value)
+    return integer if integer == value else None
+
+
+def is_inexact(value: object) -> bool:
+    """Whether it is a float so large that it may stand for several whole numbers.
+
+    Readers of JSON make one of a whole number of more than 64 bits.
+    """
+    return isinstance(value, float) and math.isfinite(value) and abs(value) >= _INEXACT
+
+
 def _written(field: str, value: object, column: str) -> str | None:
     """A harmless value that is not text, as text."""
-    if isinstance(value, float):
+    if is_inexact(value):
+        raise RecordError(field, "inexact-number", "a number that may have lost digits; send it as text")
+    if isinstance(value, float | Decimal):
         if value != value:  # noqa: PLR0124 - NaN is how data frames write a missing value
             return None
-        value = int(value) if value.is_integer() else value
+        integer = whole(value)
+        value = value if integer is None else integer
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= _LARGEST_NUMBER:
             raise RecordError(field, "too-long", "a number of more than 30 digits")

@@ -123,6 +123,7 @@ def test_an_unknown_source_or_record_is_not_found(call):
         (b'{"source":"D01"}', 422),
         (b'{"as_of":"yesterday"}', 422),
         (b'{"local_id":7}', 422),
+        (b'{"identifiers":[{"system":"s","assigner":"a","value":123456789012345678901}]}', 422),
     ],
 )
 def test_a_hostile_body_is_refused_and_nothing_is_kept(call, body, code):

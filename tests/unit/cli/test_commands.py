@@ -97,6 +97,7 @@ def test_resolve_shows_people_the_id(mpi, home):
         ('{"local_id": "1"}', '"source" is missing'),
         ('{"source": "sis", "first_name": "Zebulon"}', "local_id"),
         ('{"source": "sis", "local_id": "1", "shoe_size": 3}', "shoe_size"),
+        ('{"source": "sis", "local_id": 123456789012345678901}', "send it as text"),
     ],
 )
 def test_a_record_that_cannot_be_taken_is_one_line_without_its_values(mpi, home, send, says):

@@ -1,7 +1,8 @@
 import pytest
 
-from mpi.domain.errors import FileError, MappingError
+from mpi.domain.errors import FileError, MappingError, RecordError
 from mpi.intake.rows import RejectedRow, SentRow
+from mpi.standardize.scalars import local_id_of
 
 
 def read_lines(read, *lines, **options):
@@ -78,3 +79,15 @@ def test_a_mapped_key_may_first_appear_far_down(read, mapped):
         "local_id": "2",
         "first_name": "Ana",
     }
+
+
+@pytest.mark.parametrize(
+    "local_id", ['"id"', '{template = "D-{id}"}', '{column = "id", codes = {"7" = "8"}, codes_default = "9"}']
+)
+def test_a_whole_number_of_more_than_64_bits_is_no_local_id_and_its_text_is(read, mapped, local_id):
+    mapping = mapped(f"local_id = {local_id}\n")
+    big = "123456789012345678901"
+    number, text = read_lines(read, f'{{"id": {big}}}', f'{{"id": "{big}"}}', mapping=mapping)
+    with pytest.raises(RecordError, match="send it as text"):
+        local_id_of(number.fields["local_id"])
+    assert local_id_of(text.fields["local_id"])

@@ -1,14 +1,17 @@
 import math
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mpi.domain.errors import FileError, MappingError
+from mpi.domain.keyed_hash import KeyedHash
 from mpi.intake.mapping import canonical_mapping
 from mpi.intake.read import open_file
 from mpi.intake.rows import RejectedRow, SentRow
+from mpi.standardize.door import receive
 
 
 def written(tmp_path, columns, **options):
@@ -34,7 +37,7 @@ def test_values_become_what_the_door_takes(tmp_path):
         SentRow(1, None, {
             "local_id": 1,
             "birth_date": "2010-01-02",
-            "postal_code": "2134",
+            "postal_code": 2134,
             "city": "Umeå",
             "guardians": [{"guardian_last_name": "Ek"}],
             "death_date": "2020-05-06",
@@ -42,6 +45,28 @@ def test_values_become_what_the_door_takes(tmp_path):
         }),
         SentRow(2, None, {"local_id": 2, "as_of": "2026-01-02T03:00:00Z"}),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("ssn", "012345678"), ("ssn_last4", "0123"), ("postal_code", "00601"), ("local_id", "601")],
+)
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float64(), pa.decimal128(38, 0), pa.decimal128(38, 2)])
+def test_a_whole_number_says_what_its_text_says_whatever_its_column_is(tmp_path, field, text, kind):
+    numbers = pa.array([int(text), None]).cast(kind)
+    columns = {"local_id": ["1", "2"]} | {field: numbers}
+    row = next(iter(open_file(written(tmp_path, columns), None, None)))
+    assert isinstance(row, SentRow)
+    sealed, now = KeyedHash(bytes(32)), datetime(2026, 11, 24, tzinfo=UTC)
+    assert receive(row.fields, sealed, now) == receive({"local_id": "1"} | {field: text}, sealed, now)
+
+
+def test_a_decimal_has_no_exponent_and_no_fraction_of_nought(tmp_path, mapped):
+    cells = pa.array([Decimal("0E-7"), Decimal("7.0000000"), Decimal("1.5000000")])
+    path = written(tmp_path, {"local_id": ["1", "2", "3"], "grade": cells})
+    assert [row.fields["grade"] for row in open_file(path, None, None)] == [0, 7, "1.5"]
+    mapping = mapped('local_id = "local_id"\n[fields]\ngrade = {template = "{grade}."}\n')
+    assert [row.fields["grade"] for row in open_file(path, mapping, None)] == ["0.", "7.", "1.5."]
 
 
 def test_a_truncated_file_is_refused(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, FileError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
+from mpi.intake.read import open_file
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.records import read
@@ -41,6 +42,14 @@ def test_the_same_file_again_is_unchanged_and_moves_no_id(index):
     assert (receipt.unchanged, receipt.created, receipt.adds_up) == (30, 0, True)
     assert crosswalk(index) == before
     assert verify(index, OPERATOR) == []
+
+
+def test_local_ids_that_are_numbers_too_large_to_be_told_apart_are_rejected_not_made_one(index, tmp_path):
+    path = tmp_path / "f.ndjson"
+    path.write_text('{"local_id": 123456789012345678901}\n{"local_id": 123456789012345678902}\n')
+    receipt = load(index, OPERATOR, "sis", open_file(path, None, None), LoadOptions())
+    assert [(one.field, one.reason) for one in receipt.rejects] == [("local_id", "inexact-number")] * 2
+    assert crosswalk(index) == {}
 
 
 def test_a_full_snapshot_withdraws_what_is_absent_and_a_delta_does_not(index):

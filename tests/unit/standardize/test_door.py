@@ -1,5 +1,6 @@
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,17 @@ class TestFields:
     def test_whole_numbers_are_read_as_their_digits(self):
         assert record_of(local_id=12345).local_id == "12345"
         assert record_of(merged_into=77.0).merged_into == "77"
+        assert record_of(local_id=Decimal(101)).local_id == "101"
+        assert record_of(local_id=2**53 - 1.0).local_id == "9007199254740991"
+
+    @pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 123456789012345678901.0])
+    def test_a_number_that_may_have_lost_digits_is_refused(self, value):
+        error = refusal(local_id=value)
+        assert (error.field, error.reason) == ("local_id", "inexact-number")
+        assert "send it as text" in str(error)
+        assert (
+            refusal(identifiers=[{"system": "s", "assigner": "a", "value": value}]).reason == "inexact-number"
+        )
 
     def test_a_postal_code_sent_as_a_number_gets_its_leading_zero_back(self):
         assert record_of(postal_code=2138).addresses == (Address(postal_code="02138"),)
@@ -71,7 +83,9 @@ class TestFields:
     def test_nan_is_missing(self):
         assert record_of(first_name=float("nan"), identifiers=float("nan")) == record_of()
 
-    @pytest.mark.parametrize("value", [True, 1.5, float("inf"), ["Ana"], {"a": 1}, b"Ana", object()])
+    @pytest.mark.parametrize(
+        "value", [True, 1.5, float("inf"), Decimal("1.5"), ["Ana"], {"a": 1}, b"Ana", object()]
+    )
     def test_a_value_that_is_no_text_is_refused(self, value):
         assert refusal(first_name=value).reason == "not-text"
 
