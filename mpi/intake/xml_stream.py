@@ -4,20 +4,27 @@ Built on expat itself rather than ElementTree's iterparse, because expat tells w
 lets a document type be refused before it can define an entity.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
 from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from mpi.domain.errors import FileError
+from mpi.intake.encoding import codec_name
 from mpi.intake.table import MAX_RECORD_BYTES, opened
 
 MAX_DEPTH = 40
 """Deepest nesting of a record; the interchange formats need about ten."""
 
 _CHUNK_BYTES = 65_536
+
+_DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_LONGEST_NAME = 40
+"""Characters of an encoding's name that an error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +76,10 @@ class XmlFile:
         """The root element's name.
 
         Raises:
-            FileError: the file does not begin as XML.
+            FileError: the file does not begin as XML, or is in an encoding that cannot be read.
         """
         with opened(self._path) as file:
-            builder = _Builder(self._path.name, self._depth)
+            builder = _Builder(self._path.name, self._depth, _known_as(file))
             builder.feed(file.read(_CHUNK_BYTES), last=False)
         if builder.root is None:
             self._refuse("it holds no XML element")
@@ -85,10 +92,11 @@ class XmlFile:
             names: which elements; None for all.
 
         Raises:
-            FileError: the file is not well-formed, or declares a document type.
+            FileError: the file is not well-formed, is in an encoding that cannot be read, or declares a
+                document type.
         """
-        builder = _Builder(self._path.name, self._depth, names)
         with opened(self._path) as file:
+            builder = _Builder(self._path.name, self._depth, _known_as(file), names)
             while chunk := file.read(_CHUNK_BYTES):
                 builder.feed(chunk, last=False)
                 self.position += len(chunk)
@@ -100,12 +108,24 @@ class XmlFile:
         raise FileError(f"{self._path.name}: {why}")
 
 
+def _known_as(file: BufferedReader) -> str | None:
+    """UTF-8 where the file names that, by whatever name; None where expat may find out by itself.
+
+    Of all names of UTF-8 expat knows "UTF-8" alone; under another it reads single bytes.
+    """
+    found = _DECLARED.match(file.peek())
+    return "utf-8" if found and codec_name(found[1].decode()) == "utf-8" else None
+
+
 class _Builder:
     """Builds the elements of records, and of nothing else."""
 
-    def __init__(self, file_name: str, record_depth: int, names: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, file_name: str, record_depth: int, encoding: str | None, names: frozenset[str] | None = None
+    ) -> None:
         self.root: str | None = None
         self._file_name = file_name
+        self._encoding = ""
         self._record_depth = record_depth
         self._names = names
         self._depth = 0
@@ -113,8 +133,9 @@ class _Builder:
         self._start = (0, 0)
         self._size = 0
         self._done: list[XmlRecord] = []
-        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser = expat.ParserCreate(encoding, namespace_separator="}")
         self._parser.buffer_text = True
+        self._parser.XmlDeclHandler = self._take_declaration
         self._parser.StartDoctypeDeclHandler = self._refuse_document_type
         self._parser.StartElementHandler = self._start_element
         self._parser.EndElementHandler = self._end_element
@@ -128,10 +149,18 @@ class _Builder:
                 f"{self._file_name}: not well-formed XML at line {error.lineno}: "
                 f"{expat.errors.messages[error.code]}"
             ) from None
+        except (LookupError, ValueError):  # of Python's codecs, which expat asks for what it does not know
+            raise FileError(
+                f"{self._file_name}: its encoding {self._encoding[:_LONGEST_NAME]!r} cannot be read; "
+                "save it as UTF-8"
+            ) from None
 
     def taken(self) -> list[XmlRecord]:
         done, self._done = self._done, []
         return done
+
+    def _take_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self._encoding = encoding or ""
 
     def _refuse_document_type(self, *_declaration: object) -> NoReturn:
         raise FileError(

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from mpi.domain.errors import FileError, MappingError
+from mpi.intake.encoding import BOM
 from mpi.intake.mapping import canonical_mapping
 from mpi.intake.read import open_file
 from mpi.intake.rows import RejectedRow, SentRow
@@ -160,6 +161,26 @@ def test_a_document_type_is_refused_in_any_encoding(tmp_path, encoding):
     path.write_bytes(BOMB.replace('version="1.0"', f'version="1.0" encoding="{encoding}"').encode(encoding))
     with pytest.raises(FileError, match="document type"):
         list(open_file(path, None, "edfi"))
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "UTF_8", "utf-8", "UTF-8"])
+@pytest.mark.parametrize("mark", [b"", BOM])
+def test_utf_8_is_read_by_whatever_name_a_file_calls_it(tmp_path, encoding, mark):
+    content = interchange("Student", student(name="<FirstName>José</FirstName>"))
+    path = tmp_path / "f.xml"
+    path.write_bytes(mark + content.replace("UTF-8", encoding).encode())
+    assert [row.fields["first_name"] for row in open_file(path, None, None)] == ["José"]
+
+
+@pytest.mark.parametrize("encoding", ["foo", "Unicode", "gb2312", "rot13", "f" * 500])
+@pytest.mark.parametrize("truly", ["utf-8", "utf-16"])
+def test_an_encoding_that_cannot_be_read_is_refused_by_its_name(tmp_path, encoding, truly):
+    path = tmp_path / "f.xml"
+    path.write_text(interchange("Student", student()).replace("UTF-8", encoding), encoding=truly)
+    with pytest.raises(FileError, match=f"f\\.xml: its encoding '{encoding[:40]}.*UTF-8") as refused:
+        open_file(path, None, None)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 200
 
 
 def test_a_file_cut_in_half_is_refused_with_its_line(tmp_path):
