@@ -1,6 +1,7 @@
 """Parquet, a batch of rows at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ from mpi.intake.table import MAX_FIELD, check_header, opened
 
 BATCH_ROWS = 2_048
 
+_DETAILS = {
+    "field-too-large": f"a field is longer than {MAX_FIELD:,} characters",
+    "invalid-utf8": "a field is not UTF-8 text",
+    "unreadable-value": "a field has a value that no text can be made of",
+}
+
 
 class ParquetTable:
-    """A Parquet file; lists and structs become lists and dicts, moments ISO text.
+    """A Parquet file; lists and structs become lists and dicts, moments and days Python's, or else text.
 
     Raises:
         FileError: it is no Parquet file, cut short, or corrupt.
@@ -61,14 +68,49 @@ class ParquetTable:
             raise FileError(f"{self._path.name}: the Parquet file is corrupt") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A cell that costs its row, and why."""
+
+    reason: str
+
+
 def _column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
-    if pa.types.is_timestamp(column.type):
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Nanoseconds have no Python form; no birth needs them.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    values: list[object] = column.to_pylist()
+    try:
+        values: list[object] = column.to_pylist()
+    except (OverflowError, ValueError):
+        # One year 10000 would cost the whole file.
+        values = [_cell(scalar) for scalar in column]
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         return [_decoded(value) for value in values]
     return values
+
+
+def _cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+    try:
+        return _value(scalar)
+    except UnicodeDecodeError:
+        return _Unreadable("invalid-utf8")
+    except (OverflowError, ValueError, pa.ArrowException):
+        return _Unreadable("unreadable-value")
+
+
+def _value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+    """A value in Python's form, and as text what has none, as a CSV file would hold it."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        if isinstance(scalar, pa.StructScalar):
+            return {name: _value(held) for name, held in scalar.items()}
+        if isinstance(scalar, pa.ListScalar):
+            return [_value(held) for held in scalar]
+        if pa.types.is_timestamp(scalar.type):
+            # In its zone, Arrow writes a moment beyond all calendars as one within them.
+            scalar = scalar.cast(pa.timestamp(scalar.type.unit))
+        return scalar.cast(pa.string()).as_py()
 
 
 def _decoded(value: object) -> object:
@@ -78,15 +120,16 @@ def _decoded(value: object) -> object:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return value
+        return _Unreadable("invalid-utf8")
 
 
 def _checked(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
     for value in row:
+        reason = None
         if isinstance(value, str) and len(value) > MAX_FIELD:
-            return RejectedRow(
-                number, None, "field-too-large", f"a field is longer than {MAX_FIELD:,} characters"
-            )
-        if isinstance(value, bytes):
-            return RejectedRow(number, None, "invalid-utf8", "a binary field is not UTF-8 text")
+            reason = "field-too-large"
+        elif isinstance(value, _Unreadable):
+            reason = value.reason
+        if reason:
+            return RejectedRow(number, None, reason, _DETAILS[reason])
     return RawRow(number, None, number, row)

@@ -33,7 +33,7 @@ class RejectedRow:
         offset: as in ``SentRow``.
         reason: stable code: ``wrong-field-count``, ``field-too-large``, ``nul-byte``, ``invalid-utf8``,
             ``invalid-encoding``, ``unterminated-quote``, ``malformed-csv``, ``malformed-json``,
-            ``not-an-object``, ``unknown-column``, ``empty-row``.
+            ``unreadable-value``, ``not-an-object``, ``unknown-column``, ``empty-row``.
         detail: one sentence for a person, without any text of the row.
     """
 

@@ -13,6 +13,8 @@ from mpi.intake.read import open_file
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.standardize.door import receive
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
 
 def written(tmp_path, columns, **options):
     path = tmp_path / "f.parquet"
@@ -57,8 +59,8 @@ def test_a_whole_number_says_what_its_text_says_whatever_its_column_is(tmp_path,
     columns = {"local_id": ["1", "2"]} | {field: numbers}
     row = next(iter(open_file(written(tmp_path, columns), None, None)))
     assert isinstance(row, SentRow)
-    sealed, now = KeyedHash(bytes(32)), datetime(2026, 11, 24, tzinfo=UTC)
-    assert receive(row.fields, sealed, now) == receive({"local_id": "1"} | {field: text}, sealed, now)
+    sealed = KeyedHash(bytes(32))
+    assert receive(row.fields, sealed, NOW) == receive({"local_id": "1"} | {field: text}, sealed, NOW)
 
 
 def test_a_decimal_has_no_exponent_and_no_fraction_of_nought(tmp_path, mapped):
@@ -67,6 +69,50 @@ def test_a_decimal_has_no_exponent_and_no_fraction_of_nought(tmp_path, mapped):
     assert [row.fields["grade"] for row in open_file(path, None, None)] == [0, 7, "1.5"]
     mapping = mapped('local_id = "local_id"\n[fields]\ngrade = {template = "{grade}."}\n')
     assert [row.fields["grade"] for row in open_file(path, mapping, None)] == ["0.", "7.", "1.5."]
+
+
+FAR_DAY = 2_932_897  # 10000-01-01, in days since 1970
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (pa.date32(), FAR_DAY),
+        (pa.date64(), FAR_DAY * 86_400_000),
+        (pa.timestamp("us"), FAR_DAY * 86_400_000_000),
+        (pa.timestamp("ms", "UTC"), 10**17),
+        (pa.timestamp("ms", "America/New_York"), -(10**17)),
+        (pa.list_(pa.date32()), [FAR_DAY]),
+    ],
+)
+def test_a_day_outside_the_calendar_is_an_issue_of_its_row_as_in_csv(tmp_path, kind, count):
+    field = "previous_birth_dates" if pa.types.is_list(kind) else "birth_date"
+    path = written(tmp_path, {"local_id": ["1", "2"], field: pa.array([count, None], kind)})
+    far, none = [receive(row.fields, KeyedHash(bytes(32)), NOW) for row in open_file(path, None, None)]
+    assert [issue.code for issue in far.issues] == ["unreadable-date"]
+    assert none.issues == ()
+
+
+def test_a_day_outside_the_calendar_spares_the_other_days_of_its_lists(tmp_path):
+    kind = pa.list_(pa.struct([("city", pa.string()), ("begin", pa.date32())]))
+    homes = [[{"city": "Lima", "begin": FAR_DAY}, {"city": "Ekeby", "begin": 0}]]
+    path = written(tmp_path, {"local_id": ["1"], "addresses": pa.array(homes, kind)})
+    (row,) = open_file(path, None, None)
+    assert row.fields["addresses"] == [
+        {"city": "Lima", "begin": "10000-01-01"},
+        {"city": "Ekeby", "begin": date(1970, 1, 1)},
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.list_(pa.string())])
+def test_text_that_is_not_utf_8_costs_its_row(tmp_path, kind):
+    broken = pa.array([b"Ume\xe5", b"Lund"]).view(pa.string())
+    if kind != pa.string():
+        broken = pa.ListArray.from_arrays([0, 1, 2], broken)
+    rejected, sent = open_file(written(tmp_path, {"local_id": ["1", "2"], "race": broken}), None, None)
+    assert isinstance(rejected, RejectedRow)
+    assert (rejected.line, rejected.reason) == (1, "invalid-utf8")
+    assert sent.fields["local_id"] == "2"
 
 
 def test_a_truncated_file_is_refused(tmp_path):
