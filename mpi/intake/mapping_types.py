@@ -4,10 +4,13 @@ The language is documented in docs/mappings.md; ``mpi.intake.mapping`` reads it.
 nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+import orjson
 
 from mpi.domain.record import (
     SENT_FIELDS,
@@ -119,9 +122,23 @@ class FileMapping:
         """Whether local IDs are row numbers, which only a full snapshot may use."""
         return self.local_id is None
 
+    def digest(self) -> str:
+        """SHA-256 of what it says, in hexadecimal; its name is no part of it."""
+        said = orjson.dumps(replace(self, name=""), default=_plain, option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(said).hexdigest()
+
     def with_where(self, column: str, value: str) -> "FileMapping":
         """The same mapping, for the rows whose column has this text only."""
         return replace(self, where={**self.where, column: value})
+
+
+def _plain(part: object) -> object:
+    """A part of a mapping that JSON has no word for."""
+    if isinstance(part, frozenset):
+        return sorted(part)
+    if isinstance(part, re.Pattern):
+        return part.pattern
+    raise TypeError(type(part).__name__)
 
 
 def canonical_mapping() -> FileMapping:

@@ -39,6 +39,7 @@ class FileRows:
         columns: the file's own columns; none for the XML formats.
         rows: begins to read; None for a row that is passed over.
         position: how many bytes have been read.
+        reading: digest of the mapping; empty for the XML formats, which have one meaning.
 
     Attributes:
         format: the file's format.
@@ -55,6 +56,7 @@ class FileRows:
         columns: tuple[str, ...],
         rows: Callable[[], Iterator[SentRow | RejectedRow | None]],
         position: Callable[[], int],
+        reading: str = "",
     ) -> None:
         self.format = file_format
         self.columns = columns
@@ -63,6 +65,7 @@ class FileRows:
         self.passed_over = 0
         self._rows = rows
         self._position = position
+        self._reading = reading
         self._begun = False
 
     @property
@@ -71,17 +74,16 @@ class FileRows:
         return min(self._position(), self.size_bytes)
 
     def digest(self) -> str:
-        """SHA-256 of the content, in hexadecimal: two loads of one file have the same.
+        """SHA-256 of the content and of how it is read, in hexadecimal.
 
+        Two loads of one file have the same where its format and its mapping, ``where`` too, are the same.
         Reads the file once more, about a gigabyte a second.
         """
-        digests = []
+        digests: list[str] = []
         for file in self._files:
             with opened(file) as source:
                 digests.append(hashlib.file_digest(source, "sha256").hexdigest())
-        if len(digests) == 1:
-            return digests[0]
-        return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+        return hashlib.sha256(" ".join([self.format, self._reading, *sorted(digests)]).encode()).hexdigest()
 
     def __iter__(self) -> Iterator[SentRow | RejectedRow]:
         if self._begun:
@@ -136,7 +138,12 @@ def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
         table.columns = tuple(dict.fromkeys([*own_columns, *columns_of(mapping)]))
     projection = Projection(mapping, table.columns)
     return FileRows(
-        path, file_format, own_columns, lambda: _project(table, projection), lambda: table.position
+        path,
+        file_format,
+        own_columns,
+        lambda: _project(table, projection),
+        lambda: table.position,
+        mapping.digest(),
     )
 
 

@@ -38,7 +38,8 @@ class LoadOptions:
         snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
         as_of: when the file was true at its source; None for the moment of loading.
         confirm: load it even where a guard would hold it.
-        digest: hash of the file's content, for the receipt.
+        digest: of the file's content and of how it is read: a load that was interrupted goes on only where
+            both are the same. Empty where nothing is to go on with it.
     """
 
     snapshot: Snapshot = Snapshot.DELTA
@@ -79,6 +80,7 @@ def load(
         source = unit.sources.by_code(source_code)
         last = unit.last_moment()
         unfinished = _unfinished(unit, source, options)
+        left = set(unit.batches.loading(source.id)) - ({unfinished.id} if unfinished else set())
     # A clock set back must not make what is loaded now look older than what was loaded before.
     moment = options.as_of or max(clock.now(), last)
     if unfinished is not None and unfinished.as_of is not None:
@@ -91,6 +93,7 @@ def load(
     ):
         file = File(source, sent, as_of, options.digest, options.snapshot.value, full)
         loading = Loading(index, viewer, file, receipt_of(source_code, sent), room, progress)
+        loading.receipt.unfinished = tuple(sorted(left))
         reason = None
         if unfinished is not None:
             loading.go_on(unfinished)
@@ -106,7 +109,7 @@ def load(
 
 
 def _unfinished(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
-    """The load of this very file that stopped, if there is one."""
+    """The load of this very file, read in this very way, that stopped, if there is one."""
     if not options.digest:
         return None
     found = unit.batches.unfinished(source.id, options.digest, options.snapshot.value)

@@ -2,7 +2,7 @@
 
 Where others write meanwhile the chunks become so small that nobody waits long for one. The partition is the
 same whatever the chunks (law 1), so that after each of them the index is sound. The batch says ``loading``
-until the last; the same file sent again goes on where it stopped.
+until the last; the same file sent again, and read in the same way, goes on where it stopped.
 """
 
 import gc
@@ -62,7 +62,7 @@ class File:
         source: whose records it holds.
         sent: its rows.
         as_of: when it was true at its source.
-        digest: of its content; empty where nothing is to go on with it.
+        digest: of its content and of how it is read; empty where nothing is to go on with it.
         snapshot: its kind.
         full: whether records that it lacks are withdrawn.
     """

@@ -15,7 +15,8 @@ class Receipt:
 
     ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected: the
     file's rows, and for a full snapshot also the records whose absence it states. ``spared`` are absent
-    records that were not withdrawn, because a row that could not be read may be theirs.
+    records that were not withdrawn, because a row that could not be read may be theirs. ``unfinished`` are
+    the numbers of other loads of the source that were not done when this one began.
     """
 
     source: str
@@ -32,6 +33,7 @@ class Receipt:
     held_reason: str | None = None
     spared: int = 0
     batch: int | None = None
+    unfinished: tuple[int, ...] = ()
     rejects: list[Reject] = field(default_factory=list)
     issues: dict[str, int] = field(default_factory=dict)
 

@@ -64,8 +64,8 @@ def run(  # noqa: PLR0913 - a command's options
     """Load a file of one source's records.
 
     It is loaded in steps of 2,000 records, 10,000 on PostgreSQL, each whole; interrupted, it goes on with the
-    same file. While others are answered it leaves them a core. Every row is accounted for: received =
-    created + updated + unchanged + withdrawn + history + superseded + held + rejected.
+    same file, read in the same way. While others are answered it leaves them a core. Every row is accounted
+    for: received = created + updated + unchanged + withdrawn + history + superseded + held + rejected.
     """
     layout = _layout(mapping, where or [], snapshot)
     with opened() as session, shown_progress() as report:
@@ -128,6 +128,11 @@ def _list_rejects(session: Session, receipt: Receipt, rejects: Path | None) -> P
 
 
 def _judge(receipt: Receipt, listed: Path | None) -> None:
+    for number in receipt.unfinished:
+        note(
+            f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
+            f"stands; mpi load undo {number} takes it back"
+        )
     if receipt.rejects:
         note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
     if receipt.status == "held":

@@ -15,7 +15,8 @@ _source = SourceRow.__table__  # type: ignore[attr-defined]
 _taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
 
 LOADING = "loading"
-"""Status of a load that is not done, and may be under way: the same file sent again goes on with it."""
+"""Status of a load that is not done, and may be under way: the same file sent again, and read in the same
+way, goes on with it."""
 UNDOING = "undoing"
 """Status of a load that is being taken back, or of which that was interrupted: a further undo goes on."""
 UNDONE = "undone"
@@ -70,7 +71,7 @@ class Batches:
         self._connection.execute(_GO_ON, given)
 
     def unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
-        """The latest load of a file that is not done."""
+        """The latest load of a file that is not done, by the digest of its content and of how it is read."""
         found = self._connection.execute(
             select(func.max(_batch.c.id)).where(
                 _batch.c.source_id == source_id,
@@ -80,6 +81,11 @@ class Batches:
             )
         ).scalar()
         return None if found is None else self.get(int(found))
+
+    def loading(self, source_id: int) -> list[int]:
+        """Numbers of the loads of a source that are not done."""
+        found = select(_batch.c.id).where(_batch.c.source_id == source_id, _batch.c.status == LOADING)
+        return [row.id for row in self._connection.execute(found.order_by(_batch.c.id))]
 
     def are_all_done(self) -> bool:
         """Whether no load is under way, and none was interrupted."""

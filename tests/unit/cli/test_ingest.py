@@ -5,8 +5,12 @@ import stat
 
 import pytest
 
+from mpi.bootstrap import open_index
 from mpi.cli.commands import ingest
+from mpi.config import Settings
 from mpi.service.outgrown import Outgrown
+from tests.index import load_rows, many_children
+from tests.loads import in_small_chunks, stopped_after
 from tests.unit.cli.conftest import HEADER, is_one_line
 
 ANA = "1,Ana,Lopez,2010-01-02,43001"
@@ -78,6 +82,20 @@ def test_a_load_that_a_guard_holds_exits_3_and_loads_once_confirmed(mpi, home, a
     assert is_one_line(held.err)
     loaded = mpi("ingest", less, "--source", "sis", "--snapshot", "full", "--confirm", "--json")
     assert (loaded.code, loaded.json["withdrawn"]) == (0, 1)
+
+
+def test_it_says_so_where_another_load_of_the_source_is_not_done(mpi, home, a_file, monkeypatch):
+    in_small_chunks(monkeypatch)
+    index = open_index(Settings())
+    with stopped_after(monkeypatch, 1):
+        load_rows(index, "sis", *many_children(400), digest="another reading")
+    index.database.dispose()
+    ended = mpi("ingest", a_file(ANA), "--source", "sis")
+    assert (ended.code, is_one_line(ended.err)) == (0, True)
+    assert "load 1 of this source is not done" in ended.err
+    assert mpi("ingest", a_file(ANA), "--source", "ccwis").err == ""
+    assert mpi("load", "undo", "1").code == 0
+    assert mpi("ingest", a_file(BEN), "--source", "sis").err == ""
 
 
 def test_yesterdays_file_after_todays_is_history(mpi, home, a_file):

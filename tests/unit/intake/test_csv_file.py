@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import FileError
 from mpi.intake.csv_file import CsvTable
+from mpi.intake.mapping import load_mapping
 from mpi.intake.read import open_file
 from mpi.intake.rows import RawRow, RejectedRow, SentRow
 
@@ -213,6 +214,31 @@ def test_bytes_read_reaches_the_size_and_the_digest_is_of_the_content(opened):
     assert file.digest() != opened(HEADER + "1,Ana,El\n", name="other.csv").digest()
     with pytest.raises(RuntimeError, match="once"):
         list(file)
+
+
+def test_the_digest_is_of_how_a_file_is_read_as_well(tmp_path):
+    def digest(mapping, name="m.toml", file_format="csv"):
+        (tmp_path / name).write_text(mapping)
+        return open_file(path, load_mapping(tmp_path / name), file_format).digest()
+
+    path = tmp_path / "f.csv"
+    path.write_text('"id","day","sx","x"\n')
+    first = 'local_id = "id"\nignore = ["x", "sx"]\n[where]\nid = "1"\nsx = "M"\n[fields]\nbirth_date = '
+    day = '{column = "day", date_format = "%Y%m%d"}'
+    once = digest(first + day)
+    assert digest(first.replace('"x", "sx"', '"sx", "x"') + day, name="renamed.toml") == once
+    assert digest(first.replace('id = "1"\nsx = "M"', 'sx = "M"\nid = "1"') + day) == once
+    others = [
+        digest(first + day.replace("%Y%m%d", "%Y%d%m")),
+        digest(first + '"day"'),
+        digest(first.replace('sx = "M"', 'sx = "F"') + day),
+        digest(first + day + '\nsex = "sx"\n'),
+        digest(first.replace('local_id = "id"', 'local_id = "x"') + day),
+        open_file(path, load_mapping(tmp_path / "m.toml").with_where("x", "y"), None).digest(),
+    ]
+    assert len({once, *others}) == 1 + len(others)
+    path.write_text('{"local_id": "1"}\n')
+    assert open_file(path, None, "ndjson").digest() != once
 
 
 CELLS = st.text("aé☃ ,;'\"\r\n\t|", max_size=8)

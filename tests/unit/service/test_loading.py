@@ -7,12 +7,15 @@ from multiprocessing import active_children
 import pytest
 
 from mpi.domain.errors import ConflictError, EngineError
+from mpi.intake.mapping import load_mapping
+from mpi.intake.read import open_file
 from mpi.service import ahead, key_runs, letting_in, loading, meanwhile, windows
 from mpi.service.apart import PairsApart
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.load_undo import undo_load
 from mpi.service.pacing import Portions
 from mpi.service.records import upsert, withdraw
+from mpi.standardize.payload import from_payload
 from mpi.storage import checkpoints, copier
 from mpi.storage.checkpoints import Checkpoints
 from mpi.storage.repositories.records import Records
@@ -77,6 +80,62 @@ def test_a_load_that_was_interrupted_can_be_taken_back(index, monkeypatch):
     assert len(crosswalk(index)) == before
     sound(index)
     assert load_rows(index, "sis", *children(), digest="file").batch == 3
+
+
+READ = {"local_id": "ID", "birth_date": "DOB", "where": "A"}
+
+
+@pytest.mark.parametrize("wrong", [{"birth_date": "ENTRY"}, {"local_id": "NO"}, {"where": "B"}], ids=str)
+def test_another_reading_of_an_interrupted_file_is_another_load_and_leaves_what_it_reads(
+    index, tmp_path, monkeypatch, wrong
+):
+    with stopped_after(monkeypatch, 1):
+        _load_table(index, tmp_path, READ | wrong)
+    (left,) = _batches(index)
+    assert left.counts["created"] == 200
+    receipt = _load_table(index, tmp_path, READ, confirm=True)
+    assert (receipt.batch != left.id, receipt.unfinished, receipt.adds_up) == (True, (left.id,), True)
+    assert receipt.updated == (200 if "birth_date" in wrong else 0)
+    right = {child["local_id"]: child["birth_date"] for child in children()[:500]}
+    assert _birth_dates(index).items() >= right.items()
+    undo_load(index, OPERATOR, left.id)
+    assert _birth_dates(index) == right
+    sound(index)
+
+
+def test_a_guard_is_asked_about_another_reading_of_an_interrupted_file(index, tmp_path, monkeypatch):
+    load_rows(index, "sis", *children()[:500])
+    with stopped_after(monkeypatch, 1):
+        _load_table(index, tmp_path, READ)
+    (*_, left) = _batches(index)
+    receipt = _load_table(index, tmp_path, READ | {"birth_date": "ENTRY"})
+    assert (receipt.status, "500 of 500" in receipt.held_reason) == ("held", True)
+    receipt = _load_table(index, tmp_path, READ)
+    assert (receipt.status, receipt.batch, receipt.unfinished) == ("loaded", left.id, ())
+
+
+def _load_table(index, folder, read, **options):
+    """Load a file that has a second number and a second date; ``read`` says what is taken for what."""
+    path, mapping = folder / "table.csv", folder / "mapping.toml"
+    rows = [
+        f"{child['local_id']},{100_000 + number},{child['first_name']},{child['last_name']},"
+        f"{child['birth_date']},2024-08-{1 + number % 28:02},{'A' if number < 500 else 'B'}\n"
+        for number, child in enumerate(children())
+    ]
+    path.write_text("ID,NO,FN,LN,DOB,ENTRY,PART\n" + "".join(rows))
+    ignored = sorted({"ID", "NO", "DOB", "ENTRY"} - set(read.values()))
+    mapping.write_text(
+        f'local_id = "{read["local_id"]}"\nignore = {ignored}\nwhere = {{PART = "{read["where"]}"}}\n'
+        f'[fields]\nfirst_name = "FN"\nlast_name = "LN"\nbirth_date = "{read["birth_date"]}"\n'
+    )
+    file = open_file(path, load_mapping(mapping), None)
+    return load(index, OPERATOR, "sis", file, LoadOptions(digest=file.digest(), **options))
+
+
+def _birth_dates(index):
+    with index.database.read(OPERATOR) as unit:
+        payloads = unit.records.payloads(unit.records.active()).values()
+    return {one.local_id: one.birth_date for _, payload in payloads for one in [from_payload(payload)]}
 
 
 def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(index):
