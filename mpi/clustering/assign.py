@@ -3,7 +3,8 @@
 Persons propose to clusters in the order of how many of their last records each holds; a cluster takes the
 best proposer by the survivor rule (open enrolment, then most holders, then oldest ID). A person that loses
 proposes to its next cluster. This is deferred acceptance (Gale and Shapley, 1962): with strict preferences
-its result does not depend on the order of proposing. So on a split the ID stays with the part that holds
+its result does not depend on the order of proposing. Where something is taken back, who held none of its
+records before that comes last. So on a split the ID stays with the part that holds
 most of its last records, on a merge the survivor rule decides, and no ID is retired while a part of it
 is left without one. A cluster that is exactly what a retired ID last held is a person's last wish: it takes
 another part where it has one, so that parting a merge gives both IDs back.
@@ -47,10 +48,12 @@ class SurvivorKey:
     Args:
         open_enrollment: whether a record of it has an enrolment open on the plan's date.
         holders: how many of its records are active.
+        newer: whether it held none of its records before that which is taken back: it yields to who did.
     """
 
     open_enrollment: bool = False
     holders: int = 0
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,9 @@ class Plan:
 
     assignments: tuple[Assignment, ...]
     retired: tuple[int, ...]
+
+
+_Rank = tuple[bool, bool, int, int]
 
 
 @dataclass(slots=True)
@@ -125,10 +131,10 @@ def assign(
     )
 
 
-def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], tuple[bool, int, int]]:
-    def rank(holder: Holder) -> tuple[bool, int, int]:
+def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
+    def rank(holder: Holder) -> _Rank:
         key = survivor.get(holder.person, SurvivorKey())
-        return (not key.open_enrollment, -key.holders, holder.person)
+        return (key.newer, not key.open_enrollment, -key.holders, holder.person)
 
     return rank
 
@@ -136,7 +142,7 @@ def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], tuple[bo
 def _propose(
     waiting: list[_Proposer],
     borne: dict[Cluster, Holder],
-    rank: Callable[[Holder], tuple[bool, int, int]],
+    rank: Callable[[Holder], _Rank],
     contest: Standing,
 ) -> None:
     wishes = {proposer.holder.person: proposer for proposer in waiting}
@@ -176,7 +182,7 @@ def _revive(
     holders: Iterable[Holder],
     of_record: Mapping[int, Cluster],
     borne: dict[Cluster, Holder],
-    rank: Callable[[Holder], tuple[bool, int, int]],
+    rank: Callable[[Holder], _Rank],
 ) -> None:
     """A retired ID lives again where all its last records that are active are one cluster nobody bears."""
     for holder in sorted(holders, key=rank):

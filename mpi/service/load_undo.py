@@ -17,7 +17,6 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
-from mpi.service.deciding import as_before
 from mpi.service.disclosure import disclose
 from mpi.service.effects import PersonEffect, Received, changes_of
 from mpi.service.loading import LOADED, portions_of
@@ -217,12 +216,10 @@ class _Undoing:
             most: so many records, but all of one person at least.
             progress: told how many are done.
         """
-        taken: set[int] = set()
         restated = Restated()
         touched: set[int] = set()
         some = self._next(most)
         while some:
-            taken |= some
             unit.batches.take_back(self.batch.id, some, unit.commit_no, worker_name())
             now = restate(unit, self.index, some)
             unit.records.mark_undone(self.batch.id, some)
@@ -231,7 +228,7 @@ class _Undoing:
             # What is settled with these has its turn with these: else records that come back would meet
             # others that are to go, and take their IDs.
             some = self._all_who_are_among(reached(unit, self.index, touched) & self.left)
-        choice = Choice(keeps=as_before(unit, taken, self.batch.commit_no))
+        choice = Choice(as_of=self.batch.commit_no - 1)
         besides = Besides(choice, restated.untold, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))
         settled = resolve_indexed(unit, self.index, restated.changed, indexed, KIND, besides)

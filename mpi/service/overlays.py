@@ -11,7 +11,6 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import follow
 from mpi.service.context import Index
-from mpi.service.deciding import as_before
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.doubted import OVERLAY, REFUSED, awaited
@@ -121,7 +120,7 @@ def take_back(
         doubted = {version for version, content in refused.items() if content in said} - others
     unit.records.set_version_state(doubted, OVERLAY)
     restated, touched = _said_anew(unit, index, number)
-    choice = Choice(keeps=as_before(unit, [number], of.commit_no))
+    choice = Choice(as_of=of.commit_no - 1)
     settled = resettle(unit, index, touched, "undo overlay", choice, AtHand(restated.changed))
     return _effect(unit, "undo", step_id, settled, number, preview=preview)
 

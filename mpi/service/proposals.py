@@ -329,13 +329,10 @@ def roll_back_proposal(
             raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
         if matcher.model.ref != found.model_before:
             raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
-        applied = unit.runs.of_proposal(number, RunKind.PROPOSAL)
-        last = None if applied is None else applied.ended_commit
         config = unit.configs.ended_in(found.applied_commit)
         return {
             "digest": None if config is None else unit.configs.digest(config),
             "from_commit": found.applied_commit,
-            "to_commit": last or found.applied_commit,
         }
 
     wanted = asked(RunKind.ROLLBACK, clock.today(), number)

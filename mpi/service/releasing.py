@@ -16,7 +16,6 @@ from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.closure import everything
 from mpi.service.context import Index
-from mpi.service.deciding import as_before
 from mpi.service.frozen import free_from
 from mpi.service.holds import hold, let_go
 from mpi.service.parts import parts_of, together
@@ -137,7 +136,7 @@ def release(carrier: Carrier) -> Settlement:
     first: Settlement | None = None
     for _ in range(ROUNDS):
         forget_changes(carrier)
-        read, taken_back, settlement = carrier.computed(partial(_to_be_published, carrier=carrier))
+        read, settlement = carrier.computed(partial(_to_be_published, carrier=carrier))
         first = first or settlement
         work = list(parts_of(settlement))
         del settlement
@@ -154,19 +153,17 @@ def release(carrier: Carrier) -> Settlement:
         for some in carrier.pace.parts(unread):
             with some.turn() as unit:
                 touched = {record for part in some.items for record in part.records}
-                _publish_some(unit, carrier, touched, read, taken_back)
+                _publish_some(unit, carrier, touched, read)
             done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
     return first or NOTHING_SETTLED
 
 
-def _to_be_published(unit: ReadUnit, carrier: Carrier) -> tuple[Read | None, set[int], Settlement]:
-    """What of a proposal was read, what a rollback takes back, and what the configuration changes."""
+def _to_be_published(unit: ReadUnit, carrier: Carrier) -> tuple[Read | None, Settlement]:
+    """What of a proposal was read, and what the configuration changes."""
     config_id = carrier.index.config_id(unit)
-    taken_back = _taken_back(unit, carrier)
-    choice = _choice(unit, carrier, taken_back)
-    settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, choice)
-    return read_of(unit, carrier), taken_back, settlement
+    settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, _choice(carrier))
+    return read_of(unit, carrier), settlement
 
 
 def forget_changes(carrier: Carrier) -> None:
@@ -193,15 +190,8 @@ def _publish_settled(
     unit.runs.count(run.id, moved=moved)
 
 
-def _publish_some(
-    unit: WriteUnit,
-    carrier: Carrier,
-    touched: Collection[int],
-    read: Read | None,
-    taken_back: Collection[int],
-) -> None:
-    run, index = carrier.run, carrier.index
-    choice = _choice(unit, carrier, set(touched) & set(taken_back))
+def _publish_some(unit: WriteUnit, carrier: Carrier, touched: Collection[int], read: Read | None) -> None:
+    run, index, choice = carrier.run, carrier.index, _choice(carrier)
     settlement = planned(unit, index, touched, choice, run.on_date)
     if read is not None:
         items = items_of(settlement)
@@ -224,20 +214,10 @@ def cause_of(carrier: Carrier) -> str:
     return "rollback" if carrier.run.kind == RunKind.ROLLBACK else "recluster"
 
 
-def _taken_back(unit: ReadUnit, carrier: Carrier) -> set[int]:
-    """Records that the proposal moved that is rolled back."""
-    run = carrier.run
-    if run.kind != RunKind.ROLLBACK:
-        return set()
-    first, last = run.detail["from_commit"], run.detail["to_commit"]
-    return set(unit.persons.changed_by("recluster", first, last))
-
-
-def _choice(unit: ReadUnit, carrier: Carrier, taken_back: Collection[int]) -> Choice:
+def _choice(carrier: Carrier) -> Choice:
     """Of a rollback: each person's ID stays with those of its records that it held before the proposal."""
-    if not taken_back:
-        return NO_CHOICE
-    return Choice(keeps=as_before(unit, taken_back, carrier.run.detail["from_commit"]))
+    run = carrier.run
+    return Choice(as_of=run.detail["from_commit"] - 1) if run.kind == RunKind.ROLLBACK else NO_CHOICE
 
 
 def end_holds(carrier: Carrier) -> None:
@@ -245,10 +225,9 @@ def end_holds(carrier: Carrier) -> None:
     run = carrier.run
     with carrier.index.database.read(carrier.viewer) as unit:
         waiting = [one for one in unit.proposals.holds() if one.detail.get("proposal") == run.proposal_id]
-        taken_back = _taken_back(unit, carrier)
     for part in carrier.pace.parts(waiting):
         with part.turn() as unit:
             still = {one.id for one in unit.proposals.open_among([one.id for one in part.items])}
             touched = {r for one in part.items if one.id in still for r in let_go(unit, one, "released")}
             if touched:
-                _publish_some(unit, carrier, touched, None, taken_back)
+                _publish_some(unit, carrier, touched, None)

@@ -49,20 +49,26 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a steward chose about enterprise IDs, where the rules leave a choice.
+    """What is chosen about enterprise IDs, where the rules leave a choice.
 
     Args:
         survivors: persons that keep their ID wherever others contest it.
         keeps: the records that a person's ID is to stay with, by person.
+        as_of: the last commit before what is taken back; None where nothing is. Each person's ID stays with
+            those of its records that it held then, and who held none of them yields to who did.
+        newer: persons that yield so.
     """
 
     survivors: frozenset[int] = frozenset()
     keeps: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    as_of: int | None = None
+    newer: frozenset[int] = frozenset()
 
-    @property
-    def survivor_keys(self) -> dict[int, SurvivorKey]:
-        """Survivor keys that no other surpasses."""
-        return {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
+    def ranked(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
+        """The survivor keys with what is chosen: none surpasses that of a survivor."""
+        newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.newer}
+        chosen = {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
+        return {**keys, **newer, **chosen}
 
     def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
         """The holder, claiming only the records that its ID is to stay with; all, where those are gone."""
@@ -126,23 +132,25 @@ def settle(
         scorer: scores the pairs that blocking did not bring together.
         thresholds: the bands.
         today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
-        choice: what a steward chose about the IDs.
+        choice: what is chosen about the IDs.
     """
     number_of = {key: number for number, key in scope.keys.items()}
     found = partitions(scope, features, scorer, thresholds)
     current = scope.current if scope.whole else unit.persons.current(scope.seen)
     clusters = [cluster for one in found for cluster in one.clusters]
-    staying = _staying(clusters, number_of, current) if scope.whole and choice == NO_CHOICE else {}
+    staying = _staying(clusters, number_of, current) if scope.whole else {}
     changing = [cluster for cluster in clusters if cluster not in staying]
     kept = {number_of[key] for cluster in staying for key in cluster}
     persons = unit.persons.get(unit.persons.everyone_of(scope.seen - kept))
-    holders = [
-        choice.of(holder, scope.keys)
+    standing = [
+        holder
         for holder in _holders(unit, scope, persons)
         # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
         if not (holder.standing is Standing.RETIRED and _any_of(holder, kept, number_of))
     ]
-    survivors = _survivors(unit, changing, holders, number_of, today) | choice.survivor_keys
+    choice = _as_it_was(unit, choice, standing, number_of)
+    holders = [choice.of(holder, scope.keys) for holder in standing]
+    survivors = choice.ranked(_survivors(unit, changing, holders, number_of, today))
     plan = assign(changing, holders, survivors)
     asked = put_together(
         unit, scope, found, questions(unit, scope, found, Weighing(features, scorer, thresholds))
@@ -182,6 +190,23 @@ def _staying(
         ):
             found[cluster] = person
     return found
+
+
+def _as_it_was(
+    unit: ReadUnit, choice: Choice, holders: Collection[Holder], number_of: Mapping[int, int]
+) -> Choice:
+    """The choice with what follows from who held what before that which is taken back."""
+    if choice.as_of is None:
+        return choice
+    then = unit.persons.held_at([holder.person for holder in holders], choice.as_of)
+    both = {
+        holder.person: frozenset(number_of[key] for key in holder.records) & then.get(holder.person, set())
+        for holder in holders
+    }
+    active = {holder.person for holder in holders if holder.standing is Standing.ACTIVE}
+    keeps = {person: records for person, records in both.items() if records and person in active}
+    newer = frozenset(person for person, records in both.items() if not records)
+    return replace(choice, keeps={**choice.keeps, **keeps}, newer=newer)
 
 
 def _any_of(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:

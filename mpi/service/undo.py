@@ -17,7 +17,6 @@ from mpi.service.chains import chain_between
 from mpi.service.consents import maker_of, owners_of_undo, shown_codes
 from mpi.service.context import Index
 from mpi.service.deciding import (
-    as_before,
     as_seen,
     may_undo,
     neighbourhood,
@@ -297,7 +296,7 @@ def _carry_out(
     if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
         unit.steps.mark_undone(of.id, unit.commit_no)
     cause = "undo" if of is None else f"undo {of.kind}"
-    choice = Choice(keeps=as_before(unit, touched, min(one.commit_no for one in taken_back)))
+    choice = Choice(as_of=min(one.commit_no for one in taken_back) - 1)
     settlement = resettle(unit, index, touched, cause, choice)
     persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
     effect = Effect(

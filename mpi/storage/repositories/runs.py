@@ -130,16 +130,6 @@ class Runs:
         """Every run, newest first."""
         return [_of(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))]
 
-    def of_proposal(self, number: int, kind: RunKind) -> Run | None:
-        """The last run of a kind that carries out a proposal."""
-        row = self._connection.execute(
-            select(_run)
-            .where(_run.c.proposal_id == number, _run.c.kind == kind.value)
-            .order_by(_run.c.id.desc())
-            .limit(1)
-        ).first()
-        return None if row is None else _of(row)
-
     def note(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
         """Note how far a run has come."""
         if "detail" in values:

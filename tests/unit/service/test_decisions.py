@@ -223,6 +223,19 @@ def test_a_decision_on_a_record_just_withdrawn_holds_when_it_returns(strangers):
     assert together(strangers, "sis:1", "ccwis:1")
 
 
+@pytest.mark.parametrize("enrolled", ["sis:1", "ccwis:1"])
+@pytest.mark.parametrize("first", [("sis:1", "ccwis:1"), ("ccwis:1", "sis:1")])
+def test_a_different_that_is_undone_at_once_leaves_every_id_as_it_was(index, enrolled, first):
+    for name in first:
+        put(index, name)
+    put(index, enrolled, enrollments=[{"school_id": "1", "entry_date": "2020-08-01"}])
+    before = crosswalk(index)
+    number = said(index, "DIFFERENT", ("sis:1",), ("ccwis:1",))
+    assert not together(index, "sis:1", "ccwis:1")
+    undo_decision(index, OPERATOR, number)
+    assert crosswalk(index) == before
+
+
 def test_undo_says_what_the_model_still_joins_and_offers_the_opposite(one_child):
     number = said(one_child, "SAME", ["sis:1", "ccwis:1"])
     seen = undo_decision(one_child, OPERATOR, number, preview=True)

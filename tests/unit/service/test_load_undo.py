@@ -145,6 +145,36 @@ def test_a_load_that_tore_a_person_is_undone_and_the_ids_are_as_they_were(index)
     assert causes == {"upsert", "load", "undo load"}
 
 
+@pytest.mark.parametrize("enrolled", ["sis", "ccwis"])
+def test_a_mistaken_file_that_parts_children_from_their_records_elsewhere_is_undone_with_every_id_as_it_was(
+    index, enrolled
+):
+    children = many_children(8)
+    open_now = {"enrollments": [{"school_id": "1", "entry_date": "2020-08-01"}]}
+    by_source = {
+        source: [child | (open_now if source == enrolled else {}) for child in children]
+        for source in ("ccwis", "sis")
+    }
+    # Of half of them the one source came first, and of half the other.
+    for source in ("ccwis", "sis"):
+        for number, child in enumerate(by_source[source]):
+            if (number % 2 == 0) == (source == "ccwis"):
+                upsert(index, OPERATOR, source, child)
+    for source in ("ccwis", "sis"):
+        load_rows(index, source, *by_source[source], confirm=True)
+    before = crosswalk(index)
+    assert len(partition_of(index)) == len(children)
+    wrong = [
+        child | {"birth_date": "1999-12-31", "postal_code": "99999", "last_name": f"Zzyx{chr(97 + number)}"}
+        for number, child in enumerate(by_source["sis"])
+    ]
+    bad = load_rows(index, "sis", *wrong, confirm=True)
+    assert len(partition_of(index)) == 2 * len(children)
+    undo_load(index, OPERATOR, bad.batch)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []
+
+
 def test_a_load_and_a_merge_after_it_are_undone_in_either_order(tmp_path):
     for order in ("load first", "merge first"):
         with an_index(tmp_path / order.replace(" ", "-"), "sis", "ccwis") as index:

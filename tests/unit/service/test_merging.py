@@ -160,6 +160,19 @@ def test_a_split_of_four_into_two_and_two(four):
     assert verify(four, OPERATOR) == []
 
 
+@pytest.mark.parametrize("enrolled", FOUR)
+@pytest.mark.parametrize("keep", [0, 1])
+def test_a_split_that_is_undone_at_once_leaves_every_id_as_it_was(four, enrolled, keep):
+    put(four, enrolled, enrollments=[{"school_id": "1", "entry_date": "2020-08-01"}])
+    before = crosswalk(four)
+    parts = [labels("sis:1", "sis:2", "ccwis:1"), labels("ccwis:2")]
+    done = split(four, OPERATOR, eid_of(four, "sis:1"), parts, WHY, keep=keep)
+    assert crosswalk(four) != before
+    undo_step(four, OPERATOR, done.step)
+    assert crosswalk(four) == before
+    assert verify(four, OPERATOR) == []
+
+
 @pytest.mark.parametrize("keep", [1, labels("ccwis:2")[0]])
 def test_a_steward_may_choose_which_part_keeps_the_id(four, keep):
     eid = eid_of(four, "sis:1")

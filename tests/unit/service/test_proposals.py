@@ -31,9 +31,9 @@ def stricter(tmp_path):
     return open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
 
 
-def pair(index, number: int) -> None:
+def pair(index, number: int, sources=("sis", "ccwis"), enrolled: str | None = None) -> None:
     """Two records of 16.1 bits: one child by the tiny model, two by a stricter one."""
-    for source in ("sis", "ccwis"):
+    for source in sources:
         child = a_child(
             str(number),
             first_name="Bcdf"[number] * 5,
@@ -41,6 +41,8 @@ def pair(index, number: int) -> None:
             birth_date=f"201{number}-03-09",
             postal_code=None,
         )
+        if source == enrolled:
+            child["enrollments"] = [{"school_id": "1", "entry_date": "2020-08-01"}]
         upsert(index, OPERATOR, source, child)
 
 
@@ -106,6 +108,21 @@ def test_a_new_model_with_half_its_items_approved_then_rolled_back(three, strict
     assert verify(three, OPERATOR) == []
     with pytest.raises(ConflictError, match="nothing to roll back"):
         roll_back_proposal(three, OPERATOR, three.matcher, made.id)
+
+
+@pytest.mark.parametrize("enrolled", ["sis", "ccwis"])
+@pytest.mark.parametrize("first", [("sis", "ccwis"), ("ccwis", "sis")])
+def test_a_proposal_that_is_rolled_back_at_once_leaves_every_id_as_it_was(index, stricter, enrolled, first):
+    for number in range(3):
+        pair(index, number, first, enrolled)
+    before = crosswalk(index)
+    made = propose(index, OPERATOR, stricter)
+    apply_proposal(index, OPERATOR, stricter, made.id)
+    now = replace(index, matcher=stricter)
+    assert len(partition_of(now)) == 6
+    roll_back_proposal(now, OPERATOR, index.matcher, made.id)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []
 
 
 def test_a_proposal_read_on_monday_and_applied_on_friday_with_one_item_changed(three, stricter):
