@@ -1,11 +1,16 @@
 """The feed: every change of a record's person, in order, for those who keep enterprise IDs of ours."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.open_questions import visible_sources
+from mpi.storage.repositories.persons import IdentityEvent
+from mpi.storage.repositories.records import Label
 
 MOST_EVENTS = 1000
 """Largest page that may be asked for; a page still ends with a whole commit."""
@@ -18,7 +23,7 @@ class Event:
 
     Args:
         commit: number of the commit, ascending; events of one commit happened together.
-        seq: place within the commit.
+        seq: place within what the viewer may see of the commit.
         at: when (ISO, UTC).
         cause: what was done, such as ``upsert``, ``load``, ``withdraw``, ``recluster``.
         source: the record's source.
@@ -44,8 +49,8 @@ class EventPage:
     Args:
         generation: changes when the index is restored from a backup: the cursor is then void, and what was
             kept must be read anew.
-        cursor: ``after`` of the next page.
-        events: in order; an empty page is the end of the feed only if the cursor stands still.
+        cursor: ``after`` of the next page: the last commit shown, or where the page began.
+        events: in order; an empty page is the end of the feed for now.
     """
 
     generation: str
@@ -55,6 +60,8 @@ class EventPage:
 
 def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> EventPage:
     """Events of the commits after a cursor, at least ``limit`` of them if there are as many.
+
+    Pages, cursor and places are of what the viewer may see: counted with the rest, they would tell of it.
 
     Args:
         index: the open index.
@@ -71,20 +78,18 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         info = unit.configs.index()
         if after > unit.last_commit():
             raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
-        found = unit.persons.events_after(after, min(limit, MOST_EVENTS))
-        # A sealed record has no label: its events do not show.
-        labels = unit.records.labels({event.record_id for event in found})
-        shown = [e for e in found if e.record_id in labels and viewer.may_see(labels[e.record_id].source)]
+        shown = unit.persons.events_after(after, min(limit, MOST_EVENTS), visible_sources(unit))
+        labels = unit.records.labels({event.record_id for event in shown})
         times = unit.commit_info({event.commit_no for event in shown})
         persons = unit.persons.get({p for e in shown for p in (e.before, e.after) if p is not None})
     eids = {number: person.eid for number, person in persons.items()}
     page = EventPage(
         "" if info is None else info.generation,
-        found[-1].commit_no if found else after,
+        shown[-1].commit_no if shown else after,
         tuple(
             Event(
                 event.commit_no,
-                event.seq,
+                seq,
                 times[event.commit_no][0],
                 event.cause,
                 labels[event.record_id].source,
@@ -92,8 +97,20 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
                 None if event.before is None else eids[event.before],
                 None if event.after is None else eids[event.after],
             )
-            for event in shown
+            for seq, event in _placed(shown, labels)
         ),
     )
     disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in shown}, FIELDS)
     return page
+
+
+def _placed(
+    shown: Iterable[IdentityEvent], labels: Mapping[int, Label]
+) -> Iterator[tuple[int, IdentityEvent]]:
+    """Each event with its place in its commit, by label: the order of writing follows the rest too."""
+
+    def label(event: IdentityEvent) -> tuple[str, str]:
+        return labels[event.record_id].source, labels[event.record_id].local_id
+
+    for _, of_commit in groupby(shown, key=lambda event: event.commit_no):
+        yield from enumerate(sorted(of_commit, key=label), 1)

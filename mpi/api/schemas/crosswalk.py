@@ -40,7 +40,7 @@ class EventOut(BaseModel):
     """One record went from one person to another; null where it had none."""
 
     commit: int = Field(description="Events of one commit happened together.", examples=[4711])
-    seq: int = Field(description="Place within the commit.", examples=[1])
+    seq: int = Field(description="Place within what you are shown of the commit.", examples=[1])
     at: str = Field(description="When.", examples=[EXAMPLE_AT])
     cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, …", examples=["upsert"])
     source: str = Field(description="The record's source.", examples=["D01-SIS"])
@@ -74,5 +74,5 @@ class EventPageOut(BaseModel):
     )
 
     generation: str = Field(description="Changes when the index is restored: then start over at 0.")
-    cursor: int = Field(description="`after` of the next page.")
-    events: list[EventOut] = Field(description="Empty with a cursor that stands still: the end for now.")
+    cursor: int = Field(description="`after` of the next page: the last commit shown, or yours.")
+    events: list[EventOut] = Field(description="Empty: the end for now.")

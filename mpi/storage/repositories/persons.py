@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select, update
 
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead, every
@@ -436,16 +436,17 @@ class Persons:
             found.update({(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons})
         return [found[place] for place in sorted(found)]
 
-    def events_after(self, commit_no: int, limit: int) -> list[IdentityEvent]:
-        """The feed: events of later commits, in order; whole commits, so at least ``limit`` if there are."""
-        last = self._connection.execute(
-            select(_event.c.commit_no)
-            .where(_event.c.commit_no > commit_no)
-            .order_by(_event.c.commit_no, _event.c.seq)
-            .offset(max(limit - 1, 0))
-            .limit(1)
-        ).scalar()
-        statement = (
+    def events_after(
+        self, commit_no: int, limit: int, sources: Collection[int] | None = None
+    ) -> list[IdentityEvent]:
+        """The feed: events of later commits that may show, in order; those of sealed records never do.
+
+        Args:
+            commit_no: the commit after which to begin.
+            limit: how many to aim at: whole commits, so at least as many if there are.
+            sources: numbers of the sources whose records may show; None for all.
+        """
+        events = (
             select(
                 _event.c.commit_no,
                 _event.c.seq,
@@ -454,9 +455,23 @@ class Persons:
                 _event.c.after,
                 _event.c.cause,
             )
-            .where(_event.c.commit_no > commit_no)
+            .where(_may_show(sources))
             .order_by(_event.c.commit_no, _event.c.seq)
         )
-        if last is not None:
-            statement = statement.where(_event.c.commit_no <= last)
-        return [IdentityEvent(*row) for row in self._connection.execute(statement)]
+        later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
+        found = [IdentityEvent(*row) for row in self._connection.execute(later)]
+        if found:
+            rest = events.where(_event.c.commit_no == found[-1].commit_no, _event.c.seq > found[-1].seq)
+            found += [IdentityEvent(*row) for row in self._connection.execute(rest)]
+        return found
+
+
+def _may_show(sources: Collection[int] | None) -> ColumnElement[bool]:
+    """Whether an event is of a record that is not sealed, of one of the sources.
+
+    Asked of each event in its place: in the order of the feed, and no further than a page.
+    """
+    record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
+    if sources is not None:
+        record = record.where(among(_record.c.source_id, sources))
+    return exists(record)
