@@ -90,6 +90,7 @@ class Index:
         known_blocking: blocking of configurations, the keys that they stop left out.
         known_sources: every source as last read, by code: what is asked of one can be sent ahead.
         known_figures: figures that took long to count, by name.
+        known_quiet: up to which commit the feed has nothing for whoever may see certain sources, by cursor.
         block_limits: when many records that share a blocking key are told of, and wait for the worker.
         block_counts: how often that was so in this process.
         ledger: writes down what leaves.
@@ -110,6 +111,7 @@ class Index:
     known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
     known_sources: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
     known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+    known_quiet: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False, compare=False)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
     block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)
     ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)

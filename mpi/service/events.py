@@ -12,6 +12,8 @@ from mpi.service.open_questions import visible_sources
 from mpi.storage.repositories.persons import IdentityEvent
 from mpi.storage.repositories.records import Label
 
+MOST_POLLED = 1000
+"""Cursors of which it is remembered how far there is nothing after them."""
 MOST_EVENTS = 1000
 """Largest page that may be asked for; a page still ends with a whole commit."""
 FIELDS = ("source", "local_id", "before", "after", "cause", "at")
@@ -78,7 +80,13 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         info = unit.configs.index()
         if after > unit.last_commit():
             raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
-        shown = unit.persons.events_after(after, min(limit, MOST_EVENTS), visible_sources(unit))
+        sources = visible_sources(unit)
+        # A cursor stands still over what is hidden, which would be gone through at each poll.
+        polled = ("" if info is None else info.generation, sources, after)
+        begin = index.known_quiet.get(polled, after)
+        shown = unit.persons.events_after(begin, min(limit, MOST_EVENTS), sources)
+        if not shown:
+            _note_quiet(index, polled, unit.last_commit())
         labels = unit.records.labels({event.record_id for event in shown})
         times = unit.commit_info({event.commit_no for event in shown})
         persons = unit.persons.get({p for e in shown for p in (e.before, e.after) if p is not None})
@@ -102,6 +110,14 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
     )
     disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in shown}, FIELDS)
     return page
+
+
+def _note_quiet(index: Index, polled: tuple[object, ...], commit: int) -> None:
+    """Remember that there is nothing for a reader between its cursor and a commit."""
+    index.known_quiet.pop(polled, None)
+    index.known_quiet[polled] = commit
+    for oldest in list(index.known_quiet)[:-MOST_POLLED]:
+        index.known_quiet.pop(oldest, None)
 
 
 def _placed(

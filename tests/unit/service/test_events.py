@@ -8,6 +8,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.events import events
 from mpi.service.merging import Why, merge
 from mpi.service.records import upsert
+from mpi.storage.repositories.persons import Persons
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
 SECRET = "5e" * 32
@@ -97,3 +98,37 @@ def test_the_feed_is_as_if_a_sealed_record_had_never_been(tmp_path, database_url
             load_rows(index, "sis", *CHILDREN[2:6])
         for limit in (1, 2, 100):
             assert Reader(whole, viewer, limit).read_on() == Reader(without, viewer, limit).read_on()
+
+
+def test_what_is_hidden_is_gone_through_once_and_not_at_each_poll(tmp_path, database_url, monkeypatch):
+    with an_index(tmp_path, "sis", "ccwis", database_url=database_url) as index:
+        begun, after = [], Persons.events_after
+
+        def noted(persons, commit, *rest):
+            begun.append(commit)
+            return after(persons, commit, *rest)
+
+        monkeypatch.setattr(Persons, "events_after", noted)
+        upsert(index, OPERATOR, "sis", CHILDREN[0])
+        reader = Reader(index, SIS_CLIENT, 10)
+        assert len(reader.read_on()[0]) == 1
+        cursor = reader.cursor
+        for stranger in STRANGERS:
+            upsert(index, OPERATOR, "ccwis", stranger)
+        assert [reader.read_on() for _ in range(2)] == [[[]], [[]]]
+        with index.database.read(OPERATOR) as unit:
+            assert begun[-2:] == [cursor, unit.last_commit()]
+        upsert(index, OPERATOR, "sis", CHILDREN[1])
+        assert [len(page) for page in reader.read_on()] == [1, 0]
+        upsert(index, OPERATOR, "sis", CHILDREN[2])
+        assert [len(page) for page in reader.read_on()] == [1, 0]
+
+
+def test_no_more_cursors_are_remembered_than_there_is_room_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("mpi.service.events.MOST_POLLED", 3)
+    with an_index(tmp_path, "sis", "ccwis") as index:
+        for child in CHILDREN[:6]:
+            upsert(index, OPERATOR, "ccwis", child)
+        for cursor in range(6):
+            events(index, SIS_CLIENT, cursor)
+        assert sorted(after for *_, after in index.known_quiet) == [3, 4, 5]
