@@ -46,7 +46,7 @@ def put_standing(unit: WriteUnit, one: OpenQuestion, effect: Effect, rest: Colle
             # What is left joined a question that somebody else has.
             continue
         if key != one.key:
-            add_act(unit, key, "claim", left.records, rest_of=one.key)
+            add_act(unit, key, "claim", left.records, left.decisions, rest_of=one.key)
         unit.task_work.put(_standing(unit, left, effect))
 
 

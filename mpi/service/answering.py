@@ -167,7 +167,7 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
             "asked": numbers,
             "rest": sorted(set(rest.values()) - {one.key}),
         }
-        add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
+        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
         put_standing(unit, one, effect, rest.values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
@@ -221,7 +221,7 @@ def respond(
                 unit, index, one, about, response, code, text, preview=how.preview
             )
             detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
-        add_act(unit, one.key, ANSWER, one.records, effect.step, text, **detail)
+        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
         put_standing(unit, one, effect, left_of(unit, one).values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return Answered(effect, effect.step, _next(index, viewer, one.key))
@@ -266,7 +266,10 @@ def undo_answer(
             resettle(
                 unit, index, {r for one in unit.decisions.get(claims).values() for r in one.seen}, "undo"
             )
-        add_act(unit, key, UNDONE, given.detail.get("records", ()), effect.step, of=step_number)
+        was = given.detail
+        add_act(
+            unit, key, UNDONE, was.get("records", ()), was.get("decisions", {}), effect.step, of=step_number
+        )
         if load_questions(unit, [key]):
             unit.task_work.put(held(unit.task_work.get([key])[key], viewer))
         else:

@@ -280,19 +280,20 @@ def _claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason:
     number = write_down(unit, index, step_id, said)
     resettle(unit, index, said.record_ids, "report")
     if reason == SECOND_REASON:
-        _escalate(unit, number)
+        _escalate(unit, number, pair)
     return number
 
 
-def _escalate(unit: WriteUnit, claim: int) -> None:
+def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     """Make the question about a claim the approvers' to answer: it is between two stewards."""
-    key = unit.queue.question_of(f"{CLAIM}:{claim}")
+    task = f"{CLAIM}:{claim}"
+    key = unit.queue.question_of(task)
     if key is None:
         return
     at = clock.iso(clock.now())
-    work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at)
+    about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
+    work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at, about=about)
     unit.task_work.put(replace(work, assigned_to=APPROVERS))
-    act = Act(
-        unit.counters.take("task_action"), key, at, unit.viewer.client, ESCALATED, {"reason": SECOND_REASON}
-    )
-    unit.task_work.add(act)
+    number = unit.counters.take("task_action")
+    detail = {"reason": SECOND_REASON, **about}
+    unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATED, detail))

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from mpi.domain import clock
+from mpi.service.worked_on import noted
 from mpi.storage.repositories.task_work import Act
 from mpi.storage.repositories.tasks import Task
 from mpi.storage.unit import WriteUnit
@@ -26,5 +27,6 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
     acts = [*((key, CLOSED) for key in closed), *((key, REOPENED) for key in reopened)]
     if acts:
         first = unit.counters.take("task_action", len(acts))
+        works = unit.task_work.get({key for key, _ in acts})
         for number, (key, action) in enumerate(acts, first):
-            unit.task_work.add(Act(number, key, moment, ITSELF, action))
+            unit.task_work.add(Act(number, key, moment, ITSELF, action, noted(works[key].about)))

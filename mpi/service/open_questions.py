@@ -14,6 +14,7 @@ from mpi.domain import clock
 from mpi.service.deciding import conflict, projected, seen_whole
 from mpi.service.due_dates import due_on
 from mpi.service.questions import APPROVAL, CONFLICT, PAIR
+from mpi.service.worked_on import may_know
 from mpi.storage.repositories.chunks import LARGEST_NUMBER
 from mpi.storage.repositories.decisions import StoredDecision
 from mpi.storage.repositories.derived import MICROBITS
@@ -76,6 +77,7 @@ class OpenQuestion:
     Args:
         key: the question's.
         tasks: those that the reader may see, the heaviest first.
+        decisions: by task that is about decisions, their numbers; of a conflict, the chain.
         work: where it stands; None where nobody ever worked on it.
         now: the moment (ISO, UTC).
         flagged: whether the reader may see every flag.
@@ -83,6 +85,7 @@ class OpenQuestion:
 
     key: str
     tasks: tuple[Task, ...]
+    decisions: Mapping[str, tuple[int, ...]]
     work: Work | None
     now: str
     flagged: bool
@@ -142,6 +145,7 @@ class OpenQuestion:
             "reason": self.first.reason,
             "subject": self.subject,
             "records": list(self.records),
+            "decisions": self.decisions,
             "tasks": {task.key: round(task.bits * MICROBITS) for task in self.tasks},
         }
 
@@ -156,14 +160,15 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     """Questions as the reader may see them; those of which nothing shows are left out."""
     sources = visible_sources(unit)
     found = unit.queue.tasks(keys, sources)
-    seeable = tasks_seen(unit, [task for tasks in found.values() for task in tasks])
+    about = {task.key: about_decisions(unit, task) for tasks in found.values() for task in tasks}
     works = unit.task_work.get(found)
     now = clock.iso(clock.now())
     questions = {}
     for key, tasks in found.items():
-        mine = tuple(task for task in tasks if task.key in seeable)
+        mine = tuple(task for task in tasks if about[task.key] is not None)
+        decisions = {task.key: numbers for task in mine if (numbers := about[task.key])}
         if mine:
-            questions[key] = OpenQuestion(key, mine, works.get(key), now, sources is None)
+            questions[key] = OpenQuestion(key, mine, decisions, works.get(key), now, sources is None)
     return questions
 
 
@@ -172,11 +177,6 @@ def visible_sources(unit: ReadUnit) -> frozenset[int] | None:
     if unit.viewer.sources is None:
         return None
     return frozenset(source.id for source in unit.sources.all() if unit.viewer.may_see(source.code))
-
-
-def tasks_seen(unit: ReadUnit, tasks: Iterable[Task]) -> set[str]:
-    """Keys of those tasks whose decision the reader may know of; both their records it may see already."""
-    return {task.key for task in tasks if about_decisions(unit, task) is not None}
 
 
 def about_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
@@ -275,10 +275,10 @@ def closed_summary(unit: ReadUnit, work: Work) -> QuestionSummary | None:
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # It names the ends of its decision only, and that something waited would tell of the rest.
         return None
+    if not may_know(unit, work.about):
+        return None
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
-    if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in records):
-        return None
     subject = work.about.get("subject")
     weights = work.about.get("tasks", {}).values()
     return QuestionSummary(

@@ -190,7 +190,7 @@ def answer_owner_question(
         for one in answered:
             unit.owner_questions.answer(one.id, answer, viewer.client, now, text)
         records = [one.record_id for one in answered]
-        add_act(unit, asked.question, "answered", records, None, text, asks=asked.asks, answer=answer,
+        add_act(unit, asked.question, "answered", records, {}, None, text, asks=asked.asks, answer=answer,
                 record=asked.record_id)  # fmt: skip
         _wake(unit, asked.question, asked.asked_by)
     disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))

@@ -18,7 +18,6 @@ from mpi.service.named import visible
 from mpi.service.open_questions import (
     OpenQuestion,
     QuestionSummary,
-    about_decisions,
     closed_summary,
     is_burst,
     load_questions,
@@ -27,6 +26,7 @@ from mpi.service.open_questions import (
 from mpi.service.overlays import REFUSE, RELEASE
 from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, OVERLAID, RECHECK
 from mpi.service.queue_reading import Filters, burst_of, burst_summary, members_of
+from mpi.service.worked_on import may_know
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.records import Label
@@ -269,7 +269,7 @@ def history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
     """What was done with a question, as far as the reader may know of what it is about."""
     acts = unit.task_work.acts(key)
     labels = visible(unit, {record for act in acts for record in _records_of(act)})
-    return tuple(_told(unit, act, labels) for act in acts if set(_records_of(act)) <= labels.keys())
+    return tuple(_told(unit, act, labels) for act in acts if _may_know_of(unit, act))
 
 
 def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
@@ -284,7 +284,7 @@ def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int
     open_asks = {
         asked.record_id for asked in unit.owner_questions.of_questions([one.key]) if asked.state == "open"
     }
-    decisions = {number for task in one.asked for number in about_decisions(unit, task) or ()}
+    decisions = {number for task in one.asked for number in one.decisions.get(task.key, ())}
     view = QuestionView(
         summary,
         shape_of(one),
@@ -336,6 +336,12 @@ def _closed_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, 
     return QuestionView(summary, STAR, shown, (), history(unit, key), named), set(records)
 
 
+def _may_know_of(unit: ReadUnit, act: Act) -> bool:
+    """Whether the reader may see all that an act was about, or did it without its being noted."""
+    own = act.actor == unit.viewer.client and not act.detail.get("records")
+    return own or may_know(unit, act.detail)
+
+
 def _records_of(act: Act) -> list[int]:
     found = act.detail.get("records", [])
     return [record for record in found if isinstance(record, int)]
@@ -354,4 +360,4 @@ def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
     return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
 
 
-_NUMBERS = frozenset({"records", "verdicts", "record", "claims", "asked", "rest"})
+_NUMBERS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})

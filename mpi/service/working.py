@@ -241,7 +241,7 @@ def put_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], *
     now = clock.iso(clock.now())
     if not unit.task_work.put(work, unit.viewer.client, now):
         raise claimed(unit.task_work.get([work.question])[work.question])
-    add_act(unit, work.question, act, records, **more)
+    add_act(unit, work.question, act, records, work.about.get("decisions", {}), **more)
 
 
 def add_act(
@@ -249,12 +249,13 @@ def add_act(
     key: str,
     act: str,
     records: Sequence[int],
+    decisions: Mapping[str, Sequence[int]],
     step: int | None = None,
     note: str | None = None,
     **more: Any,  # noqa: ANN401 - codes and numbers of the act
 ) -> None:
-    """Write a line of a question's history."""
-    detail = {**more, "records": sorted(records)}
+    """Write a line of a question's history, with the records and decisions that its maker saw."""
+    detail = {**more, "records": sorted(records), "decisions": decisions}
     number = unit.counters.take("task_action")
     now = clock.iso(clock.now())
     unit.task_work.add(Act(number, key, now, unit.viewer.client, act, detail, step, note))

@@ -301,7 +301,11 @@ def test_two_stewards_who_contradict_each_other_raise_a_claim_and_doubt_raises_n
     [key] = [task.key for task in review_tasks(index, OPERATOR) if task.kind == "claim"]
     with index.database.read(OPERATOR) as unit:
         assert unit.task_work.get([key])[key].assigned_to == APPROVERS
-        assert [(act.action, act.actor) for act in unit.task_work.acts(key)] == [("escalate", "ben")]
+        [act] = unit.task_work.acts(key)
+        assert (act.action, act.actor) == ("escalate", "ben")
+        claim = int(key.removeprefix("claim:"))
+        assert act.detail["records"] == sorted(unit.decisions.get([claim])[claim].seen)
+        assert act.detail["decisions"] == {key: [claim]}
 
 
 def test_the_share_of_second_reviews_is_as_set(index):
