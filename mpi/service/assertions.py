@@ -4,6 +4,8 @@ Assertions are decisions of little authority, revocable by the source: a steward
 where they meet one the partition suspends them and a task shows the chain. What cannot be believed (an
 enterprise ID mistyped, a local ID that now stands for somebody else) is kept as a claim: it links nothing,
 and a task asks about it.
+
+What comes with a statement counts with it: while that waits, or was refused, it is a claim too.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,6 +16,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import EidError, InputError
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, as_before, revoke, write_down
+from mpi.service.doubted import HELD, OVERLAY, REFUSED
 from mpi.service.named import visible
 from mpi.service.places import empty_places
 from mpi.service.reindex import Changed
@@ -26,7 +29,9 @@ from mpi.storage.repositories.records import RecordState
 from mpi.storage.unit import WriteUnit
 
 SAME_AS, NOT, MERGED_INTO = "same_as", "not", "merged_into"
+_KINDS = {SAME_AS: DecisionKind.SAME, NOT: DecisionKind.DIFFERENT, MERGED_INTO: DecisionKind.SAME}
 MOST_NOT = 20
+_WAITING = frozenset({HELD, OVERLAY, REFUSED})
 _MISSING = object()
 
 
@@ -86,35 +91,77 @@ def taken_out(sent: Mapping[str, object]) -> tuple[dict[str, object], Asserted]:
     )
 
 
-def assert_persons(unit: WriteUnit, index: Index, record_id: int, said: Asserted) -> Touched:
+def assert_persons(
+    unit: WriteUnit, index: Index, record_id: int, said: Asserted, *, waits: bool = False
+) -> Touched:
     """Write down what an upsert says about the record's person.
 
-    What it said before of the same sort is revoked: its source has spoken anew.
+    What it said before of the same sort is revoked: its source has spoken anew. While it waits it revokes
+    nothing but what waited before it.
+
+    Args:
+        unit: the transaction, the upsert's statement written.
+        index: for the secret.
+        record_id: the record.
+        said: what is said.
+        waits: whether the statement that it came with does not count yet.
     """
+    say = _say_waiting if waits else _say
     touched = Touched()
     if said.says_same_as:
         wanted = [] if said.same_as is None else [said.same_as]
-        touched.add(_say(unit, index, record_id, SAME_AS, DecisionKind.SAME, wanted))
+        touched.add(say(unit, index, record_id, SAME_AS, wanted))
     if said.says_not:
-        touched.add(_say(unit, index, record_id, NOT, DecisionKind.DIFFERENT, said.not_these))
+        touched.add(say(unit, index, record_id, NOT, said.not_these))
     return touched
 
 
-def _say(
-    unit: WriteUnit, index: Index, record_id: int, origin: str, kind: DecisionKind, texts: Iterable[str]
-) -> Touched:
+def _say(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> Touched:
     touched = _take_back(unit, unit.decisions.asserted_by(record_id, origin))
     for text in texts:
         others = _records_of(unit, text) - {record_id}
-        if not others:
-            groups: tuple[tuple[int, ...], ...] = ((record_id,),)
-        elif kind is DecisionKind.SAME:
-            groups = ((record_id, *sorted(others)),)
-        else:
-            groups = ((record_id,), tuple(sorted(others)))
-        _write(unit, index, record_id, origin, kind, groups, doubtful=not others)
+        groups = _groups(origin, record_id, others)
+        _write(unit, index, record_id, origin, groups, doubtful=not others)
         touched.records |= {record_id, *others}
     return touched
+
+
+def _say_waiting(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> Touched:
+    """Keep as claims what came with a statement that waits.
+
+    What is in force already is not said again, and one that is older than another that waits says nothing.
+    """
+    versions = {each.id: each for each in unit.records.versions(record_id)}
+    # None where a paused source said again what stands: that is no version of its own.
+    mine = next((each for each in versions.values() if each.received_commit == unit.commit_no), None)
+    said = unit.decisions.asserted_by(record_id, origin)
+    claims = {one.id: versions.get(one.seen.get(record_id) or 0) for one in said if _is_claim(one)}
+    waiting = {number: came for number, came in claims.items() if came is None or came.state in _WAITING}
+    if mine is not None and any(came is not None and came.as_of > mine.as_of for came in waiting.values()):
+        return Touched()
+    touched = _take_back(unit, [one for one in said if one.id in waiting])
+    in_force = [set(one.seen) for one in said if one.status is DecisionStatus.IN_FORCE]
+    of_this_child = mine is None or mine.state == HELD
+    seen = {record_id: None if mine is None else mine.id}
+    for text in texts:
+        others = _records_of(unit, text) - {record_id}
+        if of_this_child and {record_id, *others} in in_force:
+            continue
+        groups = _groups(origin, record_id, others)
+        _write(unit, index, record_id, origin, groups, doubtful=True, seen=seen)
+        touched.records |= {record_id, *others}
+    return touched
+
+
+def _is_claim(one: StoredDecision) -> bool:
+    return one.status is DecisionStatus.REVIEW
+
+
+def _groups(origin: str, record_id: int, others: Collection[int]) -> tuple[tuple[int, ...], ...]:
+    """The groups of a word; where nobody else is meant that can be, the record alone."""
+    if origin == SAME_AS or not others:
+        return ((record_id, *sorted(others)),)
+    return ((record_id,), tuple(sorted(others)))
 
 
 def _take_back(unit: WriteUnit, said: Sequence[StoredDecision]) -> Touched:
@@ -144,28 +191,40 @@ def _records_of(unit: WriteUnit, text: str) -> set[int]:
 
 
 def follow(
-    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], untold: Collection[int] = ()
+    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], others: Collection[int] = ()
 ) -> Touched:
     """Let assertions follow what sources now state.
 
     A record that states ``merged_into`` is the same as that one; stated without it, it no longer is. A record
     that has changed both its name and its birth date is another's now: its local ID was used again, and what
-    its source asserted of it becomes a claim.
+    its source asserted of it becomes a claim, until the child that it was said of stands again.
 
     Args:
         unit: the transaction, the changed records indexed.
         index: for the secret.
         changed: records whose active version is another.
-        untold: records of which nothing that was said counts any more.
+        others: those of which something else counts than before, and of which no other version is active.
     """
     known = {record for record, change in changed.items() if not change.fresh}
-    asserting = unit.decisions.asserting(known | set(untold))
-    touched = _reused(unit, asserting.get(SAME_AS, set()) & changed.keys())
+    asserting = unit.decisions.asserting(known | set(others))
+    touched = Touched()
+    for origin in (SAME_AS, NOT):
+        for record_id in sorted(asserting.get(origin, ())):
+            touched.add(_follow_words(unit, record_id, origin))
     merged = asserting.get(MERGED_INTO, set())
     for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):
-        wanted = changed[record_id].merged_into if record_id in changed else None
+        change = changed.get(record_id)
+        wanted = _stated_last(unit, record_id) if change is None else change.merged_into
         touched.add(_follow_merge(unit, index, record_id, wanted))
     return touched
+
+
+def _stated_last(unit: WriteUnit, record_id: int) -> str | None:
+    """The ``merged_into`` of what stands for a record, or stood last; None where nothing of it counts."""
+    version = _last_that_counts(unit, record_id)
+    if version is None:
+        return None
+    return from_payload(unit.records.payloads_of([version])[version]).merged_into
 
 
 def _follow_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> Touched:
@@ -176,7 +235,7 @@ def _follow_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | N
     touched = _take_back(unit, [one for one in said if one.status is not DecisionStatus.REVOKED])
     if target is not None:
         groups = ((record_id, target),)
-        _write(unit, index, record_id, MERGED_INTO, DecisionKind.SAME, groups, doubtful=False)
+        _write(unit, index, record_id, MERGED_INTO, groups, doubtful=False)
         touched.records |= {record_id, target}
     return touched
 
@@ -201,29 +260,69 @@ def _target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int |
     return empty_places(unit, index, place, [wanted])[wanted]
 
 
-def _reused(unit: WriteUnit, record_ids: Collection[int]) -> Touched:
-    """Make claims of what was asserted of records that now stand for somebody else."""
-    asserted = [
+def _follow_words(unit: WriteUnit, record_id: int, origin: str) -> Touched:
+    """Let what came with a record be in force or a claim, by the version that it came with and what stands.
+
+    Of what counts the latest is in force: its source has spoken anew.
+    """
+    words = [
         one
-        for record in record_ids
-        for one in unit.decisions.asserted_by(record, SAME_AS)
-        if one.status is DecisionStatus.IN_FORCE
+        for one in unit.decisions.asserted_by(record_id, origin)
+        # One that names nobody else was mistyped: it stays a claim.
+        if (one.status is DecisionStatus.IN_FORCE or _is_claim(one)) and len(one.seen) > 1
     ]
-    restated = unit.decisions.restated([one.id for one in asserted])
-    payloads = unit.records.payloads_of({version for _, *versions in restated for version in versions})
-    asserting = {one.id for one in asserted}
-    claims = set()
-    for number, seen, now in restated:
-        *names, born = who(from_payload(payloads[seen]))
-        *new_names, new_born = who(from_payload(payloads[now]))
-        if number in asserting and names != new_names and born != new_born:
-            claims.add(number)
-    unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
-    doubted = [one for one in asserted if one.id in claims]
-    if not doubted:
-        return Touched()
-    records = {record for one in doubted for record in one.seen}
-    return Touched(records, as_before(unit, records, min(one.commit_no for one in doubted)))
+    counting = [one for one, counts in zip(words, _count(unit, record_id, words), strict=True) if counts]
+    last = max((one.commit_no for one in counting), default=None)
+    binding = [one for one in counting if one.commit_no == last]
+    claims = [one for one in words if one not in binding and one.status is DecisionStatus.IN_FORCE]
+    believed = [one for one in binding if _is_claim(one)]
+    unit.decisions.set_status([one.id for one in claims], DecisionStatus.REVIEW, None)
+    unit.decisions.set_status([one.id for one in believed], DecisionStatus.IN_FORCE, None)
+    touched = Touched({record for one in (*claims, *believed) for record in one.seen})
+    if claims:
+        doubted = {record for one in claims for record in one.seen}
+        touched.keeps = as_before(unit, doubted, min(one.commit_no for one in claims))
+    return touched
+
+
+def _count(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> list[bool]:
+    """Whether each word came with a version that counts, of the child for whom the record now stands.
+
+    Another name and another birth date are another child: its local ID was used again.
+    """
+    if not words:
+        return []
+    versions = {each.id: each for each in unit.records.versions(record_id)}
+    stands = versions.get(_last_that_counts(unit, record_id) or 0)
+    found = []
+    for one in words:
+        seen = versions.get(one.seen.get(record_id) or 0)
+        if stands is None:
+            found.append(one.status is DecisionStatus.IN_FORCE)
+        elif seen is None:
+            # What a paused source said of what stood already waits for the source alone.
+            found.append(one.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id))
+        else:
+            found.append(seen.state not in _WAITING and not _is_another(seen.payload, stands.payload))
+    return found
+
+
+def _is_another(before: bytes, now: bytes) -> bool:
+    *names, born = who(from_payload(before))
+    *new_names, new_born = who(from_payload(now))
+    return names != new_names and born != new_born
+
+
+def _last_that_counts(unit: WriteUnit, record_id: int) -> int | None:
+    """The version that stands for a record, or stood last where that is withdrawn."""
+    heard = unit.sightings.heard([record_id])[record_id]
+    counting = [one for one in heard if not one.held and one.version_id is not None]
+    return max(counting, key=lambda one: one.place).version_id if counting else None
+
+
+def _is_paused(unit: WriteUnit, record_id: int) -> bool:
+    [record] = unit.records.get([record_id]).values()
+    return any(source.paused for source in unit.sources.all() if source.id == record.source_id)
 
 
 def _write(
@@ -231,19 +330,20 @@ def _write(
     index: Index,
     record_id: int,
     origin: str,
-    kind: DecisionKind,
     groups: tuple[tuple[int, ...], ...],
     *,
     doubtful: bool,
+    seen: Mapping[int, int | None] | None = None,
 ) -> int:
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
     said = Statement(
-        kind,
+        _KINDS[origin],
         groups,
         origin,
         origin,
         Authority.SOURCE,
         asserting_record=record_id,
         doubtful=doubtful,
+        seen=seen or {},
     )
     return write_down(unit, index, step_id, said)

@@ -5,8 +5,8 @@ see: what the maker cannot know of does not refuse it, and where it meets that a
 suspends one of the two and a task shows the chain to whom may see it.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mpi.domain import clock
 from mpi.domain.decision import Authority, Decision, DecisionKind
@@ -41,6 +41,7 @@ class Statement:
         supersedes: numbers of decisions whose place it takes.
         asserting_record: the record whose source says it.
         doubtful: whether it is a claim that waits for a steward and binds nothing.
+        seen: the versions that its maker means, of records that it says otherwise than they stand.
     """
 
     kind: DecisionKind
@@ -54,6 +55,7 @@ class Statement:
     supersedes: Collection[int] = ()
     asserting_record: int | None = None
     doubtful: bool = False
+    seen: Mapping[int, int | None] = field(default_factory=dict)
 
     @property
     def record_ids(self) -> set[int]:
@@ -155,7 +157,8 @@ def write_down(
             said.authority,
             DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if said.doubtful else status,
             said.groups,
-            {r: one.version_id if one.state == "active" else None for r, one in stored.items()},
+            {r: one.version_id if one.state == "active" else None for r, one in stored.items()}
+            | dict(said.seen),
             said.reason,
             evidence(unit, index, said.kind, said.groups),
             index.config_id(unit),

@@ -16,8 +16,9 @@ from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Heard
 from mpi.storage.unit import ReadUnit, WriteUnit
 
-OVERLAY, REFUSED = "overlay", "refused"
-"""States of a version that waits for a person, and of one to which a person said no."""
+OVERLAY, REFUSED, HELD = "overlay", "refused", "held"
+"""States of a version that waits for a person, of one to which a person said no, and of one that waits for
+its source to be resumed."""
 
 _TAKING_PART = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState.HELD})
 

@@ -84,7 +84,10 @@ def resume(
         unit.sources.set_paused([source.id for source in sources], paused=False)
         held = {record for source in sources for record in unit.records.release(source.id)}
         restated = restate(unit, index, held)
-        besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
+        claiming = unit.decisions.claiming([source.id for source in sources])
+        besides = NOTHING
+        if restated.doubted or claiming:
+            besides = Besides(touched=restated.doubted, followed=claiming)
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
         moved = 0
         if settled is not None:

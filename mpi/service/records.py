@@ -158,7 +158,8 @@ class _Upsert:
             return _kept(kept)
         source, existing = self._found(unit)
         pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
-        taken = take(unit, index, source, [self._dated(existing.get(local_id))], existing)
+        said = self._dated(existing.get(local_id))
+        taken = take(unit, index, source, [said], existing)
         record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
         before = unit.persons.current([record_id]).get(record_id) if existing else None
         changed, touched = taken.changed, set(taken.doubted)
@@ -168,9 +169,10 @@ class _Upsert:
         known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
         paired = replace(known, most=index.block_limits.hard)
         besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
-        if self.asserted != Asserted() and verdict not in (Verdict.SEALED, Verdict.REFUSED):
+        if self.asserted != Asserted() and _is_heard(said, verdict, existing.get(local_id)):
+            waits = source.paused or verdict is Verdict.HELD
             besides = Besides(
-                said=lambda: assert_persons(unit, index, record_id, self.asserted),
+                said=lambda: assert_persons(unit, index, record_id, self.asserted, waits=waits),
                 touched=touched,
                 paired=paired,
             )
@@ -208,6 +210,13 @@ class _Upsert:
         record = self.came.record if self.dated else _as_received(self.came.record, old)
         # Another date may mean another record: then what was prepared does not count.
         return self.said if record is self.came.record else statement(record, self.came.issues)
+
+
+def _is_heard(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
+    """Whether what comes with a statement says anything of now: an older one does not, nor one of a seal."""
+    if verdict is Verdict.UNCHANGED and old is not None:
+        return said.as_of >= old.last_seen
+    return verdict not in (Verdict.SEALED, Verdict.REFUSED, Verdict.HISTORY)
 
 
 def _hold_pending(

@@ -21,14 +21,14 @@ class Besides:
 
     Args:
         choice: what is chosen about the IDs.
-        untold: records of which nothing that was said counts any more.
+        followed: records of which something else counts than before, and no other version is active.
         paired: those of the changed records whose pairs are known already.
         said: writes down what else is said, once the records are indexed.
         touched: records that are to be settled though nothing of theirs is to be indexed anew.
     """
 
     choice: Choice = NO_CHOICE
-    untold: Collection[int] = ()
+    followed: Collection[int] = ()
     touched: Collection[int] = ()
     paired: Paired = NOT_PAIRED
     said: Callable[[], Touched] = Touched
@@ -72,7 +72,7 @@ def resolve_indexed(
     besides: Besides = NOTHING,
 ) -> Settlement:
     """``resolve`` where what changed is indexed anew already."""
-    asserted = follow(unit, index, changed, besides.untold)
+    asserted = follow(unit, index, changed, besides.followed)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
     touched = reindexed.touched | asserted.records | set(besides.touched)

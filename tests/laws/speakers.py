@@ -46,6 +46,10 @@ class Speakers:
         mine = (n for n, word in self.oracle.words.items() if word.said_by == (origin, address))
         return [self.oracle.words[n] for n in sorted(mine) if not self.oracle.words[n].revoked]
 
+    def binding(self, origin, address):
+        """Groups of those that are no claims."""
+        return [word.groups for word in self.said_by(origin, address) if not word.claim]
+
     def meant_by(self, eid, address, links):
         """The records that an enterprise ID stands for, to the source of a record."""
         standing = self.oracle.standing.get(eid)
@@ -68,9 +72,13 @@ class Speakers:
         links = crosswalk(self.index)
         sent = dict.fromkeys(a_child(None)) | plain(content)
         said = {"same_as": None, "not": []}[origin] if back else {"same_as": eid, "not": [eid]}[origin]
+        binding = self.binding(origin, address)
         upsert(self.index, OPERATOR, address[0], {**a_child(address[1], **sent, as_of=as_of), origin: said})
         self.oracle.hear(address, as_of, content)
         self.hear_words()
+        if address[0] in self.oracle.paused:
+            assert self.binding(origin, address) == binding
+            return
         words = self.said_by(origin, address)
         if back:
             assert not words

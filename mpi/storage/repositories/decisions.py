@@ -268,6 +268,19 @@ class Decisions:
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
+    def claiming(self, source_ids: Collection[int]) -> set[int]:
+        """Records of the sources, none of them sealed, with which something was said that is a claim."""
+        wanted = (
+            select(_decision.c.asserting_record)
+            .join(_record, _record.c.id == _decision.c.asserting_record)
+            .where(
+                _decision.c.status == DecisionStatus.REVIEW,
+                _record.c.source_id.in_(source_ids),
+                _record.c.state != RecordState.SEALED,
+            )
+        )
+        return {row.asserting_record for row in self._connection.execute(wanted)}
+
     def waiting(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
         """Claims, and what waits for a second approver, about any of the records; None asks of all."""
         found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}

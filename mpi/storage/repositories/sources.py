@@ -105,6 +105,7 @@ class Sources:
     def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
         """Hold what sources say, or let it take effect."""
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
+        self._known = None
 
     def set_asks_consent(self, number: int, *, asks: bool) -> None:
         """Let what others decide of a source's records wait for its owner, or not."""

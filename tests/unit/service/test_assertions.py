@@ -10,7 +10,8 @@ from mpi.service.decisions import decision, decisions
 from mpi.service.load import Snapshot
 from mpi.service.load_undo import undo_load
 from mpi.service.merging import Why, merge, split
-from mpi.service.overlays import release_overlay
+from mpi.service.overlays import refuse_overlay, release_overlay
+from mpi.service.pausing import pause, resume
 from mpi.service.persons import crosswalk as look_up
 from mpi.service.persons import person
 from mpi.service.records import upsert, withdraw
@@ -137,6 +138,92 @@ def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
     assert not together(index, "sis:9", "ccwis:1")
     assert kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []
+
+
+@pytest.fixture
+def zoe(index, amara) -> str:
+    """The EID of another child; the record sis:9 is Amara's."""
+    put(index, "sis:9")
+    return sent(index, "ccwis:7", **ZOE).enterprise_id
+
+
+def statuses(index) -> list[tuple[str, str]]:
+    """Kind and status of what sources say, oldest first."""
+    return [(view.kind, view.status) for view in reversed(decisions(index, OPERATOR))]
+
+
+def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(index, zoe):
+    before = partition_of(index)
+    answer = sent(index, "sis:9", **ZOE, same_as=zoe)
+    assert (answer.outcome, len(answer.tasks)) == ("held", 2)
+    assert partition_of(index) == before
+    assert sorted(kinds(index)) == ["claim", "overlay"]
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "in_force")]
+    assert together(index, "sis:9", "ccwis:7")
+    assert kinds(index) == []
+    undo_step(index, OPERATOR, released.step)
+    assert partition_of(index) == before
+    assert statuses(index) == [("SAME", "review")]
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(index, zoe, amara):
+    sent(index, "sis:9", same_as=amara)
+    sent(index, "sis:9", **ZOE, **{"same_as": zoe, "not": [amara]})
+    assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "review"), ("SAME", "in_force"), ("DIFFERENT", "in_force")]
+    assert together(index, "sis:9", "ccwis:7")
+    undo_step(index, OPERATOR, released.step)
+    assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
+    assert together(index, "sis:9", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_comes_with_a_version_that_was_refused_binds_nothing(index, zoe):
+    before = partition_of(index)
+    sent(index, "sis:9", **ZOE)
+    refuse_overlay(index, OPERATOR, Label("sis", "9"))
+    for _ in range(2):
+        assert sent(index, "sis:9", **ZOE, same_as=zoe).outcome == "held"
+    assert partition_of(index) == before
+    assert kinds(index) == ["claim"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"grade": "05"}], ids=["unchanged", "changed"])
+def test_what_a_paused_source_says_of_a_person_binds_when_it_resumes(index, zoe, amara, changes):
+    sent(index, "sis:9", same_as=amara)
+    before = partition_of(index)
+    pause(index, OPERATOR, "sis")
+    for _ in range(2):
+        assert sent(index, "sis:9", **changes, same_as=zoe).tasks
+    assert partition_of(index) == before
+    assert statuses(index)[0] == ("SAME", "in_force")
+    resume(index, OPERATOR, "sis")
+    assert [status for _, status in statuses(index)] == ["review", "revoked", "in_force"]
+    assert together(index, "sis:9", "ccwis:7")
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_a_paused_source_says_again_is_nothing_to_ask_about(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    pause(index, OPERATOR, "sis")
+    sent(index, "sis:9", **ZOE, grade="05", same_as=amara)
+    assert kinds(index) == []
+    resume(index, OPERATOR, "sis")
+    assert statuses(index) == [("SAME", "in_force")]
+
+
+@pytest.mark.parametrize("grade", ["01", "02"], ids=["history", "what stands"])
+def test_what_comes_late_says_nothing_of_now(index, zoe, amara, grade):
+    sent(index, "sis:8", grade="02", as_of="2026-02-01T00:00:00Z", same_as=zoe)
+    before = partition_of(index)
+    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=amara)
+    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=None)
+    assert partition_of(index) == before
+    assert statuses(index) == [("SAME", "in_force")]
 
 
 def test_what_is_no_assertion_is_refused_and_nothing_is_kept(index):
