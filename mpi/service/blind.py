@@ -14,7 +14,7 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.service.blind_sample import Stratum
-from mpi.service.confidential import any_confidential
+from mpi.service.confidential import WITHHELD, any_confidential
 from mpi.service.context import Index
 from mpi.service.deciding import Statement, write_down
 from mpi.service.disclosure import disclose
@@ -25,7 +25,6 @@ from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
 from mpi.service.stored_features import load_features
 from mpi.standardize.payload import from_payload, to_sent
-from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
 from mpi.storage.repositories.records import Label, RecordState
 from mpi.storage.repositories.task_work import OPEN, Act, Work
@@ -43,7 +42,6 @@ NOT_SHOWN = frozenset({
     "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
 })  # fmt: skip
 """Of a record, what is no evidence about who it is, or would tell what a judge of pairs need not know."""
-_OF_A_HOME = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
 _SHARE_OF = 2**63
 
 
@@ -245,7 +243,7 @@ def _offered(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
 def _records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
     labels, payloads = visible(unit, ends), unit.records.payloads(ends)
-    hidden = NOT_SHOWN | _OF_A_HOME if any_confidential(unit, ends) else NOT_SHOWN
+    hidden = NOT_SHOWN | WITHHELD if any_confidential(unit, ends) else NOT_SHOWN
     one, other = (_shown(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
     return (one, other) if index.seal.int64("blind-order", str(pair.id)) % 2 else (other, one)

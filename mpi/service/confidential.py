@@ -5,7 +5,11 @@ from collections.abc import Collection
 from mpi.service.named import visible
 from mpi.standardize.addresses import is_confidential
 from mpi.standardize.payload import from_payload
+from mpi.standardize.shape import FLAT_COLUMNS
 from mpi.storage.unit import ReadUnit
+
+WITHHELD = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
+"""Fields of no record of a child, as it is read, where the address of one of them is confidential."""
 
 
 def any_confidential(unit: ReadUnit, record_ids: Collection[int]) -> bool:

@@ -44,6 +44,12 @@ def corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]
     return _bound(unit, visible(unit, record_ids))
 
 
+def bound_with(unit: ReadUnit, record_id: int) -> set[int]:
+    """A correction in force, and the record that it is bound to."""
+    made = unit.decisions.of_records([record_id]).values()
+    return {record for one in made if _binds(one) for record in one.seen}
+
+
 def seal_with(unit: WriteUnit, record_ids: Mapping[int, str | None]) -> list[int]:
     """Seal the corrections of records that are sealed; returns those whose content is to be destroyed.
 

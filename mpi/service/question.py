@@ -8,7 +8,7 @@ import orjson
 from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.service.confidential import any_confidential
+from mpi.service.confidential import WITHHELD, any_confidential
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
 from mpi.service.doubted import awaited
@@ -46,10 +46,6 @@ RESPONSES: Mapping[str, tuple[str, ...]] = {
 }
 """How a question that is not about pairs is answered, by kind."""
 CARDS_OF_A_BURST = 10
-WITHHELD = frozenset({
-    "address_line1", "address_line2", "city", "state", "postal_code", "county", "addresses", "phone", "email",
-})  # fmt: skip
-"""Fields of no record of the question where the address of one of its children is confidential."""
 _LEFT_OUT = frozenset({"flags", "restrictions", "local_id", "as_of"})
 """Flags are no evidence (law 8), and who decides need not know them."""
 

@@ -15,7 +15,9 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.assertions import Asserted, assert_persons, taken_out
 from mpi.service.beforehand import Beforehand, find_beforehand
 from mpi.service.blocks import BlockTooLargeError, note_large
+from mpi.service.confidential import WITHHELD, any_confidential
 from mpi.service.context import Index
+from mpi.service.corrected import bound_with
 from mpi.service.deciding import projected
 from mpi.service.disclosure import disclose
 from mpi.service.effects import Received
@@ -29,6 +31,7 @@ from mpi.service.standing import restate
 from mpi.service.statement import Statement, statement
 from mpi.service.statements import Verdict, made_beforehand, take
 from mpi.service.together import Later
+from mpi.standardize.addresses import is_confidential
 from mpi.standardize.door import Received as Came
 from mpi.standardize.door import receive
 from mpi.standardize.payload import from_payload, to_sent
@@ -275,6 +278,9 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
     """The record as its source last stated it, with its enterprise ID and quality issues.
 
+    Where it, or another record of its person, keeps the address confidential, only who is named for its own
+    source reads where the child lives; to others ``withheld`` names the fields that are not told.
+
     Raises:
         NotFoundError: no such source, or no such record that the viewer may know of.
         AccessDenied: the viewer may not read this source's records.
@@ -284,12 +290,16 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         record = _record(unit, source_code, local_id)
         person = unit.persons.current([record.id]).get(record.id)
         version = _shown(unit, record)
+        stated = from_payload(version.payload)
+        told = to_sent(stated)
+        withheld = WITHHELD & told.keys() if _keeps_home(unit, record, stated) else frozenset()
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
             "enterprise_id": None if person is None else unit.persons.get([person])[person].eid,
-            "record": to_sent(from_payload(version.payload)),
+            "record": {name: value for name, value in told.items() if name not in withheld},
+            "withheld": sorted(withheld),
             "issues": orjson.loads(version.issues),
         }
     disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
@@ -318,6 +328,15 @@ def _shown(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
         # Nothing that was said of it counts any more: its load was undone.
         raise NotFoundError("there is no such record")
     return found[-1]
+
+
+def _keeps_home(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -> bool:
+    """Whether where the child lives is not the reader's to know."""
+    if unit.viewer.sources is not None:
+        # What may be read at all is of a source that the reader is named for.
+        return False
+    about = bound_with(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
+    return is_confidential(stated) or any_confidential(unit, about)
 
 
 def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:

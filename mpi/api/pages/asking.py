@@ -22,7 +22,6 @@ _EXPLAINED = 6
 """Pairs of one question that are explained on its page."""
 _BETWEEN = "\t"
 """Between the parts of a form's value; no source code or local ID can hold it."""
-_ADDRESS = {"address_line1", "address_line2", "city", "postal_code", "addresses"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +257,4 @@ def _read(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 
 def _values(card: RecordCard) -> dict[str, str]:
-    shown = rows_of(card.values, confidential=False)
-    withheld = words().value.withheld
-    if _ADDRESS & set(card.withheld):
-        shown["addresses"] = withheld
-    return {**shown, **{name: withheld for name in ("phone", "email") if name in card.withheld}}
+    return rows_of(card.values, confidential=False, withheld=card.withheld)

@@ -122,7 +122,7 @@ def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[
             sources[label.source].agency,
             sources[label.source].name,
             stored["record"].get("as_of", ""),
-            rows_of(stored["record"], confidential=confidential),
+            rows_of(stored["record"], confidential=confidential, withheld=stored["withheld"]),
             tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
             record_link(index, label),
         )

@@ -1,7 +1,7 @@
 """A record's values in the rows that pages show, in one order for every record."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,15 +22,17 @@ _LONG_ID = 14
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
-def rows_of(record: Record, *, confidential: bool) -> dict[str, str]:
+def rows_of(record: Record, *, confidential: bool, withheld: Collection[str] = ()) -> dict[str, str]:
     """What a record says, by field code (``field`` of the words); only fields that it has a value for.
 
     Args:
         record: in canonical field names.
         confidential: whether some record of the child keeps its address confidential: what one agency must
             keep so, another agency's record of the child would tell.
+        withheld: fields that it has and that were not told.
     """
-    return {name: value for name, value in _rows(record, confidential=confidential) if value}
+    rows = _rows(record, confidential=confidential, withheld=withheld)
+    return {name: value for name, value in rows if value}
 
 
 def value_text(attribute: str, value: object) -> str:
@@ -75,7 +77,7 @@ def short(text: str) -> str:
     return text if len(text) <= _LONG_ID else f"{text[:7]}…{text[-6:]}"
 
 
-def _rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
+def _rows(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
     w = words()
     yield "name", _joined(record, "first_name", "middle_name", "last_name", "suffix")
     yield "preferred_name", _joined(record, "preferred_name")
@@ -90,7 +92,7 @@ def _rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
     yield "previous_birth_dates", ", ".join(str(each) for each in _list(record, "previous_birth_dates"))
     yield "sex", _joined(record, "sex")
     yield "multiple_birth", w.value.yes if record.get("multiple_birth") in (True, "Y") else ""
-    yield from _where(record, confidential=confidential)
+    yield from _where(record, confidential=confidential, withheld=withheld)
     yield "guardians", "; ".join(_guardian(guardian) for guardian in _listed(record, "guardians"))
     yield "enrollments", "; ".join(_enrollment(w.value, one) for one in _listed(record, "enrollments"))
     yield "placements", "; ".join(_placement(w.value, one) for one in _listed(record, "placements"))
@@ -106,15 +108,16 @@ def _rows(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
     yield "death_date", _joined(record, "death_date")
 
 
-def _where(record: Record, *, confidential: bool) -> Iterator[tuple[str, str]]:
+def _where(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
     """Where the person lives and is called, or that it is withheld."""
-    withheld = words().value.withheld
+    instead = words().value.withheld
     values = {
         "addresses": "; ".join(_address(address) for address in _listed(record, "addresses")),
         "phone": _joined(record, "phone"),
         "email": _joined(record, "email"),
     }
-    yield from ((name, withheld if confidential and value else value) for name, value in values.items())
+    for name, value in values.items():
+        yield name, instead if (confidential and value) or name in withheld else value
 
 
 def _list(record: Record, name: str) -> list[Any]:

@@ -173,6 +173,7 @@ class RecordOut(BaseModel):
                 "state": "active",
                 "enterprise_id": EXAMPLE_EID,
                 "record": {"local_id": "12345", **CHILD},
+                "withheld": [],
                 "issues": [],
             }
         }
@@ -186,6 +187,10 @@ class RecordOut(BaseModel):
     enterprise_id: str | None = Field(description="The person's ID; null while it takes no part.")
     record: dict[str, Any] = Field(
         description="The canonical record, flat columns filled; never an SSN, which is not kept."
+    )
+    withheld: list[str] = Field(
+        description="Its fields that are not told, as a record of the child keeps its address confidential "
+        "and the client is not named for this record's source."
     )
     issues: list[IssueOut] = Field(description="Quality issues of its values.")
 
