@@ -22,7 +22,7 @@ from mpi.service.reindex import reindex
 from mpi.service.resolve import AtHand, foreseen, resettle
 from mpi.service.settle import NO_CHOICE, Choice, Settlement
 from mpi.service.standing import Restated, restate
-from mpi.service.steps import add_step, reason_code, step
+from mpi.service.steps import add_step, reason_code, require_own, step
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.steps import Step
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -97,11 +97,12 @@ def take_back(
 
     Raises:
         NotFoundError: there is no such step that the viewer may know of.
-        ConflictError: it was taken back before.
+        ConflictError: it was taken back before, or is another's.
     """
     number = of.detail["record"]
     if number not in visible(unit, [number]):
         raise NotFoundError(f"there is no step {of.id}")
+    require_own(unit, of)
     if of.undone_commit is not None:
         raise ConflictError(f"step {of.id} was undone before")
     unit.steps.mark_undone(of.id, unit.commit_no)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from mpi.domain.errors import InputError
+from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.viewer import Viewer
 from mpi.service.context import Index
 from mpi.storage.repositories.steps import Step
-from mpi.storage.unit import WriteUnit
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 LONGEST_REASON = 64
 LONGEST_NOTE = 4000
@@ -49,6 +49,17 @@ def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any])
     number = unit.counters.take("step")
     unit.steps.add(Step(number, kind, unit.commit_no, None, reason, dict(detail)))
     return number
+
+
+def require_own(unit: ReadUnit, of: Step) -> None:
+    """Pass a step that the viewer may take back: a client of certain sources its own only.
+
+    Raises:
+        ConflictError: it is another's.
+    """
+    maker = unit.commit_info({of.commit_no})[of.commit_no][1]
+    if unit.viewer.sources is not None and maker != unit.viewer.client:
+        raise ConflictError(f"step {of.id} is another's: only its maker may undo it")
 
 
 def reason_code(text: str) -> str:

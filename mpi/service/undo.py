@@ -39,7 +39,7 @@ from mpi.service.rekey import REKEY, take_back
 from mpi.service.resolve import resettle
 from mpi.service.saying import APPROVED, waiting_detail
 from mpi.service.settle import Choice
-from mpi.service.steps import add_step, reason_code, step
+from mpi.service.steps import add_step, reason_code, require_own, step
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.steps import Step
@@ -173,9 +173,7 @@ def _take_back_undo(
     made = unit.decisions.get(undoing.detail["decisions"]).values()
     if not all(seen_whole(unit, one, undoing.id) for one in made):
         raise NotFoundError(f"there is no step {undoing.id}")
-    maker = unit.commit_info({undoing.commit_no})[undoing.commit_no][1]
-    if unit.viewer.sources is not None and maker != unit.viewer.client:
-        raise ConflictError(f"step {undoing.id} is another's: only its maker may undo it")
+    require_own(unit, undoing)
     end_undo(unit, index, undoing)
     effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
     keep_answer(unit, index, effect.as_dict(), ())

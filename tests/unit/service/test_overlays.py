@@ -6,6 +6,7 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.answering import Saying, respond, undo_answer
 from mpi.service.dry_run import dry_run
 from mpi.service.load import LoadOptions, Snapshot
 from mpi.service.load_undo import undo_load
@@ -23,6 +24,7 @@ from tests.index import OPERATOR, a_child, crosswalk, load_rows, rows
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
 RECORD = Label("sis", "1")
+SCHOOL = Viewer("school", "data_quality", OPERATOR.actions, frozenset({"sis"}))
 AMARA, AS_ZOE = "Amara", "Zoe"
 
 
@@ -260,6 +262,30 @@ def test_both_versions_are_shown_to_who_may_read_the_source_and_answered_by_who_
     with pytest.raises(AccessDenied):
         release_overlay(overlaid, reader, RECORD)
     assert versions(overlaid, reader) == shown
+
+
+@pytest.mark.parametrize("ask", [release_overlay, refuse_overlay])
+def test_a_client_of_certain_sources_takes_back_its_own_answer_only(overlaid, ask):
+    done = ask(overlaid, OPERATOR, RECORD)
+    before = crosswalk(overlaid), name(overlaid)
+    for preview in (True, False):
+        with pytest.raises(ConflictError, match="another's"):
+            undo_step(overlaid, SCHOOL, done.step, preview=preview)
+    assert (crosswalk(overlaid), name(overlaid)) == before
+    undo_step(overlaid, OPERATOR, done.step)
+    undo_step(overlaid, SCHOOL, ask(overlaid, SCHOOL, RECORD).step)
+    assert sound(overlaid)
+
+
+@pytest.mark.parametrize("verdict", ["release", "refuse"])
+def test_an_answer_in_the_queue_is_taken_back_by_its_maker_or_who_may_see_all_sources(overlaid, verdict):
+    key = waiting(overlaid)[0].question
+    answered = respond(overlaid, OPERATOR, key, verdict, Saying("x"))
+    with pytest.raises(ConflictError, match="another's"):
+        undo_answer(overlaid, SCHOOL, key, answered.step)
+    assert waiting(overlaid) == []
+    undo_answer(overlaid, OPERATOR, key, answered.step)
+    assert [task.question for task in waiting(overlaid)] == [key]
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn-before"])
