@@ -114,14 +114,16 @@ class ClaimedError(ConflictError):
     """Somebody else has claimed the question.
 
     Args:
-        claimed_by: who.
-        until: the moment (ISO, UTC) at which the claim ends by itself.
+        claimed_by: who; None where the caller may not know.
+        until: the moment (ISO, UTC) at which the claim ends by itself; None as well.
     """
 
     code = "claimed"
 
-    def __init__(self, claimed_by: str, until: str) -> None:
-        super().__init__(f"{claimed_by!r} has claimed the question until {until[:16].replace('T', ' ')} UTC")
+    def __init__(self, claimed_by: str | None, until: str | None) -> None:
+        who = "somebody" if claimed_by is None else repr(claimed_by)
+        end = "" if until is None else f" until {until[:16].replace('T', ' ')} UTC"
+        super().__init__(f"{who} has claimed the question{end}")
         self.claimed_by = claimed_by
         self.until = until
 

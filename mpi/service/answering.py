@@ -291,7 +291,7 @@ def _require_free(unit: ReadUnit, work: Work) -> None:
     now = clock.iso(clock.now())
     others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
     if others and (work.lease_until or "") > now:
-        raise claimed(work)
+        raise claimed(unit, work)
 
 
 def _numbered(

@@ -24,6 +24,7 @@ from mpi.service.queue import APPROVERS
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
 from mpi.service.stored_features import load_features
+from mpi.service.worked_on import GIVEN
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
 from mpi.storage.repositories.records import Label, RecordState
@@ -291,7 +292,7 @@ def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     at = clock.iso(clock.now())
     about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
     work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at, about=about)
-    unit.task_work.put(replace(work, assigned_to=APPROVERS))
+    unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, GIVEN: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
     unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATED, detail))

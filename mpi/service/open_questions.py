@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.service.deciding import conflict, projected, seen_whole
 from mpi.service.due_dates import due_on
 from mpi.service.questions import APPROVAL, CONFLICT, PAIR
-from mpi.service.worked_on import may_know
+from mpi.service.worked_on import as_known, may_know, still_given
 from mpi.storage.repositories.chunks import LARGEST_NUMBER
 from mpi.storage.repositories.decisions import StoredDecision
 from mpi.storage.repositories.derived import MICROBITS
@@ -43,10 +43,11 @@ class QuestionSummary:
         records: every record that it is about, the subject first.
         match_weight: of its heaviest pair, in bits.
         state: ``open``, ``claimed``, ``asleep``, ``waiting`` or ``closed``.
-        claimed_by: who has it.
+        claimed_by: who has it; None also where they claimed it for what the reader may not see.
         lease_until: when that ends by itself (ISO, UTC).
-        assigned_to: whose it is to do.
-        due_on: the day by which it is to be answered.
+        assigned_to: whose it is to do; None also as ``claimed_by`` is.
+        due_on: the day by which it is to be answered: the one that somebody gave it, unless it is as
+            ``claimed_by``, or else the one that follows from its kind.
         opened_at: when it was first asked (ISO, UTC).
         burst: how many questions it stands for; 0 for itself alone.
         asleep_until: the day from which it is asked again; None where only other evidence wakes it.
@@ -147,6 +148,7 @@ class OpenQuestion:
             "records": list(self.records),
             "decisions": self.decisions,
             "tasks": {task.key: round(task.bits * MICROBITS) for task in self.tasks},
+            **({} if self.work is None else still_given(self.work)),
         }
 
     def _sleeps(self, work: Work) -> bool:
@@ -205,7 +207,8 @@ def summaries(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[Questio
     listed = list(questions)
     labels = unit.records.labels({record for one in listed for record in one.records})
     times = unit.commit_info({task.opened_commit for one in listed for task in one.tasks})
-    return [_summary(one, labels, times) for one in listed]
+    works = {one.key: as_known(unit, one.work) for one in listed if one.work is not None}
+    return [_summary(one, works.get(one.key), labels, times) for one in listed]
 
 
 def first_asked(unit: ReadUnit, one: OpenQuestion) -> str:
@@ -215,9 +218,11 @@ def first_asked(unit: ReadUnit, one: OpenQuestion) -> str:
 
 
 def _summary(
-    one: OpenQuestion, labels: Mapping[int, Label], times: Mapping[int, tuple[str, str, str]]
+    one: OpenQuestion,
+    work: Work | None,
+    labels: Mapping[int, Label],
+    times: Mapping[int, tuple[str, str, str]],
 ) -> QuestionSummary:
-    work = one.work
     asked = one.asked or one.tasks
     opened = {task.key: times[task.opened_commit][0] for task in asked if task.opened_commit in times}
     due = [due_on(task.kind, one.harm(task), opened[task.key]) for task in asked if task.key in opened]
@@ -233,7 +238,7 @@ def _summary(
         tuple(labels[record] for record in one.records if record in labels),
         max(pairs, default=one.first.bits),
         one.state,
-        one.claimed_by,
+        work.claimed_by if claimed and work is not None else None,
         work.lease_until if claimed and work is not None else None,
         None if work is None else work.assigned_to,
         (None if work is None else work.due_on) or min(due, default=None),
@@ -277,6 +282,7 @@ def closed_summary(unit: ReadUnit, work: Work) -> QuestionSummary | None:
         return None
     if not may_know(unit, work.about):
         return None
+    known = as_known(unit, work)
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     subject = work.about.get("subject")
@@ -291,8 +297,8 @@ def closed_summary(unit: ReadUnit, work: Work) -> QuestionSummary | None:
         CLOSED,
         None,
         None,
-        work.assigned_to,
-        work.due_on,
+        known.assigned_to,
+        known.due_on,
         work.opened_at,
         0,
         None,

@@ -23,6 +23,7 @@ from mpi.service.open_questions import (
     load_questions,
     visible_sources,
 )
+from mpi.service.worked_on import as_known
 from mpi.storage.repositories.derived import MICROBITS
 from mpi.storage.repositories.task_queue import Burst, Due, Place, Wanted
 from mpi.storage.repositories.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
@@ -123,7 +124,7 @@ def wanted_by(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wan
         ]
     keys: set[str] | None = None
     if filters.mine:
-        keys = unit.task_work.of(names_of(unit.viewer))
+        keys = _of_viewer(unit)
     elif filters.state == CLAIMED:
         keys = unit.task_work.claimed(now)
     elif filters.state == WAITING:
@@ -234,6 +235,7 @@ def burst_summary(unit: ReadUnit, burst: Burst, work: Work | None) -> QuestionSu
     state = burst_state(burst, work, now)
     claimed = state == CLAIMED and work is not None
     asleep = state in {ASLEEP, WAITING} and work is not None
+    known = None if work is None else as_known(unit, work)
     return QuestionSummary(
         key_of(burst),
         burst.kind,
@@ -242,10 +244,10 @@ def burst_summary(unit: ReadUnit, burst: Burst, work: Work | None) -> QuestionSu
         (),
         burst.weight / MICROBITS,
         state,
-        work.claimed_by if claimed and work is not None else None,
-        work.lease_until if claimed and work is not None else None,
-        None if work is None else work.assigned_to,
-        (None if work is None else work.due_on) or due_on(burst.kind, burst.harm, opened),
+        known.claimed_by if claimed and known is not None else None,
+        known.lease_until if claimed and known is not None else None,
+        None if known is None else known.assigned_to,
+        (None if known is None else known.due_on) or due_on(burst.kind, burst.harm, opened),
         opened,
         burst.questions,
         work.asleep_until if asleep and work is not None else None,
@@ -305,10 +307,29 @@ def _bursts(unit: ReadUnit, wanted: Wanted, filters: Filters) -> list[tuple[Plac
     return sorted(found, key=lambda each: each[0], reverse=True)
 
 
+def _of_viewer(unit: ReadUnit) -> set[str]:
+    """Questions that the reader has claimed or is to do."""
+    names = names_of(unit.viewer)
+    found = unit.task_work.of(names)
+    if unit.viewer.sources is None:
+        return found
+    known = (as_known(unit, work) for work in unit.task_work.get(found).values())
+    return {work.question for work in known if {work.claimed_by, work.assigned_to} & set(names)}
+
+
+def _dated(unit: ReadUnit) -> dict[str, str]:
+    """By question: the day that somebody gave it, where the reader may know of it."""
+    given = unit.task_work.dated()
+    if unit.viewer.sources is None:
+        return given
+    known = (as_known(unit, work) for work in unit.task_work.get(given).values())
+    return {work.question: work.due_on for work in known if work.due_on is not None}
+
+
 def _due(unit: ReadUnit, today: str) -> Due:
     groups = opened_by(today)
     commits = {day: unit.commit_at(f"{day}T23:59:59.999999Z") for day, _ in groups}
-    given = unit.task_work.dated()
+    given = _dated(unit)
     return Due(
         [(kinds, least, commits[day]) for (day, least), kinds in groups.items() if commits[day]],
         {key for key, day in given.items() if day <= today},

@@ -5,14 +5,18 @@ what it was, it is known to readers of all sources.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mpi.service.chains import contradicted
 from mpi.service.deciding import as_seen, projected, seen_whole
 from mpi.service.named import visible
 from mpi.service.questions import APPROVAL, CLAIM, CONFLICT, RECHECK
+from mpi.storage.repositories.task_work import Work
 from mpi.storage.unit import ReadUnit
 
+GIVEN, DATED = "given", "dated"
+"""What a question was about for whoever gave it to somebody, and for whoever gave it its day."""
 _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
@@ -44,6 +48,27 @@ def may_know(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
     if not what:
         return unit.viewer.sources is None
     return all(_knows(unit, key, numbers) for key, numbers in what["decisions"].items())
+
+
+def still_given(work: Work) -> dict[str, Any]:
+    """What is to be kept of who gave a question to somebody, and a day, when others work on it since."""
+    stand = ((GIVEN, work.assigned_to), (DATED, work.due_on))
+    return {name: work.about.get(name, noted(work.about)) for name, value in stand if value is not None}
+
+
+def as_known(unit: ReadUnit, work: Work) -> Work:
+    """Where a question stands, without a name or day that was given to what the reader may not see.
+
+    Who claims a question claims all of it (ADR 0028): that somebody has it is not hidden.
+    """
+    mine = {None, unit.viewer.client}
+    if work.claimed_by not in mine and not may_know(unit, work.about):
+        work = replace(work, claimed_by=None, lease_until=None)
+    if work.assigned_to not in mine and not may_know(unit, work.about.get(GIVEN, work.about)):
+        work = replace(work, assigned_to=None)
+    if work.due_on is not None and not may_know(unit, work.about.get(DATED, work.about)):
+        work = replace(work, due_on=None)
+    return work
 
 
 def _knows(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:

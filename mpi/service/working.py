@@ -20,6 +20,7 @@ from mpi.service.question import require_question
 from mpi.service.queue import FIELDS
 from mpi.service.queue_reading import APPROVERS, burst_of, burst_summary
 from mpi.service.steps import note_text
+from mpi.service.worked_on import DATED, GIVEN, as_known, noted, still_given
 from mpi.storage.database import Lock
 from mpi.storage.repositories.task_queue import Burst
 from mpi.storage.repositories.task_work import ASLEEP, OPEN, Act, Work
@@ -61,6 +62,7 @@ class _Act:
         detail: codes and days, for its history.
         note: free text.
         to: whom it is given to, who has to be somebody.
+        gives: what it gives for the reason that its maker sees: ``GIVEN``, ``DATED``.
     """
 
     name: str
@@ -68,6 +70,7 @@ class _Act:
     detail: Mapping[str, Any] = field(default_factory=dict)
     note: str | None = None
     to: str | None = None
+    gives: tuple[str, ...] = ()
 
 
 def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -157,7 +160,8 @@ def assign(
                        claimed_by=None, lease_until=None)  # fmt: skip
 
     detail = {"to": to} | ({"due_on": day} if day else {})
-    return _act(index, viewer, key, _Act("assign", given, detail, note, to))
+    gives = (GIVEN, DATED) if day else (GIVEN,)
+    return _act(index, viewer, key, _Act("assign", given, detail, note, to, gives))
 
 
 def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -174,7 +178,7 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
         return replace(work, state=OPEN, asleep_until=None, assigned_to=APPROVERS, claimed_by=None,
                        lease_until=None)  # fmt: skip
 
-    return _act(index, viewer, key, _Act("escalate", given, note=note))
+    return _act(index, viewer, key, _Act("escalate", given, note=note, gives=(GIVEN,)))
 
 
 def in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiError | None]:
@@ -212,8 +216,9 @@ def target_of(unit: ReadUnit, key: str) -> Target:
         burst = burst_of(unit, key)
         if burst is None:
             raise NotFoundError("there is no such question, or it is closed")
-        about = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
-        return Target(key, burst, (), about, unit.task_work.get([key]).get(key) or Work(key, OPEN, now))
+        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, now)
+        seen = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
+        return Target(key, burst, (), {**seen, **still_given(work)}, work)
     one = require_question(unit, key)
     work = one.work or Work(one.key, OPEN, first_asked(unit, one))
     return Target(one.key, one, one.records, one.about(), work)
@@ -240,7 +245,7 @@ def put_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], *
     """
     now = clock.iso(clock.now())
     if not unit.task_work.put(work, unit.viewer.client, now):
-        raise claimed(unit.task_work.get([work.question])[work.question])
+        raise claimed(unit, unit.task_work.get([work.question])[work.question])
     add_act(unit, work.question, act, records, work.about.get("decisions", {}), **more)
 
 
@@ -261,9 +266,10 @@ def add_act(
     unit.task_work.add(Act(number, key, now, unit.viewer.client, act, detail, step, note))
 
 
-def claimed(work: Work) -> ClaimedError:
-    """Who has a question, and until when."""
-    return ClaimedError(work.claimed_by or "", work.lease_until or "")
+def claimed(unit: ReadUnit, work: Work) -> ClaimedError:
+    """Who has a question, and until when, as far as the viewer may know."""
+    known = as_known(unit, work)
+    return ClaimedError(known.claimed_by, known.lease_until)
 
 
 def coming_day(text: str, name: str, least: int = 1) -> str:
@@ -301,7 +307,8 @@ def _act(index: Index, viewer: Viewer, key: str, act: _Act) -> QuestionSummary:
         target = target_of(unit, key)
         if act.to is not None:
             _require_able(unit, target, act.to)
-        work = replace(act.change(target.work), about=target.about, closed_at=None, closed_because=None)
+        about = {**target.about, **dict.fromkeys(act.gives, noted(target.about))}
+        work = replace(act.change(target.work), about=about, closed_at=None, closed_because=None)
         put_work(unit, work, act=act.name, records=target.records, note=text, **act.detail)
         summary = _summary(unit, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)

@@ -1,23 +1,46 @@
 """What was done with a question shows to whoever could see all of it while it was open, and no one else."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
-from mpi.domain.errors import NotFoundError
+from mpi.domain.errors import ClaimedError, NotFoundError
+from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.answering import Saying, respond
 from mpi.service.decisions import Asked, decide, report_link
 from mpi.service.question import question
 from mpi.service.records import upsert, withdraw
-from mpi.service.working import claim
+from mpi.service.working import assign, claim, escalate, release
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import Act, Work
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, almost, keys, the_question
-from tests.index import OPERATOR, load_rows, many_children
+from tests.index import OPERATOR, a_child, load_rows, many_children
 
 OF_BOTH = Viewer("of-both", None, ANN.actions, frozenset({"sis", "ccwis"}))
+SIS_COLLEAGUE = replace(SIS_STEWARD, client="sis-colleague")
+CCWIS_STEWARD = replace(SIS_STEWARD, client="ccwis-steward", sources=frozenset({"ccwis"}))
+SIS_APPROVER = replace(
+    SIS_STEWARD, client="sis-approver", actions=ACTIONS[Role.APPROVER] | ACTIONS[Role.STEWARD]
+)
 FIRST, SECOND, HIDDEN = Label("sis", "c0"), Label("sis", "c1"), Label("ccwis", "c50")
+
+
+@pytest.fixture
+def shared(index):
+    """The key of a question of which each agency sees two records of its own."""
+    upsert(index, OPERATOR, "sis", a_child("1"))
+    for source, local_id, first, last in (
+        ("sis", "2", "Amarah", "Okonkwoh"),
+        ("ccwis", "3", "Amaro", "Okonkwu"),
+        ("ccwis", "4", "Amarix", "Okonkw"),
+    ):
+        child = a_child(local_id, first_name=first, last_name=last, postal_code=None)
+        upsert(index, OPERATOR, source, child)
+    [key] = {*keys(index, SIS_STEWARD), *keys(index, CCWIS_STEWARD)}
+    return key
 
 
 @pytest.fixture
@@ -108,3 +131,43 @@ def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_so
             unit.task_work.add(Act(number, key, clock.iso(clock.now()), "ben", "closed", detail))
     assert question(three, SIS_STEWARD, key).history == ()
     assert len(question(three, ANN, key).history) == 2
+
+
+def test_of_a_claim_on_what_a_reader_may_not_see_it_is_told_that_somebody_has_it_and_not_who(index, shared):
+    claim(index, CCWIS_STEWARD, shared)
+    one = the_question(index, SIS_STEWARD, state="claimed")
+    assert (one.claimed_by, one.lease_until) == (None, None)
+    assert the_question(index, state="claimed").claimed_by == "ccwis-steward"
+    with pytest.raises(ClaimedError, match=r"^somebody has claimed the question$") as refused:
+        claim(index, SIS_STEWARD, shared)
+    assert (refused.value.claimed_by, refused.value.until) == (None, None)
+
+
+def test_of_a_claim_on_what_a_reader_may_see_it_is_told_who_has_it(index, shared):
+    taken = claim(index, SIS_COLLEAGUE, shared)
+    one = the_question(index, SIS_STEWARD, state="claimed")
+    assert (one.claimed_by, one.lease_until) == ("sis-colleague", taken.lease_until)
+    with pytest.raises(ClaimedError, match="'sis-colleague' has claimed the question until"):
+        claim(index, SIS_STEWARD, shared)
+
+
+def test_to_whom_and_for_when_a_hidden_part_is_given_is_not_told_whoever_works_on_the_rest(index, shared):
+    before = the_question(index, SIS_STEWARD)
+    assign(index, CCWIS_STEWARD, shared, "ccwis-steward", clock.today())
+    for _ in range(2):
+        one = the_question(index, SIS_STEWARD)
+        assert (one.assigned_to, one.due_on) == (None, before.due_on)
+        assert keys(index, SIS_STEWARD, due=True) == []
+        told = the_question(index)
+        assert (told.assigned_to, told.due_on) == ("ccwis-steward", clock.today())
+        assert keys(index, due=True) == keys(index, CCWIS_STEWARD, due=True) == [shared]
+        claim(index, SIS_STEWARD, shared)
+        release(index, SIS_STEWARD, shared)
+
+
+def test_what_is_escalated_for_a_hidden_part_is_on_the_list_of_approvers_who_see_it(index, shared):
+    escalate(index, CCWIS_STEWARD, shared)
+    assert keys(index, SIS_APPROVER, mine=True) == []
+    assert keys(index, replace(SIS_APPROVER, sources=None), mine=True) == [shared]
+    escalate(index, SIS_STEWARD, shared)
+    assert keys(index, SIS_APPROVER, mine=True) == [shared]
