@@ -190,7 +190,8 @@ def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
     with index.database.read(viewer) as unit:
         found = require_decision(unit, number)
         [view] = views(unit, [found])
-    disclose(index, viewer, Action.DECISION_READ, found.seen, FIELDS)
+        shown = _shown(unit, [view])
+    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
     return view
 
 
@@ -212,14 +213,14 @@ def decisions(
     wanted = min(limit, MOST_LISTED)
     with index.database.read(viewer) as unit:
         found: list[DecisionView] = []
-        shown: set[int] = set()
         while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
             before = page[-1].id
             seen = [one for one in page if one.authority.name != "HOLD" and projected(unit, one) is not None]
             found += views(unit, seen)
-            shown |= {record for one in seen for record in one.seen}
+        found = found[:wanted]
+        shown = _shown(unit, found)
     disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
-    return found[:wanted]
+    return found
 
 
 def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
@@ -265,6 +266,12 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
             )
         )
     return views
+
+
+def _shown(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
+    """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
+    numbers = numbers_of(unit, [group for view in listed for group in view.groups])
+    return {number for group in numbers for number in group}
 
 
 def well_formed(kind: DecisionKind, groups: Groups) -> Groups:

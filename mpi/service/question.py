@@ -1,7 +1,8 @@
 """One question: its records side by side, its pairs, what was done with it, and a tag of what was read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -14,7 +15,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.doubted import awaited
 from mpi.service.etags import etag
 from mpi.service.households import households
-from mpi.service.named import visible
+from mpi.service.named import numbers_of, visible
 from mpi.service.open_questions import (
     OpenQuestion,
     QuestionSummary,
@@ -98,7 +99,7 @@ class ActionView:
     at: str
     actor: str
     action: str
-    detail: Mapping[str, object]
+    detail: Mapping[str, Any]
     note: str | None
     step: int | None
 
@@ -146,9 +147,9 @@ def question(index: Index, viewer: Viewer, key: str) -> QuestionView:
     permit(viewer, Action.TASK_READ)
     permit(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        view, shown = _view(unit, index, key)
-    fields = {name for card in view.cards for name in card.values}
-    disclose(index, viewer, Action.TASK_READ, shown, ("source", "local_id", "match_weight", *sorted(fields)))
+        view = _view(unit, index, key)
+        [shown] = numbers_of(unit, [_labels_in(view)])
+    disclose(index, viewer, Action.TASK_READ, shown, _fields_of(view))
     return view
 
 
@@ -268,7 +269,31 @@ def history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
     return tuple(_told(unit, act, labels) for act in acts if _may_know_of(unit, act))
 
 
-def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+def _labels_in(view: QuestionView) -> tuple[Label, ...]:
+    """The label of every record that a view names, each once."""
+    found = [*view.summary.records, *(card.label for card in view.cards)]
+    found += [other for card in view.cards for other in card.household]
+    found += [end for pair in view.pairs for end in (pair.left, pair.right)]
+    found += [label for act in view.history for label in _labels_of(act)]
+    return tuple(dict.fromkeys(found))
+
+
+def _labels_of(act: ActionView) -> Iterator[Label]:
+    for verdict in act.detail.get("verdicts", ()):
+        yield from (verdict["left"], verdict["right"])
+    if "record" in act.detail:
+        yield act.detail["record"]
+
+
+def _fields_of(view: QuestionView) -> tuple[str, ...]:
+    """Names of the fields that a view shows."""
+    stated = {name for card in view.cards for name in card.values}
+    persons = ("enterprise_id",) if any(card.enterprise_id for card in view.cards) else ()
+    homes = ("household",) if any(card.household for card in view.cards) else ()
+    return ("source", "local_id", "match_weight", *persons, *homes, *sorted(stated))
+
+
+def _view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     if is_burst(key):
         return _burst_view(unit, index, key)
     try:
@@ -281,7 +306,7 @@ def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int
         asked.record_id for asked in unit.owner_questions.of_questions([one.key]) if asked.state == "open"
     }
     decisions = {number for task in one.asked for number in one.decisions.get(task.key, ())}
-    view = QuestionView(
+    return QuestionView(
         summary,
         shape_of(one),
         cards(unit, index, one.records) + _waiting_cards(unit, one),
@@ -291,7 +316,6 @@ def _view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int
         RESPONSES.get(one.first.kind, ()),
         tuple(sorted(decisions)),
     )
-    return view, set(labels)
 
 
 def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, Label], asked: Collection[int]) -> PairView:
@@ -301,7 +325,7 @@ def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, Label], asked: Col
     return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
 
 
-def _burst_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+def _burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     burst = burst_of(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
@@ -310,10 +334,9 @@ def _burst_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, s
     labels = visible(unit, records)
     summary = burst_summary(unit, burst, unit.task_work.get([key]).get(key))
     pairs = tuple(_pair(task, one, labels, ()) for one in members for task in one.asked)
-    view = QuestionView(
+    return QuestionView(
         summary, BURST, cards(unit, index, records), pairs, history(unit, key), burst_tag(index, burst)
     )
-    return view, set(labels)
 
 
 def burst_tag(index: Index, burst: Burst) -> str:
@@ -321,7 +344,7 @@ def burst_tag(index: Index, burst: Burst) -> str:
     return index.seal.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
 
 
-def _closed_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, set[int]]:
+def _closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     work = unit.task_work.get([key]).get(key)
     summary = None if work is None or work.state != "closed" else closed_summary(unit, work)
     if work is None or summary is None:
@@ -329,7 +352,7 @@ def _closed_view(unit: ReadUnit, index: Index, key: str) -> tuple[QuestionView, 
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
     shown = cards(unit, index, records)
     named = index.seal.token("question", orjson.dumps([key, work.closed_at]).decode())
-    return QuestionView(summary, STAR, shown, (), history(unit, key), named), set(records)
+    return QuestionView(summary, STAR, shown, (), history(unit, key), named)
 
 
 def _may_know_of(unit: ReadUnit, act: Act) -> bool:

@@ -17,6 +17,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
+from mpi.service.named import numbers_of
 from mpi.service.open_questions import OpenQuestion, QuestionSummary, closed_summary, summaries
 from mpi.service.queue_reading import (
     APPROVERS,
@@ -141,7 +142,7 @@ def landing(index: Index, viewer: Viewer) -> Landing:
             _overdue(unit, moment.date().isoformat()),
         )
         listed = (*found.mine, *found.due_today, *found.new, *found.closed_by_themselves)
-        shown = _numbers(unit, listed)
+        shown = _numbers(unit, listed, *(late.record for late in found.overdue))
     disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
     return found
 
@@ -224,16 +225,10 @@ def _closing(work: Work) -> tuple[str, str]:
     return work.closed_at or "", work.question
 
 
-def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary]) -> set[int]:
+def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: Label) -> set[int]:
     """Record numbers of what is shown, for the ledger."""
-    wanted: dict[str, set[str]] = {}
-    for label in (label for summary in shown for label in summary.records):
-        wanted.setdefault(label.source, set()).add(label.local_id)
-    found: set[int] = set()
-    for code, local_ids in wanted.items():
-        records = unit.records.find(unit.sources.by_code(code).id, local_ids)
-        found.update(record.id for record in records.values())
-    return found
+    labels = {*others, *(label for summary in shown for label in summary.records)}
+    return {number for group in numbers_of(unit, [tuple(labels)]) for number in group}
 
 
 def _written(place: tuple[int, str] | tuple[str, str]) -> str:
