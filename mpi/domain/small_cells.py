@@ -1,12 +1,15 @@
 """Small cells: counts so small that they would tell of a child are not shown, nor what they follow from."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 LEAST = 10
 """Counts from 1 to one less are not shown to whoever may not see records."""
 
+Name = TypeVar("Name", bound=str)
 
-def suppressed(cells: Mapping[str, int], least: int = LEAST) -> dict[str, int | None]:
+
+def suppressed(cells: Mapping[Name, int], least: int = LEAST) -> dict[Name, int | None]:
     """Counts that add up to a total that is known, with None for what is not shown.
 
     Where one alone would be left out, the total would tell it: then the next smallest is left out too. A

@@ -6,9 +6,10 @@ brings together is in neither, and one that a person decided is in neither.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpi.domain.sampling import Estimate, Judged, precision, recall
+from mpi.domain.small_cells import LEAST, shown, suppressed
 from mpi.service.blind import DIFFERENT, SAME, UNSURE, unchanged
 from mpi.service.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.blind import BlindAnswer, BlindPair
@@ -17,7 +18,7 @@ from mpi.storage.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class StratumJudged:
-    """One stratum of a month's sample, and what people said of it.
+    """One stratum of a month's sample, and what people said of it; a count is None where it is not shown.
 
     Args:
         stratum: its name.
@@ -34,14 +35,14 @@ class StratumJudged:
 
     stratum: Stratum
     linked: bool
-    pairs: int
+    pairs: int | None
     estimated: bool
-    drawn: int
+    drawn: int | None
     same: int | None
     different: int | None
     unsure: int | None
-    dropped: int
-    waiting: int
+    dropped: int | None
+    waiting: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,40 @@ def _month(
     linked = [judged[stratum] for stratum in LINKED if stratum in judged]
     apart = [judged[stratum] for stratum in NOT_LINKED if stratum in judged]
     return LiveMonth(month, precision(linked), recall(linked, apart), tuple(strata))
+
+
+def sizes_shown(strata: Sequence[StratumJudged]) -> dict[Stratum, int | None]:
+    """How many pairs each stratum held, without small counts and what they would follow from.
+
+    How many pairs are linked in all is told too, so that those are a table of their own.
+    """
+    linked = {one.stratum: one.pairs or 0 for one in strata if one.linked}
+    apart = {one.stratum: one.pairs or 0 for one in strata if not one.linked}
+    return suppressed(linked) | suppressed(apart)
+
+
+def less_small(month: LiveMonth) -> LiveMonth:
+    """A month without its verdicts, small counts, and what they would follow from.
+
+    An estimate stays where ten pairs or more are judged in all.
+    """
+    judged = [one for one in month.strata if one.same or one.different]
+    enough = sum((one.same or 0) + (one.different or 0) for one in judged) >= LEAST
+    enough_linked = sum((one.same or 0) + (one.different or 0) for one in judged if one.linked) >= LEAST
+    sizes = sizes_shown(month.strata)
+    return replace(
+        month,
+        precision=month.precision if enough_linked else None,
+        recall=month.recall if enough else None,
+        strata=tuple(_less_small(one, sizes[one.stratum]) for one in month.strata),
+    )
+
+
+def _less_small(one: StratumJudged, pairs: int | None) -> StratumJudged:
+    drawn, dropped, waiting = one.drawn or 0, one.dropped or 0, one.waiting or 0
+    cells = suppressed({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
+    # A small stratum is drawn whole, and what was drawn would tell how many it held.
+    told = replace(one, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"])
+    if pairs is None:
+        told = replace(told, drawn=None, dropped=None, waiting=None)
+    return replace(told, same=None, different=None, unsure=None)

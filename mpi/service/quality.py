@@ -6,7 +6,7 @@ shown no count so small that it tells of a child.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mpi.domain import clock
@@ -18,9 +18,10 @@ from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.blind_sample import Stratum
 from mpi.service.context import Index
 from mpi.service.forecast import require_figures
-from mpi.service.live_quality import LiveMonth, live_quality
+from mpi.service.live_quality import LiveMonth, less_small, live_quality, sizes_shown
 from mpi.service.sources import SourceKind
 from mpi.service.throughput import Throughput, throughputs
+from mpi.service.throughput import less_small as less_small_answers
 from mpi.service.waiting import waiting
 from mpi.storage.unit import ReadUnit
 
@@ -104,15 +105,15 @@ class StewardsAgree:
     Args:
         first: who answered.
         second: who was asked too, blind; the two by name, whoever was first.
-        pairs: how many both judged.
-        agreed: on how many they said the same.
-        kappa: agreement beyond chance, with its 95 % interval.
+        pairs: how many both judged; None where too few to be shown.
+        agreed: on how many they said the same; None likewise, or where those are few on which they did not.
+        kappa: agreement beyond chance, with its 95 % interval; None where ``pairs`` is.
     """
 
     first: str
     second: str
-    pairs: int
-    agreed: int
+    pairs: int | None
+    agreed: int | None
     kappa: Estimate | None
 
 
@@ -169,7 +170,7 @@ class Quality:
     match_rate: MatchRate
     live: tuple[LiveMonth, ...]
     agreement: tuple[StewardsAgree, ...]
-    seconds_waiting: int
+    seconds_waiting: int | None
     links: Links
     throughput: tuple[Throughput, ...]
 
@@ -185,17 +186,18 @@ def quality(index: Index, viewer: Viewer) -> Quality:
     now = clock.now()
     with index.database.read(viewer) as unit:
         live = live_quality(unit, _months_before(now, MONTHS - 1), now.strftime("%Y-%m"))
-        since = clock.iso(now - timedelta(days=THROUGHPUT_DAYS))
+        people = throughputs(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
+        one = shown if small else _as_is
         return Quality(
             clock.iso(now),
             small,
             _workload(unit, now, small=small),
             _match_rate(_in_care(unit, index, now.date().isoformat()), small=small),
-            tuple(_less_small(month) for month in live) if small else live,
-            _agreement(unit),
-            unit.blind.seconds_waiting(),
+            tuple(map(less_small, live)) if small else live,
+            _agreement(unit, small=small),
+            one(unit.blind.seconds_waiting()),
             _links(unit, live, small=small),
-            throughputs(unit, since),
+            less_small_answers(people) if small else people,
         )
 
 
@@ -274,13 +276,7 @@ def _match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
     return MatchRate(shown(in_care), cells["found"], None if hidden else rate)
 
 
-def _less_small(month: LiveMonth) -> LiveMonth:
-    """A month without its counts of verdicts; the estimates are of all, and stay."""
-    hidden = (replace(one, same=None, different=None, unsure=None) for one in month.strata)
-    return replace(month, strata=tuple(hidden))
-
-
-def _agreement(unit: ReadUnit) -> tuple[StewardsAgree, ...]:
+def _agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardsAgree, ...]:
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
     for first, second, one, other, count in unit.blind.both_said():
         turned = second < first
@@ -290,7 +286,10 @@ def _agreement(unit: ReadUnit) -> tuple[StewardsAgree, ...]:
     found = []
     for (first, second), verdicts_of in sorted(counts.items()):
         said = agreement(verdicts_of)
-        found.append(StewardsAgree(first, second, said.pairs, said.agreed, said.kappa))
+        cells = _cells({"agreed": said.agreed, "not": said.pairs - said.agreed}, small=small)
+        pairs = shown(said.pairs) if small else said.pairs
+        kappa = None if pairs is None else said.kappa
+        found.append(StewardsAgree(first, second, pairs, cells["agreed"], kappa))
     return tuple(found)
 
 
@@ -304,14 +303,11 @@ def _links(unit: ReadUnit, live: tuple[LiveMonth, ...], *, small: bool) -> Links
     )
     strata = live[0].strata if live else ()
     one = shown if small else _as_is
-    cells = _cells({part.stratum.value: part.pairs for part in strata}, small=small)
+    sizes = sizes_shown(strata) if small else {part.stratum: part.pairs for part in strata}
     return Links(
         live[0].month if live else None,
-        tuple(
-            LinksInBand(part.stratum, part.linked, cells[part.stratum.value], part.estimated)
-            for part in strata
-        ),
-        one(sum(part.pairs for part in strata if part.linked)) if live else None,
+        tuple(LinksInBand(part.stratum, part.linked, sizes[part.stratum], part.estimated) for part in strata),
+        one(sum(part.pairs or 0 for part in strata if part.linked)) if live else None,
         one(steward[DecisionKind.SAME]),
         one(steward[DecisionKind.DIFFERENT]),
         one(asserted),

@@ -1,9 +1,10 @@
 """Throughput: how many questions each steward answers, and how long one takes, where that was measured."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from mpi.domain.small_cells import shown, suppressed
 from mpi.storage.unit import ReadUnit
 
 ANSWERED = "answer"
@@ -17,7 +18,7 @@ _AN_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What one person answered.
+    """What one person answered; a count, and what it would follow from, is None where it is not shown.
 
     Args:
         actor: who.
@@ -28,9 +29,9 @@ class Throughput:
     """
 
     actor: str
-    answers: int
-    timed: int
-    hours: float
+    answers: int | None
+    timed: int | None
+    hours: float | None
     an_hour: float | None
 
 
@@ -47,7 +48,20 @@ def throughputs(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     )
 
 
+def less_small(people: Sequence[Throughput]) -> tuple[Throughput, ...]:
+    """Without small counts of answers, and what they would follow from."""
+    answers = suppressed({one.actor: one.answers or 0 for one in people})
+    return tuple(_less_small(one, answers[one.actor]) for one in people)
+
+
+def _less_small(one: Throughput, answers: int | None) -> Throughput:
+    if answers is None:
+        return replace(one, answers=None, timed=None, hours=None, an_hour=None)
+    timed = shown(one.timed or 0)
+    return replace(one, timed=timed, an_hour=None if timed is None else one.an_hour)
+
+
 def minutes_an_answer(people: Sequence[Throughput]) -> float | None:
     """Minutes that an answer takes, over all people; None where too few were timed."""
-    timed = sum(one.timed for one in people)
-    return 60 * sum(one.hours for one in people) / timed if timed >= FEWEST_TIMED else None
+    timed = sum(one.timed or 0 for one in people)
+    return 60 * sum(one.hours or 0.0 for one in people) / timed if timed >= FEWEST_TIMED else None

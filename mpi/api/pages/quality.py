@@ -51,6 +51,6 @@ def _live(months: Sequence[LiveMonth]) -> Lines | None:
 
 def _days(days: Sequence[Day]) -> Lines | None:
     w = words().quality
-    arrived = [Point(day.day[5:], float(day.arrived)) for day in days]
-    answered = [Point(day.day[5:], float(day.answered)) for day in days]
+    arrived = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
+    answered = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
     return lines([(w.arrived, arrived), (w.answered, answered)], percent=False)

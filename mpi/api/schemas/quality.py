@@ -93,14 +93,14 @@ class StratumOut(BaseModel):
 
     stratum: str = Field(description="Its name.")
     linked: bool = Field(description="Whether its pairs are linked.")
-    pairs: int = Field(description="Pairs that it held.")
+    pairs: int | None = Field(description="Pairs that it held; null where too few to be shown.")
     estimated: bool = Field(description="Whether that is an estimate.")
-    drawn: int = Field(description="Pairs drawn.")
+    drawn: int | None = Field(description="Pairs drawn; null where not to be shown.")
     same: int | None = Field(description="Judged of one child; null where not to be shown.")
     different: int | None = Field(description="Judged of different children.")
     unsure: int | None = Field(description="Of which nobody could tell.")
-    dropped: int = Field(description="Never judged, as a record changed or went.")
-    waiting: int = Field(description="Still to be judged.")
+    dropped: int | None = Field(description="Never judged, as a record changed or went.")
+    waiting: int | None = Field(description="Still to be judged.")
 
 
 class LiveMonthOut(BaseModel):
@@ -117,8 +117,8 @@ class StewardsAgreeOut(BaseModel):
 
     first: str = Field(description="The one, by name.")
     second: str = Field(description="The other.")
-    pairs: int = Field(description="Pairs that both judged.")
-    agreed: int = Field(description="On how many they said the same.")
+    pairs: int | None = Field(description="Pairs that both judged; null where too few to be shown.")
+    agreed: int | None = Field(description="On how many they said the same.")
     kappa: EstimateOut | None = Field(description="Cohen's kappa: agreement beyond chance.")
 
 
@@ -146,9 +146,9 @@ class ThroughputOut(BaseModel):
     """What one person answered."""
 
     actor: str = Field(description="Who.")
-    answers: int = Field(description="How many.")
-    timed: int = Field(description="Of these, those whose time is known.")
-    hours: float = Field(description="At work, breaks of over 15 minutes left out.")
+    answers: int | None = Field(description="How many; null where too few to be shown.")
+    timed: int | None = Field(description="Of these, those whose time is known.")
+    hours: float | None = Field(description="At work, breaks of over 15 minutes left out.")
     an_hour: float | None = Field(description="Timed answers an hour.")
 
 
@@ -210,7 +210,7 @@ class QualityOut(BaseModel):
     match_rate: MatchRateOut = Field(description="Of the children in care.")
     live: list[LiveMonthOut] = Field(description="Precision and recall by month, the latest first.")
     agreement: list[StewardsAgreeOut] = Field(description="By pair of stewards.")
-    seconds_waiting: int = Field(description="Second reviews that nobody has given yet.")
+    seconds_waiting: int | None = Field(description="Second reviews that nobody has given yet.")
     links: LinksOut = Field(description="What joins and parts records.")
     throughput: list[ThroughputOut] = Field(description="Who answered how much in the last 28 days.")
 
@@ -219,8 +219,8 @@ class DayOut(BaseModel):
     """One day of the desk."""
 
     day: str = Field(description="`YYYY-MM-DD`.")
-    arrived: int = Field(description="Questions first asked on it.")
-    answered: int = Field(description="Questions answered on it.")
+    arrived: int | None = Field(description="Questions first asked on it; null where too few to be shown.")
+    answered: int | None = Field(description="Questions answered on it.")
 
 
 class OtherThresholdsOut(BaseModel):
@@ -228,8 +228,8 @@ class OtherThresholdsOut(BaseModel):
 
     link: float = Field(description="The link threshold tried, in bits.")
     review: float = Field(description="The review threshold tried, in bits.")
-    questions: int = Field(description="Pairs to be asked about at once.")
-    hours: float = Field(description="What these take.")
+    questions: int | None = Field(description="Pairs to be asked about at once.")
+    hours: float | None = Field(description="What these take.")
     hours_a_week: float | None = Field(description="What those that arrive take.")
 
 
@@ -255,10 +255,10 @@ class ForecastOut(BaseModel):
         }
     )
 
-    backlog: int = Field(description="Questions that wait.")
+    backlog: int | None = Field(description="Questions that wait; null where too few to be shown.")
     minutes: float = Field(description="Minutes that an answer takes.")
     minutes_measured: bool = Field(description="Whether that was measured, or is assumed.")
-    hours: float = Field(description="What the backlog takes.")
+    hours: float | None = Field(description="What the backlog takes.")
     days: list[DayOut] = Field(description="The last four weeks; the day that filled the index is left out.")
     arrive_a_week: float | None = Field(description="Questions a week; null with too little history.")
     answered_a_week: float | None = Field(description="As is answered now.")

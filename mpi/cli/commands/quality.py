@@ -11,6 +11,7 @@ from mpi.cli.session import opened
 from mpi.domain.sampling import Estimate
 from mpi.service.blind_sample import SIZE, draw
 from mpi.service.forecast import Forecast, forecast
+from mpi.service.live_quality import StratumJudged
 from mpi.service.quality import Quality, quality
 from mpi.service.simulate import Bits
 
@@ -84,9 +85,9 @@ def _show(found: Quality, coming: Forecast) -> None:
                 month.month,
                 _interval(month.precision),
                 _interval(month.recall),
-                sum(one.drawn - one.waiting - one.dropped for one in month.strata),
-                sum(one.waiting for one in month.strata),
-                sum(one.dropped for one in month.strata),
+                sum(_judged(one) for one in month.strata),
+                sum(one.waiting or 0 for one in month.strata),
+                sum(one.dropped or 0 for one in month.strata),
             )
             for month in found.live
         ],
@@ -117,6 +118,10 @@ def _show(found: Quality, coming: Forecast) -> None:
                 "hours a week": other.hours_a_week,
             }
         )
+
+
+def _judged(one: StratumJudged) -> int:
+    return (one.same or 0) + (one.different or 0) + (one.unsure or 0)
 
 
 def _interval(found: Estimate | None) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.viewer import Action
+from tests.desk import doubtful
 from tests.index import an_index, load_rows, many_children
 from tests.unit.api.live import a_key, calling, problem
 
@@ -73,3 +74,18 @@ def test_whoever_may_only_read_figures_judges_nothing_and_sees_no_small_count(de
         problem(call.get(path, headers=reader), 403, "access-denied")
     for path in ("/v1/blind-pairs/1:answer", "/v1/practice-pairs/1:answer"):
         problem(call.post(path, json={"verdict": "same"}, headers=reader), 403, "access-denied")
+
+
+def test_neither_the_answers_nor_the_page_let_an_operator_count_few_questions(tmp_path):
+    with an_index(tmp_path, "sis", "ccwis") as made:
+        doubtful(made, 3)
+        with calling(create_app(made), a_key(made, "reader", actions={Action.QUALITY_READ})) as client:
+            ahead = client.get("/v1/quality/forecast").json()
+        with calling(create_app(made, open_pages=True), None) as client:
+            page = client.get("/quality", headers={"Cookie": "mpi-acting-as=operator"})
+            seen = client.get("/quality", headers={"Cookie": "mpi-acting-as=steward"})
+    assert (ahead["backlog"], ahead["hours"]) == (None, None)
+    assert ahead["says"].startswith("Fewer than 10 questions wait. Of what is to come nothing can be said")
+    assert ahead["says"] in page.text
+    assert '<b><span class="soft">few</span></b><span>Hours of work waiting</span>' in page.text
+    assert "3 questions wait" in seen.text

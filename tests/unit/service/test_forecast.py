@@ -7,12 +7,14 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.forecast import forecast
 from mpi.service.simulate import Bits
 from mpi.storage.repositories.task_work import Act, Work
 from tests.index import OPERATOR, a_child, an_index, load_rows
 from tests.unit.service.test_blind import a_state
 
+OUTSIDER = Viewer("ops", "system_admin", frozenset({Action.QUALITY_READ}), None)
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -124,6 +126,41 @@ def test_other_thresholds_ask_for_more_or_less_in_the_measure_of_the_whole_index
     assert (found.review, found.questions, found.hours, found.hours_a_week) == (6.5, 0, 0.0, 0.0)
     same = forecast(index, OPERATOR, Bits()).other
     assert (same.questions, same.hours) == (6, 0.3)
+
+
+def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_follows(index, at):
+    at(10)
+    for name in "defghijklmno":
+        doubt(index, name)
+    at(0)
+    answered(index, 7, 40, minutes=1.0)
+    answered(index, 3, 8, minutes=1.0, actor="ben")
+    found = forecast(index, OUTSIDER)
+    told = {day.day: (day.arrived, day.answered) for day in found.days}
+
+    def day(days_ago):
+        return (TODAY - timedelta(days=days_ago)).date().isoformat()
+
+    assert [told[day(days_ago)] for days_ago in (10, 7, 3)] == [
+        (None, 0),
+        (40, None),
+        (None, None),
+    ]
+    assert [(one.actor, one.answers) for one in found.people] == [("ana", None), ("ben", None)]
+    full = forecast(index, OPERATOR)
+    assert (found.backlog, found.hours, found.arrive_a_week, found.gone_on, found.says) == (
+        full.backlog,
+        full.hours,
+        full.arrive_a_week,
+        full.gone_on,
+        full.says,
+    )
+
+
+def test_what_other_thresholds_ask_for_is_not_told_where_it_is_little(index):
+    reclusters = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
+    other = forecast(index, reclusters, Bits()).other
+    assert (other.questions, other.hours, other.hours_a_week) == (None, None, None)
 
 
 def test_a_forecast_is_of_every_source(index):

@@ -1,6 +1,6 @@
 """The dashboard's figures: true to what was done, of the whole index only, and without small counts."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,11 +9,13 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
+from mpi.domain.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.blind import answer_blind, next_blind
 from mpi.service.blind_sample import Stratum, draw
 from mpi.service.decisions import Asked, decide
 from mpi.service.forecast import forecast
+from mpi.service.live_quality import LiveMonth, StratumJudged, less_small
 from mpi.service.quality import quality
 from mpi.service.queue import Filters, questions
 from mpi.service.records import upsert
@@ -221,3 +223,70 @@ def test_whoever_may_not_see_records_is_shown_no_small_count(tmp_path):
         assert {one.open for one in hidden.workload.kinds} == {None}
         assert all(one.same is None for month in hidden.live for one in month.strata)
         assert hidden.links.automatic == seen.links.automatic == 11
+
+
+def small_counts(told):
+    """Where whole numbers from 1 to 9 stand in figures."""
+    if isinstance(told, dict):
+        return [f"{name}.{path}" for name, one in told.items() for path in small_counts(one)]
+    if isinstance(told, list | tuple):
+        return [f"{n}.{path}" for n, one in enumerate(told) for path in small_counts(one)]
+    return [str(told)] if type(told) is int and 1 <= told <= 9 else []
+
+
+def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, monkeypatch):
+    a_state(index)
+    draw(index, OPERATOR)
+    seconds(index, "ana", "same")
+    answer_blind(index, steward("ben"), next_blind(index, steward("ben")).id, "same")
+    seconds(index, "ana", "same")
+    restate(index, next_blind(index, steward("ana")).records[0])
+    late = datetime.now(UTC) + timedelta(days=20)
+    with index.database.write(OPERATOR, "test") as unit:
+        for number, days_ago in enumerate((12, 5, 5), 1):
+            moment = clock.iso(late - timedelta(days=days_ago))
+            unit.task_work.add(Act(900 + number, f"q{number}", moment, "ana", "answer"))
+            unit.task_work.put(Work(f"q{number}", "closed", moment, closed_at=moment))
+    monkeypatch.setattr(clock, "now", lambda: late)
+    told = {"quality": asdict(quality(index, OUTSIDER)), "forecast": asdict(forecast(index, OUTSIDER))}
+    assert small_counts(told) == []
+    assert told["quality"]["live"][0]["precision"] is told["forecast"]["hours"] is None
+    seen = {"quality": asdict(quality(index, OPERATOR)), "forecast": asdict(forecast(index, OPERATOR))}
+    assert len(small_counts(seen)) > 20
+    assert seen["forecast"]["says"].startswith("6 questions wait")
+    assert told["forecast"]["says"] == (
+        "Fewer than 10 questions wait; fewer than 10 arrived in the last 19 days. "
+        "How it goes on would tell of too few to be shown."
+    )
+
+
+def a_stratum(stratum, pairs, drawn=15, *, dropped=0, waiting=0, linked=True):
+    return StratumJudged(
+        stratum, linked, pairs, False, drawn, drawn - dropped - waiting, 0, 0, dropped, waiting
+    )
+
+
+def test_no_count_of_a_blind_sample_follows_from_those_that_are_shown():
+    share = Estimate(0.9, 0.8, 1.0)
+    month = LiveMonth(
+        "2026-11",
+        share,
+        share,
+        (
+            a_stratum(Stratum.LINKED_STRONG, 4000, dropped=2),
+            a_stratum(Stratum.LINKED_NEAR, 30),
+            a_stratum(Stratum.LINKED_CHAIN, 5, 5),
+            a_stratum(Stratum.NEAR, 20, waiting=15, linked=False),
+        ),
+    )
+    told = less_small(month)
+    assert [(one.pairs, one.drawn, one.dropped, one.waiting) for one in told.strata] == [
+        (4000, 15, None, 0),
+        # Of the linked, the whole is told: the small stratum would follow from this one.
+        (None, None, None, None),
+        (None, None, None, None),
+        (20, 15, 0, 15),
+    ]
+    assert (told.precision, told.recall) == (share, share)
+    few = LiveMonth("2026-11", share, share, (a_stratum(Stratum.LINKED_NEAR, 4000, 9),))
+    assert (less_small(few).precision, less_small(few).recall) == (None, None)
