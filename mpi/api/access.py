@@ -1,6 +1,6 @@
 """What every handler is given: the open index, and who is calling."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
@@ -28,8 +28,25 @@ async def open_index(request: Request) -> Index:
 IndexDep = Annotated[Index, Depends(open_index)]
 
 
-def caller(
-    index: IndexDep,
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a call says of who makes it; not yet believed.
+
+    Args:
+        key: the API key, in either form.
+        purpose: the purpose of use.
+    """
+
+    key: str | None
+    purpose: str | None
+
+    def viewer(self, index: Index) -> Viewer:
+        """Who that is at this moment; raises as ``mpi.service.clients.authenticate`` does."""
+        return authenticate(index, self.key, self.purpose)
+
+
+# Not a plain function: those run in the thread pool, and this one waits for nothing.
+async def credentials(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     api_key: Annotated[str | None, Security(_api_key)],
     purpose: Annotated[
@@ -41,9 +58,17 @@ def caller(
             json_schema_extra={"enum": list(PURPOSES)},
         ),
     ] = None,
-) -> Viewer:
+) -> Credentials:
+    """What the call says of who makes it."""
+    return Credentials(bearer.credentials if bearer else api_key, purpose)
+
+
+CredentialsDep = Annotated[Credentials, Depends(credentials)]
+
+
+def caller(index: IndexDep, shown: CredentialsDep) -> Viewer:
     """Who is calling, by either form of their key, and for what purpose."""
-    return authenticate(index, bearer.credentials if bearer else api_key, purpose)
+    return shown.viewer(index)
 
 
 CallerDep = Annotated[Viewer, Depends(caller)]

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from mpi.api.access import Credentials
 from mpi.api.body import Line, json_object, lines
 from mpi.api.moved import follow
 from mpi.api.problems import log_unexpected, problem_of
@@ -29,13 +30,14 @@ _LONGEST_KEY = 200
 
 
 async def answers(
-    app: FastAPI, viewer: Viewer, chunks: AsyncIterator[bytes], request_id: str
+    app: FastAPI, shown: Credentials, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
     """The answer to each line, in order.
 
     Args:
         app: the application, which may move to another model between two lines.
-        viewer: who sends the lines.
+        shown: what the sender says of itself. It is asked anew who that is before each line, as a sender
+            keeps its call open for as long as it likes, and a revoked key ends at once.
         chunks: the body; read to its end whatever it holds, or the caller could not read the answers.
         request_id: for the log.
     """
@@ -43,16 +45,17 @@ async def answers(
     async for line in lines(chunks):
         answered += 1
         if answered <= MOST_LINES:
-            yield await run_in_threadpool(answer, app, viewer, line, request_id)
+            yield await run_in_threadpool(answer, app, shown, line, request_id)
         elif answered == MOST_LINES + 1:
             refusal = RecordError("record", "too-many", f"one call has at most {MOST_LINES:,} lines")
             yield _line({"line": line.number, "problem": problem_of(refusal)})
 
 
-def answer(app: FastAPI, viewer: Viewer, line: Line, request_id: str) -> bytes:
+def answer(app: FastAPI, shown: Credentials, line: Line, request_id: str) -> bytes:
     """Upsert the record of one line; one that is refused is answered with a problem."""
     key: dict[str, object] = {}
     try:
+        viewer = shown.viewer(app.state.index)
         sent = json_object(line.data)
         key = _key(sent)
         resolved = _upsert(app, viewer, _source(sent), sent)

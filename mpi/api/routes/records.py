@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mpi.api.access import CallerDep, IndexDep, WriterDep
+from mpi.api.access import CallerDep, CredentialsDep, IndexDep, WriterDep
 from mpi.api.addressing import AddressDep, RekeyAddressDep
 from mpi.api.asked import AskedDep, Body
 from mpi.api.body import SentDep
@@ -100,11 +100,12 @@ def post_rekey(
     responses={**problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(request: Request, viewer: CallerDep, _: NoQueryDep) -> Exchange:
+async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, _: NoQueryDep) -> Exchange:
     """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a
-    `problem` and does not stop the rest. For a whole file, `mpi ingest` is faster and reads load guards.
+    `problem` and does not stop the rest; so is each line that comes after the key was revoked.
+    For a whole file, `mpi ingest` is faster and reads load guards.
     """
     permit(viewer, Action.RECORD_WRITE)
-    return Exchange(answers(request.app, viewer, request.stream(), request.scope[REQUEST_ID]))
+    return Exchange(answers(request.app, shown, request.stream(), request.scope[REQUEST_ID]))

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from mpi.api import body, bulk
 from mpi.api.app import create_app
-from mpi.domain.viewer import Action
-from tests.index import a_child
+from mpi.domain.viewer import Action, operator
+from mpi.service.clients import revoke_client
+from tests.index import a_child, crosswalk
 from tests.unit.api.live import a_key, calling, problem
+from tests.waiting import until
 
 
 def line(local_id: str, **changes) -> str:
@@ -101,6 +103,26 @@ def test_a_client_may_write_only_its_own_sources(index):
 def test_who_may_not_write_at_all_is_told_before_any_line(index):
     with calling(create_app(index), a_key(index, "bulk-reader", {Action.RECORD_READ})) as reader:
         problem(reader.post("/v1/records:bulk", content=line("x")), 403, "access-denied")
+
+
+def test_a_key_that_is_revoked_between_two_lines_takes_no_further_line(index):
+    key = a_key(index, "bulk-revoked", {Action.RECORD_WRITE}, {"D01"})
+
+    def is_there(local_id):
+        return ("D01", local_id) in crosswalk(index)
+
+    def sending():
+        yield f"{line('in-time', first_name='Intima')}\n".encode()
+        until(lambda: is_there("in-time"))
+        revoke_client(index, operator(), "bulk-revoked")
+        yield f"{line('too-late', first_name='Latetia')}\n{{broken\n".encode()
+
+    with calling(create_app(index), key) as client:
+        taken, *refused = send(client, sending())
+    assert taken["record"] == "created"
+    assert [each["line"] for each in refused] == [2, 3]
+    assert {each["problem"]["type"] for each in refused} == {"urn:mpi:problem:not-authenticated"}
+    assert not is_there("too-late")
 
 
 @given(st.lists(st.binary(max_size=12), max_size=8), st.integers(1, 7))
