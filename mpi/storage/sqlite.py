@@ -99,6 +99,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         ("journal_mode", "WAL", "wal"),
         ("synchronous", "FULL", 2),
         ("foreign_keys", "ON", 1),
+        # What is expunged must not stay in the file; many builds leave it there. An attached file follows.
+        ("secure_delete", "ON", 1),
     ):
         cursor.execute(f"PRAGMA {pragma}={value}")
         got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
