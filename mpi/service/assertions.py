@@ -244,9 +244,11 @@ def _holds(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
     """Whether the last word about the merge is the same: in force, or taken back by a person."""
     if target not in one.seen:
         return False
-    if one.status is not DecisionStatus.REVOKED or one.ended_commit is None:
+    if one.status is not DecisionStatus.REVOKED:
         return True
-    return unit.commit_info({one.ended_commit})[one.ended_commit][2] == "undo"
+    # Only a person takes back the step: what a source states otherwise, or no more, ends the decision alone.
+    of = None if one.step_id is None else unit.steps.get(one.step_id)
+    return of is not None and of.undone_commit is not None
 
 
 def _target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int | None:

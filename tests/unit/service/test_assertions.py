@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, Viewer
+from mpi.service.answering import Saying, respond
+from mpi.service.consenting import ask_consent, consent
 from mpi.service.decisions import decision, decisions
 from mpi.service.load import Snapshot
 from mpi.service.load_undo import undo_load
@@ -264,15 +267,64 @@ def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
     assert verify(index, OPERATOR) == []
 
 
-def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index):
+def undone(index):
+    undo_decision(index, OPERATOR, decisions(index, OPERATOR)[0].id)
+
+
+def undone_with_an_owners_consent(index):
+    ask_consent(index, OPERATOR, "ccwis", asks=True)
+    steward = Viewer("steward", None, ACTIONS[Role.STEWARD], None)
+    owner = Viewer("owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+    consent(index, owner, undo_decision(index, steward, decisions(index, steward)[0].id).step)
+
+
+def revoked_when_asked_to_look_again(index):
+    load_rows(index, "ccwis", a_child("2", **ZOE | {"last_name": "Quister"}, merged_into="1"))
+    revoked_on_the_desk(index, "recheck")
+
+
+def revoked_where_it_gave_way(index):
+    different = said(index, "DIFFERENT", ["ccwis:1"], ["ccwis:2"])
+    revoked_on_the_desk(index, "conflict")
+    undo_decision(index, OPERATOR, different)
+
+
+def revoked_on_the_desk(index, kind: str):
+    with index.database.read(OPERATOR) as unit:
+        [task] = [task for task in unit.tasks.all() if task.kind == kind]
+    respond(index, OPERATOR, task.question or task.key, "revoke", Saying("wrong-link"))
+
+
+@pytest.mark.parametrize(
+    "took_back",
+    [
+        undone,
+        undone_with_an_owners_consent,
+        revoked_when_asked_to_look_again,
+        revoked_where_it_gave_way,
+    ],
+)
+def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index, took_back):
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
-    [view] = decisions(index, OPERATOR)
-    undo_decision(index, OPERATOR, view.id)
+    took_back(index)
+    assert not together(index, "ccwis:1", "ccwis:2")
     load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
     assert not together(index, "ccwis:1", "ccwis:2")
     load_rows(index, "ccwis", a_child("2", **ZOE))
     load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
     assert not together(index, "ccwis:1", "ccwis:2")
+
+
+def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(index):
+    put(index, "ccwis:1")
+    put(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    released = release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    assert together(index, "ccwis:1", "ccwis:2")
+    undo_step(index, OPERATOR, released.step)
+    assert not together(index, "ccwis:1", "ccwis:2")
+    release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    assert together(index, "ccwis:1", "ccwis:2")
 
 
 def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
