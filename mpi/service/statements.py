@@ -300,9 +300,10 @@ class _Writer:
         if said.as_of > old.last_seen:
             self._seen[old.id] = said.as_of
         elif self._batch_id is None and said.as_of == old.last_seen:
-            # Sent again and again, as after lost answers: twice is enough, of which one may be a load's.
+            # Sent again and again, as after lost answers: once is enough, but a load's may be taken back.
             heard = self._unit.sightings.heard([old.id])[old.id]
-            if sum((one.as_of, one.version_id) == (said.as_of, old.version_id) for one in heard) > 1:
+            same = (said.as_of, old.version_id, None)
+            if any((one.as_of, one.version_id, one.batch_id) == same for one in heard):
                 return
         self._sight(old.id, said, old.version_id)
 

@@ -1,7 +1,7 @@
 """Everything that sources ever said about records: versions, restatements, and that a record is gone."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, insert, select, union
@@ -52,6 +52,7 @@ class Heard:
         version_id: what it states; None where it says that the record is gone.
         held: whether it does not count yet: its source is paused, or it is doubted.
         doubted: whether it says that the record is another child, and nobody has answered.
+        batch_id: the load that said it; it is part of no order.
     """
 
     as_of: str
@@ -59,6 +60,7 @@ class Heard:
     version_id: int | None
     held: bool
     doubted: bool = False
+    batch_id: int | None = field(default=None, compare=False)
 
     @property
     def place(self) -> tuple[str, int]:
@@ -116,6 +118,7 @@ class Sightings:
                     _version.c.received_commit,
                     _version.c.id,
                     _version.c.state,
+                    _version.c.batch_id,
                 ).where(
                     _version.c.record_id.in_(chunk),
                     _version.c.state != "refused",
@@ -130,6 +133,7 @@ class Sightings:
                         row.id,
                         row.state in ("held", "overlay"),
                         row.state == "overlay",
+                        row.batch_id,
                     )
                 )
             sightings = self._connection.execute(
@@ -149,6 +153,7 @@ class Sightings:
                         None if row.kind == SightingKind.GONE else row.version_id,
                         held=row.state == "overlay",
                         doubted=row.state == "overlay",
+                        batch_id=row.batch_id,
                     )
                 )
         return found

@@ -114,6 +114,21 @@ def test_a_record_sent_again_online_outlives_the_load_that_said_it_first(index):
     assert ("sis", "1") in crosswalk(index)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_record_sent_again_online_outlives_all_the_loads_that_said_it(index, first):
+    row = a_child("1", as_of=day(1).isoformat())
+    loads = [load_rows(index, "sis", row) for _ in range(2)]
+    before = crosswalk(index)
+    for _ in range(2):
+        assert upsert(index, OPERATOR, "sis", row).outcome == "unchanged"
+    with index.database.read(OPERATOR) as unit:
+        assert [len(said) for said in unit.sightings.heard([1]).values()] == [3]
+    for one in (loads[first], loads[1 - first]):
+        undo_load(index, OPERATOR, one.batch)
+    assert crosswalk(index) == before
+    assert verify(index, OPERATOR) == []
+
+
 def test_history_that_a_load_repeats_outlives_the_load_that_said_it_first(index):
     full(index, a_child("1", grade="01"), on=5)
     first = load_rows(index, "sis", a_child("1", grade="02"), as_of=day(3))
