@@ -229,7 +229,7 @@ class _Undoing:
             # others that are to go, and take their IDs.
             some = self._all_who_are_among(reached(unit, self.index, touched) & self.left)
         choice = Choice(as_of=self.batch.commit_no - 1)
-        besides = Besides(choice, followed=restated.untold, touched=restated.doubted)
+        besides = Besides(choice, followed=restated.told, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))
         settled = resolve_indexed(unit, self.index, restated.changed, indexed, KIND, besides)
         self._restored += len(restated.changed)

@@ -130,7 +130,7 @@ def _said_anew(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, se
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
     restated = restate(unit, index, [number])
     touched = reindex(unit, index, restated.changed, restated.gone).touched
-    return restated, touched | follow(unit, index, restated.changed, ()).records | {number}
+    return restated, touched | follow(unit, index, restated.changed, restated.told).records | {number}
 
 
 def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> Choice:

@@ -85,9 +85,8 @@ def resume(
         held = {record for source in sources for record in unit.records.release(source.id)}
         restated = restate(unit, index, held)
         claiming = unit.decisions.claiming([source.id for source in sources])
-        besides = NOTHING
-        if restated.doubted or claiming:
-            besides = Besides(touched=restated.doubted, followed=claiming)
+        followed = restated.told | claiming
+        besides = Besides(touched=restated.doubted, followed=followed) if followed else NOTHING
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
         moved = 0
         if settled is not None:

@@ -24,20 +24,20 @@ class Restated:
     Args:
         changed: records that another statement stands for, to be indexed again.
         gone: records that no longer take part.
-        untold: records of which nothing that was said counts any more.
+        told: all records that were told anew.
         doubted: records of which a version waits, or waited, because it says that they are another child.
     """
 
     changed: dict[int, Changed] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
-    untold: set[int] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
 
     def add(self, other: "Restated") -> None:
         """Take in what telling others anew changed."""
         self.changed.update(other.changed)
         self.gone |= other.gone
-        self.untold |= other.untold
+        self.told |= other.told
         self.doubted |= other.doubted
 
 
@@ -57,7 +57,7 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
     overlaid = unit.records.overlays(records)
     heard = judged_again(unit, index, unit.sightings.heard(records))
     stands = {number: _standing(said) for number, said in heard.items()}
-    found = Restated(doubted=set(overlaid))
+    found = Restated(told=set(records), doubted=set(overlaid))
     activated: dict[int, Heard] = {}
     for number, record in records.items():
         standing = stands[number]
@@ -69,7 +69,7 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
     doubted = {one.version_id for said in heard.values() for one in said if one.doubted}
     _activate(unit, records, activated, doubted)
     found.changed.update(_features(unit, index, records, activated))
-    found.untold.update(_set_others(unit, records, heard, stands, activated))
+    _set_others(unit, records, heard, stands, activated)
     unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
     return found
 
@@ -118,8 +118,8 @@ def _set_others(
     heard: Mapping[int, Collection[Heard]],
     stands: Mapping[int, Heard | None],
     activated: Mapping[int, Heard],
-) -> list[int]:
-    """Records that take no part: held where something newer waits, withdrawn otherwise."""
+) -> None:
+    """Set the state of records that take no part: held where something newer waits, withdrawn otherwise."""
     held, withdrawn, untold = [], [], []
     for number, record in records.items():
         standing = stands[number]
@@ -135,4 +135,3 @@ def _set_others(
     unit.records.set_state(held, RecordState.HELD)
     unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
     unit.records.forget_versions(untold)
-    return untold

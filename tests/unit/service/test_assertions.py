@@ -341,6 +341,75 @@ def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
     assert verify(index, OPERATOR) == []
 
 
+def standing(index):
+    """What sources say, as it stands, and who is one person."""
+    return statuses(index), partition_of(index)
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn"])
+def test_what_a_slip_made_a_claim_is_in_force_again_once_its_load_is_undone(index, amara, withdrawn):
+    sent(index, "sis:9", **ZOE, **{"same_as": amara, "not": ["T7K3-M92Q-X0HN"]})
+    if withdrawn:
+        withdraw(index, OPERATOR, "sis", "9")
+    before = standing(index)
+    bad = load_rows(index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"}))
+    assert statuses(index) == [("SAME", "review"), ("DIFFERENT", "review")]
+    assert not together(index, "sis:9", "ccwis:1")
+    undo_load(index, OPERATOR, bad.batch)
+    assert standing(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_a_released_overlay_made_a_claim_is_in_force_again_once_that_is_undone(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
+    before = standing(index)
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "review")]
+    undo_step(index, OPERATOR, released.step)
+    assert standing(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_goes_with_the_load_that_returned_its_record(index, amara):
+    sent(index, "ccwis:2", **ZOE)
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    withdraw(index, OPERATOR, "ccwis", "2")
+    before = partition_of(index)
+    back = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, back.batch)
+    assert standing(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_goes_with_its_load_though_its_record_was_withdrawn_since(index, amara):
+    sent(index, "ccwis:2", **ZOE)
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    bad = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    withdraw(index, OPERATOR, "ccwis", "2")
+    assert together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, bad.batch)
+    assert not together(index, "ccwis:1", "sis:5")
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_record_that_was_withdrawn_holds_when_a_load_that_returned_it_is_undone(index, amara):
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    withdraw(index, OPERATOR, "ccwis", "2")
+    before = partition_of(index)
+    assert together(index, "ccwis:1", "sis:5")
+    back = load_rows(index, "ccwis", a_child("2", **ZOE))
+    assert not together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, back.batch)
+    assert partition_of(index) == before
+    assert verify(index, OPERATOR) == []
+
+
 def test_decisions_links_and_ids_follow_a_rekey(index, amara):
     sent(index, "sis:9", **ZOE)
     number = said(index, "SAME", ["sis:9", "ccwis:1"])
