@@ -18,10 +18,13 @@ from mpi.service.plan_items import Group, groups_of
 from mpi.service.resolve import resettle
 from mpi.service.steps import add_step
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision
-from mpi.storage.repositories.proposals import Hold, Item
-from mpi.storage.unit import WriteUnit
+from mpi.storage.repositories.proposals import Hold, Item, ProposalStatus
+from mpi.storage.repositories.steps import Step
+from mpi.storage.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id")
+HOLD = "hold"
+"""Member of a step's detail: the hold that it refuses."""
 HELD_UNTIL = "held_until"
 """Member of a hold's detail: the day from which what was approved may happen."""
 
@@ -162,6 +165,35 @@ def let_go(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     return {record for one in held for record in one.seen}
 
 
+def wait_again(unit: WriteUnit, of: Step) -> set[int]:
+    """Let the hold wait again whose refusal is taken back; returns the records to be settled.
+
+    Without the refusal it would wait still, unless what it is part of was taken back: its proposal rolled
+    back, or its import undone.
+
+    Args:
+        unit: the transaction.
+        of: the step of the refusal.
+    """
+    [found] = [hold for hold in unit.proposals.holds(open_only=False) if hold.id == of.detail[HOLD]]
+    # It may wait already, or have been refused anew, where a part of the refusal was taken back before.
+    if (found.status, found.ended_commit) != ("refused", of.commit_no) or _over(unit, found):
+        return set()
+    numbers = found.detail["decisions"]
+    unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
+    unit.proposals.open_again(found.id)
+    return {record for one in unit.decisions.get(numbers).values() for record in one.seen}
+
+
+def _over(unit: ReadUnit, hold: Hold) -> bool:
+    """Whether what the hold is part of was taken back."""
+    proposal = unit.proposals.get(hold.detail.get("proposal") or 0)
+    imported = unit.steps.get(hold.detail.get("step") or 0)
+    return (proposal is not None and proposal.status == ProposalStatus.ROLLED_BACK) or (
+        imported is not None and imported.undone_commit is not None
+    )
+
+
 def _end_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
@@ -171,7 +203,7 @@ def _end_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
         held = list(unit.decisions.get(found.detail["decisions"]).values())
         touched = let_go(unit, found, status)
         if status == "refused":
-            step_id = add_step(unit, "decision", "hold-refused", {"hold": number})
+            step_id = add_step(unit, "decision", "hold-refused", {HOLD: number})
             for one in held:
                 write_down(unit, index, step_id, Statement(one.kind, one.groups, "hold-refused", "hold"))
         settled = resettle(unit, index, touched, f"hold {status}")

@@ -31,7 +31,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.doubted import OVERLAY
 from mpi.service.effects import FIELDS, Effect, Stays, changes, fields_of
 from mpi.service.frozen import require_thawed
-from mpi.service.holds import let_go
+from mpi.service.holds import HOLD, let_go, wait_again
 from mpi.service.named import Groups, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import with_received
@@ -291,6 +291,8 @@ def _carry_out(
     for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
         if of is not None and held.detail.get("step") == of.id:
             touched |= let_go(unit, held, "released")
+    if of is not None and HOLD in of.detail:
+        touched |= wait_again(unit, of)
     if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
         unit.steps.mark_undone(of.id, unit.commit_no)
     cause = "undo" if of is None else f"undo {of.kind}"

@@ -133,6 +133,7 @@ class Owners:
         else:
             self.oracle.take_effect(step)
             self.hear_words()
+            self.hear_holds()
 
     @precondition(lambda self: any(waits.second for waits in self.oracle.waiting_steps.values()))
     @rule(data=st.data())

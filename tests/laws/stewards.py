@@ -136,6 +136,7 @@ class Stewards:
             for number in numbers:
                 self.oracle.revoke(number)
             self.hear_words()
+            self.hear_holds()  # of a refusal that was taken back the hold waits again
 
     def hear_words(self):
         """Which words wait for a day, which is for windows to say; and what sources say with records."""

@@ -238,3 +238,9 @@ class Proposals:
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status=status, ended_commit=commit_no)
         )
+
+    def open_again(self, number: int) -> None:
+        """Note that a hold waits again."""
+        self._connection.execute(
+            update(_hold).where(_hold.c.id == number).values(status="open", ended_commit=None)
+        )

@@ -20,6 +20,7 @@ from mpi.service.proposals import (
 from mpi.service.recluster import recluster
 from mpi.service.records import upsert
 from mpi.service.tasks import review_tasks
+from mpi.service.undo import undo_decision, undo_step
 from mpi.service.verify import verify
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
 from tests.models import tiny_model
@@ -159,6 +160,38 @@ def test_a_hold_is_released_or_refused_by_a_person(three, stricter):
         with pytest.raises(NotFoundError):
             release_hold(now, OPERATOR, ended)
     assert verify(now, OPERATOR) == []
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the step", "its decision"])
+def test_a_refusal_that_is_undone_leaves_the_hold_waiting_and_every_id_as_it_was(three, stricter, whole):
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id, [])
+    now = replace(three, matcher=stricter)
+    before, held = crosswalk(now), holds(now, OPERATOR)
+    refuse_hold(now, OPERATOR, held[0].id)
+    [word] = decisions(now, OPERATOR)
+    if whole:
+        seen = undo_step(now, OPERATOR, word.step, preview=True)
+        assert (seen.moved, holds(now, OPERATOR)) == ((), held[1:])
+        undo_step(now, OPERATOR, word.step)
+    else:
+        undo_decision(now, OPERATOR, word.id)
+    assert (crosswalk(now), holds(now, OPERATOR)) == (before, held)
+    assert verify(now, OPERATOR) == []
+    assert release_hold(now, OPERATOR, held[0].id) == 1
+
+
+def test_a_refusal_that_is_undone_after_its_proposal_was_rolled_back_leaves_nothing_waiting(three, stricter):
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id, [])
+    now = replace(three, matcher=stricter)
+    before = crosswalk(now)
+    refuse_hold(now, OPERATOR, holds(now, OPERATOR)[0].id)
+    [word] = decisions(now, OPERATOR)
+    roll_back_proposal(now, OPERATOR, three.matcher, made.id)
+    undo_step(three, OPERATOR, word.step)
+    assert (crosswalk(three), holds(three, OPERATOR)) == (before, [])
+    assert verify(three, OPERATOR) == []
 
 
 def test_a_hold_is_not_refused_against_what_a_steward_has_said_since(three, stricter):
