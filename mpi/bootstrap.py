@@ -56,7 +56,7 @@ def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
         active = unit.configs.active()
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
-    name = f"{active.model_name}/{active.model_version}"
+    name = active.model
     matcher = load_matcher(settings, name, of_any_standardizer=to_move)
     if not matcher.runs(active):
         raise StoreError(

@@ -49,7 +49,7 @@ def follow(app: FastAPI) -> Index:
             active = unit.configs.active()
         if active is None or index.matcher.runs(active):
             return index
-        ref = f"{active.model_name}/{active.model_version}"
+        ref = active.model
         known: dict[str, Matcher] = app.state.matchers
         if ref not in known or not known[ref].runs(active):
             settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)

@@ -151,10 +151,11 @@ def flip(carrier: Carrier, config_id: int, shared: SharedValues) -> int:
         if active is not None and active.id != config_id:
             while rest := unit.runs.changed(carrier.run.id, PAGE):
                 _derive_anew(unit, carrier, config_id, shared, rest)
+        before = carrier.run.model if active is None else active.model
         put_in_force(unit, config_id)
         unit.runs.note(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
         if carrier.run.proposal_id is not None and carrier.run.kind == "proposal":
-            unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no)
+            unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, before)
         return unit.commit_no
 
 

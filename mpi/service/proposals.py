@@ -55,7 +55,7 @@ class ProposalView:
         id: its number.
         status: ``open``, ``applying``, ``applied``, ``rejected`` or ``rolled_back``.
         model: the model that it was made with.
-        model_before: the model in force when it was made.
+        model_before: the model in force when it was made; of one that was applied, just before that.
         by: who made it.
         at: when.
         merge: items that make people one.
@@ -314,7 +314,8 @@ def roll_back_proposal(
 
     Raises:
         NotFoundError: there is no such proposal.
-        ConflictError: it is not applied, a later one is, or the model is another.
+        ConflictError: it is not applied, a later one is, another configuration was put in force since, or the
+            model is another.
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
@@ -329,7 +330,8 @@ def roll_back_proposal(
             raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
         if matcher.model.ref != found.model_before:
             raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
-        config = unit.configs.ended_in(found.applied_commit)
+        _require_last(unit, found, found.applied_commit)
+        config = unit.configs.in_force_at(found.applied_commit - 1)
         return {
             "digest": None if config is None else unit.configs.digest(config),
             "from_commit": found.applied_commit,
@@ -376,6 +378,25 @@ def _interrupted(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
 def _require_open(found: Proposal) -> None:
     if found.status != ProposalStatus.OPEN:
         raise ConflictError(f"proposal {found.id} is {found.status}: make another one")
+
+
+def _require_last(unit: ReadUnit, found: Proposal, applied: int) -> None:
+    """Nothing may have put another configuration in force that is not rolled back: it would be lost."""
+    later = [
+        (other.applied_commit, other.id)
+        for other in unit.proposals.all()
+        if other.status == ProposalStatus.APPLIED and (other.applied_commit or 0) > applied
+    ]
+    if later:
+        last = max(later)[1]
+        raise ConflictError(f"proposal {last} was applied after proposal {found.id}: roll that back first")
+    active = unit.configs.active()
+    if active is not None and active.id != unit.configs.in_force_at(applied):
+        run = next(run for run in unit.runs.all() if (run.flipped_commit or 0) > applied)
+        raise ConflictError(
+            f"run {run.id} has put a configuration of model {run.model} in force since proposal {found.id}"
+            " was applied: re-cluster in place of rolling back"
+        )
 
 
 def _tasks_of(unit: ReadUnit, found: Proposal) -> int:

@@ -82,7 +82,9 @@ class ProposalOut(BaseModel):
     id: int = Field(description="Its number.")
     status: str = Field(description="`open`, `applying`, `applied`, `rejected` or `rolled_back`.")
     model: str = Field(description="The model that it was made with.")
-    model_before: str = Field(description="The model in force when it was made.")
+    model_before: str = Field(
+        description="The model in force when it was made; of one that was applied, just before that."
+    )
     by: str = Field(description="Who made it.")
     at: str = Field(description="When.")
     merge: int = Field(description="Items that make people one.")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from mpi.storage.repositories.asking import ahead
 from mpi.storage.repositories.runs import DERIVES, RELEASES
@@ -36,6 +36,11 @@ class ActiveConfig:
     standardizer: str
     deriving: int | None = None
     releasing: int | None = None
+
+    @property
+    def model(self) -> str:
+        """Its model, ``name/version``."""
+        return f"{self.model_name}/{self.model_version}"
 
 
 _ACTIVE = (
@@ -96,17 +101,20 @@ class Configs:
         if self._active is None:
             ahead(self._connection, _ACTIVE)
 
+    def in_force_at(self, commit_no: int) -> int | None:
+        """The configuration that was in force once a commit was made."""
+        found = self._connection.execute(
+            select(_epoch.c.config_id).where(
+                _epoch.c.from_commit <= commit_no,
+                or_(_epoch.c.to_commit.is_(None), _epoch.c.to_commit > commit_no),
+            )
+        ).scalar()
+        return None if found is None else int(found)
+
     def lists(self, config_id: int) -> str:
         """The lists of facts about values of a configuration, as JSON."""
         found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
         return str(found.scalar_one())
-
-    def ended_in(self, commit_no: int) -> int | None:
-        """The configuration whose epoch a commit ended."""
-        found = self._connection.execute(
-            select(_epoch.c.config_id).where(_epoch.c.to_commit == commit_no)
-        ).scalar()
-        return None if found is None else int(found)
 
     def digest(self, number: int) -> str | None:
         """What names a configuration."""

@@ -36,7 +36,7 @@ class Proposal:
         status: where it stands.
         model: the model that it was made with, ``name/version``.
         config_digest: the configuration that applying puts in force.
-        model_before: the model in force when it was made.
+        model_before: the model in force when it was made, or just before it was applied.
         on_date: the plan's date, on which the survivor rule asks for open enrolments.
         commit_no: when it was made.
         applied_commit: when it was applied.
@@ -169,10 +169,12 @@ class Proposals:
         values |= {} if ended is None else {"ended_commit": ended}
         self._connection.execute(update(_proposal).where(_proposal.c.id == number).values(**values))
 
-    def set_applied(self, number: int, commit_no: int) -> None:
-        """Note which commit put a proposal's configuration in force."""
+    def set_applied(self, number: int, commit_no: int, model_before: str) -> None:
+        """Note which commit put a proposal's configuration in force, and in the place of which model's."""
         self._connection.execute(
-            update(_proposal).where(_proposal.c.id == number).values(applied_commit=commit_no)
+            update(_proposal)
+            .where(_proposal.c.id == number)
+            .values(applied_commit=commit_no, model_before=model_before)
         )
 
     def set_items(self, number: int, items: Iterable[int], status: str) -> None:

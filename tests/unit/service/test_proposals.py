@@ -126,6 +126,67 @@ def test_a_proposal_that_is_rolled_back_at_once_leaves_every_id_as_it_was(index,
     assert verify(index, OPERATOR) == []
 
 
+@pytest.fixture
+def strictest(tmp_path):
+    return open_matcher(str(tiny_model(tmp_path / "strictest", version="3", link=18.0)))
+
+
+def model_in_force(index) -> str:
+    with index.database.read(OPERATOR) as unit:
+        active = unit.configs.active()
+        return f"{active.model_name}/{active.model_version}"
+
+
+def test_proposals_are_rolled_back_the_last_one_first(three, stricter, strictest):
+    before = crosswalk(three)
+    one = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, one.id)
+    now = replace(three, matcher=stricter)
+    parted = crosswalk(now)
+    two = propose(now, OPERATOR, strictest)
+    apply_proposal(now, OPERATOR, strictest, two.id)
+    now = replace(three, matcher=strictest)
+    with pytest.raises(ConflictError, match=f"proposal {two.id} was applied after proposal {one.id}"):
+        roll_back_proposal(now, OPERATOR, three.matcher, one.id)
+    assert (model_in_force(now), crosswalk(now)) == ("tiny/3", parted)
+    roll_back_proposal(now, OPERATOR, stricter, two.id)
+    now = replace(three, matcher=stricter)
+    assert (model_in_force(now), crosswalk(now)) == ("tiny/2", parted)
+    roll_back_proposal(now, OPERATOR, three.matcher, one.id)
+    assert (model_in_force(three), crosswalk(three)) == ("tiny/1", before)
+    assert verify(three, OPERATOR) == []
+
+
+def test_a_proposal_is_not_rolled_back_past_a_later_recluster(three, stricter, strictest):
+    made = propose(three, OPERATOR, stricter)
+    apply_proposal(three, OPERATOR, stricter, made.id)
+    recluster(replace(three, matcher=stricter), OPERATOR, strictest, apply=True)
+    now = replace(three, matcher=strictest)
+    with pytest.raises(ConflictError, match="run 2 has put a configuration of model tiny/3 in force since"):
+        roll_back_proposal(now, OPERATOR, three.matcher, made.id)
+    assert model_in_force(now) == "tiny/3"
+    recluster(now, OPERATOR, stricter, apply=True)
+    now = replace(three, matcher=stricter)
+    assert roll_back_proposal(now, OPERATOR, three.matcher, made.id).status == "rolled_back"
+    assert model_in_force(three) == "tiny/1"
+
+
+def test_a_rollback_puts_the_model_in_force_that_was_so_just_before_the_proposal(three, stricter, strictest):
+    made = propose(three, OPERATOR, stricter)
+    recluster(three, OPERATOR, strictest, apply=True)
+    now = replace(three, matcher=strictest)
+    before = crosswalk(now)
+    apply_proposal(now, OPERATOR, stricter, made.id)
+    now = replace(three, matcher=stricter)
+    assert proposal(now, OPERATOR, made.id).model_before == "tiny/3"
+    with pytest.raises(ConflictError, match="before proposal 1 model tiny/3 was in force"):
+        roll_back_proposal(now, OPERATOR, three.matcher, made.id)
+    roll_back_proposal(now, OPERATOR, strictest, made.id)
+    now = replace(three, matcher=strictest)
+    assert (model_in_force(now), crosswalk(now)) == ("tiny/3", before)
+    assert verify(now, OPERATOR) == []
+
+
 def test_a_proposal_read_on_monday_and_applied_on_friday_with_one_item_changed(three, stricter):
     """The changed item goes back to the reader as a hold; the others are applied as read."""
     made = propose(three, OPERATOR, stricter)
