@@ -16,6 +16,7 @@ def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
                 "dry_run": True,
                 "profile": asdict(profile),
                 "receipt": receipt_object(found.receipt, profile.passed_over, None),
+                "sealed": found.sealed,
                 "bands": {band.value: count for band, count in found.bands.items()},
                 "sample": [asdict(one) for one in found.sample],
             }
@@ -24,6 +25,8 @@ def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
     _show_profile(profile)
     print_facts({"Would be": found.receipt.status})
     show_counts(found.receipt, profile.passed_over)
+    if found.sealed:
+        print_facts({"of these sealed or expunged, which cannot be undone": found.sealed})
     bands = [(band.value, count) for band, count in found.bands.items()]
     print_table(("best match", "new and changed records"), bands)
     _show_sample(found)

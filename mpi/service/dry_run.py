@@ -60,6 +60,7 @@ class DryRun:
 
     Args:
         receipt: as the load would give it; ``held`` where a guard would hold it.
+        sealed: active records that it would seal or expunge, which cannot be undone.
         bands: new and changed records by the band of their best match, in the index or in the file;
             NON_LINK also counts those that match nothing. A band is of a pair on its own weight: the
             rest of a component may still turn a LINK into a review.
@@ -67,6 +68,7 @@ class DryRun:
     """
 
     receipt: Receipt
+    sealed: int
     bands: dict[Band, int]
     sample: tuple[Sample, ...]
 
@@ -105,13 +107,13 @@ def dry_run(
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
-        _foresee(unit, receipt, options, clock.iso(moment), source, sent)
+        sealed = _foresee(unit, receipt, options, clock.iso(moment), source, sent)
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
         file = _File(index, index.blocking(unit, index.config_id(unit)), news, judged.features, existing)
         best = _best(_score(unit, index, file, progress), file.features)
-        return DryRun(receipt, _bands(index, file, best), _sample(unit, index, file, best))
+        return DryRun(receipt, sealed, _bands(index, file, best), _sample(unit, index, file, best))
 
 
 def _comparable(sent: Sent) -> list[Statement]:
@@ -121,17 +123,21 @@ def _comparable(sent: Sent) -> list[Statement]:
 
 def _foresee(
     unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, sent: Sent
-) -> None:
-    """Put into the receipt whether the load would be held, and what it would withdraw."""
+) -> int:
+    """Put into the receipt whether the load would be held, and what it would withdraw.
+
+    Returns how many active records it would seal or expunge.
+    """
     found = survey(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
     receipt.spared = found.spared
     reason = None if options.confirm else held_because(found.effect(as_of))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
-        return
+        return found.sealed
     absent = len(found.absent(as_of))
     receipt.withdrawn = absent
     receipt.received += absent
+    return found.sealed
 
 
 class _File:

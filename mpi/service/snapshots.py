@@ -20,6 +20,7 @@ class Survey:
     Args:
         active: how many active records there are.
         renamed: how many of them would change name or birth date.
+        sealed: how many of them would be sealed or expunged.
         lacking: records that a full snapshot says are gone, also those that their source has stated since.
         held: records of which something waits; only of a full snapshot.
         spared: active records that would be withdrawn if every row had a local ID.
@@ -27,6 +28,7 @@ class Survey:
 
     active: int
     renamed: int = 0
+    sealed: int = 0
     lacking: list[StoredRecord] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     spared: int = 0
@@ -45,7 +47,7 @@ class Survey:
 
     def effect(self, as_of: str) -> Effect:
         """What the load would do to its source, for the guards."""
-        return Effect(self.active, len(self.absent(as_of)), self.renamed)
+        return Effect(self.active, len(self.absent(as_of)), self.renamed, self.sealed)
 
 
 def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool) -> Survey:
@@ -66,7 +68,9 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
     for record in _unlike(unit, source_id, sent) if full else _named(unit, source_id, sent):
         heading = sent.headings.get(record.local_id)
         if heading is not None:
-            if record.state == RecordState.ACTIVE and judge(record, heading) is Verdict.UPDATED:
+            verdict = judge(record, heading)
+            found.sealed += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
+            if record.state == RecordState.ACTIVE and verdict is Verdict.UPDATED:
                 updated.append(record)
         elif full and record.local_id not in sent.refused and record.state != RecordState.SEALED:
             found.lacking.append(record)
@@ -79,11 +83,14 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
 
 
 def _unlike(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
-    """The records of which the file does not say again what stands."""
+    """The records of which the file does not say again what stands, and those that it seals.
+
+    A seal that was to begin later is said in the same words when it has begun.
+    """
 
     def said(local_id: str) -> str | None:
         heading = sent.headings.get(local_id)
-        return None if heading is None else heading.content_hash
+        return None if heading is None or heading.sealing else heading.content_hash
 
     return unit.records.each_but(source_id, said)
 

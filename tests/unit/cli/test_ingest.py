@@ -134,6 +134,19 @@ def test_a_dry_run_says_that_the_load_would_be_held(mpi, home, a_file):
     assert "would be held" in ended.err
 
 
+def test_a_dry_run_says_how_many_records_it_would_seal_for_good(mpi, home, a_file, tmp_path):
+    mpi("ingest", a_file(ANA, BEN), "--source", "sis")
+    (tmp_path / "all.toml").write_text(
+        'local_id = "local_id"\nignore = ["postal_code"]\n[[restrictions]]\nkind = "expunged"\n'
+        "[fields]\n" + "".join(f'{name} = "{name}"\n' for name in ("first_name", "last_name", "birth_date"))
+    )
+    arguments = ("ingest", a_file(ANA, BEN), "--source", "sis", "--mapping", "all.toml", "--dry-run")
+    assert mpi(*arguments, "--json").json["sealed"] == 2
+    ended = mpi(*arguments)
+    assert "sealed or expunged, which cannot be undone" in ended.out
+    assert "it would seal or expunge 2 of 2" in ended.err
+
+
 def test_a_mapping_that_takes_ids_from_rows_asks_for_a_full_snapshot(mpi, home, tmp_path):
     (tmp_path / "rows.toml").write_text('local_id = {row = true}\n[fields]\nlast_name = "last_name"\n')
     (tmp_path / "names.csv").write_text("last_name\nKim\n")

@@ -9,6 +9,7 @@ from mpi.domain.errors import AccessDenied, FileError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.intake.read import open_file
 from mpi.intake.rows import RejectedRow, SentRow
+from mpi.service.dry_run import dry_run
 from mpi.service.load import LoadOptions, Snapshot, load
 from mpi.service.records import read
 from mpi.service.verify import verify
@@ -200,7 +201,8 @@ def test_a_seal_holds_whatever_else_is_said_of_the_record_and_in_whatever_order(
     seals = a_child("1", as_of="2026-02-01T00:00:00Z", restrictions=[{"kind": kind}])
     says = a_child("1", as_of=f"{later}T00:00:00Z")
     both = [seals, says] if first == "seals" else [says, seals]
-    receipts = [load_rows(index, "sis", row) for row in both] if apart else [load_rows(index, "sis", *both)]
+    files = [[row] for row in both] if apart else [both]
+    receipts = [load_rows(index, "sis", *file, confirm=True) for file in files]
     assert all(receipt.adds_up for receipt in receipts)
     assert not crosswalk(index)
     with index.database.read(OPERATOR) as unit:
@@ -212,7 +214,7 @@ def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index
     load_rows(index, "ccwis", a_child("c1"))
     load_rows(index, "sis", a_child("s1"))
     sealed = a_child("c1", restrictions=[{"kind": "sealed"}])
-    load_rows(index, "ccwis", sealed)
+    load_rows(index, "ccwis", sealed, confirm=True)
     assert set(crosswalk(index)) == {("sis", "s1")}
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, "ccwis", "c1")
@@ -223,10 +225,38 @@ def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index
 
 def test_an_expunged_record_leaves_no_value_in_the_database(index):
     load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia"))
-    load_rows(index, "ccwis", a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}]))
+    expunged = a_child("c1", first_name="Zebulonia", restrictions=[{"kind": "expunged"}])
+    load_rows(index, "ccwis", expunged, confirm=True)
     content = all_that_is_stored(index)
     assert b"Zebulonia" not in content
     assert b"ZEBULONIA" not in content
+
+
+@pytest.mark.parametrize("kind", ["sealed", "expunged"])
+@pytest.mark.parametrize("snapshot", Snapshot)
+def test_a_file_that_seals_or_destroys_a_whole_source_is_held_until_it_is_confirmed(index, kind, snapshot):
+    children = many_children(60)
+    load_rows(index, "sis", *children)
+    before = crosswalk(index)
+    sealed = [child | {"restrictions": [{"kind": kind}]} for child in children[:25]] + children[25:]
+    foreseen = dry_run(index, OPERATOR, "sis", rows(*sealed), LoadOptions(snapshot))
+    assert (foreseen.sealed, foreseen.receipt.status) == (25, "held")
+    receipt = load_rows(index, "sis", *sealed, snapshot=snapshot)
+    assert (receipt.status, receipt.held, receipt.updated) == ("held", 60, 0)
+    assert "seal or expunge 25 of 60" in receipt.held_reason
+    assert crosswalk(index) == before
+    assert load_rows(index, "sis", *sealed, snapshot=snapshot, confirm=True).updated == 25
+    assert len(crosswalk(index)) == 35
+    # One that is sealed already is no reason to hold what says so again.
+    assert load_rows(index, "sis", *sealed, snapshot=snapshot).rejected == 25
+
+
+def test_a_seal_that_begins_by_itself_is_counted_though_the_file_says_the_same_again(index):
+    begins = [{"kind": "sealed", "begin": "2026-09-08"}]
+    children = [child | {"restrictions": begins} for child in many_children(4)]
+    load_rows(index, "sis", *children, as_of=MONDAY)
+    receipt = load_rows(index, "sis", *children, snapshot=Snapshot.FULL, as_of=TUESDAY)
+    assert (receipt.status, "4 of 4" in (receipt.held_reason or "")) == ("held", True)
 
 
 def test_an_ssn_is_nowhere_in_the_database(index):
@@ -325,6 +355,6 @@ def test_a_load_after_the_clock_was_set_back_is_current(index, monkeypatch):
 
 def test_an_expunged_record_leaves_not_even_whom_it_was_about(index):
     load_rows(index, "ccwis", a_child("c1", subject="child victim"))
-    load_rows(index, "ccwis", a_child("c1", restrictions=[{"kind": "expunged"}]))
+    load_rows(index, "ccwis", a_child("c1", restrictions=[{"kind": "expunged"}]), confirm=True)
     with index.database.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT subject FROM record").scalar() is None
