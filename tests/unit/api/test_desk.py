@@ -16,6 +16,7 @@ from mpi.domain.viewer import Viewer, operator
 from mpi.service.blocks import note_large
 from mpi.service.freezing import freeze, lift
 from mpi.service.queue import Filters, questions
+from mpi.storage.repositories.task_work import Work
 from tests.index import a_child
 from tests.unit.api.test_sign_in import SAME
 
@@ -363,3 +364,20 @@ def test_why_two_records_are_one_child_is_told_without_their_keys_in_an_address(
     assert page.status_code == 200
     assert "What would change the answer" in page.text
     assert "In all" in page.text
+
+
+def test_pages_say_that_somebody_has_a_question_where_who_it_is_is_not_to_be_told(acting, call, index):
+    key = in_doubt(index, call, "Withsomebody")
+    with index.database.write(operator(), "test") as unit:
+        until = clock.iso(clock.now() + timedelta(minutes=20))
+        what = {"records": [2**40], "decisions": {}}
+        unit.task_work.put(Work(key, "open", until, claimed_by="secret-name", lease_until=until, about=what))
+    with acting("steward") as client:
+        for path in (f"/queue/{key}", "/queue?state=claimed"):
+            page = client.get(path)
+            assert page.status_code == 200
+            assert "with somebody" in page.text or "You can read it meanwhile." in page.text
+            assert "secret-name" not in page.text
+        refused = send(client, f"/queue/{key}/claim")
+        assert refused.status_code == 409
+        assert "secret-name" not in refused.text
