@@ -1,6 +1,6 @@
 """Small cells: counts so small that they would tell of a child are not shown, nor what they follow from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 LEAST = 10
@@ -24,6 +24,18 @@ def suppressed(cells: Mapping[Name, int], least: int = LEAST) -> dict[Name, int 
     if len(hidden) == 1 and rest:
         hidden.add(min(rest, key=lambda name: (rest[name], name)))
     return {name: None if name in hidden else count for name, count in cells.items()}
+
+
+def suppressed_in_parts(parts: Sequence[Mapping[Name, int]], least: int = LEAST) -> dict[Name, int | None]:
+    """Counts of which the total of each part is known besides that of all; as ``suppressed``.
+
+    Args:
+        parts: counts, each of others than the rest.
+        least: the smallest count that is shown.
+    """
+    of_all = suppressed({name: count for part in parts for name, count in part.items()}, least)
+    in_part = {name: count for part in parts for name, count in suppressed(part, least).items()}
+    return {name: None if in_part[name] is None else count for name, count in of_all.items()}
 
 
 def shown(count: int, least: int = LEAST) -> int | None:

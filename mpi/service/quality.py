@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.agreement import agreement
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.sampling import Estimate, share
-from mpi.domain.small_cells import shown, suppressed
+from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.blind_sample import Stratum
 from mpi.service.context import Index
@@ -218,11 +218,22 @@ def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
     standing = unit.figures.standing(moment)
     closed = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
     oldest = unit.figures.oldest(today)
-    cells, new_cells, age_cells = (_cells(each, small=small) for each in (by_kind, new, ages))
     one = shown if small else _as_is
+    open_all, new_all = sum(by_kind.values()), sum(new.values())
+    # Of what is new and what is asked in all follows what is older.
+    new_told = None if one(open_all - new_all) is None else one(new_all)
+    new_cells: Mapping[str, int | None] = dict.fromkeys(kinds)
+    if None not in (one(by_kind[kind] - new[kind]) for kind in kinds):
+        new_cells = _cells(new, small=small)
+    cells = _cells(by_kind, small=small)
+    age_cells = _cells(ages, small=small)
+    if small and new_told is not None:
+        age_cells = suppressed_in_parts(
+            [{name: ages[name] for name in names} for names in (AGE_NAMES[:newest], AGE_NAMES[newest:])]
+        )
     return Workload(
-        one(sum(by_kind.values())),
-        one(sum(new.values())),
+        one(open_all),
+        new_told,
         one(standing.get("claimed", 0)),
         one(standing.get("asleep", 0)),
         one(standing.get("waiting", 0)),

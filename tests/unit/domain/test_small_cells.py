@@ -1,6 +1,6 @@
 """Small counts are not shown, and neither is what they would follow from."""
 
-from mpi.domain.small_cells import shown, suppressed
+from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
 
 
 def test_a_small_count_takes_the_next_smallest_with_it():
@@ -16,3 +16,10 @@ def test_nought_tells_of_nobody_and_hides_nothing():
     assert suppressed({"a": 0, "b": 5}) == {"a": 0, "b": None}
     assert suppressed({"a": 0, "b": 50}) == {"a": 0, "b": 50}
     assert (shown(0), shown(1), shown(9), shown(10)) == (0, None, None, 10)
+
+
+def test_a_small_count_follows_from_no_total_of_its_part():
+    assert suppressed({"a": 5, "b": 40, "c": 12, "d": 15}) == {"a": None, "b": 40, "c": None, "d": 15}
+    told = suppressed_in_parts([{"a": 5, "b": 40}, {"c": 12, "d": 15}])
+    assert told == {"a": None, "b": None, "c": None, "d": 15}
+    assert suppressed_in_parts([{"a": 10, "b": 0}, {"c": 12}]) == {"a": 10, "b": 0, "c": 12}

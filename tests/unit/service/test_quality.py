@@ -23,6 +23,7 @@ from mpi.service.sources import NewSource, SourceKind, add_source
 from mpi.storage.repositories.figures import Figures
 from mpi.storage.repositories.records import Label
 from mpi.storage.repositories.task_work import Act, Work
+from tests.desk import doubtful
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 from tests.unit.service.test_blind import a_state, restate, seconds, steward
 
@@ -258,6 +259,18 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
         "Fewer than 10 questions wait; fewer than 10 arrived in the last 19 days. "
         "How it goes on would tell of too few to be shown."
     )
+
+
+def test_how_few_questions_are_old_does_not_follow_from_how_many_are_new(index, monkeypatch):
+    doubtful(index, 5)
+    later = datetime.now(UTC) + timedelta(days=9)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    doubtful(index, 12, start=5)
+    seen, hidden = quality(index, OPERATOR).workload, quality(index, OUTSIDER).workload
+    assert (seen.open, seen.new) == (17, 12)
+    assert (hidden.open, hidden.new) == (17, None)
+    assert [(one.open, one.new) for one in hidden.kinds] == [(17, None)]
+    assert [one.open for one in hidden.ages] == [0, None, 0, None]
 
 
 def a_stratum(stratum, pairs, drawn=15, *, dropped=0, waiting=0, linked=True):
