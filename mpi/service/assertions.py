@@ -96,8 +96,8 @@ def assert_persons(
 ) -> Touched:
     """Write down what an upsert says about the record's person.
 
-    What it said before of the same sort is revoked: its source has spoken anew. While it waits it revokes
-    nothing but what waited before it.
+    What it said before of the same sort is revoked: its source has spoken anew. What waits and is newer is
+    left; and what waits itself revokes nothing but what waited before it.
 
     Args:
         unit: the transaction, the upsert's statement written.
@@ -117,7 +117,9 @@ def assert_persons(
 
 
 def _say(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> Touched:
-    touched = _take_back(unit, unit.decisions.asserted_by(record_id, origin))
+    said = unit.decisions.asserted_by(record_id, origin)
+    later = _waiting_later(unit, record_id, [one for one in said if _is_claim(one)])
+    touched = _take_back(unit, [one for one in said if one.id not in later])
     for text in texts:
         others = _records_of(unit, text) - {record_id}
         groups = _groups(origin, record_id, others)
@@ -151,6 +153,19 @@ def _say_waiting(unit: WriteUnit, index: Index, record_id: int, origin: str, tex
         _write(unit, index, record_id, origin, groups, doubtful=True, seen=seen)
         touched.records |= {record_id, *others}
     return touched
+
+
+def _waiting_later(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
+    """Those of a record's claims that came with a version that waits and is newer than what stands."""
+    if not claims:
+        return set()
+    [record] = unit.records.get([record_id]).values()
+    newer = {
+        each.id
+        for each in unit.records.versions(record_id)
+        if each.state in _WAITING and each.as_of > record.last_seen
+    }
+    return {one.id for one in claims if one.seen.get(record_id) in newer}
 
 
 def _is_claim(one: StoredDecision) -> bool:
@@ -273,9 +288,9 @@ def _follow_words(unit: WriteUnit, record_id: int, origin: str) -> Touched:
         # One that names nobody else was mistyped: it stays a claim.
         if (one.status is DecisionStatus.IN_FORCE or _is_claim(one)) and len(one.seen) > 1
     ]
-    counting = [one for one, counts in zip(words, _count(unit, record_id, words), strict=True) if counts]
-    last = max((one.commit_no for one in counting), default=None)
-    binding = [one for one in counting if one.commit_no == last]
+    places = _places(unit, record_id, words)
+    last = max(places.values(), default=None)
+    binding = [one for one in words if one.id in places and places[one.id] == last]
     claims = [one for one in words if one not in binding and one.status is DecisionStatus.IN_FORCE]
     believed = [one for one in binding if _is_claim(one)]
     unit.decisions.set_status([one.id for one in claims], DecisionStatus.REVIEW, None)
@@ -287,25 +302,29 @@ def _follow_words(unit: WriteUnit, record_id: int, origin: str) -> Touched:
     return touched
 
 
-def _count(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> list[bool]:
-    """Whether each word came with a version that counts, of the child for whom the record now stands.
+def _places(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> dict[int, tuple[str, int]]:
+    """Where each word that counts is in the order in which the latest stands: as-of of its version, receipt.
 
-    Another name and another birth date are another child: its local ID was used again.
+    One counts whose version does, and is of the child for whom the record now stands. Another name and
+    another birth date are another child: its local ID was used again.
     """
     if not words:
-        return []
+        return {}
     versions = {each.id: each for each in unit.records.versions(record_id)}
     stands = versions.get(_last_that_counts(unit, record_id) or 0)
-    found = []
+    found = {}
     for one in words:
         seen = versions.get(one.seen.get(record_id) or 0)
         if stands is None:
-            found.append(one.status is DecisionStatus.IN_FORCE)
+            counts = one.status is DecisionStatus.IN_FORCE
         elif seen is None:
             # What a paused source said of what stood already waits for the source alone.
-            found.append(one.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id))
+            counts = one.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id)
         else:
-            found.append(seen.state not in _WAITING and not _is_another(seen.payload, stands.payload))
+            counts = seen.state not in _WAITING and not _is_another(seen.payload, stands.payload)
+        came = seen or stands
+        if counts:
+            found[one.id] = ("" if came is None else came.as_of, one.commit_no)
     return found
 
 

@@ -155,6 +155,11 @@ def statuses(index) -> list[tuple[str, str]]:
     return [(view.kind, view.status) for view in reversed(decisions(index, OPERATOR))]
 
 
+def standing(index):
+    """What sources say, as it stands, and who is one person."""
+    return statuses(index), partition_of(index)
+
+
 def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(index, zoe):
     before = partition_of(index)
     answer = sent(index, "sis:9", **ZOE, same_as=zoe)
@@ -181,6 +186,22 @@ def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(i
     undo_step(index, OPERATOR, released.step)
     assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
     assert together(index, "sis:9", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)], ids=["in order", "the older one late"])
+def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_it(index, zoe, amara, order):
+    statements = {2: {"grade": "05", "same_as": amara}, 3: {**ZOE, "same_as": zoe}}
+    sent(index, "sis:8", as_of="2026-01-01T00:00:00Z")
+    for month in order:
+        sent(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
+    before = standing(index)
+    assert together(index, "sis:8", "ccwis:1")
+    released = release_overlay(index, OPERATOR, Label("sis", "8"))
+    assert together(index, "sis:8", "ccwis:7")
+    assert sorted(statuses(index)) == [("SAME", "in_force"), ("SAME", "review")]
+    undo_step(index, OPERATOR, released.step)
+    assert standing(index) == before
     assert verify(index, OPERATOR) == []
 
 
@@ -339,11 +360,6 @@ def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
     undo_load(index, OPERATOR, new.batch)
     assert [one.status for one in decisions(index, OPERATOR)] == ["revoked", "revoked"]
     assert verify(index, OPERATOR) == []
-
-
-def standing(index):
-    """What sources say, as it stands, and who is one person."""
-    return statuses(index), partition_of(index)
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn"])
