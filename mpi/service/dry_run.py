@@ -15,7 +15,7 @@ from mpi.matching.scoring import Place
 from mpi.service.context import Index
 from mpi.service.guards import held_because
 from mpi.service.letting_in import Sent
-from mpi.service.load import LoadOptions, Snapshot, receive_rows
+from mpi.service.load import LoadOptions, Snapshot, as_of_file, receive_rows
 from mpi.service.meanwhile import Meanwhile
 from mpi.service.pairing import MEMORY, pair_up
 from mpi.service.receipt import Receipt, count_verdicts, receipt_of
@@ -107,7 +107,7 @@ def dry_run(
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
-        sealed = _foresee(unit, receipt, options, clock.iso(moment), source, sent)
+        sealed = _foresee(unit, receipt, options, as_of_file(sent, moment, options), source, sent)
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]

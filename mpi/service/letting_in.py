@@ -179,6 +179,7 @@ class Sent:
         spill: where the statements are.
         headings: of the statements that count, by local ID: of two the one that seals, then the later as-of,
             then the later row.
+        latest: the latest as-of of those that were let in; empty where none was.
         received: how many rows there were.
         superseded: rows that another of the same local ID takes the place of.
         rejects: rows that were refused.
@@ -190,6 +191,7 @@ class Sent:
     door: Door
     spill: IO[bytes]
     headings: dict[str, Heading] = field(default_factory=dict)
+    latest: str = ""
     received: int = 0
     superseded: int = 0
     rejects: list[Reject] = field(default_factory=list)
@@ -209,6 +211,7 @@ class Sent:
         first = len(self._blocks) * ROWS_A_BLOCK
         self._blocks.append((self.spill.tell(), len(block.packed)))
         self.spill.write(block.packed)
+        self.latest = max([self.latest, *(heading.as_of for _, heading in block.headings)])
         for local_id, heading in block.headings:
             old = self.headings.get(local_id)
             self.superseded += old is not None

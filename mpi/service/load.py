@@ -36,7 +36,8 @@ class LoadOptions:
 
     Args:
         snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
-        as_of: when the file was true at its source; None for the moment of loading.
+        as_of: when the file was true at its source; None for the moment of loading, or of a full file what
+            its rows say.
         confirm: load it even where a guard would hold it.
         digest: of the file's content and of how it is read: a load that was interrupted goes on only where
             both are the same. Empty where nothing is to go on with it.
@@ -85,12 +86,12 @@ def load(
     moment = options.as_of or max(clock.now(), last)
     if unfinished is not None and unfinished.as_of is not None:
         moment = datetime.fromisoformat(unfinished.as_of)
-    as_of = clock.iso(moment)
     with (
         seeking_no_cycles(),
         leaving_room(index.database, viewer) as room,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
     ):
+        as_of = clock.iso(moment) if unfinished is not None else as_of_file(sent, moment, options)
         file = File(source, sent, as_of, options.digest, options.snapshot.value, full)
         loading = Loading(index, viewer, file, receipt_of(source_code, sent), room, progress)
         loading.receipt.unfinished = tuple(sorted(left))
@@ -116,6 +117,25 @@ def _unfinished(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch |
     if found is None or options.as_of is None or clock.iso(options.as_of) == found.as_of:
         return found
     return None
+
+
+def as_of_file(sent: Sent, moment: datetime, options: LoadOptions) -> str:
+    """When a file was true at its source.
+
+    A full file states absences as well, and as of when its rows were true: what it lacks may come back with a
+    later period that is loaded on the same day. Where its rows all say when that was, it is the latest of
+    them; a row that does not is of ``moment``, and so is then the file. Rows that are ahead of our clock do
+    not put it ahead as well.
+
+    Args:
+        sent: its rows.
+        moment: as-of of rows that state none.
+        options: how it is loaded.
+    """
+    latest = clock.iso(moment)
+    if options.as_of is not None or options.snapshot is not Snapshot.FULL or not sent.latest:
+        return latest
+    return min(sent.latest, latest)
 
 
 def receive_rows(

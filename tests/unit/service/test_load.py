@@ -109,6 +109,47 @@ def test_files_out_of_order_end_as_files_in_order(index):
     assert read(index, OPERATOR, "sis", "s1")["record"]["postal_code"] == "44002"
 
 
+def test_periods_that_are_loaded_full_in_one_sitting_leave_the_children_of_the_last(index, tmp_path):
+    names = [f"k{number}" for number in range(6)]
+    for period, inside in (("202403", names), ("202409", names[1:]), ("202503", names[:5])):
+        file = tmp_path / f"{period}.xml"
+        file.write_text(_afcars(period, inside))
+        options = LoadOptions(Snapshot.FULL)
+        foreseen = dry_run(index, OPERATOR, "ccwis", open_file(file, None, None), options).receipt
+        assert load(index, OPERATOR, "ccwis", open_file(file, None, None), options).counts == foreseen.counts
+        assert set(crosswalk(index)) == {("ccwis", name) for name in inside}
+
+
+def _afcars(period, names):
+    records = "".join(
+        f"<record><E4_child_record_number>{name}</E4_child_record_number>"
+        f"<E5_date_of_birth>2010010{name[1:]}</E5_date_of_birth></record>"
+        for name in names
+    )
+    return f"<data><E2_report_date>{period}</E2_report_date><records>{records}</records></data>"
+
+
+@pytest.mark.parametrize(
+    ("stated", "options", "as_of"),
+    [
+        (["2026-09-02", "2026-09-07"], {}, "2026-09-07"),
+        (["2026-09-02", None], {}, None),
+        (["2026-09-02", "2026-09-07"], {"as_of": TUESDAY}, "2026-09-08"),
+        ([], {"confirm": True}, None),
+    ],
+    ids=["all rows say it", "one does not", "it was given", "no rows"],
+)
+def test_a_full_file_was_true_when_the_latest_of_its_rows_was_if_all_say_it(index, stated, options, as_of):
+    load_rows(index, "sis", *many_children(6), as_of=datetime(2026, 9, 1, tzinfo=UTC))
+    said = [child | {"as_of": day} for child, day in zip(many_children(5), (stated * 5)[:5], strict=False)]
+    before = clock.iso(clock.now())
+    assert load_rows(index, "sis", *said, snapshot=Snapshot.FULL, **options).withdrawn == 6 - len(said)
+    with index.database.read(OPERATOR) as unit:
+        last_seen = unit.records.find(unit.sources.by_code("sis").id, ["c5"])["c5"].last_seen
+        assert unit.batches.all()[-1].as_of == last_seen
+    assert last_seen >= before if as_of is None else last_seen.startswith(as_of)
+
+
 def test_an_older_snapshot_withdraws_nothing_that_its_source_has_stated_since(index):
     children = many_children(30)
     load_rows(index, "sis", *children, as_of=TUESDAY)

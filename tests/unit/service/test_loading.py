@@ -1,7 +1,7 @@
 """Loading by chunks: what is left is what one transaction would leave, wherever it stops."""
 
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from multiprocessing import active_children
 
 import pytest
@@ -70,6 +70,19 @@ def test_a_load_that_was_interrupted_leaves_whole_chunks_and_goes_on_with_the_sa
     assert (receipt.created, receipt.withdrawn, receipt.unchanged) == (CHILDREN, 30, 0)
     assert {batch.status for batch in _batches(index)} == {"loaded"}
     sound(index)
+
+
+@pytest.mark.parametrize("given", [None, datetime(2026, 9, 9, tzinfo=UTC)], ids=["of its rows", "given"])
+def test_a_full_file_that_is_gone_on_with_is_as_of_what_it_was(index, monkeypatch, given):
+    load_rows(index, "sis", *many_children(30, 9_000), as_of=datetime(2026, 9, 1, tzinfo=UTC))
+    dated = [child | {"as_of": f"2026-09-0{2 + number % 6}"} for number, child in enumerate(children())]
+    with stopped_after(monkeypatch, 3):
+        load_rows(index, "sis", *dated, digest="file", snapshot=Snapshot.FULL, confirm=True, as_of=given)
+    receipt = load_rows(index, "sis", *dated, digest="file", snapshot=Snapshot.FULL)
+    assert (receipt.batch, receipt.created, receipt.withdrawn, receipt.adds_up) == (2, CHILDREN, 30, True)
+    with index.database.read(OPERATOR) as unit:
+        gone = unit.records.find(unit.sources.by_code("sis").id, ["c9000"])["c9000"].last_seen
+    assert gone.startswith("2026-09-09" if given else "2026-09-07")
 
 
 def test_a_load_that_was_interrupted_can_be_taken_back(index, monkeypatch):
