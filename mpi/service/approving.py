@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mpi.domain import clock
+from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.service.consents import ask_anew, open_consents, shown_codes
+from mpi.service.consents import ask_anew, maker_kept, open_consents, shown_codes
 from mpi.service.context import Index
 from mpi.service.deciding import bring_into_force, seen_whole, touched_by
 from mpi.service.decisions import effect_of
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS, Effect, changes, fields_of
+from mpi.service.frozen import FROZEN, WANTED, concerned, free_from, require_thawed
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.received import with_received
 from mpi.service.resolve import resettle
@@ -36,7 +39,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
 
     Raises:
         NotFoundError: there is no such step that the viewer may know of whole.
-        ConflictError: it does not wait, or is the viewer's own.
+        ConflictError: it does not wait, is the viewer's own, or would take back what a freeze window keeps.
         DecisionConflict: it contradicts what has been decided since.
         AccessDenied: the viewer may not approve.
     """
@@ -59,7 +62,7 @@ def approve_step(
 
     Raises:
         NotFoundError: there is no such step that the viewer may know of whole.
-        ConflictError: it does not wait, or is the viewer's own.
+        ConflictError: it does not wait, is the viewer's own, or would take back what a freeze window keeps.
         DecisionConflict: it contradicts what has been decided since.
     """
     of = unit.steps.get(number)
@@ -70,7 +73,8 @@ def approve_step(
         raise ConflictError(f"step {number} does not wait for an approval")
     if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
         raise ConflictError(f"step {number} is your own: somebody else has to approve it")
-    unit.steps.set_detail(number, {**of.detail, AWAITING: False, APPROVED: True})
+    of = replace(of, detail={**of.detail, AWAITING: False, APPROVED: True})
+    unit.steps.set_detail(number, of.detail)
     unit.awaited.approved(number)
     for decision in made:
         unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
@@ -86,6 +90,7 @@ def take_effect(
 
     Raises:
         DecisionConflict: it contradicts what has been decided since.
+        ConflictError: it would take back what a freeze window keeps.
     """
     ask_anew(unit, of.id, of.detail, made)
     left = [one.source_id for one in open_consents(unit, of.id)]
@@ -97,12 +102,15 @@ def take_effect(
         resettle(unit, index, touched, of.kind)
         effect, shown = Effect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
     elif of.kind == UNDO:
+        if not waits:
+            require_thawed(unit, made)
         effect, shown = carry_out(unit, index, of, preview=preview)
         unit.awaited.end_step(of.id)
     else:
         waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
+        day = _binds_from(unit, of, waiting)
         for one in waiting:
-            bring_into_force(unit, one)
+            bring_into_force(unit, one, day)
         unit.awaited.end_step(of.id)
         settled = resettle(unit, index, touched, of.kind, read_choice(of.detail))
         persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
@@ -111,6 +119,21 @@ def take_effect(
         effect = with_received(unit, effect, settled.current)
     codes = shown_codes(unit, left)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+
+
+def _binds_from(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) -> str:
+    """The day from which all that a step says binds, as nobody is awaited; the step keeps why it waits."""
+    today = clock.today()
+    # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
+    wanted = of.detail[WANTED] if WANTED in of.detail else next((one.effective_from for one in waiting), None)
+    # A window keeps people as they are, and a correction leaves them so.
+    named = {record for one in waiting if one.origin != CORRECTION for record in one.seen}
+    maker = maker_kept(of.detail)
+    heeded = concerned(unit, named, unit.viewer.sources if maker is None else maker.sees)
+    day = free_from(unit, heeded, max(today, wanted or today))
+    if day > today:
+        unit.steps.set_detail(of.id, {**of.detail, FROZEN: sorted(heeded), WANTED: wanted})
+    return day
 
 
 def decisions_of(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:

@@ -74,7 +74,8 @@ def consent(
     Raises:
         InputError: the reason is none.
         NotFoundError: the viewer's sources were asked about no such step.
-        ConflictError: they are not asked any more, or it is the viewer's own.
+        ConflictError: they are not asked any more, it is the viewer's own, or it would take back what a
+            freeze window keeps.
         DecisionConflict: it contradicts what has been decided since.
         AccessDenied: the viewer may not consent.
     """

@@ -14,7 +14,6 @@ from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.service.chains import contradicted
 from mpi.service.context import Index
 from mpi.service.evidence import evidence
-from mpi.service.frozen import free_from
 from mpi.service.named import Groups, visible
 from mpi.storage.repositories.consents import ConsentStatus
 from mpi.storage.repositories.decisions import DecisionStatus, NewDecision, StoredDecision
@@ -176,19 +175,22 @@ def write_down(
     return number
 
 
-def bring_into_force(unit: WriteUnit, one: StoredDecision) -> None:
+def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
     """Let a decision bind that awaited others' words, unless something else was decided meanwhile.
+
+    Args:
+        unit: the transaction.
+        one: the decision.
+        day: the day from which its step binds; until then it is pending.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
     """
     said = Statement(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
     _require_no_contradiction(unit, said)
-    sources = {record.source_id for record in unit.records.get(one.seen).values()}
-    free = free_from(unit, sources, max(clock.today(), one.effective_from or ""))
-    if free > clock.today():
+    if day > clock.today():
         unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
-        unit.decisions.set_day([one.id], free)
+        unit.decisions.set_day([one.id], day)
         return
     unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
     take_places(unit, [one])

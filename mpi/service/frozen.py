@@ -5,7 +5,7 @@ from collections.abc import Collection
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError
-from mpi.service.named import visible
+from mpi.service.consents import fellows
 from mpi.storage.repositories.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit import ReadUnit
 
@@ -13,15 +13,19 @@ FROZEN, WANTED = "frozen", "wanted_from"
 """Members of a step's detail: the sources whose windows it heeds, and the day that its maker asked for."""
 
 
-def concerned(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """The sources of records and of those that are one person with them, as the viewer may know of them.
+def concerned(unit: ReadUnit, record_ids: Collection[int], sees: Collection[str] | None) -> set[int]:
+    """The sources of records and of those that are one person with them, as somebody may know of them.
 
-    What is held for the sake of records that the viewer may not see would tell that there are such.
+    What is held for the sake of records that its maker may not see would tell that there are such.
+
+    Args:
+        unit: the transaction.
+        record_ids: the records.
+        sees: codes of the sources that the maker may see; None for all.
     """
-    persons = set(unit.persons.current(record_ids).values())
-    fellows = {record for held in unit.persons.members(persons).values() for record in held}
-    seen = visible(unit, fellows | set(record_ids))
-    return {record.source_id for record in unit.records.get(seen).values()}
+    labels = unit.records.labels(fellows(unit, record_ids) | set(record_ids)).values()
+    codes = {label.source for label in labels if sees is None or label.source in sees}
+    return {source.id for source in unit.sources.all() if source.code in codes}
 
 
 def free_from(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
@@ -43,8 +47,9 @@ def require_thawed(unit: ReadUnit, decisions: Collection[StoredDecision]) -> Non
     in_force = [one for one in decisions if one.status is DecisionStatus.IN_FORCE]
     binding = [one for one in in_force if one.origin != CORRECTION]
     today = clock.today()
-    free = free_from(unit, concerned(unit, {record for one in binding for record in one.seen}), today)
+    named = {record for one in binding for record in one.seen}
+    free = free_from(unit, concerned(unit, named, unit.viewer.sources), today)
     if free > today:
         raise ConflictError(
-            f"a source of these records is frozen until {free}: undo it then, or lift the window first"
+            f"a source of these records is frozen until {free}: take it back then, or lift the window first"
         )

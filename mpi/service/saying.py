@@ -114,7 +114,7 @@ def _freeze(
     today = clock.today()
     # A window keeps people as they are, and a correction leaves them so.
     heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
-    sources = concerned(unit, record_ids) if heeds else set()
+    sources = concerned(unit, record_ids, unit.viewer.sources) if heeds else set()
     if not unit.freezes.of(sources, today):
         return {}, None
     wanted = next((one.effective_from for one in said), None)

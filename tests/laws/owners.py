@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from mpi.domain.errors import DecisionConflict, NotFoundError
+from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.approving import approve
@@ -80,6 +80,10 @@ class Owners:
         except DecisionConflict:
             self.must_contradict(waits)
             return
+        except ConflictError:
+            assert waits.undoing
+            assert self.frozen()
+            return
         assert not hidden
         waits.second = False
         self.oracle.approved.add(waits.of if waits.undoing else step)
@@ -100,6 +104,10 @@ class Owners:
             )
         except DecisionConflict:
             self.must_contradict(waits)
+            return False
+        except ConflictError:
+            assert waits.undoing
+            assert self.frozen()
             return False
         waits.given.add(source)
         self.oracle.consented.setdefault(waits.of if waits.undoing else step, set()).add(source)

@@ -17,7 +17,7 @@ from mpi.service.decisions import Asked, decide, decision
 from mpi.service.due import put_due_in_force
 from mpi.service.freezing import freeze, lift, windows
 from mpi.service.holds import holds, release_hold
-from mpi.service.merging import Why, merge, split
+from mpi.service.merging import Why, merge, move, split
 from mpi.service.proposals import apply_proposal, proposal, propose
 from mpi.service.recluster import recluster
 from mpi.service.undo import undo_step
@@ -27,7 +27,9 @@ from tests.models import tiny_model
 from tests.unit.service.test_decisions import labels, put
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
+CLEO = {"first_name": "Cleo", "last_name": "Ruiz", "birth_date": "2008-08-08", "postal_code": "45555"}
 WHY = Why("one-child")
+SECOND = Viewer("second", None, frozenset(Action), None)
 
 
 @contextmanager
@@ -153,11 +155,91 @@ def test_what_a_second_approver_lets_pass_within_a_window_waits_for_its_end(two)
     with on("2030-03-02"):
         asked = merge(careful, OPERATOR, eids(two), WHY)
     with on("2030-03-04"):
-        approve(careful, Viewer("second", None, frozenset(Action), None), asked.step)
+        approve(careful, SECOND, asked.step)
         assert not together(two)
     with on("2030-03-06"):
         assert put_due_in_force(two, OPERATOR) == 1
     assert together(two)
+
+
+@pytest.fixture
+def careful(two):
+    """The same where everything asks for a second word, and a child of two records in the other source."""
+    with on("2030-03-01"):
+        put(two, "ccwis:1", **CLEO)
+        put(two, "ccwis:2", **CLEO)
+    return replace(two, second_approver=SecondApprover.ALWAYS)
+
+
+def statuses(index, done) -> set[tuple[str, str | None]]:
+    found = [decision(index, OPERATOR, number) for number in done.decisions]
+    return {(one.status, one.effective_from) for one in found}
+
+
+def a_move(index):
+    """One of the two records of a child of one source, to a child of the source that is frozen."""
+    links = crosswalk(index)
+    return move(index, OPERATOR, links["ccwis", "1"], labels("ccwis:2"), links["sis", "1"], WHY)
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+def test_a_move_that_is_approved_within_a_window_takes_effect_wholly_once_it_is_over_or_lifted(
+    careful, lifted
+):
+    with on("2030-03-01"):
+        asked = a_move(careful)
+        before = crosswalk(careful)
+    with on("2030-03-04"):
+        approve(careful, SECOND, asked.step)
+        assert statuses(careful, asked) == {("pending", "2030-03-06")}
+        assert (put_due_in_force(careful, OPERATOR), crosswalk(careful)) == (0, before)
+        if lifted:
+            lift(careful, OPERATOR, 1)
+    with on("2030-03-06"):
+        assert put_due_in_force(careful, OPERATOR) == (0 if lifted else 2)
+    after = crosswalk(careful)
+    assert after == before | {("ccwis", "2"): before["sis", "1"]}
+    assert verify(careful, OPERATOR) == []
+
+
+def test_what_is_approved_within_a_window_of_another_record_of_its_person_waits_for_its_end(careful):
+    with on("2030-03-01"):
+        put(careful, "ccwis:3")  # the child of the school's record
+        asked = decide(
+            careful, OPERATOR, Asked(DecisionKind.SAME, (labels("ccwis:3", "ccwis:9"),), "same-child")
+        )
+        mine = Viewer("agency", None, frozenset(Action), frozenset({"ccwis"}))
+        untold = decide(careful, mine, Asked(DecisionKind.UNSURE, (labels("ccwis:3", "ccwis:1"),), "ask"))
+    with on("2030-03-04"):
+        approve(careful, SECOND, asked.step)
+        assert statuses(careful, asked) == {("pending", "2030-03-06")}
+        approve(careful, SECOND, untold.step)
+        assert statuses(careful, untold) == {("in_force", None)}, "that would tell its maker of the record"
+
+
+def test_an_undo_is_not_approved_within_a_window_but_after_it_or_once_it_is_lifted(careful):
+    with on("2030-03-01"):
+        done = merge(careful, OPERATOR, eids(careful), WHY)
+        approve(careful, SECOND, done.step)
+        undoing = undo_step(careful, OPERATOR, done.step)
+    assert undoing.awaiting
+    with on("2030-03-04"):
+        with pytest.raises(ConflictError, match="frozen until 2030-03-06"):
+            approve(careful, SECOND, undoing.step)
+        assert together(careful)
+        lift(careful, OPERATOR, 1)
+        assert together(careful)
+        approve(careful, SECOND, undoing.step)
+    assert not together(careful)
+
+
+def test_what_waits_for_others_words_heeds_no_window_that_was_lifted_before_they_came(careful):
+    with on("2030-03-04"):
+        asked = merge(careful, OPERATOR, eids(careful), WHY)
+        assert (asked.held_until, together(careful)) == ("2030-03-06", False)
+        lift(careful, OPERATOR, 1)
+        approve(careful, SECOND, asked.step)
+    assert together(careful)
 
 
 def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a_person(index, tmp_path):
