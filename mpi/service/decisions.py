@@ -14,7 +14,7 @@ from mpi.service.deciding import Statement, conflict, may_undo, projected, requi
 from mpi.service.disclosure import disclose
 from mpi.service.effects import FIELDS as EFFECT_FIELDS
 from mpi.service.effects import Effect, fields_of
-from mpi.service.named import Groups, numbers_of, visible
+from mpi.service.named import Groups, numbers_of, numbers_shown, visible
 from mpi.service.once import keep_answer, kept_answer
 from mpi.service.questions import CONFLICT
 from mpi.service.resolve import resettle
@@ -270,8 +270,7 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
 
 def _shown(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
     """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
-    numbers = numbers_of(unit, [group for view in listed for group in view.groups])
-    return {number for group in numbers for number in group}
+    return numbers_shown(unit, (label for view in listed for group in view.groups for label in group))
 
 
 def well_formed(kind: DecisionKind, groups: Groups) -> Groups:

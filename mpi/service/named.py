@@ -1,6 +1,6 @@
 """Records named by their sources' words, as the viewer may know of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
@@ -34,6 +34,19 @@ def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[Label]]) -> Groups:
             if label not in found:
                 raise NotFoundError(f"group {place}, record {number}: there is no such record")
     return tuple(tuple(found[label].id for label in group) for group in groups)
+
+
+def numbers_shown(unit: ReadUnit, labels: Iterable[Label]) -> set[int]:
+    """The numbers of records whose labels an answer shows to the viewer, corrections among them."""
+    sources = {source.code: source.id for source in unit.sources.all()}
+    wanted: dict[str, set[str]] = {}
+    for label in labels:
+        wanted.setdefault(label.source, set()).add(label.local_id)
+    return {
+        record.id
+        for source, local_ids in wanted.items()
+        for record in unit.records.find(sources[source], local_ids).values()
+    }
 
 
 def nameable(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:

@@ -15,7 +15,7 @@ from mpi.service.disclosure import disclose
 from mpi.service.doubted import awaited
 from mpi.service.etags import etag
 from mpi.service.households import households
-from mpi.service.named import numbers_of, visible
+from mpi.service.named import numbers_shown, visible
 from mpi.service.open_questions import (
     OpenQuestion,
     QuestionSummary,
@@ -148,7 +148,7 @@ def question(index: Index, viewer: Viewer, key: str) -> QuestionView:
     permit(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         view = _view(unit, index, key)
-        [shown] = numbers_of(unit, [_labels_in(view)])
+        shown = numbers_shown(unit, _labels_in(view))
     disclose(index, viewer, Action.TASK_READ, shown, _fields_of(view))
     return view
 

@@ -17,7 +17,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.context import Index
 from mpi.service.disclosure import disclose
-from mpi.service.named import numbers_of
+from mpi.service.named import numbers_shown
 from mpi.service.open_questions import OpenQuestion, QuestionSummary, closed_summary, summaries
 from mpi.service.queue_reading import (
     APPROVERS,
@@ -228,7 +228,7 @@ def _closing(work: Work) -> tuple[str, str]:
 def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: Label) -> set[int]:
     """Record numbers of what is shown, for the ledger."""
     labels = {*others, *(label for summary in shown for label in summary.records)}
-    return {number for group in numbers_of(unit, [tuple(labels)]) for number in group}
+    return numbers_shown(unit, labels)
 
 
 def _written(place: tuple[int, str] | tuple[str, str]) -> str:
