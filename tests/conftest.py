@@ -1,8 +1,13 @@
 """The two stores. A test that takes ``database_url`` runs on each of them."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import NoServer, a_server
+
+# How fast examples are drawn says how busy the machine is, and nothing of the code.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 STORES = ("sqlite", "postgresql")
 
