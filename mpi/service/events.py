@@ -85,8 +85,7 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         polled = ("" if info is None else info.generation, sources, after)
         begin = index.known_quiet.get(polled, after)
         shown = unit.persons.events_after(begin, min(limit, MOST_EVENTS), sources)
-        if not shown:
-            _note_quiet(index, polled, unit.last_commit())
+        quiet_until = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in shown})
         times = unit.commit_info({event.commit_no for event in shown})
         persons = unit.persons.get({p for e in shown for p in (e.before, e.after) if p is not None})
@@ -109,6 +108,10 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         ),
     )
     disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in shown}, FIELDS)
+    if not shown:
+        # Not before the line of the ledger is durable, and with it all that it comes after: the number of a
+        # commit that is lost in a crash is given again, to one that may have something for this reader.
+        _note_quiet(index, polled, quiet_until)
     return page
 
 

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.events import events
 from mpi.service.merging import Why, merge
@@ -122,6 +123,22 @@ def test_what_is_hidden_is_gone_through_once_and_not_at_each_poll(tmp_path, data
         assert [len(page) for page in reader.read_on()] == [1, 0]
         upsert(index, OPERATOR, "sis", CHILDREN[2])
         assert [len(page) for page in reader.read_on()] == [1, 0]
+
+
+def test_nothing_is_remembered_of_what_may_yet_be_lost(tmp_path, monkeypatch):
+    """A commit that others see before it is on the disk: its number may be given again after a crash."""
+
+    def crashed(*_):
+        raise StoreError("the connection to the database server was lost")
+
+    with an_index(tmp_path, "sis", "ccwis") as index:
+        upsert(index, OPERATOR, "ccwis", STRANGERS[0])
+        with monkeypatch.context() as patched, pytest.raises(StoreError):
+            patched.setattr("mpi.service.events.disclose", crashed)
+            events(index, SIS_CLIENT)
+        assert not index.known_quiet
+        events(index, SIS_CLIENT)
+        assert index.known_quiet
 
 
 def test_no_more_cursors_are_remembered_than_there_is_room_for(tmp_path, monkeypatch):
