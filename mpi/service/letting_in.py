@@ -18,7 +18,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.matching.keys import BlockingSpec, keys
-from mpi.service.statement import Packed, Statement, statement
+from mpi.service.statement import SEALS, Packed, Statement, statement
 from mpi.service.who import who
 from mpi.standardize.door import receive
 from mpi.standardize.payload import features_to_bytes
@@ -32,9 +32,6 @@ MADE_AT_ONCE = 20_000
 """Rows that are made comparable as they are let in: for those that come first the writing would wait."""
 IN_MEMORY_BYTES = 64_000_000
 """What is larger goes into a file without a name, which a kill leaves nothing of."""
-
-_SEALS = (None, "sealed", "expunged")
-"""Weakest first."""
 
 KnownHashes = Callable[[Sequence[str]], Mapping[str, str]]
 """The hash of what stands for each of a source's local IDs, where something does."""
@@ -239,7 +236,7 @@ def _counts_over(heading: Heading, old: Heading) -> bool:
     One that seals its record does, and no other in its place: a seal that came in a file of its own would
     hold as well, whatever came before it or after.
     """
-    seals, sealed = _SEALS.index(heading.sealing), _SEALS.index(old.sealing)
+    seals, sealed = ((None, *SEALS).index(one.sealing) for one in (heading, old))
     return seals > sealed or (seals == sealed and old.as_of <= heading.as_of)
 
 

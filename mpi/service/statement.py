@@ -8,7 +8,8 @@ from mpi.standardize.addresses import is_confidential
 from mpi.standardize.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import features_from_bytes, from_payload, payload_and_hash
 
-_SEALING = frozenset({"sealed", "expunged"})
+SEALS = ("sealed", "expunged")
+"""Kinds of restriction that seal a record, the weaker first."""
 _NEVER = "9999-12-31"
 
 
@@ -101,10 +102,10 @@ def sealing(record: CanonicalRecord) -> str | None:
     kinds = {
         restriction.kind
         for restriction in record.restrictions
-        if restriction.kind in _SEALING
+        if restriction.kind in SEALS
         and (iso_day(restriction.begin) or day) <= day < (iso_day(restriction.end) or _NEVER)
     }
-    return max(kinds, key=("sealed", "expunged").index) if kinds else None
+    return max(kinds, key=SEALS.index) if kinds else None
 
 
 def _dated(record: CanonicalRecord) -> str:
