@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mpi.domain.decision import Decision
 from mpi.storage.repositories.decisions import NamedDecision
 from mpi.storage.repositories.derived import Edges
+from mpi.storage.repositories.persons import FEW
 from mpi.storage.unit import ReadUnit
 
 
@@ -92,6 +93,9 @@ def closure(
         reached: set[int] = set()
         stored = frontier - newcomers.keys.keys()
         _ask_ahead(unit, config_id, stored, stored_from)
+        if len(stored) <= FEW and stored == seen - newcomers.keys.keys():
+            # These are mostly all that there are.
+            _ask_about(unit, stored, stored)
         found = unit.derived.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
         edges.update(found)
         for edge, bits in found.items():
@@ -129,14 +133,18 @@ def _keys(
     unit: ReadUnit, seen: Collection[int], outside: Collection[int], newcomers: Newcomers
 ) -> dict[int, int]:
     """Canonical keys of the active ones; what settling asks next of a few is asked in the same breath."""
-    stored = {*seen, *outside} - newcomers.keys.keys()
-    named = tuple(sorted({*seen} - newcomers.keys.keys()))
-    unit.records.ask_keys(stored)
-    unit.records.ask_overlays(named)
-    unit.decisions.ask_waiting(named)
-    unit.tasks.ask_touching(named)
+    stored = sorted({*seen, *outside} - newcomers.keys.keys())
+    _ask_about(unit, stored, {*seen} - newcomers.keys.keys())
     mine = {record: newcomers.keys[record] for record in newcomers.keys.keys() & {*seen, *outside}}
     return unit.records.keys(stored) | mine
+
+
+def _ask_about(unit: ReadUnit, records: Collection[int], named: Collection[int]) -> None:
+    in_order = sorted(named)
+    unit.records.ask_keys(sorted(records))
+    unit.records.ask_overlays(in_order)
+    unit.decisions.ask_waiting(in_order)
+    unit.tasks.ask_touching(in_order)
 
 
 def everything(unit: ReadUnit, edges: Edges) -> Closure:

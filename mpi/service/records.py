@@ -27,6 +27,7 @@ from mpi.service.questions import CLAIM, OVERLAID, PAIR
 from mpi.service.received import Receipts, receipts
 from mpi.service.reindex import NOT_PAIRED, Changed, note_changed
 from mpi.service.resolve import NOTHING, Besides, resolve
+from mpi.service.sought import Sought, seek
 from mpi.service.standing import restate
 from mpi.service.statement import Statement, statement
 from mpi.service.statements import Verdict, made_beforehand, take
@@ -159,7 +160,7 @@ class _Upsert:
         index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
             return _kept(kept)
-        source, existing = self._found(unit)
+        source, existing, sought = self._found(unit)
         pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
         said = self._dated(existing.get(local_id))
         taken = take(unit, index, source, [said], existing)
@@ -170,6 +171,9 @@ class _Upsert:
             touched |= _hold_pending(unit, index, changed, large)
             changed = {}
         known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
+        if sought is not None:
+            unit.set_off()
+            known = sought.paired(unit, index, record_id, changed)
         paired = replace(known, most=index.block_limits.hard)
         besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
         if self.asserted != Asserted() and _is_heard(said, verdict, existing.get(local_id)):
@@ -197,17 +201,23 @@ class _Upsert:
         keep_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
-    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord]]:
-        """The source, and the record if there is one; in one round trip where the source was met before."""
+    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], Sought | None]:
+        """The source, the record if there is one, and its candidates where they were not found beforehand.
+
+        In one round trip where the source was met before.
+        """
         local_ids, known = [self.came.record.local_id], self.index.known_sources
         unit.ask_ahead()
         if self.source_code in known:
             unit.records.ask_find(known[self.source_code].id, local_ids)
+        sought = None
         if self.beforehand is not None:
             self.beforehand.ask(unit)
+        elif self.large is None:
+            sought = seek(unit, self.index, self.source_code, self.said)
         source = unit.sources.by_code(self.source_code)
         known.update({one.code: one for one in unit.sources.all()})
-        return source, unit.records.find(source.id, local_ids)
+        return source, unit.records.find(source.id, local_ids), sought
 
     def _dated(self, old: StoredRecord | None) -> Statement:
         record = self.came.record if self.dated else _as_received(self.came.record, old)

@@ -106,6 +106,22 @@ class Paired:
 
 
 NOT_PAIRED = Paired(frozenset(), {})
+
+
+def paired_with(record: int, bits: Mapping[int, float], features: Mapping[int, Features]) -> Paired:
+    """One changed record whose pairs are known.
+
+    Args:
+        record: its number.
+        bits: weight of each record that it pairs with; its own is left out.
+        features: of those.
+    """
+    edges = {
+        (min(record, other), max(record, other)): weight for other, weight in bits.items() if other != record
+    }
+    return Paired(frozenset((record,)), edges, features)
+
+
 KNOWN_AT_MOST = 100
 """Neighbours whose features are kept until they are settled: they are needed again."""
 
@@ -209,6 +225,7 @@ def write_derived(
         scored = Scored(_score_many(unit, index, config_id, rest, own_keys, progress))
     edges = paired.edges | scored.edges
     unit.derived.put_edges(config_id, edges)
+    unit.set_off()
     return Scored(edges, {**paired.features, **scored.features})
 
 

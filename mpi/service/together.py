@@ -8,8 +8,9 @@ done alone: a caller gets the answer, or the error, that it would have had by it
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from mpi.domain.errors import StoreError
@@ -28,10 +29,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Later(Generic[Answer]):
-    """An answer that need not be waited for before the next step is begun; it is read within the transaction.
+    """An answer that nothing of the transaction depends on: it is read once that is kept.
 
     Args:
-        read: reads it.
+        read: reads what was asked in the transaction, and what else it then takes, as it stands by then.
     """
 
     read: Callable[[], Answer]
@@ -39,6 +40,11 @@ class Later(Generic[Answer]):
 
 def _read(answer: object) -> object:
     return answer.read() if isinstance(answer, Later) else answer
+
+
+def _tell(answers: "Sequence[tuple[_Call, Any]]") -> None:
+    for call, answer in answers:
+        call.settle(_read(answer))
 
 
 class _Call:
@@ -129,21 +135,19 @@ class Together:
         begun: WriteUnits | None = None
         try:
             with database.write_several(small=True, is_waited_for=not self.are_alone) as begun:
-                answers: list[Any] = []
+                answers: list[tuple[_Call, Any]] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
                 while len(taken) < MOST and (call := self._next()) is not None:
                     taken.append(call)
                     units.append(begun(call.viewer, call.kind))
-                    answers.append(call.work(units[-1]))
-                answers = [_read(answer) for answer in answers]
+                    answers.append((call, call.work(units[-1])))
+                begun.once_kept(partial(_tell, answers))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             # What other transactions of this process have come to says nothing of this one.
             self._failed(database, taken, error, may_be_kept=begun is not None and begun.commit_begun)
         else:
             self._note(units)
-            for call, answer in zip(taken, answers, strict=True):
-                call.settle(answer)
         finally:
             # Ctrl-C: whoever else waits for this thread is told.
             for call in taken:
@@ -176,4 +180,5 @@ class Together:
             with self._guard:
                 taken, self._waiting = self._waiting, []
         for call in taken:
-            call.settle(error=error)
+            if not call.settled:
+                call.settle(error=error)

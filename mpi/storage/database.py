@@ -25,6 +25,9 @@ _LOST = (
     "the connection to the database was lost at the commit: the step was kept whole or not at all; "
     "look, or send it again"
 )
+_REFUSED = (DBAPIError, sqlite3.Error, psycopg.Error)
+"""What a driver raises, through SQLAlchemy or not."""
+_NOT_TOLD = "the step was kept, but the connection to the database was lost before its answer: send it again"
 _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
 
@@ -133,6 +136,15 @@ class Database:
             self.kept += lock is Lock.INDEX
             if self._checkpoints is not None:
                 self._checkpoints.committed()
+            if units.is_read_from:
+                self._tell(session, units)
+
+    def _tell(self, session: Session, units: WriteUnits) -> None:
+        try:
+            with self._each_alone(session):
+                units.tell()
+        except _REFUSED as error:
+            raise StoreError(_NOT_TOLD) from error
 
     @contextmanager
     def _in_turn(self, lock: Lock) -> Iterator[None]:
@@ -199,7 +211,7 @@ def plainly() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise StoreError(sqlite.BUSY) from error
-    except (DBAPIError, sqlite3.Error, psycopg.Error) as error:
+    except _REFUSED as error:
         raise StoreError(_explain(error)) from error
 
 

@@ -205,6 +205,12 @@ class Pipeline:
         self._adapting.set_pgresult(result)
         return self._adapting.load_rows(first, after, tuple)
 
+    def set_off(self) -> None:
+        """Send all that waits to be sent, without waiting for an answer: the server is at it meanwhile."""
+        if self._unsent:
+            self._driver.wait(generators.send(self._libpq))
+            self._unsent = 0
+
     def collect(self) -> None:
         """Wait for the answers of all that was sent: one round trip.
 

@@ -51,8 +51,14 @@ class Session(Connection):
 
         Where the store is near it is not sent, as nothing would be saved.
         """
-        if self.pipeline is not None and (rows := self._short(statement, parameters)) is not None:
+        if self.pipeline is None or any(self._is_asked(one, statement, parameters) for one in self._ahead):
+            return
+        if (rows := self._short(statement, parameters)) is not None:
             self._ahead.append((statement, parameters, rows))
+
+    @staticmethod
+    def _is_asked(one: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
+        return one[0] is statement and bool(one[1] == parameters)
 
     def every(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
         """All rows of a statement, the short way also where it comes for the first time.
@@ -68,8 +74,8 @@ class Session(Connection):
         return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)
 
     def _answered_ahead(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
-        for place, (asked, given, _) in enumerate(self._ahead):
-            if asked is statement and given == parameters:
+        for place, one in enumerate(self._ahead):
+            if self._is_asked(one, statement, parameters):
                 return self._ahead.pop(place)[2]
         if not isinstance(statement, SelectBase):
             # What is written now may be what was asked for.
@@ -80,6 +86,11 @@ class Session(Connection):
         """Wait until all that was sent ahead of its answer is done."""
         if self.pipeline is not None:
             self.pipeline.collect()
+
+    def set_off(self) -> None:
+        """Let the store begin with what it was told so far; nothing is waited for."""
+        if self.pipeline is not None:
+            self.pipeline.set_off()
 
     def forget(self) -> None:
         """Ask anew what was asked ahead."""

@@ -16,6 +16,7 @@ from mpi.storage.repositories.batches import Batches
 from mpi.storage.repositories.blind import Blind
 from mpi.storage.repositories.blocking_keys import BlockingKeys
 from mpi.storage.repositories.blocks import Blocks
+from mpi.storage.repositories.candidates import Candidates
 from mpi.storage.repositories.chunks import chunked
 from mpi.storage.repositories.clients import Clients
 from mpi.storage.repositories.configs import Configs
@@ -98,6 +99,7 @@ class ReadUnit:
     sources = _Repository(Sources)
     records = _Repository(Records)
     keys = _Repository(BlockingKeys)
+    candidates = _Repository(Candidates)
     derived = _Repository(Derived, "keys")
     persons = _Repository(Persons)
     decisions = _Repository(Decisions)
@@ -230,6 +232,11 @@ class WriteUnit(ReadUnit):
         if isinstance(self.connection, Session):
             self.connection.await_answers()
 
+    def set_off(self) -> None:
+        """Let the store begin with what it was told so far, while something else is computed."""
+        if isinstance(self.connection, Session):
+            self.connection.set_off()
+
     def flush(self) -> None:
         """Write what was kept back until the end of the transaction."""
         self.counters.flush()
@@ -250,6 +257,7 @@ class WriteUnits:
         self._connection = connection
         self._alone = alone
         self._last: WriteUnit | None = None
+        self._then: list[Callable[[], None]] = []
         self.commit_begun = False
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
@@ -262,3 +270,17 @@ class WriteUnits:
         if self._last is not None:
             self._last.flush()
         self.commit_begun = True
+
+    def once_kept(self, read: Callable[[], None]) -> None:
+        """Have something read once the transaction is kept, and before its connection is another's."""
+        self._then.append(read)
+
+    @property
+    def is_read_from(self) -> bool:
+        """Whether something is to be read once the transaction is kept."""
+        return bool(self._then)
+
+    def tell(self) -> None:
+        """Read what was to be read."""
+        for read in self._then:
+            read()

@@ -188,7 +188,8 @@ def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_
 
 def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
     monkeypatch.setattr(Together, "are_alone", True)
-    searched = searched_in_the_transaction(index, comes_by_another)
+    with patch.object(records, "seek", lambda *_: None):
+        searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([1] if index.database.is_postgresql else [0])
 
 
@@ -309,4 +310,4 @@ def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
     with patch.object(records, "find_beforehand", kept):
         upsert(index, OPERATOR, "ccwis", a_child("second"))
     with index.database.read(OPERATOR) as unit:
-        assert found[0].config_id == index.config_id(unit)
+        assert found[0].wanted.config_id == index.config_id(unit)

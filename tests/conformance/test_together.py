@@ -201,3 +201,50 @@ def test_what_upserts_ask_is_planned_once_a_session_and_what_others_ask_is_not(i
         assert planned(unit) == "auto"
     with index.database.read(OPERATOR) as unit:
         assert planned(unit) == "auto"
+
+
+def later(read):
+    """A step whose answer is read once it is kept."""
+
+    def work(unit):
+        unit.note_commit()
+        return module.Later(lambda: read(unit))
+
+    return work
+
+
+def test_what_is_read_once_steps_are_kept_finds_them_kept(index):
+    others = Database(index.database.url)
+    before = commits(index)
+
+    def seen(unit):
+        with others.read(OPERATOR) as read:
+            there = read.last_commit()
+        # The connection of the step can be asked as well, each question by itself.
+        return there, {source.code for source in unit.sources.all()}, unit.last_commit()
+
+    told = at_once(
+        index, [lambda: index.together.write(index.database, OPERATOR, "test", later(seen)) for _ in range(3)]
+    )
+    assert [codes for _, codes, _ in told] == [{"sis", "ccwis"}] * 3
+    assert max(last for last, _, _ in told) == before + 3
+    assert all(here == there for here, _, there in told)
+    others.dispose()
+
+
+def test_where_the_connection_is_lost_once_a_step_is_kept_it_says_that_it_was(index):
+    if not index.database.is_postgresql:
+        pytest.skip("a file does not get lost")
+    ask = text("SELECT pg_backend_pid()")
+
+    def lost(unit):
+        process = unit.connection.execute(ask).scalar()
+        with index.database.read(OPERATOR) as other:
+            other.connection.execute(text(f"SELECT pg_terminate_backend({int(process)}, 10000)")).all()
+        unit.connection.execute(ask).scalar()
+
+    before = commits(index)
+    with pytest.raises(StoreError, match="the step was kept"):
+        index.together.write(index.database, OPERATOR, "test", later(lost))
+    assert commits(index) == before + 1
+    assert upsert(index, OPERATOR, "ccwis", a_child("after")).outcome == "linked"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Select, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead
@@ -284,17 +284,12 @@ class BlockingKeys:
     ) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for chunk in chunked(keys):
-            statement, asked = _sharing(config_id, groups, chunk, most)
+            asked = {"config": config_id, "groups": groups, "keys": chunk}
+            statement = _SHARING
+            if most is not None:
+                statement, asked = _SHARING_SOME, asked | {"most": most * len(chunk) + 1}
             found += [(row[0], row[1]) for row in self._connection.execute(statement, asked)]
         return found
-
-    def ask_sharing(
-        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
-    ) -> None:
-        """Send ahead what ``sharing`` will ask."""
-        self.recent.ask()
-        for chunk in chunked(keys):
-            ahead(self._connection, *_sharing(config_id, groups, chunk, most))
 
     def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
@@ -345,14 +340,6 @@ def listed(numbers: Collection[int]) -> str:
 
 def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
     return {"config": config_id, "since": commit_no, "most": most}
-
-
-def _sharing(
-    config_id: int, groups: Collection[int], keys: Collection[int], most: int | None
-) -> tuple[Select[Any], dict[str, Any]]:
-    """What asks who has one of the keys, and its parameters."""
-    asked = {"config": config_id, "groups": groups, "keys": keys}
-    return (_SHARING, asked) if most is None else (_SHARING_SOME, asked | {"most": most * len(keys) + 1})
 
 
 def columns_of(rows: Sequence[tuple[int, int]]) -> Numbers:

@@ -1,6 +1,7 @@
 """Numbers taken in the transaction that uses them."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.repositories.asking import ahead
 
@@ -10,9 +11,10 @@ _TAKE = text(
 )
 """One step on both stores: the row is locked from here to the end of the transaction."""
 _ALL = text("SELECT name, next FROM counter")
-_PUT = text(
-    "INSERT INTO counter (name, next) VALUES (:name, :next) "
-    "ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+_LAST = " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+_PUT = text(f"INSERT INTO counter (name, next) VALUES (:name, :next){_LAST}")
+_PUT_ALL = text(f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_LAST}").bindparams(
+    bindparam("names", type_=ARRAY(Text())), bindparam("nexts", type_=ARRAY(BigInteger()))
 )
 
 BESIDE = frozenset(("disclosure", "task_action"))
@@ -61,6 +63,11 @@ class Counters:
     def flush(self) -> None:
         """Write the counters that were taken from."""
         if self._next is not None and self._taken:
-            rows = [{"name": name, "next": self._next[name]} for name in sorted(self._taken)]
-            self._connection.execute(_PUT, rows)
+            names = sorted(self._taken)
+            nexts = [self._next[name] for name in names]
+            if self._connection.dialect.name == "postgresql":
+                self._connection.execute(_PUT_ALL, {"names": names, "nexts": nexts})
+            else:
+                rows = [{"name": name, "next": number} for name, number in zip(names, nexts, strict=True)]
+                self._connection.execute(_PUT, rows)
             self._taken.clear()

@@ -1,5 +1,7 @@
 """Statements sent by libpq itself: what they mean, when they are waited for, and how they fail."""
 
+import time
+
 import pytest
 from sqlalchemy import select, text
 
@@ -99,6 +101,18 @@ def test_what_needs_no_answer_is_sent_with_the_next_that_does(warm, monkeypatch)
         assert unit.connection.execute(_COUNT).scalar() == 5
         assert len(waits) == 1
     assert len(waits) == 2
+
+
+def test_what_is_set_off_is_done_before_its_answer_is_waited_for(warm):
+    wait = text("SELECT pg_sleep(0.4)")
+    with warm.write(operator(), "test") as unit:
+        unit.connection.execute(wait).all()
+        asked = unit.connection.execute(wait)
+        unit.set_off()
+        time.sleep(0.6)
+        began = time.perf_counter()
+        asked.all()
+        assert time.perf_counter() - began < 0.3
 
 
 def test_many_rows_are_one_round_trip_and_all_are_counted(warm, monkeypatch):

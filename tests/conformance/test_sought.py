@@ -1,0 +1,144 @@
+"""Pairs asked for with the first questions of a transaction are those that a search in it would find."""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+
+from mpi.service import candidates, records, reindex
+from mpi.service.blocks import BlockLimits
+from mpi.service.records import upsert, withdraw
+from mpi.service.sought import seek
+from mpi.service.sources import NewSource, add_source
+from mpi.service.together import Together
+from mpi.service.verify import verify
+from mpi.storage.repositories.sources import Source
+from tests.conformance.test_beforehand import edges_of
+from tests.index import OPERATOR, a_child, an_index, partition_of
+
+KNOWN = a_child("known", ssn="532-11-8842")
+SAME = a_child("same", ssn="532-11-8842")
+OTHER = a_child("other", first_name="Chidi", birth_date="2011-07-02", postal_code="43210")
+
+
+@pytest.fixture
+def index(tmp_path, database_url):
+    with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
+        yield index
+
+
+def children():
+    """Records of a few children that are alike in every way that makes edges, some sent again and changed."""
+    number = 0
+    for name in ("Amara", "Amarah", "Chidi"):
+        for changes in ({}, {"ssn": "532-11-8842"}, {"postal_code": None}, {"birth_date": "2014-03-19"}):
+            number += 1
+            child = a_child(f"c{number}", first_name=name, **changes)
+            yield child
+            if number % 3 == 0:
+                yield {**child, "last_name": "Okonkwo-Bell"}
+                yield child
+
+
+def send_all(index):
+    answers = [upsert(index, OPERATOR, ("sis", "ccwis")[n % 2], child) for n, child in enumerate(children())]
+    return [(a.outcome, a.record, a.provisional, a.tasks) for a in answers]
+
+
+def searched_for(index, act):
+    """How many records were searched for after something of their transaction was written."""
+    with patch.object(reindex, "_blocks", wraps=reindex._blocks) as searched:
+        answer = act(index)
+    return answer, sum(len(call.args[2]) for call in searched.call_args_list)
+
+
+def nothing_sought():
+    return patch.object(records, "seek", lambda *_: None)
+
+
+def test_what_records_are_answered_and_settle_is_what_a_search_gives(index, tmp_path):
+    first = a_child("first", first_name="Zoe", last_name="Quartermain")
+    upsert(index, OPERATOR, "sis", first)  # what is known of an index is known from here on
+    mine, searched = searched_for(index, send_all)
+    # On SQLite they are found before the transaction.
+    assert searched == 0
+    with an_index(tmp_path / "other", "sis", "ccwis", secret="5" * 64) as other, nothing_sought():
+        upsert(other, OPERATOR, "sis", first)
+        assert send_all(other) == mine
+        assert edges_of(other) == edges_of(index)
+        assert partition_of(other) == partition_of(index)
+    assert verify(index, OPERATOR) == []
+    assert {outcome for outcome, *_ in mine} >= {"created", "linked"}
+
+
+def test_those_of_a_group_that_came_since_the_sources_were_read_are_found(index):
+    for child in (KNOWN, OTHER):
+        upsert(index, OPERATOR, "sis", child)
+    elsewhere = replace(index, known_sources=dict(index.known_sources))
+    with elsewhere.database.write(OPERATOR, "test") as unit:
+        court = Source(9, "court", "Court", "court", "other", group_id=2, paused=False)
+        unit.sources.add(9, 9, court, unit.commit_no)
+    upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+    assert "court" not in index.known_sources
+    withdraw(elsewhere, OPERATOR, "sis", "known")
+    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 1)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_source_that_another_process_added_is_found_and_so_are_its_records(index):
+    upsert(index, OPERATOR, "sis", OTHER)
+    elsewhere = replace(index, known_sources=dict(index.known_sources))
+    add_source(elsewhere, OPERATOR, NewSource("court", "Court", "court"))
+    upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
+    assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
+    assert upsert(index, OPERATOR, "court", {**KNOWN, "local_id": "l"}).outcome == "linked"
+
+
+def test_a_record_whose_keys_are_in_a_run_is_found(index):
+    upsert(index, OPERATOR, "sis", KNOWN)
+    with index.database.write(OPERATOR, "a load") as unit:
+        config = index.config_id(unit)
+        own = unit.keys.own(config, [1])
+        unit.keys.drop(config, [1])
+        unit.keys.put(config, own, unit.commit_no, in_run=True)
+    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 0)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
+    limited = replace(index, block_limits=BlockLimits(alarm=1, hard=10))
+    for child in (KNOWN, {**KNOWN, "local_id": "twin"}):
+        upsert(limited, OPERATOR, "sis", child)
+    answer, searched = searched_for(limited, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 1)
+    with index.database.read(OPERATOR) as unit:
+        assert unit.blocks.queued(index.config_id(unit))
+
+
+def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(index, monkeypatch):
+    monkeypatch.setattr(candidates, "MOST_A_KEY", 1)
+    for number in range(4):
+        upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": f"k{number}"})
+    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 1)
+
+
+def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_the_old_one(index):
+    upsert(index, OPERATOR, "sis", KNOWN)
+    stale = replace(index, known_in_force={index.matcher.model.digest: 77})
+    answer, _ = searched_for(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert answer.outcome == "linked"
+    assert verify(index, OPERATOR) == []
+
+
+def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index, monkeypatch):
+    upsert(index, OPERATOR, "sis", KNOWN)
+    monkeypatch.setattr(Together, "are_alone", False)
+    sought = []
+    with patch.object(records, "seek", lambda *asked: sought.append(seek(*asked))):
+        assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
+        # The same again is not looked for beforehand.
+        assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "unchanged"
+    assert sought == [None]
