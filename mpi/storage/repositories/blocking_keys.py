@@ -120,7 +120,9 @@ class BlockingKeys:
             "commit_no": [commit_no] * len(some),
         }
         put_columns(self._connection, _own, columns)
-        rows = _in_order(rows)
+        if len(some) > 1:
+            # Those of one record are in order as they are stored.
+            rows = _in_order(rows)
         if in_run:
             self.recent.put(config_id, rows, commit_no)
         else:
