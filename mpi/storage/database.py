@@ -27,7 +27,7 @@ _LOST = (
 )
 _REFUSED = (DBAPIError, sqlite3.Error, psycopg.Error)
 """What a driver raises, through SQLAlchemy or not."""
-_NOT_TOLD = "the step was kept, but the connection to the database was lost before its answer: send it again"
+_NOT_TOLD = "the step was kept, but its answer could not be read from the database: send it again"
 _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
 

@@ -164,8 +164,7 @@ class Pipeline:
         self._libpq.send_query_prepared(known.name, values, formats, _BINARY)
         self._due.append(take)
         if self._unsent > _FULL:
-            self._driver.wait(generators.send(self._libpq))
-            self._unsent = 0
+            self.set_off()
 
     def _prepare(self, text: str) -> _Prepared:
         order: dict[str, int] = {}

@@ -5,13 +5,16 @@ from unittest.mock import patch
 
 import pytest
 
+from mpi.domain import clock
 from mpi.service import candidates, records, reindex
 from mpi.service.blocks import BlockLimits
 from mpi.service.records import upsert, withdraw
 from mpi.service.sought import seek
 from mpi.service.sources import NewSource, add_source
+from mpi.service.statement import statement
 from mpi.service.together import Together
 from mpi.service.verify import verify
+from mpi.standardize.door import receive
 from mpi.storage.repositories.sources import Source
 from tests.conformance.test_beforehand import edges_of
 from tests.index import OPERATOR, a_child, an_index, partition_of
@@ -127,9 +130,28 @@ def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(i
 
 def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_the_old_one(index):
     upsert(index, OPERATOR, "sis", KNOWN)
-    stale = replace(index, known_in_force={index.matcher.model.digest: 77})
-    answer, _ = searched_for(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
-    assert answer.outcome == "linked"
+    lists, blocking = (
+        known[index.config_last_in_force] for known in (index.known_lists, index.known_blocking)
+    )
+    stale = replace(
+        index,
+        known_in_force={index.matcher.model.digest: 77},
+        known_lists={**index.known_lists, 77: lists},
+        known_blocking={**index.known_blocking, 77: blocking},
+    )
+    answer, searched = searched_for(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 1)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_what_is_written(index):
+    for child in (KNOWN, OTHER):
+        upsert(index, OPERATOR, "sis", child)
+    came = receive({**OTHER, "local_id": "same"}, index.seal, clock.now())
+    with patch.object(records._Upsert, "_dated", lambda *_: statement(came.record, came.issues)):
+        answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("linked", 1)
+    assert {frozenset({("sis", "other"), ("ccwis", "same")})} <= partition_of(index)
     assert verify(index, OPERATOR) == []
 
 
