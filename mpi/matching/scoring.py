@@ -1,17 +1,17 @@
 """The batch scorer of loads: pairs weighed on DuckDB, over features that are kept from call to call."""
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
+from mpi.matching.at_once import AtOnce
 from mpi.matching.batch import (
     ALL,
     PAIRS_A_CHUNK,
@@ -30,7 +30,6 @@ WORTH_A_THREAD = 25_000
 """Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
 DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
 _TABLES = ("kept", "passing", "beside")
-_PATIENCE_S = 0.05
 
 Progress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
@@ -148,21 +147,14 @@ class Scoring:
         ordered = pairs.sort_by("hi")
         parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]
         found, done = [WEIGHTS.empty_table()], 0
-        cursors = [self._connection.cursor() for _ in parts]
-        asked: list[Future[pa.Table]] = []
-        with filtered_where_written(self._connection), ThreadPoolExecutor(self._threads) as pool:
-            try:
-                for cursor, part in zip(cursors, parts, strict=True):
-                    asked.append(pool.submit(self._query.weighed, cursor, part, ALL, floor))
-                for part, weighed in zip(parts, asked, strict=True):
-                    found.append(weighed.result().cast(WEIGHTS))
-                    done += part.num_rows
-                    if self._told is not None:
-                        self._told(done, pairs.num_rows)
-            finally:
-                # Whoever is ended does not wait for what nobody is going to read.
-                pool.shutdown(wait=False, cancel_futures=True)
-                _interrupt(cursors, asked)
+        weigh = self._query.weighed
+        with filtered_where_written(self._connection), AtOnce(self._connection, self._threads) as at_once:
+            asked = [at_once.ask(partial(weigh, pairs=part, features=ALL, floor=floor)) for part in parts]
+            for part, weighed in zip(parts, asked, strict=True):
+                found.append(weighed.result().cast(WEIGHTS))
+                done += part.num_rows
+                if self._told is not None:
+                    self._told(done, pairs.num_rows)
         return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
 
     def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
@@ -177,14 +169,6 @@ class Scoring:
             unpack(self._connection, "beside", beside, self._columns)
         declare(self._connection, "passing", self._columns)
         unpack(self._connection, "passing", passing, self._columns)
-
-
-def _interrupt(cursors: Sequence[duckdb.DuckDBPyConnection], asked: Collection[Future[pa.Table]]) -> None:
-    """Have each query end; again and again, as DuckDB forgets what it is told before a query begins."""
-    while wait(asked, timeout=0).not_done:
-        for cursor in cursors:
-            cursor.interrupt()
-        wait(asked, timeout=_PATIENCE_S)
 
 
 def _parts(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:

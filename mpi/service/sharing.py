@@ -38,8 +38,8 @@ def found_by(
         return list(unit.keys.found_by(config_id, groups, keys))
     left = deque(chunked(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
-        others = pool.submit(_found_by_another, again, config_id, groups, left)
         try:
+            others = pool.submit(_found_by_another, again, config_id, groups, left)
             mine = [
                 *unit.keys.recent.found_by(config_id, groups, keys),
                 *unit.keys.found_among_all(config_id, groups, _taken(left)),

@@ -1,9 +1,5 @@
 """Features that are kept on DuckDB, and pairs scored over them time after time."""
 
-import signal
-import threading
-import time
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -81,7 +77,7 @@ def test_what_was_forgotten_is_lacking_and_may_be_kept_otherwise(kept, tmp_path)
 def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
     made = dict(records(10, 7))
 
-    def fails(*_):
+    def fails(*_, **__):
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
@@ -142,44 +138,3 @@ def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
         passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
         opened.scored(pairs_of(passing, range(10)), FLOOR, stored(passing))
     assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]
-
-
-def test_whoever_is_interrupted_does_not_wait_for_the_parts_that_are_weighed(kept, monkeypatch):
-    for_ever = (
-        "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range + b.range = -1"
-    )
-    monkeypatch.setattr(kept, "_worth_a_thread", 10)
-    monkeypatch.setattr(PairQuery, "sql", lambda *_: for_ever)
-    main = threading.main_thread().ident
-    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR, ())
-    assert time.monotonic() - began < 30
-    assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]
-
-
-def test_nor_for_a_part_whose_query_is_begun_after_the_interrupt(kept, monkeypatch):
-    for_ever = (
-        "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b WHERE a.range + b.range = -1"
-    )
-    weighed, begun = PairQuery.weighed, threading.Event()
-
-    def late(*asked):
-        begun.set()
-        time.sleep(0.5)
-        return weighed(*asked)
-
-    monkeypatch.setattr(PairQuery, "weighed", late)
-    monkeypatch.setattr(PairQuery, "sql", lambda *_: for_ever)
-    main = threading.main_thread().ident
-
-    def interrupt():
-        begun.wait()
-        signal.pthread_kill(main, signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        kept.scored(pairs_of(range(-5, 0), range(10)), FLOOR, ())
-    assert time.monotonic() - began < 30

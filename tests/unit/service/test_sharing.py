@@ -128,3 +128,20 @@ def test_the_failure_of_either_thread_is_told(index):
         keys = keys_of_all(unit, config)
         with pytest.raises(StoreError, match="full"):
             found_by(unit, config, keys, partial(after, fail, index))
+
+
+def test_whoever_is_interrupted_while_the_second_thread_begins_leaves_it_nothing_to_read(index, monkeypatch):
+    begin, lefts = sharing.ThreadPoolExecutor.submit, []
+
+    def interrupted(pool, work, again, config, groups, left):
+        lefts.append(left)
+        begin(pool, threading.Event().wait, 0.1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sharing.ThreadPoolExecutor, "submit", interrupted)
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        keys = keys_of_all(unit, config)
+        with pytest.raises(KeyboardInterrupt):
+            found_by(unit, config, keys, partial(index.database.read, OPERATOR))
+    assert [len(left) for left in lefts] == [0]

@@ -1,0 +1,62 @@
+"""Queries that one DuckDB answers at once, none of which outlasts whoever asked them."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+import duckdb
+
+_PATIENCE_S = 0.05
+
+Result = TypeVar("Result")
+
+
+class AtOnce:
+    """Threads, and a cursor for each query.
+
+    Whoever leaves, and be it by Ctrl-C while a thread begins, leaves no query behind: else the connection
+    could not be closed.
+
+    Args:
+        connection: nobody else uses it meanwhile.
+        threads: how many queries are answered at once.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, threads: int) -> None:
+        self._connection = connection
+        self._pool = ThreadPoolExecutor(threads)
+        self._at_work: set[duckdb.DuckDBPyConnection] = set()
+        self._is_left = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._is_left = True
+        # Again and again, as DuckDB forgets what it is told before a query begins.
+        while at_work := tuple(self._at_work):
+            for cursor in at_work:
+                cursor.interrupt()
+            time.sleep(_PATIENCE_S)
+        self._pool.shutdown()
+
+    def ask(self, query: Callable[[duckdb.DuckDBPyConnection], Result]) -> Future[Result]:
+        """Have a query answered, with a cursor of its own."""
+        return self._pool.submit(self._answer, self._connection.cursor(), query)
+
+    def _answer(
+        self, cursor: duckdb.DuckDBPyConnection, query: Callable[[duckdb.DuckDBPyConnection], Result]
+    ) -> Result:
+        # Told by itself: of a thread whose beginning was interrupted the pool does not know.
+        self._at_work.add(cursor)
+        try:
+            # Whoever leaves says so before it looks who is at work.
+            if self._is_left:
+                raise CancelledError
+            return query(cursor)
+        finally:
+            self._at_work.discard(cursor)
