@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import batch, delta, online, scoring, state
+from tests.bench import batch, beside, delta, online, scoring, state
 from tests.postgres import a_server
 
-PARTS = ("load", "online", "delta", "scoring", "batch")
+PARTS = ("load", "online", "beside", "delta", "scoring", "batch")
 """There is no other part without the load."""
-_CHANGING = {"online", "delta"}
+_CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
 PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
 
@@ -91,6 +91,9 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
         found["http"] = online.measure(
             made, kept / "state", folder / "fresh", asked.calls, asked.seconds, asked.workers
         )
+    if "beside" in asked.parts:
+        step(f"{store}: over HTTP, in turn with Splink")
+        found["beside_splink"] = beside.measure(made, kept / "state", folder / "fresh", asked.workers)
     if "delta" in asked.parts:
         step(f"{store}: one record in a hundred, a night later")
         found["delta"] = delta.measure(made, kept / "state", folder / "fresh", folder)

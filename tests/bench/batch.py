@@ -11,7 +11,7 @@ from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import operator
 from mpi.matching.batch import _register_frequencies, candidate_pairs, connect
-from tests.bench.scoring import every_record
+from tests.bench.searching import every_record
 from tests.bench.state import Made
 
 

@@ -37,9 +37,9 @@ def measure(
     """
     found: dict[str, object] = {}
     with serving(made, workers) as server:
-        found["keys_merged_s"] = _keys_merged(made)
+        found["keys_merged_s"] = keys_merged(made)
         wires = [Wire(server.port, made.key) for _ in range(CLIENTS)]
-        stream = _resolves(wires[0], state, fresh)
+        stream = resolves(wires[0], state, fresh)
         look = _lookups(wires[0], made, state)
         for call in itertools.islice(stream, WARM_UP * workers):
             wires[0].send(call)
@@ -61,7 +61,7 @@ def measure(
     return found
 
 
-def _keys_merged(made: Made) -> float:
+def keys_merged(made: Made) -> float:
     """Wait until the keys that the load left in runs are merged by whoever serves; returns the seconds.
 
     Raises:
@@ -105,12 +105,12 @@ def _spent(server: float, generator: float, calls: int) -> dict[str, float]:
     }
 
 
-def _resolves(wire: Wire, state: Path, fresh: Path) -> Iterator[Call]:
-    """New children and known ones in turn, each under a local ID that is new."""
+def resolves(wire: Wire, state: Path, fresh: Path, name: str = "") -> Iterator[Call]:
+    """New children and known ones in turn, each under a local ID that is new, made up with a name."""
     new, known = sent(fresh, "district_north"), sent(state, "district_south")
     for number, (one, other) in enumerate(zip(new, known, strict=False)):
-        yield wire.put(TO, {**one, "local_id": f"new-{number}"})
-        yield wire.put(TO, {**other, "local_id": f"known-{number}"})
+        yield wire.put(TO, {**one, "local_id": f"{name}new-{number}"})
+        yield wire.put(TO, {**other, "local_id": f"{name}known-{number}"})
 
 
 def _lookups(wire: Wire, made: Made, state: Path) -> tuple[Iterator[Call], Iterator[Call]]:

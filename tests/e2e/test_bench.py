@@ -26,7 +26,7 @@ def test_the_benchmark_measures_a_small_state_and_splink_on_the_same_records():
 def test_the_benchmark_measures_what_is_served_and_a_delta_on_a_small_state(store):
     command = [sys.executable, "-m", "tests.bench", "--records", "600", "--store", store, "--workers", "1"]
     told = subprocess.run(
-        [*command, "--parts", "online", "delta", "--calls", "20", "--seconds", "1"],
+        [*command, "--parts", "online", "beside", "delta", "--calls", "20", "--seconds", "1"],
         check=True,
         capture_output=True,
         text=True,
@@ -36,5 +36,8 @@ def test_the_benchmark_measures_what_is_served_and_a_delta_on_a_small_state(stor
     assert found["http"]["resolve"]["calls"] == 20
     assert found["http"]["resolve_8_clients"]["calls"] > 0
     assert found["http"]["look_up_while_loading"]["load_exit"] == 0
+    rounds = found["beside_splink"]["of_each_round"]
+    assert len(rounds) == 10
+    assert all(theirs > ours > 0 for ours, theirs in rounds)
     assert found["delta"]["created"] == 1
     assert 0 < found["delta"]["updated"] < found["delta"]["rows"]
