@@ -15,8 +15,10 @@ from pathlib import Path
 from tests.bench import batch, beside, delta, online, scoring, state
 from tests.postgres import a_server
 
-PARTS = ("load", "online", "beside", "delta", "scoring", "batch")
+PARTS = ("load", "online", "delta", "scoring", "batch")
 """There is no other part without the load."""
+ON_REQUEST = ("beside",)
+"""Half a minute more, or two at a million."""
 _CHANGING = {"online", "beside", "delta"}
 """Parts that write to the index."""
 PACKAGES = ("splink", "duckdb", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "rapidfuzz")
@@ -27,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=main.__doc__)
     parser.add_argument("--records", type=int, default=100_000, help="source records of the simulated state")
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="sqlite")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=PARTS + ON_REQUEST, default=PARTS)
     parser.add_argument("--calls", type=int, default=500, help="resolves timed with one client")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long eight clients keep at it")
     parser.add_argument(
