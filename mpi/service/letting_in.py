@@ -27,7 +27,8 @@ from mpi.standardize.scalars import local_id_of
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.standardize.workers import spread
 
-ROWS_A_BLOCK = 2_000
+ROWS_A_BLOCK = 500
+"""So few that no process is left alone with much of a night's delta when its last rows are dealt."""
 MADE_AT_ONCE = 20_000
 """Rows that are made comparable as they are let in: for those that come first the writing would wait."""
 IN_MEMORY_BYTES = 64_000_000
