@@ -16,8 +16,9 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.standardize.door import receive
+from mpi.standardize.finding_shared import find_shared
 from mpi.standardize.record import standardize
-from mpi.standardize.shared_values import find_shared, without_shared
+from mpi.standardize.shared_values import without_shared
 from mpi.standardize.workers import spread
 
 SEAL = KeyedHash(bytes(SECRET_BYTES))

@@ -22,9 +22,10 @@ from mpi.matching.model import require_standardizer
 from mpi.matching.packed import packed
 from mpi.service.context import Index, Matcher
 from mpi.service.reindex import Progress, edges_of
+from mpi.standardize.finding_shared import Borne
 from mpi.standardize.payload import features_from_bytes, features_to_bytes, from_payload
 from mpi.standardize.record import standardize
-from mpi.standardize.shared_values import Borne, SharedValues, without_shared
+from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.standardize.workers import spread
 from mpi.storage.repositories.derived import Edges
 from mpi.storage.repositories.run_parts import AS_STORED

@@ -10,15 +10,12 @@ the answer would depend on what had come before (law 1).
 """
 
 import hashlib
-from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
-import numpy as np
 import orjson
 
 from mpi.domain.errors import StoreError
@@ -89,53 +86,9 @@ class SharedValues:
 NO_SHARED_VALUES = SharedValues()
 
 
-def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
-    """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates.
-
-    The order of the records does not matter. A record without a birth date is not counted.
-
-    Args:
-        records: features of all active records, nothing taken out of them.
-        seal: the index's secret.
-    """
-    borne = Borne()
-    for features in records:
-        borne.add(features, seal)
-    return borne.shared()
-
-
-class Borne:
-    """Which values are borne with which birth dates, as hashes and days; can be sent to another process."""
-
-    def __init__(self) -> None:
-        self._pairs = {column: (array("q"), array("q")) for column in COLUMNS}
-
-    def add(self, features: Features, seal: KeyedHash) -> None:
-        """Count one record, nothing taken out of it; one without a birth date is not counted."""
-        if features.birth_date is None:
-            return
-        day = date.fromisoformat(features.birth_date).toordinal()
-        for column, (hashes, days) in self._pairs.items():
-            for value in _values(features, column):
-                hashes.append(_hash(seal, value))
-                days.append(day)
-
-    def extend(self, other: Self) -> None:
-        """Count what was counted elsewhere."""
-        for column, (hashes, days) in self._pairs.items():
-            more_hashes, more_days = other._pairs[column]
-            hashes.extend(more_hashes)
-            days.extend(more_days)
-
-    def shared(self) -> SharedValues:
-        """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates."""
-        found = {column: _shared(*pairs) for column, pairs in self._pairs.items()}
-        return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
-
-
 def listed(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:
     """Lists of values that are known to be shared: column to its values."""
-    hashes = {column: frozenset(_hash(seal, value) for value in held) for column, held in values.items()}
+    hashes = {column: frozenset(hash_of(seal, value) for value in held) for column, held in values.items()}
     return SharedValues(MappingProxyType({column: held for column, held in hashes.items() if held}))
 
 
@@ -149,7 +102,7 @@ def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) ->
     """
     changes: dict[str, tuple[str, ...] | str | None] = {}
     for column, listed in shared.hashes.items():
-        gone = {value for value in _values(features, column) if _hash(seal, value) in listed}
+        gone = {value for value in values_of(features, column) if hash_of(seal, value) in listed}
         if not gone:
             continue
         if column == "addresses":
@@ -189,7 +142,7 @@ def _first_home(features: Features) -> tuple[str | None, str | None]:
     return house, f"{house}|{features.unit}" if features.unit else None
 
 
-def _values(features: Features, column: str) -> tuple[str, ...]:
+def values_of(features: Features, column: str) -> tuple[str, ...]:
     """What is counted and looked up: a column's values, and the flat in a house beside the house."""
     value = getattr(features, column)
     if column not in LIST_COLUMNS:
@@ -198,14 +151,6 @@ def _values(features: Features, column: str) -> tuple[str, ...]:
     return tuple(value) if flat is None else (*value, flat)
 
 
-def _hash(seal: KeyedHash, value: str) -> int:
+def hash_of(seal: KeyedHash, value: str) -> int:
+    """A value as lists have it."""
     return seal.int64(_DOMAIN, value)
-
-
-def _shared(hashes: "array[int]", days: "array[int]") -> frozenset[int]:
-    pairs = np.vstack([np.asarray(hashes), np.asarray(days)])
-    pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
-    another = np.ones(pairs.shape[1], dtype=np.bool_)
-    another[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
-    values, dates = np.unique(pairs[0, another], return_counts=True)
-    return frozenset(values[dates >= LEAST_BIRTH_DATES].tolist())

@@ -11,8 +11,9 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.matching.model import DEFAULT_MODEL
 from mpi.standardize.door import receive
+from mpi.standardize.finding_shared import find_shared
 from mpi.standardize.record import standardize
-from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, find_shared, without_shared
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, without_shared
 from tests.golden.hard_cases import Case, cases, decide, make_state, others
 from tests.golden.scenes import RECLUSTERED
 

@@ -8,8 +8,9 @@ import pytest
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.borne import watching
 from mpi.matching.packed import packed
+from mpi.standardize.finding_shared import find_shared
 from mpi.standardize.payload import features_to_bytes
-from mpi.standardize.shared_values import find_shared, listed
+from mpi.standardize.shared_values import listed
 from tests.unit.matching.pairs import records
 
 SEAL = KeyedHash(b"s" * 32)

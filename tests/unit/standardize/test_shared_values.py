@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import StoreError
 from mpi.domain.features import Features
+from mpi.standardize.finding_shared import find_shared
 from mpi.standardize.shared_values import (
     LEAST_BIRTH_DATES,
     NO_SHARED_VALUES,
     SharedValues,
-    find_shared,
     without_shared,
 )
 from tests.unit.standardize.making import SEAL, features_of
