@@ -16,7 +16,8 @@ def another_child(scorer: Scorer, before: Features, after: Features) -> bool:
     never does, nor does a nickname, another name that the record bears, or a slip of the pen. So an adoption
     with new names, a corrected birth date, or a change of given name and sex are the same child.
 
-    A model without one of these comparisons never says so by it.
+    A model without one of these comparisons never says so by it. Where the given name is the same nothing
+    else is looked at, and need not be known.
 
     Args:
         scorer: the model.

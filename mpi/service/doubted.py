@@ -10,8 +10,8 @@ from dataclasses import replace
 from mpi.domain.features import Features
 from mpi.matching.overlay import another_child
 from mpi.service.context import Index
-from mpi.service.stored_features import load_features
-from mpi.standardize.payload import from_payload
+from mpi.service.statement import Comparable, Packed, unpacked
+from mpi.standardize.payload import features_from_bytes, from_payload, have_one_given
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Heard
 from mpi.storage.unit import ReadUnit, WriteUnit
@@ -24,7 +24,7 @@ _TAKING_PART = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState
 
 
 def other_children(
-    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, Features]
+    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, Comparable]
 ) -> set[int]:
     """Those of the records of which a source now says that they are another child.
 
@@ -37,10 +37,20 @@ def other_children(
     had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _TAKING_PART}
     if not had:
         return set()
-    before = load_features(unit, index.config_id(unit), had)
-    before |= _features(unit, index, {number: one for number, one in had.items() if number not in before})
+    stored = unit.derived.features(index.config_id(unit), had)
+    before = {
+        number: features_from_bytes(payload)
+        for number, payload in stored.items()
+        if not _has_the_name(said[number], payload)
+    }
+    before |= _features(unit, index, {number: one for number, one in had.items() if number not in stored})
     scorer = index.matcher.scorer
-    return {number for number in before if another_child(scorer, before[number], said[number])}
+    return {number for number in before if another_child(scorer, before[number], unpacked(said[number]))}
+
+
+def _has_the_name(said: Comparable, payload: bytes) -> bool:
+    """Whether the given name is the one that is stored: of most records that is all that need be read."""
+    return isinstance(said, Packed) and have_one_given(said.features, payload)
 
 
 def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[Heard]]) -> dict[int, list[Heard]]:

@@ -17,7 +17,7 @@ from mpi.service.letting_in import Heading
 from mpi.service.reindex import Changed
 from mpi.service.sources import require_stating
 from mpi.service.standing import restate
-from mpi.service.statement import Comparable, Packed, Statement, statement, unpacked
+from mpi.service.statement import Comparable, Packed, Statement, statement
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.records import RecordState, StoredRecord
 from mpi.storage.repositories.sightings import Sighting, SightingKind
@@ -128,7 +128,7 @@ def judge_all(
         unit,
         index,
         [existing[name] for name in known.values()],
-        {number: unpacked(features[name]) for number, name in known.items()},
+        {number: features[name] for number, name in known.items()},
     )
     overlays = frozenset(known[number] for number in others)
     verdicts |= dict.fromkeys(overlays, Verdict.HELD)

@@ -84,6 +84,16 @@ def features_to_bytes(features: Features) -> bytes:
     return orjson.dumps(_feature_values(features))
 
 
+def have_one_given(data: bytes, other: bytes) -> bool:
+    """Whether features that ``features_to_bytes`` wrote are seen to have the same given name.
+
+    It is their first column: nothing else is read. Where there is none, or one with a quotation mark, it is
+    not seen.
+    """
+    name, end, _ = data.partition(b'",')
+    return name.startswith(b'["') and not name.endswith(b"\\") and other.startswith(name + end)
+
+
 def features_from_bytes(data: bytes) -> Features:
     """The features that ``features_to_bytes`` wrote; on the hot path, so nothing is checked.
 

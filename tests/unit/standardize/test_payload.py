@@ -11,6 +11,7 @@ from mpi.standardize.payload import (
     features_from_bytes,
     features_to_bytes,
     from_payload,
+    have_one_given,
     to_payload,
     to_sent,
 )
@@ -49,6 +50,21 @@ FULL = {
     "guardian_first_name": "Dana", "school_id": "S1", "placements": [{"begin": "2025-01-01"}],
     "flags": [{"population": "homeless", "value": "U"}], "restrictions": [{"kind": "opt_out"}],
 }  # fmt: skip
+
+
+NAMES = st.none() | st.text('A",\\é', max_size=4)
+
+
+@given(NAMES, NAMES, st.sampled_from([(), ("A",)]), st.sampled_from([(), ("A",)]))
+def test_features_are_seen_to_have_one_given_name_only_where_they_have(name, other, forms, other_forms):
+    one, another = (
+        features_to_bytes(Features(given=text, given_forms=each))
+        for text, each in ((name, forms), (other, other_forms))
+    )
+    seen = have_one_given(one, another)
+    assert not seen or (name == other and name is not None)
+    if name == other and name is not None and name.isalpha():
+        assert seen
 
 
 @given(records())
