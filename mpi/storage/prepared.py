@@ -6,7 +6,7 @@ object, is one composed once: from then on only its values change.
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,11 @@ _LONGEST_LIST = 16_384
 """Lists of more values are spelled out by SQLAlchemy. One statement serves all lists up to a power of
 two, where SQLAlchemy wrote ten thousand names each time; SQLite takes 32,766 values."""
 
+_LONG = 100
+"""Values of a list."""
 _ROWS_AT_ONCE = 1_000
+_PLACE = "?"
+"""Where SQLite's driver puts a value."""
 
 Processor = Callable[[Any], Any] | None
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -142,6 +146,27 @@ class Prepared:
 
     def _text(self, lists: tuple[int, ...]) -> _Text:
         """The statement for lists of those lengths, with its parameters as they follow each other."""
+        made = self._texts[lists] = self._spread_out(lists) or self._expanded(lists)
+        return made
+
+    def _spread_out(self, lists: tuple[int, ...]) -> _Text | None:
+        """The same made of that for lists of one value; None where the statement does not show its places.
+
+        SQLAlchemy takes ten milliseconds to write a list of some thousand names.
+        """
+        if not lists or set(lists) == {1} or self._compiled.positiontup is None:
+            return None
+        ones = (1,) * len(lists)
+        text, values, _ = self._texts.get(ones) or self._text(ones)
+        pieces = text.split(_PLACE)
+        if len(pieces) != len(values) + 1:
+            return None
+        sizes = dict(zip((value[0] for value in self._lists), lists, strict=True))
+        each = (", ".join(_PLACE * sizes.get(value[0], 1)) for value in values)
+        return pieces[0] + "".join(map("".join, zip(each, pieces[1:], strict=True))), values, None
+
+    def _expanded(self, lists: tuple[int, ...]) -> _Text:
+        """The same as SQLAlchemy writes it."""
         compiled = self._compiled
         text, order = str(compiled), list(compiled.positiontup or self._values)
         expanded: Mapping[str, list[str]] = {}
@@ -156,8 +181,7 @@ class Prepared:
         others = {one for names in expanded.values() for one in names[1:]}
         order = [of_first.get(name, name) for name in order if name not in others]
         names = None if compiled.positiontup is not None else [n for o in order for n in expanded.get(o, [o])]
-        made = self._texts[lists] = text, [self._values[name] for name in order], names
-        return made
+        return text, [self._values[name] for name in order], names
 
     def _answer(self, cursor: Any) -> Rows:  # noqa: ANN401
         if not self._known:
@@ -180,19 +204,27 @@ class Statements:
         self._known.setdefault(statement, {})
 
     def prepared(self, statement: Any, parameters: Parameters) -> Prepared | None:  # noqa: ANN401
-        """A statement that came before; None where this is the first time, or it has to be run otherwise."""
+        """A statement that came before, or takes a long list; None where it has to be run otherwise."""
+        many = isinstance(parameters, Sequence) and len(parameters) > 1
+        rows = parameters if isinstance(parameters, Sequence) else [parameters or {}]
+        given = rows[0] if rows else {}
         kinds = self._known.get(statement)
         if kinds is None:
-            if isinstance(statement, SelectBase | UpdateBase | TextClause):
-                self._known[statement] = {}
-            return None
-        many = isinstance(parameters, Sequence) and len(parameters) > 1
-        given = parameters[0] if isinstance(parameters, Sequence) else parameters or {}
+            if not isinstance(statement, SelectBase | UpdateBase | TextClause):
+                return None
+            kinds = self._known[statement] = {}
+            # To write such a list out SQLAlchemy takes longer than it takes to prepare the statement.
+            if not any(_is_long(value) for value in given.values()):
+                return None
         kind = (many, *given)
         found = kinds.get(kind)
         if found is None:
             found = kinds[kind] = Prepared(statement, self._dialect, list(given), many=many)
         return found if found.runs else None
+
+
+def _is_long(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) >= _LONG
 
 
 def _raw(value: _Value, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
