@@ -1,9 +1,10 @@
 """Features as they are stored, read by DuckDB: no value becomes an object."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
@@ -23,6 +24,21 @@ def packed(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
         numbers, payloads = zip(*rows, strict=True)
         texts = pa.array(payloads, pa.binary()).cast(pa.string())
         yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
+
+
+def packed_parts(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
+    """The same of parts: the records, the length of the features of each in bytes, and all features joined.
+
+    Raises:
+        ArrowInvalid: what is stored is no text.
+    """
+    for records, lengths, joined in parts:
+        ends = np.zeros(len(lengths) + 1, np.int32)
+        np.cumsum(lengths, out=ends[1:])
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(joined)]
+        texts = pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+        texts.validate(full=True)
+        yield pa.record_batch([pa.array(records, pa.int64()), texts], schema=PACKED)
 
 
 def declare(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:

@@ -20,7 +20,7 @@ from mpi.matching.cautions import Cautions
 from mpi.matching.frequencies import Frequencies
 from mpi.matching.levels import Comparison, Level, Levels
 from mpi.matching.model import MatchModel
-from mpi.matching.scorer import compile_scorer, level_bits, prior_bits
+from mpi.matching.scorer import Scorer, compile_scorer, level_bits, prior_bits
 from mpi.matching.terms import Shared, share
 
 _COUNTS_EDITS = "levenshtein"
@@ -142,13 +142,17 @@ class PairQuery:
         return self._cautions.hold("free", said[len(said) - len(self._cautions.conditions) :])
 
 
-def compile_query(model: MatchModel) -> PairQuery:
+def compile_query(model: MatchModel, scorer: Scorer | None = None) -> PairQuery:
     """Compile the model.
+
+    Args:
+        model: the frozen model.
+        scorer: its scorer, where it is compiled already: that takes twice as long as the rest.
 
     Raises:
         ModelError: what ``compile_scorer`` raises: what cannot be scored online is not scored here.
     """
-    scorer = compile_scorer(model)
+    scorer = scorer or compile_scorer(model)
     stages: list[list[int]] = [[], [], []]
     for number, comparison in enumerate(scorer.levels.comparisons):
         stages[2 if comparison.only_lowers else int(_is_dear(comparison))].append(number)

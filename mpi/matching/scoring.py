@@ -23,6 +23,7 @@ from mpi.matching.batch import (
 from mpi.matching.model import MatchModel
 from mpi.matching.packed import declare, unpack
 from mpi.matching.pair_query import compile_query
+from mpi.matching.scorer import Scorer
 
 MOST_AT_ONCE = 8
 """Parts that are weighed at once: together they hold no more pairs than one chunk of Splink's."""
@@ -57,6 +58,7 @@ class Scoring:
         model: the frozen model.
         place: where and how.
         worth_a_thread: how many pairs are.
+        scorer: the model's, where it is compiled already.
 
     Attributes:
         rows: how many rows of features were kept; what is forgotten still takes its room.
@@ -65,8 +67,14 @@ class Scoring:
         ModelError: the model cannot be scored.
     """
 
-    def __init__(self, model: MatchModel, place: Place, worth_a_thread: int = WORTH_A_THREAD) -> None:
-        self._query = compile_query(model)  # refuses what online would, before hours of work
+    def __init__(
+        self,
+        model: MatchModel,
+        place: Place,
+        worth_a_thread: int = WORTH_A_THREAD,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self._query = compile_query(model, scorer)  # refuses what online would, before hours of work
         self._columns = self._query.columns
         self._told = place.progress
         self._worth_a_thread = worth_a_thread

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from mpi.matching.batch import candidate_pairs
 from mpi.matching.model import MatchModel
-from mpi.matching.packed import packed
+from mpi.matching.packed import packed, packed_parts
+from mpi.matching.scorer import Scorer
 from mpi.matching.scoring import WORTH_A_THREAD, Place, Progress, Scoring
 from mpi.service.context import Matcher
 from mpi.service.one_by_one import weighed_in_parts
@@ -112,6 +113,7 @@ class Pairing:
         most_kept: records of which features are kept.
         again: begins another reading transaction, for a second thread to read keys in; None for one thread.
         worth_a_thread: how many pairs are.
+        scorer: the model's, where it is compiled already.
     """
 
     def __init__(
@@ -121,12 +123,14 @@ class Pairing:
         most_kept: int = MOST_KEPT,
         again: Again | None = None,
         worth_a_thread: int = WORTH_A_THREAD,
+        scorer: Scorer | None = None,
     ) -> None:
         self._model = model
         self._told = told
         self._most_kept = most_kept
         self._again = again
         self._worth_a_thread = worth_a_thread
+        self._scorer = scorer
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
@@ -202,12 +206,12 @@ class Pairing:
         if scoring.rows and scoring.rows + len(lacking) > self._most_kept:
             scoring, lacking = self._begin(), others
         parts = unit.derived.features_in_parts(config_id, lacking.tolist())
-        scoring.keep(packed(chain.from_iterable(parts)))
+        scoring.keep(packed_parts(parts))
         return scoring
 
     def _begin(self) -> Scoring:
         self._end()
-        self._scoring = Scoring(self._model, self._told, self._worth_a_thread)
+        self._scoring = Scoring(self._model, self._told, self._worth_a_thread, self._scorer)
         return self._scoring
 
     def _end(self) -> None:
@@ -232,7 +236,7 @@ def pair_up(
     pairs = candidate_pairs(blocks, _numbers(mine), memory=told.memory, work_dir=told.folder)
     if pairs.num_rows < ONE_BY_ONE:
         return _weighed_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)
-    with Pairing(matcher.model, told) as pairing:
+    with Pairing(matcher.model, told, scorer=matcher.scorer) as pairing:
         return pairing.pair_up(unit, config_id, mine, pairs=pairs)
 
 

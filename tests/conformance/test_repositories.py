@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import select
 
 from mpi.domain.errors import NotFoundError, StoreError
 from mpi.domain.viewer import Action
+from mpi.matching.packed import packed_parts
 from mpi.service.load import Snapshot
 from mpi.service.records import upsert
 from mpi.storage.among import among
@@ -135,6 +137,8 @@ def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     unit.derived.put_features(1, ((n, b"x") for n in (1, 9_999, 10_000, 10_001, 70_000)))
     unit.derived.put_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
     assert sorted(unit.derived.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
+    read = list(unit.derived.features_in_parts(1, many))
+    assert [part.records for part in read if part.records] == [[1, 9_999, 10_000], [10_001], [70_000]]
     assert unit.derived.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
     assert unit.tasks.touching(many) == []
     assert unit.records.get(many) == {}
@@ -144,6 +148,20 @@ def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     unit.derived.drop(1, many)
     assert list(unit.derived.all_features(1)) == []
     assert unit.derived.all_edges(1) == {}
+
+
+def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
+    stored = {1: b'["Ana"]', 2: '["Zo\u00eb"]'.encode(), 7: b"[]", 9: b'["' + b"x" * 70_000 + b'"]'}
+    unit.derived.put_features(1, stored.items())
+    unit.derived.put_features(2, [(1, b"[1]")])
+    [part] = unit.derived.features_in_parts(1, [1, 2, 3, 7, 9])
+    [batch] = packed_parts([part])
+    assert dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)) == {
+        record: payload.decode() for record, payload in stored.items()
+    }
+    assert [batch.num_rows for batch in packed_parts(unit.derived.features_in_parts(1, [3]))] == [0]
+    with pytest.raises(pa.ArrowInvalid):
+        list(packed_parts([([1], [2], b"\xff\xfe")]))
 
 
 def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):
