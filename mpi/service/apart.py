@@ -172,7 +172,8 @@ def _serve(pipe: Connection, work: _Work) -> None:
     database = Database(work.url)
     bounds = of_this_machine()
     place = Place(work.folder, bounds.memory)
-    again = partial(database.read, work.viewer)
+    # A server would take a core from whoever writes and those who answer; in a file each works for itself.
+    again = None if database.is_postgresql else partial(database.read, work.viewer)
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),

@@ -98,12 +98,7 @@ def ask(unit: ReadUnit, wanted: LookedFor) -> Callable[[], Found]:
     unit.keys.recent.ask()
     read = unit.candidates.ask(config_id, groups, keys, most + 1)
 
-    def both() -> Found:
-        in_runs = unit.keys.recent.sharing(config_id, groups, keys, most + 1)
-        among_all = read()
-        return among_all._replace(sharing=in_runs + among_all.sharing)
-
-    return both
+    return lambda: read(unit.keys.recent.sharing(config_id, groups, keys))
 
 
 def near(unit: ReadUnit, index: Index, wanted: LookedFor, found: Found, mine: int | None) -> Near | None:

@@ -1,4 +1,4 @@
-"""Who has one of a great many keys, looked for by two threads: SQLite works for each on a core of its own.
+"""Who has one of a great many keys, looked for by two threads: the store works for each on a core of its own.
 
 The second reads in a transaction of its own, begun later. What has come meanwhile it finds as well: whoever
 asks holds its pairs to be those of the first snapshot, and looks at what was committed since. A key that was
@@ -34,20 +34,19 @@ def found_by(
         again: for a second thread; None where this one is to do it alone.
     """
     groups = unit.sources.groups()
-    if again is None or len(keys) < WORTH_A_THREAD or not unit.keys.are_in_a_file:
+    if again is None or len(keys) < WORTH_A_THREAD:
         return list(unit.keys.found_by(config_id, groups, keys))
     left = deque(chunked(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         try:
             others = pool.submit(_found_by_another, again, config_id, groups, left)
-            mine = [
-                *unit.keys.recent.found_by(config_id, groups, keys),
-                *unit.keys.found_among_all(config_id, groups, _taken(left)),
-            ]
+            in_runs = unit.keys.recent.sharing(config_id, groups, keys)
+            among_all = unit.keys.found_among_all(config_id, groups, _taken(left))
+            mine = in_runs.has + [in_runs.left_of(found) for found in among_all]
         finally:
             # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
             left.clear()
-        return mine + others.result()
+        return mine + [in_runs.left_of(found) for found in others.result()]
 
 
 def _found_by_another(

@@ -1,5 +1,6 @@
 """Keys in runs are searched, dropped and merged like all others, on either store."""
 
+from collections import Counter
 from unittest.mock import patch
 
 import numpy as np
@@ -60,8 +61,8 @@ def are_in_runs(unit, config=1):
 
 def stored(unit):
     """The records of each run, as they are stored."""
-    columns = unit.connection.execute(text("SELECT record_ids FROM key_run ORDER BY number")).scalars()
-    return [{int(n) for n in np.frombuffer(column, AS_STORED)} for column in columns]
+    rows = unit.connection.execute(text("SELECT record_ids, lost_ids FROM key_run ORDER BY number")).all()
+    return [{int(n) for column in row for n in np.frombuffer(column, AS_STORED)} for row in rows]
 
 
 def merge_all(unit, most=1_000):
@@ -105,6 +106,90 @@ def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
     sizes = {key: 8 - key for key in range(8)}
     for over in range(9):
         assert dict(unit.keys.large(1, over)) == {key: size for key, size in sizes.items() if size > over}
+
+
+def among_all(unit, config=1):
+    """Key and record of every row that is among all, lost or not."""
+    statement = text("SELECT key, record_id FROM blocking_key WHERE config_id = :config")
+    return sorted(tuple(row) for row in unit.connection.execute(statement, {"config": config}))
+
+
+def moved_away(unit, *records, in_run=True, commit_no=12):
+    """Records lose the key that all share, and the least, and get another."""
+    now = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
+    unit.keys.put(1, now, commit_no, in_run=in_run, had=now)
+
+
+def test_a_key_that_a_record_lost_is_not_found_though_it_stays_among_all_until_it_is_merged(unit):
+    in_runs(unit)
+    there = among_all(unit)
+    moved_away(unit, 1, 3)
+    assert among_all(unit) == there
+    expected = sorted([*keys_of(2, 4, 5, 6, 8), (7, 1), (7, 3), (GREATEST, 1), (GREATEST, 3)])
+    assert all_keys(unit, 1) == expected
+    wanted, found = [LEAST, SHARED, 7], [*((SHARED, n) for n in (2, 4, 5, 6, 8)), (7, 1), (7, 3)]
+    assert sorted(unit.keys.sharing(1, GROUPS, wanted)) == found
+    parts = unit.keys.found_by(1, GROUPS, wanted)
+    assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
+    assert unit.keys.large(1, 2) == [(GREATEST, 7), (SHARED, 5)]
+    merge_all(unit)
+    assert among_all(unit) == all_keys(unit, 1) == expected
+
+
+def test_of_too_many_it_is_seen_that_they_are_though_some_are_lost(unit):
+    in_runs(unit)
+    merge_all(unit)
+    moved_away(unit, 2, 4, 6)
+    # Those are the first that are found in the table; four are left.
+    for most in (2, 3):
+        assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=most)) > most
+    for most in (4, 5, 7):
+        assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=most)) == 4
+
+
+def test_a_key_that_is_lost_twice_is_gone_once_it_is_merged(unit):
+    group = group_of(1)
+    unit.keys.put(1, {1: own_keys(group, 10, 20)}, 1)
+    # Among all, in a run as well, in another as well, and then gone.
+    for commit_no, keys in ((2, (10, 30)), (3, (10, 40)), (4, (50,))):
+        unit.keys.put(1, {1: own_keys(group, *keys)}, commit_no, in_run=True, had=[1])
+    assert all_keys(unit, 1) == [(50, 1)]
+    merge_all(unit)
+    assert among_all(unit) == all_keys(unit, 1) == [(50, 1)]
+
+
+def test_a_key_that_a_record_lost_and_has_again_is_found_once(unit):
+    put(unit, 1, (1, 2))
+    moved_away(unit, 1, 2, commit_no=3)
+    back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    unit.keys.put(1, back, 4, had=back)
+    expected = sorted([*keys_of(1), (7, 2), (GREATEST, 2)])
+    assert all_keys(unit, 1) == expected
+    assert unit.keys.sharing(1, GROUPS, [SHARED]) == [(SHARED, 1)]
+    merge_all(unit)
+    assert among_all(unit) == all_keys(unit, 1) == expected
+
+
+def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
+    put(unit, 1, (1, 2))
+    moved_away(unit, 1, commit_no=3)
+    back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
+    unit.keys.put(1, back, 4, in_run=True, had=back)
+    unit.keys.correct(1, [(group_of(1), SHARED, 1)])
+    assert all_keys(unit, 1) == keys_of(1, 2)
+    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
+    merge_all(unit)
+    assert among_all(unit) == all_keys(unit, 1) == keys_of(1, 2)
+
+
+def test_what_a_record_lost_is_destroyed_with_it(unit):
+    put(unit, 1, (1, 3))
+    moved_away(unit, 1, 3)
+    unit.keys.recent.erase([1])
+    unit.keys.drop(1, [1])
+    assert stored(unit) == [{3}]
+    assert 1 not in {record for _, record in among_all(unit)}
+    assert all_keys(unit, 1) == [(7, 3), (GREATEST, 3)]
 
 
 def test_what_small_transactions_put_into_runs_is_put_together(unit):
@@ -312,7 +397,7 @@ def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
 
 CONFIGS = (1, 2)
 SOME = st.sets(st.integers(1, 9), max_size=4)
-VERSIONS = st.dictionaries(st.integers(1, 9), st.integers(0, 3), max_size=4)
+VERSIONS = st.dictionaries(st.integers(1, 9), st.frozensets(st.integers(0, 4), max_size=3), max_size=4)
 """Which of some keys a record has."""
 STEPS = st.lists(
     st.tuples(
@@ -354,8 +439,8 @@ DROPPING = {"drop": drop, "drop range": drop_range, "expunge": expunge}
 
 
 def in_a_version(n, version):
-    """Of two versions of a record's keys one is the same, of others none, as it is in another group."""
-    return own_keys(group_of(n + version // 2), SHARED, GREATEST - version)
+    """What has the last of the keys is in another group."""
+    return own_keys(group_of(n + (4 in version)), *sorted(version))
 
 
 @given(STEPS)
@@ -372,17 +457,20 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
             unit.keys.put(config, own, commit_no, in_run=how, had=had)
             having[config] |= records
         elif step == "correct":
-            unit.keys.correct(config, [(group, SHARED, n) for n in records for group in GROUPS])
+            unit.keys.correct(config, [(group, 0, n) for n in records for group in GROUPS])
         elif step == "merge":
             unit.keys.recent.merge(how)
         else:
             for each, gone in DROPPING[step](unit, config, records).items():
                 having[each] = {n: version for n, version in having[each].items() if n not in gone}
         for each in CONFIGS:
-            keys = [(key, n) for n, version in having[each].items() for key in (SHARED, GREATEST - version)]
-            assert all_keys(unit, each) == sorted(keys)
-            shared = sorted(unit.keys.sharing(each, GROUPS, [SHARED]))
-            assert shared == [(SHARED, n) for n in sorted(having[each])]
+            keys = sorted((key, n) for n, version in having[each].items() for key in version)
+            assert all_keys(unit, each) == keys
+            assert sorted(unit.keys.sharing(each, GROUPS, {key for key, _ in keys})) == keys
+            sizes = Counter(key for key, _ in keys)
+            for over in (0, 1, 2):
+                large = {key: size for key, size in sizes.items() if size > over}
+                assert dict(unit.keys.large(each, over)) == large
             assert are_sound(unit, each)
     runs = sorted(run for config in CONFIGS for run in unit.keys.recent.runs(config))
     assert [run.records for run in runs] == [len(records) for records in stored(unit)]

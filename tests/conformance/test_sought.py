@@ -17,7 +17,7 @@ from mpi.service.verify import verify
 from mpi.standardize.door import receive
 from mpi.storage.repositories.sources import Source
 from tests.conformance.test_beforehand import edges_of
-from tests.index import OPERATOR, a_child, an_index, partition_of
+from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of
 
 KNOWN = a_child("known", ssn="532-11-8842")
 SAME = a_child("same", ssn="532-11-8842")
@@ -108,6 +108,16 @@ def test_a_record_whose_keys_are_in_a_run_is_found(index):
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 0)
     assert verify(index, OPERATOR) == []
+
+
+def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
+    upsert(index, OPERATOR, "sis", KNOWN)
+    with index.database.write(OPERATOR, "a load") as unit:
+        config = index.config_id(unit)
+        [group] = {own.group_id for own in unit.keys.own(config, [1]).values()}
+        unit.keys.put(config, {1: own_keys(group, 7)}, unit.commit_no, in_run=True, had=[1])
+    answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
+    assert (answer.outcome, searched) == ("created", 0)
 
 
 def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):

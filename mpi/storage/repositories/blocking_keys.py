@@ -16,23 +16,26 @@ from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 
 from mpi.storage.among import among
 from mpi.storage.repositories.asking import ahead
-from mpi.storage.repositories.chunks import chunked
-from mpi.storage.repositories.recent_keys import RecentKeys
+from mpi.storage.repositories.chunks import CHUNK, chunked
+from mpi.storage.repositories.recent_keys import RecentKeys, key_columns
 from mpi.storage.repositories.rows import drop_columns, put_columns
-from mpi.storage.repositories.run_parts import AS_STORED, Numbers
+from mpi.storage.repositories.run_parts import AS_STORED, NO_ROWS, Numbers, in_order, rows_apart, rows_without
 from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
 _own = RecordKeysRow.__table__  # type: ignore[attr-defined]
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_SHARING = select(_key.c.key, _key.c.record_id).where(
+_SHARING = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
 _SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
 _LARGE = _SIZES.having(func.count() > bindparam("over"))
 _SIZES_OF = _SIZES.where(among(_key.c.key, "keys"))
+_HAVING_ANY = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.key, "keys")
+)
 _OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
     _own.c.config_id == bindparam("config")
 )
@@ -78,16 +81,12 @@ class OwnKeys(NamedTuple):
 
 
 class BlockingKeys:
-    """The blocking keys of every configuration; of each record, those that the blocks have are its own.
-
-    Attributes:
-        are_in_a_file: whether whoever reads them works for that itself, on a core of its own.
-    """
+    """The blocking keys of every configuration; of each record, those that the blocks have are its own."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.recent = RecentKeys(connection)
-        self.are_in_a_file = connection.dialect.name == "sqlite"
+        self._are_in_a_file = connection.dialect.name == "sqlite"
 
     def put(
         self,
@@ -109,9 +108,11 @@ class BlockingKeys:
                 none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
         """
         some = {record: one for record, one in own.items() if one.keys}
-        rows = _rows(some)
-        if had:
-            rows = _without(rows, self._drop_but_for(config_id, rows, had))
+        rows, lost = _rows(some), NO_ROWS
+        if had and in_run:
+            rows, lost = self._exchanged(config_id, rows, had)
+        elif had:
+            rows = rows_without(rows, self._drop_but_for(config_id, rows, had))
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
@@ -122,11 +123,46 @@ class BlockingKeys:
         put_columns(self._connection, _own, columns)
         if len(some) > 1:
             # Those of one record are in order as they are stored.
-            rows = _in_order(rows)
+            rows = in_order(rows)
         if in_run:
-            self.recent.put(config_id, rows, commit_no)
+            self.recent.put(config_id, rows, commit_no, in_order(lost))
         else:
-            put_columns(self._connection, _key, _columns(config_id, rows))
+            self._put_among_all(config_id, rows, commit_no)
+
+    def _put_among_all(self, config_id: int, rows: Numbers, commit_no: float) -> None:
+        hidden = self.recent.hidden(config_id, rows)
+        if hidden.size:
+            # What runs say is lost would not be found there, and may be there still.
+            self.recent.put(config_id, hidden, int(commit_no))
+            rows = rows_without(rows, hidden)
+        put_columns(self._connection, _key, key_columns(config_id, rows))
+
+    def _exchanged(
+        self, config_id: int, rows: Numbers, record_ids: Collection[int]
+    ) -> tuple[Numbers, Numbers]:
+        """Have records give up their keys, none of which is gone to.
+
+        Args:
+            config_id: the configuration.
+            rows: visibility group, key and record of the keys that the records will have.
+            record_ids: the records.
+
+        Returns:
+            the rows that are to be put into a run, and those that are lost among all.
+        """
+        among_all, anywhere = [NO_ROWS], [NO_ROWS]
+        for chunk in chunked(record_ids):
+            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            oldest = self._oldest_run(config_id)
+            in_runs = _by_record(row for row in found if row[3] >= oldest)
+            self.recent.drop(config_id, in_runs)
+            # Of those any key may be among all as well.
+            anywhere.append(_rows(in_runs))
+            among_all.append(_rows(_by_record(row for row in found if row[3] < oldest)))
+            if found:
+                self._connection.execute(_DROP, {"config": config_id, "ids": [row[0] for row in found]})
+        has, lost = rows_apart(rows, np.concatenate(among_all, axis=1))
+        return has, np.concatenate([lost, *anywhere], axis=1)
 
     def _drop_but_for(self, config_id: int, rows: Numbers, record_ids: Collection[int]) -> Numbers:
         """Remove the keys of records, but leave those among all that are in some rows too.
@@ -139,17 +175,17 @@ class BlockingKeys:
         Returns:
             the rows that the records had among all.
         """
-        among_all = [np.empty((3, 0), np.int64)]
+        among_all = [NO_ROWS]
         for chunk in chunked(record_ids):
             found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
             in_runs = [row for row in found if row[3] >= oldest]
             self._drop(config_id, in_runs)
-            there = {row[0]: OwnKeys(row[1], row[2]) for row in found if row[3] < oldest}
+            there = _by_record(row for row in found if row[3] < oldest)
             if there:
                 before = _rows(there)
-                over = _in_order(_without(before, rows))
-                drop_columns(self._connection, _key, _columns(config_id, over))
+                over = in_order(rows_without(before, rows))
+                drop_columns(self._connection, _key, key_columns(config_id, over))
                 among_all.append(before)
                 self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
         return np.concatenate(among_all, axis=1)
@@ -175,8 +211,8 @@ class BlockingKeys:
 
     def _drop(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
-            own = {row[0]: OwnKeys(row[1], row[2]) for row in rows}
-            drop_columns(self._connection, _key, _columns(config_id, _in_order(_rows(own))))
+            own = _by_record(rows)
+            drop_columns(self._connection, _key, key_columns(config_id, in_order(_rows(own))))
             oldest = self._oldest_run(config_id)
             self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
@@ -192,11 +228,11 @@ class BlockingKeys:
         records = {row[2] for row in wrong}
         # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
         self.recent.drop(config_id, records)
-        own = _columns(config_id, _in_order(_rows(self.own(config_id, records))))
-        there = np.array(list(wrong), np.int64).reshape(-1, 3).T
-        for columns in (_columns(config_id, _in_order(there)), own):
-            drop_columns(self._connection, _key, columns)
-        put_columns(self._connection, _key, own)
+        own = in_order(_rows(self.own(config_id, records)))
+        there = columns_of(list(wrong))
+        for rows in (in_order(there), own):
+            drop_columns(self._connection, _key, key_columns(config_id, rows))
+        self._put_among_all(config_id, own, self._oldest_run(config_id))
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
@@ -211,8 +247,7 @@ class BlockingKeys:
         """The keys of records, as they are stored; nothing of one that has none."""
         found: dict[int, OwnKeys] = {}
         for chunk in chunked(record_ids):
-            rows = self._connection.execute(_OF, {"config": config_id, "ids": chunk})
-            found.update({row[0]: OwnKeys(row[1], row[2]) for row in rows})
+            found.update(_by_record(self._connection.execute(_OF, {"config": config_id, "ids": chunk})))
         return found
 
     def written_since(self, config_id: int, commit_no: int) -> list[int]:
@@ -222,8 +257,7 @@ class BlockingKeys:
 
     def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, OwnKeys]:
         """The same records with their keys, so many at most."""
-        rows = self._connection.execute(_OWN_SINCE, _since(config_id, commit_no, most))
-        return {row[0]: OwnKeys(row[1], row[2]) for row in rows}
+        return _by_record(self._connection.execute(_OWN_SINCE, _since(config_id, commit_no, most)))
 
     def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
         """Send ahead what ``written_after`` will ask."""
@@ -255,10 +289,11 @@ class BlockingKeys:
             rows = self._connection.execute(_AFTER, asked).all()
             if (found := len(rows)) > 0:
                 after = rows[-1][0]
-                yield _rows({row[0]: OwnKeys(row[1], row[2]) for row in rows})
+                yield _rows(_by_record(rows))
 
     def searched(self, config_id: int) -> Iterator[Numbers]:
         """The same columns as they are searched by key, which must be the same keys; runs come last."""
+        lost = self.recent.lost(config_id)
         after, found = (_LEAST, _LEAST, _LEAST), SEARCHED_PAGE
         while found == SEARCHED_PAGE:
             asked = dict(zip(("group", "key", "record"), after, strict=True))
@@ -267,7 +302,8 @@ class BlockingKeys:
             ).all()
             if (found := len(rows)) > 0:
                 after = (rows[-1][0], rows[-1][1], rows[-1][2])
-                yield np.array([tuple(row) for row in rows], np.int64).T
+                page = columns_of(rows)
+                yield rows_without(page, _near(page, lost))
         yield from self.recent.searched(config_id)
 
     def sharing(
@@ -278,20 +314,21 @@ class BlockingKeys:
         With ``most`` they end after so many a key on average: one of the keys then has more.
         """
         # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
-        found = self.recent.sharing(config_id, groups, keys, most and most * len(keys) + 1)
-        return found + self._among_all(config_id, groups, keys, most)
-
-    def _among_all(
-        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
-    ) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
+        in_runs = self.recent.sharing(config_id, groups, keys)
+        found = in_runs.pairs(most and most * len(keys) + 1)
         for chunk in chunked(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
-            statement = _SHARING
-            if most is not None:
-                statement, asked = _SHARING_SOME, asked | {"most": most * len(chunk) + 1}
-            found += [(row[0], row[1]) for row in self._connection.execute(statement, asked)]
+            if most is None:
+                among_all = self._read(_SHARING, asked)
+            else:
+                # One too many is left when all that was lost is taken out.
+                enough = most * len(chunk) + 1 + in_runs.lost.shape[1]
+                among_all = self._read(_SHARING_SOME, asked | {"most": enough})
+            found += in_runs.left_of_few(among_all)
         return found
+
+    def _read(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+        return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
 
     def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
@@ -303,6 +340,7 @@ class BlockingKeys:
         for chunk in chunked(keys[counts > least].tolist()):
             rows = self._connection.execute(_SIZES_OF, {"config": config_id, "keys": chunk})
             sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
+        self._leave_out_lost(config_id, sizes)
         both, _, places = np.intersect1d(
             np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
         )
@@ -310,43 +348,86 @@ class BlockingKeys:
         large = [(key, size) for key, size in sizes.items() if size > over]
         return sorted(large, key=lambda one: (-one[1], one[0]))
 
+    def _leave_out_lost(self, config_id: int, sizes: Counter[int]) -> None:
+        """Count those records only that have a key still."""
+        lost = self.recent.lost(config_id)
+        for some in _in_portions(
+            {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
+        ):
+            there = columns_of(self._read(_HAVING_ANY, {"config": config_id, "keys": some}))
+            keys, counts = np.unique(rows_without(there, lost)[1], return_counts=True)
+            standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
+            sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
+
     def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
-        yield from self.recent.found_by(config_id, groups, keys)
-        if self.are_in_a_file:
-            yield from self.found_among_all(config_id, groups, chunked(keys))
-            return
-        for chunk in chunked(keys):
-            yield columns_of(self._among_all(config_id, groups, chunk))
+        in_runs = self.recent.sharing(config_id, groups, keys)
+        yield from in_runs.has
+        yield from map(in_runs.left_of, self.found_among_all(config_id, groups, chunked(keys)))
 
     def found_among_all(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
     ) -> Iterator[Numbers]:
-        """The same of a file, for each of some parts of the keys, but for what is in runs."""
+        """The same for each of some parts of the keys, whatever runs have and have lost.
+
+        The visibility group is told as well: three columns.
+        """
+        if not self._are_in_a_file:
+            for part in parts:
+                asked = {"config": config_id, "groups": groups, "keys": part}
+                yield columns_of(self._read(_SHARING, asked))
+            return
         # A row handed over by itself costs more than it takes to find it.
         statement = (
             "SELECT json_group_array(k.key), json_group_array(k.record_id) "
             "FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
-            f"WHERE k.config_id = ? AND k.group_id IN ({listed(groups)}) AND k.key = wanted.value"
+            "WHERE k.config_id = ? AND k.group_id = ? AND k.key = wanted.value"
         )
         driver: Any = self._connection.connection.driver_connection
         for part in parts:
-            found = driver.execute(statement, (orjson.dumps(list(part)).decode(), config_id)).fetchone()
-            yield np.array([orjson.loads(column) for column in found], np.int64)
-
-
-def listed(numbers: Collection[int]) -> str:
-    """Numbers as a statement has them between brackets."""
-    return ", ".join(str(int(number)) for number in numbers)
+            wanted = orjson.dumps(list(part)).decode()
+            for group in groups:
+                found = driver.execute(statement, (wanted, config_id, group)).fetchone()
+                keys, records = (orjson.loads(column) for column in found)
+                part_found = np.full((3, len(keys)), group, np.int64)
+                part_found[1:] = keys, records
+                yield part_found
 
 
 def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
     return {"config": config_id, "since": commit_no, "most": most}
 
 
-def columns_of(rows: Sequence[tuple[int, int]]) -> Numbers:
-    """Keys and records of rows."""
-    return np.array(rows, np.int64).reshape(-1, 2).T
+def columns_of(rows: Sequence[Any]) -> Numbers:
+    """Rows of three values as three columns."""
+    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
+
+
+def _in_portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Keys, so many at a time that not many more than ``SEARCHED_PAGE`` records have them."""
+    some: list[int] = []
+    records = 0
+    for key, size in sizes.items():
+        some.append(key)
+        records += size
+        if records >= SEARCHED_PAGE or len(some) == CHUNK:
+            yield some
+            some, records = [], 0
+    if some:
+        yield some
+
+
+def _near(page: Numbers, rows: Numbers) -> Numbers:
+    """Those of some rows that may be among a page in the order of the table."""
+    first, last = page[:2, 0], page[:2, -1]
+    if first[0] != last[0]:
+        return rows
+    groups, keys, _ = rows
+    return rows[:, (groups == first[0]) & (keys >= first[1]) & (keys <= last[1])]
+
+
+def _by_record(rows: Iterable[Any]) -> dict[int, OwnKeys]:
+    return {row[0]: OwnKeys(row[1], row[2]) for row in rows}
 
 
 def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
@@ -358,26 +439,3 @@ def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
     rows[1] = keys
     rows[2] = np.repeat(np.array(list(own), np.int64), counts)
     return rows
-
-
-def _without(rows: Numbers, others: Numbers) -> Numbers:
-    """The rows that are not among others; each are distinct."""
-    both = np.concatenate([rows, others], axis=1)
-    order = np.lexsort(both)
-    ascending = both[:, order]
-    is_next_the_same = (ascending[:, 1:] == ascending[:, :-1]).all(axis=0)
-    is_in_both = np.zeros(len(order), bool)
-    is_in_both[order[:-1][is_next_the_same]] = True
-    is_in_both[order[1:][is_next_the_same]] = True
-    return rows[:, ~is_in_both[: rows.shape[1]]]
-
-
-def _in_order(rows: Numbers) -> Numbers:
-    """The rows in the order of the table: each of its pages is then gone to once."""
-    groups, own, records = rows
-    return rows[:, np.lexsort((records, own, groups))]
-
-
-def _columns(config_id: int, rows: Numbers) -> dict[str, list[int]]:
-    groups, own, records = (column.tolist() for column in rows)
-    return {"config_id": [config_id] * len(own), "group_id": groups, "key": own, "record_id": records}

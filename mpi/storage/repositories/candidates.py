@@ -9,12 +9,14 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from mpi.storage.repositories.recent_keys import NONE_SHARING, Sharing
+
 # As one array the records are looked up by their index, whatever the planner takes their number for.
 _SEARCH = text(
-    "WITH sharing AS MATERIALIZED (SELECT key, record_id FROM blocking_key "
+    "WITH sharing AS MATERIALIZED (SELECT group_id, key, record_id FROM blocking_key "
     "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) LIMIT :most) "
-    "SELECT key, record_id, NULL::bytea AS payload FROM sharing UNION ALL "
-    "SELECT NULL, record_id, payload FROM feature "
+    "SELECT group_id, key, record_id, NULL::bytea AS payload FROM sharing UNION ALL "
+    "SELECT NULL, NULL, record_id, payload FROM feature "
     "WHERE config_id = :config AND record_id = ANY (ARRAY (SELECT record_id FROM sharing))"
 ).bindparams(
     bindparam("config", type_=BigInteger()),
@@ -22,7 +24,9 @@ _SEARCH = text(
     bindparam("keys", type_=ARRAY(BigInteger())),
     bindparam("most", type_=BigInteger()),
 )
-_FOUND = _SEARCH.columns(key=BigInteger(), record_id=BigInteger(), payload=LargeBinary())
+_FOUND = _SEARCH.columns(
+    group_id=BigInteger(), key=BigInteger(), record_id=BigInteger(), payload=LargeBinary()
+)
 
 
 class Found(NamedTuple):
@@ -50,8 +54,8 @@ class Candidates:
 
     def ask(
         self, config_id: int, groups: Collection[int], keys: Collection[int], most: int
-    ) -> Callable[[], Found]:
-        """Ask for those among all, keys in runs left out; what is returned reads the answer, once.
+    ) -> Callable[[Sharing], Found]:
+        """Ask for those among all; what is returned reads the answer, once, and adds what runs have of it.
 
         Args:
             config_id: the configuration.
@@ -62,13 +66,16 @@ class Candidates:
         asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": most}
         rows = self._connection.execute(_FOUND, asked)
 
-        def read() -> Found:
-            found = Found([], {})
-            for key, record, payload in rows:
+        def read(in_runs: Sharing) -> Found:
+            sharing: list[tuple[int, int, int]] = []
+            payloads: dict[int, bytes] = {}
+            for group, key, record, payload in rows:
                 if payload is None:
-                    found.sharing.append((key, record))
+                    sharing.append((group, key, record))
                 else:
-                    found.payloads[record] = payload
-            return found
+                    payloads[record] = payload
+            # Without what was lost it would no longer be seen that they are too many.
+            left = (in_runs if len(sharing) < most else NONE_SHARING).left_of_few(sharing)
+            return Found(in_runs.pairs(most) + left, payloads)
 
         return read

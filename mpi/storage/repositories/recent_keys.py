@@ -5,6 +5,9 @@ every page of the table, or of its index. A run has them in two columns, each on
 rows, which is written and read as fast as memory is copied. From there they are merged into the table of all
 in the order of their keys, so that each of its pages is written once for all the runs that wait.
 
+Keys that records had among all and have lost are in the run as well, and stay among all until it is merged:
+to take them out is to go to nearly every page too. Whoever searches leaves them out.
+
 A run never changes, so that a process keeps those that it has read. What is dropped is noted beside them, and
 so is how far a merge has come: a snapshot has each key once. Where a record is expunged its runs are written
 anew, under other marks.
@@ -18,8 +21,20 @@ import numpy as np
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text, update
 
 from mpi.storage.among import among
-from mpi.storage.repositories.rows import put_columns
-from mpi.storage.repositories.run_parts import AS_STORED, Merge, Numbers, Part, Run, together
+from mpi.storage.repositories.rows import drop_columns, put_columns
+from mpi.storage.repositories.run_parts import (
+    AS_STORED,
+    NO_ROWS,
+    Content,
+    Merge,
+    Numbers,
+    Part,
+    Run,
+    in_order,
+    rows_of,
+    rows_without,
+    together,
+)
 from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
@@ -42,8 +57,10 @@ _RUNS = select(
     _run.c.records,
     _run.c.size,
     _run.c.commit_no,
+    func.length(_run.c.lost_keys, type_=BigInteger()) // AS_STORED.itemsize,
 ).order_by(_run.c.number)
-_STORED = select(_run.c["keys"], _run.c.record_ids).where(_run.c.number == bindparam("number"))
+_COLUMNS = ("keys", "record_ids", "lost_keys", "lost_ids")
+_STORED = select(*(_run.c[name] for name in _COLUMNS)).where(_run.c.number == bindparam("number"))
 _PUT = insert(_run).values(
     number=select(func.coalesce(func.max(_run.c.number), 0) + 1).scalar_subquery(),
     **{column.name: bindparam(column.name) for column in _run.c if column.name != "number"},
@@ -51,7 +68,7 @@ _PUT = insert(_run).values(
 _REWRITE = (
     update(_run)
     .where(_run.c.number == bindparam("of"))
-    .values({name: bindparam(name) for name in ("mark", "records", "size", "keys", "record_ids")})
+    .values({name: bindparam(name) for name in ("mark", "records", "size", *_COLUMNS)})
 )
 _DROP = delete(_run).where(among(_run.c.number, "numbers"))
 _MERGES = select(_merge.c.config_id, _merge.c.upto, _merge.c.group_id, _merge.c.key, _merge.c.record_id)
@@ -89,6 +106,34 @@ class Waiting(NamedTuple):
     is_begun: bool
 
 
+class Sharing(NamedTuple):
+    """What runs have of some keys.
+
+    Args:
+        has: who has one of them: two columns, key and record; a part a run.
+        lost: who is found among all by one of them, and has it no more: visibility group, key and record.
+    """
+
+    has: list[Numbers]
+    lost: Numbers
+
+    def left_of(self, found: Numbers) -> Numbers:
+        """Key and record of what was found among all, without what was lost; given with the group."""
+        return rows_without(found, self.lost)[1:]
+
+    def left_of_few(self, found: Collection[tuple[int, int, int]]) -> list[tuple[int, int]]:
+        """The same, by row."""
+        lost = set(zip(*self.lost.tolist(), strict=True))
+        return [row[1:] for row in found if row not in lost]
+
+    def pairs(self, most: int | None = None) -> list[tuple[int, int]]:
+        """Who has one of the keys, or so many."""
+        return [(key, record) for part in self.has for key, record in part.T[:most].tolist()][:most]
+
+
+NONE_SHARING = Sharing([], NO_ROWS)
+
+
 class RecentKeys:
     """The runs of every configuration, as one unit of work finds and leaves them."""
 
@@ -119,30 +164,29 @@ class RecentKeys:
     def _changed(self) -> None:
         self._known = self._asked = None
 
-    def put(self, config_id: int, rows: Numbers, commit_no: int) -> None:
+    def put(self, config_id: int, rows: Numbers, commit_no: int, lost: Numbers = NO_ROWS) -> None:
         """Add keys.
 
         Args:
             config_id: the configuration.
             rows: three columns, visibility group, key and record, ascending.
             commit_no: of the transaction.
+            lost: the same of keys among all that their records have no more; rows of both are had.
         """
-        for group in np.unique(rows[0]).tolist():
-            keys, record_ids = rows[1:, rows[0] == group]
-            earlier = self._small(config_id, group, len(keys))
-            parts = self._standing(config_id, [self._whole(run) for run in earlier])
-            if parts:
-                keys, record_ids = together(
-                    [keys, *(part.keys for part in parts)], [record_ids, *(part.records for part in parts)]
-                )
+        for group in np.unique(np.concatenate([rows[0], lost[0]])).tolist():
+            has, gone = (some[1:, some[0] == group] for some in (rows, lost))
+            earlier = self._small(config_id, group, has.shape[1] + gone.shape[1])
+            contents = [self._whole(run) for run in earlier]
+            standing = self._standing(config_id, [content.has for content in contents])
+            has = together([has, *(part.pairs for part in standing)])
+            gone = together([gone, *(content.lost.pairs for content in contents)])
             self._connection.execute(
                 _PUT,
                 {
                     "config_id": config_id,
                     "group_id": group,
-                    "records": len(np.unique(record_ids)),
                     "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
-                    **_content(keys, record_ids),
+                    **_content(has, gone),
                 },
             )
             # After that which takes their place: its number is to be greater.
@@ -171,18 +215,21 @@ class RecentKeys:
             self._connection.execute(_NOTE_GONE, gone)
 
     def erase(self, records: Collection[int]) -> None:
-        """Destroy what any run has of some records: a note that they are gone would leave it there."""
+        """Destroy what any run has of some records: a note that they are gone would leave it there.
+
+        What they have lost is no more among all either.
+        """
         if not records:
             return
         wanted = np.fromiter(records, np.int64, len(records))
         for run in self._all():
-            part = self._stored(run)
-            erased = np.unique(part.records[np.isin(part.records, wanted)])
-            if erased.size:
-                left = part.without(erased)
-                content = _content(left.keys, left.records)
-                of = {"of": run.number, "records": run.records - erased.size}
-                self._connection.execute(_REWRITE, {**of, **content})
+            content = self._stored(run)
+            left = content.without(wanted)
+            if left.size < content.size:
+                self._drop_from_all(run.config_id, rows_without(content.lost.rows, left.lost.rows))
+                self._connection.execute(
+                    _REWRITE, {"of": run.number, **_content(left.has.pairs, left.lost.pairs)}
+                )
         self._changed()
 
     def drop_all(self, config_id: int | None) -> None:
@@ -194,30 +241,33 @@ class RecentKeys:
             self._connection.execute(statement)
         self._changed()
 
-    def sharing(
-        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
-    ) -> list[tuple[int, int]]:
-        """(key, record) of every record in those visibility groups that has one of the keys, or so many."""
-        found = [rows for part in self.found_by(config_id, groups, keys) for rows in part.T.tolist()]
-        return [(key, record) for key, record in found[:most]]
-
-    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
-        """The same in two columns, a run at a time."""
-        parts = [part for part in self._parts(config_id) if part.run.group_id in groups]
-        if not parts:
-            return
+    def sharing(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Sharing:
+        """Every record in those visibility groups that has one of the keys, or has lost it."""
+        contents = [content for content in self._contents(config_id) if content.run.group_id in groups]
+        if not contents:
+            return NONE_SHARING
         wanted = np.fromiter(keys, np.int64, len(keys))
         wanted.sort()
-        found = [part.with_keys(wanted) for part in parts]
-        for part in self._standing(config_id, [part for part in found if len(part.keys)]):
-            yield np.stack([part.keys, part.records])
+        has = [part for content in contents if len((part := content.has.with_keys(wanted)).keys)]
+        lost = [content.lost.with_keys(wanted) for content in contents if content.run.lost]
+        return Sharing([part.pairs for part in self._standing(config_id, has)], rows_of(lost))
 
     def searched(self, config_id: int) -> Iterator[Numbers]:
-        """Visibility group, key and record of every row, a run at a time, as they are stored."""
-        merge = self._merge(config_id)
-        for run in self.runs(config_id):
-            part = self._stored(run).not_merged(merge)
-            yield from (standing.rows for standing in self._standing(config_id, [part]))
+        """Visibility group, key and record of every row that records have, as stored; a run at a time."""
+        for content in self._as_stored(config_id):
+            yield from (standing.rows for standing in self._standing(config_id, [content.has]))
+
+    def lost(self, config_id: int) -> Numbers:
+        """The same of those that records have lost, all at once."""
+        return rows_of([content.lost for content in self._as_stored(config_id)])
+
+    def hidden(self, config_id: int, rows: Numbers) -> Numbers:
+        """Those of some rows that would not be found among all: there they were lost, and are so still."""
+        if not any(run.lost for run in self.runs(config_id)):
+            return NO_ROWS
+        wanted = np.unique(rows[1])
+        lost = rows_of([content.lost.with_keys(wanted) for content in self._contents(config_id)])
+        return rows_without(rows, rows_without(rows, lost))
 
     def sizes(self, config_id: int) -> tuple[Numbers, Numbers]:
         """Every key that a run has, ascending, and how many records have it there."""
@@ -259,32 +309,30 @@ class RecentKeys:
         config_id = max(run.config_id for run in self._all())
         merge = self._merge(config_id)
         upto = self.runs(config_id)[-1].number if merge is None else merge.upto
-        parts = [part for part in self._parts(config_id) if part.run.number <= upto]
-        left = [part for part in parts if len(part.keys)]
+        contents = [content for content in self._contents(config_id) if content.run.number <= upto]
+        left = [part for content in contents for part in content.parts]
         if not left:
-            return self._drop_merged(config_id, [part.run for part in parts], upto, most * _DROPPED)
+            return self._drop_merged(config_id, [content.run for content in contents], upto, most * _DROPPED)
         share = max(1, most // len(left))
         # None of the runs has more than its share up to there.
         ends = [part.place(share - 1) for part in left if len(part.keys) > share]
         last = min(ends) if ends else max(part.place(-1) for part in left)
-        moved = [part.upto(last) for part in left]
-        self._add_among_all(config_id, self._standing(config_id, moved))
+        moved = [content.upto(last) for content in contents]
+        self._move(config_id, moved)
         group, key, record = last
         came_to = {"config": config_id, "upto": upto, "group": group, "key": key, "record": record}
         self._connection.execute(_MERGED, came_to)
-        return sum(len(part.keys) for part in moved)
+        return sum(content.size for content in moved)
 
-    def _add_among_all(self, config_id: int, parts: Sequence[Part]) -> None:
-        groups, keys, records = np.concatenate([part.rows for part in parts], axis=1)
-        order = np.lexsort((records, keys, groups))
-        columns = {
-            "config_id": [config_id] * len(keys),
-            "group_id": groups[order].tolist(),
-            "key": keys[order].tolist(),
-            "record_id": records[order].tolist(),
-        }
+    def _move(self, config_id: int, contents: Sequence[Content]) -> None:
+        has = rows_of(self._standing(config_id, [content.has for content in contents]))
+        # What was lost and is had again is left where it is.
+        self._drop_from_all(config_id, rows_without(rows_of([content.lost for content in contents]), has))
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        put_columns(self._connection, _key, columns, if_new=True)
+        put_columns(self._connection, _key, key_columns(config_id, in_order(has)), if_new=True)
+
+    def _drop_from_all(self, config_id: int, rows: Numbers) -> None:
+        drop_columns(self._connection, _key, key_columns(config_id, in_order(rows)))
 
     def _drop_merged(self, config_id: int, runs: Sequence[Run], upto: int, most: int) -> int:
         """Drop runs of which all is among all; with the last of them the merge is over."""
@@ -314,7 +362,7 @@ class RecentKeys:
                 return Merge(upto, (group, key, record))
         return None
 
-    def _parts(self, config_id: int) -> list[Part]:
+    def _contents(self, config_id: int) -> list[Content]:
         """What each run has left, what is gone among it."""
         self._forget_others()
         runs = self.runs(config_id)
@@ -323,20 +371,25 @@ class RecentKeys:
         merge = self._merge(config_id)
         return [self._whole(run).not_merged(merge) for run in runs]
 
-    def _whole(self, run: Run) -> Part:
-        kept = self._kept
-        if (part := kept.get(run.mark)) is None:
-            part = kept[run.mark] = self._stored(run)
-        return part
+    def _as_stored(self, config_id: int) -> Iterator[Content]:
+        """The same, read anew."""
+        merge = self._merge(config_id)
+        return (self._stored(run).not_merged(merge) for run in self.runs(config_id))
 
-    def _stored(self, run: Run) -> Part:
+    def _whole(self, run: Run) -> Content:
+        kept = self._kept
+        if (content := kept.get(run.mark)) is None:
+            content = kept[run.mark] = self._stored(run)
+        return content
+
+    def _stored(self, run: Run) -> Content:
         row = self._connection.execute(_STORED, {"number": run.number}).one()
-        keys, records = (np.frombuffer(column, AS_STORED) for column in row)
-        return Part(run, keys, records)
+        keys, records, lost_keys, lost_ids = (np.frombuffer(column, AS_STORED) for column in row)
+        return Content(Part(run, keys, records), Part(run, lost_keys, lost_ids))
 
     @property
-    def _kept(self) -> dict[int, Part]:
-        kept: dict[int, Part] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
+    def _kept(self) -> dict[int, Content]:
+        kept: dict[int, Content] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
         return kept
 
     def _forget_others(self) -> None:
@@ -348,8 +401,8 @@ class RecentKeys:
         if not kept:
             return
         marks, last = {run.mark for run in runs}, max((run.commit_no for run in runs), default=None)
-        for mark, part in list(kept.items()):
-            if mark not in marks and (last is None or part.run.commit_no <= last):
+        for mark, content in list(kept.items()):
+            if mark not in marks and (last is None or content.run.commit_no <= last):
                 kept.pop(mark, None)
 
     def _standing(self, config_id: int, parts: Sequence[Part]) -> list[Part]:
@@ -365,11 +418,18 @@ class RecentKeys:
         return [part.without(gone[0][gone[1] >= part.run.number]) for part in parts]
 
 
-def _content(keys: Numbers, record_ids: Numbers) -> dict[str, Any]:
-    """What a run holds as it is stored, under a mark of its own."""
+def key_columns(config_id: int, rows: Numbers) -> dict[str, list[int]]:
+    """Rows of three columns, visibility group, key and record, as the table of all has them."""
+    groups, keys, records = (column.tolist() for column in rows)
+    return {"config_id": [config_id] * len(keys), "group_id": groups, "key": keys, "record_id": records}
+
+
+def _content(has: Numbers, lost: Numbers) -> dict[str, Any]:
+    """What a run holds as it is stored, under a mark of its own: keys and records, had and lost."""
+    columns = (column.astype(AS_STORED).tobytes() for column in (*has, *lost))
     return {
         "mark": secrets.randbits(63),
-        "size": len(keys),
-        "keys": keys.astype(AS_STORED).tobytes(),
-        "record_ids": record_ids.astype(AS_STORED).tobytes(),
+        "records": len(np.unique(np.concatenate([has[1], lost[1]]))),
+        "size": has.shape[1] + lost.shape[1],
+        **dict(zip(_COLUMNS, columns, strict=True)),
     }

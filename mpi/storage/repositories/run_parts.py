@@ -10,6 +10,8 @@ Numbers = npt.NDArray[np.int64]
 AS_STORED = np.dtype("<i8")
 """Keys and numbers of records, as they are stored."""
 
+NO_ROWS: Numbers = np.empty((3, 0), np.int64)
+
 Place = tuple[int, int, int]
 """Where a row is among all: visibility group, key and record."""
 
@@ -23,8 +25,9 @@ class Run(NamedTuple):
         mark: drawn at random, so that no other content ever bears it, in whatever transaction was undone.
         group_id: the visibility group of its records.
         records: how many it has keys of.
-        size: how many keys it has.
+        size: how many keys it has, those that records have lost too.
         commit_no: of the first transaction that put keys into it.
+        lost: how many of them records have lost.
     """
 
     number: int
@@ -34,6 +37,7 @@ class Run(NamedTuple):
     records: int
     size: int
     commit_no: int
+    lost: int
 
 
 class Merge(NamedTuple):
@@ -41,7 +45,7 @@ class Merge(NamedTuple):
 
     Args:
         upto: the last of the runs that are merged.
-        place: up to which all of theirs is among all.
+        place: up to which all that they have is among all, and nothing that they have lost.
     """
 
     upto: int
@@ -60,6 +64,11 @@ class Part(NamedTuple):
     run: Run
     keys: Numbers
     records: Numbers
+
+    @property
+    def pairs(self) -> Numbers:
+        """Two columns, key and record."""
+        return np.stack([self.keys, self.records])
 
     @property
     def rows(self) -> Numbers:
@@ -105,11 +114,106 @@ class Part(NamedTuple):
         return self._replace(keys=self.keys[rows], records=self.records[rows])
 
 
-def together(keys: Sequence[Numbers], records: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """Rows of several parts in the order of one."""
-    all_keys, all_records = np.concatenate(keys), np.concatenate(records)
-    order = np.lexsort((all_records, all_keys))
-    return all_keys[order], all_records[order]
+class Content(NamedTuple):
+    """What a run holds, or some of it.
+
+    Args:
+        has: keys of records, which are not among all, or are among all and lost.
+        lost: keys among all that are their records' no more; some are not there any more, as where the
+            record was dropped since.
+    """
+
+    has: Part
+    lost: Part
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.has.run
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self.has.keys) + len(self.lost.keys)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Both, but for one that is empty."""
+        return [part for part in self if len(part.keys)]
+
+    def upto(self, place: Place) -> Self:
+        """The rows that are not after a place."""
+        return self._replace(has=self.has.upto(place), lost=self.lost.upto(place))
+
+    def not_merged(self, merge: Merge | None) -> Self:
+        """What a merge has not moved."""
+        return self._replace(has=self.has.not_merged(merge), lost=self.lost.not_merged(merge))
+
+    def without(self, gone: Numbers) -> Self:
+        """The rows of other records than these."""
+        return self._replace(has=self.has.without(gone), lost=self.lost.without(gone))
+
+
+def rows_of(parts: Sequence[Part]) -> Numbers:
+    """Three columns, visibility group, key and record, of several parts, one after the other."""
+    return np.concatenate([NO_ROWS, *(part.rows for part in parts)], axis=1)
+
+
+def in_order(rows: Numbers) -> Numbers:
+    """Rows of three columns in the order of the table: each of its pages is then gone to once."""
+    groups, keys, records = rows
+    return rows[:, np.lexsort((records, keys, groups))]
+
+
+def rows_without(rows: Numbers, others: Numbers) -> Numbers:
+    """The rows that are not among others, of as many columns; the last is the record's."""
+    if not others.size:
+        return rows
+    # Most are of records of which there is nothing among the others.
+    doubtful = np.isin(rows[-1], others[-1])
+    if not doubtful.any():
+        return rows
+    some = rows[:, doubtful]
+    left = ~doubtful
+    left[doubtful] = ~_are_in_both(some, others[:, np.isin(others[-1], some[-1])])[: some.shape[1]]
+    return rows[:, left]
+
+
+def rows_apart(rows: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+    """The rows that are not among others, and the others that are not among them."""
+    left = ~_are_in_both(rows, others)
+    return rows[:, left[: rows.shape[1]]], others[:, left[rows.shape[1] :]]
+
+
+def _are_in_both(rows: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
+    """Of the rows, then of the others, which are among both; either may have some of its own twice."""
+    both = np.concatenate([rows, others], axis=1)
+    order = np.lexsort(both)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.cumsum(_are_new(both[:, order]))
+    here, there = np.zeros((2, len(order) + 1), bool)
+    here[number[: rows.shape[1]]] = True
+    there[number[rows.shape[1] :]] = True
+    found: npt.NDArray[np.bool_] = (here & there)[number]
+    return found
+
+
+def _are_new(ascending: Numbers) -> npt.NDArray[np.bool_]:
+    """Which rows are not as the one before."""
+    found = np.ones(ascending.shape[1], bool)
+    found[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
+    return found
+
+
+def together(pairs: Sequence[Numbers]) -> Numbers:
+    """Keys and records of several parts in the order of one, each once."""
+    some = [each for each in pairs if each.size]
+    if len(some) < 2:  # noqa: PLR2004
+        return some[0] if some else NO_ROWS[1:]
+    keys, records = np.concatenate(some, axis=1)
+    order = np.lexsort((records, keys))
+    ascending = np.stack([keys[order], records[order]])
+    return ascending[:, _are_new(ascending)]
 
 
 def _are_among(all_of: Numbers, looked_for: Numbers) -> npt.NDArray[np.bool_]:

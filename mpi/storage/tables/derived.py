@@ -30,7 +30,8 @@ class BlockingKeyRow(SQLModel, table=True):
 class KeyRunRow(SQLModel, table=True):
     """Blocking keys that a load wrote lately, and the record of each, as little-endian 64-bit integers.
 
-    They ascend, by key and then by record, and are not yet among the others. See ``run_parts.Run``.
+    They ascend, by key and then by record, and are not yet among the others. Those that records have lost
+    are there still. See ``run_parts.Run``.
     """
 
     __tablename__ = "key_run"
@@ -43,6 +44,8 @@ class KeyRunRow(SQLModel, table=True):
     commit_no: int = big()
     keys: bytes = Field(sa_type=LargeBinary)
     record_ids: bytes = Field(sa_type=LargeBinary)
+    lost_keys: bytes = Field(sa_type=LargeBinary)
+    lost_ids: bytes = Field(sa_type=LargeBinary)
 
 
 class GoneFromRunsRow(SQLModel, table=True):

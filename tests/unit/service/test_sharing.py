@@ -14,6 +14,7 @@ from mpi.service.pairing import Pairing, pair_up
 from mpi.service.records import upsert
 from mpi.service.sharing import found_by
 from mpi.storage.repositories.recent_keys import RecentKeys
+from mpi.storage.repositories.run_parts import AS_STORED
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
 from tests.unit.service.test_pairing import as_stored
@@ -71,6 +72,23 @@ def test_two_threads_find_what_one_finds_each_row_once(index):
     assert len(set(alone)) == len(alone) > CHILDREN
 
 
+def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
+    with index.database.write(OPERATOR, "load") as unit:
+        config = index.config_id(unit)
+        keys = keys_of_all(unit, config)
+        before = rows(found_by(unit, config, keys))
+        own = unit.keys.own(config, range(2, CHILDREN + 1, 3))
+        width = AS_STORED.itemsize
+        lost = {(int(np.frombuffer(one.keys, AS_STORED)[0]), record) for record, one in own.items()}
+        fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}
+        unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=own)
+    with index.database.read(OPERATOR) as unit:
+        alone = rows(found_by(unit, config, keys))
+        together = rows(found_by(unit, config, keys, partial(index.database.read, OPERATOR)))
+    assert sorted(alone) == sorted(together) == sorted({*before} - lost)
+    assert lost <= {*before}
+
+
 def test_what_is_merged_between_the_two_snapshots_is_found(index):
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
@@ -84,7 +102,7 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
 def all_by_the_second(monkeypatch):
     """What lies among all is read by the second thread alone."""
     is_read = threading.Event()
-    another, recent = sharing._found_by_another, RecentKeys.found_by
+    another, recent = sharing._found_by_another, RecentKeys.sharing
 
     def by_another(*asked):
         try:
@@ -99,7 +117,7 @@ def all_by_the_second(monkeypatch):
         return recent(self, *asked)
 
     monkeypatch.setattr(sharing, "_found_by_another", by_another)
-    return lambda: monkeypatch.setattr(RecentKeys, "found_by", by_the_first)
+    return lambda: monkeypatch.setattr(RecentKeys, "sharing", by_the_first)
 
 
 def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index, all_by_the_second):

@@ -1,4 +1,4 @@
-"""Schema 0012 keeps the keys of a record in a row of their own; 0013 has those of late apart, 0014 packed."""
+"""Schema 0012 keeps a record's keys in a row; 0013 has those of late apart, 0014 packed, 0016 lost ones."""
 
 import numpy as np
 import pytest
@@ -99,3 +99,34 @@ def test_a_downgrade_merges_the_keys_that_are_packed_but_for_those_that_are_gone
     assert sorted(tuple(row) for row in found) == [(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 5, 3), (2, 1, 5, 8)]
     assert connection.execute(text("SELECT count(*) FROM recent_key")).scalar() == 0
     connection.execute(text("DELETE FROM blocking_key"))
+
+
+def test_a_downgrade_takes_out_from_among_all_what_records_have_lost(older):
+    connection, config = older
+    command.upgrade(config, "0015")
+    connection.execute(
+        text("INSERT INTO key_run VALUES (1, 1, 7, 1, 1, 1, 1, :keys, :records)"),
+        {name: np.array([n], AS_STORED).tobytes() for name, n in (("keys", 3), ("records", 8))},
+    )
+    command.upgrade(config, "0016")
+    [[keys, records]] = connection.execute(text("SELECT lost_keys, lost_ids FROM key_run")).all()
+    assert (bytes(keys), bytes(records)) == (b"", b"")
+    lost = {
+        name: np.array(rows, AS_STORED).tobytes() for name, rows in (("keys", [-9, 4]), ("records", [3, 8]))
+    }
+    connection.execute(text("UPDATE key_run SET lost_keys = :keys, lost_ids = :records"), lost)
+    # A merge took out the first, and it is back; a run that is no part of that merge lost the fifth.
+    connection.execute(text("INSERT INTO key_merge VALUES (1, 1, 1, -9, 3)"))
+    connection.execute(
+        text("INSERT INTO key_run VALUES (2, 1, 8, 1, 1, 1, 1, :none, :none, :keys, :records)"),
+        {"none": b"", **{n: np.array([-10], AS_STORED).tobytes() for n in ("keys", "records")}},
+    )
+    rows = "(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 4, 9), (2, 1, 4, 8), (1, 1, -10, -10)"
+    connection.execute(text(f"INSERT INTO blocking_key VALUES {rows}"))
+    command.downgrade(config, "0015")
+    found = connection.execute(text("SELECT config_id, group_id, key, record_id FROM blocking_key")).all()
+    assert sorted(tuple(row) for row in found) == [(1, 1, -9, 3), (1, 1, 4, 9), (2, 1, 4, 8)]
+    columns = {column["name"] for column in inspect(connection).get_columns("key_run")}
+    assert not columns & {"lost_keys", "lost_ids"}
+    for table in ("blocking_key", "key_run", "key_merge"):
+        connection.execute(text(f"DELETE FROM {table}"))
