@@ -10,7 +10,7 @@ LEAST = 4_000
 """The least statements of a later window, but for the last, which may have half as many: each costs some."""
 WORTH_ANOTHER = 40_000
 """Statements after the first window; fewer are paired with it. By itself a process pairs on one core, and for
-each window the writing would wait for it: fifty thousand took 45 s beside five million, and by one window 37."""
+each window the writing would wait for it: fifty thousand took 45 s beside five million, in one window 37."""
 MOST = 60_000
 """Statements of the largest window, where the index is not large: three windows at a time bound memory."""
 SHARE = 40
