@@ -1,6 +1,7 @@
 """Keys in runs are searched, dropped and merged like all others, on either store."""
 
 from collections import Counter
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mpi.domain.errors import MpiError
-from mpi.service import beside
+from mpi.service import beside, sharing
 from mpi.service.rebuild import rebuild
 from mpi.service.records import upsert
 from mpi.service.searched_keys import are_sound
@@ -180,6 +181,23 @@ def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
     assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == keys_of(1, 2)
+
+
+def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
+    monkeypatch.setattr(sharing, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(sharing, "chunked", partial(sharing.chunked, size=30))
+    load_rows(index, "ccwis", *many_children(60))
+    with index.database.write(OPERATOR, "test") as unit:
+        config = index.config_id(unit)
+        own = unit.keys.own(config, range(1, 61))
+        keys = sorted({key for each in unit.keys.of(config, own).values() for key in each})
+        fewer = {n: one._replace(keys=one.keys[AS_STORED.itemsize :]) for n, one in own.items() if n % 3}
+        unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=fewer)
+        expected = all_keys(unit, config)
+    with index.database.read(OPERATOR) as unit:
+        for again in (None, partial(index.database.read, OPERATOR)):
+            found = sharing.found_by(unit, config, keys, again)
+            assert sorted(tuple(row) for part in found for row in part.T.tolist()) == expected
 
 
 def test_what_a_record_lost_is_destroyed_with_it(unit):

@@ -389,9 +389,9 @@ class BlockingKeys:
             for group in groups:
                 found = driver.execute(statement, (wanted, config_id, group)).fetchone()
                 keys, records = (orjson.loads(column) for column in found)
-                part_found = np.full((3, len(keys)), group, np.int64)
-                part_found[1:] = keys, records
-                yield part_found
+                rows = np.full((3, len(keys)), group, np.int64)
+                rows[1:] = keys, records
+                yield rows
 
 
 def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
