@@ -1,3 +1,3 @@
 """The Master Person Index: which records, in which agencies, are the same person."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -20,7 +20,7 @@ from mpi.domain.errors import (
 
 
 class ExitCode(IntEnum):
-    """What the exit code of ``mpi`` means (docs/cli.md has the same table)."""
+    """What the exit code of ``mpi`` means (docs/reference/cli.md has the same table)."""
 
     DONE = 0
     UNSOUND = 1

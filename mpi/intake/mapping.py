@@ -1,6 +1,6 @@
 """Reads mapping files, strictly: a word that means nothing is an error, with its place.
 
-The language is documented, with examples, in docs/mappings.md.
+The language is documented, with examples, in docs/reference/mappings.md.
 """
 
 import tomllib

@@ -115,7 +115,7 @@ class KeepTo:
         with suppress(StoreError):
             for process in {*self._serving(family)} - self._told:
                 self._told.add(process)
-                # Another user's, as it mostly is: that takes a privilege (docs/postgresql.md).
+                # Another user's, as it mostly is: that takes a privilege (docs/how-to/postgresql.md).
                 with suppress(OSError):
                     own = self._served_on.setdefault(process, os.sched_getaffinity(process))
                     os.sched_setaffinity(process, own & cores or own)

@@ -103,7 +103,7 @@ def _one_store(asked: argparse.Namespace, folder: Path, store: str, url: str | N
 
 
 def _advised() -> dict[str, str]:
-    """The settings of a server that docs/postgresql.md advises."""
+    """The settings of a server that docs/how-to/postgresql.md advises."""
     memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     return {
         "shared_buffers": f"{memory_mb // 4}MB",

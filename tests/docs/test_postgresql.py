@@ -1,4 +1,4 @@
-"""docs/postgresql.md is followed to the letter, on a real server."""
+"""docs/how-to/postgresql.md is followed to the letter, on a real server."""
 
 import re
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from mpi.storage.database import Database
 from mpi.storage.postgresql import _REFUSALS
 from tests.index import OPERATOR, a_child, an_index
 
-PAGE = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_text()
 WORDS = (
     "refused the password", "no such database", "lacks a privilege", "not of this version",
     "busy with another writer", "takes no more connections", "disk is full", "read-only",

@@ -344,7 +344,7 @@ def test_the_shell_completes_commands_and_options():
 
 
 def test_the_manual_has_every_command_option_and_exit_code(mpi, blank):
-    manual = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     for path, entry in COMMANDS.items():
         if entry.target is None:
             continue

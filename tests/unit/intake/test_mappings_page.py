@@ -1,4 +1,4 @@
-"""docs/mappings.md says what the code does."""
+"""docs/reference/mappings.md says what the code does."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from mpi.intake import csv_file, mapping, ndjson_file
 from mpi.intake.mapping_types import LIST_OBJECTS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "mappings.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "mappings.md").read_text(encoding="utf-8")
 
 
 def test_its_mapping_reads_a_file_of_its_columns(read, mapped):
