@@ -72,7 +72,7 @@ def test_a_user_without_privileges_is_told_where_they_are_listed(postgres):
     name = postgres.new_database()
     postgres.run("CREATE ROLE without LOGIN")
     with opened(postgres.url(name, "without")) as database:
-        with pytest.raises(StoreError, match=r"lacks a privilege: docs/postgresql\.md"):
+        with pytest.raises(StoreError, match=r"lacks a privilege: docs/how-to/postgresql\.md"):
             migrate.upgrade(database)
     postgres.drop(name)
 
