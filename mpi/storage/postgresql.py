@@ -74,7 +74,7 @@ _REFUSALS = {
     "57P03": "the database server is starting or stopping: try again",
     "42P01": "the database is not of this version: run mpi db upgrade",
     "42703": "the database is not of this version: run mpi db upgrade",
-    "42501": "the database user of MPI_DATABASE_URL lacks a privilege: docs/how-to/postgresql.md has those it needs",
+    "42501": "the database user of MPI_DATABASE_URL lacks a privilege: docs/how-to/postgresql.md lists them",
     "25006": "the database server is read-only, as a standby is: set MPI_DATABASE_URL to the one that writes",
     "XX001": "the database is damaged: restore a backup",
     "XX002": "the database is damaged: restore a backup",

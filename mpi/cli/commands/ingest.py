@@ -41,7 +41,8 @@ def run(  # noqa: PLR0913 - a command's options
     *,
     source: Annotated[str, typer.Option(help="Code of the source whose records it holds.")],
     mapping: Annotated[
-        str | None, typer.Option(help="Mapping file, or the name of a shipped one; see docs/reference/mappings.md.")
+        str | None,
+        typer.Option(help="Mapping file, or the name of a shipped one; see docs/reference/mappings.md."),
     ] = None,
     file_format: Annotated[
         Format | None, typer.Option("--format", help="Told from the mapping or the file's name otherwise.")
@@ -115,7 +116,8 @@ def _finish(
 def _tell(beyond: Outgrown) -> None:
     note(
         f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
-        f"every match weight is {beyond.bits:.1f} bits too high. Fit one to your records (docs/how-to/fit-a-model.md)"
+        f"every match weight is {beyond.bits:.1f} bits too high. "
+        "Fit one to your records (docs/how-to/fit-a-model.md)"
     )
 
 
