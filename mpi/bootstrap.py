@@ -16,14 +16,14 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import Survivorship
 from mpi.domain.viewer import operator
-from mpi.matching.engines import DUCKDB, BatchEngine, DuckDbEngine
-from mpi.matching.model import FILES, find_model, load_model
-from mpi.service.blocks import BlockLimits
-from mpi.service.context import Index, Matcher, SignInLimits, compiled
-from mpi.service.restored import restored
-from mpi.service.setup import create, require_secret
+from mpi.matching.model.model import FILES, find_model, load_model
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine, DuckDbEngine
+from mpi.service.access.setup import create, require_secret
+from mpi.service.core.block_limits import BlockLimits
+from mpi.service.core.index import Index, Matcher, SignInLimits, compiled
+from mpi.service.maintenance.restore_notice import restored
 from mpi.storage import migrate
-from mpi.storage.database import Database
+from mpi.storage.unit_of_work.database import Database
 
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")

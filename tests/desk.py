@@ -7,8 +7,8 @@ from unittest.mock import patch
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.queue import Filters, questions
-from mpi.service.records import upsert
+from mpi.service.records.upsert import upsert
+from mpi.service.review.queue import Filters, questions
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
 ANN = Viewer("ann", None, ACTIONS[Role.STEWARD], None)

@@ -12,16 +12,16 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
-from mpi.matching.scorer import Scorer, compile_scorer
-from mpi.service import context
-from mpi.service.export import export_crosswalk
-from mpi.service.load import LoadOptions, load
-from mpi.service.sources import NewSource, add_source
+from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
+from mpi.service.core import index as index_module
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.persons.crosswalk_export import export_crosswalk
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage import migrate
-from mpi.storage.database import Database
-from mpi.storage.repositories.blocking_keys import OwnKeys
-from mpi.storage.repositories.run_parts import AS_STORED
-from mpi.storage.unit import ReadUnit
+from mpi.storage.key_index.blocking_keys import OwnKeys
+from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.unit_of_work.database import Database
+from mpi.storage.unit_of_work.unit import ReadUnit
 from tests.models import tiny_model
 
 OPERATOR = operator()
@@ -41,7 +41,7 @@ def an_index(
     if database_url is None and not (folder / "mpi.db").exists():
         for name, content in _database_without_a_row().items():
             (folder / name).write_bytes(content)
-    with patch.object(context, "compile_scorer", _compiled):
+    with patch.object(index_module, "compile_scorer", _compiled):
         index, _key = init_index(settings, is_test=True)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mpi.matching.engines import DUCKDB
-from mpi.service import runs as service_runs
-from mpi.service.recluster import recluster
+from mpi.matching.scoring.engines import DUCKDB
+from mpi.service.processes import worker_liveness
+from mpi.service.recluster.plan import recluster
 from tests.index import OPERATOR
 
 
@@ -33,11 +33,11 @@ def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("mpi.service.epochs._leave_or_abandon", lambda *_: None)
+        patched.setattr("mpi.service.recluster.run_executor._leave_or_abandon", lambda *_: None)
         with pytest.raises(Killed):
             recluster(index, OPERATOR, matcher, apply=True, progress=dies, engine=engine)
 
 
 def forget_who_began(monkeypatch):
     """From now on this process is not the one that began a run, and that one is no more."""
-    monkeypatch.setattr(service_runs, "_TOKEN", "another")
+    monkeypatch.setattr(worker_liveness, "_TOKEN", "another")

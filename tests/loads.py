@@ -4,10 +4,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from mpi.service import key_runs, load_undo, loading, windows
-from mpi.service.derive import derive
-from mpi.service.reindex import silent
-from mpi.service.verify import verify
+from mpi.service.indexing import compaction
+from mpi.service.indexing.reindex import silent
+from mpi.service.loads import batch_sizes, chunk_writer, load_undo
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.derive import derive
 from tests.index import OPERATOR, many_children
 
 CHILDREN = 1_100
@@ -19,7 +20,7 @@ _SMALL_RUNS = {"MERGED_RECORDS": 600, "WORTH_RECORDS": 1, "LARGE_RECORDS": 1, "F
 
 def in_small_chunks(monkeypatch) -> None:
     """Have the loads of a test write a few hundred statements at a time."""
-    for module, numbers in ((loading, _SMALL), (windows, _SMALL_WINDOWS), (key_runs, _SMALL_RUNS)):
+    for module, numbers in ((chunk_writer, _SMALL), (batch_sizes, _SMALL_WINDOWS), (compaction, _SMALL_RUNS)):
         for name, number in numbers.items():
             monkeypatch.setattr(module, name, number)
 
@@ -54,7 +55,7 @@ class PulledPlugError(Exception):
 @contextmanager
 def stopped_after(monkeypatch, chunks: int):
     """A load that is interrupted while it writes a later chunk."""
-    written = loading.Loading._write
+    written = chunk_writer.Loading._write
     left = [chunks]
 
     def write(self, *arguments):
@@ -64,7 +65,7 @@ def stopped_after(monkeypatch, chunks: int):
         left[0] -= 1
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(loading.Loading, "_write", write)
+        patched.setattr(chunk_writer.Loading, "_write", write)
         yield
 
 

@@ -8,9 +8,9 @@ from argon2.profiles import CHEAPEST
 
 from mpi.domain import clock
 from mpi.domain.roles import Role
-from mpi.service import passwords
-from mpi.service.accounts import NewAccount, add_account
-from mpi.service.sign_in import change_password, sign_in, sign_out
+from mpi.service.access import passwords
+from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.access.sign_in import change_password, sign_in, sign_out
 from tests.index import OPERATOR
 
 PASSWORD = "seventeen green kettles"

@@ -25,7 +25,7 @@ import psycopg
 from sqlmodel import SQLModel
 
 from mpi.storage import migrate
-from mpi.storage.database import Database
+from mpi.storage.unit_of_work.database import Database
 
 PATIENCE_S = 30
 _SETTINGS = {"max_connections": "100", "shared_buffers": "128MB"}

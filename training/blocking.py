@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
-from mpi.matching.batch import PAIRS, connect
-from mpi.matching.keys import BlockingPart, BlockingRule, BlockingSpec, keys
-from training.kept import Records, as_table
+from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, keys
+from mpi.matching.scoring.batch import PAIRS, connect
+from training.record_table import Records, as_table
 from training.records import SEAL
 
 

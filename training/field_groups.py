@@ -11,22 +11,22 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import Address, CanonicalRecord, Enrollment, Guardian, Placement
-from mpi.matching.batch import feature_schema
-from mpi.standardize import codes, items
-from mpi.standardize.addresses import NOWHERE, address_keys, places
-from mpi.standardize.birth import read_birth_dates
-from mpi.standardize.door import moment_of, multiple_birth_of
-from mpi.standardize.guardians import guardian_names, surnames_of
+from mpi.matching.scoring.batch import feature_schema
+from mpi.standardize.address.addresses import NOWHERE, address_keys, places
+from mpi.standardize.address.placements import placement_homes
+from mpi.standardize.birth_dates import read_birth_dates
+from mpi.standardize.fields import codes, list_items
+from mpi.standardize.fields.lists import scalars_of
+from mpi.standardize.fields.record_shape import FLAT_COLUMNS
+from mpi.standardize.fields.scalars import local_id_of, text_of
 from mpi.standardize.identifiers import household_ids, read_identifiers
-from mpi.standardize.lists import scalars_of
-from mpi.standardize.names import read_given, read_middle, read_suffix, roots
-from mpi.standardize.person_names import surname_of
+from mpi.standardize.name.guardians import guardian_names, surnames_of
+from mpi.standardize.name.names import read_given, read_middle, read_suffix, roots
+from mpi.standardize.name.person_names import surname_of
+from mpi.standardize.name.placeholders import says_multiple_birth
 from mpi.standardize.phones import read_email, read_phones
-from mpi.standardize.placeholders import says_multiple_birth
-from mpi.standardize.placements import placement_homes
 from mpi.standardize.record import birth_place_of
-from mpi.standardize.scalars import local_id_of, text_of
-from mpi.standardize.shape import FLAT_COLUMNS
+from mpi.standardize.record_validation import moment_of, multiple_birth_of
 from mpi.standardize.ssn import seal_ssn
 from training.records import SEAL, SOURCE_COLUMN
 
@@ -129,7 +129,7 @@ def _sex(values: Values, _: datetime) -> Sequence[object]:
 
 def _numbers(values: Values, _: datetime) -> Sequence[object]:
     ssn, last4, cell = values
-    kept, ssns = items.identifiers(cell)
+    kept, ssns = list_items.identifiers(cell)
     sealed = seal_ssn(text_of("ssn", ssn), text_of("ssn_last4", last4), ssns, SEAL)
     found = read_identifiers(kept, SEAL)
     return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
@@ -140,7 +140,7 @@ def _home(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_HOME, where, strict=True) if value is not None}
     record = CanonicalRecord(
         _NOBODY,
-        addresses=items.dated_items("addresses", Address, sent),
+        addresses=list_items.dated_items("addresses", Address, sent),
         guardians=(Guardian(guardian_relationship=carer),) if carer else (),
     )
     homes = places(record)
@@ -167,7 +167,7 @@ def _email(values: Values, _: datetime) -> Sequence[object]:
 
 def _guardian(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_GUARDIAN, values, strict=True) if value is not None}
-    found = items.dated_items("guardians", Guardian, sent)
+    found = list_items.dated_items("guardians", Guardian, sent)
     names = guardian_names(found)
     carer = found[0].guardian_relationship if found else None
     return names or None, surnames_of(names) or None, carer
@@ -202,18 +202,18 @@ def _race(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _flags(values: Values, _: datetime) -> Sequence[object]:
-    items.flags(values[0])
+    list_items.flags(values[0])
     return ()
 
 
 def _placements(values: Values, _: datetime) -> Sequence[object]:
-    items.dated_items("placements", Placement, {"placements": values[0]})
+    list_items.dated_items("placements", Placement, {"placements": values[0]})
     return ()
 
 
 def _enrollments(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_ENROLLED, values, strict=True) if value is not None}
-    items.dated_items("enrollments", Enrollment, sent)
+    list_items.dated_items("enrollments", Enrollment, sent)
     return ()
 
 

@@ -15,11 +15,11 @@ from mpi.domain.errors import FileError, RecordError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.record import SENT_FIELDS
-from mpi.standardize.door import receive
-from mpi.standardize.finding_shared import find_shared
+from mpi.standardize.process_pool import spread
 from mpi.standardize.record import standardize
+from mpi.standardize.record_validation import receive
+from mpi.standardize.shared_value_detection import find_shared
 from mpi.standardize.shared_values import without_shared
-from mpi.standardize.workers import spread
 
 SEAL = KeyedHash(bytes(SECRET_BYTES))
 """Training keeps no token: the key only has to be the same for all records of a run."""

@@ -7,11 +7,15 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from mpi import __version__
-from mpi.api import problems
-from mpi.api.metrics import Metrics
+from mpi.api.middleware.fast_path_dispatch import ShortWays
+from mpi.api.middleware.metrics import Metrics
+from mpi.api.middleware.middleware import Shell
 from mpi.api.openapi import DocumentedAPI
-from mpi.api.pages import errors, sign_in, signed, view_as
+from mpi.api.pages import page_route
+from mpi.api.pages.desk import sign_in, view_as
 from mpi.api.pages.routes import router as pages
+from mpi.api.pages.session import session
+from mpi.api.request import problems
 from mpi.api.routes import (
     consents,
     crosswalk,
@@ -30,11 +34,9 @@ from mpi.api.routes import (
     tasks,
     views,
 )
-from mpi.api.shell import Shell
-from mpi.api.short import ShortWays
 from mpi.domain.errors import InputError
-from mpi.service.context import Index
-from mpi.service.pending import Worker
+from mpi.service.core.index import Index
+from mpi.service.records.deferred_search import Worker
 
 THREADS = 12
 """Calls at once; below the store's 15 connections, so that none waits for one."""
@@ -79,7 +81,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.matchers = {}
     app.state.metrics = Metrics()
     problems.install(app)
-    errors.install(app)
+    page_route.install(app)
     # What is asked most is found first.
     asked_most = (crosswalk.looking_up, persons.looking_up, records.sending)
     for router in asked_most:
@@ -89,7 +91,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         questions, freezes, consents, views, health,
     ):  # fmt: skip
         app.include_router(module.router)
-    signed.install(app, open_pages=open_pages)
+    session.install(app, open_pages=open_pages)
     app.include_router(pages)
     if open_pages:
         app.include_router(view_as.router)

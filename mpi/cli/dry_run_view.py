@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 from mpi.cli.output import note, print_facts, print_json, print_table
 from mpi.cli.receipt_view import receipt_object, show_counts
-from mpi.intake.profile import FileProfile
-from mpi.service.dry_run import DryRun
+from mpi.intake.file_profile import FileProfile
+from mpi.service.loads.dry_run import DryRun
 
 
 def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from mpi.cli.naming import shown_group
 from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.service.effects import Effect, Received
+from mpi.cli.record_references import shown_group
+from mpi.service.persons.effects import Effect, Received
 
 
 def show_effect(effect: Effect, *, as_json: bool) -> None:

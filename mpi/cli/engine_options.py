@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from mpi.bootstrap import batch_engine
-from mpi.cli.session import read_settings
+from mpi.cli.command_session import read_settings
 from mpi.domain.errors import InputError
-from mpi.matching.engines import BatchEngine
+from mpi.matching.scoring.engines import BatchEngine
 
 
 class Engine(StrEnum):

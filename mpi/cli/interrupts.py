@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from mpi.cli.exits import Interrupted
-from mpi.storage.database import Database
+from mpi.cli.exit_codes import Interrupted
+from mpi.storage.unit_of_work.database import Database
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from mpi import __version__
-from mpi.cli.exits import ExitCode, Fault, Interrupted, PipeClosed, fault_of
-from mpi.cli.lazy import LazyGroup, add_commands
+from mpi.cli.exit_codes import ExitCode, Fault, Interrupted, PipeClosed, fault_of
+from mpi.cli.lazy_commands import LazyGroup, add_commands
 
 PROGRAM = "mpi"
 

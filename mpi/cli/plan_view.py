@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.service.recluster import ReclusterPlan
-from mpi.service.stopping import Stops
+from mpi.service.maintenance.blocking_stop_list import Stops
+from mpi.service.recluster.plan import ReclusterPlan
 
 MOST_LINES = 20
 """Lines of a plan that a table shows; ``--json`` has them all."""

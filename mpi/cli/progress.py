@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mpi.intake.read import FileRows
+from mpi.intake.reader import FileRows
 from mpi.intake.rows import RejectedRow, SentRow
 
 PATIENCE_SECONDS = 2.0

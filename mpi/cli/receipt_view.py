@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mpi.cli.output import print_facts, print_json, print_table
-from mpi.service.letting_in import Reject
-from mpi.service.receipt import Receipt
+from mpi.service.loads.receipt import Receipt
+from mpi.service.loads.row_intake import Reject
 
 REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 """Columns of a rejects file, which holds no text of the rows."""

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mpi.clustering.binding import Binding, bind
 from mpi.clustering.component import Component, Pair, pair
+from mpi.clustering.decision_groups import Binding, bind
 from mpi.domain.decision import Decision
 from mpi.domain.weight import Thresholds
 

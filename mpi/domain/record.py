@@ -91,7 +91,7 @@ class Flag(NamedTuple):
     """A special-population flag as a source asserts it; absence of a flag means unknown.
 
     Args:
-        population: such as ``foster_care``, ``homeless``, ``english_learner`` (docs/flags.md).
+        population: such as ``foster_care``, ``homeless``, ``english_learner`` (docs/reference/flags.md).
         value: ``Y``, ``N`` or ``U``.
         definition: whose definition applies, such as ``ESSA`` or ``LCFF``.
         detail: a code within the population.

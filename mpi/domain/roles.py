@@ -4,6 +4,9 @@ from enum import StrEnum
 
 from mpi.domain.viewer import Action
 
+APPROVERS = "role:approver"
+"""The assignee of an escalated question. No client or account can have this name."""
+
 
 class Role(StrEnum):
     """What a person is here for."""

@@ -171,7 +171,7 @@ class Survivorship:
 
     @classmethod
     def parse(cls, text: str, name: str = "survivorship") -> Self:
-        """Read a survivorship file (docs/golden-record.md has its form).
+        """Read a survivorship file (docs/reference/golden-record.md has its form).
 
         Args:
             text: TOML.

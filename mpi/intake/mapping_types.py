@@ -1,6 +1,6 @@
 """Mapping files: how the columns of somebody's file become fields of the canonical record.
 
-The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping`` reads it. A mapping says
+The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping_reader`` reads it. A mapping says
 nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
 """
 
@@ -23,7 +23,7 @@ from mpi.domain.record import (
     Placement,
     Restriction,
 )
-from mpi.intake.convert import DateFormat
+from mpi.intake.cell_conversion import DateFormat
 
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 """A column in a template."""

@@ -10,7 +10,7 @@ import orjson
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, is_utf8
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.table import MAX_RECORD_BYTES, opened
+from mpi.intake.tabular import MAX_RECORD_BYTES, opened
 
 MAX_DEPTH = 8
 """Deepest nesting of a row; a canonical record needs three."""

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.table import MAX_FIELD, check_header, opened
+from mpi.intake.tabular import MAX_FIELD, check_header, opened
 
 BATCH_ROWS = 2_048
 

@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 
 from mpi.domain.record import QualityIssue
-from mpi.intake.convert import iso_date, number, text
+from mpi.intake.cell_conversion import iso_date, number, text
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, Value
 from mpi.intake.rows import RawRow, SentRow
-from mpi.standardize.full_names import split_full_name
-from mpi.standardize.scalars import is_inexact
+from mpi.standardize.fields.scalars import is_inexact
+from mpi.standardize.name.full_names import split_full_name
 
 Cells = Sequence[object]
 Issues = list[QualityIssue]

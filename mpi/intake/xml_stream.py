@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import codec_name
-from mpi.intake.table import MAX_RECORD_BYTES, opened
+from mpi.intake.tabular import MAX_RECORD_BYTES, opened
 
 MAX_DEPTH = 40
 """Deepest nesting of a record; the interchange formats need about ten."""

@@ -10,12 +10,7 @@ import orjson
 from mpi.domain.errors import StoreError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.shape import (
-    FLAT_COLUMNS,
-    ITEM_COLUMNS,
-    ITEM_KINDS,
-    SCALAR_LISTS,
-)
+from mpi.standardize.fields.record_shape import FLAT_COLUMNS, ITEM_COLUMNS, ITEM_KINDS, SCALAR_LISTS
 
 _TOKENS = frozenset(("ssn_token", "ssn_last4_token"))
 _RECORD_COLUMNS = tuple(sorted(CanonicalRecord._fields))

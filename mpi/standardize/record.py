@@ -3,14 +3,14 @@
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize import codes
-from mpi.standardize.addresses import NOWHERE, address_keys, places, read_city
-from mpi.standardize.birth import BirthDates, read_birth_dates
-from mpi.standardize.guardians import guardian_names, surnames_of
+from mpi.standardize.address.addresses import NOWHERE, address_keys, places, read_city
+from mpi.standardize.address.placements import placement_homes
+from mpi.standardize.birth_dates import BirthDates, read_birth_dates
+from mpi.standardize.fields import codes
 from mpi.standardize.identifiers import household_ids, read_identifiers
-from mpi.standardize.person_names import PersonNames, read_names
+from mpi.standardize.name.guardians import guardian_names, surnames_of
+from mpi.standardize.name.person_names import PersonNames, read_names
 from mpi.standardize.phones import read_email, read_phones
-from mpi.standardize.placements import placement_homes
 
 STANDARDIZER_VERSION = "4"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""

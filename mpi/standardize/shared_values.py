@@ -21,7 +21,7 @@ import orjson
 from mpi.domain.errors import StoreError
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.standardize.addresses import address_key
+from mpi.standardize.address.addresses import address_key
 
 COLUMNS = ("addresses", "phones", "email", "household_ids")
 """Columns whose values stand for one household. A guardian's name is shared by being common (ADR 0017)."""

@@ -16,8 +16,8 @@ from sqlmodel import SQLModel
 
 import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
-from mpi.storage import ledger_file, postgresql
-from mpi.storage.database import Database, plainly
+from mpi.storage.backends import ledger_file, postgresql
+from mpi.storage.unit_of_work.database import Database, plainly
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import operator
-from mpi.matching.batch import _register_frequencies, candidate_pairs, connect
+from mpi.matching.scoring.batch import _register_frequencies, candidate_pairs, connect
 from tests.bench.searching import every_record
 from tests.bench.state import Made
 

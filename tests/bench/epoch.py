@@ -22,9 +22,9 @@ from mpi.bootstrap import load_matcher, open_index, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.viewer import operator
-from mpi.service.epochs import runs
-from mpi.service.records import upsert
-from mpi.service.verify import verify
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.run_executor import runs
+from mpi.service.records.upsert import upsert
 from tests.bench.__main__ import machine, step
 from tests.bench.state import measured
 from tests.index import a_child, an_index, load_rows

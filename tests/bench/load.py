@@ -68,8 +68,8 @@ def main() -> int:
     from mpi.cli.progress import watched
     from mpi.config import Settings
     from mpi.domain.viewer import operator
-    from mpi.intake.read import open_file
-    from mpi.service.load import LoadOptions, Snapshot, load
+    from mpi.intake.reader import open_file
+    from mpi.service.loads.load import LoadOptions, Snapshot, load
 
     file, source = Path(sys.argv[1]), sys.argv[2]
     began, phases, peak = time.perf_counter(), _Phases(), _Peak()

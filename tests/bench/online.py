@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mpi.api.waking import wake_soon
+from mpi.api.server.scheduler_slice import wake_soon
 from mpi.domain.viewer import operator
-from mpi.service.context import Index
+from mpi.service.core.index import Index
 from tests.bench.state import Made, Served, sent, serving
 from tests.bench.wire import Call, Wire, at_once, summary, timed
 

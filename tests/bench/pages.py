@@ -20,13 +20,13 @@ from pathlib import Path
 
 import httpx
 
-from mpi.api.pages.paths import question_path
+from mpi.api.pages.rendering.paths import question_path
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
-from mpi.service.blind_sample import draw
-from mpi.service.context import Index
-from mpi.service.export import export_crosswalk
-from mpi.service.queue import Filters, questions
+from mpi.service.core.index import Index
+from mpi.service.persons.crosswalk_export import export_crosswalk
+from mpi.service.review.queue import Filters, questions
+from mpi.service.sampling.blind_sample import draw
 from tests.bench import state
 from tests.bench.__main__ import machine, step
 from tests.people import PASSWORD, a_person

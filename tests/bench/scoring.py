@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from mpi.domain.viewer import operator
-from mpi.service.context import Index
-from mpi.service.stored_features import load_features
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
 from tests.bench.searching import searching
 from tests.bench.state import Made
 

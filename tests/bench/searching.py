@@ -11,9 +11,9 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import operator
-from mpi.matching.batch import _register_frequencies, connect, feature_table
-from mpi.service.context import Index
-from mpi.service.stored_features import load_features
+from mpi.matching.scoring.batch import _register_frequencies, connect, feature_table
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
 
 RULES = (
     "l.birth_date = r.birth_date and l.surname = r.surname",

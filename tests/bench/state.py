@@ -14,11 +14,11 @@ from pathlib import Path
 
 import httpx
 
-from mpi.api.serve import listen
+from mpi.api.server.serve import listen
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.intake.read import open_file
-from mpi.service.context import Index
+from mpi.intake.reader import open_file
+from mpi.service.core.index import Index
 
 _PATIENCE_S = 120
 _MB = 1024

@@ -7,20 +7,22 @@ from unittest.mock import patch
 import pytest
 
 from mpi.bootstrap import open_matcher
-from mpi.matching.keys import keys
-from mpi.service import beforehand, records, reindex
-from mpi.service.blocks import BlockLimits
-from mpi.service.left_runs import merge_left
-from mpi.service.recluster import recluster
-from mpi.service.records import upsert, withdraw
-from mpi.service.sources import NewSource, add_source
-from mpi.service.together import Together
-from mpi.service.verify import verify
+from mpi.matching.model.blocking_keys import keys
+from mpi.service.core.block_limits import BlockLimits
+from mpi.service.core.group_commit import Together
+from mpi.service.indexing import reindex
+from mpi.service.indexing.background_compaction import merge_left
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.plan import recluster
+from mpi.service.records import optimistic_candidates
+from mpi.service.records import upsert as upsert_module
+from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.payload import features_from_bytes
-from mpi.storage.database import Database
-from mpi.storage.repositories.recent_keys import RecentKeys
-from mpi.storage.repositories.sources import Source
-from mpi.storage.session import Session
+from mpi.storage.key_index.key_segments import RecentKeys
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.database import Database
+from mpi.storage.unit_of_work.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
 from tests.models import tiny_model
 
@@ -120,12 +122,12 @@ def with_meanwhile(index, act, child):
     found = []
 
     def and_then(*asked):
-        found.append(beforehand.find_beforehand(*asked))
-        with patch.object(records, "find_beforehand", beforehand.find_beforehand):
+        found.append(optimistic_candidates.find_beforehand(*asked))
+        with patch.object(upsert_module, "find_beforehand", optimistic_candidates.find_beforehand):
             act(index)
         return found[0]
 
-    with patch.object(records, "find_beforehand", and_then):
+    with patch.object(upsert_module, "find_beforehand", and_then):
         answer = upsert(index, OPERATOR, "ccwis", child)
     return answer, found[0]
 
@@ -141,14 +143,14 @@ def edges_of(index):
 def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_transaction(
     index, tmp_path, monkeypatch, act
 ):
-    monkeypatch.setattr(beforehand, "MOST_SINCE", MOST)
+    monkeypatch.setattr(optimistic_candidates, "MOST_SINCE", MOST)
     answer, found = with_meanwhile(index, act, SAME)
     assert found is not None
     assert found.near
     with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
         begin(plain)
         act(plain)
-        with patch.object(records, "find_beforehand", lambda *_: None):
+        with patch.object(upsert_module, "find_beforehand", lambda *_: None):
             expected = upsert(plain, OPERATOR, "ccwis", SAME)
         assert (answer.outcome, answer.record, answer.tasks) == (
             expected.outcome, expected.record, expected.tasks,
@@ -167,15 +169,17 @@ def searched_in_the_transaction(index, act):
 
 def test_what_was_found_beforehand_is_not_looked_for_again(index):
     assert searched_in_the_transaction(index, comes_by_another) == [0]
-    with patch.object(records, "find_beforehand", lambda *_: None):
+    with patch.object(upsert_module, "find_beforehand", lambda *_: None):
         assert searched_in_the_transaction(index, another_of_the_same) == [1]
 
 
 def test_what_says_nothing_new_is_not_searched_for(index):
-    with patch.object(records, "find_beforehand", wraps=beforehand.find_beforehand) as looked:
+    with patch.object(
+        upsert_module, "find_beforehand", wraps=optimistic_candidates.find_beforehand
+    ) as looked:
         upsert(index, OPERATOR, "sis", KNOWN)
     [call] = looked.call_args_list
-    assert beforehand.find_beforehand(*call.args) is None
+    assert optimistic_candidates.find_beforehand(*call.args) is None
 
 
 def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_in_the_transaction(
@@ -188,7 +192,7 @@ def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_
 
 def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
     monkeypatch.setattr(Together, "are_alone", True)
-    with patch.object(records, "seek", lambda *_: None):
+    with patch.object(upsert_module, "seek", lambda *_: None):
         searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([1] if index.database.is_postgresql else [0])
 
@@ -268,9 +272,9 @@ def wrong_keys(index):
     """Records that have other keys than the model in force gives them."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        records = unit.derived.record_ids(config_id)
-        stored, blocking = unit.derived.features(config_id, records), index.blocking(unit, config_id)
-        own = unit.keys.own(config_id, records)
+        upsert_module = unit.derived.record_ids(config_id)
+        stored, blocking = unit.derived.features(config_id, upsert_module), index.blocking(unit, config_id)
+        own = unit.keys.own(config_id, upsert_module)
     return {
         record
         for record, features in stored.items()
@@ -304,10 +308,10 @@ def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
     found = []
 
     def kept(*asked):
-        found.append(beforehand.find_beforehand(*asked))
+        found.append(optimistic_candidates.find_beforehand(*asked))
         return found[-1]
 
-    with patch.object(records, "find_beforehand", kept):
+    with patch.object(upsert_module, "find_beforehand", kept):
         upsert(index, OPERATOR, "ccwis", a_child("second"))
     with index.database.read(OPERATOR) as unit:
         assert found[0].wanted.config_id == index.config_id(unit)

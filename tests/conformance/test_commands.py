@@ -16,7 +16,7 @@ from mpi.api.app import create_app
 from mpi.bootstrap import open_index
 from mpi.cli.main import run
 from mpi.config import Settings
-from mpi.service.verify import verify
+from mpi.service.maintenance.verify import verify
 from tests.conftest import STORES
 from tests.index import OPERATOR, a_child, crosswalk, many_children
 from tests.models import tiny_model

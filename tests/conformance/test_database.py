@@ -9,8 +9,8 @@ from sqlalchemy import text
 from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import operator
 from mpi.storage import migrate
-from mpi.storage.database import Database
 from mpi.storage.migrate import SchemaState
+from mpi.storage.unit_of_work.database import Database
 from tests.conftest import STORES
 
 
@@ -95,7 +95,7 @@ def test_concurrent_writers_take_consecutive_numbers(database):
 
 def test_a_commit_never_looks_earlier_than_the_one_before_it(database, monkeypatch):
     moments = iter(["2026-05-01T00:00:00.000000Z", "2026-04-01T00:00:00.000000Z"])
-    monkeypatch.setattr("mpi.storage.unit.clock.iso", lambda _moment: next(moments))
+    monkeypatch.setattr("mpi.storage.unit_of_work.unit.clock.iso", lambda _moment: next(moments))
     for _ in range(2):
         with database.write(operator(), "test") as unit:
             assert unit.commit_no

@@ -8,15 +8,15 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.errors import NotAuthenticated, NotFoundError, StoreError
-from mpi.service.clients import add_client, revoke_client, viewer_of
-from mpi.service.glancing import crosswalk_at_a_glance, person_at_a_glance
-from mpi.service.look_up import Ask, look_up
-from mpi.service.persons import crosswalk_in, person_in
-from mpi.service.records import upsert, withdraw
-from mpi.service.setup import key_hash
-from mpi.service.verify import verify
-from mpi.storage.database import Database
-from mpi.storage.repositories.disclosures import Disclosures
+from mpi.service.access.clients import add_client, revoke_client, viewer_of
+from mpi.service.access.setup import key_hash
+from mpi.service.maintenance.verify import verify
+from mpi.service.persons.fast_look_up import crosswalk_at_a_glance, person_at_a_glance
+from mpi.service.persons.look_up import Ask, look_up
+from mpi.service.persons.persons import crosswalk_in, person_in
+from mpi.service.records.upsert import upsert, withdraw
+from mpi.storage.repositories.access.disclosures import Disclosures
+from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, an_index
 from tests.unit.api.live import calling
 

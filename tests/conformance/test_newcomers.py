@@ -4,12 +4,12 @@ from unittest.mock import patch
 
 import pytest
 
-from mpi.service import resolve as resolving
-from mpi.service.closure import NO_NEWCOMERS
-from mpi.service.records import upsert
-from mpi.service.search import search
-from mpi.service.verify import verify
-from mpi.storage.session import Session
+from mpi.service.maintenance.verify import verify
+from mpi.service.persons.search import search
+from mpi.service.records.upsert import upsert
+from mpi.service.resolution import resolve as resolving
+from mpi.service.resolution.closure import NO_NEWCOMERS
+from mpi.storage.unit_of_work.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
 
 NAMES = ("Amara", "Amarah", "Chidi")

@@ -6,16 +6,16 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.blind import answer_blind, next_blind
-from mpi.service.blind_sample import draw
-from mpi.service.forecast import forecast
-from mpi.service.labels import export_labels
-from mpi.service.practice import answer_practice, next_practice
-from mpi.service.quality import quality
-from mpi.service.sources import NewSource, SourceKind, add_source
-from mpi.storage.repositories.blind import BlindAnswer, BlindPair
-from mpi.storage.repositories.figures import Answers
-from mpi.storage.repositories.task_work import Act, Work
+from mpi.service.quality.dashboard import quality
+from mpi.service.quality.forecast import forecast
+from mpi.service.sampling.blind_review import answer_blind, next_blind
+from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.labels import export_labels
+from mpi.service.sampling.practice import answer_practice, next_practice
+from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
+from mpi.storage.repositories.review.figures import Answers
+from mpi.storage.repositories.review.task_work import Act, Work
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)

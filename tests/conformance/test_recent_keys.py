@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mpi.domain.errors import MpiError
-from mpi.service import beside, sharing
-from mpi.service.rebuild import rebuild
-from mpi.service.records import upsert
-from mpi.service.searched_keys import are_sound
-from mpi.service.verify import verify
-from mpi.storage.repositories import blocking_keys, recent_keys
-from mpi.storage.repositories.recent_keys import RecentKeys
-from mpi.storage.repositories.run_parts import AS_STORED
+from mpi.service.indexing import key_lookup
+from mpi.service.maintenance.rebuild import rebuild
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster import derived_sync
+from mpi.service.recluster.key_verification import are_sound
+from mpi.service.records.upsert import upsert
+from mpi.storage.key_index import blocking_keys, key_segments
+from mpi.storage.key_index.key_segments import RecentKeys
+from mpi.storage.key_index.segment_arrays import AS_STORED
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -74,7 +75,7 @@ def merge_all(unit, most=1_000):
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch):
     """Of two transactions some are put together, and some are not."""
-    monkeypatch.setattr(recent_keys, "RUN_KEYS", 6)
+    monkeypatch.setattr(key_segments, "RUN_KEYS", 6)
 
 
 def keys_of(*records):
@@ -184,8 +185,8 @@ def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
 
 
 def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
-    monkeypatch.setattr(sharing, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(sharing, "chunked", partial(sharing.chunked, size=30))
+    monkeypatch.setattr(key_lookup, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(key_lookup, "chunked", partial(key_lookup.chunked, size=30))
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
@@ -196,7 +197,7 @@ def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
         expected = all_keys(unit, config)
     with index.database.read(OPERATOR) as unit:
         for again in (None, partial(index.database.read, OPERATOR)):
-            found = sharing.found_by(unit, config, keys, again)
+            found = key_lookup.found_by(unit, config, keys, again)
             assert sorted(tuple(row) for part in found for row in part.T.tolist()) == expected
 
 
@@ -216,7 +217,7 @@ def test_what_small_transactions_put_into_runs_is_put_together(unit):
         # In the last run, to which the next is put.
         unit.keys.drop(1, [n] if n % 3 == 0 else [])
     runs = unit.keys.recent.runs(1)
-    assert max(run.size for run in runs) == recent_keys.RUN_KEYS
+    assert max(run.size for run in runs) == key_segments.RUN_KEYS
     assert len(runs) < 10
     assert [run.number for run in runs] == sorted({run.number for run in runs})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
@@ -542,13 +543,13 @@ def test_keys_of_a_record_that_changes_while_others_are_mended_are_mended_too(in
         connection.execute(text("DELETE FROM blocking_key WHERE record_id = 1"))
     [finding] = verify(index, OPERATOR)
     assert finding.law == 5
-    mend = beside.mend
+    mend = derived_sync.mend
 
     def meanwhile(carrier, config_id):
         for child in known:
             upsert(index, OPERATOR, "ccwis", child | {"postal_code": "43999"})
         mend(carrier, config_id)
 
-    with patch.object(beside, "mend", meanwhile):
+    with patch.object(derived_sync, "mend", meanwhile):
         rebuild(index, OPERATOR)
     assert verify(index, OPERATOR) == []

@@ -8,18 +8,18 @@ from sqlalchemy import select
 
 from mpi.domain.errors import NotFoundError, StoreError
 from mpi.domain.viewer import Action
-from mpi.matching.packed import packed_parts
-from mpi.service.load import Snapshot
-from mpi.service.records import upsert
-from mpi.storage.among import among
-from mpi.storage.database import Lock
-from mpi.storage.repositories import blocking_keys
-from mpi.storage.repositories.clients import Client
-from mpi.storage.repositories.disclosures import Disclosure
-from mpi.storage.repositories.persons import PersonStatus
-from mpi.storage.repositories.records import RecordState
-from mpi.storage.repositories.tasks import Task
+from mpi.matching.scoring.feature_batches import packed_parts
+from mpi.service.loads.load import Snapshot
+from mpi.service.records.upsert import upsert
+from mpi.storage.driver.in_list import among
+from mpi.storage.key_index import blocking_keys
+from mpi.storage.repositories.access.clients import Client
+from mpi.storage.repositories.access.disclosures import Disclosure
+from mpi.storage.repositories.persons.persons import PersonStatus
+from mpi.storage.repositories.review.tasks import Task
+from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import RecordRow
+from mpi.storage.unit_of_work.database import Lock
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 TODAY = "2026-01-01"

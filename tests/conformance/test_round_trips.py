@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from mpi.service.clients import add_client, authenticate
-from mpi.service.records import upsert
-from mpi.service.together import MOST, Together
-from mpi.storage.pipeline import Pipeline
+from mpi.service.access.clients import add_client, authenticate
+from mpi.service.core.group_commit import MOST, Together
+from mpi.service.records.upsert import upsert
+from mpi.storage.driver.pipeline import Pipeline
 from tests.index import OPERATOR, a_child, an_index, many_children
 from tests.waiting import at_once
 

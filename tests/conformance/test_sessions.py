@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import bindparam, insert, select, text, update
 
 from mpi.domain.errors import StoreError
-from mpi.storage import database as database_module
-from mpi.storage.among import among
-from mpi.storage.database import Database
+from mpi.storage.driver.compiled_statements import Prepared
+from mpi.storage.driver.in_list import among
+from mpi.storage.driver.prefetch import every
 from mpi.storage.migrate import upgrade
-from mpi.storage.prepared import Prepared
-from mpi.storage.repositories.asking import every
 from mpi.storage.tables import CounterRow, SourceRow
+from mpi.storage.unit_of_work import database as database_module
+from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 
 _counter = CounterRow.__table__

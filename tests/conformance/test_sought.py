@@ -6,16 +6,18 @@ from unittest.mock import patch
 import pytest
 
 from mpi.domain import clock
-from mpi.service import candidates, records, reindex
-from mpi.service.blocks import BlockLimits
-from mpi.service.records import upsert, withdraw
-from mpi.service.sought import seek
-from mpi.service.sources import NewSource, add_source
-from mpi.service.statement import statement
-from mpi.service.together import Together
-from mpi.service.verify import verify
-from mpi.standardize.door import receive
-from mpi.storage.repositories.sources import Source
+from mpi.service.core.block_limits import BlockLimits
+from mpi.service.core.group_commit import Together
+from mpi.service.indexing import reindex
+from mpi.service.maintenance.verify import verify
+from mpi.service.records import candidates
+from mpi.service.records import upsert as upsert_module
+from mpi.service.records.pipelined_candidates import seek
+from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.statements.sources import NewSource, add_source
+from mpi.service.statements.statement import statement
+from mpi.standardize.record_validation import receive
+from mpi.storage.repositories.sources.sources import Source
 from tests.conformance.test_beforehand import edges_of
 from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of
 
@@ -56,7 +58,7 @@ def searched_for(index, act):
 
 
 def nothing_sought():
-    return patch.object(records, "seek", lambda *_: None)
+    return patch.object(upsert_module, "seek", lambda *_: None)
 
 
 def test_what_records_are_answered_and_settle_is_what_a_search_gives(index, tmp_path):
@@ -158,7 +160,7 @@ def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
     came = receive({**OTHER, "local_id": "same"}, index.seal, clock.now())
-    with patch.object(records._Upsert, "_dated", lambda *_: statement(came.record, came.issues)):
+    with patch.object(upsert_module._Upsert, "_dated", lambda *_: statement(came.record, came.issues)):
         answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
     assert {frozenset({("sis", "other"), ("ccwis", "same")})} <= partition_of(index)
@@ -169,7 +171,7 @@ def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index,
     upsert(index, OPERATOR, "sis", KNOWN)
     monkeypatch.setattr(Together, "are_alone", False)
     sought = []
-    with patch.object(records, "seek", lambda *asked: sought.append(seek(*asked))):
+    with patch.object(upsert_module, "seek", lambda *asked: sought.append(seek(*asked))):
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
         # The same again is not looked for beforehand.
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "unchanged"

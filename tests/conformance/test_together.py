@@ -9,13 +9,13 @@ from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import OnceOnly, operator
-from mpi.service import records
-from mpi.service import together as module
-from mpi.service.records import upsert
-from mpi.service.together import MOST
-from mpi.service.verify import verify
-from mpi.storage.database import Database, Lock
-from mpi.storage.unit import WriteUnits
+from mpi.service.core import group_commit as module
+from mpi.service.core.group_commit import MOST
+from mpi.service.maintenance.verify import verify
+from mpi.service.records import upsert as upsert_module
+from mpi.service.records.upsert import upsert
+from mpi.storage.unit_of_work.database import Database, Lock
+from mpi.storage.unit_of_work.unit import WriteUnits
 from tests.index import OPERATOR, a_child, an_index, many_children
 from tests.waiting import at_once, until
 
@@ -92,7 +92,7 @@ def test_one_that_is_refused_costs_the_others_nothing(index):
 
 def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanwhile(index, monkeypatch):
     """On PostgreSQL a page that notes what was seen takes no turn, and commits beside them."""
-    take, good = records._Upsert.take, many_children(4)
+    take, good = upsert_module._Upsert.take, many_children(4)
 
     def beside_another(step, unit):
         if step.source_code == "nowhere" and index.database.is_postgresql:
@@ -100,7 +100,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
                 other.note_commit()
         return take(step, unit)
 
-    monkeypatch.setattr(records._Upsert, "take", beside_another)
+    monkeypatch.setattr(upsert_module._Upsert, "take", beside_another)
     works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in good]
     works.append(lambda: upsert(index, OPERATOR, "nowhere", a_child("x")))
     answers = at_once(index, works)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.flags import POPULATIONS
+from training.simulate.people.flags import POPULATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -19,7 +19,7 @@ def test_every_canonical_field_is_documented():
 
 
 def test_every_population_that_the_simulator_asserts_is_documented():
-    page = (ROOT / "docs" / "flags.md").read_text()
+    page = (ROOT / "docs" / "reference" / "flags.md").read_text()
     assert [name for name in [*POPULATIONS, "foster_care"] if f"`{name}`" not in page] == []
 
 

@@ -1,4 +1,4 @@
-"""docs/golden-record.md and docs/explanations.md: their examples are what happens, their lists are whole."""
+"""The examples and lists of the pages on golden records and explanations are true of the code."""
 
 import json
 import re
@@ -8,18 +8,18 @@ import pytest
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
+from mpi.domain.record_ref import Label
 from mpi.domain.survivorship import EVERY, ONE, Criterion, Rule, Survivorship
-from mpi.service.built import built
-from mpi.service.explain import explain_pair
-from mpi.service.golden import golden
-from mpi.service.records import upsert
-from mpi.service.sources import NewSource, SourceKind, add_source
-from mpi.storage.repositories.records import Label
+from mpi.service.explanations.pair import explain_pair
+from mpi.service.explanations.person_history import built
+from mpi.service.persons.golden_record import golden
+from mpi.service.records.upsert import upsert
+from mpi.service.statements.sources import NewSource, SourceKind, add_source
 from tests.index import OPERATOR, crosswalk
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-GOLDEN = (DOCS / "golden-record.md").read_text(encoding="utf-8")
-EXPLAINED = (DOCS / "explanations.md").read_text(encoding="utf-8")
+GOLDEN = (DOCS / "reference" / "golden-record.md").read_text(encoding="utf-8")
+EXPLAINED = (DOCS / "reference" / "explanations.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mpi.domain.errors import StoreError
-from mpi.service.records import upsert
+from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
-from mpi.storage.database import Database
-from mpi.storage.postgresql import _REFUSALS
+from mpi.storage.backends.postgresql import _REFUSALS
+from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, an_index
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md").read_text()

@@ -1,4 +1,4 @@
-"""What docs/signing-in.md and docs/reference/cli.md list is what the code has."""
+"""What docs/reference/accounts.md and docs/reference/cli.md list is what the code has."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from mpi.config import Settings
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action
-from mpi.service import passwords
-from mpi.service.sign_in import MOST_WRONG, WRONG_IN_A_ROW
+from mpi.service.access import passwords
+from mpi.service.access.sign_in import MOST_WRONG, WRONG_IN_A_ROW
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE = (DOCS / "signing-in.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "accounts.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_roles_is_that_of_the_code():
@@ -39,5 +39,5 @@ def test_the_figures_are_those_of_the_code():
 
 def test_the_manual_lists_every_scope():
     manual = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
-    listed = re.search(r"else is denied: (.*?)\.\n", manual)[1]
+    listed = re.search(r"The scopes are: (.*?)\.\n", manual)[1]
     assert listed.split(", ") == [f"`{action}`" for action in sorted(Action)]

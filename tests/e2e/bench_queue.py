@@ -21,9 +21,9 @@ from sqlalchemy import text
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.queue import Filters, landing, questions
-from mpi.storage.repositories.task_work import Work
-from mpi.storage.repositories.tasks import Task
+from mpi.service.review.queue import Filters, landing, questions
+from mpi.storage.repositories.review.task_work import Work
+from mpi.storage.repositories.review.tasks import Task
 from tests.bench.pages import signed_in
 from tests.index import OPERATOR, an_index
 from tests.people import a_person

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import httpx
 
-from mpi.api.serve import listen
+from mpi.api.server.serve import listen
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
-from mpi.service.load import LoadOptions, load
-from mpi.service.sources import NewSource, add_source
+from mpi.service.loads.load import LoadOptions, load
+from mpi.service.statements.sources import NewSource, add_source
 from tests.index import many_children, rows
 from tests.postgres import a_server
 

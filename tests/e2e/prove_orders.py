@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mpi.service.recluster import recluster
+from mpi.service.recluster.plan import recluster
 from tests.e2e.public_set import (
     OPERATOR,
     crosswalk,

@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import operator
-from mpi.intake.mapping import load_mapping
-from mpi.intake.read import open_file
+from mpi.intake.mapping_reader import load_mapping
+from mpi.intake.reader import open_file
 from mpi.intake.rows import SentRow
-from mpi.service.context import Index
-from mpi.service.export import export_crosswalk
-from mpi.service.load import LoadOptions, Receipt, Snapshot, load
-from mpi.service.records import upsert
-from mpi.service.sources import NewSource, add_source
+from mpi.service.core.index import Index
+from mpi.service.loads.load import LoadOptions, Receipt, Snapshot, load
+from mpi.service.persons.crosswalk_export import export_crosswalk
+from mpi.service.records.upsert import upsert
+from mpi.service.statements.sources import NewSource, add_source
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mpi.service.recluster import recluster
-from mpi.service.verify import verify
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.plan import recluster
 from tests.e2e.public_set import (
     CHILDREN,
     OPERATOR,

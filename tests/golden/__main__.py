@@ -9,10 +9,10 @@ from mpi.bootstrap import open_matcher
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
-from mpi.matching.model import DEFAULT_MODEL
-from mpi.standardize.door import receive
-from mpi.standardize.finding_shared import find_shared
+from mpi.matching.model.model import DEFAULT_MODEL
 from mpi.standardize.record import standardize
+from mpi.standardize.record_validation import receive
+from mpi.standardize.shared_value_detection import find_shared
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, without_shared
 from tests.golden.hard_cases import Case, cases, decide, make_state, others
 from tests.golden.scenes import RECLUSTERED

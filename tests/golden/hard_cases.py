@@ -15,13 +15,13 @@ from mpi.config import Settings
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
-from mpi.service.context import Index
-from mpi.service.export import export_crosswalk
-from mpi.service.load import LoadOptions, Snapshot, load
-from mpi.service.recluster import recluster
-from mpi.service.records import read, upsert
-from mpi.service.sources import NewSource, add_source
-from mpi.service.tasks import review_tasks
+from mpi.service.core.index import Index
+from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.service.persons.crosswalk_export import export_crosswalk
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import read, upsert
+from mpi.service.review.tasks import review_tasks
+from mpi.service.statements.sources import NewSource, add_source
 from tests.golden.scenes import OTHERS, RECLUSTERED, Other
 from training.simulate.simulation import simulate
 

@@ -17,18 +17,19 @@ from pathlib import Path
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.service import key_runs, loading
-from mpi.service.load import Snapshot
-from mpi.service.load_undo import undo_load
-from mpi.service.recluster import recluster
-from mpi.service.records import read, upsert
-from mpi.service.verify import verify
-from mpi.storage.repositories.batches import Batch
+from mpi.service.indexing import compaction
+from mpi.service.loads import chunk_writer
+from mpi.service.loads.load import Snapshot
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import read, upsert
+from mpi.storage.repositories.sources.batches import Batch
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 from tests.postgres import Postgres, a_server
 
 LOADED = 700
-"""Above ``mpi.service.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
+"""Above ``mpi.service.indexing.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
 WRONG = 450
 """Records of a load that is taken back."""
 CHUNK = 200
@@ -74,10 +75,10 @@ class Place:
 def work(place: Place, turn: int) -> None:
     """Upsert, load, take loads back and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
-    loading.CHUNK = loading.CHUNK_AFAR = CHUNK
+    chunk_writer.CHUNK = chunk_writer.CHUNK_AFAR = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
-    key_runs.LARGE_RECORDS = key_runs.FEW_STATEMENTS = 1
-    key_runs.MERGED_RECORDS, key_runs.WORTH_RECORDS = 4 * CHUNK, 1
+    compaction.LARGE_RECORDS = compaction.FEW_STATEMENTS = 1
+    compaction.MERGED_RECORDS, compaction.WORTH_RECORDS = 4 * CHUNK, 1
     _take_back(index)
     while True:
         for number in range(20):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.service.records import upsert
+from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR
 
 PROCESSES, THREADS = 3, 6

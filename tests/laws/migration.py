@@ -19,10 +19,10 @@ from sqlalchemy import Engine, event, inspect, text
 
 from mpi.bootstrap import check_database, open_index, upgrade_database
 from mpi.domain.errors import StoreError
-from mpi.service.records import upsert
-from mpi.service.verify import verify
+from mpi.service.maintenance.verify import verify
+from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
-from mpi.storage.database import Database
+from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 from tests.laws.crash import Killed, Place
 

@@ -3,11 +3,11 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from mpi.service.overlays import refuse_overlay, release_overlay
-from mpi.service.undo import undo_step
-from mpi.standardize.door import receive
+from mpi.domain.record_ref import Label
+from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
+from mpi.service.stewardship.undo import undo_step
 from mpi.standardize.record import standardize
-from mpi.storage.repositories.records import Label
+from mpi.standardize.record_validation import receive
 from tests.index import OPERATOR, a_child
 
 ALIKE = {"JAYDEN", "JAYLEN"}

@@ -12,12 +12,12 @@ from hypothesis.stateful import invariant, precondition, rule
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, SecondApprover, Viewer
-from mpi.service.approving import approve
-from mpi.service.consenting import ask_consent, consent, refuse_consent
-from mpi.service.due import put_due_in_force
-from mpi.service.freezing import freeze, lift, windows
-from mpi.service.undo import undo_step
-from mpi.service.waiting_steps import waiting_steps
+from mpi.service.stewardship.approvals import approve
+from mpi.service.stewardship.deferred_steps import put_due_in_force
+from mpi.service.stewardship.freeze_windows import freeze, lift, windows
+from mpi.service.stewardship.owner_consent import ask_consent, consent, refuse_consent
+from mpi.service.stewardship.pending_steps import waiting_steps
+from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk
 
 SECOND = Viewer("second", None, frozenset(Action), None)

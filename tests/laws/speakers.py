@@ -9,10 +9,10 @@ from hypothesis.stateful import invariant, precondition, rule
 from sqlalchemy import select
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.service.corrections import correct
-from mpi.service.golden import golden
-from mpi.service.merging import Why
-from mpi.service.records import upsert
+from mpi.service.persons.golden_record import golden
+from mpi.service.records.upsert import upsert
+from mpi.service.stewardship.corrections import correct
+from mpi.service.stewardship.merge import Why
 from mpi.storage.tables import DecisionRow
 from tests.index import OPERATOR, a_child, crosswalk
 from tests.laws.families import means_the_same_later, plain

@@ -3,10 +3,10 @@
 from sqlalchemy import insert, update
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.service.closure import closure
-from mpi.service.resolve import today
-from mpi.service.settle import publish, settle
-from mpi.service.stored_features import load_features
+from mpi.service.core.stored_features import load_features
+from mpi.service.resolution.closure import closure
+from mpi.service.resolution.resolve import today
+from mpi.service.resolution.settlement import publish, settle
 from mpi.storage.tables import DecisionMemberRow, DecisionRow
 from tests.index import OPERATOR
 

@@ -12,16 +12,16 @@ from hypothesis.stateful import precondition, rule
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict
-from mpi.service.decisions import Asked, decide, decision
-from mpi.service.holds import holds, refuse_hold, release_hold
-from mpi.service.load_undo import undo_load
-from mpi.service.merging import Why, merge, move, split
-from mpi.service.pausing import pause, resume
-from mpi.service.persons import person
-from mpi.service.proposals import apply_proposal, proposal, propose, roll_back_proposal
-from mpi.service.rekey import rekey
-from mpi.service.undo import undo_decision, undo_step
-from mpi.storage.repositories.records import Label
+from mpi.domain.record_ref import Label
+from mpi.service.gates.holds import holds, refuse_hold, release_hold
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.persons.persons import person
+from mpi.service.recluster.proposals import apply_proposal, proposal, propose, roll_back_proposal
+from mpi.service.records.source_pause import pause, resume
+from mpi.service.stewardship.decisions import Asked, decide, decision
+from mpi.service.stewardship.merge import Why, merge, move, split
+from mpi.service.stewardship.rekey import rekey
+from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk
 from tests.laws.oracle import Waiting, Word
 from tests.laws.statements import decide as state_decision

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.service.load import Snapshot
-from mpi.service.recluster import recluster
-from mpi.service.records import read, upsert, withdraw
-from mpi.service.verify import verify
+from mpi.service.loads.load import Snapshot
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import read, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 from tests.laws.crowd import all_at_once
 

@@ -26,25 +26,25 @@ from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.weight import rounded
-from mpi.matching import engines
-from mpi.matching.batch import WEIGHTS, candidate_pairs
-from mpi.matching.keys import keys
-from mpi.service import pairing
-from mpi.service.context import Matcher
-from mpi.service.decisions import decisions
-from mpi.service.events import events
-from mpi.service.load import Snapshot
-from mpi.service.persons import crosswalk as look_up
-from mpi.service.persons import lineage, person
-from mpi.service.rebuild import rebuild
-from mpi.service.recluster import recluster
-from mpi.service.records import read, upsert, withdraw
-from mpi.service.search import search
-from mpi.service.tasks import review_tasks
-from mpi.service.verify import verify
-from mpi.standardize.door import receive
+from mpi.matching.model.blocking_keys import keys
+from mpi.matching.scoring import engines
+from mpi.matching.scoring.batch import WEIGHTS, candidate_pairs
+from mpi.service.core.index import Matcher
+from mpi.service.indexing import pairing
+from mpi.service.loads.load import Snapshot
+from mpi.service.maintenance.rebuild import rebuild
+from mpi.service.maintenance.verify import verify
+from mpi.service.persons.change_feed import events
+from mpi.service.persons.persons import crosswalk as look_up
+from mpi.service.persons.persons import lineage, person
+from mpi.service.persons.search import search
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.review.tasks import review_tasks
+from mpi.service.stewardship.decisions import decisions
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.record import standardize
+from mpi.standardize.record_validation import receive
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of
 from tests.laws.families import contents, means_the_same_later, plain
 from tests.laws.oracle import Oracle

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.service.load_undo import undo_load
-from mpi.service.overlays import refuse_overlay, release_overlay
-from mpi.service.pausing import pause, resume
-from mpi.service.records import withdraw
-from mpi.service.undo import undo_step
-from mpi.storage.repositories.records import Label
+from mpi.domain.record_ref import Label
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.records.source_pause import pause, resume
+from mpi.service.records.upsert import withdraw
+from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
+from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, load_rows
 from tests.laws.families import plain
 from tests.laws.test_machine import EXAMPLES, Laws, empty_home

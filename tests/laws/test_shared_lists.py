@@ -3,10 +3,10 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mpi.service.rebuild import rebuild
-from mpi.service.recluster import recluster
-from mpi.service.records import upsert
-from mpi.service.verify import verify
+from mpi.service.maintenance.rebuild import rebuild
+from mpi.service.maintenance.verify import verify
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children, partition_of
 
 SECRET = "5e" * 32

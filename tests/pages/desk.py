@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mpi.api.app import create_app
-from mpi.api.pages.paths import question_path
+from mpi.api.pages.rendering.paths import question_path
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
+from mpi.domain.record_ref import Label
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
-from mpi.service.accounts import NewAccount, add_account
-from mpi.service.answering import defer
-from mpi.service.blind_sample import draw
-from mpi.service.blocks import note_large
-from mpi.service.decisions import Asked, report_link
-from mpi.service.owner_questions import ask_source
-from mpi.service.proposals import propose
-from mpi.service.question import question
-from mpi.service.queue import Filters, questions
-from mpi.service.records import read, upsert
-from mpi.service.sources import NewSource, SourceKind, add_source
-from mpi.storage.repositories.records import Label
+from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.core.block_limits import note_large
+from mpi.service.recluster.proposals import propose
+from mpi.service.records.upsert import read, upsert
+from mpi.service.review.answer import defer
+from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.question import question
+from mpi.service.review.queue import Filters, questions
+from mpi.service.sampling.blind_sample import draw
+from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.service.stewardship.decisions import Asked, report_link
 from tests.index import a_child, an_index, crosswalk, load_rows, many_children
 from tests.unit.api.live import serving
 

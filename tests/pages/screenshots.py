@@ -12,19 +12,19 @@ from pathlib import Path
 from PIL import Image
 
 from mpi.api.app import create_app
-from mpi.api.pages.paths import question_path
-from mpi.cli.demo.compare import know
+from mpi.api.pages.rendering.paths import question_path
+from mpi.cli.demo.comparison import know
 from mpi.cli.demo.story import tell
 from mpi.cli.demo.world import SOURCES, made, make, opened, truth
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
-from mpi.service import proposals
-from mpi.service.accounts import NewAccount, add_account
-from mpi.service.blind import answer_blind, next_blind
-from mpi.service.blind_sample import draw
-from mpi.service.owner_questions import ask_source
-from mpi.service.question import question
-from mpi.service.queue import Filters, questions
+from mpi.service.access.accounts import NewAccount, add_account
+from mpi.service.recluster import proposals
+from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.question import question
+from mpi.service.review.queue import Filters, questions
+from mpi.service.sampling.blind_review import answer_blind, next_blind
+from mpi.service.sampling.blind_sample import draw
 from tests.pages.chromium import browsing
 from tests.unit.api.live import serving
 

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from mpi.domain import clock
-from mpi.service.working import LEASE
+from mpi.service.review.assignments import LEASE
 from tests.pages.axe import RULES
 from tests.pages.desk import PASSWORD
 

@@ -12,8 +12,8 @@ from splink import comparison_library as library
 
 from mpi.domain.features import Features
 from mpi.domain.weight import probability
-from mpi.matching.batch import connect
-from training.kept import Records
+from mpi.matching.scoring.batch import connect
+from training.record_table import Records
 
 NOTEBOOK_PROBABILITY = 0.95
 """The threshold that Splink's tutorial clusters at."""

@@ -10,20 +10,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpi.matching.model import MatchModel, find_model, load_model
-from training.evaluate import bias, show
-from training.evaluate.ablation import Ablated, ablation
-from training.evaluate.clusters import persons, weigh
-from training.evaluate.dataset import Dataset, standardized
+from mpi.matching.model.model import MatchModel, find_model, load_model
+from training.evaluate import tables
+from training.evaluate.acceptance import OWN, SIMULATED, Promise, promises
+from training.evaluate.datasets.dataset import Dataset, standardized
+from training.evaluate.datasets.public_sets import DEVELOPMENT_SETS, TRUTH
+from training.evaluate.datasets.saved_state import is_saved_state, saved_state
+from training.evaluate.datasets.simulated_state import name_book, simulated_state
 from training.evaluate.evaluation import Evaluation, measure
-from training.evaluate.fitted import fitted_model
-from training.evaluate.golden import golden_pairs
-from training.evaluate.must_show import OWN, SIMULATED, Promise, promises
-from training.evaluate.nightly import feed_review
-from training.evaluate.saved import is_saved_state, saved_state
-from training.evaluate.simulated import name_book, simulated_state
-from training.evaluate.strangers import Strangers, judge_strangers, stress_set
-from training.evaluate.suite import DEVELOPMENT_SETS, TRUTH
+from training.evaluate.fitted_model import fitted_model
+from training.evaluate.golden_pairs import golden_pairs
+from training.evaluate.measures import bias
+from training.evaluate.measures.ablation import Ablated, ablation
+from training.evaluate.measures.nightly_review import feed_review
+from training.evaluate.measures.stress_set import Strangers, judge_strangers, stress_set
+from training.evaluate.model_clusters import persons, weigh
 from training.fit.errors import TrainingError
 from training.records import read_rows
 
@@ -132,13 +133,13 @@ def _show(
 ) -> None:
     console = Console()
     for result in results.values():
-        show.show_evaluation(console, result)
+        tables.show_evaluation(console, result)
     if strangers is not None:
-        show.show_strangers(console, strangers)
+        tables.show_strangers(console, strangers)
     if parts:
-        show.show_ablation(console, parts)
+        tables.show_ablation(console, parts)
     if kept:
-        show.show_promises(console, kept)
+        tables.show_promises(console, kept)
 
 
 def _fail_if(unfair: list[str]) -> None:

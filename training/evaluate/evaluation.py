@@ -3,14 +3,15 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from mpi.clustering.priors import priors_at_hand
+from mpi.clustering.source_pair_priors import priors_at_hand
 from mpi.domain.weight import Thresholds
-from mpi.matching.model import MatchModel
-from training.evaluate import baseline, bias, calibration, care, clusters, kinds, loss, relatives, review
-from training.evaluate.dataset import Dataset
-from training.evaluate.intervals import Figure
-from training.evaluate.scores import Quality, Scores, pairwise, quality
-from training.kept import Records
+from mpi.matching.model.model import MatchModel
+from training.evaluate import baseline, model_clusters
+from training.evaluate.datasets.dataset import Dataset
+from training.evaluate.measures import bias, blocking_loss, calibration, care, error_kinds, relatives, review
+from training.evaluate.measures.intervals import Figure
+from training.evaluate.measures.scores import Quality, Scores, pairwise, quality
+from training.record_table import Records
 
 SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
 
@@ -57,7 +58,7 @@ class Evaluation:
     model: str
     records: int
     thresholds: Mapping[str, Thresholds]
-    blocking: loss.Blocking
+    blocking: blocking_loss.Blocking
     lines: tuple[Line, ...]
     tasks: review.Review
     arriving: Figure
@@ -85,16 +86,18 @@ def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
         dataset: of which only the records reach the model.
     """
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
-    weighed = clusters.weigh(model, dataset.records)
-    operational = clusters.persons(weighed, model.thresholds)
+    weighed = model_clusters.weigh(model, dataset.records)
+    operational = model_clusters.persons(weighed, model.thresholds)
     priors = priors_at_hand(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
-    statistical = clusters.persons(weighed, model.statistical, priors)
+    statistical = model_clusters.persons(weighed, model.statistical, priors)
     return Evaluation(
         name=dataset.name,
         model=model.ref,
         records=len(dataset.records),
         thresholds={"operational": model.thresholds, "statistical": model.statistical},
-        blocking=loss.blocking_loss(model, weighed, truth, pairwise(operational.clusters, truth).matches),
+        blocking=blocking_loss.blocking_loss(
+            model, weighed, truth, pairwise(operational.clusters, truth).matches
+        ),
         lines=(
             _line("exact name and birth date", baseline.exact_match(dataset.records), dataset, truth),
             *_splink(dataset, truth),
@@ -103,14 +106,14 @@ def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
         ),
         tasks=review.review(operational, truth),
         arriving=review.arriving(weighed, operational),
-        errors=kinds.errors_by_kind(operational.clusters, dataset),
+        errors=error_kinds.errors_by_kind(operational.clusters, dataset),
         groups=bias.bias_table(operational, truth, dataset.groups),
         buckets=calibration.buckets(weighed.edges, truth),
         false_links=calibration.false_links_expected(weighed, operational.clusters, truth),
     )
 
 
-def _line(way: str, made: clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]) -> Line:
+def _line(way: str, made: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]) -> Line:
     return Line(
         way,
         pairwise(made, truth),

@@ -14,11 +14,11 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from mpi.matching.keys import BlockingRule
+from mpi.matching.model.blocking_keys import BlockingRule
 from training.blocking import Added, by_what_they_add, pairs_of_rule
 
 Rules = Mapping[str, Sequence[str]]
-"""Name of a rule to its parts (see ``mpi.matching.keys``)."""
+"""Name of a rule to its parts (see ``mpi.matching.model.blocking_keys``)."""
 
 BLOCKING: dict[str, list[str]] = {
     "birth-name": ["birth_dates|birth_date_swapped", "given_forms|surname_forms:3"],
@@ -40,7 +40,7 @@ BLOCKING: dict[str, list[str]] = {
     "guard-given": ["guardians", "given_roots:2"],
     "guard-birth": ["guardians", "birth_dates"],
 }
-"""Which pairs are compared: rule to parts (see ``mpi.matching.keys``). Chosen by the matches that only one
+"""Which pairs are compared: rule to parts (see ``mpi.matching.model.blocking_keys``). Chosen by the matches that only one
 rule finds, by its pairs and by its keys a record; each rule's blocks stay small at a million records."""
 
 

@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from mpi.matching.levels import Level, read_levels
-from mpi.matching.scorer import level_bits, prior_bits
+from mpi.matching.compiler.online_scorer import level_bits, prior_bits
+from mpi.matching.model.levels import Level, read_levels
+from training.fit.birth_date_precision import are_rule
 from training.fit.blocking import LOOSER, TIGHTER
 from training.fit.comparisons import stated_levels
-from training.fit.dates import are_rule
-from training.fit.fitting import Fitted
-from training.fit.kin import Kin
+from training.fit.fit import Fitted
+from training.fit.relatives import Kin
 from training.fit.thresholds import FALSE_LINK_COST, Purposes
-from training.plots.drawing import FITTED_LINKS
+from training.plots.figures import FITTED_LINKS
 
 _EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
 _PER = 10_000

@@ -1,4 +1,4 @@
-"""When a pair is never linked by the model alone, as one readable list (see ``mpi.matching.cautions``).
+"""When a pair is never linked by the model alone, as one readable list (see ``mpi.matching.model.cautions``).
 
 The weight of a level is an average. It says too much where what agrees is shared by a whole household, or
 where nothing but a name and a birth date agrees and something speaks against it. None of this is learned:
@@ -8,8 +8,8 @@ it is what a careful person would ask about, and the golden pairs of the field a
 from itertools import combinations
 
 from mpi.domain.weight import Thresholds
-from mpi.matching.cautions import Cautions
-from training.fit.phrases import (
+from mpi.matching.model.cautions import Cautions
+from training.fit.sql_fragments import (
     ALIKE_GIVEN,
     ANY_NUMBER,
     BESIDES_MIDDLE,
@@ -172,10 +172,10 @@ def cautions_for(
 
     Args:
         thresholds: of the enterprise IDs.
-        relief: bits by which guards against relatives weigh less (``training.fit.kin``).
+        relief: bits by which guards against relatives weigh less (``training.fit.relatives``).
         slip: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
             weighs little, and such a number is another child's; where it would link by itself it is a slip.
-        whole_dates: whether a birth date that is not whole is an exception (``training.fit.dates``).
+        whole_dates: whether a birth date that is not whole is an exception (``training.fit.birth_date_precision``).
     """
     needless = TWINS if relief >= thresholds.link else frozenset()
     if not whole_dates:

@@ -7,16 +7,16 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
+from training.current_records import Standing, read_standing
+from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.comparisons import stated_levels
 from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
-from training.fit.fitting import FitOptions, fit_table
+from training.fit.fit import FitOptions, fit_table
+from training.fit.model_writer import Identity, write_model
 from training.fit.thresholds import choose_thresholds
-from training.fit.writing import Identity, write_model
-from training.layouts import FormatOption, MappingOption, read_layouts
 from training.plots.canvas import can_draw
-from training.plots.drawing import draw_model
-from training.standing import Standing, read_standing
+from training.plots.figures import draw_model
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option

@@ -14,7 +14,7 @@ in common beyond the household.
 from dataclasses import dataclass
 from typing import Any
 
-from training.fit.phrases import (
+from training.fit.sql_fragments import (
     ALIKE_BIRTH,
     ALIKE_GIVEN,
     ELSEWHERE,
@@ -68,8 +68,8 @@ class Level:
         fixed: weight in bits, where it is not learned.
         fixed_u: u probability, where a sample cannot show it; m is learned.
         null: neutral, because something is missing.
-        kin: a guard against relatives, stated for where they are usual (``training.fit.kin``).
-        partial: a guard against birth dates that are not whole, for where most are (``training.fit.dates``).
+        kin: a guard against relatives, stated for where they are usual (``training.fit.relatives``).
+        partial: a guard against birth dates that are not whole, for where most are (``training.fit.birth_date_precision``).
     """
 
     label: str

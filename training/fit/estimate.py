@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mpi.matching.levels import NULL_LEVEL, Levels
+from mpi.matching.model.levels import NULL_LEVEL, Levels
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import Known
 from training.fit.levels import PairLevels

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from mpi.matching.frequencies import Frequencies
+from mpi.matching.model.frequencies import Frequencies
 
 LEAST_BEARERS = 10
 """No value borne by fewer records is published: a rare name names a child."""

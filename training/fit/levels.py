@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mpi.matching.conditions import Translator
-from mpi.matching.frequencies import Frequencies
-from mpi.matching.levels import NULL_LEVEL, Comparison, Levels, read_levels
+from mpi.matching.compiler.conditions import Translator
+from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.levels import NULL_LEVEL, Comparison, Levels, read_levels
 
 PAIRS_A_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its levels some 20 bytes a pair
 

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mpi.matching.conditions import Translator
+from mpi.matching.compiler.conditions import Translator
 from training.fit.comparisons import Comparison
 from training.fit.estimate import Learned
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from mpi.clustering.priors import AS_FITTED, priors_at_hand
-from mpi.matching.model import MatchModel
-from training.evaluate.clusters import components, weigh
-from training.evaluate.dataset import Dataset
-from training.evaluate.scores import Scores, pairwise
+from mpi.clustering.source_pair_priors import AS_FITTED, priors_at_hand
+from mpi.matching.model.model import MatchModel
+from training.evaluate.datasets.dataset import Dataset
+from training.evaluate.measures.scores import Scores, pairwise
+from training.evaluate.model_clusters import components, weigh
 from training.partitions.rules import RULES
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from mpi.matching.levels import Level, Levels
-from mpi.matching.scorer import level_bits
+from mpi.matching.compiler.online_scorer import level_bits
+from mpi.matching.model.levels import Level, Levels
 from training.plots.canvas import AGAINST, FOR, INK, STATED, figure, rows
 
 if TYPE_CHECKING:

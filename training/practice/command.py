@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mpi.domain.errors import FileError
-from training.practice.choosing import PAIRS, choose
+from training.practice.selection import PAIRS, choose
 from training.simulate.simulation import simulate
 
 _RECORDS = 60_000

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.publish.publishing import publish
+from training.publish.checks import publish
 
 
 def run(

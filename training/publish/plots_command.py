@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpi.matching.model import load_model
+from mpi.matching.model.model import load_model
 from training.fit.comparisons import stated_levels
-from training.plots.drawing import draw_evaluation, draw_model
-from training.publish.measured import read_evaluation
+from training.plots.figures import draw_evaluation, draw_model
+from training.publish.card_results import read_evaluation
 
 
 def run(

@@ -9,14 +9,14 @@ from rich.table import Table
 
 from mpi.cli.progress import shown_progress
 from mpi.domain.errors import InputError
-from training.simulate.census import census_names
-from training.simulate.feed_files import FeedPlan, save_feeds
-from training.simulate.feeds import children_for
-from training.simulate.names import faker_names
-from training.simulate.output import save_all
+from training.simulate.files.feed_files import FeedPlan, save_feeds
+from training.simulate.files.feeds import children_for
+from training.simulate.files.output import save_all
+from training.simulate.files.tables import Format
+from training.simulate.people.census_names import census_names
+from training.simulate.people.names import faker_names
 from training.simulate.rates import load
 from training.simulate.simulation import stream
-from training.simulate.tables import Format
 
 
 def run(

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.blocks import Block, Report, blocks, unwatched
 from training.simulate.columns import Texts
-from training.simulate.identity import StateIds
-from training.simulate.names import NameBook, faker_names
-from training.simulate.population import State, draw_state
+from training.simulate.people.blocks import Block, Report, blocks, unwatched
+from training.simulate.people.names import NameBook, faker_names
+from training.simulate.people.population import State, draw_state
 from training.simulate.rates import Rates, load
-from training.simulate.records import SourceFile, write_source
-from training.simulate.rosters import Source, draw_rosters
+from training.simulate.sources.identity import StateIds
+from training.simulate.sources.records import SourceFile, write_source
+from training.simulate.sources.rosters import Source, draw_rosters
 
 _ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
 

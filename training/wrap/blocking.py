@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import LIST_COLUMNS
-from mpi.matching.keys import BlockingPart
+from mpi.matching.model.blocking_keys import BlockingPart
 from training.fit.errors import TrainingError
 
 

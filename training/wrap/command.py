@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 
 from mpi.domain.weight import Thresholds
+from training.current_records import read_standing
+from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.errors import TrainingError
-from training.fit.writing import Identity
-from training.layouts import FormatOption, MappingOption, read_layouts
-from training.standing import read_standing
-from training.wrap.wrapping import wrap
+from training.fit.model_writer import Identity
+from training.wrap.wrap import wrap
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option

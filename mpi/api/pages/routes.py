@@ -2,40 +2,40 @@
 
 from fastapi import APIRouter
 
-from mpi.api.pages import (
+from mpi.api.pages.desk import (
     accounts,
     answers,
-    asked,
-    assets,
-    blind,
-    correcting,
-    finding,
+    blind_review,
+    correction,
     home,
-    people,
+    owner_questions,
+    pending_steps,
+    person,
     practice,
     quality,
     question,
     queue,
-    runs,
-    waiting,
+    recluster_runs,
+    search,
 )
+from mpi.api.pages.rendering import assets
 
 router = APIRouter(include_in_schema=False)
 for module in (
     assets,
     home,
-    finding,
-    people,
-    runs,
-    blind,
+    search,
+    person,
+    recluster_runs,
+    blind_review,
     practice,
     accounts,
     quality,
     queue,
-    waiting,
+    pending_steps,
     question,
     answers,
-    asked,
-    correcting,
+    owner_questions,
+    correction,
 ):
     router.include_router(module.router)

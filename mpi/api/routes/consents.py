@@ -2,17 +2,17 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep, WriterDep
-from mpi.api.asked import AskedDep, Body
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep, WriterDep
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
 from mpi.api.schemas.decisions import UNDO, EffectOut, json_body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, permit
-from mpi.service.consenting import AskingConsent, ask_consent, consent, refuse_consent
-from mpi.service.effects import Effect
-from mpi.service.waiting_steps import WaitingStep, waiting_steps
+from mpi.service.persons.effects import Effect
+from mpi.service.stewardship.owner_consent import AskingConsent, ask_consent, consent, refuse_consent
+from mpi.service.stewardship.pending_steps import WaitingStep, waiting_steps
 
 router = APIRouter(tags=["decisions"])
 _REASON = {"type": "string", "maxLength": 64}

@@ -4,18 +4,18 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
-from mpi.api.access import CallerDep, IndexDep
-from mpi.api.moved import FollowingRoute
-from mpi.api.quick import QuickRoute, as_json
+from mpi.api.fast_path.look_up import QuickRoute, as_json
+from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
-from mpi.service.context import Index
-from mpi.service.events import EventPage, events
-from mpi.service.glancing import crosswalk_at_a_glance
-from mpi.service.look_up import Ask
-from mpi.service.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
+from mpi.service.core.index import Index
+from mpi.service.persons.change_feed import EventPage, events
+from mpi.service.persons.fast_look_up import crosswalk_at_a_glance
+from mpi.service.persons.look_up import Ask
+from mpi.service.persons.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
 
 router = APIRouter(tags=["crosswalk"], route_class=FollowingRoute)
 

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.decisions import (
     DECIDE,
     MERGE,
@@ -21,11 +21,11 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, permit
-from mpi.service import decisions, merging, undo
-from mpi.service.approving import approve
-from mpi.service.decisions import Asked, DecisionView
-from mpi.service.effects import Effect
-from mpi.service.merging import Why
+from mpi.service.persons.effects import Effect
+from mpi.service.stewardship import decisions, merge, undo
+from mpi.service.stewardship.approvals import approve
+from mpi.service.stewardship.decisions import Asked, DecisionView
+from mpi.service.stewardship.merge import Why
 
 router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
 _WHY = ("reason", "note", "supersedes", "preview")
@@ -168,7 +168,7 @@ def post_merge(index: IndexDep, viewer: WriterDep, tags: IfMatchDep, _: NoQueryD
     permit(viewer, Action.DECIDE)
     body = Body(sent, "eids", "survivor", *_WHY)
     why = _why(body, tags)
-    return merging.merge(index, viewer, body.texts("eids"), why, body.optional_text("survivor"))
+    return merge.merge(index, viewer, body.texts("eids"), why, body.optional_text("survivor"))
 
 
 @router.post(
@@ -192,7 +192,7 @@ def post_split(
     body = Body(sent, "groups", "keep", "one_child", *_WHY)
     why = _why(body, tags)
     one_child = body.numbers("one_child")
-    return merging.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"), one_child)
+    return merge.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"), one_child)
 
 
 @router.post(
@@ -215,7 +215,7 @@ def post_move(
     permit(viewer, Action.DECIDE)
     body = Body(sent, "records", "to", *_WHY)
     why = _why(body, tags)
-    return merging.move(index, viewer, eid, body.records("records"), body.text("to"), why)
+    return merge.move(index, viewer, eid, body.records("records"), body.text("to"), why)
 
 
 def _why(body: Body, tags: tuple[str, ...] | None) -> Why:

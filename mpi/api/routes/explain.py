@@ -2,16 +2,16 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.built import Built, built
-from mpi.service.explain import Explanation, explain_pair
-from mpi.service.explain_person import PersonExplanation, explain_person
+from mpi.service.explanations.pair import Explanation, explain_pair
+from mpi.service.explanations.person import PersonExplanation, explain_person
+from mpi.service.explanations.person_history import Built, built
 
 router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 

@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.freezing import FreezeWindow, freeze, lift, windows
+from mpi.service.stewardship.freeze_windows import FreezeWindow, freeze, lift, windows
 
 router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
 _DAY = {"type": "string", "format": "date"}

@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Response
 
-from mpi.api.access import CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.corrections import correct
-from mpi.service.effects import Effect
-from mpi.service.golden import GoldenRecord, golden
-from mpi.service.merging import Why
+from mpi.service.persons.effects import Effect
+from mpi.service.persons.golden_record import GoldenRecord, golden
+from mpi.service.stewardship.corrections import correct
+from mpi.service.stewardship.merge import Why
 
 router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 

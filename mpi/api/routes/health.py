@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
-from mpi.api.access import IndexDep
-from mpi.api.metrics import CONTENT_TYPE, Metrics, block_lines
-from mpi.service.readiness import require_ready
+from mpi.api.middleware.metrics import CONTENT_TYPE, Metrics, block_lines
+from mpi.api.request.access import IndexDep
+from mpi.service.core.readiness import require_ready
 
 router = APIRouter(include_in_schema=False)
 

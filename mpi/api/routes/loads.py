@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, IndexDep, WriterDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, IndexDep, WriterDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.decisions import UNDO
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.load_undo import LoadUndone, undo_load
+from mpi.service.loads.load_undo import LoadUndone, undo_load
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
 

@@ -2,20 +2,20 @@
 
 from fastapi import APIRouter, Request, Response
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.body import SentDep
-from mpi.api.moved import FollowingRoute
-from mpi.api.quick import QuickRoute, as_json
+from mpi.api.fast_path.look_up import QuickRoute, as_json
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.body import SentDep
+from mpi.api.request.model_reload import FollowingRoute
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import CHILD, record_body
-from mpi.service import persons
-from mpi.service.context import Index
-from mpi.service.glancing import person_at_a_glance
-from mpi.service.look_up import Ask
-from mpi.service.persons import LineageStep, PersonView
-from mpi.service.search import Found, search
+from mpi.service.core.index import Index
+from mpi.service.persons import persons
+from mpi.service.persons.fast_look_up import person_at_a_glance
+from mpi.service.persons.look_up import Ask
+from mpi.service.persons.persons import LineageStep, PersonView
+from mpi.service.persons.search import Found, search
 
 router = APIRouter(tags=["persons"], route_class=FollowingRoute)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mpi.api import computing
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute, expect
+from mpi.api.request import recluster_process
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute, expect
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.proposals import (
@@ -27,11 +27,12 @@ from mpi.bootstrap import keep_model, load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import InputError, ModelError, NotFoundError
 from mpi.domain.viewer import Action, permit
-from mpi.service import holds, proposals
-from mpi.service.context import Index, Matcher
-from mpi.service.holds import HoldView, require_whole_index
-from mpi.service.proposals import Applied, ProposalView
-from mpi.service.simulate import Bits, Simulation
+from mpi.service.core.index import Index, Matcher
+from mpi.service.gates import holds
+from mpi.service.gates.holds import HoldView, require_whole_index
+from mpi.service.recluster import proposals
+from mpi.service.recluster.proposals import Applied, ProposalView
+from mpi.service.recluster.threshold_simulation import Bits, Simulation
 
 router = APIRouter(tags=["recluster"], route_class=FollowingRoute)
 _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -50,7 +51,9 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     body = Body(sent, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
     matcher = matcher_of(index, body.optional_text("model"), keep=True)
-    return computing.propose(index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason)
+    return recluster_process.propose(
+        index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason
+    )
 
 
 @router.get(
@@ -92,7 +95,7 @@ def post_apply(
     approved = body.numbers("items") if "items" in sent else None
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model)
     expect(request.app, matcher)
-    done = computing.apply_proposal(index, viewer, matcher, number, approved)
+    done = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
     return done
 
@@ -130,7 +133,7 @@ def post_rollback(
     Body(sent, "reason")
     matcher = matcher_of(index, proposals.proposal(index, viewer, number).model_before)
     expect(request.app, matcher)
-    done = computing.roll_back_proposal(index, viewer, matcher, number)
+    done = recluster_process.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done
 
@@ -148,7 +151,7 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     require_whole_index(viewer)
     body = Body(sent, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
-    return computing.simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
+    return recluster_process.simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
 
 
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())

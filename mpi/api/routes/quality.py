@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.quality import (
@@ -22,14 +22,14 @@ from mpi.api.schemas.quality import (
     QualityOut,
 )
 from mpi.domain.viewer import Action, permit
-from mpi.service import blind, blind_sample, practice
-from mpi.service.blind import BlindTold, BlindView
-from mpi.service.blind_sample import SIZE, Drawn
-from mpi.service.forecast import Forecast, forecast
-from mpi.service.holds import require_whole_index
-from mpi.service.practice import PracticeTold, PracticeView
-from mpi.service.quality import Quality, quality
-from mpi.service.simulate import Bits
+from mpi.service.gates.holds import require_whole_index
+from mpi.service.quality.dashboard import Quality, quality
+from mpi.service.quality.forecast import Forecast, forecast
+from mpi.service.recluster.threshold_simulation import Bits
+from mpi.service.sampling import blind_review, blind_sample, practice
+from mpi.service.sampling.blind_review import BlindTold, BlindView
+from mpi.service.sampling.blind_sample import SIZE, Drawn
+from mpi.service.sampling.practice import PracticeTold, PracticeView
 
 router = APIRouter(tags=["quality"], route_class=FollowingRoute)
 ForecastDep = Annotated[ForecastQuery, Query()]
@@ -84,7 +84,7 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
 )
 def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[str, BlindView | None]:
     """Without its weight, its band, what the index did, or what anybody said of it."""
-    return {"pair": blind.next_blind(index, viewer)}
+    return {"pair": blind_review.next_blind(index, viewer)}
 
 
 @router.post(
@@ -100,7 +100,7 @@ def post_blind_answer(
 ) -> BlindTold:
     """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
     permit(viewer, Action.TASK_WORK)
-    return blind.answer_blind(index, viewer, number, Body(sent, "verdict").text("verdict"))
+    return blind_review.answer_blind(index, viewer, number, Body(sent, "verdict").text("verdict"))
 
 
 @router.get(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Response
 
-from mpi.api.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.questions import (
@@ -31,12 +31,17 @@ from mpi.api.schemas.questions import (
 )
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.service import answering
-from mpi.service.answering import Answered, Saying, Verdict
-from mpi.service.context import Index
-from mpi.service.owner_questions import OwnerQuestion, answer_owner_question, ask_source, owner_questions
-from mpi.service.question import QuestionView, question
-from mpi.service.queue import Filters, QuestionSummary, QueuePage, questions
+from mpi.service.core.index import Index
+from mpi.service.review import answer as answer_module
+from mpi.service.review.answer import Answered, Saying, Verdict
+from mpi.service.review.owner_questions import (
+    OwnerQuestion,
+    answer_owner_question,
+    ask_source,
+    owner_questions,
+)
+from mpi.service.review.question import QuestionView, question
+from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, questions
 
 router = APIRouter(tags=["review"], route_class=FollowingRoute)
 _ANY = "any"
@@ -88,7 +93,7 @@ def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
     """Each for itself; no answer is ever given in bulk."""
     permit(viewer, Action.TASK_WORK)
     body = Body(sent, "keys", "action", "until", "to", "due_on", "note")
-    told = answering.in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
+    told = answer_module.in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
     return [
         {"key": key, "done": why is None, "why": None if why is None else str(why)}
         for key, why in told.items()
@@ -100,14 +105,14 @@ def _in_bulk(index: Index, viewer: Viewer, body: Body) -> Callable[[str], object
     action, note = body.text("action"), body.optional_text("note")
     if action == "defer":
         until = body.text("until")
-        return lambda key: answering.defer(index, viewer, key, until, note)
+        return lambda key: answer_module.defer(index, viewer, key, until, note)
     if action == "assign":
         to, day = body.text("to"), body.optional_text("due_on")
-        return lambda key: answering.assign(index, viewer, key, to, day, note)
+        return lambda key: answer_module.assign(index, viewer, key, to, day, note)
     if action == "escalate":
-        return lambda key: answering.escalate(index, viewer, key, note)
+        return lambda key: answer_module.escalate(index, viewer, key, note)
     if action == "release":
-        return lambda key: answering.release(index, viewer, key, note)
+        return lambda key: answer_module.release(index, viewer, key, note)
     raise InputError("action: one of defer, assign, escalate, release")
 
 
@@ -124,7 +129,7 @@ def post_claim(
 ) -> QuestionSummary:
     """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
     permit(viewer, Action.TASK_WORK)
-    return answering.claim(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.claim(index, viewer, question_key, Body(sent, "note").optional_text("note"))
 
 
 @router.post(
@@ -140,7 +145,7 @@ def post_release(
 ) -> QuestionSummary:
     """It is free to others."""
     permit(viewer, Action.TASK_WORK)
-    return answering.release(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.release(index, viewer, question_key, Body(sent, "note").optional_text("note"))
 
 
 @router.post(
@@ -157,7 +162,7 @@ def post_defer(
     """It sleeps until the day, or until its evidence is another."""
     permit(viewer, Action.TASK_WORK)
     body = Body(sent, "until", "note")
-    return answering.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
+    return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
 
 
 @router.post(
@@ -175,7 +180,7 @@ def post_assign(
     permit(viewer, Action.TASK_WORK)
     body = Body(sent, "to", "due_on", "note")
     to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
-    return answering.assign(index, viewer, question_key, to, day, note)
+    return answer_module.assign(index, viewer, question_key, to, day, note)
 
 
 @router.post(
@@ -191,7 +196,7 @@ def post_escalate(
 ) -> QuestionSummary:
     """It is on the list of every approver."""
     permit(viewer, Action.TASK_WORK)
-    return answering.escalate(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.escalate(index, viewer, question_key, Body(sent, "note").optional_text("note"))
 
 
 @router.post(
@@ -239,8 +244,10 @@ def post_decide(
     response = body.optional_text("response")
     if response is not None:
         how = Saying(reason, note, tags, preview)
-        return answering.respond(index, viewer, question_key, response, how, body.optional_number("decision"))
-    return answering.answer(
+        return answer_module.respond(
+            index, viewer, question_key, response, how, body.optional_number("decision")
+        )
+    return answer_module.answer(
         index,
         viewer,
         question_key,
@@ -269,7 +276,7 @@ def post_undo_answer(
     permit(viewer, Action.DECIDE)
     body = Body(sent, "step", "reason", "preview")
     reason = body.optional_text("reason") or _UNDONE
-    return answering.undo_answer(
+    return answer_module.undo_answer(
         index, viewer, question_key, body.number("step"), reason=reason, preview=body.flag("preview")
     )
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mpi.api.access import CallerDep, CredentialsDep, IndexDep, WriterDep
-from mpi.api.addressing import AddressDep, RekeyAddressDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.body import SentDep
-from mpi.api.bulk import Exchange, answers
-from mpi.api.moved import FollowingRoute
-from mpi.api.problems import REQUEST_ID
+from mpi.api.fast_path.upsert import SendingRoute, require_address
+from mpi.api.request.access import CallerDep, CredentialsDep, IndexDep, WriterDep
+from mpi.api.request.body import SentDep
+from mpi.api.request.bulk import Exchange, answers
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.problems import REQUEST_ID
+from mpi.api.request.record_address import AddressDep, RekeyAddressDep
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import (
@@ -24,11 +25,10 @@ from mpi.api.schemas.records import (
     WithdrawnOut,
     record_body,
 )
-from mpi.api.sending import SendingRoute, require_address
 from mpi.domain.viewer import Action, permit
-from mpi.service import records
-from mpi.service.records import Resolved, Withdrawn
-from mpi.service.rekey import Rekeyed, rekey
+from mpi.service.records import upsert
+from mpi.service.records.upsert import Resolved, Withdrawn
+from mpi.service.stewardship.rekey import Rekeyed, rekey
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
 sending = APIRouter(tags=["records"], route_class=SendingRoute)
@@ -47,7 +47,7 @@ def put_record(
 ) -> Resolved:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
     require_address(sent, address.local_id)
-    return records.upsert(index, viewer, address.source, sent)
+    return upsert.upsert(index, viewer, address.source, sent)
 
 
 @router.get(
@@ -58,7 +58,7 @@ def put_record(
 )
 def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep) -> dict[str, Any]:
     """The record with its enterprise ID and quality issues; the SSN is not kept, so never shown."""
-    return records.read(index, viewer, address.source, address.local_id)
+    return upsert.read(index, viewer, address.source, address.local_id)
 
 
 @router.delete(
@@ -69,7 +69,7 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
 )
 def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Withdrawn:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
-    return records.withdraw(index, viewer, address.source, address.local_id)
+    return upsert.withdraw(index, viewer, address.source, address.local_id)
 
 
 @router.post(

@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action, permit
-from mpi.service.pausing import Paused, pause, resume
+from mpi.service.records.source_pause import Paused, pause, resume
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
 _WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})

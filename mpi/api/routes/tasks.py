@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from mpi.api.access import CallerDep, IndexDep
-from mpi.api.moved import FollowingRoute
+from mpi.api.request.access import CallerDep, IndexDep
+from mpi.api.request.model_reload import FollowingRoute
 from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.tasks import TaskOut
-from mpi.service.tasks import TaskView, review_tasks
+from mpi.service.review.tasks import TaskView, review_tasks
 
 router = APIRouter(tags=["review"], route_class=FollowingRoute)
 

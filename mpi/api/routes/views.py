@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from mpi.api.access import ActionPath, CallerDep, IndexDep
-from mpi.api.asked import AskedDep, Body
+from mpi.api.request.access import ActionPath, CallerDep, IndexDep
+from mpi.api.request.step_body import AskedDep, Body
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
 from mpi.domain.viewer import Action, Viewer, permit
-from mpi.service.context import Index
-from mpi.service.queue import Filters
-from mpi.service.saved_views import forget_view, save_view, saved_views
+from mpi.service.core.index import Index
+from mpi.service.review.queue import Filters
+from mpi.service.review.saved_views import forget_view, save_view, saved_views
 
 router = APIRouter(tags=["review"])
 _ANY = "any"

@@ -8,7 +8,7 @@ from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.survivorship import ONE, Rule
-from mpi.storage.repositories.persons import PersonStatus
+from mpi.storage.repositories.persons.persons import PersonStatus
 
 _LABEL: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
@@ -84,7 +84,7 @@ class GoldenValueOut(BaseModel):
     value: Any = Field(description="Text, yes or no, or an object of canonical fields.")
     record: LabelOut = Field(description="The record that it is of.")
     as_of: str = Field(description="When that record was true at its source.")
-    rule: Rule = Field(description="Why it stands: see docs/golden-record.md.")
+    rule: Rule = Field(description="Why it stands: see docs/reference/golden-record.md.")
     agreeing: list[LabelOut] = Field(description="Other records that state the same.")
     others: list[OtherValueOut] = Field(
         description="Other values, in the order in which they would stand without this one."

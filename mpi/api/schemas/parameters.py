@@ -6,9 +6,9 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
-from mpi.service.decisions import MOST_LISTED
-from mpi.service.events import MOST_EVENTS
-from mpi.service.tasks import MOST_TASKS
+from mpi.service.persons.change_feed import MOST_EVENTS
+from mpi.service.review.tasks import MOST_TASKS
+from mpi.service.stewardship.decisions import MOST_LISTED
 
 _AS_OF = (
     "Answer for a past moment, in index time: an ISO 8601 date or time. A date is its first instant; "

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.domain.weight import Band
-from mpi.storage.repositories.persons import PersonStatus
+from mpi.storage.repositories.persons.persons import PersonStatus
 
 _LABEL = {"source": "D01-SIS", "local_id": "12345"}
 

@@ -8,7 +8,7 @@ from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.examples import EXAMPLE_AT
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
-from mpi.service.blind import VERDICTS
+from mpi.service.sampling.blind_review import VERDICTS
 
 _SHARE: dict[str, Any] = {"value": 0.991, "low": 0.972, "high": 0.998}
 _VERDICT = {"enum": list(VERDICTS), "description": "What the pair is; `unsure` where it cannot be told."}

@@ -9,9 +9,9 @@ from mpi.api.schemas.decisions import EffectOut, json_body
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
-from mpi.service.owner_questions import ANSWERS, ASKS
-from mpi.service.queue import MOST_QUESTIONS, STATES
-from mpi.service.verdicts import REASONS, VerdictKind
+from mpi.service.review.owner_questions import ANSWERS, ASKS
+from mpi.service.review.queue import MOST_QUESTIONS, STATES
+from mpi.service.review.verdicts import REASONS, VerdictKind
 
 _ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}

@@ -9,7 +9,7 @@ from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.refs import ref
 from mpi.domain.record import SENT_FIELDS
-from mpi.service.records import Outcome
+from mpi.service.records.upsert import Outcome
 
 CHILD: dict[str, Any] = {
     "first_name": "Amara",

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import json_body
-from mpi.service.queue import STATES
-from mpi.service.saved_views import LONGEST_NAME
+from mpi.service.review.queue import STATES
+from mpi.service.review.saved_views import LONGEST_NAME
 
 _NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
 _EXAMPLE: dict[str, Any] = {

@@ -5,15 +5,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from mpi.api.serve import serve
-from mpi.cli.demo import show
-from mpi.cli.demo.compare import Way, children_in_care, compare, know
-from mpi.cli.demo.keep import Result, keep, kept
+from mpi.api.server.serve import serve
+from mpi.cli.demo import display
+from mpi.cli.demo.cache import Result, keep, kept
+from mpi.cli.demo.comparison import Way, children_in_care, compare, know
 from mpi.cli.demo.story import Story, tell
 from mpi.cli.demo.world import Making, made, make, opened, settings_in, truth
 from mpi.domain.viewer import operator
-from mpi.service.context import Index
-from mpi.service.queue import Filters, questions
+from mpi.service.core.index import Index
+from mpi.service.review.queue import Filters, questions
 
 FOLDER = Path(".demo")
 
@@ -27,7 +27,7 @@ def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
         folder: where it all goes.
     """
     console = Console(highlight=False)
-    show.show_banner(console)
+    display.show_banner(console)
     making = made(folder, records)
     if making is None:
         making = _make(folder, records)
@@ -39,10 +39,10 @@ def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
         settings = settings_in(folder)
         url = f"http://{settings.host}:{settings.port}"
         _show(console, making, result)
-        show.show_commands(console, folder, result.story, url)
+        display.show_commands(console, folder, result.story, url)
         if not serving:
             return
-        show.show_pages(console, url, result.story, _top_question(index))
+        display.show_pages(console, url, result.story, _top_question(index))
         serve(index, settings.host, settings.port, open_pages=True)
 
 
@@ -72,6 +72,6 @@ def _measure(index: Index, folder: Path, making: Making) -> Result:
 
 def _show(console: Console, making: Making, result: Result) -> None:
     if result.story is not None:
-        show.show_story(console, result.story)
-    show.show_comparison(console, result.ways, result.children)
-    show.show_loads(console, making)
+        display.show_story(console, result.story)
+    display.show_comparison(console, result.ways, result.children)
+    display.show_loads(console, making)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from mpi.cli.demo.compare import CCWIS, Child, Knowledge, children_in_care
+from mpi.cli.demo.comparison import CCWIS, Child, Knowledge, children_in_care
 from mpi.domain.features import Features
 from mpi.domain.viewer import operator
-from mpi.matching.scorer import Contribution
-from mpi.service.context import Index
-from mpi.service.records import read
-from mpi.service.search import search
+from mpi.matching.compiler.online_scorer import Contribution
+from mpi.service.core.index import Index
+from mpi.service.persons.search import search
+from mpi.service.records.upsert import read
 
 _TIMED_RUNS = 9
 

@@ -15,16 +15,16 @@ from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import operator
-from mpi.intake.read import open_file
-from mpi.matching.model import find_model, load_model
-from mpi.service.context import Index
-from mpi.service.load import LoadOptions, Snapshot, load
-from mpi.service.reindex import Progress
-from mpi.service.sources import NewSource, SourceKind, add_source
+from mpi.intake.reader import open_file
+from mpi.matching.model.model import find_model, load_model
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Progress
+from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.service.statements.sources import NewSource, SourceKind, add_source
 from mpi.storage.migrate import newest
-from training.simulate.output import save
-from training.simulate.rosters import Source
+from training.simulate.files.output import save
 from training.simulate.simulation import simulate
+from training.simulate.sources.rosters import Source
 
 SEED = 1
 _MARK = ".mpi-demo"

@@ -12,8 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 from mpi.domain.errors import ModelError
-from mpi.matching.calls import NotCompilableError, function_call, pairwise_call
-from mpi.matching.conditions import Translator
+from mpi.matching.compiler.conditions import Translator
+from mpi.matching.compiler.sql_functions import NotCompilableError, function_call, pairwise_call
 from mpi.matching.spark.functions import PREFIX
 
 _OURS = {

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.features import Features
-from mpi.matching.batch import WEIGHTS, feature_batches, feature_schema
-from mpi.matching.engines import Progress
-from mpi.matching.model import MatchModel
-from mpi.matching.scorer import compile_scorer
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.model import MatchModel
+from mpi.matching.scoring.batch import WEIGHTS, feature_batches, feature_schema
+from mpi.matching.scoring.engines import Progress
 from mpi.matching.spark.functions import WorkerDiffersError
 from mpi.matching.spark.scoring import SparkScorer, candidate_pairs, held_down
 from mpi.matching.spark.session import LOG, is_local, spark_session

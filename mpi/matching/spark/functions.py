@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import rapidfuzz
 
-from mpi.matching.functions import NAMESPACE, OF_TWO_LISTS
+from mpi.matching.compiler.runtime_functions import NAMESPACE, OF_TWO_LISTS
 
 PREFIX = "mpi_"
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
-from mpi.matching.cautions import Cautions
-from mpi.matching.frequencies import Frequencies
-from mpi.matching.levels import batch_settings
+from mpi.matching.model.cautions import Cautions
+from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.levels import batch_settings
 from mpi.matching.spark.conditions import spark_condition, spark_settings
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
-from mpi.api.serve import listen
+from mpi.api.server.serve import listen
 from mpi.domain.viewer import Action, operator
-from mpi.service.setup import key_hash
-from mpi.storage.repositories.clients import Client
+from mpi.service.access.setup import key_hash
+from mpi.storage.repositories.access.clients import Client
 
 PATIENCE_S = 10
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mpi.api.app import create_app
-from mpi.api.problems import STATUSES
+from mpi.api.request.problems import STATUSES
 from mpi.domain import eid
 from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
 from mpi.domain.viewer import PURPOSES

@@ -14,7 +14,7 @@ from mpi.bootstrap import init_index
 from mpi.cli.main import run
 from mpi.config import Settings
 from mpi.domain.viewer import operator
-from mpi.service.sources import NewSource, add_source
+from mpi.service.statements.sources import NewSource, add_source
 from tests.models import tiny_model
 
 HEADER = "local_id,first_name,last_name,birth_date,postal_code\n"

@@ -8,10 +8,10 @@ import stat
 import pytest
 from alembic import command
 
-from mpi.cli.commands import serve
-from mpi.matching.engines import DuckDbEngine
+from mpi.cli.commands.operation import serve
+from mpi.matching.scoring.engines import DuckDbEngine
 from mpi.storage import migrate
-from mpi.storage.database import Database
+from mpi.storage.unit_of_work.database import Database
 from tests.models import tiny_model
 from tests.unit.cli.conftest import HEADER, is_one_line
 

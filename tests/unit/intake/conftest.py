@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mpi.intake.mapping import FileMapping, load_mapping
-from mpi.intake.read import FileRows, open_file
+from mpi.intake.mapping_reader import FileMapping, load_mapping
+from mpi.intake.reader import FileRows, open_file
 from mpi.intake.rows import RejectedRow, SentRow
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mpi.domain.errors import FileError
-from mpi.intake.read import open_file
+from mpi.intake.reader import open_file
 
 
 def afcars(record, head="<E1_title_iv_agency>39</E1_title_iv_agency><E2_report_date>202503</E2_report_date>"):

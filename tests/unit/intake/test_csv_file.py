@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import FileError
 from mpi.intake.csv_file import CsvTable
-from mpi.intake.mapping import load_mapping
-from mpi.intake.read import open_file
+from mpi.intake.mapping_reader import load_mapping
+from mpi.intake.reader import open_file
 from mpi.intake.rows import RawRow, RejectedRow, SentRow
 
 HEADER = "local_id,first_name,last_name\n"

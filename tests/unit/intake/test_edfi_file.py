@@ -4,8 +4,8 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.intake.encoding import BOM
-from mpi.intake.mapping import canonical_mapping
-from mpi.intake.read import open_file
+from mpi.intake.mapping_reader import canonical_mapping
+from mpi.intake.reader import open_file
 from mpi.intake.rows import RejectedRow, SentRow
 
 NAMESPACE = 'xmlns="http://ed-fi.org/5.2.0"'

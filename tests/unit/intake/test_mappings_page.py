@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi.intake import csv_file, mapping, ndjson_file
+from mpi.intake import csv_file, mapping_reader, ndjson_file
 from mpi.intake.mapping_types import LIST_OBJECTS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "mappings.md").read_text(encoding="utf-8")
@@ -35,12 +35,12 @@ def test_its_mapping_reads_a_file_of_its_columns(read, mapped):
 @pytest.mark.parametrize(
     "words",
     [
-        mapping.shipped_mappings(),
-        mapping._VALUE_KEYS,
-        [word for words in mapping._WORDS.values() for word in words],
+        mapping_reader.shipped_mappings(),
+        mapping_reader._VALUE_KEYS,
+        [word for words in mapping_reader._WORDS.values() for word in words],
         [f"[[{name}]]" for name in LIST_OBJECTS],
         [*csv_file._DETAILS, *ndjson_file._DETAILS, "wrong-field-count"],
-        mapping.MAPPED_FORMATS,
+        mapping_reader.MAPPED_FORMATS,
     ],
 )
 def test_it_names_every_word(words):

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError, RecordError
 from mpi.intake.rows import RejectedRow, SentRow
-from mpi.standardize.scalars import local_id_of
+from mpi.standardize.fields.scalars import local_id_of
 
 
 def read_lines(read, *lines, **options):

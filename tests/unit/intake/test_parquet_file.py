@@ -8,10 +8,10 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.intake.mapping import canonical_mapping
-from mpi.intake.read import open_file
+from mpi.intake.mapping_reader import canonical_mapping
+from mpi.intake.reader import open_file
 from mpi.intake.rows import RejectedRow, SentRow
-from mpi.standardize.door import receive
+from mpi.standardize.record_validation import receive
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

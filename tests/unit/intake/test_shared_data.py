@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.intake.mapping import load_mapping
-from mpi.intake.profile import profile
-from mpi.intake.read import open_file
+from mpi.intake.file_profile import profile
+from mpi.intake.mapping_reader import load_mapping
+from mpi.intake.reader import open_file
 from mpi.intake.rows import RejectedRow, SentRow
 
 pytestmark = pytest.mark.data

@@ -12,17 +12,17 @@ from splink import comparison_library as library
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching import predicting
-from mpi.matching.batch import PAIRS, Engine, connect, feature_table
-from mpi.matching.frequencies import Frequencies
-from mpi.matching.keys import BlockingSpec
-from mpi.matching.levels import read_levels
-from mpi.matching.model import MatchModel, find_model, load_model
-from mpi.matching.packed import PACKED, declare, unpack
-from mpi.matching.pair_query import compile_query
-from mpi.matching.predicting import predict
-from mpi.matching.scorer import compile_scorer, level_bits
-from mpi.matching.scoring import Place
+from mpi.matching.compiler.online_scorer import compile_scorer, level_bits
+from mpi.matching.compiler.pair_query import compile_query
+from mpi.matching.model.blocking_keys import BlockingSpec
+from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.levels import read_levels
+from mpi.matching.model.model import MatchModel, find_model, load_model
+from mpi.matching.scoring import splink_scorer
+from mpi.matching.scoring.batch import PAIRS, Engine, connect, feature_table
+from mpi.matching.scoring.feature_batches import PACKED, declare, unpack
+from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.splink_scorer import predict
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -202,7 +202,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
     for comparison in levels.comparisons:
         bits = [level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
-    quick = predicting._quick_settings(model.settings, levels)
+    quick = splink_scorer._quick_settings(model.settings, levels)
     assert {each.name for each in read_levels(quick).comparisons} == {
         each.name for each in levels.comparisons
     } - lowering
@@ -210,7 +210,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
 
 @pytest.mark.parametrize("sifted", [False, True])
 def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(predicting, "SIFTED_FROM", 1 if sifted else 10**9)
+    monkeypatch.setattr(splink_scorer, "SIFTED_FROM", 1 if sifted else 10**9)
     model = load_model(find_model())
     made = records(2000, 3)
     features, pairs = dict(made), drawn_pairs(2000, 3)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from mpi.domain.errors import StoreError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.record import SENT_FIELDS, CanonicalRecord
+from mpi.standardize.fields.record_shape import ITEM_KINDS, SCALAR_LISTS
 from mpi.standardize.payload import (
     content_hash,
     features_from_bytes,
@@ -15,7 +16,6 @@ from mpi.standardize.payload import (
     to_payload,
     to_sent,
 )
-from mpi.standardize.shape import ITEM_KINDS, SCALAR_LISTS
 from tests.unit.standardize.making import let_in, record_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)

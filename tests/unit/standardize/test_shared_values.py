@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import StoreError
 from mpi.domain.features import Features
-from mpi.standardize.finding_shared import find_shared
+from mpi.standardize.shared_value_detection import find_shared
 from mpi.standardize.shared_values import (
     LEAST_BIRTH_DATES,
     NO_SHARED_VALUES,

@@ -1,0 +1,76 @@
+"""A record sent, the short way: one change of thread for the whole call, and no model of the answer.
+
+FastAPI's own way asks whose key it is in one thread, what the call names in another, and answers in a third.
+"""
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mpi.api.fast_path.look_up import as_json, sent_key
+from mpi.api.middleware.fast_path_dispatch import ShortRoute
+from mpi.api.request.access import once_only
+from mpi.api.request.body import json_object, raw_body
+from mpi.api.request.problems import TooLargeError
+from mpi.api.request.record_address import address_of
+from mpi.domain.errors import ModelMovedError, RecordError
+from mpi.service.access.clients import authenticate
+from mpi.service.core.index import Index
+from mpi.service.records import upsert
+from mpi.service.records.upsert import Resolved
+
+
+class SendingRoute(ShortRoute):
+    """Where a record is sent."""
+
+    async def short(self, request: Request) -> Response | None:
+        """See ``ShortRoute``: the record taken, in one thread."""
+        if not _is_common(request):
+            return None
+        try:
+            body = await raw_body(request)
+            return await run_in_threadpool(_taken, request, body)
+        except (TooLargeError, ModelMovedError):
+            # Nothing was done. The one is told only to whom may send; after the other it is done again.
+            return None
+
+
+def _is_common(request: Request) -> bool:
+    return not request.scope["query_string"]
+
+
+def _taken(request: Request, body: bytes) -> Response:
+    """Take the record, as ``put_record`` does."""
+    index: Index = request.app.state.index
+    headers = request.headers
+    viewer = authenticate(index, sent_key(headers), headers.get("purpose-of-use"))
+    viewer = once_only(viewer, headers.get("idempotency-key"), request, body)
+    address = address_of(request.scope["raw_path"])
+    sent = json_object(body)
+    require_address(sent, address.local_id)
+    return as_json(_shown(upsert.upsert(index, viewer, address.source, sent)))
+
+
+def require_address(sent: dict[str, object], local_id: str) -> None:
+    """Let the path say the local ID where the record does not.
+
+    Raises:
+        RecordError: they differ.
+    """
+    if sent.setdefault("local_id", local_id) != local_id:
+        raise RecordError("local_id", "conflict", "differs from the one in the path")
+
+
+def _shown(answer: Resolved) -> dict[str, object]:
+    """As ``ResolvedOut``, in its order."""
+    return {
+        "source": answer.source,
+        "local_id": answer.local_id,
+        "enterprise_id": answer.enterprise_id,
+        "outcome": answer.outcome,
+        "record": answer.record,
+        "provisional": answer.provisional,
+        "pending": answer.pending,
+        "tasks": answer.tasks,
+        "issues": answer.issues,
+    }

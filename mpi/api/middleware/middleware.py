@@ -1,0 +1,114 @@
+"""The shell around every call: its ID, whose host it names, headers, measures, and the last catch."""
+
+import logging
+import re
+import time
+import uuid
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mpi.api.middleware.fast_path_dispatch import ShortWays
+from mpi.api.middleware.metrics import Metrics
+from mpi.api.request.fairness import Fairness, TooManyCalls
+from mpi.api.request.problems import REQUEST_ID, WrongHostError, log_unexpected, refusal, response_of
+from mpi.domain.errors import MpiError
+
+_log = logging.getLogger("mpi.access")
+
+_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+_ID, _CACHE = b"x-request-id", b"cache-control"
+_SENT = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_OURS = {_ID, *(name for name, _ in _SENT)}
+_NO_ROUTE = "other"
+
+
+class Shell:
+    """ASGI middleware, the outermost of ours.
+
+    Args:
+        app: what it is around.
+        metrics: told of every call.
+        short: tried before the application.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, short: ShortWays) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._short = short
+        self._fairness = Fairness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = _Call(scope, send)
+        try:
+            await self._answer(call, scope, receive)
+        # Nothing may reach the server's own handler, which logs messages, and those may hold values.
+        except Exception as error:  # noqa: BLE001
+            log_unexpected(error, call.id)
+            if not call.started:
+                await response_of(error, call.id)(scope, receive, call.send)
+        finally:
+            self._note(call, scope)
+
+    async def _answer(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+        # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
+        headers = Headers(scope=scope)
+        if _LOOPBACK.fullmatch(headers.get("host", "")):
+            try:
+                async with self._fairness.turn(scope["path"], headers):
+                    await self._let_in(call, scope, receive)
+            except TooManyCalls as too_many:
+                await response_of(too_many, call.id)(scope, receive, call.send)
+        else:
+            error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
+            await response_of(error, call.id)(scope, receive, call.send)
+
+    async def _let_in(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+        try:
+            response = await self._short.answer(scope, receive)
+        except MpiError as error:
+            response = refusal(error, call.id)
+        await (response or self._app)(scope, receive, call.send)
+
+    def _note(self, call: "_Call", scope: Scope) -> None:
+        """Measure and log the call by its route's template: paths and queries hold local IDs."""
+        seconds = time.perf_counter() - call.began
+        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        self._metrics.note(scope["method"], route, call.status, seconds)
+        _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
+
+
+class _Call:
+    """One call under way."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.id = str(uuid.uuid4())
+        self.began = time.perf_counter()
+        self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        self.started = False
+        self._send = send
+        scope[REQUEST_ID] = self.id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started, self.status = True, message["status"]
+            kept = [header for header in message.get("headers", ()) if header[0].lower() not in _OURS]
+            if not any(name.lower() == _CACHE for name, _ in kept):
+                kept.append((_CACHE, b"no-store"))
+            message["headers"] = [*kept, *_SENT, (_ID, self.id.encode())]
+        await self._send(message)

@@ -1,0 +1,41 @@
+"""Accounts: who signs in, what they are here for, and which sources they may see."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.domain.errors import InputError
+from mpi.service.access.accounts import end_account, list_accounts, unlock_account
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/accounts")
+def list_page(index: IndexDep, visit: VisitDep) -> Response:
+    """Every account."""
+    return page("accounts.html", visit=visit, accounts=list_accounts(index, visit.viewer))
+
+
+@router.post("/accounts/{name}")
+def act(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Response:
+    """Unlock an account, or end it.
+
+    Raises:
+        InputError: something else was asked.
+        NotFoundError: there is no such account.
+    """
+    match form.text("do"):
+        case "unlock":
+            unlock_account(index, visit.viewer, name)
+            return RedirectResponse("/accounts?done=unlocked", HTTPStatus.SEE_OTHER)
+        case "end":
+            end_account(index, visit.viewer, name)
+            return RedirectResponse("/accounts?done=ended", HTTPStatus.SEE_OTHER)
+        case _:
+            raise InputError("do: unlock or end")

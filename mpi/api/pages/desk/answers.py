@@ -1,0 +1,120 @@
+"""Answers: verdicts on pairs, or a word on a decision; taken back in place; or the source is asked."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.desk.question import chosen_in, done, go_on, numbers_of, render
+from mpi.api.pages.desk.question_view import label_of, pair_of
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.paths import question_path
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.domain.errors import ConflictError, InputError
+from mpi.service.core.index import Index
+from mpi.service.review.answer import Answered, Saying, Verdict, answer, respond, undo_answer
+from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.question import question
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.post("/queue/{key}/answer")
+def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Take the verdicts, and go on to the next question; or show what they would do."""
+
+    def say() -> Answered:
+        return answer(
+            index,
+            visit.viewer,
+            key,
+            _verdicts(form),
+            form.optional("reason") or _reason(form),
+            form.optional("note"),
+            form.text("etag"),
+            preview=form.checked("preview"),
+            supersedes=numbers_of(form),
+        )
+
+    return _answered(index, visit, key, form, say)
+
+
+@router.post("/queue/{key}/respond")
+def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Take the word on a decision, and go on to the next question; or show what it would do."""
+
+    def say() -> Answered:
+        response = form.optional("response")
+        if response is None:
+            raise InputError(f"response: {words().question.nothing_chosen}")
+        how = Saying(
+            form.optional("reason") or "other",
+            form.optional("note"),
+            (form.text("etag"),),
+            form.checked("preview"),
+        )
+        which = form.whole("decision")
+        return respond(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
+
+    return _answered(index, visit, key, form, say)
+
+
+@router.post("/queue/{key}/undo")
+def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Take an answer back, and open its question again."""
+    step = form.text("step")
+    if not step.isdecimal():
+        raise InputError("step: give the number of a step")
+    effect = undo_answer(index, visit.viewer, key, int(step)).effect
+    return done(key, "awaiting" if effect.awaiting else "undone")
+
+
+@router.post("/queue/{key}/ask")
+def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Ask the owner of one record, and go on to the next question."""
+    try:
+        record = label_of(form.whole("record")) if form.whole("record") else None
+        ask_source(index, visit.viewer, key, record, form.whole("asks"), note=form.optional("note"))
+    except (InputError, ConflictError) as error:
+        return render(index, visit, question(index, visit.viewer, key), form, error)
+    return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
+
+
+def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], Answered]) -> Response:
+    try:
+        answered = say()
+    except (InputError, ConflictError) as error:
+        return render(index, visit, question(index, visit.viewer, key), form, error)
+    effect = answered.effect
+    if effect.preview:
+        return render(index, visit, question(index, visit.viewer, key), form, effect=effect)
+    if answered.step is None and not effect.awaiting:
+        said = "?done=asked"
+    else:
+        said = f"?{said_of(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
+    return go_on(index, visit, answered.next_key, said)
+
+
+def _reason(form: Form) -> str:
+    """The reason of an answer that names none: what it says, by all that the records say."""
+    said = set(chosen_in(form).values())
+    if "different" in said:
+        return "different-children"
+    return "same-child" if "same" in said else "not-enough"
+
+
+def _verdicts(form: Form) -> list[Verdict]:
+    found = []
+    for key, verdict in chosen_in(form).items():
+        pair = pair_of(key)
+        if pair is None:
+            raise InputError("verdicts: a pair is not one of this page")
+        found.append(Verdict(*pair, verdict))
+    if not found:
+        raise InputError(f"verdicts: {words().question.nothing_said}")
+    return found

@@ -1,0 +1,36 @@
+"""Blind review: a pair judged from what its records say; the weight is told once it is answered."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.differences import side_by_side
+from mpi.api.pages.rendering.record_values import rows_of
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.service.sampling.blind_review import answer_blind, next_blind
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"))
+"""What can be said of a pair, and its key."""
+
+
+@router.get("/blind")
+def next_page(index: IndexDep, visit: VisitDep) -> Response:
+    """The next pair."""
+    view = next_blind(index, visit.viewer)
+    if view is None:
+        return page("blind.html", visit=visit, view=None, told=None)
+    # What is confidential was left out before it came here.
+    rows = side_by_side([rows_of(one.values, confidential=False) for one in view.records], star=False)
+    return page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
+
+
+@router.post("/blind/{number}")
+def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
+    """Take the answer, and tell the weight."""
+    verdict = form.text("verdict")
+    told = answer_blind(index, visit.viewer, number, verdict)
+    return page("blind.html", visit=visit, view=None, told=told, verdict=verdict)

@@ -1,0 +1,75 @@
+"""Correct a value of a child: what is true, and what that rests on. Undone in the child's history."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.record_values import value_text
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.problems import status_of
+from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
+from mpi.domain.survivorship import ONE
+from mpi.domain.viewer import Action, permit
+from mpi.service.core.index import Index
+from mpi.service.persons.golden_record import golden
+from mpi.service.stewardship.corrections import correct
+from mpi.service.stewardship.merge import Why
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+ATTRIBUTES = tuple(name for name in ONE if name not in ("birth_place", "multiple_birth"))
+"""What can be corrected here: what is one text."""
+REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
+
+
+@router.get("/people/{eid}/correct")
+def ask(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
+    """Ask what is true."""
+    permit(visit.viewer, Action.DECIDE)
+    return _page(index, visit, eid, Form({"attribute": [attribute]}))
+
+
+@router.post("/people/{eid}/correct")
+def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
+    """Take the correction."""
+    why = Why(form.text("reason"), form.optional("note"), expected=(form.text("etag"),))
+    try:
+        effect = correct(index, visit.viewer, eid, form.whole("attribute"), form.optional("value"), why)
+    except (InputError, RecordError, StaleError) as error:
+        return _page(index, visit, eid, form, error)
+    return RedirectResponse(f"/people/{eid}?{said_of(effect, 'corrected')}", HTTPStatus.SEE_OTHER)
+
+
+def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
+    read = golden(index, visit.viewer, eid)
+    stands = {
+        value.attribute: (value_text(value.attribute, value.value), value.record)
+        for value in read.values
+        if value.attribute in ATTRIBUTES
+    }
+    return page(
+        "correct.html",
+        HTTPStatus.OK if error is None else status_of(error)[0],
+        visit=visit,
+        eid=read.enterprise_id,
+        etag=read.etag,
+        attributes=ATTRIBUTES,
+        attribute=form.whole("attribute"),
+        value=form.whole("value"),
+        stands=stands,
+        reasons=REASONS,
+        reason=form.whole("reason"),
+        note=form.whole("note"),
+        problems=[] if error is None else [(_field_of(error), str(error))],
+    )
+
+
+def _field_of(error: MpiError) -> str:
+    field = error.field if isinstance(error, RecordError) else str(error).partition(":")[0]
+    return "note" if field == "note" else "value"

@@ -1,0 +1,35 @@
+"""The desk: what is mine, due, new, and what closed by itself. Others are led to their own first page."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.paths import question_path
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.visit import VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.domain import clock
+from mpi.domain.viewer import Action, permits
+from mpi.service.review.queue import landing
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/")
+def home(index: IndexDep, visit: VisitDep) -> Response:
+    """What waits for whoever looks."""
+    if permits(visit.viewer, Action.TASK_READ):
+        return page(
+            "home.html",
+            visit=visit,
+            landing=landing(index, visit.viewer),
+            question_path=question_path,
+            today=clock.today(),
+            others=(("/practice", "practice"), ("/blind", "blind")),
+        )
+    first = next((item.href for item in visit.menu if item.href != "/"), None)
+    if first is None:
+        return page("nothing.html", visit=visit)
+    return RedirectResponse(first, HTTPStatus.SEE_OTHER)

@@ -1,0 +1,48 @@
+"""Asked of us: what stewards ask the owner of a record, who sees that record and nothing else."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.record_values import rows_of
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.service.review.owner_questions import OwnerQuestion, answer_owner_question, owner_questions
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One question with the record that it is about, in words."""
+
+    asked: OwnerQuestion
+    rows: dict[str, str]
+
+
+@router.get("/asked")
+def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
+    """What is asked of the viewer's sources, the first due first."""
+    found = owner_questions(index, visit.viewer, answered=bool(answered))
+    # The owner sees its own record: nothing of it is confidential to them.
+    cards = [Card(one, rows_of(one.values, confidential=False)) for one in found]
+    return page("asked.html", visit=visit, cards=cards, answered=bool(answered))
+
+
+@router.post("/asked/{number}")
+def post_answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
+    """Take the owner's answer."""
+    answer_owner_question(
+        index,
+        visit.viewer,
+        number,
+        form.whole("answer"),
+        form.optional("note"),
+        alike=form.checked("alike"),
+    )
+    return RedirectResponse("/asked?done=told", HTTPStatus.SEE_OTHER)

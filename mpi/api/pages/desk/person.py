@@ -1,0 +1,184 @@
+"""One child: what each agency holds, unlink a wrong record, undo."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.desk import search
+from mpi.api.pages.desk.person_view import cards_of, person_page
+from mpi.api.pages.desk.question_view import key_of, label_of, pair_of, why_of
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.problems import status_of
+from mpi.domain import eid as eids
+from mpi.domain.errors import (
+    ConflictError,
+    DecisionConflict,
+    EidError,
+    InputError,
+    MpiError,
+    NotFoundError,
+    StaleError,
+)
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, permit, permits
+from mpi.service.core.index import Index
+from mpi.service.persons.effects import Effect
+from mpi.service.persons.persons import PersonView, person
+from mpi.service.stewardship.merge import Why, split
+from mpi.service.stewardship.undo import undo_step
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+_REST = 1
+"""The place of those that are not marked, after those that are."""
+
+UNLINK_REASONS = (
+    "wrong-link", "twin", "sibling", "namesake", "source-mistake", "source-confirmed", "other",
+)  # fmt: skip
+
+
+@router.get("/people/{eid}")
+def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
+    """What each agency holds about one person."""
+    try:
+        card = person_page(index, visit.viewer, eid)
+    except (EidError, NotFoundError) as error:
+        return search.not_found(index, visit, eid, error)
+    return page(
+        "person.html",
+        visit=visit,
+        card=card,
+        may_decide=permits(visit.viewer, Action.DECIDE),
+        links_to=_links_to,
+    )
+
+
+@router.get("/people/{eid}/unlink")
+def ask_unlink(index: IndexDep, visit: VisitDep, eid: str) -> Response:
+    """Ask which records are another child's."""
+    permit(visit.viewer, Action.DECIDE)
+    return _unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
+
+
+@router.post("/people/{eid}/unlink")
+def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
+    """Show what unlinking would change; once that is confirmed, do it."""
+    permit(visit.viewer, Action.DECIDE)
+    view = person(index, visit.viewer, eid)
+    if form.text("etag") != view.etag:
+        return _unlink_page(index, visit, view, form, StaleError(words().unlink.changed))
+    marked = form.texts("record")
+    if not marked or len(set(marked)) >= len(view.records):
+        return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))
+    why = Why(
+        form.text("reason"),
+        form.optional("note"),
+        _numbers(form.whole("supersedes")),
+        (form.text("etag"),),
+        preview=not form.checked("confirm"),
+    )
+    try:
+        rest_is_one = (_REST,) if form.checked("rest") else ()
+        effect = split(
+            index, visit.viewer, eid, [[_label(key) for key in marked]], why, one_child=rest_is_one
+        )
+    except (DecisionConflict, StaleError, InputError) as error:
+        return _unlink_page(index, visit, view, form, error)
+    if not effect.preview:
+        return RedirectResponse(
+            f"/people/{view.enterprise_id}?{said_of(effect, 'unlinked')}", HTTPStatus.SEE_OTHER
+        )
+    return _unlink_page(index, visit, view, form, effect=effect)
+
+
+@router.post("/why")
+def why(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Why two records are taken for one child's, or not. They come in the body: their keys are local IDs."""
+    pair = pair_of(form.whole("pair"))
+    if pair is None:
+        raise InputError("pair: not one of this page")
+    told = why_of(index, visit.viewer, *pair)
+    if told is None:
+        raise ConflictError("one of the records takes no part now: nothing of it is compared")
+    eid = form.optional("eid")
+    return page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
+
+
+@router.post("/steps/{step}/undo")
+def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response:
+    """Show what undoing would change; once that is confirmed, do it."""
+    confirmed = form.checked("confirm")
+    effect = undo_step(index, visit.viewer, step, preview=not confirmed)
+    eid = form.optional("eid")
+    if not confirmed:
+        return page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
+    back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
+    return RedirectResponse(
+        f"{back}?done={'awaiting' if effect.awaiting else 'undone'}", HTTPStatus.SEE_OTHER
+    )
+
+
+def _unlink_page(
+    index: Index,
+    visit: Visit,
+    view: PersonView,
+    form: Form,
+    error: MpiError | None = None,
+    effect: Effect | None = None,
+) -> Response:
+    cards = [
+        {"key": key_of(card.label), "card": card} for card in cards_of(index, visit.viewer, view.records)
+    ]
+    chain = error.chain if isinstance(error, DecisionConflict) else ()
+    return page(
+        "unlink.html",
+        HTTPStatus.OK if error is None else status_of(error)[0],
+        visit=visit,
+        eid=view.enterprise_id,
+        etag=view.etag,
+        cards=cards,
+        marked=set(form.texts("record")),
+        reasons=UNLINK_REASONS,
+        reason=form.whole("reason"),
+        note=form.whole("note"),
+        supersedes=form.whole("supersedes"),
+        # Marked on a page that was just opened: whoever unlinks one record seldom means to part the others.
+        rest=form.checked("rest") or not form.names(),
+        chain=chain,
+        problems=[] if error is None else [("first-record", str(error))],
+        effect=effect,
+    )
+
+
+def _links_to(found: tuple[str, ...]) -> Markup:
+    return Markup(", ").join(Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in found)
+
+
+def _label(key: str) -> Label:
+    found = label_of(key)
+    if found is None:
+        raise InputError("record: not one of this page")
+    return found
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in text.split(",") if each)
+    except ValueError:
+        raise InputError("supersedes: give numbers of decisions") from None
+
+
+def _is_eid(text: str) -> bool:
+    try:
+        eids.parse(text)
+    except EidError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""What the page of a person shows, gathered from the use cases and put into words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.api.pages.rendering.charts import Arcs, arcs
+from mpi.api.pages.rendering.record_links import record_link
+from mpi.api.pages.rendering.record_values import is_confidential, rows_of, value_text
+from mpi.domain.errors import AccessDenied, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permits
+from mpi.service.core.index import Index
+from mpi.service.explanations.links import Link, links
+from mpi.service.explanations.person_history import Built, built
+from mpi.service.persons.golden_record import golden
+from mpi.service.persons.persons import LineageStep, PersonView, lineage, person
+from mpi.service.records.upsert import read
+from mpi.service.statements.sources import known_sources
+from mpi.storage.repositories.sources.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One source record in words."""
+
+    label: Label
+    agency: str
+    system: str
+    as_of: str
+    rows: Mapping[str, str]
+    issues: tuple[str, ...]
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenRow:
+    """A value that stands, whose it is, why, and what others say."""
+
+    attribute: str
+    value: str
+    record: Label
+    rule: str
+    agreeing: int
+    others: tuple[tuple[str, Label], ...]
+    said: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A person in words; ``steps`` newest first, each with whether it may be undone from here."""
+
+    person: PersonView
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
+    drawing: Arcs | None
+    steps: tuple[LineageStep, ...]
+    undoable: frozenset[int]
+    golden: tuple[GoldenRow, ...]
+    built: tuple[Built, ...]
+
+
+def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
+    """Gather what the page of an enterprise ID shows.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        AccessDenied: the viewer may not read persons.
+    """
+    view = person(index, viewer, text)
+    cards = cards_of(index, viewer, view.records)
+    steps = tuple(reversed(lineage(index, viewer, text)))
+    found = links(index, viewer, text) if len(view.records) > 1 else ()
+    drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
+    return PersonPage(
+        view,
+        cards,
+        found,
+        drawing,
+        steps,
+        _undoable(viewer, steps),
+        _golden(index, viewer, text),
+        _built(index, viewer, text),
+    )
+
+
+def _built(index: Index, viewer: Viewer, text: str) -> tuple[Built, ...]:
+    return built(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
+
+
+def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
+    if not permits(viewer, Action.RECORD_READ):
+        return ()
+    return tuple(
+        GoldenRow(
+            value.attribute,
+            value_text(value.attribute, value.value),
+            value.record,
+            value.rule,
+            len(value.agreeing),
+            tuple((value_text(value.attribute, other.value), other.record) for other in value.others),
+            None if value.correction is None else value.correction.by,
+        )
+        for value in golden(index, viewer, text).values
+        if value.attribute != "flags"
+    )
+
+
+def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[Card, ...]:
+    """The records in words, in their order; one that the viewer may not read is left out."""
+    sources = {source.code: source for source in known_sources(index, viewer)}
+    held = []
+    for label in records:
+        try:
+            held.append((label, read(index, viewer, label.source, label.local_id)))
+        except (AccessDenied, NotFoundError):
+            continue
+    confidential = is_confidential([stored["record"] for _, stored in held])
+    return tuple(
+        Card(
+            label,
+            sources[label.source].agency,
+            sources[label.source].name,
+            stored["record"].get("as_of", ""),
+            rows_of(stored["record"], confidential=confidential, withheld=stored["withheld"]),
+            tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
+            record_link(index, label),
+        )
+        for label, stored in held
+    )
+
+
+def named(index: Index, viewer: Viewer) -> list[Source]:
+    """The sources that a viewer may choose from."""
+    return known_sources(index, viewer)
+
+
+def _undoable(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
+    """Steps that were not undone since, which whoever may decide can take back."""
+    if not permits(viewer, Action.DECIDE):
+        return frozenset()
+    undone = {step.step for step in steps if step.cause.startswith("undo ")}
+    return frozenset(step.step for step in steps if step.step is not None and step.step not in undone)

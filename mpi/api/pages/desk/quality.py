@@ -1,0 +1,56 @@
+"""The dashboard: what waits, how many children in care are found, and how well it is decided."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.charts import Lines, Point, lines
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.visit import VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.service.quality.dashboard import quality
+from mpi.service.quality.forecast import Day, forecast
+from mpi.service.quality.live_accuracy import LiveMonth
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.get("/quality")
+def dashboard(index: IndexDep, visit: VisitDep) -> Response:
+    """Every figure, with the drawings and tables of those that change by time."""
+    found = quality(index, visit.viewer)
+    ahead = forecast(index, visit.viewer)
+    return page(
+        "quality.html",
+        visit=visit,
+        found=found,
+        ahead=ahead,
+        live=_live(found.live),
+        days=None if found.suppressed else _days(ahead.days),
+    )
+
+
+def _live(months: Sequence[LiveMonth]) -> Lines | None:
+    w = words().quality
+    by_month = sorted(months, key=lambda month: month.month)
+    precision = [
+        Point(one.month, one.precision.value, one.precision.low, one.precision.high)
+        for one in by_month
+        if one.precision is not None
+    ]
+    recall = [
+        Point(one.month, one.recall.value, one.recall.low, one.recall.high)
+        for one in by_month
+        if one.recall is not None
+    ]
+    return lines([(w.precision, precision), (w.recall, recall)], percent=True)
+
+
+def _days(days: Sequence[Day]) -> Lines | None:
+    w = words().quality
+    arrived = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
+    answered = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
+    return lines([(w.arrived, arrived), (w.answered, answered)], percent=False)

@@ -1,0 +1,216 @@
+"""One question: claim it, read why it is asked, answer it pair by pair, take the answer back."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.desk.question_view import changes_since, question_page
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.paths import question_path
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.problems import status_of
+from mpi.domain import clock
+from mpi.domain.errors import (
+    ClaimedError,
+    ConflictError,
+    DecisionConflict,
+    InputError,
+    MpiError,
+    NotFoundError,
+    StaleError,
+)
+from mpi.domain.viewer import Action, permits
+from mpi.service.core.index import Index
+from mpi.service.persons.effects import Effect
+from mpi.service.review.assignments import assign, claim, defer, escalate, release
+from mpi.service.review.owner_questions import ASKS
+from mpi.service.review.question import QuestionView, question
+from mpi.service.review.queue import Filters, questions
+from mpi.service.review.verdicts import REASONS
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
+"""What can be said of a pair, and its key."""
+_TRIED = 20
+"""Questions that are tried in turn, where others claim them at the same moment."""
+
+
+@router.get("/queue/{key}")
+def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
+    """The question as it is."""
+    return render(index, visit, question(index, visit.viewer, key), Form({}))
+
+
+@router.post("/queue/next")
+def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
+    """Claim the most harmful question that is free, and open it."""
+    return go_on(index, visit, None, "")
+
+
+@router.post("/queue/{key}/claim")
+def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
+    """Take it."""
+    taken = claim(index, visit.viewer, key)
+    return RedirectResponse(question_path(taken.key), HTTPStatus.SEE_OTHER)
+
+
+@router.post("/queue/{key}/release")
+def post_release(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
+    """Give it back."""
+    return done(release(index, visit.viewer, key).key, "released")
+
+
+@router.post("/queue/{key}/defer")
+def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Put it off."""
+    return _worked(
+        index, visit, key, form, "deferred", lambda: defer(index, visit.viewer, key, form.text("until"))
+    )
+
+
+@router.post("/queue/{key}/assign")
+def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Give it to somebody."""
+    return _worked(
+        index, visit, key, form, "assigned", lambda: assign(index, visit.viewer, key, form.text("to"))
+    )
+
+
+@router.post("/queue/{key}/escalate")
+def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
+    """Give it to an approver."""
+    note = form.optional("note")
+    return _worked(index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note))
+
+
+def _worked(
+    index: Index, visit: Visit, key: str, form: Form, said: str, act: Callable[[], object]
+) -> Response:
+    try:
+        act()
+    except (InputError, ConflictError, NotFoundError) as error:
+        return render(index, visit, question(index, visit.viewer, key), form, error)
+    return RedirectResponse(f"/?done={said}", HTTPStatus.SEE_OTHER)
+
+
+def go_on(index: Index, visit: Visit, key: str | None, query: str) -> Response:
+    """Claim the next question and open it; the desk where there is none."""
+    tried = [key] if key is not None else []
+    found = questions(index, visit.viewer, Filters(), limit=_TRIED) if key is None else None
+    tried += [one.key for one in found.questions] if found is not None else []
+    for each in tried:
+        try:
+            taken = claim(index, visit.viewer, each)
+        except (ConflictError, NotFoundError):
+            # Somebody was faster.
+            continue
+        return RedirectResponse(f"{question_path(taken.key)}{query}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/{query or '?done=nothing_waits'}", HTTPStatus.SEE_OTHER)
+
+
+def done(key: str, said: str) -> Response:
+    """The question again, with what was done with it."""
+    return RedirectResponse(f"{question_path(key)}?done={said}", HTTPStatus.SEE_OTHER)
+
+
+def render(
+    index: Index,
+    visit: Visit,
+    view: QuestionView,
+    form: Form,
+    error: MpiError | None = None,
+    effect: Effect | None = None,
+) -> Response:
+    """The page of a question, with what was typed so far and what is wrong with it."""
+    shown = question_page(index, visit.viewer, view, chosen_in(form))
+    one = view.summary
+    may_work = permits(visit.viewer, Action.TASK_WORK)
+    mine = one.claimed_by == visit.viewer.client
+    today = date.fromisoformat(clock.today())
+    stale = isinstance(error, StaleError)
+    return page(
+        "question.html",
+        HTTPStatus.OK if error is None else status_of(error)[0],
+        visit=visit,
+        view=view,
+        page=shown,
+        path=question_path(one.key),
+        mine=mine,
+        may_work=may_work,
+        may_answer=may_work and mine and one.state != "closed",
+        may_see_person=permits(visit.viewer, Action.PERSON_READ),
+        options=OPTIONS,
+        reasons=tuple(REASONS),
+        reason=form.whole("reason"),
+        note=form.whole("note"),
+        effect=effect,
+        problems=[] if error is None else [(_field_of(error), str(error))],
+        problem_title=_title_of(error),
+        said=form.whole("response"),
+        chain=error.chain if isinstance(error, DecisionConflict) else (),
+        supersedes=form.whole("supersedes"),
+        asks=tuple(ASKS),
+        undoable=_undoable(view) if may_work else frozenset(),
+        changes=changes_since(view, form.texts("seen")) if stale else [],
+        tomorrow=str(today + timedelta(days=1)),
+        in_a_month=str(today + timedelta(days=30)),
+    )
+
+
+def chosen_in(form: Form) -> Mapping[str, str]:
+    """The verdicts that a form holds, by pair."""
+    pairs = form.texts("pair")
+    said = {pair: form.whole(f"verdict-{no}") for no, pair in enumerate(pairs)}
+    return {pair: verdict for pair, verdict in said.items() if verdict}
+
+
+def numbers_of(form: Form) -> tuple[int, ...]:
+    """The decisions whose place an answer takes.
+
+    Raises:
+        InputError: they are no numbers.
+    """
+    try:
+        return tuple(int(each) for text in form.texts("supersedes") for each in text.split(","))
+    except ValueError:
+        raise InputError("supersedes: give numbers of decisions") from None
+
+
+def _undoable(view: QuestionView) -> frozenset[int]:
+    """Steps of answers that were not taken back since."""
+    undone = {act.detail.get("of") for act in view.history}
+    made = {act.step for act in view.history if act.action == "answer" and act.step is not None}
+    return frozenset(made - undone)
+
+
+def _field_of(error: MpiError) -> str:
+    """The field of the page that an error is about."""
+    field = str(error).partition(":")[0]
+    return {
+        "verdicts": "pair-0",
+        "response": "response",
+        "asks": "asks",
+        "record": "ask-record",
+        "reason": "reason",
+        "note": "note",
+        "until": "until",
+        "to": "to",
+    }.get(field, "")
+
+
+def _title_of(error: MpiError | None) -> str | None:
+    w = words()
+    if isinstance(error, StaleError):
+        return str(w.error.title_412)
+    if isinstance(error, ClaimedError):
+        return str(w.error.title_409)
+    return None

@@ -1,0 +1,161 @@
+"""The queue: what waits, filtered, and the next question at the press of a button."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.paths import question_path
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import put, words
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.domain import clock
+from mpi.domain.errors import InputError, MpiError
+from mpi.domain.viewer import Action, permits
+from mpi.service.core.index import Index
+from mpi.service.review.answer import assign, defer, in_bulk
+from mpi.service.review.queue import MOST_COUNTED, STATES, Filters, questions
+from mpi.service.review.saved_views import forget_view, save_view, saved_views
+from mpi.service.statements.sources import known_sources
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view that somebody gave a name."""
+
+    name: str
+    query: str
+
+
+KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approval")
+"""Kinds of questions that the filter offers."""
+
+
+@router.get("/queue")
+def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
+    """What waits, the most harmful first."""
+    return _page(index, visit, request.query_params)
+
+
+def filters_of(asked: Mapping[str, str]) -> Filters:
+    """The filters that an address or a form names."""
+    return Filters(
+        kind=asked.get("kind") or None,
+        state=asked.get("state") or "open",
+        source=asked.get("source") or None,
+        mine=bool(asked.get("mine")),
+        due=bool(asked.get("due")),
+        burst=asked.get("burst") or None,
+    )
+
+
+def _page(
+    index: Index,
+    visit: Visit,
+    asked: Mapping[str, str],
+    problems: Sequence[str] = (),
+    marked: Collection[str] = (),
+) -> Response:
+    filters = filters_of(asked)
+    found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
+    sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    views = [View(name, query_of(kept)) for name, kept in saved_views(index, visit.viewer).items()]
+    tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
+    return page(
+        "queue.html",
+        HTTPStatus.CONFLICT if problems else HTTPStatus.OK,
+        visit=visit,
+        problems=[("questions", text) for text in problems],
+        marked=marked,
+        tomorrow=str(tomorrow),
+        found=found,
+        filters=filters,
+        query=query_of(filters),
+        states=STATES,
+        kinds=KINDS,
+        sources=sources,
+        question_path=question_path,
+        today=clock.today(),
+        most=MOST_COUNTED,
+        views=views,
+        saved=next((view.name for view in views if view.query == query_of(filters)), None),
+        can_save=permits(visit.viewer, Action.TASK_WORK),
+    )
+
+
+@router.post("/queue/bulk")
+def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Put off, or give to somebody, all that is marked; none is answered so."""
+    asked = dict(parse_qsl(form.whole("query").removeprefix("?")))
+    keys = form.texts("key")
+    if not keys:
+        return _page(index, visit, asked, [words().queue.nothing_marked])
+    try:
+        told = _in_bulk(index, visit, form, keys)
+    except InputError as error:
+        return _page(index, visit, asked, [str(error)], keys)
+    refused = {key: error for key, error in told.items() if error is not None}
+    if not refused:
+        query = query_of(filters_of(asked))
+        return RedirectResponse(f"/queue{query or '?'}{'&' if query else ''}done=bulk", HTTPStatus.SEE_OTHER)
+    why = Counter(str(error) for error in refused.values())
+    problems = [
+        str(put(words().queue.not_done["one" if n == 1 else "many"], n=n, why=text))
+        for text, n in why.items()
+    ]
+    return _page(index, visit, asked, problems, refused.keys())
+
+
+def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
+    until, to = form.whole("until"), form.whole("to")
+    match form.text("do"):
+        case "defer":
+            return in_bulk(keys, lambda key: defer(index, visit.viewer, key, until))
+        case "assign":
+            return in_bulk(keys, lambda key: assign(index, visit.viewer, key, to))
+        case _:
+            raise InputError("do: defer or assign")
+
+
+@router.post("/views")
+def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Keep a view of the queue under a name, or forget one."""
+    gone = form.optional("forget")
+    if gone is not None:
+        forget_view(index, visit.viewer, gone)
+        return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
+    filters = Filters(
+        kind=form.optional("kind"),
+        state=form.optional("state") or "open",
+        source=form.optional("source"),
+        mine=form.checked("mine"),
+        due=form.checked("due"),
+    )
+    save_view(index, visit.viewer, form.text("name"), filters)
+    return RedirectResponse(f"/queue{query_of(filters)}", HTTPStatus.SEE_OTHER)
+
+
+def query_of(filters: Filters) -> str:
+    """Filters as the end of an address; empty for those that the queue opens with."""
+    plain = replace(filters, text=None)
+    said = {
+        "kind": plain.kind,
+        "state": plain.state if plain.state != "open" else None,
+        "source": plain.source,
+        "mine": "1" if plain.mine else None,
+        "due": "1" if plain.due else None,
+        "burst": plain.burst,
+    }
+    query = urlencode({name: value for name, value in said.items() if value})
+    return f"?{query}" if query else ""

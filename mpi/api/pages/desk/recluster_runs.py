@@ -1,0 +1,106 @@
+"""Runs: a re-cluster read, approved whole or in part, rejected, or rolled back."""
+
+from dataclasses import replace
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.request import recluster_process
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.model_reload import expect
+from mpi.api.request.problems import status_of
+from mpi.api.routes.proposals import matcher_of
+from mpi.domain.errors import ConflictError, InputError, MpiError
+from mpi.service.core.index import Index
+from mpi.service.maintenance.large_blocks import large_blocks
+from mpi.service.recluster import proposals
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+_A_PAGE = 100
+"""Items shown at once."""
+_BLOCKS_SHOWN = 20
+
+
+@router.get("/runs")
+def list_page(index: IndexDep, visit: VisitDep) -> Response:
+    """Every run, newest first."""
+    runs = proposals.proposals(index, visit.viewer)
+    found = large_blocks(index, visit.viewer)
+    shown = found.blocks[:_BLOCKS_SHOWN]
+    return page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
+
+
+@router.post("/runs")
+def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
+    """Think the whole index through with the model in force, as a proposal."""
+    made = recluster_process.propose(index, visit.viewer, index.matcher)
+    return RedirectResponse(f"/runs/{made.id}?done=proposed", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/runs/{number}")
+def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Response:
+    """One run with its changes."""
+    return _run_page(index, visit, number, part)
+
+
+@router.post("/runs/{number}")
+def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
+    """Apply, reject or roll back."""
+    try:
+        done = _acted(request, index, visit, number, form)
+    except (InputError, ConflictError) as error:
+        return _run_page(index, visit, number, 1, error)
+    return RedirectResponse(f"/runs/{number}?done={done}", HTTPStatus.SEE_OTHER)
+
+
+def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
+    run = proposals.proposal(index, visit.viewer, number)
+    match form.text("do"):
+        case "apply" | "apply-all" as how:
+            approved = None if how == "apply-all" else _items(form)
+            matcher = matcher_of(index, run.model)
+            expect(request.app, matcher)
+            recluster_process.apply_proposal(index, visit.viewer, matcher, number, approved)
+            request.app.state.index = replace(index, matcher=matcher)
+            return "applied"
+        case "reject":
+            proposals.reject_proposal(index, visit.viewer, number)
+            return "rejected"
+        case "rollback":
+            matcher = matcher_of(index, run.model_before)
+            expect(request.app, matcher)
+            recluster_process.roll_back_proposal(index, visit.viewer, matcher, number)
+            request.app.state.index = replace(index, matcher=matcher)
+            return "rolled_back"
+        case _:
+            raise InputError("do: not known here")
+
+
+def _items(form: Form) -> list[int]:
+    marked = [text for text in form.texts("item") if text.isascii() and text.isdigit()]
+    if not marked:
+        raise InputError(words().runs.nothing_marked)
+    return [int(text) for text in marked]
+
+
+def _run_page(index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None) -> Response:
+    run = proposals.proposal(index, visit.viewer, number)
+    pages = max(1, -(-len(run.items) // _A_PAGE))
+    part = min(max(part, 1), pages)
+    return page(
+        "run.html",
+        HTTPStatus.OK if error is None else status_of(error)[0],
+        visit=visit,
+        run=run,
+        items=run.items[(part - 1) * _A_PAGE : part * _A_PAGE],
+        pages=pages,
+        number=part,
+        problems=[] if error is None else [("items", str(error))],
+    )

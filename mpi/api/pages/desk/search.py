@@ -1,0 +1,108 @@
+"""Find a child: by enterprise ID, by a system's own ID, or by name and birth date. It does not browse."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.session.session import FormDep
+from mpi.api.pages.session.visit import Visit, VisitDep
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form
+from mpi.api.request.problems import status_of
+from mpi.domain import eid as eids
+from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
+from mpi.domain.viewer import Action, permit, permits
+from mpi.service.core.index import Index
+from mpi.service.persons.persons import crosswalk
+from mpi.service.persons.search import Found, search
+from mpi.service.statements.sources import known_sources
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+FIELDS = (
+    "first_name", "middle_name", "last_name", "birth_date", "sex", "ssn_last4", "address_line1", "city",
+    "postal_code", "phone", "guardian_first_name", "guardian_last_name",
+)  # fmt: skip
+"""Fields that the form asks for; canonical names."""
+
+
+@router.get("/find")
+def find_page(index: IndexDep, visit: VisitDep) -> Response:
+    """The three ways to find a child."""
+    permit(visit.viewer, Action.PERSON_READ)
+    return _page(index, visit, {})
+
+
+@router.get("/people")
+def by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
+    """Go to the person of the ID that was typed, or say what is wrong with it."""
+    try:
+        return RedirectResponse(f"/people/{eids.parse(eid)}", HTTPStatus.SEE_OTHER)
+    except EidError as error:
+        return not_found(index, visit, eid, error)
+
+
+@router.post("/find/key")
+def by_key(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Go to the person of a system's own ID. It comes in the body: a local ID belongs in no address."""
+    asked = {name: form.whole(name) for name in ("source", "local_id")}
+    try:
+        eid = _eid_of(index, visit, form)
+    except (NotFoundError, RecordError) as error:
+        return _page(index, visit, asked, [("local_id", error)])
+    return RedirectResponse(f"/people/{eid}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/find")
+def by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+    """Who it might be, best first; nothing of what was typed is kept."""
+    asked = {name: form.whole(name) for name in FIELDS}
+    try:
+        found = search(index, visit.viewer, _sent(form))
+    except RecordError as error:
+        field = error.field if error.field in FIELDS else "first_name"
+        return _page(index, visit, asked, [(field, error)])
+    return _page(index, visit, asked, results=found)
+
+
+def not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
+    """The form again, with what is wrong with the enterprise ID."""
+    return _page(index, visit, {"eid": eid}, [("eid", error)])
+
+
+def _eid_of(index: Index, visit: Visit, form: Form) -> str:
+    found = crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
+    if found.enterprise_id is None:
+        raise NotFoundError("this record takes no part in the index at the moment")
+    return found.enterprise_id
+
+
+def _page(
+    index: Index,
+    visit: Visit,
+    asked: Mapping[str, str],
+    problems: Sequence[tuple[str, MpiError]] = (),
+    results: Sequence[Found] | None = None,
+) -> Response:
+    status = status_of(problems[0][1])[0] if problems else HTTPStatus.OK
+    sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    return page(
+        "find.html",
+        status,
+        visit=visit,
+        asked=defaultdict(str, asked),
+        problems=[(field, str(error)) for field, error in problems],
+        wrong={field for field, _ in problems},
+        results=results,
+        sources=sources,
+        fields=FIELDS,
+    )
+
+
+def _sent(form: Form) -> dict[str, object]:
+    return {name: value for name in FIELDS if (value := form.optional(name)) is not None}

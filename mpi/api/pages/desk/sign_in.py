@@ -1,0 +1,182 @@
+"""Signing in and out, and a password of one's own."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from secrets import token_urlsafe
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.cookies import (
+    VISIT_BYTES,
+    forget_sign_in,
+    keep_sign_in,
+    keep_visit,
+    sign_in_token,
+    visit_token,
+)
+from mpi.api.pages.session.session import (
+    CHANGE_PASSWORD,
+    SIGN_IN,
+    SIGN_OUT,
+    ForeignFormError,
+    FormDep,
+    SignedDep,
+    check_form,
+    local_path,
+)
+from mpi.api.pages.session.visit import visit_of
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form, SentFormDep
+from mpi.api.request.problems import status_of
+from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
+from mpi.domain.roles import PURPOSES_OF
+from mpi.service.access.passwords import SHORTEST
+from mpi.service.access.sign_in import Signed, change_password, csrf_of, sign_in, sign_out, viewer_of
+from mpi.service.core.index import Index
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+Done = TypeVar("Done")
+
+TRIED_AT_ONCE = 2
+"""Passwords being hashed: each takes 64 MiB and a core."""
+MOST_WAITING = 20
+"""For their turn; more are told to come back, so that nobody can fill the memory."""
+
+_PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_OF.values() for purpose in purposes))
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages to the application, and what keeps passwords from taking all its memory."""
+    app.state.trying = CapacityLimiter(TRIED_AT_ONCE)
+    app.include_router(router)
+
+
+@router.get(SIGN_IN)
+def sign_in_page(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
+    """Ask for name and password."""
+    asked = _Asked(local_path(next), notice=words().sign_in.why.maybe(why))
+    try:
+        viewer_of(index, sign_in_token(request))
+    except NotAuthenticated:
+        return _sign_in_page(request, index, asked)
+    return RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
+
+
+@router.post(SIGN_IN)
+async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
+    """Sign in, and go on to the page that was asked for."""
+    asked = _Asked(local_path(form.whole("next")), form.whole("name"))
+    trying = partial(
+        sign_in,
+        index,
+        asked.name,
+        form.whole("password"),
+        form.optional("purpose"),
+        instead_of=sign_in_token(request),
+    )
+    try:
+        _check_visit(request, index, form)
+        token = await _in_turn(request, trying)
+    except (NotAuthenticated, InputError, StoreError) as error:
+        status = status_of(error)[0]
+        # 401 would have to name a scheme of HTTP, and this is none.
+        status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
+        return _sign_in_page(request, index, replace(asked, error=str(error)), status)
+    answer = RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
+    keep_sign_in(request, answer, token)
+    return answer
+
+
+@router.post(SIGN_OUT)
+def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
+    """End the sign-in, here and in the index."""
+    sign_out(index, sign_in_token(request) or "")
+    answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
+    forget_sign_in(request, answer)
+    return answer
+
+
+@router.get(CHANGE_PASSWORD)
+def change_password_page(request: Request, index: IndexDep, signed: SignedDep) -> Response:
+    """Ask for another password."""
+    return _change_page(request, index, signed)
+
+
+@router.post(CHANGE_PASSWORD)
+async def post_change_password(
+    request: Request, index: IndexDep, signed: SignedDep, form: FormDep
+) -> Response:
+    """Set a password of one's own; every other sign-in ends."""
+    old, new = form.whole("old"), form.whole("new")
+    changing = partial(change_password, index, sign_in_token(request) or "", old, new)
+    if new != form.whole("again"):
+        return _change_page(request, index, signed, InputError(words().password.not_the_same))
+    try:
+        token = await _in_turn(request, changing)
+    except (NotAuthenticated, InputError, StoreError) as error:
+        return _change_page(request, index, signed, error)
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    keep_sign_in(request, answer, token)
+    return answer
+
+
+async def _in_turn(request: Request, trying: Callable[[], Done]) -> Done:
+    """Hash passwords a few at a time, beside the threads that answer everything else.
+
+    Raises:
+        StoreError: too many wait already.
+    """
+    turn: CapacityLimiter = request.app.state.trying
+    if turn.statistics().tasks_waiting >= MOST_WAITING:
+        raise StoreError("too many people sign in at this moment: try again in a minute")
+    return await to_thread.run_sync(trying, limiter=turn)
+
+
+def _check_visit(request: Request, index: Index, form: Form) -> None:
+    """Let a sign-in form pass that a page of ours in this browser has sent, or raise."""
+    visit = visit_token(request)
+    if visit is None:
+        raise ForeignFormError(words().sign_in.no_cookie)
+    check_form(request, form, csrf_of(index, visit))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the sign-in page asks, and says."""
+
+    next: str
+    name: str = ""
+    error: str | None = None
+    notice: str | None = None
+
+
+def _sign_in_page(
+    request: Request, index: Index, asked: _Asked, status: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    token = visit_token(request) or token_urlsafe(VISIT_BYTES)
+    visit = replace(visit_of(request, index, None), csrf=csrf_of(index, token))
+    # A link elsewhere that leads here comes without the cookie, which is SameSite=Strict.
+    from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
+    answer = page(
+        "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
+        from_elsewhere=from_elsewhere, **asdict(asked),
+    )  # fmt: skip
+    keep_visit(request, answer, token)
+    return answer
+
+
+def _change_page(request: Request, index: Index, signed: Signed, error: MpiError | None = None) -> Response:
+    status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
+    return page(
+        "change_password.html", status, visit=visit_of(request, index, signed), here="change-password",
+        error=None if error is None else str(error), must_change=signed.must_change, shortest=SHORTEST,
+    )  # fmt: skip

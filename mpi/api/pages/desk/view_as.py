@@ -1,0 +1,29 @@
+"""Trying another role, on open pages of a test index."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from mpi.api.pages.page_route import PageRoute
+from mpi.api.pages.session.cookies import keep_acting_as
+from mpi.api.pages.session.session import FormDep, local_path
+from mpi.domain.errors import InputError
+from mpi.domain.roles import Role
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+@router.post("/view-as")
+def post_view_as(request: Request, form: FormDep) -> Response:
+    """Be the made-up person of another role.
+
+    Raises:
+        InputError: there is no such role.
+    """
+    role = form.text("role")
+    if role not in set(Role):
+        raise InputError(f"no such role; it is one of {', '.join(Role)}")
+    answer = RedirectResponse(local_path(form.whole("next")), HTTPStatus.SEE_OTHER)
+    keep_acting_as(request, answer, role)
+    return answer

@@ -1,0 +1,78 @@
+"""What went wrong, as a page: in words, with where to go on, and with nothing of a record."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.words import words
+from mpi.api.pages.session.session import LeadElsewhere, signed_in
+from mpi.api.pages.session.visit import visit_of
+from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.problems import REQUEST_ID, log_unexpected, problem_of, status_of
+from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
+
+_UNKNOWN = HTTPStatus.BAD_REQUEST
+
+
+class PageRoute(FollowingRoute):
+    """A route whose errors are pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with what is raised by it or by what it depends on made a page."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except RequestValidationError:
+                return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+            except MpiError as error:
+                if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                    log_unexpected(error, request.scope[REQUEST_ID])
+                return await run_in_threadpool(error_page, request, error)
+            # Whoever works here all day is shown a page, and nothing of the message, which may hold values.
+            except LeadElsewhere:
+                raise
+            except Exception as error:  # noqa: BLE001
+                log_unexpected(error, request.scope[REQUEST_ID])
+                return await run_in_threadpool(error_page, request, error)
+
+        return handler
+
+
+def install(app: FastAPI) -> None:
+    """Tell a person whose address leads nowhere so on a page; a program is told as before."""
+    told = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(HTTPException)
+    async def _nowhere(request: Request, error: HTTPException) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if error.status_code == HTTPStatus.NOT_FOUND and wants_page:
+            return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+        answer = told(request, error)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+
+def error_page(request: Request, error: Exception) -> Response:
+    """An error in words, for whoever looks."""
+    problem = problem_of(error)
+    status = HTTPStatus(problem["status"])
+    w = words().error
+    title = w.maybe(f"title_{status.value}") or w[f"title_{_UNKNOWN.value}"]
+    about = w.maybe(f"help_{status.value}") or w[f"help_{_UNKNOWN.value}"]
+    index = request.app.state.index
+    try:
+        visit = visit_of(request, index, signed_in(request, index))
+    except (LeadElsewhere, MpiError):
+        visit = visit_of(request, index, None)
+    # The policy's own sentence names actions by their codes; the help says the same to a person.
+    detail = "" if isinstance(error, AccessDenied) and "may not do" in str(error) else problem["detail"]
+    again = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
+    return page("error.html", status, visit=visit, title=title, detail=detail, help=about, again=again)

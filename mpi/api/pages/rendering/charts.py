@@ -1,0 +1,246 @@
+"""Where the lines of a drawing go: plain geometry, the same for the same figures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mpi.domain.record_ref import Label
+
+_BAR_SPACE = 200.0
+_LEAST_BAR = 1.0
+_ROW = 28
+_TOP = 16
+_DRAWN_ROWS = 24
+_ASIDE = 8
+"""Series stand a little beside each other, so that none hides another."""
+
+Scale = Callable[[float], float]
+"""From a figure to its height in the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One comparison's bits, drawn from zero; ``sense`` is for, against or nothing."""
+
+    name: str
+    level: str
+    bits: float
+    x: float
+    width: float
+    sense: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """The bars of a match weight, on one scale; ``zero`` is where nothing is said."""
+
+    bars: tuple[Bar, ...]
+    zero: float
+    total: float
+    total_x: float
+    total_width: float
+
+
+def waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
+    """Bars for (comparison, level, bits), in the order given."""
+    total = sum(bits for _, _, bits in parts)
+    ends = [0.0, total, *(bits for _, _, bits in parts)]
+    low, high = min(ends), max(ends)
+    scale = _BAR_SPACE / ((high - low) or 1.0)
+    zero = round(-low * scale, 1)
+
+    def drawn(bits: float) -> tuple[float, float]:
+        width = max(abs(bits) * scale, _LEAST_BAR)
+        return round(zero if bits >= 0 else zero - width, 1), round(width, 1)
+
+    bars = tuple(Bar(name, level, bits, *drawn(bits), _sense(bits)) for name, level, bits in parts)
+    return Waterfall(bars, zero, total, *drawn(total))
+
+
+def _sense(bits: float) -> str:
+    if round(bits, 1) == 0:
+        return "nothing"
+    return "for" if bits > 0 else "against"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A record's place on the axis; records of one source have one tone."""
+
+    source: str
+    local_id: str
+    y: float
+    tone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A pair's evidence, from one record to another."""
+
+    y1: float
+    y2: float
+    r: float
+    thick: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arcs:
+    """Records down an axis, and an arc for each pair that speaks for one child."""
+
+    nodes: tuple[Node, ...]
+    arcs: tuple[Arc, ...]
+    axis: float
+    width: int
+    height: int
+
+
+def arcs(records: Sequence[Label], pairs: Sequence[tuple[Label, Label, float]]) -> Arcs | None:
+    """The drawing of a cluster; None where it would be too large to read."""
+    ordered = sorted(records, key=lambda label: (label.source, label.local_id))
+    if len(ordered) > _DRAWN_ROWS:
+        return None
+    tones = {source: n % 6 for n, source in enumerate(sorted({label.source for label in ordered}))}
+    y = {label: float(_TOP + _ROW * n) for n, label in enumerate(ordered)}
+    longest = max((abs(y[left] - y[right]) for left, right, _ in pairs), default=0.0)
+    axis = longest / 2 + 12
+    drawn = []
+    for left, right, bits in pairs:
+        top, bottom = sorted((y[left], y[right]))
+        thick = round(min(1 + max(bits, 0.0) / 12, 3.5), 1)
+        drawn.append(Arc(top, bottom, (bottom - top) / 2, thick))
+    nodes = tuple(Node(label.source, label.local_id, y[label], tones[label.source]) for label in ordered)
+    return Arcs(nodes, tuple(drawn), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place with a text, or a point."""
+
+    x: float
+    y: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """The interval of one point, from its head down to its foot."""
+
+    x: float
+    y: float
+    foot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series drawn: its line, its interval as a band, or of a single point as a whisker; its points."""
+
+    name: str
+    path: str
+    band: str
+    dots: tuple[Mark, ...]
+    tone: int
+    whiskers: tuple[Whisker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Series over months on one scale, with the same figures as rows of text."""
+
+    lines: tuple[Line, ...]
+    ticks: tuple[Mark, ...]
+    labels: tuple[Mark, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A figure of one month, with its interval where there is one."""
+
+    month: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> Lines | None:
+    """Draw series over months; None where there is nothing to draw.
+
+    Args:
+        series: a name and its points, by month ascending.
+        percent: whether the values are shares of one, shown per hundred; otherwise they are counts.
+    """
+    months = sorted({point.month for _, points in series for point in points})
+    if not months:
+        return None
+    low, high = _span(series, percent=percent)
+    left, width, height, top, foot = 48.0, 560.0, 200.0, 12.0, 28.0
+
+    def x(month: str) -> float:
+        step = (width - left - 30) / max(len(months) - 1, 1)
+        return round(left + 16 + step * months.index(month), 1)
+
+    def y(value: float) -> float:
+        return round(top + (high - value) / (high - low) * (height - top - foot), 1)
+
+    drawn = tuple(
+        _line(name, points, tone, [(x(point.month) + tone * _ASIDE, y(point.value)) for point in points], y)
+        for tone, (name, points) in enumerate(series)
+    )
+    steps = [low + (high - low) * n / 4 for n in range(5)]
+    ticks = tuple(Mark(0, y(step), _figure(step, percent=percent)) for step in steps)
+    every = max(1, (len(months) + 7) // 8)
+    labels = tuple(Mark(x(month), 0, month) for month in months[::every])
+    rows = tuple(
+        (month, *(_cell(points, month, percent=percent) for _, points in series)) for month in months
+    )
+    return Lines(drawn, ticks, labels, rows, left, width, height)
+
+
+def _span(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
+    values = [
+        value
+        for _, points in series
+        for point in points
+        for value in (point.value, point.low, point.high)
+        if value is not None
+    ]
+    if not percent:
+        most = max(values)
+        unit = 1.0
+        while unit * 4 < most:
+            unit *= 2 if str(unit)[0] in "15" else 2.5
+        return 0.0, unit * 4
+    floor = min(values)
+    return next((step for step in (0.98, 0.9, 0.8, 0.6) if floor >= step), 0.0), 1.0
+
+
+def _line(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale) -> Line:
+    path = "M " + " L ".join(f"{px} {py}" for px, py in at)
+    spread = [(px, p.low, p.high) for (px, _), p in zip(at, points, strict=True)]
+    above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]
+    below = [f"{px} {y(low)}" for px, low, _ in spread if low is not None]
+    whole = len(points) > 1 and len(above) == len(below) == len(points)
+    band = "M " + " L ".join([*above, *reversed(below)]) + " Z" if whole else ""
+    whiskers = tuple(
+        Whisker(px, y(high), y(low))
+        for px, low, high in spread
+        if not band and low is not None and high is not None
+    )
+    dots = tuple(Mark(px, py) for px, py in at)
+    return Line(name, path, band, dots, tone, whiskers)
+
+
+def _figure(value: float, *, percent: bool) -> str:
+    return f"{value * 100:.0f} %" if percent else f"{value:,.0f}"
+
+
+def _cell(points: Sequence[Point], month: str, *, percent: bool) -> str:
+    for point in points:
+        if point.month == month:
+            text = f"{point.value * 100:.1f} %" if percent else f"{point.value:,.0f}"
+            if point.low is not None and point.high is not None and percent:
+                text += f" ({point.low * 100:.1f}–{point.high * 100:.1f})"
+            return text
+    return "–"

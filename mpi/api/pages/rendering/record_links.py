@@ -1,0 +1,52 @@
+"""Where a record is found in its own system: addresses of those systems, from a file of the operator's.
+
+``record-links.toml`` in ``MPI_HOME`` names one address a source, in which ``{local_id}`` stands for the
+record's key, percent-encoded::
+
+    [records]
+    district_a = "https://sis.example/students/{local_id}"
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+from mpi.domain.errors import InputError
+from mpi.domain.record_ref import Label
+from mpi.service.core.index import Index
+
+FILE = "record-links.toml"
+_PLACE = "{local_id}"
+
+
+def record_link(index: Index, label: Label) -> str | None:
+    """The address of a record in its own system; None where none is known.
+
+    Raises:
+        InputError: the file is not what it can be.
+    """
+    path = index.home / FILE
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    pattern = _read(path, changed).get(label.source)
+    return None if pattern is None else pattern.replace(_PLACE, quote(label.local_id, safe=""))
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed: int) -> Mapping[str, str]:
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("records", {})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{FILE} cannot be read as TOML: the operator has to mend it") from error
+    wrong = [source for source, pattern in found.items() if not _is_address(pattern)]
+    if wrong:
+        raise InputError(f"{FILE}: of {', '.join(wrong)} give an https address that holds {_PLACE} once")
+    return dict(found)
+
+
+def _is_address(pattern: object) -> bool:
+    return isinstance(pattern, str) and pattern.startswith("https://") and pattern.count(_PLACE) == 1

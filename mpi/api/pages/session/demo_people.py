@@ -1,0 +1,34 @@
+"""The made-up people of open pages, on a test index: one of each role, for whoever sits at this machine."""
+
+from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
+from mpi.domain.viewer import Viewer
+from mpi.service.access.sign_in import Signed
+from mpi.service.core.index import Index
+
+_NAMES = {
+    Role.STEWARD: ("demo-steward", "Sam Steward"),
+    Role.APPROVER: ("demo-approver", "Ada Approver"),
+    Role.SOURCE_OWNER: ("demo-source-owner", "Olu Owner"),
+    Role.OPERATOR: ("demo-operator", "Ona Operator"),
+}
+
+
+def made_up(index: Index, role: str | None) -> Signed:
+    """The made-up person of a role; the steward where no such role is named.
+
+    The source owner is that of the first school system.
+    """
+    acting = Role(role) if role in set(Role) else Role.STEWARD
+    name, full_name = _NAMES[acting]
+    sources = None
+    if acting is Role.SOURCE_OWNER:
+        sources = _first_school(index)
+    viewer = Viewer(name, PURPOSES_OF[acting][0], ACTIONS[acting], sources)
+    return Signed(viewer, name, full_name, acting, index.seal.token("csrf", "open pages"))
+
+
+def _first_school(index: Index) -> frozenset[str]:
+    with index.database.read(Viewer("nobody")) as unit:
+        sources = unit.sources.all()
+    schools = [source for source in sources if source.kind == "sis"] or sources
+    return frozenset(source.code for source in schools[:1])

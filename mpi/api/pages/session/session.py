@@ -1,0 +1,164 @@
+"""Who is at the page: somebody signed in, or on open pages of a test index one of the made-up people.
+
+``SignedDep`` gives the person, or leads to the sign-in page and back. ``FormDep`` gives what they sent, if a
+page of this index in that same browser sent it: it bears their token ``csrf`` and comes from this site.
+"""
+
+import secrets
+from http import HTTPStatus
+from typing import Annotated
+from urllib.parse import quote, unquote, urlsplit
+
+from fastapi import Depends, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
+
+from mpi.api.pages.session.cookies import acting_as, sign_in_token
+from mpi.api.pages.session.demo_people import made_up
+from mpi.api.request.access import IndexDep
+from mpi.api.request.forms import Form, SentFormDep
+from mpi.domain.errors import InputError, NotAuthenticated
+from mpi.service.access.sign_in import Signed, viewer_of
+
+TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
+SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
+_LONGEST_NEXT = 2_000
+_READING = ("GET", "HEAD")
+
+
+class ForeignFormError(InputError):
+    """A form that no page of this index in this browser has sent, or one from before signing in anew."""
+
+    code = "foreign-form"
+
+
+class LeadElsewhere(Exception):  # noqa: N818 - not an error: the page is elsewhere
+    """The person has to go to another page first.
+
+    Args:
+        path: where to.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
+def signed_in(request: Request, index: IndexDep) -> Signed:
+    """Who is at the page.
+
+    Raises:
+        LeadElsewhere: nobody who is signed in, or somebody who has to set a password first.
+    """
+    if request.app.state.open_pages:
+        return made_up(index, acting_as(request))
+    token = sign_in_token(request)
+    try:
+        signed = viewer_of(index, token)
+    except NotAuthenticated:
+        # A browser that has a token was signed in here; what it sends now is not kept.
+        raise LeadElsewhere(_to_sign_in(request, was_signed_in=token is not None)) from None
+    if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
+        raise LeadElsewhere(CHANGE_PASSWORD)
+    return signed
+
+
+SignedDep = Annotated[Signed, Depends(signed_in)]
+
+
+def form_of_signed(request: Request, signed: SignedDep, form: SentFormDep) -> Form:
+    """What a signed-in person sent.
+
+    Raises:
+        ForeignFormError: another site sent it, or a page from before they signed in anew.
+    """
+    check_form(request, form, signed.csrf)
+    return form
+
+
+FormDep = Annotated[Form, Depends(form_of_signed)]
+
+
+def check_form(request: Request, form: Form, csrf: str) -> None:
+    """Let a form pass that a page of this index in this browser has sent, or raise.
+
+    Raises:
+        ForeignFormError: it is not one.
+    """
+    if not _is_of_this_site(request):
+        raise ForeignFormError("another site sent this form: nothing was done")
+    sent = form.whole(TOKEN_FIELD)
+    if not secrets.compare_digest(sent.encode(), csrf.encode()):
+        raise ForeignFormError(
+            "this page is from before you signed in: nothing was done; open the page again and repeat it"
+        )
+
+
+def local_path(sent: str | None) -> str:
+    """A path of this index to go on to; the first page where it is not one.
+
+    Whatever leads to another site is not: that would make this index a trap for whoever trusts its name.
+    """
+    if not sent or len(sent) > _LONGEST_NEXT or not sent.isprintable() or not sent.isascii():
+        return "/"
+    parts = urlsplit(sent)
+    # Browsers read \ as /, and // as another host.
+    local = sent.startswith("/") and not sent.startswith("//") and "\\" not in sent
+    if not local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, SIGN_OUT, CHANGE_PASSWORD):
+        return "/"
+    return sent
+
+
+def install(app: FastAPI, *, open_pages: bool) -> None:
+    """Make the application lead people to where they sign in, or to a page of their own making."""
+    app.state.open_pages = open_pages
+
+    @app.exception_handler(LeadElsewhere)
+    async def _lead(_request: Request, elsewhere: LeadElsewhere) -> Response:
+        return RedirectResponse(elsewhere.path, HTTPStatus.SEE_OTHER)
+
+
+def _is_of_this_site(request: Request) -> bool:
+    """Whether a page of this site sent the request, as far as the browser says.
+
+    With ``Referrer-Policy: no-referrer`` browsers send ``Origin: null`` even to the page's own site, so
+    Sec-Fetch-Site goes before it; a program says neither, and has to know the token all the same.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def _to_sign_in(request: Request, *, was_signed_in: bool) -> str:
+    reading = request.method in _READING
+    asked = local_path(_asked(request) if reading else _page_of_form(request))
+    onwards = f"next={quote(asked, safe='/')}" if asked != "/" else ""
+    why = ("why=ended" if reading else "why=lost") if was_signed_in else ""
+    query = "&".join(part for part in (onwards, why) if part)
+    return f"{SIGN_IN}?{query}" if query else SIGN_IN
+
+
+def _asked(request: Request) -> str:
+    """Path and query as they were sent: decoded, a slash of a key would part it."""
+    query = request.url.query
+    return f"{_sent_path(request)}?{query}" if query else _sent_path(request)
+
+
+def _page_of_form(request: Request) -> str:
+    """The page that a form was on: the nearest one at or above where the form was sent to."""
+    path = _sent_path(request)
+    while path and not _is_page(request, path):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def _is_page(request: Request, path: str) -> bool:
+    scope = {**request.scope, "method": "GET", "path": unquote(path)}
+    return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
+
+
+def _sent_path(request: Request) -> str:
+    raw: bytes = request.scope["raw_path"]
+    return raw.decode("latin-1")

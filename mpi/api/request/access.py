@@ -1,0 +1,139 @@
+"""What every handler is given: the open index, and who is calling."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from mpi.api.request.body import RawDep
+from mpi.domain.errors import NotFoundError
+from mpi.domain.viewer import PURPOSES, OnceOnly, Viewer
+from mpi.service.access.clients import authenticate
+from mpi.service.core.index import Index
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="The API key of a client.")
+_api_key = APIKeyHeader(
+    name="X-API-Key", auto_error=False, scheme_name="ApiKey", description="The API key of a client."
+)
+
+
+# Not a plain function: those run in the thread pool, and this one waits for nothing.
+async def open_index(request: Request) -> Index:
+    """The index that the application serves."""
+    index: Index = request.app.state.index
+    return index
+
+
+IndexDep = Annotated[Index, Depends(open_index)]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a call says of who makes it; not yet believed.
+
+    Args:
+        key: the API key, in either form.
+        purpose: the purpose of use.
+    """
+
+    key: str | None
+    purpose: str | None
+
+    def viewer(self, index: Index) -> Viewer:
+        """Who that is at this moment; raises as ``mpi.service.access.clients.authenticate`` does."""
+        return authenticate(index, self.key, self.purpose)
+
+
+# Not a plain function: those run in the thread pool, and this one waits for nothing.
+async def credentials(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    api_key: Annotated[str | None, Security(_api_key)],
+    purpose: Annotated[
+        str | None,
+        Header(
+            alias="Purpose-Of-Use",
+            description="Why the call is made; goes on the ledger.",
+            examples=["school_stability"],
+            json_schema_extra={"enum": list(PURPOSES)},
+        ),
+    ] = None,
+) -> Credentials:
+    """What the call says of who makes it."""
+    return Credentials(bearer.credentials if bearer else api_key, purpose)
+
+
+CredentialsDep = Annotated[Credentials, Depends(credentials)]
+
+
+def caller(index: IndexDep, shown: CredentialsDep) -> Viewer:
+    """Who is calling, by either form of their key, and for what purpose."""
+    return shown.viewer(index)
+
+
+CallerDep = Annotated[Viewer, Depends(caller)]
+
+
+def writer(
+    request: Request,
+    viewer: CallerDep,
+    body: RawDep,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description=(
+                "Names the call: the same call again, within seven days, is not done twice and gets the same "
+                "answer; another call under the same key is refused."
+            ),
+            examples=["5b0c2c1e"],
+        ),
+    ] = None,
+) -> Viewer:
+    """Who is calling, with the key that makes the call be done once only."""
+    return once_only(viewer, key, request, body)
+
+
+def once_only(viewer: Viewer, key: str | None, request: Request, body: bytes) -> Viewer:
+    """Who is calling, by a call that is done once only where it bears an ``Idempotency-Key``."""
+    if key is None:
+        return viewer
+    call = b"\n".join(
+        (request.method.encode(), request.scope["raw_path"], request.scope["query_string"], body)
+    )
+    return replace(viewer, once=OnceOnly(key, call))
+
+
+WriterDep = Annotated[Viewer, Depends(writer)]
+
+
+def tags(
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description="Tags of the persons as they were read: if they have changed since, 412.",
+            examples=['"3f0c"'],
+        ),
+    ] = None,
+) -> tuple[str, ...] | None:
+    """What the caller read; None where it does not say."""
+    if if_match is None:
+        return None
+    return tuple(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
+
+
+IfMatchDep = Annotated[tuple[str, ...] | None, Depends(tags)]
+
+
+def literal_action(request: Request) -> None:
+    """Refuse a path whose colon came encoded: that is data, never an action.
+
+    Raises:
+        NotFoundError: it did.
+    """
+    if b":" not in request.scope["raw_path"].rsplit(b"/", 1)[-1]:
+        raise NotFoundError("no such path")
+
+
+ActionPath = Depends(literal_action)

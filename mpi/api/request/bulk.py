@@ -1,0 +1,130 @@
+"""Bulk: lines in, lines out, each a call of its own.
+
+Answers are sent as they are made, and kept while the caller does not read them: many HTTP clients send
+the whole of a body before they read the first byte of its answer, and would wait for each other with a
+server that stops reading until its answers are taken.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from mpi.api.request.access import Credentials
+from mpi.api.request.body import Line, json_object, lines
+from mpi.api.request.model_reload import follow
+from mpi.api.request.problems import log_unexpected, problem_of
+from mpi.domain.errors import ModelMovedError, MpiError, RecordError
+from mpi.domain.viewer import Viewer
+from mpi.service.records.upsert import Resolved, upsert
+
+MEDIA_TYPE = "application/x-ndjson"
+MOST_LINES = 50_000
+"""Of one call: bounds what is kept of answers that are not read. A file is for ``mpi ingest``."""
+_LONGEST_KEY = 200
+
+
+async def answers(
+    app: FastAPI, shown: Credentials, chunks: AsyncIterator[bytes], request_id: str
+) -> AsyncIterator[bytes]:
+    """The answer to each line, in order.
+
+    Args:
+        app: the application, which may move to another model between two lines.
+        shown: what the sender says of itself. It is asked anew who that is before each line, as a sender
+            keeps its call open for as long as it likes, and a revoked key ends at once.
+        chunks: the body; read to its end whatever it holds, or the caller could not read the answers.
+        request_id: for the log.
+    """
+    answered = 0
+    async for line in lines(chunks):
+        answered += 1
+        if answered <= MOST_LINES:
+            yield await run_in_threadpool(answer, app, shown, line, request_id)
+        elif answered == MOST_LINES + 1:
+            refusal = RecordError("record", "too-many", f"one call has at most {MOST_LINES:,} lines")
+            yield _line({"line": line.number, "problem": problem_of(refusal)})
+
+
+def answer(app: FastAPI, shown: Credentials, line: Line, request_id: str) -> bytes:
+    """Upsert the record of one line; one that is refused is answered with a problem."""
+    key: dict[str, object] = {}
+    try:
+        viewer = shown.viewer(app.state.index)
+        sent = json_object(line.data)
+        key = _key(sent)
+        resolved = _upsert(app, viewer, _source(sent), sent)
+        return _line({"line": line.number, **resolved.as_dict()})
+    except MpiError as error:
+        return _line({"line": line.number, **key, "problem": problem_of(error)})
+    # One line must not cost the answers to the others; what it was is in the log.
+    except Exception as error:  # noqa: BLE001
+        log_unexpected(error, request_id)
+        return _line({"line": line.number, **key, "problem": problem_of(error)})
+
+
+def _upsert(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> Resolved:
+    try:
+        return upsert(app.state.index, viewer, source, sent)
+    except ModelMovedError:
+        return upsert(follow(app), viewer, source, sent)
+
+
+class Exchange(Response):
+    """Sends answers while the body of the call is still being read.
+
+    Starlette's own streaming response listens for a disconnect meanwhile, and so takes parts of the body.
+
+    Args:
+        answers: what to send; reads the body as it goes.
+    """
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, answers: AsyncIterator[bytes]) -> None:
+        self.status_code = 200
+        self.background = None
+        self._answers = answers
+        self.init_headers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Exchange lines until the body ends."""
+        backlog: asyncio.Queue[bytes | None] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._work(backlog))
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while (made := await backlog.get()) is not None:
+                await send({"type": "http.response.body", "body": made, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _work(self, backlog: asyncio.Queue[bytes | None]) -> None:
+        try:
+            async for made in self._answers:
+                backlog.put_nowait(made)
+        except ClientDisconnect:
+            pass  # What was answered is kept; the caller sends the rest again, which changes nothing twice.
+        finally:
+            backlog.put_nowait(None)
+
+
+def _source(sent: dict[str, object]) -> str:
+    """Take the source's code out of a line, whose rest is a canonical record."""
+    source = sent.pop("source", None)
+    if not isinstance(source, str):
+        raise RecordError("source", "missing", "every line needs the code of its source, as text")
+    return source
+
+
+def _key(sent: dict[str, object]) -> dict[str, object]:
+    """The line's key, as far as it has one: for the caller to know which record a problem is about."""
+    named = {name: sent.get(name) for name in ("source", "local_id")}
+    return {n: v for n, v in named.items() if isinstance(v, str) and 0 < len(v) <= _LONGEST_KEY}
+
+
+def _line(value: dict[str, object]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)

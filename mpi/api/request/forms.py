@@ -1,0 +1,100 @@
+"""Forms of the pages: bounded while they are read, and plain text or refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from mpi.api.request.problems import TooLargeError
+from mpi.domain.errors import InputError
+
+LARGEST_FORM_BYTES = 100_000
+MOST_FIELDS = 1_000
+_MEDIA_TYPE = "application/x-www-form-urlencoded"
+
+
+class Form:
+    """What a form sent: values by name, in the order of the page.
+
+    Args:
+        values: as they were sent; a name may come several times.
+    """
+
+    def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        """A value that has to be there, without the spaces around it.
+
+        Raises:
+            InputError: it is missing or empty.
+        """
+        found = self.optional(name)
+        if found is None:
+            raise InputError(f"{name}: is missing")
+        return found
+
+    def optional(self, name: str) -> str | None:
+        """A value without the spaces around it; None where it is missing or empty."""
+        return self.whole(name).strip() or None
+
+    def whole(self, name: str) -> str:
+        """A value as it was typed, such as a password; empty where it is missing."""
+        found = self._values.get(name, ())
+        return found[-1] if found else ""
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Every value of a name; those left empty are left out."""
+        return tuple(value.strip() for value in self._values.get(name, ()) if value.strip())
+
+    def checked(self, name: str) -> bool:
+        """Whether a box of that name is checked."""
+        return name in self._values
+
+    def names(self) -> tuple[str, ...]:
+        """Every name that was sent."""
+        return tuple(self._values)
+
+
+async def sent_form(request: Request) -> Form:
+    """The body as a form; an empty body is an empty one.
+
+    Raises:
+        TooLargeError: it has more than ``LARGEST_FORM_BYTES`` or ``MOST_FIELDS``.
+        InputError: it is no form, or holds what no page sends.
+    """
+    kind = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
+    if kind != _MEDIA_TYPE:
+        raise InputError(f"send a form as {_MEDIA_TYPE}")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > LARGEST_FORM_BYTES:
+            raise TooLargeError(f"a form has at most {LARGEST_FORM_BYTES:,} bytes")
+    if data.count(b"&") >= MOST_FIELDS:
+        raise TooLargeError(f"a form has at most {MOST_FIELDS:,} fields")
+    return parsed(bytes(data))
+
+
+def parsed(data: bytes) -> Form:
+    """A form from its bytes.
+
+    Raises:
+        InputError: it is not UTF-8, or holds a character that nobody types.
+    """
+    try:
+        pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise InputError("the form is not UTF-8, percent-encoded") from None
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        # A browser sends CR LF for each line's end.
+        text = value.replace("\r\n", "\n")
+        if any(ord(letter) < ord(" ") and letter not in "\n\t" for letter in name + text):
+            raise InputError("the form holds a control character")
+        values.setdefault(name, []).append(text)
+    return Form(values)
+
+
+SentFormDep = Annotated[Form, Depends(sent_form)]

@@ -1,0 +1,65 @@
+"""Following: a process that answers goes on answering when the index moves to another model."""
+
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mpi.bootstrap import load_matcher
+from mpi.config import Settings
+from mpi.domain.errors import ModelMovedError
+from mpi.domain.viewer import operator
+from mpi.service.core.index import Index, Matcher
+
+_turn = threading.Lock()
+
+
+class FollowingRoute(APIRoute):
+    """A route that answers with the model that the index has moved to, where it has."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, called once more after the move; nothing was done the first time."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except ModelMovedError:
+                await run_in_threadpool(follow, request.app)
+                return await answer(request)
+
+        return handler
+
+
+def follow(app: FastAPI) -> Index:
+    """Take the model in force, and answer with it from now on.
+
+    Raises:
+        ModelError: it cannot be found or compiled here.
+        ModelMovedError: the model of that name that is here is another one.
+    """
+    with _turn:
+        index: Index = app.state.index
+        with index.database.read(operator()) as unit:
+            active = unit.configs.active()
+        if active is None or index.matcher.runs(active):
+            return index
+        ref = active.model
+        known: dict[str, Matcher] = app.state.matchers
+        if ref not in known or not known[ref].runs(active):
+            settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
+            known[ref] = load_matcher(settings, ref)
+        if not known[ref].runs(active):
+            raise ModelMovedError(f"model {ref} is not here as the index runs on it: restore its folder")
+        app.state.index = replace(index, matcher=known[ref])
+        return app.state.index  # type: ignore[no-any-return]
+
+
+def expect(app: FastAPI, matcher: Matcher) -> None:
+    """Keep a model at hand that the index is about to move to, so that nobody waits for it to be loaded."""
+    app.state.matchers[matcher.model.ref] = matcher

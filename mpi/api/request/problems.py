@@ -1,0 +1,164 @@
+"""Problems: every error as RFC 9457 problem+json, and the one table from error to status."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mpi.api.request.fairness import TooManyCalls
+from mpi.domain.errors import (
+    AccessDenied,
+    ClaimedError,
+    ConflictError,
+    DecisionConflict,
+    EidError,
+    InputError,
+    LoadHeld,
+    ModelError,
+    MpiError,
+    NotAuthenticated,
+    NotFoundError,
+    RecordError,
+    ReusedKeyError,
+    StaleError,
+    StoreError,
+    raised_at,
+)
+
+MEDIA_TYPE = "application/problem+json"
+REQUEST_ID = "mpi.request_id"
+"""Key of the ASGI scope under which the call's own ID travels."""
+
+_log = logging.getLogger("mpi.api")
+
+
+class TooLargeError(InputError):
+    """The body, or one of its lines, is too large."""
+
+    code = "too-large"
+
+
+class WrongHostError(InputError):
+    """The call names a host that this server is not."""
+
+    code = "wrong-host"
+
+
+STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
+    MpiError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The index could not do what was asked"),
+    InputError: (HTTPStatus.BAD_REQUEST, "The request is wrong"),
+    EidError: (HTTPStatus.BAD_REQUEST, "Not an enterprise ID"),
+    TooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too large"),
+    WrongHostError: (HTTPStatus.MISDIRECTED_REQUEST, "Another host was meant"),
+    RecordError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The record is refused"),
+    NotAuthenticated: (HTTPStatus.UNAUTHORIZED, "Nobody known is asking"),
+    AccessDenied: (HTTPStatus.FORBIDDEN, "The policy does not permit it"),
+    NotFoundError: (HTTPStatus.NOT_FOUND, "No such thing"),
+    ConflictError: (HTTPStatus.CONFLICT, "The present state does not allow it"),
+    DecisionConflict: (HTTPStatus.CONFLICT, "It contradicts a decision in force"),
+    ClaimedError: (HTTPStatus.CONFLICT, "Somebody else has claimed it"),
+    StaleError: (HTTPStatus.PRECONDITION_FAILED, "What was read has changed"),
+    ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
+    LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
+    ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
+    TooManyCalls: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
+    StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
+}
+"""Status and title of each error; a subclass that is not listed is as its nearest ancestor."""
+
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="mpi"'},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
+}
+_UNEXPECTED = "it was logged under the ID in instance, without any value of the request"
+
+Problem = dict[str, Any]
+
+
+def status_of(error: MpiError) -> tuple[HTTPStatus, str]:
+    """Status and title of an error."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def problem_of(error: Exception) -> Problem:
+    """An error as a problem object, without ``instance``; an unexpected one says nothing of itself."""
+    if not isinstance(error, MpiError):
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED)
+    status, title = status_of(error)
+    # The message of a failure of ours may name files of this machine.
+    detail = _UNEXPECTED if status == HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
+    problem = _problem(status, error.code, title, detail)
+    if isinstance(error, RecordError):
+        problem |= {"field": error.field, "reason": error.reason}
+    if isinstance(error, DecisionConflict):
+        problem |= {"chain": error.chain}
+    if isinstance(error, ClaimedError):
+        problem |= {"claimed_by": error.claimed_by, "until": error.until}
+    return problem
+
+
+def response_of(error: Exception, request_id: str) -> Response:
+    """An error as the answer to a call."""
+    return _response(problem_of(error), request_id)
+
+
+def refusal(error: MpiError, request_id: str) -> Response:
+    """An error of ours as the answer to a call; one that is our failure is logged."""
+    if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_unexpected(error, request_id)
+    return response_of(error, request_id)
+
+
+def log_unexpected(error: Exception, request_id: str) -> None:
+    """Log where an error came from; its message may hold a value, so only its type is told."""
+    _log.error("%s %s at %s", request_id, type(error).__name__, raised_at(error))
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every error as a problem."""
+
+    @app.exception_handler(MpiError)
+    async def _refused(request: Request, error: MpiError) -> Response:
+        return refusal(error, request.scope[REQUEST_ID])
+
+    @app.exception_handler(RequestValidationError)
+    async def _malformed(request: Request, error: RequestValidationError) -> Response:
+        problem = _problem(
+            HTTPStatus.BAD_REQUEST, "invalid-parameter", "A parameter is wrong", _told(error.errors())
+        )
+        return _response(problem, request.scope[REQUEST_ID])
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        code = status.phrase.lower().replace(" ", "-")
+        problem = _problem(status, code, status.phrase, status.description or status.phrase)
+        return _response(problem, request.scope[REQUEST_ID], error.headers or {})
+
+
+def _problem(status: HTTPStatus, code: str, title: str, detail: str) -> Problem:
+    return {"type": f"urn:mpi:problem:{code}", "title": title, "status": status.value, "detail": detail}
+
+
+def _response(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    status = HTTPStatus(problem["status"])
+    body = orjson.dumps({**problem, "instance": f"urn:uuid:{request_id}"})
+    return Response(body, status, {**_HEADERS.get(status, {}), **(headers or {})}, MEDIA_TYPE)
+
+
+def _told(errors: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong with which parameter. What was sent is not told, nor a name that is not ours."""
+    told = []
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            told.append("there is a parameter that this route does not have")
+        else:
+            told.append(f"{error['loc'][-1]}: {error['msg']}")
+    return "; ".join(dict.fromkeys(told))

@@ -1,0 +1,65 @@
+"""Re-clusters of a large index: computed by a process of their own, while this one goes on answering."""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from mpi.domain.viewer import Viewer, operator
+from mpi.service.core.index import Index, Matcher
+from mpi.service.gates.holds import require_whole_index
+from mpi.service.processes.child_process import computed_apart
+from mpi.service.recluster import proposals
+from mpi.service.recluster.proposals import Applied, ProposalView
+from mpi.service.recluster.run_state import RunView
+from mpi.service.recluster.threshold_simulation import Bits, Simulation
+from mpi.service.recluster.threshold_simulation import simulate as simulate_here
+
+LARGE_RECORDS = 5_000
+"""From this many records on a process is begun, which takes one to two seconds: of 20,000 a proposal takes
+three by itself."""
+
+Result = TypeVar("Result")
+
+
+def propose(
+    index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
+) -> ProposalView:
+    """``proposals.propose``."""
+    return _computed(index, viewer, _propose, matcher, refresh_lists, reason)
+
+
+def apply_proposal(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
+) -> Applied:
+    """``proposals.apply_proposal``."""
+    return _computed(index, viewer, proposals.apply_proposal, matcher, number, approved)
+
+
+def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> Applied:
+    """``proposals.roll_back_proposal``."""
+    return _computed(index, viewer, proposals.roll_back_proposal, matcher, number)
+
+
+def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
+    """``proposals.resume_run``."""
+    return _computed(index, viewer, proposals.resume_run, matcher, number)
+
+
+def simulate(index: Index, viewer: Viewer, bits: Bits) -> Simulation:
+    """``mpi.service.recluster.threshold_simulation.simulate``."""
+    return _computed(index, viewer, simulate_here, bits)
+
+
+def _computed(index: Index, viewer: Viewer, work: Callable[..., Result], *given: object) -> Result:
+    # No process is begun for who may not ask for it.
+    require_whole_index(viewer)
+    with index.database.read(operator()) as unit:
+        records = unit.keys.greatest(index.config_id(unit))
+    if records < LARGE_RECORDS:
+        return work(index, viewer, *given)
+    return computed_apart(index, work, viewer, *given)
+
+
+def _propose(
+    index: Index, viewer: Viewer, matcher: Matcher, refresh_lists: bool, reason: str
+) -> ProposalView:
+    return proposals.propose(index, viewer, matcher, refresh_lists=refresh_lists, reason=reason)

@@ -1,0 +1,83 @@
+"""Which record a path names. A local ID is one segment of the path as sent, percent-decoded once.
+
+The server has decoded the path before any route sees it, so ``D01%2F12345`` looks like two segments and
+``%2525`` could be decoded twice; the raw path tells.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Path, Request
+
+from mpi.domain.errors import InputError, NotFoundError
+from mpi.standardize.fields.scalars import local_id_of
+
+_SOURCE, _LOCAL_ID, _SEGMENTS = 3, 5, 6
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A record by its source's words."""
+
+    source: str
+    local_id: str
+
+
+def record_address(
+    request: Request,
+    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
+    local_id: Annotated[  # noqa: ARG001
+        str,
+        Path(
+            description="The source's own ID of the record, percent-encoded: `/` is written `%2F`.",
+            examples=["12345"],
+        ),
+    ],
+) -> Address:
+    """The record that ``/v1/sources/{source}/records/{local_id}`` names.
+
+    Raises:
+        InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
+        RecordError: it is no local ID.
+    """
+    return address_of(request.scope["raw_path"])
+
+
+def rekey_address(
+    request: Request,
+    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
+    local_id: Annotated[  # noqa: ARG001
+        str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
+    ],
+) -> Address:
+    """The record that ``…/records/{local_id}/rekey`` names; raises as ``record_address``."""
+    return address_of(request.scope["raw_path"].rpartition(b"/")[0])
+
+
+RekeyAddressDep = Annotated[Address, Depends(rekey_address)]
+
+
+def address_of(raw_path: bytes) -> Address:
+    """The record that a path as sent names; raises as ``record_address`` does."""
+    segments = raw_path.split(b"/")
+    if len(segments) < _SEGMENTS:
+        # An encoded slash posed as one of the route's own.
+        raise NotFoundError("no such path")
+    if len(segments) > _SEGMENTS:
+        raise InputError("a local ID is one segment of the path: write / as %2F")
+    return Address(_decoded(segments[_SOURCE]), local_id_of(_decoded(segments[_LOCAL_ID])))
+
+
+def _decoded(segment: bytes) -> str:
+    if _BROKEN_ESCAPE.search(segment):
+        raise InputError("the path holds a % that begins no escape: write % as %25")
+    try:
+        return unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("the path is not UTF-8") from None
+
+
+AddressDep = Annotated[Address, Depends(record_address)]

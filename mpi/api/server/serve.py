@@ -1,0 +1,84 @@
+"""Serve the application with uvicorn, on this machine's own address only."""
+
+import ipaddress
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from mpi.api.app import create_app
+from mpi.api.server.resumption import keep_resuming
+from mpi.api.server.scheduler_slice import wake_soon
+from mpi.domain.errors import InputError
+from mpi.service.core.index import Index
+
+GRACE_S = 10
+"""Seconds that calls under way get when the server is stopped."""
+
+
+def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> None:
+    """Serve until interrupted; calls under way are finished first.
+
+    Args:
+        index: the open index.
+        host: a loopback address or ``localhost``.
+        port: 0 for any that is free.
+        open_pages: whether the pages ask nobody to sign in; a test index only.
+
+    Raises:
+        InputError: another host, a port that cannot be had, or open pages of a real index.
+    """
+    app = create_app(index, open_pages=open_pages)
+    listener = listen(host, port)
+    wake_soon()
+    log_to_stderr()
+    keep_resuming(app)
+    # uvicorn's own access log shows whole paths, and those hold local IDs.
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on a loopback address.
+
+    Raises:
+        InputError: the address is not one of this machine's loopback, or the port cannot be had.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    if not _is_loopback(address):
+        raise InputError(
+            "the API has no TLS of its own and listens on 127.0.0.1, ::1 or localhost only: "
+            "put a proxy with TLS before it"
+        )
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # asyncio turns Nagle's delay (40 ms a call) off only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        raise InputError(f"cannot listen on port {port}: {error.strerror}; set MPI_PORT") from error
+    return listener
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def log_to_stderr() -> None:
+    """Log what the program says of itself; never a path, a query or a value."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    for name in ("mpi", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+    logging.getLogger("mpi").setLevel(logging.INFO)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -1,0 +1,154 @@
+"""``mpi account``."""
+
+import getpass
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.domain.errors import InputError
+from mpi.domain.roles import Role
+from mpi.service.access.accounts import (
+    NewAccount,
+    add_account,
+    change_account,
+    end_account,
+    list_accounts,
+    set_password,
+    unlock_account,
+)
+
+_NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
+
+NameArgument = Annotated[str, typer.Argument(help="The account.")]
+RoleOption = Annotated[Role, typer.Option(help="What the person is here for.")]
+SourceOption = Annotated[
+    list[str] | None, typer.Option(metavar="CODE", help="A source whose records they see; may be repeated.")
+]
+AllSourcesFlag = Annotated[bool, typer.Option("--all-sources", help="All sources, of now and later.")]
+AskFlag = Annotated[
+    bool, typer.Option("--ask", help="Ask for the password, instead of making a random one and showing it.")
+]
+
+
+def add(
+    name: Annotated[str, typer.Argument(help=_NAME)],
+    role: RoleOption,
+    full_name: Annotated[str, typer.Option(help="Who that is.")],
+    source: SourceOption = None,
+    all_sources: AllSourcesFlag = False,
+    ask: AskFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add an account and show a password that opens it once.
+
+    The person sets a password of their own before anything else. It opens nothing after seven days.
+    """
+    sources = _sources(role, source, all_sources=all_sources)
+    typed = _asked() if ask else None
+    with opened() as session:
+        new = NewAccount(name, full_name, role, sources)
+        given = add_account(session.index, session.viewer, new, typed)
+    _show_given(name, None if ask else given, as_json=as_json)
+
+
+def list_all(as_json: JsonFlag = False) -> None:
+    """List the accounts and what each person is here for."""
+    with opened() as session:
+        accounts = [asdict(account) for account in list_accounts(session.index, session.viewer)]
+    if as_json:
+        print_json(accounts)
+        return
+    print_table(
+        ("account", "full name", "role", "sources", "state", "since", "locked until", "ended"),
+        [
+            (
+                a["name"],
+                a["full_name"],
+                str(a["role"]),
+                "all" if a["sources"] is None else a["sources"],
+                str(a["state"]),
+                a["since"][:19],
+                (a["locked_until"] or "")[:19],
+                (a["ended"] or "")[:19],
+            )
+            for a in accounts
+        ],
+    )
+
+
+def change(
+    name: NameArgument,
+    role: RoleOption,
+    source: SourceOption = None,
+    all_sources: AllSourcesFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give a person another role or sources.
+
+    All is said anew: what is not named is taken away. The person is signed out everywhere.
+    """
+    sources = _sources(role, source, all_sources=all_sources)
+    with opened() as session:
+        change_account(session.index, session.viewer, name, role, sources)
+    _show({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
+
+
+def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:
+    """Give an account a password that opens it once.
+
+    The person is signed out everywhere, and unlocked; they set a password of their own before anything else.
+    """
+    typed = _asked() if ask else None
+    with opened() as session:
+        given = set_password(session.index, session.viewer, name, typed)
+    _show_given(name, None if ask else given, as_json=as_json)
+
+
+def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
+    """Let a person try again who was locked out."""
+    with opened() as session:
+        unlock_account(session.index, session.viewer, name)
+    _show({"account": name, "unlocked": True}, as_json=as_json)
+
+
+def end(name: NameArgument, as_json: JsonFlag = False) -> None:
+    """End an account and its sign-ins.
+
+    Its name is never given again, because commits and the ledger bear it.
+    """
+    with opened() as session:
+        end_account(session.index, session.viewer, name)
+    _show({"account": name, "ended": True}, as_json=as_json)
+
+
+def _sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
+    if bool(source) == all_sources:
+        raise InputError(f"name the sources of a {role} with --source, or give --all-sources")
+    return None if all_sources else source
+
+
+def _asked() -> str:
+    """A password as typed twice at the terminal, or once on standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    typed = getpass.getpass("Password, to be changed at the first sign-in: ")
+    if getpass.getpass("Once more: ") != typed:
+        raise InputError("the two passwords are not the same")
+    return typed
+
+
+def _show_given(name: str, given: str | None, *, as_json: bool) -> None:
+    _show({"account": name} if given is None else {"account": name, "password": given}, as_json=as_json)
+    if given is not None and not as_json:
+        note("the password is shown this once; it opens the account for seven days, to set another")
+
+
+def _show(facts: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)

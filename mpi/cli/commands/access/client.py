@@ -1,0 +1,64 @@
+"""``mpi client``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.domain.errors import InputError
+from mpi.service.access.clients import add_client, list_clients, revoke_client
+
+_NAME = "1 to 64 letters, digits, '_', '-' or '.'."
+
+
+def add(
+    name: Annotated[str, typer.Argument(help=_NAME)],
+    scope: Annotated[list[str], typer.Option(metavar="SCOPE", help="What it may do; may be repeated.")],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="A source it may write and read; may be repeated."),
+    ] = None,
+    all_sources: Annotated[
+        bool, typer.Option("--all-sources", help="All sources, of now and later.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a client of the API and show its key, this once."""
+    if bool(source) == all_sources:
+        raise InputError("name the client's sources with --source, or give --all-sources")
+    with opened() as session:
+        key = add_client(session.index, session.viewer, name, scope, None if all_sources else source)
+    made = {"client": name, "api_key": key}
+    if as_json:
+        print_json(made)
+        return
+    print_facts({label.replace("_", " "): value for label, value in made.items()})
+    note("the API key is shown this once: keep it where keys are kept")
+
+
+def list_all(as_json: JsonFlag = False) -> None:
+    """List the clients of the API and what each may do."""
+    with opened() as session:
+        clients = [asdict(client) for client in list_clients(session.index, session.viewer)]
+    if as_json:
+        print_json(clients)
+        return
+    print_table(
+        ("client", "scopes", "sources", "since", "revoked"),
+        [
+            (c["name"], c["scopes"], c["sources"] or "all", c["since"][:19], (c["revoked"] or "")[:19])
+            for c in clients
+        ],
+    )
+
+
+def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:
+    """End a client's key: its next call is refused."""
+    with opened() as session:
+        revoke_client(session.index, session.viewer, name)
+    if as_json:
+        print_json({"client": name, "revoked": True})
+    else:
+        print_facts({"client": name, "revoked": True})

@@ -1,0 +1,109 @@
+"""``mpi source``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.progress import shown_progress
+from mpi.domain.errors import InputError
+from mpi.service.records.source_pause import Paused
+from mpi.service.records.source_pause import pause as pause_source
+from mpi.service.records.source_pause import resume as resume_source
+from mpi.service.statements.sources import NewSource, SourceKind, add_source, list_sources
+from mpi.service.stewardship.owner_consent import ask_consent
+
+_COLUMNS = ("code", "name", "agency", "kind")
+
+
+def add(
+    code: Annotated[str, typer.Argument(help="1 to 64 letters, digits, '_', '-' or '.'.")],
+    name: Annotated[str | None, typer.Option(help="What people call it; the code if not given.")] = None,
+    agency: Annotated[str | None, typer.Option(help="Whose it is; the code if not given.")] = None,
+    kind: Annotated[SourceKind, typer.Option(help="What sort of system it is.")] = SourceKind.OTHER,
+    one_id_a_child: Annotated[
+        bool,
+        typer.Option(
+            "--one-id-a-child", help="It means to give each child one local ID: two are asked about."
+        ),
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a source, whose records then may be loaded."""
+    with opened() as session:
+        new = NewSource(code, name, agency, kind, one_id_a_child)
+        source = asdict(add_source(session.index, session.viewer, new))
+    shown = {column: source[column] for column in _COLUMNS}
+    if as_json:
+        print_json(shown)
+    else:
+        print_facts(shown)
+
+
+def list_all(as_json: JsonFlag = False) -> None:
+    """List the sources."""
+    with opened() as session:
+        sources = [asdict(source) for source in list_sources(session.index, session.viewer)]
+    columns = (*_COLUMNS, "asks_consent")
+    if as_json:
+        print_json([{column: source[column] for column in columns} for source in sources])
+    else:
+        print_table(columns, [[source[column] for column in columns] for source in sources])
+
+
+Code = Annotated[str | None, typer.Argument(help="The source; or give --all.")]
+All = Annotated[bool, typer.Option("--all", help="All sources.")]
+
+
+def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
+    """Hold what a source sends, and link nothing of it.
+
+    Records are accepted and held. Withdrawals and seals take effect at once.
+    """
+    with opened() as session:
+        _show(pause_source(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json)
+
+
+def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
+    """Let what was held take effect.
+
+    It does so in the order of as-of and receipt, as if it had never been held.
+    """
+    with opened() as session, shown_progress() as report:
+        resumed = resume_source(
+            session.index, session.viewer, _one_or_all(code, every=every), progress=report
+        )
+    _show(resumed, as_json=as_json)
+
+
+def ask_owner(
+    code: Annotated[str, typer.Argument(help="The source.")],
+    no: Annotated[bool, typer.Option("--no", help="Ask no more.")] = False,
+    reason: Annotated[str, typer.Option(help="A code.")] = "setting",
+    as_json: JsonFlag = False,
+) -> None:
+    """Let what others decide of a source's records wait for its owner.
+
+    What waits already goes on waiting for those who were asked.
+    """
+    with opened() as session:
+        found = asdict(ask_consent(session.index, session.viewer, code, asks=not no, reason=reason))
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
+
+
+def _one_or_all(code: str | None, *, every: bool) -> str | None:
+    if (code is None) != every:
+        raise InputError("name one source, or give --all")
+    return code
+
+
+def _show(paused: Paused, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(paused))
+    else:
+        print_facts(asdict(paused))

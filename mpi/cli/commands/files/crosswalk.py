@@ -1,0 +1,33 @@
+"""``mpi crosswalk``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.arguments import AsOf, read_moment
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json
+from mpi.domain import clock
+from mpi.service.persons.persons import crosswalk
+
+
+def run(
+    source: Annotated[str, typer.Option(help="Code of the record's source.")],
+    local_id: Annotated[str, typer.Option(help="The record's key at its source.")],
+    as_of: AsOf = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell the enterprise ID of one source record.
+
+    With --as-of it answers what the index knew at that moment.
+    """
+    moment = read_moment(as_of)
+    known_at = None if moment is None else clock.iso(moment)
+    with opened() as session:
+        found = crosswalk(session.index, session.viewer, source, local_id, known_at)
+    entry = asdict(found)
+    if as_json:
+        print_json(entry)
+    else:
+        print_facts({name.replace("_", " "): value for name, value in entry.items()})

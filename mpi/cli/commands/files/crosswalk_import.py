@@ -1,0 +1,56 @@
+"""``mpi import``."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.progress import shown_progress
+from mpi.domain.errors import FileError
+from mpi.service.loads.crosswalk_import import OldLink, import_crosswalk
+from mpi.service.persons.crosswalk_export import HEADER
+
+
+def crosswalk(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: source,local_id,enterprise_id.")],
+    source: Annotated[str, typer.Option(metavar="CODE", help="The source that stands for the old system.")],
+    reason: Annotated[str, typer.Option(help="A code.")] = "cut-over",
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Let people bear their old IDs, where those are enterprise IDs.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take over the IDs of another system, which stay known.
+
+    Each old ID becomes a record of the source. Where the model takes two of them for one person, it is held.
+    """
+    lines = list(_read(file))
+    with opened() as session, shown_progress() as report:
+        done = import_crosswalk(
+            session.index, session.viewer, source, lines, reason, adopt_ids=adopt, progress=report
+        )
+    if as_json:
+        print_json(asdict(done))
+        return
+    print_facts({name.replace("_", " "): value for name, value in asdict(done).items()})
+    if done.held:
+        note(f"{done.held:,} differences are held: mpi hold list")
+
+
+def _read(file: Path) -> Iterator[OldLink]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            if tuple(rows.fieldnames or ()) != HEADER:
+                raise FileError(f"{file}: the columns must be {','.join(HEADER)}")
+            for row in rows:
+                if None in row.values() or None in row:
+                    raise FileError(f"{file}: line {rows.line_num}: not three values")
+                yield OldLink(row["source"], row["local_id"], row["enterprise_id"])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"cannot read {file}: {type(error).__name__}") from error

@@ -1,0 +1,48 @@
+"""``mpi export``."""
+
+from dataclasses import astuple
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.files import write_csv
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.progress import shown_progress
+from mpi.service.persons.crosswalk_export import HEADER, export_crosswalk
+from mpi.service.recluster.research_partition import research_crosswalk
+
+
+class Purpose(StrEnum):
+    """What an export is for."""
+
+    OPERATIONAL = "operational"
+    STATISTICAL = "statistical"
+
+
+def crosswalk(
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    purpose: Annotated[
+        Purpose, typer.Option(help="operational: enterprise IDs; statistical: IDs of a research partition.")
+    ] = Purpose.OPERATIONAL,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write all enterprise IDs as CSV.
+
+    The columns are source, local_id, enterprise_id. The file is written whole or not at all. For research the
+    third column holds IDs that are drawn anew for each export, of a partition that misses less and errs more.
+    """
+    with opened() as session, shown_progress() as report:
+        if purpose is Purpose.STATISTICAL:
+            rows = research_crosswalk(session.index, session.viewer, report)
+        else:
+            rows = export_crosswalk(session.index, session.viewer)
+        count = write_csv(out, HEADER, (astuple(row) for row in rows))
+    written = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        print_facts(written)
+        note("this file links agencies' records: send it only where an agreement permits")

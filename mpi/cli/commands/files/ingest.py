@@ -1,0 +1,146 @@
+"""``mpi ingest``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.arguments import AsOf, read_moment
+from mpi.cli.command_session import Session, opened
+from mpi.cli.dry_run_view import show_dry_run
+from mpi.cli.exit_codes import ExitCode
+from mpi.cli.files import write_csv
+from mpi.cli.output import JsonFlag, note
+from mpi.cli.progress import shown_progress, watched
+from mpi.cli.receipt_view import REJECT_HEADER, reject_rows, show_receipt
+from mpi.domain import clock
+from mpi.domain.errors import InputError
+from mpi.intake.file_profile import profile
+from mpi.intake.mapping_reader import canonical_mapping, load_mapping
+from mpi.intake.mapping_types import FileMapping
+from mpi.intake.reader import FileRows, open_file
+from mpi.service.loads.dry_run import dry_run
+from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.service.loads.receipt import Receipt
+from mpi.service.maintenance.model_capacity import Outgrown, outgrown
+
+
+class Format(StrEnum):
+    """Formats by the names that ``--format`` takes."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    NDJSON = "ndjson"
+    EDFI = "edfi"
+    AFCARS = "afcars"
+
+
+def run(  # noqa: PLR0913 - a command's options
+    file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi also a folder of interchange files.")],
+    *,
+    source: Annotated[str, typer.Option(help="Code of the source whose records it holds.")],
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="Mapping file, or the name of a shipped one; see docs/reference/mappings.md."),
+    ] = None,
+    file_format: Annotated[
+        Format | None, typer.Option("--format", help="Told from the mapping or the file's name otherwise.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only rows whose column has this text; may be repeated."),
+    ] = None,
+    snapshot: Annotated[
+        Snapshot, typer.Option(help="full: records that the file lacks are withdrawn; delta: never.")
+    ] = Snapshot.DELTA,
+    as_of: AsOf = None,
+    trial: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; store nothing.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Load it though a guard holds it.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows are listed; MPI_HOME/rejects otherwise.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load a file of one source's records.
+
+    It is loaded in steps of 2,000 records, 10,000 on PostgreSQL, each whole; interrupted, it goes on with the
+    same file, read in the same way. While others are answered it leaves them a core. Every row is accounted
+    for: received = created + updated + unchanged + withdrawn + history + superseded + held + rejected.
+    """
+    layout = _layout(mapping, where or [], snapshot)
+    with opened() as session, shown_progress() as report:
+        rows = open_file(file, layout, file_format)
+        options = LoadOptions(snapshot, read_moment(as_of), confirm, rows.digest())
+        if trial:
+            found = dry_run(session.index, session.viewer, source, watched(rows, report), options, report)
+            again = open_file(file, layout, file_format)
+            look = profile(again, session.index.seal, clock.now())
+            if rejects is not None:
+                write_csv(rejects, REJECT_HEADER, reject_rows(found.receipt.rejects))
+            show_dry_run(look, found, as_json=as_json)
+            return
+        receipt = load(session.index, session.viewer, source, watched(rows, report), options, report)
+        beyond = outgrown(session.index, session.viewer)
+    if beyond is not None:
+        _tell(beyond)
+    _finish(session, rows, receipt, rejects, as_json=as_json)
+
+
+def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
+    """The mapping of the file, narrowed to the rows asked for; None for a file that is canonical."""
+    layout = None if mapping is None else load_mapping(mapping)
+    if layout is not None and layout.local_id_from_row and snapshot is not Snapshot.FULL:
+        raise InputError(f"{layout.name} takes local IDs from row numbers: add --snapshot full")
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals or not column:
+            raise InputError("--where: give COLUMN=VALUE")
+        layout = (layout or canonical_mapping()).with_where(column, value)
+    return layout
+
+
+def _finish(
+    session: Session, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
+) -> None:
+    """Show the receipt; what it says is in the index already, so it is shown even if rejects cannot be."""
+    listed = None
+    try:
+        if receipt.rejects:
+            listed = _list_rejects(session, receipt, rejects)
+    finally:
+        show_receipt(receipt, rows.passed_over, listed, as_json=as_json)
+    _judge(receipt, listed)
+
+
+def _tell(beyond: Outgrown) -> None:
+    note(
+        f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
+        f"every match weight is {beyond.bits:.1f} bits too high. "
+        "Fit one to your records (docs/how-to/fit-a-model.md)"
+    )
+
+
+def _list_rejects(session: Session, receipt: Receipt, rejects: Path | None) -> Path:
+    path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
+    if rejects is None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_csv(path, REJECT_HEADER, reject_rows(receipt.rejects))
+    return path
+
+
+def _judge(receipt: Receipt, listed: Path | None) -> None:
+    for number in receipt.unfinished:
+        note(
+            f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
+            f"stands; mpi load undo {number} takes it back"
+        )
+    if receipt.rejects:
+        note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
+    if receipt.status == "held":
+        note(f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm")
+        raise typer.Exit(ExitCode.HELD)
+    if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
+        raise typer.Exit(ExitCode.ALL_REJECTED)
+    if receipt.received == 0:
+        note("the file has no rows: nothing was loaded")

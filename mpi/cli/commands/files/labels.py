@@ -1,0 +1,39 @@
+"""``mpi export labels``."""
+
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.files import write_csv
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import PURPOSES
+from mpi.service.sampling.labels import HEADER, export_labels
+
+
+def run(
+    out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
+    blind: Annotated[bool, typer.Option("--blind", help="With the answers of blind reviews.")] = False,
+    purpose: Annotated[str, typer.Option(help="Purpose of use, for the ledger.")] = "data_quality",
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what stewards decided, as pairs to fit a model by.
+
+    The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
+    decided_on and reason. The file is written whole or not at all.
+    """
+    if purpose not in PURPOSES:
+        raise InputError(f"--purpose: one of {', '.join(PURPOSES)}")
+    with opened() as session:
+        viewer = replace(session.viewer, purpose=purpose)
+        rows = export_labels(session.index, viewer, with_blind=blind)
+        count = write_csv(out, HEADER, (astuple(row) for row in rows))
+    written = {"file": str(out), "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        print_facts(written)
+        note("this file links agencies' records: send it only where an agreement permits")

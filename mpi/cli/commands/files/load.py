@@ -1,0 +1,38 @@
+"""``mpi load``."""
+
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.commands.stewardship.decide import Preview
+from mpi.cli.effect_view import show_received
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.progress import shown_progress
+from mpi.service.loads.load_undo import undo_load
+
+
+def undo(
+    batch: Annotated[int, typer.Argument(help="The load, as its receipt and mpi report loads say.")],
+    reason: Annotated[str, typer.Option(help="A code.")] = "bad-load",
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a load back, whatever came since.
+
+    Records, people and IDs are as they would be without it. What it sealed stays sealed. It is written in
+    steps as a load is; interrupted, it goes on when it is asked for again.
+    """
+    with opened() as session, shown_progress() as report:
+        undone = undo_load(session.index, session.viewer, batch, reason, preview=preview, progress=report)
+    if as_json:
+        print_json(undone.as_dict())
+        return
+    facts = undone.as_dict() | {
+        "persons": [f"{count:,} {change}" for change, count in undone.persons.items()]
+    }
+    del facts["disclosures"]
+    print_facts(facts)
+    show_received(undone.disclosed, undone.disclosures)
+    if preview:
+        note("preview: nothing was changed")

@@ -1,0 +1,52 @@
+"""``mpi rekey``."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.domain.errors import FileError
+from mpi.service.stewardship.rekey import rekey
+
+_COLUMNS = ["old", "new"]
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with the columns old and new.")],
+    source: Annotated[str, typer.Option(metavar="CODE", help="The records' source.")],
+    reason: Annotated[str, typer.Option(help="A code.")] = "rekey",
+    as_json: JsonFlag = False,
+) -> None:
+    """Give records of a source new local IDs, all at once.
+
+    Decisions, links and enterprise IDs follow. A new ID that another record bears is a claim for a steward.
+    """
+    new_of = _read(file)
+    with opened() as session:
+        done = asdict(rekey(session.index, session.viewer, source, new_of, reason))
+    if as_json:
+        print_json(done)
+        return
+    print_facts(done)
+    if done["step"] is not None:
+        note(f"mpi undo {done['step']} --step takes it back")
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.DictReader(lines)
+            if rows.fieldnames != _COLUMNS:
+                raise FileError(f"{file}: the columns must be old,new")
+            found = {}
+            for row in rows:
+                if None in row.values() or None in row or row["old"] in found:
+                    raise FileError(f"{file}: line {rows.line_num}: not two values, or an old ID again")
+                found[row["old"]] = row["new"]
+            return found
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"cannot read {file}: {type(error).__name__}") from error

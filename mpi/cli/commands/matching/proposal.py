@@ -1,0 +1,179 @@
+"""``mpi proposal`` and ``mpi hold``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.bootstrap import keep_model, load_matcher, open_matcher
+from mpi.cli.command_session import Session, opened
+from mpi.cli.effect_view import show_received
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.progress import shown_progress
+from mpi.cli.record_references import shown_group
+from mpi.service.core.index import Matcher
+from mpi.service.gates.holds import holds, refuse_hold, release_hold
+from mpi.service.gates.plan_items import Group
+from mpi.service.recluster.proposals import (
+    Applied,
+    ProposalView,
+    apply_proposal,
+    proposal,
+    proposals,
+    propose,
+    reject_proposal,
+    roll_back_proposal,
+)
+
+Number = Annotated[int, typer.Argument(help="The proposal.")]
+HoldNumber = Annotated[int, typer.Argument(help="The hold.")]
+MOST_ITEMS = 50
+"""Items that a table shows; ``--json`` has them all."""
+
+
+def make(
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model than the one in force.")
+    ] = None,
+    refresh_lists: Annotated[
+        bool, typer.Option("--refresh-lists", help="Make the lists of shared values anew.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Think the whole index through, as a proposal to be read.
+
+    Nothing else changes.
+    """
+    with opened() as session, shown_progress() as report:
+        matcher = session.index.matcher
+        if model is not None:
+            keep_model(session.settings, model)
+            matcher = open_matcher(model)
+        made = propose(session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report)
+    _show(made, as_json=as_json)
+
+
+def show(
+    number: Annotated[int | None, typer.Argument(help="One proposal, with its items.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List proposals, or read one with its items."""
+    with opened() as session:
+        if number is not None:
+            _show(proposal(session.index, session.viewer, number), as_json=as_json)
+            return
+        listed = proposals(session.index, session.viewer)
+    if as_json:
+        print_json([asdict(one) for one in listed])
+        return
+    print_table(
+        ("proposal", "status", "model", "by", "at", "merge", "split", "move"),
+        [(p.id, p.status, p.model, p.by, p.at[:19], p.merge, p.split, p.move) for p in listed],
+    )
+
+
+def apply(
+    number: Number,
+    item: Annotated[
+        list[int] | None, typer.Option(metavar="NO", help="An approved item; all if none is named.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Approve no item: all are held.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Carry a proposal out, whole or in part; the rest is held."""
+    with opened() as session, shown_progress() as report:
+        matcher = _matcher(session, proposal(session.index, session.viewer, number).model)
+        approved = [] if none else item or None
+        done = apply_proposal(session.index, session.viewer, matcher, number, approved, report)
+    _show_applied(done, as_json=as_json)
+
+
+def reject(number: Number, as_json: JsonFlag = False) -> None:
+    """Say no to a proposal."""
+    with opened() as session:
+        done = reject_proposal(session.index, session.viewer, number)
+    _show_applied(done, as_json=as_json)
+
+
+def rollback(number: Number, as_json: JsonFlag = False) -> None:
+    """Take an applied proposal back; what came since stays."""
+    with opened() as session, shown_progress() as report:
+        matcher = _matcher(session, proposal(session.index, session.viewer, number).model_before)
+        done = roll_back_proposal(session.index, session.viewer, matcher, number, report)
+    _show_applied(done, as_json=as_json)
+
+
+def list_holds(as_json: JsonFlag = False) -> None:
+    """List computed changes that wait for a person."""
+    with opened() as session:
+        found = holds(session.index, session.viewer)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    print_table(
+        ("hold", "since", "until", "proposal", "held as", "computed as"),
+        [
+            (h.id, h.since[:19], h.held_until or "", h.proposal, _groups(h.before), _groups(h.after))
+            for h in found
+        ],
+    )
+
+
+def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
+    """Let a held change happen."""
+    with opened() as session:
+        moved = release_hold(session.index, session.viewer, number)
+    _show_ended(number, "released", moved, as_json=as_json)
+
+
+def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
+    """Say no to a held change, as a steward's decision."""
+    with opened() as session:
+        moved = refuse_hold(session.index, session.viewer, number)
+    _show_ended(number, "refused", moved, as_json=as_json)
+
+
+def _matcher(session: Session, ref: str) -> Matcher:
+    if ref == session.index.matcher.model.ref:
+        return session.index.matcher
+    return load_matcher(session.settings, ref)
+
+
+def _show(made: ProposalView, *, as_json: bool) -> None:
+    facts = asdict(made)
+    if as_json:
+        print_json(facts)
+        return
+    print_facts({name.replace("_", " "): value for name, value in facts.items() if name != "items"})
+    if not made.items:
+        note("nothing to do: no ID changes")
+        return
+    print_table(
+        ("item", "kind", "status", "before", "after"),
+        [
+            (item.no, item.kind, item.status, _groups(item.before), _groups(item.after))
+            for item in made.items[:MOST_ITEMS]
+        ],
+    )
+    if len(made.items) > MOST_ITEMS:
+        note(f"{len(made.items) - MOST_ITEMS:,} more items: --json lists them all")
+
+
+def _groups(groups: tuple[Group, ...]) -> str:
+    return " / ".join(f"{group.enterprise_id or '(new)'}: {shown_group(group.records)}" for group in groups)
+
+
+def _show_applied(done: Applied, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(done))
+        return
+    print_facts({name: value for name, value in asdict(done).items() if name != "disclosures"})
+    show_received(done.disclosed, done.disclosures)
+
+
+def _show_ended(number: int, status: str, moved: int, *, as_json: bool) -> None:
+    ended = {"hold": number, "status": status, "moved": moved}
+    if as_json:
+        print_json(ended)
+    else:
+        print_facts(ended)

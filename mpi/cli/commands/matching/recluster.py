@@ -1,0 +1,143 @@
+"""``mpi recluster``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.bootstrap import keep_model, load_matcher, open_matcher
+from mpi.cli.command_session import opened
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
+from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.plan_view import show_plan
+from mpi.cli.progress import shown_progress
+from mpi.domain.errors import ConflictError, InputError
+from mpi.matching.scoring.engines import BatchEngine
+from mpi.service.maintenance.blocking_stop_list import Stops, propose_stops
+from mpi.service.processes.core_reservation import leaving_room
+from mpi.service.recluster.plan import ReclusterPlan, recluster
+from mpi.service.recluster.proposals import resume_run
+from mpi.service.recluster.run_executor import abandon
+from mpi.service.recluster.run_executor import runs as all_runs
+from mpi.service.recluster.run_state import RunView
+from mpi.storage.repositories.derived.runs import OPEN, Stage
+
+
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+    apply: Annotated[
+        bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
+    ] = False,
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
+    ] = None,
+    refresh_lists: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-lists", help="Find anew which addresses and telephones many unrelated people use."
+        ),
+    ] = False,
+    stop_over: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="RECORDS",
+            help="Stop every blocking key that more records share, for everybody; 0 stops none any more.",
+        ),
+    ] = None,
+    memory: MemoryOption = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="List what was applied, and how far it has come.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Carry on what was interrupted while it was applied, with --engine as before."
+        ),
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--abandon", help="Give up what was interrupted before it was in force.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Think the whole index through, as a plan first.
+
+    The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
+    nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
+    """
+    chosen = chosen_engine(engine, master, memory)
+    if runs or resume or give_up:
+        _about_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
+        return
+    if model is not None and stop_over is not None:
+        raise InputError("--stop-over is about the keys of the model in force: give it without --model")
+    plan, stops = _thought_through(model, stop_over, chosen, apply=apply, refresh_lists=refresh_lists)
+    show_plan(plan, stops, as_json=as_json)
+    if not plan.applied and not plan.is_empty:
+        note("dry run: nothing was changed; --apply carries it out")
+
+
+def _thought_through(
+    model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
+) -> tuple[ReclusterPlan, Stops | None]:
+    with (
+        opened(to_move=model is not None) as session,
+        shown_progress() as report,
+        leaving_room(session.index.database, session.viewer),
+    ):
+        matcher = session.index.matcher if model is None else open_matcher(model)
+        stops = None if stop_over is None else propose_stops(session.index, session.viewer, stop_over)
+        if model is not None and apply:
+            keep_model(session.settings, model)
+        plan = recluster(
+            session.index,
+            session.viewer,
+            matcher,
+            apply=apply,
+            refresh_lists=refresh_lists,
+            lists=None if stops is None else stops.lists,
+            progress=report,
+            engine=engine,
+        )
+    return plan, stops
+
+
+def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
+    """List the runs, after the one that was interrupted was carried on or given up."""
+    if resume and give_up:
+        raise InputError("--resume and --abandon: one of them")
+    with opened(to_move=True) as session, shown_progress() as report:
+        index, viewer = session.index, session.viewer
+        listed = all_runs(index, viewer)
+        if resume or give_up:
+            left = [run for run in listed if run.stage in OPEN]
+            if not left:
+                raise ConflictError("no run was interrupted: there is nothing to do")
+            if resume:
+                if not named:
+                    _require_engine_of(left[0], engine)
+                matcher = index.matcher
+                if left[0].model != matcher.model.ref:
+                    matcher = load_matcher(session.settings, left[0].model)
+                with leaving_room(index.database, viewer):
+                    resume_run(index, viewer, matcher, left[0].id, report, engine)
+            else:
+                abandon(index, viewer, left[0].id)
+            listed = all_runs(index, viewer)
+    if as_json:
+        print_json([asdict(run) for run in listed])
+        return
+    shown = ("kind", "stage", "model", "engine", "proposal", "by", "at", "moved", "held", "alive")
+    rows = [asdict(run) | {"at": run.at[:19]} for run in listed]
+    print_table(("run", *shown), [(row["id"], *(row[name] for name in shown)) for row in rows])
+
+
+def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
+    """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
+    if run.stage == Stage.DERIVING and run.engine != engine.name:
+        raise InputError(
+            f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
+            "to score its pairs on this machine"
+        )

@@ -1,0 +1,22 @@
+"""``mpi resolve``."""
+
+from mpi.cli.arguments import read_record, take_source
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json
+from mpi.service.records.upsert import upsert
+
+
+def run(as_json: JsonFlag = False) -> None:
+    """Take one record from standard input; answer its ID.
+
+    The record is one JSON object: a canonical record (docs/canonical-record.md) and its "source".
+    """
+    record = read_record()
+    source = take_source(record)
+    with opened() as session:
+        answer = upsert(session.index, session.viewer, source, record).as_dict()
+    if as_json:
+        print_json(answer)
+        return
+    answer["issues"] = [f"{issue['field']}: {issue['code']}" for issue in answer["issues"]]
+    print_facts({name.replace("_", " "): value for name, value in answer.items()})

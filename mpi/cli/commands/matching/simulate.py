@@ -1,0 +1,29 @@
+"""``mpi simulate``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json
+from mpi.cli.progress import shown_progress
+from mpi.service.recluster.threshold_simulation import Bits, simulate
+
+Threshold = Annotated[float | None, typer.Option(metavar="BITS", help="The one in force if not given.")]
+
+
+def run(
+    link: Threshold = None,
+    review: Threshold = None,
+    margin: Threshold = None,
+    cohesion: Threshold = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try other thresholds on the live index, storing nothing."""
+    with opened() as session, shown_progress() as report:
+        found = simulate(session.index, session.viewer, Bits(link, review, margin, cohesion), report)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_facts({name.replace("_", " "): value for name, value in asdict(found).items()})

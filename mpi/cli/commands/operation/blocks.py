@@ -1,0 +1,33 @@
+"""``mpi blocks``."""
+
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.service.maintenance.large_blocks import large_blocks
+from mpi.service.records.deferred_search import finish_pending
+
+
+def run(
+    finish: Annotated[bool, typer.Option("--finish", help="Finish the requests that wait.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Blocking keys that many records share, and requests that wait because of one.
+
+    A key is a hash: it tells nobody what the records have in common.
+    """
+    with opened() as session:
+        finished = finish_pending(session.index, session.viewer) if finish else 0
+        found = large_blocks(session.index, session.viewer)
+    rows = [(one.key, one.records) for one in found.blocks]
+    if as_json:
+        blocks = [{"key": key, "records": records} for key, records in rows]
+        print_json({"blocks": blocks, "pending": found.pending, "finished": finished})
+        return
+    print_table(("key", "records"), rows)
+    if finish:
+        note(f"{finished:,} finished")
+    if found.pending:
+        note(f"{found.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")

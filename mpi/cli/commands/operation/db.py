@@ -1,0 +1,54 @@
+"""``mpi db``."""
+
+import typer
+
+from mpi.bootstrap import check_database, note_restore, upgrade_database
+from mpi.cli.command_session import read_settings
+from mpi.cli.exit_codes import ExitCode
+from mpi.cli.output import JsonFlag, note, print_facts, print_json
+
+_ADVICE = {
+    "missing": "there is no index here yet: run mpi init",
+    "behind": "the database is of an older version: back it up, then run mpi db upgrade",
+    "newer": "the database is from a newer version of the program: install that version",
+    "current": "the database differs from what this version declares: restore a backup",
+}
+
+
+def upgrade(as_json: JsonFlag = False) -> None:
+    """Bring the database to this version."""
+    before = upgrade_database(read_settings())
+    done = {"before": before.value, "now": "current"}
+    if as_json:
+        print_json(done)
+    else:
+        print_facts(done)
+
+
+def check(as_json: JsonFlag = False) -> None:
+    """Check the database against this version.
+
+    Exits 1 where it is of another version or differs from what the version declares.
+    """
+    state, differences = check_database(read_settings())
+    found = {"state": state.value, "differences": differences}
+    if as_json:
+        print_json(found)
+    else:
+        print_facts({"state": state.value, "differences": len(differences)})
+    if state.value != "current" or differences:
+        note(_ADVICE[state.value])
+        raise typer.Exit(ExitCode.UNSOUND)
+
+
+def restored(as_json: JsonFlag = False) -> None:
+    """Say that the database came from a backup, to those who follow it.
+
+    The feed of events gets another generation, at which its readers start over: what they read after the
+    backup was made is not in the index.
+    """
+    done = {"generation": note_restore(read_settings())}
+    if as_json:
+        print_json(done)
+    else:
+        print_facts(done)

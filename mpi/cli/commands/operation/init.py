@@ -1,0 +1,43 @@
+"""``mpi init``."""
+
+from typing import Annotated
+
+import typer
+
+from mpi.bootstrap import init_index
+from mpi.cli.command_session import read_settings
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+
+_NEXT = (
+    ("mpi source add CODE", "for each system that sends records"),
+    ("mpi ingest FILE --source CODE --dry-run", "to look at a file before it is loaded"),
+    ("mpi serve", "to serve the API on this machine"),
+)
+
+
+def run(
+    test: Annotated[
+        bool, typer.Option("--test", help="Make a test index: its enterprise IDs are marked with a T.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a new index and its first API key.
+
+    The index is made in MPI_HOME. The API key is shown this once and kept only as a hash.
+    """
+    settings = read_settings()
+    index, key = init_index(settings, is_test=test)
+    index.database.dispose()
+    made = {
+        "home": str(settings.home),
+        "model": index.matcher.model.ref,
+        "test": test,
+        "api_key": key,
+    }
+    if as_json:
+        print_json(made)
+        return
+    print_facts({name.replace("_", " "): value for name, value in made.items()})
+    note("the API key is shown this once: keep it where keys are kept")
+    note("back up secret.key with the database: neither is of use without the other")
+    print_table(("next", ""), _NEXT)

@@ -1,0 +1,33 @@
+"""``mpi serve``."""
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from mpi.api.server.serve import serve
+from mpi.api.server.workers import serve_with
+from mpi.cli.command_session import opened
+from mpi.cli.output import note
+
+
+def run(
+    host: Annotated[str | None, typer.Option(help="127.0.0.1, ::1 or localhost; MPI_HOST otherwise.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="MPI_PORT otherwise.")] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that answer; as many as there are cores.")
+    ] = 1,
+) -> None:
+    """Serve the API and pages on this machine.
+
+    It listens on this machine only. Ctrl-C stops it once open requests are answered.
+    """
+    with opened() as session, suppress(KeyboardInterrupt):
+        address = session.settings.host if host is None else host
+        number = session.settings.port if port is None else port
+        note(f"serving on {address}, port {number}; Ctrl-C stops it")
+        if workers == 1:
+            serve(session.index, address, number)
+        else:
+            session.index.database.dispose()
+            serve_with(address, number, workers)

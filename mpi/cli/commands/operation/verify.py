@@ -1,0 +1,40 @@
+"""``mpi verify``."""
+
+from dataclasses import asdict
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
+from mpi.cli.exit_codes import ExitCode
+from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.progress import shown_progress
+from mpi.service.maintenance.verify import verify
+
+
+def run(
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    memory: MemoryOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check the laws on the live index, reading only.
+
+    Exits 1 where a law is broken.
+    """
+    chosen = chosen_engine(engine, master, memory)
+    with opened() as session, shown_progress() as report:
+        findings = verify(session.index, session.viewer, report, chosen)
+        with session.index.database.read(session.viewer) as unit:
+            pending = unit.blocks.count_waiting()
+    if as_json:
+        print_json({"sound": not findings, "findings": [asdict(one) for one in findings], "pending": pending})
+    elif findings:
+        print_table(("law", "breach"), [(one.law, one.detail) for one in findings])
+    else:
+        print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
+    if pending:
+        note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
+    if findings:
+        note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
+        raise typer.Exit(ExitCode.UNSOUND)

@@ -1,0 +1,85 @@
+"""``mpi explain``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import Session, opened
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.record_references import read_label, shown_group
+from mpi.domain.errors import InputError
+from mpi.service.explanations import wording
+from mpi.service.explanations.pair import Explanation, explain_pair
+from mpi.service.explanations.person import explain_person
+from mpi.service.explanations.person_history import built
+
+_PAIR = 2
+
+
+def run(
+    what: Annotated[
+        list[str], typer.Argument(metavar="EID | RECORD RECORD", help="A record is SOURCE:LOCAL_ID.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell why records are one person, or two records are not.
+
+    Of two records: what speaks for and against, and what would change the answer. Of an enterprise ID: which
+    links and decisions hold its records together, and how it was built. No value of a record is told.
+    """
+    if len(what) > _PAIR:
+        raise InputError("give an enterprise ID, or two records as SOURCE:LOCAL_ID")
+    with opened() as session:
+        if len(what) == _PAIR:
+            _pair(session, what, as_json=as_json)
+        else:
+            _person(session, what[0], as_json=as_json)
+
+
+def _pair(session: Session, what: list[str], *, as_json: bool) -> None:
+    left, right = (read_label(text) for text in what)
+    found = explain_pair(session.index, session.viewer, left, right)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _show(found)
+
+
+def _show(found: Explanation) -> None:
+    print_facts({"": found.sentence})
+    print_table(
+        ("compared", "how", "bits", "of it for rarity"),
+        [
+            (wording.comparison(p.comparison), p.sentence, p.bits, p.frequency_bits or None)
+            for p in found.parts
+        ],
+    )
+    facts = {
+        "match weight": found.match_weight,
+        "probability": f"{found.probability:.6f}",
+        "band": found.band.value,
+        "brought together by": found.found_by or "no blocking rule",
+        "stands": " ".join(found.standing),
+    }
+    print_facts(facts)
+    changes = [(change.sentence,) for change in found.changes]
+    print_table(("what would change the answer",), changes or [(found.unchangeable,)])
+
+
+def _person(session: Session, text: str, *, as_json: bool) -> None:
+    found = explain_person(session.index, session.viewer, text)
+    steps = built(session.index, session.viewer, text)
+    if as_json:
+        print_json({**asdict(found), "built": [asdict(step) for step in steps]})
+        return
+    print_facts({"": found.sentence})
+    if found.lines:
+        print_table(
+            ("record", "record", "because", "bits", "how"),
+            [
+                (shown_group([x.left]), shown_group([x.right]), x.because, x.match_weight, x.sentence)
+                for x in found.lines
+            ],
+        )
+    print_table(("at", "by", "step", "what"), [(s.at[:19], s.client, s.step, s.sentence) for s in steps])

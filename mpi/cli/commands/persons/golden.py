@@ -1,0 +1,93 @@
+"""``mpi golden`` and ``mpi correct``."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.commands.stewardship.decide import Note, Preview, Reason
+from mpi.cli.commands.stewardship.merge import IfMatch
+from mpi.cli.effect_view import show_effect
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.cli.output import note as remark
+from mpi.cli.record_references import shown_group
+from mpi.domain.errors import InputError
+from mpi.service.explanations import wording
+from mpi.service.persons.golden_record import GoldenRecord, GoldenValue, golden
+from mpi.service.stewardship.corrections import correct as correct_value
+from mpi.service.stewardship.merge import Why
+
+_OBJECT = "birth_place"
+
+Eid = Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and spaces do not matter.")]
+
+
+def run(eid: Eid, as_json: JsonFlag = False) -> None:
+    """Show what is known of a person, and by which record and rule.
+
+    It is made over all records of the person. A retired ID has no values: it says who took over.
+    """
+    with opened() as session:
+        found = golden(session.index, session.viewer, eid)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _show(found)
+
+
+def correct(  # noqa: PLR0913, PLR0917 - one argument an option
+    eid: Eid,
+    attribute: Annotated[str, typer.Argument(help="Such as birth_date (docs/reference/golden-record.md).")],
+    value: Annotated[str, typer.Argument(help="What it is; of birth_place a JSON object of its fields.")],
+    reason: Reason,
+    note: Note = None,
+    if_match: IfMatch = None,
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Correct a value of a person, whatever its records state.
+
+    --note says what that rests on, and has to be given. It is undone with mpi undo STEP --step.
+    """
+    expected = None if if_match is None else (if_match.strip(' "'),)
+    why = Why(reason, note, expected=expected, preview=preview)
+    with opened() as session:
+        effect = correct_value(session.index, session.viewer, eid, attribute, _value(attribute, value), why)
+    show_effect(effect, as_json=as_json)
+
+
+def _value(attribute: str, text: str) -> object:
+    if attribute != _OBJECT:
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise InputError(f"VALUE: of {_OBJECT} give a JSON object of its fields") from None
+
+
+def _show(found: GoldenRecord) -> None:
+    facts = {"enterprise ID": found.enterprise_id, "status": found.status, "etag": found.etag}
+    print_facts(facts if found.values else {**facts, "now": found.now or "gone: nobody holds its records"})
+    if found.values:
+        print_table(("attribute", "value", "of", "because", "others"), [_row(each) for each in found.values])
+    for value in found.values:
+        if value.correction is not None:
+            told = value.correction
+            rests = f", on: {told.evidence}" if told.evidence else ""
+            remark(f"{value.attribute} was corrected by {told.by} ({told.reason}), step {told.step}{rests}")
+
+
+def _row(each: GoldenValue) -> tuple[object, ...]:
+    others = "; ".join(f"{_told(other.value)} ({shown_group([other.record])})" for other in each.others)
+    of = shown_group([each.record, *each.agreeing])
+    return each.attribute, _told(each.value), of, wording.rule(each.rule), others
+
+
+def _told(value: object) -> str:
+    """A value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(str(part) for part in value.values())
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

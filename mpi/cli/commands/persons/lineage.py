@@ -1,0 +1,28 @@
+"""``mpi lineage``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_json, print_table
+from mpi.service.persons.persons import LineageStep, lineage
+
+
+def run(
+    eid: Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and spaces do not matter.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """List every change of an enterprise ID's records."""
+    with opened() as session:
+        steps = lineage(session.index, session.viewer, eid)
+    if as_json:
+        print_json([asdict(step) for step in steps])
+    else:
+        print_table(("at", "by", "cause", "source", "local ID", "from", "to"), [_row(step) for step in steps])
+
+
+def _row(step: LineageStep) -> tuple[object, ...]:
+    source, local_id = (None, None) if step.record is None else (step.record.source, step.record.local_id)
+    return (step.at[:19], step.client, step.cause, source, local_id, step.before, step.after)

@@ -1,0 +1,60 @@
+"""``mpi person``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.arguments import AsOf, read_moment
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.domain import clock
+from mpi.service.persons.persons import PersonView, person
+
+
+def run(
+    eid: Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and spaces do not matter.")],
+    as_of: AsOf = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look up an enterprise ID.
+
+    A retired ID answers with the persons that now hold its records. With --as-of it answers what the
+    index knew at that moment.
+    """
+    moment = read_moment(as_of)
+    known_at = None if moment is None else clock.iso(moment)
+    with opened() as session:
+        found = person(session.index, session.viewer, eid, known_at)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        _show(found)
+
+
+def _show(found: PersonView) -> None:
+    print_facts(
+        {
+            "enterprise ID": found.enterprise_id,
+            "status": found.status,
+            "now": found.now or "gone: nobody holds its records",
+            "since": found.since,
+        }
+    )
+    print_table(("source", "local ID"), [(record.source, record.local_id) for record in found.records])
+    if found.flags:
+        print_table(
+            ("flag", "value", "begin", "end", "definition", "asserted by", "local ID"),
+            [
+                (
+                    flag.population,
+                    flag.value,
+                    flag.begin,
+                    flag.end,
+                    flag.definition,
+                    flag.asserted_by,
+                    flag.local_id,
+                )
+                for flag in found.flags
+            ],
+        )

@@ -1,0 +1,39 @@
+"""``mpi search``."""
+
+from dataclasses import asdict
+
+from mpi.cli.arguments import read_record
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.service.persons.search import Found, search
+
+
+def run(as_json: JsonFlag = False) -> None:
+    """Find who a record on standard input might be.
+
+    The record is one JSON object, as for mpi resolve; nothing of it is stored.
+    """
+    record = read_record()
+    with opened() as session:
+        found = search(session.index, session.viewer, record)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    if not found:
+        note("nobody at or above the review threshold")
+        return
+    print_table(
+        ("enterprise ID", "band", "bits", "probability", "why"),
+        [
+            (one.enterprise_id, one.band.value, one.match_weight, f"{one.probability:.4f}", _why(one))
+            for one in found
+        ],
+    )
+
+
+def _why(found: Found) -> str:
+    """The comparisons that said something, the strongest first, in bits."""
+    said = sorted(
+        (part for part in found.explanation if part.bits), key=lambda part: (-abs(part.bits), part.comparison)
+    )
+    return ", ".join(f"{part.comparison} {part.bits:+.1f}" for part in said)

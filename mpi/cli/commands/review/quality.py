@@ -1,0 +1,128 @@
+"""``mpi quality`` and ``mpi sample``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.progress import shown_progress
+from mpi.domain.sampling import Estimate
+from mpi.service.quality.dashboard import Quality, quality
+from mpi.service.quality.forecast import Forecast, forecast
+from mpi.service.quality.live_accuracy import StratumJudged
+from mpi.service.recluster.threshold_simulation import Bits
+from mpi.service.sampling.blind_sample import SIZE, draw
+
+Threshold = Annotated[
+    float | None, typer.Option(metavar="BITS", help="Forecast at another; thinks the index through.")
+]
+
+
+def run(
+    link: Threshold = None,
+    review: Threshold = None,
+    margin: Threshold = None,
+    cohesion: Threshold = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show how good the index and its stewards are, and what waits."""
+    bits = Bits(link, review, margin, cohesion)
+    with opened() as session, shown_progress() as report:
+        found = quality(session.index, session.viewer)
+        coming = forecast(session.index, session.viewer, None if bits == Bits() else bits, report)
+    if as_json:
+        print_json({"quality": asdict(found), "forecast": asdict(coming)})
+        return
+    _show(found, coming)
+
+
+def sample(
+    month: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Say what was drawn then; only this month is drawn.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="How many pairs at most.")] = SIZE,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw this month's pairs for blind review; once a month."""
+    with opened() as session:
+        drawn = draw(session.index, session.viewer, month, size)
+    if as_json:
+        print_json(asdict(drawn))
+        return
+    rows = [(one.stratum.value, one.pairs, one.seen < one.pairs, one.drawn) for one in drawn.strata]
+    print_table(("stratum", "pairs", "estimated", "drawn"), rows, f"Blind sample of {drawn.month}")
+    if not drawn.new:
+        note(f"the sample of {drawn.month} was drawn before: nothing was drawn now")
+
+
+def _show(found: Quality, coming: Forecast) -> None:
+    work, rate = found.workload, found.match_rate
+    print_facts(
+        {
+            "questions that wait": work.open,
+            "first asked in 7 days": work.new,
+            "claimed": work.claimed,
+            "asleep": work.asleep,
+            "waiting for an owner": work.waiting,
+            "answered in 7 days": work.answered,
+            "closed by themselves": work.went,
+            "children in care": rate.in_care,
+            "with their school found": rate.found,
+            "match rate": _interval(rate.rate),
+            "pairs linked automatically": found.links.automatic,
+            "decisions that join": found.links.joined,
+            "decisions that part": found.links.parted,
+            "second reviews that wait": found.seconds_waiting,
+        }
+    )
+    print_table(("kind", "open", "new"), [(one.kind, one.open, one.new) for one in work.kinds], "Questions")
+    print_table(
+        ("month", "precision", "recall", "judged", "waiting", "dropped"),
+        [
+            (
+                month.month,
+                _interval(month.precision),
+                _interval(month.recall),
+                sum(_judged(one) for one in month.strata),
+                sum(one.waiting or 0 for one in month.strata),
+                sum(one.dropped or 0 for one in month.strata),
+            )
+            for month in found.live
+        ],
+        "Blind samples, with 95 % intervals; recall is of what candidate search brings together",
+    )
+    print_table(
+        ("stewards", "pairs", "agreed", "kappa"),
+        [
+            (f"{one.first}, {one.second}", one.pairs, one.agreed, _interval(one.kappa))
+            for one in found.agreement
+        ],
+        "Agreement of stewards",
+    )
+    print_table(
+        ("steward", "answers", "hours", "an hour"),
+        [(one.actor, one.answers, one.hours, one.an_hour) for one in found.throughput],
+        "Answers of the last 28 days",
+    )
+    typer.echo(coming.says)
+    if coming.other is not None:
+        other = coming.other
+        print_facts(
+            {
+                "link tried": other.link,
+                "review tried": other.review,
+                "pairs to ask about": other.questions,
+                "hours for these": other.hours,
+                "hours a week": other.hours_a_week,
+            }
+        )
+
+
+def _judged(one: StratumJudged) -> int:
+    return (one.same or 0) + (one.different or 0) + (one.unsure or 0)
+
+
+def _interval(found: Estimate | None) -> str:
+    return "" if found is None else f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})"

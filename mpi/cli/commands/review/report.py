@@ -1,0 +1,23 @@
+"""``mpi report``."""
+
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_json, print_table
+from mpi.service.quality.reports import report
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="summary, sources, loads or overlap.")] = "summary",
+    as_json: JsonFlag = False,
+) -> None:
+    """Show figures about the index."""
+    with opened() as session:
+        found = report(session.index, session.viewer, name)
+    if as_json:
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        print_json({"name": found.name, "title": found.title, "rows": rows})
+    else:
+        print_table(found.columns, found.rows, found.title)

@@ -1,0 +1,106 @@
+"""``mpi tasks``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.record_references import shown_group
+from mpi.service.review.question import QuestionView, question
+from mpi.service.review.queue import MOST_COUNTED, Filters, QueuePage, questions
+
+_ANY = "any"
+
+
+def run(  # noqa: PLR0913, PLR0917 - one argument an option
+    key: Annotated[str | None, typer.Argument(help="One question, with its records and history.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind, such as pair or conflict.")] = None,
+    state: Annotated[str, typer.Option(help="open, claimed, asleep, waiting, closed or any.")] = "open",
+    source: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Only about records of a source.")
+    ] = None,
+    due: Annotated[bool, typer.Option("--due", help="Only what is due today or was due before.")] = False,
+    burst: Annotated[str | None, typer.Option(metavar="KEY", help="Only what a burst stands for.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the most harmful first.")] = 20,
+    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Where the page before ended.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what waits for a steward, or show one question."""
+    with opened() as session:
+        if key is not None:
+            _show_one(question(session.index, session.viewer, key), as_json=as_json)
+            return
+        filters = Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
+        page = questions(session.index, session.viewer, filters, limit, after)
+    if as_json:
+        print_json(asdict(page))
+        return
+    _show(page)
+
+
+def _show(page: QueuePage) -> None:
+    print_table(
+        ("question", "kind", "why", "records", "bits", "state", "due", "of", "to do"),
+        [
+            (
+                one.key,
+                one.kind,
+                one.reason,
+                f"stands for {one.burst:,}" if one.burst else shown_group(one.records),
+                round(one.match_weight, 1),
+                one.state,
+                one.due_on,
+                one.claimed_by,
+                one.assigned_to,
+            )
+            for one in page.questions
+        ],
+    )
+    more = f"more than {MOST_COUNTED:,}" if page.total > MOST_COUNTED else f"{page.total:,}"
+    going_on = "" if page.after is None else f"; go on with --after {page.after}"
+    note(f"{more} in all{going_on}")
+
+
+def _show_one(view: QuestionView, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(view))
+        return
+    one = view.summary
+    print_facts(
+        {
+            "question": one.key,
+            "kind": one.kind,
+            "why": one.reason,
+            "state": one.state,
+            "claimed by": one.claimed_by,
+            "to do": one.assigned_to,
+            "due": one.due_on,
+            "asked since": one.opened_at,
+            "decisions": view.decisions,
+        }
+    )
+    print_table(
+        ("record", "ID", "name", "born"),
+        [
+            (
+                shown_group([card.label]),
+                card.enterprise_id,
+                " ".join(str(card.values[n]) for n in ("first_name", "last_name") if n in card.values),
+                card.values.get("birth_date"),
+            )
+            for card in view.cards
+        ],
+    )
+    print_table(
+        ("pair", "bits", "said"),
+        [
+            (shown_group([pair.left, pair.right]), round(pair.match_weight, 1), pair.verdict)
+            for pair in view.pairs
+        ],
+    )
+    print_table(
+        ("at", "who", "did", "step", "note"),
+        [(act.at[:19], act.actor, act.action, act.step, act.note) for act in view.history],
+    )

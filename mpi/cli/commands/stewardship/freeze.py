@@ -1,0 +1,57 @@
+"""``mpi freeze``."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
+from mpi.service.stewardship.freeze_windows import FreezeWindow, freeze, lift, windows
+
+Reason = Annotated[str, typer.Option(help="A code.")]
+
+
+def add(
+    source: Annotated[str, typer.Argument(help="The source.")],
+    begins_on: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],
+    ends_on: Annotated[str, typer.Option("--to", metavar="DATE", help="The first day after it.")],
+    reason: Reason = "reporting-period",
+    as_json: JsonFlag = False,
+) -> None:
+    """Name days on which what is decided of a source's records waits."""
+    with opened() as session:
+        made = freeze(session.index, session.viewer, source, begins_on, ends_on, reason)
+    _show(made, as_json=as_json)
+
+
+def list_all(as_json: JsonFlag = False) -> None:
+    """List the freeze windows."""
+    with opened() as session:
+        found = [asdict(window) for window in windows(session.index, session.viewer)]
+    if as_json:
+        print_json(found)
+        return
+    columns = ("id", "source", "begins_on", "ends_on", "state", "reason", "by")
+    print_table(columns, [[window[column] for column in columns] for window in found])
+
+
+def lift_one(
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The window.")],
+    reason: Reason = "lifted",
+    as_json: JsonFlag = False,
+) -> None:
+    """End a freeze window before its time.
+
+    What waits for it alone takes effect at once.
+    """
+    with opened() as session:
+        ended = lift(session.index, session.viewer, number, reason)
+    _show(ended, as_json=as_json)
+
+
+def _show(window: FreezeWindow, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(window))
+    else:
+        print_facts(asdict(window))

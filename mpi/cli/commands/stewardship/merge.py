@@ -1,0 +1,129 @@
+"""``mpi merge``, ``mpi split``, ``mpi move`` and ``mpi undo``."""
+
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.commands.stewardship.decide import Note, Preview, Reason, Supersedes
+from mpi.cli.effect_view import show_effect
+from mpi.cli.output import JsonFlag
+from mpi.cli.record_references import read_groups, read_label
+from mpi.service.stewardship.approvals import approve as approve_step
+from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.merge import merge as merge_persons
+from mpi.service.stewardship.merge import move as move_records
+from mpi.service.stewardship.merge import split as split_person
+from mpi.service.stewardship.undo import undo_decision, undo_step
+
+IfMatch = Annotated[
+    str | None, typer.Option(metavar="ETAG", help="Do it only if the persons are as the preview read them.")
+]
+
+
+def merge(  # noqa: PLR0913, PLR0917 - one argument an option
+    eids: Annotated[list[str], typer.Argument(metavar="EID EID…", help="Two or more enterprise IDs.")],
+    reason: Reason,
+    survivor: Annotated[str | None, typer.Option(metavar="EID", help="The ID that is to stay.")] = None,
+    note: Note = None,
+    supersedes: Supersedes = None,
+    if_match: IfMatch = None,
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make two or more persons one.
+
+    The ID that stays is that of an open enrolment, then of most records, then the oldest.
+    """
+    why = _why(reason, note, supersedes, if_match, preview=preview)
+    with opened() as session:
+        effect = merge_persons(session.index, session.viewer, eids, why, survivor)
+    show_effect(effect, as_json=as_json)
+
+
+def split(  # noqa: PLR0913, PLR0917 - one argument an option
+    eid: Annotated[str, typer.Argument(metavar="EID", help="The person to part.")],
+    records: Annotated[
+        list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="The parts; / begins another.")
+    ],
+    reason: Reason,
+    keep: Annotated[
+        str | None, typer.Option(metavar="SOURCE:LOCAL_ID", help="A record of the part that keeps the ID.")
+    ] = None,
+    note: Note = None,
+    supersedes: Supersedes = None,
+    if_match: IfMatch = None,
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Part one person's records into several persons.
+
+    Of one part alone, the rest is the other. The ID stays with the part that holds most, unless --keep says.
+    """
+    why = _why(reason, note, supersedes, if_match, preview=preview)
+    kept = None if keep is None else read_label(keep)
+    with opened() as session:
+        effect = split_person(session.index, session.viewer, eid, read_groups(records), why, kept)
+    show_effect(effect, as_json=as_json)
+
+
+def move(  # noqa: PLR0913, PLR0917 - one argument an option
+    eid: Annotated[str, typer.Argument(metavar="EID", help="The person that the records are to leave.")],
+    records: Annotated[list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="The records.")],
+    to: Annotated[str, typer.Option(metavar="EID", help="The person that they are to join.")],
+    reason: Reason,
+    note: Note = None,
+    supersedes: Supersedes = None,
+    if_match: IfMatch = None,
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Move records from one person to another."""
+    why = _why(reason, note, supersedes, if_match, preview=preview)
+    labels = [read_label(text) for text in records]
+    with opened() as session:
+        effect = move_records(session.index, session.viewer, eid, labels, to, why)
+    show_effect(effect, as_json=as_json)
+
+
+def undo(
+    number: Annotated[int, typer.Argument(help="A decision, or with --step a step.")],
+    step: Annotated[bool, typer.Option("--step", help="Undo a whole step: a merge, split or move.")] = False,
+    reason: Reason = "undo",
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a decision, merge, split or move back.
+
+    The result is what would be without it, with all that came since.
+    """
+    with opened() as session:
+        taking_back = undo_step if step else undo_decision
+        effect = taking_back(session.index, session.viewer, number, reason, preview=preview)
+    show_effect(effect, as_json=as_json)
+
+
+def approve(
+    number: Annotated[int, typer.Argument(help="The step that waits.")],
+    preview: Preview = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Give the second word on a step that waits for one.
+
+    Whoever made it cannot approve it; at this command line everybody is the operator.
+    """
+    with opened() as session:
+        effect = approve_step(session.index, session.viewer, number, preview=preview)
+    show_effect(effect, as_json=as_json)
+
+
+def _why(
+    reason: str,
+    note: str | None,
+    supersedes: list[int] | None,
+    if_match: str | None,
+    *,
+    preview: bool,
+) -> Why:
+    expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))
+    return Why(reason, note, tuple(supersedes or ()), expected, preview)

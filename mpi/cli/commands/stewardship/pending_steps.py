@@ -1,0 +1,82 @@
+"""``mpi waiting`` and ``mpi consent``."""
+
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mpi.cli.command_session import opened
+from mpi.cli.effect_view import show_effect
+from mpi.cli.output import JsonFlag, print_json, print_table
+from mpi.cli.record_references import shown_group
+from mpi.domain.errors import InputError
+from mpi.domain.viewer import Viewer
+from mpi.service.access.clients import authenticate
+from mpi.service.core.index import Index
+from mpi.service.stewardship.owner_consent import consent, refuse_consent
+from mpi.service.stewardship.pending_steps import WaitingStep, waiting_steps
+
+KEY = "MPI_API_KEY"
+"""Environment variable with the API key of whoever speaks for a source."""
+Owner = Annotated[
+    bool, typer.Option("--owner", help=f"As the client whose API key is in {KEY}, not as the operator.")
+]
+
+
+def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
+    """List what waits for a second approver or for an owner.
+
+    The oldest first.
+    """
+    with opened() as session:
+        viewer = _owner(session.index) if owner else session.viewer
+        found = waiting_steps(session.index, viewer)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    print_table(
+        ("step", "kind", "at", "by", "reason", "waits for", "records"),
+        [
+            (
+                one.step,
+                one.kind,
+                one.at[:19],
+                one.by or "",
+                one.reason or "",
+                _for(one),
+                shown_group(one.records),
+            )
+            for one in found
+        ],
+    )
+
+
+def answer(
+    number: Annotated[int, typer.Argument(help="The step that waits.")],
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse it: the step ends.")] = False,
+    reason: Annotated[str | None, typer.Option(help="A code.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Change nothing.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Consent to a step, or refuse it, as an owner of a source.
+
+    The operator owns no source: the API key of a client who does is read from MPI_API_KEY.
+    """
+    with opened() as session:
+        viewer = _owner(session.index)
+        said, code = (refuse_consent, "refused") if refuse else (consent, "consent")
+        effect = said(session.index, viewer, number, reason or code, preview=preview)
+    show_effect(effect, as_json=as_json)
+
+
+def _owner(index: Index) -> Viewer:
+    key = os.environ.get(KEY)
+    if not key:
+        raise InputError(f"put the API key of a client who owns the source into {KEY}")
+    return authenticate(index, key, None)
+
+
+def _for(one: WaitingStep) -> str:
+    asked = [f"owner of {each.source}" for each in one.consents if each.status == "asked"]
+    return ", ".join([*(["a second approver"] if one.approval else []), *asked])

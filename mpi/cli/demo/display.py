@@ -1,0 +1,189 @@
+"""The demo on a terminal: the story, the comparison, and what to try next."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mpi.api.pages.rendering.paths import question_path
+from mpi.cli.demo.comparison import Way
+from mpi.cli.demo.story import Held, Story
+from mpi.cli.demo.world import SOURCES, Making
+from mpi.standardize.address.addresses import is_confidential_as_sent
+
+TASKS_AN_HOUR = 25
+_REASONS_SHOWN = 4
+_NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items()}
+
+
+def show_story(console: Console, story: Story) -> None:
+    """One child: what each agency holds, how she was found and why, and who was kept apart."""
+    console.print()
+    console.print(Text("One child in foster care, as each agency holds the record", style="bold"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("agency", "local ID", "name", "born", "home", "school"):
+        table.add_column(column, overflow="fold")
+    confidential = any(is_confidential_as_sent(held.record) for held in story.held)
+    for held in story.held:
+        table.add_row(*_cells(held, confidential=confidential))
+    console.print(table)
+    console.print()
+    line = Text.assemble(
+        "Found in ",
+        (f"{story.milliseconds:.1f} ms", "bold"),
+        ": one person, ",
+        (story.enterprise_id, "bold cyan"),
+    )
+    console.print(line)
+    console.print(f"Why: {_why(story)}")
+    if story.twin is not None:
+        eid, name, weight = story.twin
+        console.print(
+            f"Kept apart: {name}, a twin of the same day and home, is {eid} "
+            f"({weight:+.1f} bits: not the same child)."
+        )
+    console.print(f"Exact name and birth date {_exact(story)}")
+
+
+def _cells(held: Held, *, confidential: bool) -> tuple[str, ...]:
+    record = held.record
+    names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
+    home = (record.get("address_line1"), record.get("city"))
+    return (
+        _NAMES[held.source],
+        held.local_id,
+        " ".join(str(name) for name in names if name),
+        str(record.get("birth_date", "–")),
+        "withheld" if confidential else ", ".join(str(part) for part in home if part) or "–",
+        str(record.get("school_id", "–")),
+    )
+
+
+def _why(story: Story) -> str:
+    heaviest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
+    against = [part for part in story.why if part.bits < 0][-1:]
+    said = ", ".join(
+        f"{part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in heaviest
+    )
+    but = "".join(
+        f"; against it {part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in against
+    )
+    return f"{story.weight:+.1f} bits ({said}{but})."
+
+
+def _exact(story: Story) -> str:
+    if not story.exact_missed:
+        return "would have found this child too."
+    if story.differences:
+        differ = "differs" if len(story.differences) == 1 else "differ"
+        said = " and ".join(story.differences)
+        return f"would have missed this child: {said} {differ} between the agencies."
+    return "would have missed this child: a name or birth date is missing on one side."
+
+
+def show_comparison(console: Console, ways: list[Way], children: int) -> None:
+    """Three ways, side by side."""
+    console.print()
+    table = _table(f"{children:,} enrolled children in care, by three ways, on the same records")
+    table.add_column("")
+    for way in ways:
+        table.add_column(way.name, justify="right")
+    table.add_row("school found", *(f"{way.found:,} ({way.found / max(children, 1):.1%})" for way in ways))
+    table.add_row("linked to the wrong child", *(f"{way.wrong:,}" for way in ways))
+    table.add_row(
+        "left for a person to decide", *(f"{way.undecided:,}" if way.tasks else "–" for way in ways)
+    )
+    table.add_row(
+        f"review tasks in all (at {TASKS_AN_HOUR} an hour)",
+        *(f"{way.tasks:,} ({way.tasks / TASKS_AN_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
+    )
+    table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
+    console.print(table)
+    console.print(
+        "[dim]Exact match: first name, last name and birth date. Plain Splink: notebook settings, connected "
+        "components at probability 0.95. Seconds: matching alone for the first two, files to durable "
+        "enterprise IDs for this index.[/]"
+    )
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        header_style="dim",
+    )
+
+
+def show_loads(console: Console, making: Making) -> None:
+    """What was received, accepted and rejected."""
+    console.print()
+    table = _table("Loaded")
+    for column in ("source", "received", "accepted", "rejected", "seconds"):
+        table.add_column(column, justify="left" if column == "source" else "right")
+    for loaded in making.loads:
+        counts = loaded.counts
+        table.add_row(
+            _NAMES[loaded.source],
+            f"{counts['received']:,}",
+            f"{counts['received'] - counts['rejected'] - counts['held']:,}",
+            f"{counts['rejected']:,}",
+            f"{loaded.seconds:.1f}",
+        )
+    console.print(table)
+
+
+def show_banner(console: Console) -> None:
+    """That nothing here is anybody's."""
+    console.print(
+        Panel(
+            "SYNTHETIC DATA: every child, name and address below is invented.", style="yellow", expand=False
+        )
+    )
+
+
+def show_commands(console: Console, folder: Path, story: Story | None, url: str) -> None:
+    """Three commands to paste."""
+    home = f"MPI_HOME={shlex.quote(_near(folder / 'index'))}"
+    command = shlex.quote(_near(Path(sys.executable).parent / "mpi"))
+    eid = story.enterprise_id if story is not None else "EID"
+    key = shlex.quote(_near(folder / "api-key"))
+    console.print()
+    console.print(Text("Try:", style="bold"))
+    for line in (
+        f"{home} {command} person {eid}",
+        f"{home} {command} recluster --dry-run",
+        f'curl -H "Authorization: Bearer $(cat {key})" {url}/v1/persons/{eid}',
+    ):
+        console.print(Text("  " + line), soft_wrap=True)
+
+
+def show_pages(console: Console, url: str, story: Story | None, question: str | None) -> None:
+    """Where to look: the child's page and one question; nobody signs in, and the role is theirs to choose."""
+    console.print()
+    console.print(
+        Text("The steward's desk, without signing in (choose a role at the top right):", style="bold")
+    )
+    pages = (
+        ("the child", f"/people/{story.enterprise_id}" if story is not None else None),
+        ("one question", question_path(question) if question is not None else None),
+        ("the desk", "/"),
+    )
+    for name, path in pages:
+        if path is not None:
+            console.print(f"  {name:<14}{url}{path}", soft_wrap=True)
+    console.print("Ctrl-C stops.")
+
+
+def _near(path: Path) -> str:
+    """The path from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(str(path)) else str(path)

@@ -1,0 +1,36 @@
+"""Records as they are named on a command line: ``SOURCE:LOCAL_ID``, and groups of them parted by ``/``."""
+
+from collections.abc import Sequence
+
+from mpi.domain.errors import InputError
+from mpi.domain.record_ref import Label
+
+BETWEEN_GROUPS = "/"
+
+
+def read_label(text: str) -> Label:
+    """A record as typed; the local ID may hold colons.
+
+    Raises:
+        InputError: it is not ``SOURCE:LOCAL_ID``.
+    """
+    source, colon, local_id = text.partition(":")
+    if not (source and colon and local_id):
+        raise InputError("name a record as SOURCE:LOCAL_ID")
+    return Label(source, local_id)
+
+
+def read_groups(texts: Sequence[str]) -> list[list[Label]]:
+    """Groups of records as typed, parted by ``/``."""
+    groups: list[list[Label]] = [[]]
+    for text in texts:
+        if text == BETWEEN_GROUPS:
+            groups.append([])
+        else:
+            groups[-1].append(read_label(text))
+    return groups
+
+
+def shown_group(group: Sequence[Label]) -> str:
+    """A group as it would be typed."""
+    return " ".join(f"{label.source}:{label.local_id}" for label in group)

@@ -1,0 +1,163 @@
+"""Cells to text and dates, as a mapping asks for them; pure, and never inventing a value."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from mpi.standardize.fields.scalars import is_inexact, whole
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+_DIRECTIVES = {
+    "%Y": r"(?P<year>\d{4})",
+    "%y": r"(?P<short_year>\d{2})",
+    "%m": r"(?P<month>\d{1,2})",
+    "%d": r"(?P<day>\d{1,2})",
+    "%b": r"(?P<month_name>[A-Za-z]{3})",
+    "%B": r"(?P<month_name>[A-Za-z]{3,9})",
+    "%H": r"\d{1,2}",
+    "%M": r"\d{2}",
+    "%S": r"\d{2}(?:\.\d+)?",
+}
+_DIRECTIVE = re.compile(r"%.")
+_OF_LETTERS = frozenset({"%b", "%B"})
+
+_POSIX_PIVOT = 69
+"""POSIX strptime reads %y from 69 as 19yy, below as 20yy."""
+
+_PLAUSIBLE_YEARS = range(1850, 2151)
+"""Years that make one reading of a date likelier than another; no value is dropped for its year."""
+
+
+def text(value: object) -> str | None:
+    """A cell as text, trimmed; None where it is empty.
+
+    A number without a fraction is written without one, since a nullable integer column often arrives as
+    floats. A midnight without time zone is a date. Lists, objects and bytes are no text and give None.
+    """
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is None or isinstance(value, list | dict | tuple | bytes):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float | Decimal):
+        return _number(value)
+    return _moment(value) if isinstance(value, datetime) else str(value)
+
+
+def number(value: float | Decimal) -> object:
+    """A number for the door: an integer where it has no fraction, None where it is missing, else text.
+
+    By the integer the door restores leading zeros. A float that may have lost digits is left as it is, for
+    the door to refuse.
+    """
+    if is_inexact(value):
+        return value
+    integer = whole(value)
+    return text(value) if integer is None else integer
+
+
+def _number(value: float | Decimal) -> str | None:
+    if math.isnan(value):
+        return None
+    integer = whole(value)
+    if integer is not None:
+        return str(integer)
+    return repr(value) if isinstance(value, float) else f"{value:f}".rstrip("0")
+
+
+def _moment(value: datetime) -> str:
+    if value.tzinfo is not None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if value.time() == datetime.min.time():
+        return value.date().isoformat()
+    return value.isoformat()
+
+
+def _touches_digits(one: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
+    """Whether digits stand right beside it, as in %Y%m%d: where one ends is told by their number alone."""
+    edges = {one.start(), one.end()}
+    others = [other for other in directives if other is not one and other[0] not in _OF_LETTERS]
+    return any(edges & {other.start(), other.end()} for other in others)
+
+
+@dataclass(frozen=True, slots=True)
+class DateFormat:
+    """One ``strptime``-like format, matched by shape, so that impossible dates keep their parts."""
+
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, template: str) -> "DateFormat":
+        """Compile a format of ``%Y %y %m %d %b %B`` (and ``%H %M %S``, which are read over).
+
+        Raises:
+            ValueError: another directive, one twice, or no year.
+        """
+        parts, place = [], 0
+        directives = list(_DIRECTIVE.finditer(template))
+        for found in directives:
+            if found[0] not in _DIRECTIVES:
+                raise ValueError(f"{found[0]} is not one of {' '.join(_DIRECTIVES)}")
+            directive = _DIRECTIVES[found[0]]
+            parts += [
+                re.escape(template[place : found.start()]),
+                directive.replace("{1,2}", "{2}") if _touches_digits(found, directives) else directive,
+            ]
+            place = found.end()
+        parts.append(re.escape(template[place:]))
+        try:
+            pattern = re.compile("".join(parts))
+        except re.error as error:
+            raise ValueError("a part of the date stands in it twice") from error
+        if not pattern.groupindex.keys() & {"year", "short_year"}:
+            raise ValueError("it has no year (%Y)")
+        return cls(pattern)
+
+    def read(self, value: str) -> tuple[int, int | None, int | None] | None:
+        """Year, month and day of a text of this shape; month or day 0 where they do not exist."""
+        found = self.pattern.fullmatch(value)
+        if found is None:
+            return None
+        parts = found.groupdict()
+        year = int(parts.get("year") or parts["short_year"])
+        if "short_year" in parts:
+            year += 1900 if year >= _POSIX_PIVOT else 2000
+        if "month_name" in parts:
+            short = parts["month_name"][:3].lower()
+            month: int | None = _MONTHS.index(short) + 1 if short in _MONTHS else 0
+        else:
+            month = int(parts["month"]) if "month" in parts else None
+        return year, month, int(parts["day"]) if "day" in parts else None
+
+
+_ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
+
+
+def iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
+    """A date written in one of the formats as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``.
+
+    Of several formats that fit, the first that gives a real and plausible date; else the first that fits,
+    with its parts in order even if no such day exists, so that standardize can say what is wrong with
+    it. A value that is ISO already, a partial date too, passes. None where nothing fits.
+    """
+    readings = [reading for form in formats if (reading := form.read(value)) is not None]
+    if not readings:
+        return value if _ISO.fullmatch(value) else None
+    year, month, day = next(filter(_is_plausible, readings), readings[0])
+    if month is None:
+        return f"{year:04}"
+    return f"{year:04}-{month:02}" if day is None else f"{year:04}-{month:02}-{day:02}"
+
+
+def _is_plausible(reading: tuple[int, int | None, int | None]) -> bool:
+    year, month, day = reading
+    try:
+        date(year, 1 if month is None else month, 1 if day is None else day)
+    except ValueError:
+        return False
+    return year in _PLAUSIBLE_YEARS

@@ -1,0 +1,202 @@
+"""What a file looks like before it is loaded: counts and shapes, and no value of anybody's record."""
+
+import re
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappush, heappushpop
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mpi.domain.errors import RecordError
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import SENT_FIELDS
+from mpi.intake.reader import FileRows
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.standardize.record_validation import receive
+
+_SKETCH = 1_024
+_MOST_SHAPES = 200
+_SHOWN_SHAPES = 3
+_MOST_DATES = 100_000
+_HASH_RANGE = 2**64
+
+_DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SHAPE_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProfile:
+    """One canonical field over the file.
+
+    Args:
+        name: the field.
+        filled: rows that have a value.
+        distinct: different values; an estimate (3 % standard error) above 1,024.
+        shapes: the commonest shapes with their rows: ``a`` for a run of letters, ``9`` for each digit,
+            ``list of 2``.
+    """
+
+    name: str
+    filled: int
+    distinct: int
+    shapes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileProfile:
+    """What a file would bring.
+
+    Args:
+        rows: rows of the file that were asked for.
+        accepted: those that the door lets in.
+        passed_over: rows that the mapping's ``where`` did not ask for.
+        rejects: reason (``local_id: missing``, ``wrong-field-count``) and rows; accepted and rejects
+            add up to ``rows``.
+        issues: field, quality code and rows.
+        fields: every field that has a value in some row.
+        repeated_local_ids: rows whose local ID another row has too, the first of each not counted.
+        commonest_birth_date: rows that share one birth date, the most of any.
+        commonest_birth_date_line: the first line with it.
+    """
+
+    rows: int
+    accepted: int
+    passed_over: int
+    rejects: tuple[tuple[str, int], ...]
+    issues: tuple[tuple[str, str, int], ...]
+    fields: tuple[FieldProfile, ...]
+    repeated_local_ids: int
+    commonest_birth_date: int
+    commonest_birth_date_line: int | None
+
+    @property
+    def rejected(self) -> int:
+        """Rows that would be rejected."""
+        return self.rows - self.accepted
+
+
+def profile(rows: FileRows, seal: KeyedHash, received: datetime) -> FileProfile:
+    """Read a file through, as a load would, and keep counts.
+
+    Memory is bounded but for eight bytes a row, by which repeated local IDs are counted exactly.
+
+    Args:
+        rows: the opened file.
+        seal: the index's secret.
+        received: the present moment.
+
+    Raises:
+        FileError: the rest of the file cannot be read.
+    """
+    tally = _Tally(seal)
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            tally.reject(row.reason)
+        else:
+            tally.sent(row)
+            _let_in(row, tally, seal, received)
+    return tally.profile(rows.passed_over)
+
+
+def _let_in(row: SentRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
+    try:
+        found = receive(row.fields, seal, received)
+    except RecordError as error:
+        tally.reject(f"{error.field}: {error.reason}")
+        return
+    tally.accepted += 1
+    # Both may complain of one date; a row counts once for each complaint.
+    for issue in dict.fromkeys((*row.issues, *found.issues)):
+        tally.issues[issue.field, issue.code] += 1
+
+
+@dataclass(slots=True)
+class _FieldTally:
+    """Filled rows, shapes, and the smallest hashes of the values (a K-minimum-values sketch)."""
+
+    filled: int = 0
+    shapes: Counter[str] = field(default_factory=Counter)
+    largest_first: list[int] = field(default_factory=list)
+    kept: set[int] = field(default_factory=set)
+
+    def add(self, shape: str, hashed: int) -> None:
+        self.filled += 1
+        if shape in self.shapes or len(self.shapes) < _MOST_SHAPES:
+            self.shapes[shape] += 1
+        if hashed in self.kept:
+            return
+        if len(self.kept) < _SKETCH:
+            heappush(self.largest_first, -hashed)
+        elif hashed < -self.largest_first[0]:
+            self.kept.discard(-heappushpop(self.largest_first, -hashed))
+        else:
+            return
+        self.kept.add(hashed)
+
+    def distinct(self) -> int:
+        if len(self.kept) < _SKETCH:
+            return len(self.kept)
+        estimate = round((_SKETCH - 1) * _HASH_RANGE / (1 - self.largest_first[0]))
+        return min(estimate, self.filled)
+
+
+class _Tally:
+    """The counts while the file is read."""
+
+    def __init__(self, seal: KeyedHash) -> None:
+        self._seal = seal
+        self.accepted = 0
+        self.issues: Counter[tuple[str, str]] = Counter()
+        self._rejects: Counter[str] = Counter()
+        self._fields: dict[str, _FieldTally] = {}
+        self._local_ids = array("q")
+        self._dates: Counter[int] = Counter()
+        self._date_lines: dict[int, int] = {}
+
+    def reject(self, reason: str) -> None:
+        self._rejects[reason] += 1
+
+    def sent(self, row: SentRow) -> None:
+        for name, value in row.fields.items():
+            hashed = self._seal.int64("profile", str(value))
+            found = self._fields.setdefault(name, _FieldTally())
+            found.add(_shape(value), hashed + _HASH_RANGE // 2)
+            if name == "local_id":
+                self._local_ids.append(hashed)
+            elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MOST_DATES):
+                self._dates[hashed] += 1
+                self._date_lines.setdefault(hashed, row.line)
+
+    def profile(self, passed_over: int) -> FileProfile:
+        commonest = self._dates.most_common(1)
+        ids = pa.array(self._local_ids, pa.int64())
+        return FileProfile(
+            rows=self.accepted + self._rejects.total(),
+            accepted=self.accepted,
+            passed_over=passed_over,
+            rejects=tuple(sorted(self._rejects.items())),
+            issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
+            fields=tuple(
+                FieldProfile(name, found.filled, found.distinct(), _common(found.shapes))
+                for name in SENT_FIELDS
+                if (found := self._fields.get(name)) is not None
+            ),
+            repeated_local_ids=len(ids) - pc.count_distinct(ids).as_py(),
+            commonest_birth_date=commonest[0][1] if commonest else 0,
+            commonest_birth_date_line=self._date_lines[commonest[0][0]] if commonest else None,
+        )
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, list):
+        return f"list of {len(value)}"
+    return _LETTERS.sub("a", _DIGIT.sub("9", str(value)[:_SHAPE_LENGTH]))
+
+
+def _common(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:
+    ranked = sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(ranked[:_SHOWN_SHAPES])

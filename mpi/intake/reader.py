@@ -1,0 +1,176 @@
+"""The door of this package: a file of any supported format as canonical rows."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mpi.domain.errors import FileError, MappingError
+from mpi.intake.afcars_file import AfcarsFile
+from mpi.intake.columns import check_columns, columns_of
+from mpi.intake.csv_file import CsvTable
+from mpi.intake.edfi_file import STUDENTS, EdfiFile
+from mpi.intake.mapping_types import FileMapping, canonical_mapping
+from mpi.intake.ndjson_file import NdjsonTable
+from mpi.intake.parquet_file import ParquetTable
+from mpi.intake.projection import Projection
+from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.tabular import Table, opened
+from mpi.intake.xml_stream import XmlFile
+
+FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")
+"""What ``open_file`` reads."""
+
+_XML = ("edfi", "afcars")
+_SUFFIXES = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
+    ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson",
+}  # fmt: skip
+
+
+class FileRows:
+    """The rows of a file.
+
+    To be iterated once. Iterating raises FileError where the rest of the file cannot be read, and then
+    nothing of the file should be kept.
+
+    Args:
+        path: the file.
+        file_format: one of FORMATS.
+        columns: the file's own columns; none for the XML formats.
+        rows: begins to read; None for a row that is passed over.
+        position: how many bytes have been read.
+        reading: digest of the mapping; empty for the XML formats, which have one meaning.
+
+    Attributes:
+        format: the file's format.
+        columns: its own columns.
+        size_bytes: its size.
+        passed_over: rows so far that the mapping's ``where`` did not ask for; they are neither sent nor
+            rejected.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        file_format: str,
+        columns: tuple[str, ...],
+        rows: Callable[[], Iterator[SentRow | RejectedRow | None]],
+        position: Callable[[], int],
+        reading: str = "",
+    ) -> None:
+        self.format = file_format
+        self.columns = columns
+        self._files = _files(path)
+        self.size_bytes = sum(file.stat().st_size for file in self._files)
+        self.passed_over = 0
+        self._rows = rows
+        self._position = position
+        self._reading = reading
+        self._begun = False
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of ``size_bytes`` has been read, for a progress bar."""
+        return min(self._position(), self.size_bytes)
+
+    def digest(self) -> str:
+        """SHA-256 of the content and of how it is read, in hexadecimal.
+
+        Two loads of one file have the same where its format and its mapping, ``where`` too, are the same.
+        Reads the file once more, about a gigabyte a second.
+        """
+        digests: list[str] = []
+        for file in self._files:
+            with opened(file) as source:
+                digests.append(hashlib.file_digest(source, "sha256").hexdigest())
+        return hashlib.sha256(" ".join([self.format, self._reading, *sorted(digests)]).encode()).hexdigest()
+
+    def __iter__(self) -> Iterator[SentRow | RejectedRow]:
+        if self._begun:
+            raise RuntimeError("the rows of a file can be read once; open it again")
+        self._begun = True
+        return self._counted()
+
+    def _counted(self) -> Iterator[SentRow | RejectedRow]:
+        for row in self._rows():
+            if row is None:
+                self.passed_over += 1
+            else:
+                yield row
+
+
+def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) -> FileRows:
+    """Open a file, check its columns, and make ready to read its rows.
+
+    Args:
+        path: a file; for Ed-Fi also a folder of interchange files.
+        mapping: how its columns become canonical fields; None where they are canonical already. The XML
+            formats take none.
+        file_format: one of FORMATS; None to tell it from the mapping or the file's name.
+
+    Raises:
+        FileError: the file cannot be read, or its format is not known.
+        MappingError: the mapping and the file's columns do not account for each other.
+    """
+    chosen = file_format or (mapping.format if mapping else None) or _format_of(path)
+    if chosen not in FORMATS:
+        raise FileError(f"{chosen!r} is no format; there are {', '.join(FORMATS)}")
+    if chosen in _XML:
+        return _open_xml(path, chosen, mapping)
+    return _open_table(path, chosen, mapping or canonical_mapping())
+
+
+def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
+    if mapping is not None:
+        raise MappingError(f"{path.name}: {file_format} files take no mapping; leave it out")
+    file = EdfiFile(path) if file_format == "edfi" else AfcarsFile(path)
+    return FileRows(path, file_format, (), file.rows, lambda: file.position)
+
+
+def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
+    table = _table(path, file_format, mapping)
+    try:
+        check_columns(mapping, table.columns, complete=table.columns_are_complete)
+    except MappingError as error:
+        raise MappingError(f"{path.name}: {error}") from None
+    own_columns = table.columns
+    if not table.columns_are_complete:
+        table.columns = tuple(dict.fromkeys([*own_columns, *columns_of(mapping)]))
+    projection = Projection(mapping, table.columns)
+    return FileRows(
+        path,
+        file_format,
+        own_columns,
+        lambda: _project(table, projection),
+        lambda: table.position,
+        mapping.digest(),
+    )
+
+
+def _table(path: Path, file_format: str, mapping: FileMapping) -> Table:
+    if file_format == "csv":
+        tabs = path.suffix.lower() == ".tsv"
+        return CsvTable(path, mapping.delimiter or ("\t" if tabs else ","), mapping.encoding)
+    return ParquetTable(path) if file_format == "parquet" else NdjsonTable(path)
+
+
+def _project(table: Table, projection: Projection) -> Iterator[SentRow | RejectedRow | None]:
+    for row in table.rows():
+        if isinstance(row, RejectedRow):
+            yield row
+        else:
+            yield projection.project(row) if projection.wants(row) else None
+
+
+def _format_of(path: Path) -> str:
+    if path.is_dir():
+        return "edfi"
+    if path.suffix.lower() == ".xml":
+        return "edfi" if XmlFile(path, record_depth=1).root() == STUDENTS else "afcars"
+    if path.suffix.lower() in _SUFFIXES:
+        return _SUFFIXES[path.suffix.lower()]
+    raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.xml")) if path.is_dir() else [path]

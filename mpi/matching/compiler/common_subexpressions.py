@@ -1,0 +1,132 @@
+"""What conditions have in common, found so that it is computed once.
+
+DuckDB computes a condition anew in each place where it is written inside CASE, AND or OR, and the conditions
+of a model that corrects for families say many times that two records share a home.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import sqlglot
+from sqlglot import exp
+
+from mpi.matching.model.levels import DIALECT
+
+_BETWEEN: dict[type[exp.Expr], str] = {
+    exp.And: "AND",
+    exp.Or: "OR",
+    exp.Is: "IS",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_BARE = (exp.Column, exp.Literal, exp.Boolean, exp.Null)
+
+
+class Term(NamedTuple):
+    """Something that several conditions say.
+
+    Args:
+        name: of the column that it becomes.
+        sql: what it is.
+    """
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Conditions in which what they have in common is a column.
+
+    Args:
+        layers: what is to be computed before them; a term may name those of the layers before its own.
+        conditions: SQL, in the order in which they were given.
+    """
+
+    layers: tuple[tuple[Term, ...], ...]
+    conditions: tuple[str, ...]
+
+    def over(self, source: str) -> str:
+        """A query of all columns of a source and of what the conditions share."""
+        for layer in self.layers:
+            source = f"SELECT *, {', '.join(f'{term.sql} AS {term.name}' for term in layer)} FROM ({source})"
+        return source
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """An expression: its parts, and the SQL that joins them; of one that is taken whole, its own SQL."""
+
+    parts: tuple["_Node", ...]
+    joined: str
+    is_bare: bool = False
+
+
+@dataclass(slots=True)
+class _Nodes:
+    """Each expression once, however often it is written."""
+
+    known: dict[tuple[object, ...], _Node] = field(default_factory=dict)
+
+    def of(self, tree: exp.Expr) -> _Node:
+        tree = tree.unnest()
+        if isinstance(tree, exp.Not):
+            return self._once("NOT", (self.of(tree.this),))
+        if (between := _BETWEEN.get(type(tree))) is not None:
+            return self._once(between, (self.of(tree.this), self.of(tree.expression)))
+        # A function is taken whole: what its arguments have in common with others costs nothing.
+        is_bare, sql = isinstance(tree, _BARE), tree.sql(dialect=DIALECT)
+        return self._once(sql if is_bare else f"({sql})", (), is_bare=is_bare)
+
+    def _once(self, joined: str, parts: tuple[_Node, ...], *, is_bare: bool = False) -> _Node:
+        key = (joined, *(id(part) for part in parts))
+        return self.known.setdefault(key, _Node(parts, joined, is_bare))
+
+
+def share(conditions: Sequence[str], prefix: str) -> Shared:
+    """Make a column of whatever is said more than once.
+
+    All of it is computed for every pair, also where a CASE would not come so far: no condition that
+    ``compile_scorer`` takes can fail.
+
+    Args:
+        conditions: SQL.
+        prefix: of the columns' names, with which no other column's begins.
+    """
+    nodes = _Nodes()
+    roots = [nodes.of(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
+    used = Counter(id(part) for node in nodes.known.values() for part in node.parts)
+    used.update(id(root) for root in roots)
+    names: dict[int, str] = {}
+    layers: list[list[Term]] = []
+    depths: dict[int, int] = {}
+    for node in nodes.known.values():  # parts come before what they are parts of
+        depth = max((depths[id(part)] for part in node.parts), default=0)
+        if used[id(node)] > 1 and not node.is_bare:
+            if depth == len(layers):
+                layers.append([])
+            sql = _sql(node, names)
+            names[id(node)] = f"{prefix}{len(names)}"
+            layers[depth].append(Term(names[id(node)], sql))
+            depth += 1
+        depths[id(node)] = depth
+    return Shared(tuple(map(tuple, layers)), tuple(_sql(root, names) for root in roots))
+
+
+def _sql(node: _Node, names: dict[int, str]) -> str:
+    if id(node) in names:
+        return names[id(node)]
+    parts = [_sql(part, names) for part in node.parts]
+    match parts:
+        case []:
+            return node.joined
+        case [only]:
+            return f"({node.joined} {only})"
+        case _:
+            return f"({f' {node.joined} '.join(parts)})"

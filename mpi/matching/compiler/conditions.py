@@ -1,0 +1,376 @@
+"""Turns a comparison level's SQL condition into a Python expression that is true for the same pairs.
+
+SQL has three truth values, Python's ``not None`` is true, so a condition is never translated as it stands:
+``holds`` writes an expression for "is TRUE", ``fails`` one for "is FALSE", and each guards every operand
+against missing values. What is not listed here is refused, never approximated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import sqlglot
+from sqlglot import exp
+
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.matching.compiler.regex_dialect import same_in_python
+from mpi.matching.compiler.sql_functions import (
+    STRING_FUNCTIONS,
+    NotCompilableError,
+    function_call,
+    pairwise_call,
+    shown,
+)
+from mpi.matching.compiler.symmetry import is_symmetric
+from mpi.matching.compiler.value_ranges import DOUBLE, LENGTH, YEAR, Number, chosen, computed, of_literal
+
+NUMBER_COLUMNS = frozenset({"birth_year"})
+TRUTH_COLUMNS = frozenset({"multiple_birth"})
+DATE_COLUMNS = frozenset({"birth_date", "birth_date_swapped"})
+"""Texts that are a date or missing, written as below."""
+DATE_FORMAT = "%Y-%m-%d"
+
+
+class Kind(Enum):
+    """Type of a value in a condition."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    LIST = "list of texts"
+    TRUTH = "truth value"
+    TIME = "timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A translated operand.
+
+    Args:
+        code: the Python expression; only evaluated where every guard held.
+        kind: its type.
+        guards: Python expressions, in order, that are all true where the value is not NULL.
+        number: what is known of it, if it is a number.
+        may_be_empty: whether it is a text that can have no letter. No column holds such a one.
+    """
+
+    code: str
+    kind: Kind
+    guards: tuple[str, ...] = ()
+    number: Number = DOUBLE
+    may_be_empty: bool = False
+
+
+_OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
+    exp.EQ: ("==", "!="),
+    exp.NEQ: ("!=", "=="),
+    exp.LT: ("<", ">="),
+    exp.LTE: ("<=", ">"),
+    exp.GT: (">", "<="),
+    exp.GTE: (">=", "<"),
+}
+_CHOICES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
+_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_OF_LETTERS = frozenset({"jaro_winkler", "jaro", "jaccard"})
+"""Likenesses that two texts without a letter do not have: DuckDB says 0, or fails, where Python says 1."""
+_EDITS = frozenset({"levenshtein", "damerau_levenshtein"})
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates the conditions of one model and notes what they read.
+
+    Args:
+        variables: Python variable of each column and side that was read, such as ``given_l``.
+    """
+
+    variables: dict[str, None] = field(default_factory=dict)
+    temporaries: int = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of Features that were read, in their order."""
+        read = {variable[:-2] for variable in self.variables}
+        return tuple(column for column in FEATURE_COLUMNS if column in read)
+
+    def condition(self, sql: str) -> str:
+        """The Python expression that is true where DuckDB's answer is TRUE.
+
+        Raises:
+            NotCompilableError: with what was not understood.
+        """
+        return self.holds(_parsed(sql))
+
+    def symmetric_condition(self, sql: str) -> str:
+        """The same of a condition that is to say of two records what it says of them exchanged.
+
+        Raises:
+            NotCompilableError: with what was not understood, or that it depends on which record is left.
+        """
+        tree = _parsed(sql)
+        translated = self.holds(tree)
+        if not is_symmetric(tree):
+            raise NotCompilableError(f"{shown(tree)} depends on which of the two records is left")
+        return translated
+
+    def holds(self, tree: exp.Expr) -> str:
+        """Python for "the expression is TRUE"."""
+        return self._truth(tree, wanted=True)
+
+    def fails(self, tree: exp.Expr) -> str:
+        """Python for "the expression is FALSE" (which is not the same as "not TRUE")."""
+        return self._truth(tree, wanted=False)
+
+    def _truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
+        match tree:
+            case exp.Paren():
+                return self._truth(tree.this, wanted=wanted)
+            case exp.Not():
+                return self._truth(tree.this, wanted=not wanted)
+            case exp.And() | exp.Or():
+                both = isinstance(tree, exp.And) == wanted
+                left = self._truth(tree.left, wanted=wanted)
+                right = self._truth(tree.right, wanted=wanted)
+                return f"({left} {'and' if both else 'or'} {right})"
+            case exp.Boolean():
+                return str(bool(tree.this) == wanted)
+            case exp.Is():
+                return self._is(tree, wanted=wanted)
+            case exp.In() | exp.Between():
+                return self._truth(_spelled_out(tree), wanted=wanted)
+            case _ if type(tree) in _OPERATORS:
+                return self._comparison(tree, wanted=wanted)
+            case _:
+                value = self.value(tree)
+                if value.kind is not Kind.TRUTH:
+                    raise NotCompilableError(f"{shown(tree)} is not a truth value")
+                return _guarded(value.guards, value.code if wanted else f"not {value.code}")
+
+    def _is(self, tree: exp.Expr, *, wanted: bool) -> str:
+        if isinstance(tree.expression, exp.Null):
+            guards = self.value(tree.this).guards
+            present = " and ".join(guards) if guards else "True"
+            return f"(not ({present}))" if wanted else f"({present})"
+        if isinstance(tree.expression, exp.Boolean):
+            same = self._truth(tree.this, wanted=bool(tree.expression.this))
+            return same if wanted else f"(not {same})"
+        raise NotCompilableError(f"{shown(tree)} is not IS NULL, IS TRUE or IS FALSE")
+
+    def _comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
+        left, right = self.value(tree.this), self.value(tree.expression)
+        ordered = not isinstance(tree, exp.EQ | exp.NEQ)
+        if left.kind is not right.kind or (ordered and left.kind in {Kind.LIST, Kind.TRUTH}):
+            raise NotCompilableError(f"{shown(tree)} compares a {left.kind.value} with a {right.kind.value}")
+        operator = _OPERATORS[type(tree)][0 if wanted else 1]
+        return _guarded(left.guards + right.guards, f"{left.code} {operator} {right.code}")
+
+    def value(self, tree: exp.Expr) -> Value:  # noqa: C901, PLR0911 - one return a form
+        """Translate an operand.
+
+        Raises:
+            NotCompilableError: it is none of the forms below.
+        """
+        match tree:
+            case exp.Paren():
+                return self.value(tree.this)
+            case exp.Column():
+                return self._column(tree)
+            case exp.Literal():
+                return _literal(tree)
+            case exp.Neg() | exp.Abs():
+                inner = self._number(tree.this)
+                sign = "-" if isinstance(tree, exp.Neg) else "abs"
+                return Value(f"{sign}({inner.code})", Kind.NUMBER, inner.guards, inner.number)
+            case exp.Add() | exp.Sub() | exp.Mul():
+                left, right = self._number(tree.this), self._number(tree.expression)
+                code = f"({left.code} {_ARITHMETIC[type(tree)]} {right.code})"
+                number = computed(tree, left.number, right.number)
+                return Value(code, Kind.NUMBER, left.guards + right.guards, number)
+            case exp.Cast():
+                return self._cast(tree)
+            case exp.Substring() | exp.Left():
+                return self._substring(tree)
+            case exp.Nullif():
+                return self._null_if(tree)
+            case exp.Least() | exp.Greatest():
+                return self._choice(tree)
+            case exp.RegexpExtract():
+                return self._extract(tree)
+            case exp.ArrayMax() | exp.ArrayMin():
+                return self._pairwise(tree)
+            case _:
+                return self._function(tree)
+
+    def _column(self, tree: exp.Column) -> Value:
+        column, side = tree.name[:-2], tree.name[-2:].lower()
+        if column not in FEATURE_COLUMNS or side not in {"_l", "_r"}:
+            raise NotCompilableError(f"{tree.name} is not a column of Features with _l or _r")
+        variable = column + side
+        self.variables[variable] = None
+        return Value(variable, _kind(column), (f"{variable} is not None",), YEAR)
+
+    def is_list(self, tree: exp.Expr) -> bool:
+        """Whether an operand is a list of texts.
+
+        Raises:
+            NotCompilableError: it is no operand.
+        """
+        return self.value(tree).kind is Kind.LIST
+
+    def _number(self, tree: exp.Expr) -> Value:
+        value = self.value(tree)
+        if value.kind is not Kind.NUMBER:
+            raise NotCompilableError(f"{shown(tree)} is not a number")
+        return value
+
+    def _cast(self, tree: exp.Cast) -> Value:
+        value = self.value(tree.this)
+        target = tree.to.sql(dialect="duckdb").upper()
+        if value.kind is Kind.TEXT and target in {"TEXT", "VARCHAR"}:
+            return value
+        if value.kind is Kind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
+            return Value(f"float({value.code})", Kind.NUMBER, value.guards, DOUBLE)
+        raise NotCompilableError(f"{shown(tree)} is a cast that is not supported")
+
+    def _substring(self, tree: exp.Expr) -> Value:
+        value = self.value(tree.this)
+        start = 1 if isinstance(tree, exp.Left) else _whole(tree.args.get("start"))
+        length = _whole(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
+        if value.kind is not Kind.TEXT or start < 1 or length < 0:
+            raise NotCompilableError(f"{shown(tree)} is not a substring of a text by positions")
+        code = f"{value.code}[{start - 1}:{start - 1 + length}]"
+        return Value(
+            code, Kind.TEXT, value.guards, may_be_empty=start > 1 or not length or value.may_be_empty
+        )
+
+    def _null_if(self, tree: exp.Nullif) -> Value:
+        value, other = self.value(tree.this), self.value(tree.expression)
+        if value.kind is not Kind.TEXT or not isinstance(tree.expression, exp.Literal):
+            raise NotCompilableError(f"{shown(tree)} is not NULLIF of a text and a text in quotes")
+        name = self._temporary()
+        other_than = f"({name} := {value.code}) != {other.code}"
+        empty = value.may_be_empty and tree.expression.name != ""
+        return Value(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
+
+    def _choice(self, tree: exp.Expr) -> Value:
+        # Of several values these pass over the missing ones; all missing gives NULL.
+        values = [self._number(each) for each in (tree.this, *tree.expressions)]
+        codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
+        name = self._temporary()
+        taken = f"({name} := {_CHOICES[type(tree)]}({', '.join(codes)})) is not None"
+        return Value(name, Kind.NUMBER, (taken,), chosen([value.number for value in values]))
+
+    def _extract(self, tree: exp.RegexpExtract) -> Value:
+        value, pattern = self.value(tree.this), tree.expression
+        group = tree.args.get("group")
+        whole = group is None or (isinstance(group, exp.Literal) and group.name == "0")
+        others = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
+        plain = isinstance(pattern, exp.Literal) and pattern.is_string and same_in_python(pattern.name)
+        if value.kind is not Kind.TEXT or not whole or others or not plain:
+            raise NotCompilableError(f"{shown(tree)} has a pattern that is not the same to every engine")
+        code = f"regexp_extract({value.code}, {pattern.name!r})"
+        return Value(code, Kind.TEXT, value.guards, may_be_empty=True)
+
+    def _pairwise(self, tree: exp.Expr) -> Value:
+        name, columns = pairwise_call(tree)
+        sides = [self._column(column) for column in columns]
+        if any(side.kind is not Kind.LIST for side in sides):
+            raise NotCompilableError(f"{shown(tree)} is not about two lists of texts")
+        code = f"{name}({', '.join(side.code for side in sides)})"
+        number = LENGTH if name.endswith(tuple(_EDITS)) else DOUBLE
+        return Value(code, Kind.NUMBER, sides[0].guards + sides[1].guards, number)
+
+    def _temporary(self) -> str:
+        self.temporaries += 1
+        return f"t{self.temporaries}"
+
+    def _function(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
+        name, arguments = function_call(tree)
+        values = tuple(self.value(argument) for argument in arguments)
+        guards = tuple(guard for value in values for guard in value.guards)
+        codes = [value.code for value in values]
+        match name, tuple(value.kind for value in values):
+            case (known, (Kind.TEXT, Kind.TEXT)) if known in STRING_FUNCTIONS:
+                return _likeness(tree, STRING_FUNCTIONS[known], values, guards)
+            case ("starts_with", (Kind.TEXT, Kind.TEXT)):
+                return Value(f"{codes[0]}.startswith({codes[1]})", Kind.TRUTH, guards)
+            case ("length", (Kind.TEXT | Kind.LIST,)) | ("array_length", (Kind.LIST,)):
+                return Value(f"len({codes[0]})", Kind.NUMBER, guards, LENGTH)
+            case ("list_has_any", (Kind.LIST, Kind.LIST)):
+                return Value(f"share_any({codes[0]}, {codes[1]})", Kind.TRUTH, guards)
+            case ("list_intersect", (Kind.LIST, Kind.LIST)):
+                return Value(f"shared({codes[0]}, {codes[1]})", Kind.LIST, guards)
+            case ("list_contains", (Kind.LIST, Kind.TEXT)):
+                return Value(f"({codes[1]} in {codes[0]})", Kind.TRUTH, guards)
+            case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if _is_date(*arguments):
+                return self._parsed_date(codes[0], guards)
+            case ("epoch", (Kind.TIME,)):
+                return Value(codes[0], Kind.NUMBER, guards, DOUBLE)
+            case _:
+                pass
+        raise NotCompilableError(f"{shown(tree)} uses a function that is not supported")
+
+    def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Value:
+        # A text that is no date gives NULL, so the result is kept in a variable that the guard tests.
+        name = self._temporary()
+        return Value(name, Kind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
+
+
+def _parsed(sql: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(sql, read="duckdb")
+    except (sqlglot.ParseError, sqlglot.TokenError) as fault:
+        raise NotCompilableError("it is not SQL") from fault
+
+
+def _is_date(column: exp.Expr, form: exp.Expr) -> bool:
+    """Whether it is a column that holds dates, and they are written in that form."""
+    return isinstance(column, exp.Column) and column.name[:-2] in DATE_COLUMNS and form.name == DATE_FORMAT
+
+
+def _kind(column: str) -> Kind:
+    if column in LIST_COLUMNS:
+        return Kind.LIST
+    if column in NUMBER_COLUMNS:
+        return Kind.NUMBER
+    return Kind.TRUTH if column in TRUTH_COLUMNS else Kind.TEXT
+
+
+def _likeness(tree: exp.Expr, name: str, texts: Sequence[Value], guards: tuple[str, ...]) -> Value:
+    if name in _OF_LETTERS and any(text.may_be_empty for text in texts):
+        raise NotCompilableError(f"{shown(tree)} is given what may be empty: write NULLIF(…, '') around that")
+    number = LENGTH if name in _EDITS else DOUBLE
+    return Value(f"{name}({', '.join(text.code for text in texts)})", Kind.NUMBER, guards, number)
+
+
+def _literal(tree: exp.Literal) -> Value:
+    if tree.is_string:
+        return Value(repr(tree.name), Kind.TEXT, may_be_empty=not tree.name)
+    number, value = of_literal(tree)
+    return Value(repr(value), Kind.NUMBER, (), number)
+
+
+def _whole(tree: object) -> int:
+    if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
+        return int(tree.name)
+    raise NotCompilableError("a substring's positions must be whole numbers")
+
+
+def _spelled_out(tree: exp.Expr) -> exp.Expr:
+    """``IN`` as a chain of ``=``, ``BETWEEN`` as two comparisons: their definitions in SQL."""
+    if isinstance(tree, exp.Between):
+        return exp.And(
+            this=exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy()),
+            expression=exp.LTE(this=tree.this.copy(), expression=tree.args["high"].copy()),
+        )
+    choices = tree.expressions
+    if not choices:
+        raise NotCompilableError(f"{shown(tree)} is not a list of values")
+    equals: list[exp.Expr] = [exp.EQ(this=tree.this.copy(), expression=c.copy()) for c in choices]
+    chain = equals[0]
+    for equal in equals[1:]:
+        chain = exp.Or(this=chain, expression=equal)
+    return chain
+
+
+def _guarded(guards: tuple[str, ...], code: str) -> str:
+    return f"({' and '.join([*dict.fromkeys(guards), code])})"

@@ -1,0 +1,282 @@
+"""The online scorer: a frozen model compiled to one Python function.
+
+``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL ``CASE``,
+and lets Python compile the whole. DuckDB (``mpi.matching.scoring.batch``) is the other scorer; the two give the same
+levels exactly and the same weights within 1e-6 bits (law 5).
+
+``Scorer.source`` shows the generated code.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mpi.domain.errors import ModelError
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, TEXT_COLUMNS, Features
+from mpi.domain.weight import rounded
+from mpi.matching.compiler.conditions import Translator
+from mpi.matching.compiler.runtime_functions import NAMESPACE
+from mpi.matching.compiler.sql_functions import NotCompilableError
+from mpi.matching.model.cautions import Cautions
+from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.levels import Adjustment, Comparison, Level, Levels, read_levels
+from mpi.matching.model.model import MatchModel
+
+_Compare = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
+_Holding = Callable[[Features, Features], int]
+_INDENT = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the model says of a pair.
+
+    Args:
+        levels: Splink's comparison vector values, in the order of the model's comparisons.
+        bits: match weight, prior included, as far as a caution lets it.
+        caution: the caution that holds the weight down; None where none does.
+    """
+
+    levels: tuple[int, ...]
+    bits: float
+    caution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one comparison adds to the match weight, in bits."""
+
+    comparison: str
+    level: str
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What the partition must know of pairs besides their weights.
+
+    Args:
+        uncorroborated: pairs that weigh more than a cautioned pair by name and birth date alone.
+        opposed: pairs that are held down because, besides, something speaks against them.
+    """
+
+    uncorroborated: frozenset[tuple[int, int]]
+    opposed: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Scores pairs of records; symmetric if the model's conditions are.
+
+    Args:
+        levels: the model as read.
+        cautions: the model's.
+        columns: the columns of Features that it reads.
+        source: the generated Python.
+    """
+
+    levels: Levels = field(repr=False)
+    cautions: Cautions = field(repr=False)
+    columns: tuple[str, ...]
+    source: str = field(repr=False)
+    _compare: _Compare = field(repr=False)
+    _caution: _Holding = field(repr=False)
+    _uncorroborated: _Holding = field(repr=False)
+
+    def weight(self, left: Features, right: Features) -> float:
+        """The match weight of the pair in bits, prior included, as far as a caution lets it."""
+        bits = self._compare(left, right)[0]
+        if bits > self.cautions.bits and self._caution(left, right) >= 0:
+            return self.cautions.bits
+        return bits
+
+    def score(self, left: Features, right: Features) -> Scored:
+        """The pair's levels and match weight, and the caution that lowered it."""
+        bits, levels, _ = self._compare(left, right)
+        caution = self._held_by(left, right, bits)
+        return Scored(levels, bits if caution is None else self.cautions.bits, caution)
+
+    def marks(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> Marks:
+        """Mark pairs.
+
+        Args:
+            weights: bits by pair, as this scorer gives them, rounded.
+            features: of the records that the pairs name.
+        """
+        cap = self.cautions.bits
+        if not self.cautions.when:
+            return Marks(frozenset(), frozenset())
+        return Marks(
+            uncorroborated=frozenset(
+                (left, right)
+                for (left, right), bits in weights.items()
+                if bits > cap and self._uncorroborated(features[left], features[right]) >= 0
+            ),
+            # Nothing but a caution gives just this weight, save by a coincidence of the sixth decimal.
+            opposed=frozenset(
+                (left, right)
+                for (left, right), bits in weights.items()
+                if bits == rounded(cap) and self._caution(features[left], features[right]) == 0
+            ),
+        )
+
+    def _held_by(self, left: Features, right: Features, bits: float) -> str | None:
+        held = self._caution(left, right) if bits > self.cautions.bits else -1
+        return None if held < 0 else list(self.cautions.conditions)[held]
+
+    def explain(self, left: Features, right: Features) -> list[Contribution]:
+        """The match weight by comparison, the prior first, a caution last; the bits add up to the weight."""
+        total, values, parts = self._compare(left, right)
+        explained = [Contribution("prior", "two records taken at random", prior_bits(self.levels))]
+        for comparison, value, bits in zip(self.levels.comparisons, values, parts, strict=True):
+            label = next(level.label for level in comparison.levels if level.value == value)
+            explained.append(Contribution(comparison.name, label, bits))
+        caution = self._held_by(left, right, total)
+        if caution is not None:
+            explained.append(Contribution("caution", caution, self.cautions.bits - total))
+        return explained
+
+
+def compile_scorer(model: MatchModel) -> Scorer:
+    """Compile the model.
+
+    Raises:
+        ModelError: a condition has no exact translation (the message names comparison and level), or a
+            term-frequency adjustment has no frozen frequencies.
+    """
+    levels = read_levels(model.settings)
+    translator = Translator()
+    source, adjustments = _generate(levels, translator)
+    held, cautions = _holding("caution", model.cautions.conditions)
+    alone, alone_source = _holding("uncorroborated", {"uncorroborated": model.cautions.uncorroborated})
+    source = "\n\n".join((source, cautions, alone_source))
+    namespace: dict[str, Callable[..., object]] = {**NAMESPACE}
+    for name, adjustment in adjustments.items():
+        namespace[name] = _adjuster(adjustment, model.frequencies)
+    # The source is made from parsed SQL by `Translator`, which copies no text of the settings but names
+    # of columns that Features has and the repr of literals.
+    exec(compile(source, f"<model {model.ref}>", "exec"), namespace)  # noqa: S102
+    read = {*translator.columns, *held, *alone}
+    return Scorer(
+        levels,
+        model.cautions,
+        tuple(column for column in FEATURE_COLUMNS if column in read),
+        source,
+        namespace["compare"],  # type: ignore[arg-type]
+        namespace["caution"],  # type: ignore[arg-type]
+        namespace["uncorroborated"],  # type: ignore[arg-type]
+    )
+
+
+def prior_bits(levels: Levels) -> float:
+    """The prior as a weight: log2 of its odds."""
+    return math.log2(levels.prior / (1 - levels.prior))
+
+
+def level_bits(level: Level) -> float:
+    """The weight of a level before any term-frequency adjustment; 0 for a null level."""
+    return math.log2(level.m / level.u) if level.m is not None and level.u is not None else 0.0
+
+
+def _generate(levels: Levels, translator: Translator) -> tuple[str, dict[str, Adjustment]]:
+    """The source of ``compare``, and the adjustments that it calls by name."""
+    adjustments: dict[str, Adjustment] = {}
+    body: list[str] = []
+    for number, comparison in enumerate(levels.comparisons):
+        body.append(f"# {number}")
+        body.extend(_chain(number, comparison, translator, adjustments))
+    count = range(len(levels.comparisons))
+    total = " + ".join([repr(prior_bits(levels)), *(f"w{i}" for i in count)])
+    values, parts = "".join(f"g{i}, " for i in count), "".join(f"w{i}, " for i in count)
+    lines = [
+        "def compare(left, right):",
+        *(_INDENT + line for line in _loads(translator)),
+        *(_INDENT + line for line in body),
+        f"{_INDENT}return {total}, ({values}), ({parts})",
+    ]
+    return "\n".join(lines) + "\n", adjustments
+
+
+def _holding(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """The source of a function that tells which condition is the first to hold, -1 for none."""
+    translator = Translator()
+    body = []
+    for number, (label, condition) in enumerate(conditions.items()):
+        try:
+            translated = translator.symmetric_condition(condition)
+        except NotCompilableError as fault:
+            raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
+        body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
+    lines = [f"def {name}(left, right):", *(_INDENT + line for line in _loads(translator)), *body]
+    return translator.columns, "\n".join([*lines, f"{_INDENT}return -1"]) + "\n"
+
+
+def _loads(translator: Translator) -> list[str]:
+    """Local variables for the columns that are read; an empty list is missing."""
+    lines = []
+    for column in FEATURE_COLUMNS:
+        empty = " or None" if column in LIST_COLUMNS else ""
+        for variable, record in ((f"{column}_l", "left"), (f"{column}_r", "right")):
+            if variable in translator.variables:
+                lines.append(f"{variable} = {record}.{column}{empty}")
+    return lines
+
+
+def _chain(
+    number: int,
+    comparison: Comparison,
+    translator: Translator,
+    adjustments: dict[str, Adjustment],
+) -> list[str]:
+    lines: list[str] = []
+    keyword = "if"
+    for level in comparison.levels:
+        if level.condition is None:
+            lines.append("else:" if lines else "if True:")
+        else:
+            lines.append(f"{keyword} {_translated(comparison, level, translator)}:")
+        keyword = "elif"
+        bits = repr(level_bits(level))
+        if level.adjustment is not None:
+            column, name = level.adjustment.column, f"adjust_{len(adjustments)}"
+            adjustments[name] = level.adjustment
+            if column not in TEXT_COLUMNS:
+                raise ModelError(
+                    f"comparison {comparison.name!r}: no term frequencies of {column!r} can be had"
+                )
+            translator.variables.update({f"{column}_l": None, f"{column}_r": None})
+            bits += f" + {name}({column}_l, {column}_r)"
+        lines.append(f"{_INDENT}g{number} = {level.value}; w{number} = {bits}")
+    return lines
+
+
+def _translated(comparison: Comparison, level: Level, translator: Translator) -> str:
+    try:
+        return translator.symmetric_condition(level.condition or "")
+    except NotCompilableError as fault:
+        raise ModelError(
+            f"comparison {comparison.name!r}, level {level.label!r}: cannot be compiled: {fault}"
+        ) from None
+
+
+def _adjuster(adjustment: Adjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
+    """Splink's adjustment: the more frequent of the two values stands for both; a missing one for none."""
+    column = adjustment.column
+    if column not in frequencies.tables:
+        raise ModelError(f"the model adjusts for frequencies of {column!r} but has none of it")
+    table, tail = frequencies.tables[column], frequencies.tails[column]
+    weight, minimum, base = adjustment.weight, adjustment.minimum, math.log2(adjustment.exact_u)
+
+    def adjust(left: str | None, right: str | None) -> float:
+        if left is None:
+            if right is None:
+                return 0.0
+            left = right
+        elif right is None:
+            right = left
+        share = table.get(left, tail)
+        if left != right:
+            share = max(share, table.get(right, tail))
+        return weight * (base - math.log2(max(minimum, share)))
+
+    return adjust

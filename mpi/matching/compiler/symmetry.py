@@ -1,0 +1,126 @@
+"""Whether a condition says the same of two records whichever is called left.
+
+Which of two records is left is an accident of numbering, so a condition that depends on it would make the
+partition depend on it too (law 1). Two conditions are held equal where they are written alike but for the
+order of what has none: the sides of AND, OR, ``=``, +, *, a comparison turned round, and what measures how
+alike two texts are. One that is symmetric in a way that is not seen here is refused, never taken on trust.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from mpi.matching.compiler.sql_functions import pairwise_call
+
+_MEASURES = (exp.JarowinklerSimilarity, exp.Levenshtein, exp.ArrayOverlaps)
+_EITHER_WAY = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, *_MEASURES)
+_TURNED: dict[type[exp.Expr], str] = {exp.GT: exp.LT.__name__, exp.GTE: exp.LTE.__name__}
+_BY_NAME = frozenset(
+    {"jaro_similarity", "jarowinklersimilarity", "damerau_levenshtein", "jaccard", "list_intersect"}
+    | {"list_has_any", "array_has_any", "array_intersect"}
+)
+
+
+def is_symmetric(tree: exp.Expr) -> bool:
+    """Whether exchanging the two records leaves it as it was where the condition is TRUE.
+
+    Args:
+        tree: a condition that ``mpi.matching.compiler.conditions`` can translate.
+    """
+    return _Form().of(tree) == _Form(exchanged=True).of(tree)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Writes an expression with all that has no order sorted, as a text to compare.
+
+    Args:
+        exchanged: whether the two records are.
+        equal: columns that are equal on both sides wherever the expression matters, so that either may stand
+            for both.
+        strict: whether it matters if the expression is FALSE or NULL, and not only if it is TRUE.
+    """
+
+    exchanged: bool = False
+    equal: frozenset[str] = frozenset()
+    strict: bool = False
+
+    def of(self, tree: exp.Expr) -> str:  # noqa: C901, PLR0911 - one return a form
+        match tree:
+            case exp.Paren():
+                return self.of(tree.this)
+            case exp.Column():
+                return self._column(tree.name.lower())
+            case exp.And() | exp.Or():
+                return self._chain(tree)
+            case exp.Is() | exp.Not():
+                return self._told(tree)
+            case exp.Abs() if isinstance(tree.this.unnest(), exp.Sub):
+                return self._sorted("distance", _operands(tree.this.unnest()))
+            case exp.Least() | exp.Greatest():
+                return self._sorted(type(tree).__name__, (tree.this, *tree.expressions))
+            case exp.ArrayMax() | exp.ArrayMin():
+                name, columns = pairwise_call(tree)
+                return self._sorted(name, columns)
+            case exp.ArrayIntersect():
+                return self._sorted("list_intersect", tree.expressions)
+            case exp.Anonymous() if tree.name.lower() in _BY_NAME:
+                return self._sorted(tree.name.lower(), tree.expressions)
+            case exp.GT() | exp.GTE():
+                return self._in_order(_TURNED[type(tree)], (tree.expression, tree.this))
+            case _ if isinstance(tree, _EITHER_WAY):
+                return self._sorted(type(tree).__name__, _operands(tree))
+            case _:
+                name = type(tree).__name__ + ("" if tree.args.get("expressions") is None else tree.name)
+                parts = tuple(tree.iter_expressions())
+                return self._in_order(name, parts) if parts else f"{name} {tree.name!r}"
+
+    def _column(self, name: str) -> str:
+        column, side = name[:-2], name[-2:]
+        if column in self.equal:
+            return column
+        return column + ({"_l": "_r", "_r": "_l"}.get(side, side) if self.exchanged else side)
+
+    def _chain(self, tree: exp.Expr) -> str:
+        parts = tuple(_parts(tree, type(tree)))
+        if isinstance(tree, exp.Or) or self.strict:
+            return self._sorted(type(tree).__name__, parts)
+        same = {part: column for part in parts if (column := _same(part))}
+        inner = replace(self, equal=self.equal | frozenset(same.values()))
+        forms = sorted(f"same {same[part]}" if part in same else inner.of(part) for part in parts)
+        return f"And{forms}"
+
+    def _told(self, tree: exp.Expr) -> str:
+        """IS and NOT: only IS TRUE leaves it all one whether what it is about is FALSE or NULL."""
+        true = isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Boolean) and tree.expression.this
+        kept = isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is)
+        inner = replace(self, strict=not (true or kept))
+        return f"{type(tree).__name__}({', '.join(map(inner.of, tree.iter_expressions()))})"
+
+    def _in_order(self, name: str, parts: Iterable[exp.Expr]) -> str:
+        return f"{name}({', '.join(map(self.of, parts))})"
+
+    def _sorted(self, name: str, parts: Iterable[exp.Expr]) -> str:
+        return f"{name}{sorted(map(self.of, parts))}"
+
+
+def _operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    return tree.this, tree.expression
+
+
+def _parts(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
+    for side in _operands(tree):
+        inner = side.unnest()
+        if type(inner) is kind:
+            yield from _parts(inner, kind)
+        else:
+            yield inner
+
+
+def _same(part: exp.Expr) -> str | None:
+    """The column of which the part says that both records have the same."""
+    if not isinstance(part, exp.EQ) or not all(isinstance(side, exp.Column) for side in _operands(part)):
+        return None
+    left, right = (side.name.lower() for side in _operands(part))
+    return left[:-2] if left != right and left[:-2] == right[:-2] else None

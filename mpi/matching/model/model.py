@@ -1,0 +1,192 @@
+"""Frozen models: what a folder of ``models/<name>/<version>`` holds, read and checked.
+
+==================  =============================================================================
+``model.toml``      name, version, standardizer, index size, thresholds, cautions, blocking, refinements, …
+``settings.json``   the complete Splink settings: comparisons, levels, m, u, prior
+``frequencies.csv`` shares of common values
+``card.md``         what it was fitted on, what it is for, where it fails
+``metrics.json``    the figures of its card
+==================  =============================================================================
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mpi.domain.errors import ModelError
+from mpi.domain.weight import Thresholds
+from mpi.matching.model.blocking_keys import BlockingSpec
+from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
+from mpi.matching.model.frequencies import Frequencies
+from mpi.standardize.record import STANDARDIZER_VERSION
+
+FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
+"""The files that ``model.toml`` lists with their SHA-256."""
+
+DEFAULT_MODEL = "children/5"
+
+_PACKAGED = Path(__file__).resolve().parents[2] / "_models"
+_CHECKOUT = Path(__file__).resolve().parents[3] / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchModel:
+    """A trained model with everything that scoring and blocking depend on.
+
+    Args:
+        name: such as ``children``.
+        version: its folder; a published version never changes.
+        digest: SHA-256 over the names and contents of the folder's files; names the configuration.
+        thresholds: where the bands begin, in bits, for the enterprise IDs: false links are dear.
+        statistical: the same for research, where a false link costs what a missed one does.
+        standardizer: version of the standardizer whose features it was fitted on.
+        index_size: number of records for which its prior holds.
+        blocking: which pairs it compares.
+        settings: Splink settings, complete.
+        frequencies: shares of values, frozen.
+        cautions: what keeps a pair from being linked by the model alone.
+    """
+
+    name: str
+    version: str
+    digest: str
+    thresholds: Thresholds
+    statistical: Thresholds
+    standardizer: str
+    index_size: int
+    blocking: BlockingSpec
+    settings: Mapping[str, Any] = field(repr=False)
+    frequencies: Frequencies = field(repr=False)
+    cautions: Cautions = field(default=NO_CAUTIONS, repr=False)
+
+    @property
+    def ref(self) -> str:
+        """``name/version``."""
+        return f"{self.name}/{self.version}"
+
+
+def find_model(ref: str | None = None) -> Path:
+    """The folder of a model.
+
+    Args:
+        ref: ``name/version``, or the path of a folder; None for the default model.
+
+    Raises:
+        ModelError: there is no such folder.
+    """
+    name = ref or DEFAULT_MODEL
+    for folder in (_PACKAGED / name, _CHECKOUT / name, Path(name)):
+        if (folder / "model.toml").is_file():
+            return folder
+    raise ModelError(f"no model {name!r}: give name/version or a folder that holds a model.toml")
+
+
+def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel:
+    """Read a model folder and check it.
+
+    That every condition can be scored is checked by ``mpi.matching.compiler.online_scorer.compile_scorer``.
+
+    Args:
+        folder: of the model.
+        of_any_standardizer: one of an earlier version too, which an index is to be moved from.
+
+    Raises:
+        ModelError: a file is missing, changed since it was published or not what it should be, or the
+            model was fitted on another version of the standardizer.
+    """
+    contents = {name: _read(folder, name) for name in ("model.toml", *FILES)}
+    head = _toml(contents["model.toml"])
+    _check_sums(folder, contents, _table(head, "sha256"))
+    try:
+        model = MatchModel(
+            name=str(head["name"]),
+            version=str(head["version"]),
+            digest=_digest(contents),
+            thresholds=Thresholds(**_table(head, "thresholds")),
+            statistical=Thresholds(**_table(head, "statistical" if "statistical" in head else "thresholds")),
+            standardizer=str(head["standardizer"]),
+            index_size=int(head["index_size"]),
+            blocking=BlockingSpec.parse(
+                _table(head, "blocking"), _table(head, "refinements") if "refinements" in head else None
+            ),
+            settings=_settings(contents["settings.json"]),
+            frequencies=Frequencies.parse(
+                contents["frequencies.csv"].decode(), _table(head, "tail_frequency")
+            ),
+            cautions=Cautions.parse(_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
+        )
+    except KeyError as missing:
+        raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
+    except (TypeError, ValueError) as fault:
+        raise ModelError(f"{folder}/model.toml: {fault}") from None
+    if not model.cautions.fit(model.thresholds):
+        raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
+    if not of_any_standardizer:
+        require_standardizer(model)
+    return model
+
+
+def require_standardizer(model: MatchModel) -> None:
+    """Records can be made comparable for the model by this version of the program.
+
+    Raises:
+        ModelError: it was fitted on another version of the standardizer.
+    """
+    if model.standardizer != STANDARDIZER_VERSION:
+        raise ModelError(
+            f"model {model.ref} was fitted on standardizer {model.standardizer}, this is "
+            f"{STANDARDIZER_VERSION}: fit it anew with `python -m training fit`; "
+            "`mpi recluster --model FOLDER --apply` moves an index to that one"
+        )
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as fault:
+        raise ModelError(f"{folder / name}: cannot be read: {fault.strerror}") from None
+
+
+def _toml(content: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise ModelError(f"model.toml: not TOML: {fault}") from None
+
+
+def _table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
+    table = head.get(name)
+    if not isinstance(table, dict):
+        raise ModelError(f"model.toml: the table [{name}] is missing")
+    return table
+
+
+def _settings(content: bytes) -> dict[str, Any]:
+    try:
+        settings = json.loads(content)
+    except ValueError:
+        raise ModelError("settings.json: not JSON") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("comparisons"), list):
+        raise ModelError("settings.json: not Splink settings: it has no list of comparisons")
+    return settings
+
+
+def _check_sums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
+    for name in FILES:
+        if hashlib.sha256(contents[name]).hexdigest() != sums.get(name):
+            raise ModelError(
+                f"{folder / name}: does not fit its checksum in model.toml: the model was changed "
+                "or copied in part; fetch it again, or publish it under a new version"
+            )
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(contents):
+        total.update(f"{name}\0{len(contents[name])}\0".encode())
+        total.update(contents[name])
+    return total.hexdigest()

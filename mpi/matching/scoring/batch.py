@@ -1,0 +1,271 @@
+"""Splink on DuckDB: an engine over a table of features, and the pairs that are candidates.
+
+Two facts of Splink shape it. It caches frequencies by column name for the life of an engine, so one is made
+for each run. A value that the frozen table lacks would be scored as average, so the table is completed with
+the tail.
+"""
+
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from splink import DuckDBAPI, Linker
+
+from mpi.domain.features import LIST_COLUMNS, Features
+from mpi.matching.compiler.common_subexpressions import share
+from mpi.matching.compiler.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+from mpi.matching.model.cautions import Cautions
+from mpi.matching.model.frequencies import Frequencies
+from mpi.matching.model.levels import batch_settings
+
+ROWS_A_BATCH = 50_000
+PAIRS_A_CHUNK = 1_000_000
+WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
+PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
+
+
+def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, in memory, that spills into ``spill`` and fetches nothing.
+
+    ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
+    """
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET temp_directory = ?", [str(spill)])
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")  # Splink writes x -> f(x)
+    if memory is not None:
+        connection.execute("SET memory_limit = ?", [memory])
+    return connection
+
+
+@contextmanager
+def filtered_where_written(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB filter where a query says so, and no earlier.
+
+    It would move a filter below what the filter is about, which is then computed for the filter and once more
+    for what comes after it. This holds for all connections to one database.
+    """
+    connection.execute("SET disabled_optimizers = 'filter_pushdown'")
+    try:
+        yield
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
+ALL = "feature_table"
+"""The table, or view, of features of all records that a connection knows."""
+
+
+class Engine:
+    """Splink with one model over a table of features on a connection.
+
+    Args:
+        settings: complete Splink settings.
+        frequencies: frozen frequencies of the columns that the settings adjust for.
+        connection: of its own, see above, with the table of features.
+        detailed: whether ``scored`` keeps the levels and the parts of the weight.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        frequencies: Frequencies,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        detailed: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._api = DuckDBAPI(connection)
+        records = self._api.register(ALL, dataset_display_name="records")
+        ours = batch_settings(settings, detailed=detailed)
+        self._linker = Linker(records, ours, log_level=None, validate_settings=False)
+        _register_frequencies(self._linker, self._api, frequencies)
+        # Splink takes a table name once; each chunk replaces what the name stands for.
+        self._block(PAIRS.empty_table())
+        blocked = self._api.register("blocked", dataset_display_name="blocked")
+        self._linker.table_management.register_blocked_pairs_for_predict(blocked)
+
+    def _block(self, pairs: pa.Table) -> None:
+        self._connection.register("chunk", pairs)
+        self._connection.execute(
+            "CREATE OR REPLACE TABLE blocked AS "
+            "SELECT '0' AS match_key, lo AS join_key_l, hi AS join_key_r FROM chunk"
+        )
+        self._connection.unregister("chunk")
+
+    def scored(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
+        """Score one chunk of pairs, answered in the order of their record ids.
+
+        Args:
+            pairs: ``lo``, ``hi``; any other columns are ignored.
+            select: what to return, in SQL over Splink's columns.
+            floor: lowest weight to return, in bits.
+        """
+        self._block(pairs)
+        with filtered_where_written(self._connection):
+            scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
+        result = self._connection.sql(
+            f"SELECT {select} FROM {scored.physical_name} ORDER BY unique_id_l, unique_id_r"
+        ).to_arrow_table()
+        scored.drop_table_from_database_and_remove_from_cache()
+        return result
+
+
+def held_down(
+    connection: duckdb.DuckDBPyConnection,
+    scored: pa.Table,
+    cautions: Cautions,
+    columns: Collection[str],
+) -> pa.Table:
+    """The weights as far as the cautions let them, in the same order.
+
+    Args:
+        connection: with the records' features.
+        scored: ``lo``, ``hi``, ``bits``.
+        cautions: the model's.
+        columns: of the features.
+    """
+    if not cautions.when:
+        return scored
+    sides = (
+        f"(SELECT unique_id AS {side}_id, {', '.join(f'{name} AS {name}_{side}' for name in columns)} "
+        f"FROM {ALL})"
+        for side in "lr"
+    )
+    shared = share(tuple(cautions.conditions.values()), "shared_")
+    both = shared.over(
+        f"SELECT * FROM scored JOIN {next(sides)} ON lo = l_id JOIN {next(sides)} ON hi = r_id"
+    )
+    connection.register("scored", scored)
+    result = connection.sql(
+        f"SELECT lo, hi, {cautions.hold('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
+    ).to_arrow_table()
+    connection.unregister("scored")
+    return result.cast(WEIGHTS)
+
+
+def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
+    """Give Splink the frozen frequency of every value in a table of features, the tail included."""
+    connection = api.duckdb_con
+    for column, shares in frequencies.tables.items():
+        frozen = pa.table({"value": list(shares), "share": list(shares.values())})
+        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {ALL})").fetchall()
+        if (column,) not in present:
+            continue
+        connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
+        connection.execute(
+            f'CREATE OR REPLACE TABLE "frozen_{column}" AS '
+            f'SELECT value AS "{column}", coalesce(share, {frequencies.tails[column]!r}::DOUBLE) '
+            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {ALL} '
+            f'WHERE "{column}" IS NOT NULL) LEFT JOIN frozen USING (value)'
+        )
+        registered = api.register(f"frozen_{column}", dataset_display_name=f"frozen_{column}")
+        linker.table_management.register_term_frequency_lookup(registered, column)
+        connection.unregister("frozen")
+
+
+def candidate_pairs(
+    keys: pa.Table,
+    touched: pa.Array | None = None,
+    *,
+    memory: str | None = None,
+    work_dir: Path | None = None,
+) -> pa.Table:
+    """The distinct pairs of records that share a blocking key; no block is left out.
+
+    Args:
+        keys: ``key``, ``record_id`` (int64), each row once.
+        touched: record ids of which a pair must have at least one; None for all pairs.
+        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
+        work_dir: where DuckDB may spill, in a directory that only this user can read; None for nowhere.
+
+    Returns:
+        ``lo``, ``hi`` with lo < hi, in no particular order.
+    """
+    with ExitStack() as stack:
+        spill = (
+            None
+            if work_dir is None
+            else stack.enter_context(tempfile.TemporaryDirectory(prefix="pairing-", dir=work_dir))
+        )
+        connection = stack.enter_context(
+            duckdb.connect(":memory:") if spill is None else connect(Path(spill), memory)
+        )
+        return pairs_sharing(connection, keys, touched)
+
+
+def pairs_sharing(
+    connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
+) -> pa.Table:
+    """``candidate_pairs`` on a connection."""
+    connection.register("keys", keys)
+    left, order = "keys", "a.record_id < b.record_id"
+    if touched is not None:
+        connection.register("touched", pa.table({"record_id": touched}))
+        left = "(FROM keys SEMI JOIN touched USING (record_id))"
+        order = "a.record_id <> b.record_id"
+    found = connection.sql(
+        "SELECT DISTINCT least(a.record_id, b.record_id) AS lo, "
+        "greatest(a.record_id, b.record_id) AS hi "
+        f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
+    )
+    pairs = found.to_arrow_table().cast(PAIRS)
+    for name in ("keys", "touched"):
+        connection.unregister(name)
+    return pairs
+
+
+def large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
+    """The blocks that more records share than the alarm size: still searched in full, but to be told.
+
+    Returns:
+        ``key``, ``size``, largest first.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.register("keys", keys)
+        return connection.sql(
+            "SELECT key, count(*) AS size FROM keys GROUP BY key HAVING count(*) > $alarm "
+            "ORDER BY size DESC, key",
+            params={"alarm": alarm_size},
+        ).to_arrow_table()
+
+
+def feature_schema(columns: Iterable[str]) -> pa.Schema:
+    """The columns of the scoring table: ``unique_id`` and those given, as DuckDB sees them."""
+    return pa.schema([("unique_id", pa.int64()), *((name, _arrow_type(name)) for name in columns)])
+
+
+def feature_batches(
+    records: Iterable[tuple[int, Features]], columns: Iterable[str]
+) -> Iterator[pa.RecordBatch]:
+    """The scoring table in bounded pieces; an empty list is NULL, as everywhere."""
+    names = tuple(columns)
+    schema = feature_schema(names)
+    source = iter(records)
+    while rows := list(islice(source, ROWS_A_BATCH)):
+        arrays: list[Any] = [pa.array([number for number, _ in rows], pa.int64())]
+        for name in names:
+            values = [getattr(features, name) for _, features in rows]
+            if name in LIST_COLUMNS:
+                values = [value or None for value in values]
+            arrays.append(pa.array(values, _arrow_type(name)))
+        yield pa.record_batch(arrays, schema=schema)
+
+
+def feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
+    """The scoring table: record id and the columns that a model reads."""
+    return pa.Table.from_batches(feature_batches(records, columns), feature_schema(columns))
+
+
+def _arrow_type(column: str) -> pa.DataType:
+    if column in LIST_COLUMNS:
+        return pa.list_(pa.string())
+    if column in NUMBER_COLUMNS:
+        return pa.int32()
+    return pa.bool_() if column in TRUTH_COLUMNS else pa.string()

@@ -1,0 +1,100 @@
+"""Features as they are stored, read by DuckDB: no value becomes an object."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
+from mpi.matching.compiler.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+
+PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
+"""Features as they are stored."""
+ROWS_A_BATCH = 20_000
+ROW_GROUP = 122_880
+"""Rows that DuckDB keeps together."""
+
+
+def packed(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
+    """Features as they are stored, by record, in batches of the schema PACKED."""
+    source = iter(records)
+    while rows := list(islice(source, ROWS_A_BATCH)):
+        numbers, payloads = zip(*rows, strict=True)
+        texts = pa.array(payloads, pa.binary()).cast(pa.string())
+        yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
+
+
+def packed_parts(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
+    """The same of parts: the records, the length of the features of each in bytes, and all features joined.
+
+    Raises:
+        ArrowInvalid: what is stored is no text.
+    """
+    for records, lengths, joined in parts:
+        ends = np.zeros(len(lengths) + 1, np.int32)
+        np.cumsum(lengths, out=ends[1:])
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(joined)]
+        texts = pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+        texts.validate(full=True)
+        yield pa.record_batch([pa.array(records, pa.int64()), texts], schema=PACKED)
+
+
+def declare(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:
+    """Make a table for features, empty; in place of what bore its name."""
+    declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
+    connection.execute(f"CREATE OR REPLACE TABLE {table} ({declared})")
+
+
+def unpack(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    batches: Iterable[pa.RecordBatch],
+    columns: Collection[str],
+) -> None:
+    """Add features as they are stored, JSON arrays in the order of Features, to a table for them."""
+    paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
+    read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
+    for rows in _in_row_groups(batches):
+        connection.register("packed", rows)
+        connection.execute(
+            f"INSERT INTO {table} SELECT unique_id, {read} FROM "
+            f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
+        )
+        connection.unregister("packed")
+
+
+def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows, as many at a time as DuckDB keeps together.
+
+    It would compress, and copy, those that it adds a few at a time: that takes three times as long.
+    """
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        rows = sum(one.num_rows for one in waiting)
+        if rows >= ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            whole = rows - rows % ROW_GROUP
+            yield table.slice(0, whole)
+            waiting = table.slice(whole).to_batches()
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _sql_type(column: str) -> str:
+    if column == "unique_id":
+        return "BIGINT"
+    if column in LIST_COLUMNS:
+        return "VARCHAR[]"
+    if column in NUMBER_COLUMNS:
+        return "INTEGER"
+    return "BOOLEAN" if column in TRUTH_COLUMNS else "VARCHAR"
+
+
+def _read(column: str, place: int) -> str:
+    text = f"v[{place}]"
+    if column in LIST_COLUMNS:
+        return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
+    return f"CAST({text} AS {_sql_type(column)})"

@@ -1,0 +1,186 @@
+"""The batch scorer of loads: pairs weighed on DuckDB, over features that are kept from call to call."""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from mpi.matching.compiler.online_scorer import Scorer
+from mpi.matching.compiler.pair_query import compile_query
+from mpi.matching.model.model import MatchModel
+from mpi.matching.scoring.batch import (
+    ALL,
+    PAIRS_A_CHUNK,
+    WEIGHTS,
+    connect,
+    filtered_where_written,
+    pairs_sharing,
+)
+from mpi.matching.scoring.cursor_pool import AtOnce
+from mpi.matching.scoring.feature_batches import declare, unpack
+
+MOST_AT_ONCE = 8
+"""Parts that are weighed at once: together they hold no more pairs than one chunk of Splink's."""
+WORTH_A_THREAD = 25_000
+"""Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
+DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
+_TABLES = ("kept", "passing", "beside")
+
+Progress = Callable[[int, int], None]
+"""Told how many pairs are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how pairs are scored.
+
+    Args:
+        folder: where DuckDB may spill; a directory that only this user can read is made inside.
+        memory: DuckDB's memory limit, such as ``4GB``; None for its default.
+        progress: called after each chunk of pairs.
+    """
+
+    folder: Path
+    memory: str | None = None
+    progress: Progress | None = None
+
+
+class Scoring:
+    """One model on a DuckDB of its own, with the features of records that are kept from call to call.
+
+    Args:
+        model: the frozen model.
+        place: where and how.
+        worth_a_thread: how many pairs are.
+        scorer: the model's, where it is compiled already.
+
+    Attributes:
+        rows: how many rows of features were kept; what is forgotten still takes its room.
+
+    Raises:
+        ModelError: the model cannot be scored.
+    """
+
+    def __init__(
+        self,
+        model: MatchModel,
+        place: Place,
+        worth_a_thread: int = WORTH_A_THREAD,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self._query = compile_query(model, scorer)  # refuses what online would, before hours of work
+        self._columns = self._query.columns
+        self._told = place.progress
+        self._worth_a_thread = worth_a_thread
+        self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
+        self._connection = connect(Path(self._spill.name), place.memory)
+        threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
+        self._threads = min(threads, MOST_AT_ONCE)
+        self.rows = 0
+        for table in _TABLES:
+            declare(self._connection, table, self._columns)
+        every = " UNION ALL ".join(f"FROM {table}" for table in _TABLES)
+        self._connection.execute(f"CREATE VIEW {ALL} AS {every}")
+        self._query.declare(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._connection.close()
+        self._spill.cleanup()
+
+    def pairs_sharing(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
+        """``candidate_pairs``, within the same bounds of memory as the features."""
+        return pairs_sharing(self._connection, keys, touched)
+
+    def lacking(self, numbers: np.ndarray) -> np.ndarray:
+        """Those records, ascending, of which no features are kept."""
+        self._connection.register("wanted", pa.table({"unique_id": numbers}))
+        found = self._connection.sql(
+            "SELECT unique_id FROM wanted ANTI JOIN kept USING (unique_id) ORDER BY unique_id"
+        ).fetchnumpy()
+        self._connection.unregister("wanted")
+        return np.asarray(found["unique_id"], np.int64)
+
+    def keep(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Add features as they are stored, in the schema PACKED, of records of which none are kept."""
+
+        def counted() -> Iterable[pa.RecordBatch]:
+            for batch in batches:
+                self.rows += batch.num_rows
+                yield batch
+
+        unpack(self._connection, "kept", counted(), self._columns)
+
+    def forget(self, numbers: np.ndarray) -> None:
+        """Keep the features of these records no longer, if they are kept."""
+        self._connection.register("gone", pa.table({"unique_id": numbers}))
+        self._connection.execute("DELETE FROM kept USING gone WHERE kept.unique_id = gone.unique_id")
+        self._connection.unregister("gone")
+
+    def scored(
+        self,
+        pairs: pa.Table,
+        floor: float,
+        passing: Iterable[pa.RecordBatch],
+        beside: Iterable[pa.RecordBatch] | int = (),
+    ) -> pa.Table:
+        """Score pairs and keep those at or above a weight.
+
+        Args:
+            pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
+            floor: lowest weight to return, in bits.
+            passing: features of records that the pairs name and of which none are kept, for this once.
+            beside: those of others, likewise; as a number, what was passing the last time, the number of each
+                record lower by so much.
+
+        Returns:
+            ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
+        """
+        self._let_pass(passing, beside)
+        # By one end, so that each part needs the features of others.
+        ordered = pairs.sort_by("hi")
+        parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]
+        found, done = [WEIGHTS.empty_table()], 0
+        weigh = self._query.weighed
+        with filtered_where_written(self._connection), AtOnce(self._connection, self._threads) as at_once:
+            asked = [at_once.ask(partial(weigh, pairs=part, features=ALL, floor=floor)) for part in parts]
+            for part, weighed in zip(parts, asked, strict=True):
+                found.append(weighed.result().cast(WEIGHTS))
+                done += part.num_rows
+                if self._told is not None:
+                    self._told(done, pairs.num_rows)
+        return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
+
+    def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
+        # Each table is made anew: rows that are deleted would keep their room.
+        if isinstance(beside, int):
+            self._connection.execute(
+                f"CREATE OR REPLACE TABLE beside AS SELECT unique_id - {beside} AS unique_id, "
+                "* EXCLUDE (unique_id) FROM passing"
+            )
+        else:
+            declare(self._connection, "beside", self._columns)
+            unpack(self._connection, "beside", beside, self._columns)
+        declare(self._connection, "passing", self._columns)
+        unpack(self._connection, "passing", passing, self._columns)
+
+
+def _parts(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
+    """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
+    count = max(-(-rows * threads // PAIRS_A_CHUNK), min(threads, rows // worth_a_thread), 1)
+    size = -(-rows // count) or 1
+    return [(start, min(size, rows - start)) for start in range(0, rows, size)]

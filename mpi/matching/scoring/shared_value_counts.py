@@ -1,0 +1,84 @@
+"""Which values of features many people bear, found by SQL: the facts of ``mpi.standardize.shared_values``."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from mpi.domain.features import LIST_COLUMNS
+from mpi.matching.scoring.batch import connect
+from mpi.matching.scoring.feature_batches import declare, unpack
+from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES
+
+_HOUSE = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
+_FLAT = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE}) THEN {_HOUSE} || '|' || unit END"
+"""The flat of the first home, where it has one (``shared_values``)."""
+MEMORY = "256MB"
+"""That counting may take before it spills."""
+_READ = ("birth_date", *COLUMNS, "street_number", "street", "unit", "postal_code", "city")
+
+
+def _of_each() -> Iterator[str]:
+    for column in COLUMNS:
+        value = f"unnest({column})" if column in LIST_COLUMNS else column
+        yield (
+            f"SELECT '{column}' AS kind, {value} AS value, birth_date, unique_id FROM feature_table "
+            f"WHERE {column} IS NOT NULL"
+        )
+    yield (
+        f"FROM (SELECT 'addresses' AS kind, {_FLAT} AS value, birth_date, unique_id FROM feature_table) "
+        "WHERE value IS NOT NULL"
+    )
+
+
+BORNE = " UNION ALL ".join(_of_each())
+"""Every value of the ``feature_table`` that may be shared: column, value, birth date and record."""
+SHARED = (
+    "SELECT kind, value FROM borne WHERE birth_date IS NOT NULL "
+    f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {LEAST_BIRTH_DATES}"
+)
+"""The values of a table ``borne`` that are shared."""
+
+
+class Watched:
+    """Counts the values of features that pass by.
+
+    Args:
+        connection: of its own.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        connection.execute("CREATE TABLE borne (kind VARCHAR, value VARCHAR, birth_date VARCHAR)")
+
+    def passing(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches, each counted before it is given on."""
+        for batch in batches:
+            declare(self._connection, "feature_table", _READ)
+            unpack(self._connection, "feature_table", [batch], _READ)
+            self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({BORNE})")
+            yield batch
+
+    def shared(self) -> dict[str, list[str]]:
+        """The values that are shared, by column."""
+        found: dict[str, list[str]] = {}
+        for kind, value in self._connection.execute(SHARED).fetchall():
+            found.setdefault(kind, []).append(value)
+        return found
+
+
+@contextmanager
+def watching(folder: Path) -> Iterator[Watched]:
+    """Begin to count.
+
+    Args:
+        folder: where to spill; a directory that only this user can read is made inside.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="counting-", dir=folder) as spill,
+        connect(Path(spill), MEMORY) as connection,
+    ):
+        yield Watched(connection)

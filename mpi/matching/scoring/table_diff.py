@@ -1,0 +1,45 @@
+"""Rows that one table has and another lacks, where either may be larger than memory."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from mpi.matching.scoring.batch import connect
+
+MEMORY = "500MB"
+"""That comparing may take before it spills."""
+
+
+def differences(
+    one: Iterable[pa.Table], other: Iterable[pa.Table], folder: Path
+) -> Iterator[tuple[tuple[Any, ...], bool]]:
+    """Rows that only one of two tables has, and whether that is the first.
+
+    Args:
+        one: a table in parts, of the same columns as the other.
+        other: the other; a row that comes twice counts once.
+        folder: where to spill; a directory that only this user can read is made inside.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="comparing-", dir=folder) as spill,
+        connect(Path(spill), MEMORY) as connection,
+    ):
+        _fill(connection, "one", one)
+        _fill(connection, "other", other)
+        for has, lacks, is_first in (("one", "other", True), ("other", "one", False)):
+            rows = connection.execute(f"FROM {has} EXCEPT FROM {lacks}").fetchall()
+            yield from ((tuple(row), is_first) for row in rows)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
+    made = False
+    for part in parts:
+        connection.register("part", part)
+        begin = f"INSERT INTO {name}" if made else f"CREATE TABLE {name} AS"
+        connection.execute(f"{begin} FROM part")
+        connection.unregister("part")
+        made = True

@@ -1,0 +1,285 @@
+"""Accounts of people: add, change, end, unlock, and give a password to be changed at once.
+
+No account is ever made with a password that somebody else chose for others: it is random and shown once, or
+typed by whoever makes it, and serves only to set another. Every change is a commit under its maker's name.
+"""
+
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from string import ascii_lowercase, digits
+
+from mpi.domain import clock
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.viewer import RESERVED, Action, Viewer, permit
+from mpi.service.access import passwords
+from mpi.service.core.index import Index
+from mpi.storage.repositories.access.accounts import Account
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+LONGEST_NAME = 64
+LONGEST_FULL_NAME = 200
+_LETTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
+
+
+class AccountState(StrEnum):
+    """How an account stands."""
+
+    ACTIVE = "active"
+    NEW = "new"
+    """Its person has not set a password of their own yet."""
+    LOCKED = "locked"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to add.
+
+    Args:
+        name: 1 to 64 lower-case letters, digits, ``_``, ``-`` or ``.``; never given again.
+        full_name: who that is.
+        role: what the person is here for.
+        sources: codes of the sources that the person may see; None for all, of now and later.
+    """
+
+    name: str
+    full_name: str
+    role: Role
+    sources: Collection[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account, as those who keep accounts see it.
+
+    Args:
+        name: what the person signs in with.
+        full_name: who that is.
+        role: what the person is here for.
+        sources: codes of the sources that the person may see; None for all.
+        state: how it stands.
+        since: when it was added.
+        locked_until: until when no password is tried; None where that is now.
+        ended: when it was ended.
+    """
+
+    name: str
+    full_name: str
+    role: Role
+    sources: tuple[str, ...] | None
+    state: AccountState
+    since: str
+    locked_until: str | None
+    ended: str | None
+
+
+def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | None = None) -> str:
+    """Add an account; returns the password that opens it once, to set another.
+
+    Args:
+        index: the open index.
+        viewer: who adds it; it grants no more than it has.
+        new: the account.
+        password: what to open it with; a random one where it is None.
+
+    Raises:
+        InputError: the name, full name or password cannot be one, or a source owner is given all sources.
+        NotFoundError: no such source.
+        ConflictError: there is or was an account or a client of that name.
+        AccessDenied: the viewer may not keep accounts, or would grant more than it has.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    _check_names(new)
+    sources = None if new.sources is None else frozenset(new.sources)
+    _require_within(viewer, new.role, sources)
+    given = _given(password, new.name, new.full_name)
+    password_hash = passwords.hashed(given)
+    with index.database.write(viewer, "account-add") as unit:
+        _require_sources(unit, sources)
+        taken = {client.name.casefold() for client, _, _ in unit.clients.every()}
+        if unit.accounts.by_name(new.name) is not None or new.name in taken:
+            raise ConflictError(f"there is or was an account or a client {new.name!r}: take another name")
+        unit.accounts.add(
+            Account(
+                id=unit.counters.take("account"),
+                name=new.name,
+                full_name=new.full_name.strip(),
+                role=new.role,
+                sources=sources,
+                password_hash=password_hash,
+                password_set_at=clock.iso(clock.now()),
+                must_change=True,
+                failed=0,
+                locked_until=None,
+                created_commit=unit.commit_no,
+                ended_commit=None,
+            )
+        )
+    return given
+
+
+def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
+    """Every account there is or was, by name.
+
+    Raises:
+        AccessDenied: the viewer may not keep accounts.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.read(viewer) as unit:
+        accounts = unit.accounts.every()
+        commits = {commit for one in accounts for commit in (one.created_commit, one.ended_commit) if commit}
+        times = unit.commit_info(commits)
+    now = clock.iso(clock.now())
+    return [
+        AccountView(
+            name=one.name,
+            full_name=one.full_name,
+            role=Role(one.role),
+            sources=None if one.sources is None else tuple(sorted(one.sources)),
+            state=_state(one, now),
+            since=times[one.created_commit][0],
+            locked_until=one.locked_until if _is_locked(one, now) else None,
+            ended=None if one.ended_commit is None else times[one.ended_commit][0],
+        )
+        for one in accounts
+    ]
+
+
+def change_account(
+    index: Index, viewer: Viewer, name: str, role: Role, sources: Collection[str] | None
+) -> None:
+    """Give a person another role, or other sources; their sign-ins end.
+
+    Raises:
+        InputError: a source owner is given all sources.
+        NotFoundError: no such account or source, or the account has ended.
+        AccessDenied: the viewer may not keep accounts, has less than the account has, or than it would have.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    granted = None if sources is None else frozenset(sources)
+    _require_within(viewer, role, granted)
+    with index.database.write(viewer, "account-change") as unit:
+        account = _open_account(unit, name)
+        _require_within(viewer, Role(account.role), account.sources)
+        _require_sources(unit, granted)
+        unit.note_commit()
+        unit.accounts.set_rights(account.id, role, granted)
+        unit.sign_ins.end_all_of(account.id)
+
+
+def set_password(index: Index, viewer: Viewer, name: str, password: str | None = None) -> str:
+    """Give an account another password, which its person has to change; their sign-ins end, and any lock.
+
+    Returns:
+        The password.
+
+    Raises:
+        InputError: the password cannot be one.
+        NotFoundError: no such account, or it has ended.
+        AccessDenied: the viewer may not keep accounts, or has less than the account has: whoever knows its
+            password is that person.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.read(viewer) as unit:
+        account = _open_account(unit, name)
+    _require_within(viewer, Role(account.role), account.sources)
+    given = _given(password, account.name, account.full_name)
+    password_hash = passwords.hashed(given)
+    with index.database.write(viewer, "account-password") as unit:
+        account = _open_account(unit, name)
+        _require_within(viewer, Role(account.role), account.sources)
+        unit.note_commit()
+        unit.accounts.set_password(account.id, password_hash, clock.iso(clock.now()), must_change=True)
+        unit.sign_ins.end_all_of(account.id)
+    return given
+
+
+def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
+    """Forget the wrong passwords of an account, so that its person may try again at once.
+
+    Raises:
+        NotFoundError: no such account, or it has ended.
+        AccessDenied: the viewer may not keep accounts.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.write(viewer, "account-unlock") as unit:
+        account = _open_account(unit, name)
+        unit.note_commit()
+        unit.accounts.unlock(account.id)
+
+
+def end_account(index: Index, viewer: Viewer, name: str) -> None:
+    """End an account and its sign-ins; the person's next page asks them to sign in, and lets them in no more.
+
+    Raises:
+        NotFoundError: no such account, or it has ended.
+        AccessDenied: the viewer may not keep accounts.
+    """
+    permit(viewer, Action.ACCOUNT_ADMIN)
+    with index.database.write(viewer, "account-end") as unit:
+        account = _open_account(unit, name)
+        unit.accounts.end(account.id, unit.commit_no)
+        unit.sign_ins.end_all_of(account.id)
+
+
+def can_be_name(name: str) -> bool:
+    """Whether an account may have the name."""
+    return 1 <= len(name) <= LONGEST_NAME and set(name) <= _LETTERS
+
+
+def _check_names(new: NewAccount) -> None:
+    if not can_be_name(new.name):
+        raise InputError(
+            f"an account's name has 1 to {LONGEST_NAME} lower-case letters, digits, '_', '-' or '.'"
+        )
+    if new.name in RESERVED:
+        raise InputError(f"{new.name!r} stands for something else on commits: take another name")
+    full = new.full_name.strip()
+    controls = any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in full)
+    if not full or len(full) > LONGEST_FULL_NAME or controls:
+        raise InputError(f"a full name has 1 to {LONGEST_FULL_NAME} characters that can be seen")
+
+
+def _require_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
+    """That the viewer has all that an account of this role and these sources has."""
+    if role is Role.SOURCE_OWNER and not sources:
+        raise InputError("name the sources that a source owner owns")
+    beyond = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
+    if ACTIONS[role] - viewer.actions or beyond:
+        raise AccessDenied(
+            "an account can be given, and its password be set, by somebody who may do all that it may"
+        )
+
+
+def _require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
+    for code in sorted(sources or ()):
+        unit.sources.by_code(code)
+
+
+def _given(password: str | None, name: str, full_name: str) -> str:
+    if password is None:
+        return passwords.one_time()
+    passwords.check(password, name, full_name)
+    return password
+
+
+def _open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
+    account = unit.accounts.by_name(name)
+    if account is None or account.ended_commit is not None:
+        raise NotFoundError(f"there is no account {name!r}, or it has ended")
+    return account
+
+
+def _state(account: Account, now: str) -> AccountState:
+    if account.ended_commit is not None:
+        return AccountState.ENDED
+    if _is_locked(account, now):
+        return AccountState.LOCKED
+    return AccountState.NEW if account.must_change else AccountState.ACTIVE
+
+
+def _is_locked(account: Account, now: str) -> bool:
+    return account.locked_until is not None and account.locked_until > now

@@ -1,0 +1,157 @@
+"""Clients: who is calling, by their key; and who may call at all."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
+from mpi.domain.viewer import PURPOSES, RESERVED, Action, Viewer, permit
+from mpi.service.access.setup import key_hash
+from mpi.service.core.index import Index
+from mpi.storage.repositories.access.clients import Client
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+LONGEST_NAME = 64
+
+_NOBODY = Viewer("nobody")
+_NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
+
+
+def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
+    """The viewer that a key stands for; looked up on each call, so that a revoked key ends at once.
+
+    Args:
+        index: the open index.
+        key: the API key as sent, if any.
+        purpose: the purpose of use as sent, if any.
+
+    Raises:
+        NotAuthenticated: no key, or one that is not known.
+        InputError: no such purpose of use.
+    """
+    if not key:
+        raise NotAuthenticated(_NO_KEY)
+    with index.database.glance(_NOBODY) as unit:
+        return authenticated(unit, key, purpose)
+
+
+def authenticated(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
+    """The viewer that a key stands for in a snapshot; raises as ``authenticate`` does."""
+    if not key:
+        raise NotAuthenticated(_NO_KEY)
+    client = unit.clients.by_key(key_hash(key))
+    if client is None:
+        raise NotAuthenticated("this API key is not known here, or was revoked")
+    return viewer_of(client, purpose)
+
+
+def viewer_of(client: Client, purpose: str | None) -> Viewer:
+    """The viewer that a client is, for a purpose.
+
+    Raises:
+        InputError: no such purpose of use.
+    """
+    if purpose is not None and purpose not in PURPOSES:
+        raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
+    return Viewer(client.name, purpose, client.actions, client.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """A client; its key is kept only as a hash, and not shown.
+
+    Args:
+        name: as it goes on commits and on the ledger.
+        scopes: what it may do.
+        sources: codes of the sources it may write and read; None for all.
+        since: when it was added.
+        revoked: when its key was ended; None while it opens the index.
+    """
+
+    name: str
+    scopes: tuple[str, ...]
+    sources: tuple[str, ...] | None
+    since: str
+    revoked: str | None
+
+
+def add_client(
+    index: Index, viewer: Viewer, name: str, scopes: Collection[str], sources: Collection[str] | None
+) -> str:
+    """Add a client that may do what is named and nothing else; returns its key, which is shown this once.
+
+    Args:
+        index: the open index.
+        viewer: who adds it; it grants no more than it has.
+        name: 1 to 64 letters, digits, ``_``, ``-`` or ``.``; never given again.
+        scopes: names of actions.
+        sources: codes of sources that there are; None for all, of now and later.
+
+    Raises:
+        InputError: the name cannot be one, or a scope is none.
+        NotFoundError: no such source.
+        ConflictError: there is or was a client or an account of that name.
+        AccessDenied: the viewer may not add clients, or would grant more than it has.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
+    if not name or len(name) > LONGEST_NAME or not allowed:
+        raise InputError(f"a client's name has 1 to {LONGEST_NAME} letters, digits, '_', '-' or '.'")
+    if name.casefold() in RESERVED:
+        raise InputError(f"{name!r} stands for something else on commits: take another name")
+    granted = _actions(scopes)
+    if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
+        raise AccessDenied("a client can be granted no more than its granter has")
+    with index.database.write(viewer, "client-add") as unit:
+        for code in sources or ():
+            unit.sources.by_code(code)
+        taken = any(client.name == name for client, _, _ in unit.clients.every())
+        # Both stand as the maker on commits and on the ledger: a name has to mean one of them.
+        if taken or unit.accounts.by_name(name.casefold()) is not None:
+            raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
+        key = f"mpi_{secrets.token_urlsafe(32)}"
+        client = Client(name, granted, None if sources is None else frozenset(sources))
+        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+        return key
+
+
+def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
+    """Every client there is or was, by name.
+
+    Raises:
+        AccessDenied: the viewer may not see clients.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    with index.database.read(viewer) as unit:
+        every = unit.clients.every()
+        times = unit.commit_info({c for _, *commits in every for c in commits if c is not None})
+    return [
+        ClientView(
+            client.name,
+            tuple(sorted(client.actions)),
+            None if client.sources is None else tuple(sorted(client.sources)),
+            times[added][0],
+            None if revoked is None else times[revoked][0],
+        )
+        for client, added, revoked in every
+    ]
+
+
+def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
+    """End a client's key: its next call is refused.
+
+    Raises:
+        NotFoundError: there is no such client, or its key has ended.
+        AccessDenied: the viewer may not revoke clients.
+    """
+    permit(viewer, Action.CLIENT_ADMIN)
+    with index.database.write(viewer, "client-revoke") as unit:
+        if not unit.clients.revoke(name, unit.commit_no):
+            raise NotFoundError(f"there is no client {name!r} whose key opens the index")
+
+
+def _actions(scopes: Collection[str]) -> frozenset[Action]:
+    try:
+        return frozenset(Action(scope) for scope in scopes)
+    except ValueError:
+        raise InputError(f"no such scope; it is one of {', '.join(sorted(Action))}") from None

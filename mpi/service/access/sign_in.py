@@ -1,0 +1,216 @@
+"""Sign in, be known from page to page, sign out.
+
+A sign-in is a random token of 256 bits in the person's browser; the index keeps its hash. Wrong passwords are
+counted before they are tried, and nothing that is told or timed says whether there is such an account.
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mpi.domain import clock
+from mpi.domain.errors import InputError, NotAuthenticated
+from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
+from mpi.domain.viewer import Viewer
+from mpi.service.access import passwords
+from mpi.service.access.accounts import can_be_name
+from mpi.service.access.setup import key_hash
+from mpi.service.core.index import Index
+from mpi.storage.repositories.access.accounts import Account
+from mpi.storage.repositories.access.sign_ins import SignIn
+from mpi.storage.unit_of_work.database import Lock
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+WRONG_IN_A_ROW = 10
+"""Wrong passwords that lock an account, and each as many more again."""
+FIRST_LOCK = timedelta(minutes=15)
+LONGEST_LOCK = timedelta(hours=24)
+"""A lock is twice as long as the one before, up to this."""
+MOST_WRONG = 100
+"""In a row; then it stays locked until somebody unlocks it (NIST SP 800-63B-4, section 3.2.2)."""
+ONE_TIME_LASTS = timedelta(days=7)
+"""How long a password that somebody else has set opens anything."""
+SEEN_EVERY = timedelta(minutes=1)
+"""How often it is written down that a person is still there."""
+
+REFUSED = (
+    "the name or the password is wrong, or the account is locked for a while after too many wrong passwords"
+)
+"""The one answer to every sign-in that fails."""
+
+_log = logging.getLogger("mpi.access")
+_NOBODY = Viewer("nobody")
+_NEVER = "9999-12-31T00:00:00.000000Z"
+_ENDED = "you are not signed in, or were signed out because nothing was done for a while: sign in"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Somebody who is signed in.
+
+    Args:
+        viewer: what the policy knows them as.
+        name: of the account.
+        full_name: who that is.
+        role: what they are here for.
+        csrf: what every form of theirs bears, so that no other site can send one.
+        must_change: whether they have to set a password of their own before anything else; the viewer may do
+            nothing until then.
+    """
+
+    viewer: Viewer
+    name: str
+    full_name: str
+    role: Role
+    csrf: str
+    must_change: bool = False
+
+
+def sign_in(
+    index: Index, name: str, password: str, purpose: str | None = None, instead_of: str | None = None
+) -> str:
+    """Sign a person in; returns the token that stands for it, which is kept nowhere else.
+
+    Args:
+        index: the open index.
+        name: of the account, as typed.
+        password: as typed.
+        purpose: purpose of use of all that follows; the first of the role's where it is None.
+        instead_of: the token that the browser has; what it stands for ends.
+
+    Raises:
+        NotAuthenticated: wrong name, wrong password, locked or ended: which, is not told.
+        InputError: name and password are right, and the purpose is not one of the role's.
+    """
+    account = _tried(index, name.strip().casefold())
+    right = passwords.is_right(account.password_hash if account else None, password)
+    if account is None or not right or _is_stale(account):
+        _log.info("sign-in refused: %s", _told(account))
+        raise NotAuthenticated(REFUSED)
+    purposes = PURPOSES_OF[Role(account.role)]
+    fitting = purpose is None or purpose in purposes
+    outdated = passwords.is_outdated(account.password_hash)
+    password_hash = passwords.hashed(password) if outdated else account.password_hash
+    with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
+        if not unit.accounts.let_in(account, password_hash):
+            raise NotAuthenticated(REFUSED)
+        if instead_of is not None:
+            unit.sign_ins.end(key_hash(instead_of))
+        token = _begin(index, unit, account, purpose or purposes[0]) if fitting else None
+    _log.info("signed in: %s", account.name)
+    if token is None:
+        raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")
+    return token
+
+
+def viewer_of(index: Index, token: str | None) -> Signed:
+    """Who a token stands for, now; asked on every page, so that what ends a sign-in does so at once.
+
+    Raises:
+        NotAuthenticated: nobody: it was never given, its time is over, or it was ended.
+    """
+    if not token:
+        raise NotAuthenticated(_ENDED)
+    hashed = key_hash(token)
+    with index.database.read(_NOBODY) as unit:
+        found = unit.sign_ins.by_token(hashed)
+    now = clock.now()
+    if found is None or found.account.ended_commit is not None or _is_over(index, found):
+        raise NotAuthenticated(_ENDED)
+    if found.seen_at <= clock.iso(now - SEEN_EVERY):
+        with index.database.write(_NOBODY, "seen", Lock.NONE) as unit:
+            unit.sign_ins.see(hashed, clock.iso(now))
+    return _signed(index, found, token)
+
+
+def sign_out(index: Index, token: str) -> None:
+    """End a sign-in; nothing where there is none."""
+    with index.database.write(_NOBODY, "sign-out", Lock.NONE) as unit:
+        unit.sign_ins.end(key_hash(token))
+
+
+def change_password(index: Index, token: str, old: str, new: str) -> str:
+    """Set a password of one's own; every sign-in of the account ends, and a new one begins.
+
+    Returns:
+        The new sign-in's token.
+
+    Raises:
+        NotAuthenticated: nobody is signed in by the token, or the old password is wrong; it counts as one.
+        InputError: the new password cannot be one, or is the old one.
+    """
+    signed = viewer_of(index, token)
+    if old == new:
+        raise InputError("the new password is the old one: take another")
+    passwords.check(new, signed.name, signed.full_name)
+    account = _tried(index, signed.name)
+    if account is None or not passwords.is_right(account.password_hash, old):
+        raise NotAuthenticated("the present password is wrong, or the account is locked for a while")
+    password_hash = passwords.hashed(new)
+    with index.database.write(signed.viewer, "account-password") as unit:
+        if not unit.accounts.let_in(account, account.password_hash):
+            raise NotAuthenticated(_ENDED)
+        unit.note_commit()
+        unit.accounts.set_password(account.id, password_hash, clock.iso(clock.now()), must_change=False)
+        unit.sign_ins.end_all_of(account.id)
+        return _begin(index, unit, account, signed.viewer.purpose or PURPOSES_OF[signed.role][0])
+
+
+def csrf_of(index: Index, token: str) -> str:
+    """What a form bears so that only a page of that browser can have sent it: nothing of it is stored."""
+    return index.seal.token("csrf", token)
+
+
+def _tried(index: Index, name: str) -> Account | None:
+    """The account to try a password on, counted; None where there is none to try it on.
+
+    Something is written in either case, so that the time it takes is the same.
+    """
+    now = clock.now()
+    with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
+        unit.counters.take("sign_in")
+        # A store may refuse what can be no name, such as one with a NUL.
+        account = unit.accounts.try_password(name if can_be_name(name) else "", clock.iso(now))
+        if account is not None and account.failed % WRONG_IN_A_ROW == 0:
+            until = _NEVER if account.failed >= MOST_WRONG else clock.iso(now + _lock_after(account.failed))
+            unit.accounts.lock(account.id, until)
+    return account
+
+
+def _told(account: Account | None) -> str:
+    """Whose refusal it was, for the log. What was typed as a name may be a password: it is never told."""
+    if account is None:
+        return "no account of that name that is open and not locked"
+    return f"{account.name}, {account.failed} in a row"
+
+
+def _lock_after(failed: int) -> timedelta:
+    times: int = 2 ** (failed // WRONG_IN_A_ROW - 1)
+    return min(LONGEST_LOCK, FIRST_LOCK * times)
+
+
+def _is_stale(account: Account) -> bool:
+    return account.must_change and account.password_set_at < clock.iso(clock.now() - ONE_TIME_LASTS)
+
+
+def _begin(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    limits = index.sign_in_limits
+    unit.sign_ins.drop_over(clock.iso(now - limits.longest), clock.iso(now - limits.idle))
+    unit.sign_ins.add(key_hash(token), account.id, purpose, clock.iso(now))
+    return token
+
+
+def _is_over(index: Index, found: SignIn) -> bool:
+    now, limits = clock.now(), index.sign_in_limits
+    return found.begun_at <= clock.iso(now - limits.longest) or found.seen_at <= clock.iso(now - limits.idle)
+
+
+def _signed(index: Index, found: SignIn, token: str) -> Signed:
+    account = found.account
+    role = Role(account.role)
+    actions = frozenset() if account.must_change else ACTIONS[role]
+    viewer = Viewer(account.name, found.purpose, actions, account.sources)
+    return Signed(viewer, account.name, account.full_name, role, csrf_of(index, token), account.must_change)

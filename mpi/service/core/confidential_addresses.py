@@ -1,0 +1,23 @@
+"""Confidential addresses: what one agency must keep, another agency's record of the same child would tell."""
+
+from collections.abc import Collection
+
+from mpi.service.core.visibility import visible
+from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.fields.record_shape import FLAT_COLUMNS
+from mpi.standardize.payload import from_payload
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+WITHHELD = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
+"""Fields of no record of a child, as it is read, where the address of one of them is confidential."""
+
+
+def any_confidential(unit: ReadUnit, record_ids: Collection[int]) -> bool:
+    """Whether any of the records, or another record of the same person, keeps its address confidential.
+
+    Only records that the viewer may see count: what is left out must not tell that there are others.
+    """
+    persons = set(unit.persons.current(record_ids).values())
+    members = {record for held in unit.persons.members(persons).values() for record in held}
+    payloads = unit.records.payloads(visible(unit, {*record_ids, *members}))
+    return any(is_confidential(from_payload(payload)) for _, payload in payloads.values())

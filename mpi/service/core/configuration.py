@@ -1,0 +1,66 @@
+"""Configurations: the one in force, the one that a re-cluster puts in force, and the flip between them."""
+
+from typing import Any
+
+import orjson
+
+from mpi.service.core.index import Index, Matcher
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+
+def lists_for(
+    unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
+) -> tuple[SharedValues, SharedValues | None]:
+    """The lists in force, and those to think with; None for new ones.
+
+    A process that missed a move to another model must not move the index back in passing.
+    """
+    active = unit.configs.active()
+    in_force = NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
+    if matcher is index.matcher:
+        index.config_id(unit)
+    keep = not refresh and active is not None and matcher.runs(active)
+    return in_force, in_force if keep else None
+
+
+def require_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
+    """The number of the configuration of a model and lists, made if there is none; not put in force."""
+    active = unit.configs.active()
+    digest = matcher.digest(shared)
+    if active is not None and active.digest == digest:
+        return active.id
+    config_id = unit.configs.by_digest(digest)
+    if config_id is None:
+        config_id = unit.counters.take("config")
+        unit.configs.add(_config(config_id, matcher, shared, unit.commit_no))
+    return config_id
+
+
+def put_in_force(unit: WriteUnit, config_id: int) -> None:
+    """Begin the epoch of a configuration, unless it is in force."""
+    active = unit.configs.active()
+    if active is None or active.id != config_id:
+        unit.configs.flip(unit.counters.take("epoch"), config_id, unit.commit_no)
+
+
+def _config(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
+    thresholds = matcher.model.thresholds
+    return {
+        "id": number,
+        "digest": matcher.digest(shared),
+        "model_name": matcher.model.name,
+        "model_version": matcher.model.version,
+        "model_digest": matcher.model.digest,
+        "standardizer": matcher.model.standardizer,
+        "thresholds": orjson.dumps(
+            {
+                "link": thresholds.link,
+                "review": thresholds.review,
+                "margin": thresholds.margin,
+                "cohesion": thresholds.cohesion,
+            }
+        ).decode(),
+        "lists": shared.to_text(),
+        "created_commit": commit_no,
+    }

@@ -1,0 +1,78 @@
+"""Once only: a call with an idempotency key is done once, and the same call again gets the same answer.
+
+The answer is kept in the transaction that does the step, so that no crash can fall between the two. What is
+kept of the call is a keyed hash.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, cast
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, ReusedKeyError
+from mpi.domain.viewer import Action
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.storage.repositories.steps.idempotent_answers import KeptAnswer
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+KEPT_FOR = timedelta(days=7)
+LONGEST_KEY = 200
+
+
+def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
+    """What the call was answered before; None where it is new, or bears no key.
+
+    Args:
+        unit: the transaction that does what was asked, or now only writes down that the answer leaves again.
+        index: for the secret.
+        shows: fields that the answer shows and that go on the ledger; none where it shows what was just sent.
+
+    Raises:
+        InputError: the key is empty or too long.
+        ReusedKeyError: the key came before with another call.
+        ConflictError: the answer shows a record that the caller may no longer see.
+    """
+    once = unit.viewer.once
+    if once is None:
+        return None
+    if not 0 < len(once.key) <= LONGEST_KEY:
+        raise InputError(f"an Idempotency-Key has 1 to {LONGEST_KEY} characters")
+    kept = unit.answers.get(unit.viewer.client, once.key)
+    if kept is None:
+        return None
+    if kept.digest != _digest(unit, index):
+        raise ReusedKeyError("this Idempotency-Key came before with another call: take a new one")
+    labels = unit.records.labels(kept.record_ids)
+    if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in kept.record_ids):
+        raise ConflictError("it was done before, and what it was answered can no longer be shown")
+    answer = cast("dict[str, Any]", orjson.loads(kept.answer))
+    if shows:
+        fields = (*shows, "disclosures") if answer.get("disclosures") else shows
+        disclose(index, unit.viewer, Action.DECIDE, kept.record_ids, fields)
+    return answer
+
+
+def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:
+    """Keep what the call is answered, if it bears a key.
+
+    Args:
+        unit: the transaction that does what was asked.
+        index: for the secret.
+        answer: plain values or a dataclass of them.
+        record_ids: the records that the answer shows.
+    """
+    once = unit.viewer.once
+    if once is None:
+        return
+    now = clock.now()
+    unit.answers.forget(clock.iso(now - KEPT_FOR))
+    kept = KeptAnswer(_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
+    unit.answers.keep(unit.viewer.client, once.key, clock.iso(now), kept)
+
+
+def _digest(unit: WriteUnit, index: Index) -> str:
+    once = unit.viewer.once
+    return "" if once is None else index.seal.token("once", once.call.hex())

@@ -1,0 +1,86 @@
+"""Steps: what a person does, tried and taken back for a preview, or done and written down to be undone.
+
+A preview is the step itself, rolled back: so it shows what applying does, whatever the step is made of.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.viewer import Viewer
+from mpi.service.core.index import Index
+from mpi.storage.repositories.steps.steps import Step
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+LONGEST_REASON = 64
+LONGEST_NOTE = 4000
+
+
+class _TakenBack(Exception):  # noqa: N818 - what happened, not a fault
+    """The preview is made: roll back."""
+
+
+@contextmanager
+def step(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
+    """One transaction that a preview leaves no trace of.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        kind: goes on the commit.
+        preview: roll everything back at the end.
+    """
+    try:
+        with index.database.write(viewer, kind) as unit:
+            yield unit
+            _go_on_unless(preview)
+    except _TakenBack:
+        pass
+
+
+def _go_on_unless(preview: bool) -> None:
+    if preview:
+        raise _TakenBack
+
+
+def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
+    """Write down what is done; returns its number."""
+    number = unit.counters.take("step")
+    unit.steps.add(Step(number, kind, unit.commit_no, None, reason, dict(detail)))
+    return number
+
+
+def require_own(unit: ReadUnit, of: Step) -> None:
+    """Pass a step that the viewer may take back: a client of certain sources its own only.
+
+    Raises:
+        ConflictError: it is another's.
+    """
+    maker = unit.commit_info({of.commit_no})[of.commit_no][1]
+    if unit.viewer.sources is not None and maker != unit.viewer.client:
+        raise ConflictError(f"step {of.id} is another's: only its maker may undo it")
+
+
+def reason_code(text: str) -> str:
+    """A reason as given, checked.
+
+    Raises:
+        InputError: it is empty, too long, or not one line.
+    """
+    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
+        raise InputError(
+            f"reason: give a code of 1 to {LONGEST_REASON} characters, and in the note what tells of a person"
+        )
+    return text
+
+
+def note_text(text: str | None) -> str | None:
+    """A note as given, checked.
+
+    Raises:
+        InputError: it is too long.
+    """
+    if text is not None and len(text) > LONGEST_NOTE:
+        raise InputError(f"note: at most {LONGEST_NOTE:,} characters")
+    return text or None

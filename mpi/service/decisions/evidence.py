@@ -1,0 +1,80 @@
+"""Evidence as seen: what the model says of the pairs that a decision is about, kept with the decision."""
+
+from collections.abc import Sequence
+from itertools import combinations, product
+from typing import Any
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.features import Features
+from mpi.domain.weight import rounded
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+MOST_PAIRS = 400
+"""Kept of one decision, the heaviest first."""
+MOST_WEIGHED = 20_000
+"""Weighed while others wait to write; of more pairs only those that were weighed when they came."""
+
+
+def evidence(
+    unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Levels and bits of each pair that the decision joins, parts or leaves open; no values.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        kind: a DIFFERENT is about pairs of two groups, the others about pairs within one.
+        groups: record numbers; a withdrawn record has no evidence.
+    """
+    config_id = index.config_id(unit)
+    known = load_features(unit, config_id, {record for group in groups for record in group})
+    scorer = index.matcher.scorer
+    active = [[record for record in group if record in known] for group in groups]
+    count = _count(kind, [len(group) for group in active])
+    if count <= MOST_WEIGHED:
+        pairs = _pairs(kind, active)
+        weights = [(rounded(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
+    else:
+        weights = _weighed_before(unit, index, kind, active)
+    weighed = sorted(weights, key=lambda each: (-each[0], each[1:]))
+    kept = [
+        {"records": [lo, hi], "bits": bits, "levels": _levels(index, known[lo], known[hi])}
+        for bits, lo, hi in weighed[:MOST_PAIRS]
+    ]
+    found: dict[str, Any] = {"model": index.matcher.model.ref, "pairs": kept}
+    return found if len(kept) == count else {**found, "left_out": count - len(kept)}
+
+
+def _count(kind: DecisionKind, sizes: Sequence[int]) -> int:
+    """How many pairs there are."""
+    within = sum(size * (size - 1) // 2 for size in sizes)
+    return within if kind is not DecisionKind.DIFFERENT else sum(sizes) * (sum(sizes) - 1) // 2 - within
+
+
+def _weighed_before(
+    unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
+) -> list[tuple[float, int, int]]:
+    """The pairs of which an edge is kept: every one that blocking found and that is not far below review."""
+    place = {record: number for number, group in enumerate(groups) for record in group}
+    apart = kind is DecisionKind.DIFFERENT
+    edges = unit.derived.edges_of(index.config_id(unit), place, index.matcher.model.thresholds.stored_from)
+    return [
+        (bits, lo, hi)
+        for (lo, hi), bits in edges.items()
+        if lo in place and hi in place and (place[lo] != place[hi]) is apart
+    ]
+
+
+def _pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
+    if kind is DecisionKind.DIFFERENT:
+        found = (pair for one, other in combinations(groups, 2) for pair in product(one, other))
+    else:
+        found = (pair for group in groups for pair in combinations(group, 2))
+    return {(min(pair), max(pair)) for pair in found}
+
+
+def _levels(index: Index, left: Features, right: Features) -> dict[str, str]:
+    explained = index.matcher.scorer.explain(left, right)
+    return {part.comparison: part.level for part in explained if part.comparison != "prior"}

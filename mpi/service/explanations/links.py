@@ -1,0 +1,49 @@
+"""Links: which of a person's records speak for each other by themselves, and how strongly."""
+
+from dataclasses import dataclass
+
+from mpi.domain import eid as eids
+from mpi.domain.errors import NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import visible
+
+FIELDS = ("source", "local_id", "match_weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two records of one person, and the bits between them."""
+
+    left: Label
+    right: Label
+    match_weight: float
+
+
+def links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
+    """Pairs of a person's records from the stored floor up, heaviest first.
+
+    Args:
+        index: the open index.
+        viewer: who asks; records that they may not see take no part.
+        text: the enterprise ID.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here.
+        AccessDenied: the viewer may not read persons.
+    """
+    permit(viewer, Action.PERSON_READ)
+    with index.database.read(viewer) as unit:
+        found = unit.persons.by_eid(eids.parse(text))
+        if found is None:
+            raise NotFoundError("this index never gave out that enterprise ID")
+        labels = visible(unit, unit.persons.members([found.id])[found.id])
+        floor = index.matcher.model.thresholds.stored_from
+        edges = unit.derived.edges_of(index.config_id(unit), labels, floor)
+    shown = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
+    disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
+    ordered = sorted(shown, key=lambda pair: (-shown[pair], pair))
+    return tuple(Link(labels[lo], labels[hi], shown[lo, hi]) for lo, hi in ordered)

@@ -1,0 +1,279 @@
+"""Explain: why two records are held one child's or not, and what would change that. No value is ever told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.features import Features
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.weight import Band, probability, rounded
+from mpi.matching.compiler.online_scorer import Contribution, level_bits
+from mpi.matching.diagnostics.what_if import WhatIf, what_ifs
+from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
+from mpi.matching.model.levels import Comparison
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.service.core.visibility import Groups, numbers_of
+from mpi.service.decisions.decision_log import projected
+from mpi.service.explanations import wording
+from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+FIELDS = ("match_weight", "explanation")
+MOST_CHANGES = 4
+"""Told of each way, up and down."""
+_WHO = ("given", "surname", "birth_date")
+_SAME = frozenset({"same", "equal"})
+_TELLING_BITS = 1.0
+"""A comparison of fewer bits, either way, is left out of the sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one comparison adds to the match weight, or takes from it.
+
+    Args:
+        comparison: the model's name of it; ``prior`` first, ``caution`` last where one holds.
+        level: the model's name of how the pair compares.
+        bits: what that adds; all parts together are the match weight.
+        sentence: the same in words.
+        frequency_bits: how much of it is because the value is rarer, or commoner, than most.
+    """
+
+    comparison: str
+    level: str
+    bits: float
+    sentence: str
+    frequency_bits: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing about the pair that, were it otherwise, would change the answer.
+
+    Args:
+        sentence: what, and what would come of it.
+        match_weight: in bits, as it would be.
+        band: as it would be.
+    """
+
+    sentence: str
+    match_weight: float
+    band: Band
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why the model takes two records for one child, or does not.
+
+    Args:
+        sentence: the whole in one plain sentence.
+        match_weight: in bits, prior included, as far as a caution lets it.
+        probability: the same as a probability.
+        band: what the model makes of the pair by itself; decisions and other records come after it.
+        parts: the weight by comparison; they add up to it.
+        cautions: what holds the pair for a person, however much it weighs.
+        opposes: what speaks against, the most first.
+        found_by: names of the blocking rules that bring the pair together; where empty, the model compares
+            the two only where other records lead from one to the other.
+        changes: what would change the answer, one thing otherwise at a time: first what would make it more,
+            then what would make it less, each with the least change first.
+        unchangeable: where there is no such thing, a sentence that says so.
+        standing: what stands now, whatever the model makes of the pair: whether they are one person, and what
+            was decided about the two.
+    """
+
+    sentence: str
+    match_weight: float
+    probability: float
+    band: Band
+    parts: tuple[Part, ...]
+    cautions: tuple[str, ...]
+    opposes: tuple[str, ...]
+    found_by: tuple[str, ...]
+    changes: tuple[Change, ...]
+    unchangeable: str | None
+    standing: tuple[str, ...] = ()
+
+
+def explain_pair(index: Index, viewer: Viewer, left: Label, right: Label) -> Explanation:
+    """Why two records are taken for one child's, or not; the same whichever is named first.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        left: a record that it may see.
+        right: another.
+
+    Raises:
+        InputError: they are one and the same.
+        NotFoundError: there is no such record that the viewer may know of.
+        ConflictError: one of them takes no part now, so nothing of it is compared.
+        AccessDenied: the viewer may not read records.
+    """
+    permit(viewer, Action.RECORD_READ)
+    if left == right:
+        raise InputError("give two different records")
+    with index.database.read(viewer) as unit:
+        [numbers] = numbers_of(unit, [[left, right]])
+        if len(set(numbers)) == 1:
+            raise InputError("give two different records")
+        keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
+        config_id = index.config_id(unit)
+        known, blocking = load_features(unit, config_id, numbers), index.blocking(unit, config_id)
+        standing = _standing(unit, *numbers)
+    if len(known) < len(numbers):
+        raise ConflictError("one of the records takes no part now: nothing of it is compared")
+    first, other = (known[number] for number in sorted(known, key=keys.__getitem__))
+    found = replace(explain(index, first, other, blocking), standing=standing)
+    disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
+    return found
+
+
+def explain(
+    index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
+) -> Explanation:
+    """Why the model takes a pair for one child's, or not.
+
+    Args:
+        index: for the model and the secret.
+        left: one record.
+        right: the other.
+        blocking: that of the configuration in force; None for the model's, no key of which is stopped.
+    """
+    scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
+    scored = scorer.score(left, right)
+    weight = rounded(scored.bits)
+    band = thresholds.band(weight)
+    contributions = scorer.explain(left, right)
+    parts = tuple(_part(index, each) for each in contributions)
+    changes = tuple(_changes(index, left, right, weight, band))
+    return Explanation(
+        summary(contributions, weight, band),
+        weight,
+        probability(weight),
+        band,
+        parts,
+        () if scored.caution is None else (wording.sentence(wording.caution(scored.caution)),),
+        _opposing(contributions),
+        _found_by(index, blocking or index.matcher.model.blocking, left, right),
+        changes,
+        None if changes else "No single thing, were it otherwise, would change this answer.",
+    )
+
+
+def summary(contributions: Sequence[Contribution], weight: float, band: Band) -> str:
+    """How a pair compares and what the model makes of it, in one sentence."""
+    compared = [each for each in contributions if each.comparison not in (wording.PRIOR, wording.CAUTION)]
+    caution = next((each for each in contributions if each.comparison == wording.CAUTION), None)
+    alike = wording.listed(_told(compared)) or "nothing of both records can be compared"
+    words = wording.words()
+    if caution is None:
+        return wording.sentence(f"{alike}: {wording.bits(weight)}, {words['bands'][band.value]}")
+    whole = wording.bits(weight - caution.bits)
+    because = wording.caution(caution.level)
+    return wording.sentence(f"{alike}: {whole}, held for a person because {because}")
+
+
+def _standing(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
+    persons = unit.persons.current([left, right])
+    one = persons.get(left) == persons.get(right)
+    told = ["They are one person now." if one else "They are two persons now."]
+    for decision in unit.decisions.of_records([left, right]).values():
+        groups = projected(unit, decision)
+        kind = None if groups is None else _says_of(decision.kind, groups, left, right)
+        if kind is None or decision.status is not DecisionStatus.IN_FORCE:
+            continue
+        if decision.authority is not Authority.HOLD:
+            who = wording.authority(decision.authority.name)
+            told.append(f"Decision {decision.id} of {who} {kind}.")
+        elif unit.viewer.sources is None:
+            told.append("A held change keeps them as they are.")
+    return tuple(told)
+
+
+def _says_of(kind: DecisionKind, groups: Groups, left: int, right: int) -> str | None:
+    """What a decision says of two records; None where it says nothing of the two together."""
+    places = [[place for place, group in enumerate(groups) if record in group] for record in (left, right)]
+    if not all(places):
+        return None
+    if kind is DecisionKind.DIFFERENT:
+        return "says that they are different children" if places[0] != places[1] else None
+    return "says that they are the same child" if kind is DecisionKind.SAME else "leaves it open"
+
+
+def _told(compared: Iterable[Contribution]) -> list[str]:
+    """What a sentence tells of a pair: names and birth date always, and what else weighs."""
+    levels = {each.comparison: each for each in compared if each.level not in wording.SILENT}
+    told, same = [], {name for name in _WHO if name in levels and levels[name].level in _SAME}
+    if {"given", "surname"} <= same:
+        told.append("same name and birth date" if "birth_date" in same else "same name")
+        levels = {name: each for name, each in levels.items() if name not in same}
+    always = [name for name in _WHO if name in levels]
+    others = sorted(levels.keys() - set(always), key=lambda name: (-abs(levels[name].bits), name))
+    weighty = [name for name in others if abs(levels[name].bits) >= _TELLING_BITS]
+    return told + [wording.level(name, levels[name].level) for name in (*always, *weighty)]
+
+
+def _part(index: Index, each: Contribution) -> Part:
+    found = _comparison(index, each.comparison)
+    adjusted = None if found is None else next(x for x in found.levels if x.label == each.level)
+    share = 0.0
+    if adjusted is not None and adjusted.adjustment is not None:
+        share = rounded(each.bits - level_bits(adjusted))
+    return Part(each.comparison, each.level, rounded(each.bits), _says(each), share)
+
+
+def _comparison(index: Index, name: str) -> Comparison | None:
+    comparisons = index.matcher.scorer.levels.comparisons
+    return next((comparison for comparison in comparisons if comparison.name == name), None)
+
+
+def _opposing(contributions: Iterable[Contribution]) -> tuple[str, ...]:
+    """What speaks against; that any two records are seldom one child's goes without saying."""
+    against = [each for each in contributions if each.bits < 0 and each.comparison != wording.PRIOR]
+    against.sort(key=lambda each: (each.bits, each.comparison))
+    return tuple(_says(each) for each in against)
+
+
+def _says(each: Contribution) -> str:
+    if each.comparison == wording.CAUTION:
+        return wording.sentence(f"held for a person because {wording.caution(each.level)}")
+    return wording.sentence(wording.level(each.comparison, each.level))
+
+
+def _found_by(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
+    mine, other = (keys_by_rule(each, blocking, index.seal) for each in (left, right))
+    shared = {rule for rule, _ in mine.keys() & other.keys()}
+    return tuple(rule.name for rule in blocking.rules if rule.name in shared)
+
+
+def _changes(index: Index, left: Features, right: Features, weight: float, band: Band) -> list[Change]:
+    """The least change of each thing, upwards and downwards, that takes the pair into another band."""
+    thresholds = index.matcher.model.thresholds
+    least: dict[tuple[str, bool], tuple[float, WhatIf]] = {}
+    for each in what_ifs(left, right):
+        other = rounded(index.matcher.scorer.weight(each.left, each.right))
+        if thresholds.band(other) is band:
+            continue
+        way = (each.subject, other > weight)
+        if way not in least or abs(other - weight) < abs(least[way][0] - weight):
+            least[way] = (other, each)
+    told: list[Change] = []
+    for upwards in (True, False):
+        found = [one for (_, way), one in least.items() if way is upwards]
+        found.sort(key=lambda one: (abs(one[0] - weight), one[1].subject))
+        told += [_change(each, other, thresholds.band(other)) for other, each in found[:MOST_CHANGES]]
+    return told
+
+
+def _change(each: WhatIf, weight: float, band: Band) -> Change:
+    would_be: Mapping[str, str] = wording.words()["would_be"]
+    says = (
+        f"if {wording.what_if(each.subject, each.how)}, the pair would weigh {wording.bits(weight)} "
+        f"and {would_be[band.value]}"
+    )
+    return Change(wording.sentence(says), weight, band)

@@ -1,0 +1,213 @@
+"""Explain a person: the strongest links and the decisions that make its records one person, as a tree.
+
+A tree, because it leaves out nothing that holds the records together and says nothing twice: taking one of
+its lines away leaves two parts of which no stronger line was left out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import combinations
+
+from mpi.domain import eid as eids
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import NotFoundError
+from mpi.domain.features import Features
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.weight import Band, Thresholds, rounded
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.service.core.visibility import visible
+from mpi.service.decisions.decision_log import projected
+from mpi.service.explanations import wording
+from mpi.service.explanations.pair import FIELDS, summary
+from mpi.service.persons.golden_record import NEVER
+from mpi.service.persons.person_status import appearance
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+MOST_SCORED = 100
+"""Up to so many records every pair is weighed; beyond, those that the index holds as edges."""
+Pair = tuple[int, int]
+
+
+class _Strength(IntEnum):
+    """In which order lines are taken into the tree: what the model links first, then what people said."""
+
+    LINKED, DECIDED, REVIEW, WEAK = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What joins two records of a person.
+
+    Args:
+        left: the one.
+        right: the other.
+        because: ``model`` or ``decision``.
+        match_weight: of the pair, in bits; None where one of the two is not compared.
+        band: what the model makes of the pair by itself.
+        decision: the number of the decision, where that is what joins them.
+        sentence: the same in words.
+    """
+
+    left: Label
+    right: Label
+    because: str
+    match_weight: float | None
+    band: Band | None
+    decision: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonExplanation:
+    """Why the records of a person are one person, as far as the viewer may see them.
+
+    Args:
+        enterprise_id: the person.
+        sentence: the whole in one plain sentence.
+        lines: what joins the records, the strongest first.
+        parts: the records by what the lines join: more than one part where what joins them is a chain of
+            weaker evidence, a held change, or nothing that the viewer may see.
+    """
+
+    enterprise_id: str
+    sentence: str
+    lines: tuple[Line, ...]
+    parts: tuple[tuple[Label, ...], ...]
+
+
+def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation:
+    """Why the records of a person are one person.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        text: the enterprise ID as typed.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        AccessDenied: the viewer may not read persons and records.
+    """
+    permit(viewer, Action.PERSON_READ)
+    permit(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        found = unit.persons.by_eid(eids.parse(text))
+        if found is None or appearance(unit, found) is None:
+            raise NotFoundError(NEVER)
+        labels = visible(unit, unit.persons.members([found.id])[found.id])
+        known = load_features(unit, index.config_id(unit), list(labels))
+        keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
+        weights = _weights(unit, index, known)
+        decided = _decided(unit, labels)
+    lines, parts = _tree(weights, decided, keys, index.matcher.model.thresholds)
+    told = tuple(_line(index, labels, known, weights, decided, pair) for pair in lines)
+    disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
+    grouped = tuple(tuple(labels[record] for record in part) for part in parts)
+    return PersonExplanation(found.eid, _sentence(told, grouped), told, grouped)
+
+
+def _weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dict[Pair, float]:
+    if len(known) <= MOST_SCORED:
+        scorer = index.matcher.scorer
+        return {(a, b): rounded(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
+    floor = index.matcher.model.thresholds.stored_from
+    edges = unit.derived.edges_of(index.config_id(unit), list(known), floor)
+    return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}
+
+
+def _decided(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[Pair, StoredDecision]:
+    """The decision that says of a pair that it is one child; of several the weightiest, then the latest."""
+    found: dict[Pair, StoredDecision] = {}
+    made = unit.decisions.of_records(list(labels)).values()
+    for one in sorted(made, key=lambda each: (each.authority, each.id)):
+        # A held change is nobody's word: what it keeps together is shown as parts.
+        if one.authority is Authority.HOLD or one.status is not DecisionStatus.IN_FORCE:
+            continue
+        groups = projected(unit, one)
+        if one.kind is DecisionKind.SAME and groups is not None:
+            for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
+                found[pair] = one
+    return found
+
+
+def _tree(
+    weights: Mapping[Pair, float],
+    decided: Mapping[Pair, StoredDecision],
+    keys: Mapping[int, int],
+    thresholds: Thresholds,
+) -> tuple[list[Pair], list[list[int]]]:
+    """The strongest lines that join the records, and the parts that no line joins."""
+
+    def strength(pair: Pair) -> tuple[_Strength, float, tuple[int, ...]]:
+        bits = weights.get(pair, 0.0)
+        ends = tuple(sorted(keys[record] for record in pair))
+        if bits >= thresholds.link:
+            return _Strength.LINKED, -bits, ends
+        if pair in decided:
+            return _Strength.DECIDED, -bits, ends
+        return (_Strength.REVIEW if bits >= thresholds.review else _Strength.WEAK), -bits, ends
+
+    root = {record: record for record in keys}
+
+    def find(record: int) -> int:
+        while root[record] != record:
+            root[record] = root[root[record]]
+            record = root[record]
+        return record
+
+    lines = []
+    for pair in sorted({*weights, *decided}, key=strength):
+        left, right = map(find, pair)
+        if left != right and strength(pair)[0] is not _Strength.WEAK:
+            root[right] = left
+            lines.append(pair)
+    parts: dict[int, list[int]] = {}
+    for record in sorted(keys, key=keys.__getitem__):
+        parts.setdefault(find(record), []).append(record)
+    return lines, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
+
+
+def _line(
+    index: Index,
+    labels: Mapping[int, Label],
+    known: Mapping[int, Features],
+    weights: Mapping[Pair, float],
+    decided: Mapping[Pair, StoredDecision],
+    pair: Pair,
+) -> Line:
+    left, right = pair
+    bits = weights.get(pair)
+    band = None if bits is None else index.matcher.model.thresholds.band(bits)
+    compared = ""
+    if bits is not None and band is not None and left in known and right in known:
+        compared = summary(index.matcher.scorer.explain(known[left], known[right]), bits, band)
+    decision = decided.get(pair)
+    if decision is None or band is Band.LINK:
+        return Line(labels[left], labels[right], "model", bits, band, None, compared)
+    says = f"Decision {decision.id} of {wording.authority(decision.authority.name)} says so. {compared}"
+    return Line(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
+
+
+def _sentence(lines: Iterable[Line], parts: tuple[tuple[Label, ...], ...]) -> str:
+    count = sum(len(part) for part in parts)
+    if count < len(("one", "other")):
+        return "There is only one record of this person." if count else "This person holds no record now."
+    because = [line.because for line in lines]
+    joined = [
+        wording.counted(number, one, many)
+        for number, one, many in (
+            (because.count("model"), "link of the model", "links of the model"),
+            (because.count("decision"), "decision", "decisions"),
+        )
+        if number
+    ]
+    said = f"{count:,} records are one person by {wording.listed(joined)}" if joined else ""
+    if len(parts) == 1:
+        return wording.sentence(said)
+    rest = f"what joins {len(parts):,} parts of the records is not among what can be shown"
+    return wording.sentence(f"{said}; {rest}" if said else rest)

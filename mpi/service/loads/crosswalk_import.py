@@ -1,0 +1,191 @@
+"""Import a crosswalk: a state cuts over from the IDs that it had.
+
+The system that gave the old IDs is a source of this index, and each old ID becomes a record of it without
+content, which is no evidence and a member of nobody: the crosswalk answers for it with who holds the records
+that it linked. Its membership is a SAME by authority ``migration``, weaker than any source's word. Where the
+model takes two old IDs for one person, the old crosswalk is kept and the difference is held, for a person to
+release or refuse.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code
+from mpi.service.core.visibility import nameable
+from mpi.service.gates.holds import hold, require_whole_index
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.loads.id_adoption import adopt
+from mpi.service.resolution.resolve import planned
+from mpi.service.resolution.settlement import Settlement, publish
+from mpi.service.statements.placeholders import empty_places
+from mpi.service.statements.sources import require_stating
+from mpi.standardize.fields.scalars import local_id_of
+from mpi.storage.repositories.derived.proposals import Item
+from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+ORIGIN = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class OldLink:
+    """A line of an old crosswalk."""
+
+    source: str
+    local_id: str
+    old_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of an old crosswalk.
+
+    Args:
+        step: number under which it can be undone.
+        old_ids: how many old IDs are known now.
+        records: how many records they link.
+        unknown: lines whose record is not here, is sealed, or is a correction.
+        held: differences: people of the model that the old crosswalk parts.
+        moved: records that changed person.
+        adopted: old IDs that are enterprise IDs of this index from now on.
+    """
+
+    step: int
+    old_ids: int
+    records: int
+    unknown: int
+    held: int
+    moved: int
+    adopted: int = 0
+
+
+def import_crosswalk(
+    index: Index,
+    viewer: Viewer,
+    source_code: str,
+    lines: Iterable[OldLink],
+    reason: str = "cut-over",
+    *,
+    adopt_ids: bool = False,
+    progress: Progress = silent,
+) -> Imported:
+    """Take over the IDs of another system.
+
+    Args:
+        index: the open index, the records loaded.
+        viewer: who asks.
+        source_code: the source that stands for the other system.
+        lines: its crosswalk.
+        reason: a code.
+        adopt_ids: let people bear their old IDs from now on, where those are enterprise IDs of an earlier
+            index; others stay known as records of the source alone. An undo leaves the IDs as they are.
+        progress: told of long steps.
+
+    Raises:
+        NotFoundError: no such source.
+        RecordError: an old ID cannot be a local ID.
+        ConflictError: the source is that of stewards' corrections.
+        AccessDenied: the viewer may not load, or not all sources.
+    """
+    permit(viewer, Action.LOAD, source_code)
+    require_whole_index(viewer)
+    code = reason_code(reason)
+    wanted: dict[str, list[OldLink]] = {}
+    for line in lines:
+        wanted.setdefault(line.old_id, []).append(line)
+    olds = {old: local_id_of(old) for old in wanted}
+    with index.database.write(viewer, ORIGIN) as unit:
+        source = unit.sources.by_code(source_code)
+        require_stating(source)
+        known = {name: record.id for name, record in unit.records.find(source.id, olds.values()).items()}
+        missing = [local_id for local_id in olds.values() if local_id not in known]
+        known |= empty_places(unit, index, (source.id, source.code, source.group_id), missing)
+        progress("old IDs", len(olds), len(olds))
+        members, unknown = _members(unit, wanted)
+        step_id = add_step(unit, ORIGIN, code, {"source": source.id})
+        # A line may link an old ID to the very record that stands for it.
+        groups = {
+            old: tuple(dict.fromkeys((known[local_id], *members.get(old, ()))))
+            for old, local_id in olds.items()
+        }
+        for group in groups.values():
+            if len(group) > 1:
+                _same(unit, index, step_id, group)
+        touched = {record for group in groups.values() for record in group}
+        differing = list(_differences(planned(unit, index, touched), groups))
+        for number, item in enumerate(differing, 1):
+            hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
+        settled, adopted = planned(unit, index, touched), 0
+        if adopt_ids:
+            settled, adopted = adopt(unit, settled, members, test=index.is_test)
+        publish(unit, settled, ORIGIN, test=index.is_test)
+        after = unit.persons.current(settled.current)
+        return Imported(
+            step_id,
+            len(groups),
+            sum(len(group) - 1 for group in groups.values()),
+            unknown,
+            len(differing),
+            sum(person != after.get(record) for record, person in settled.current.items()),
+            adopted,
+        )
+
+
+def _members(unit: WriteUnit, wanted: Mapping[str, Sequence[OldLink]]) -> tuple[dict[str, list[int]], int]:
+    local_ids: dict[str, set[str]] = {}
+    for line in (line for links in wanted.values() for line in links):
+        local_ids.setdefault(line.source, set()).add(line.local_id)
+    sources = {source.code: source.id for source in unit.sources.all()}
+    found = {
+        (code, local_id): record.id
+        for code, names in local_ids.items()
+        if code in sources
+        for local_id, record in nameable(unit, sources[code], names).items()
+    }
+    members: dict[str, list[int]] = {}
+    taken: set[int] = set()
+    unknown = 0
+    for old, links in wanted.items():
+        for line in links:
+            number = found.get((line.source, line.local_id))
+            if number is None or number in taken:
+                unknown += 1
+            else:
+                taken.add(number)
+                members.setdefault(old, []).append(number)
+    return members, unknown
+
+
+def _same(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
+    unit.decisions.add(
+        NewDecision(
+            unit.counters.take("decision"),
+            DecisionKind.SAME,
+            Authority.MIGRATION,
+            DecisionStatus.IN_FORCE,
+            (group,),
+            {},
+            ORIGIN,
+            {},
+            index.config_id(unit),
+            step_id,
+            ORIGIN,
+        ),
+        unit.commit_no,
+    )
+
+
+def _differences(settlement: Settlement, groups: Mapping[str, tuple[int, ...]]) -> Iterable[dict[str, Any]]:
+    """People of the partition that hold the records of several old IDs."""
+    old_of = {record: old for old, group in groups.items() for record in group}
+    for bearer in settlement.bearers:
+        cluster = bearer.records
+        olds = sorted({old_of[record] for record in cluster if record in old_of})
+        if len(olds) > 1:
+            parts = [[record for record in cluster if old_of.get(record) == old] for old in olds]
+            before = [(None, part) for part in parts]
+            yield {"before": before, "after": [(bearer.person, list(cluster))]}

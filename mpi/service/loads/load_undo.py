@@ -1,0 +1,377 @@
+"""Undo of a load: nothing that it said counts any more, and everything is computed anew from the rest.
+
+It is written chunk by chunk, each a whole transaction: of the records that had their turn nothing that the
+load said counts any more. Those of one person have it together, so that IDs come out as in one transaction.
+Interrupted, the same undo goes on with it.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from mpi.clustering.component import Sets
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, MpiError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code, step
+from mpi.service.indexing.reindex import Progress, Reindexed, Scored, reindex, silent
+from mpi.service.loads.chunk_writer import LOADED, portions_of
+from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
+from mpi.service.persons.effects import PersonEffect, Received, changes_of
+from mpi.service.processes.pacing import BESIDE_S, LEAST_REST_S, Portions, seeking_no_cycles
+from mpi.service.processes.worker_liveness import is_at_work, worker_name
+from mpi.service.resolution.resolve import Besides, reached, resolve_indexed
+from mpi.service.resolution.settlement import Choice
+from mpi.service.statements.current_version import Restated, restate
+from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+FIELDS = ("source", "local_id", "disclosures")
+KIND = "undo load"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadUndone:
+    """What undoing a load did, or in a preview would do; figures, because a load may be large.
+
+    Args:
+        batch: the load.
+        source: its source.
+        preview: whether nothing was changed.
+        step: the step; None in a preview.
+        stated: records that it said something about.
+        restored: records that an earlier or later statement stands for instead.
+        removed: records that take no part without it.
+        moved: records that change person, of those that the viewer may see.
+        persons: people whose records change, by what becomes of them.
+        told: clients that see the change in the feed.
+        disclosed: how many answers left because of links that it parts; None where the viewer may not know of
+            others' answers.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger, and in
+            the answer to a repeated call.
+    """
+
+    batch: int
+    source: str
+    preview: bool
+    step: int | None
+    stated: int
+    restored: int
+    removed: int
+    moved: int
+    persons: dict[str, int]
+    told: tuple[str, ...]
+    disclosed: int | None = None
+    disclosures: tuple[Received, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def undo_load(
+    index: Index,
+    viewer: Viewer,
+    number: int,
+    reason: str = "bad-load",
+    *,
+    preview: bool = False,
+    progress: Progress = silent,
+) -> LoadUndone:
+    """Take a load back, whatever came since.
+
+    What it created is gone unless another statement says it; what it changed or withdrew is as it would be
+    without it. A record that it sealed stays sealed, and what it expunged is gone for good.
+
+    It is written chunk by chunk, and others write in between. One that was interrupted goes on when it is
+    asked for again; its figures are then of what was left, but for ``stated``.
+
+    Args:
+        index: the open index.
+        viewer: who undoes it.
+        number: the load's batch, as its receipt says.
+        reason: a code.
+        preview: change nothing.
+        progress: told of long steps.
+
+    Raises:
+        NotFoundError: there is no such load that the viewer may know of.
+        ConflictError: it was held, or undone before.
+        AccessDenied: the viewer may not load.
+    """
+    permit(viewer, Action.LOAD)
+    code, portions = reason_code(reason), portions_of(index)
+    with seeking_no_cycles(), portions.turn(), step(index, viewer, KIND, preview=preview) as unit:
+        portions.begun(unit)
+        if (kept := kept_answer(unit, index)) is not None:
+            return _again(kept, viewer)
+        if _others_write(unit):
+            portions.others_write()
+        undoing = _begun(unit, index, number, code, preview=preview)
+        # A preview is taken back, and can be so as one transaction only.
+        undoing.take_back(unit, len(undoing.left) if preview else portions.most, progress)
+        undone = None
+        if not undoing.left:
+            undone = undoing.told(unit)
+            undoing.end(unit, undone)
+    try:
+        undone = undone or _go_on(undoing, viewer, portions, progress)
+    except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
+        with suppress(MpiError):  # what went wrong first is what is told
+            undoing.leave(viewer)
+        raise
+    if undoing.received.latest:
+        disclose(index, viewer, Action.LOAD, undoing.received.records, FIELDS)
+    return replace(undone, disclosures=undoing.received.latest)
+
+
+def _go_on(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndone:
+    """Take back what is left after the first chunk."""
+    database = undoing.index.database
+    while undoing.left:
+        # There is more to come: it is not too late to stop, and who waits in this process comes in.
+        database.commit_begun = False
+        time.sleep(LEAST_REST_S)
+        with seeking_no_cycles(), portions.turn(), database.write(viewer, KIND) as unit:
+            portions.begun(unit)
+            if undoing.others_wrote(unit):
+                portions.others_write()
+            undoing.take_back(unit, portions.most, progress)
+    with database.read(viewer) as reading:
+        undone = undoing.told(reading)
+    with database.write(viewer, KIND) as unit:
+        undoing.require_mine(unit)
+        undoing.end(unit, undone)
+    return undone
+
+
+@dataclass(slots=True)
+class _Undoing:
+    """One undo, chunk by chunk.
+
+    Args:
+        index: the open index.
+        batch: the load, as it was before.
+        step: the step of the undo.
+        since: its first commit.
+        people: records that the load said something about, together where they are, or were, one person.
+        place_of: where each of them is.
+        left: those of them of which what it said counts still.
+        stated: how many it said something about in all.
+        preview: whether all is rolled back.
+
+    Attributes:
+        commits: of the chunks.
+        received: answers that left because of links that it parts, once that is told.
+    """
+
+    index: Index
+    batch: Batch
+    step: int
+    since: int
+    people: list[list[int]]
+    place_of: dict[int, int]
+    left: set[int]
+    stated: int
+    preview: bool
+    commits: list[int] = field(default_factory=list)
+    received: Receipts = field(default_factory=Receipts)
+    _place: int = 0
+    _restored: int = 0
+    _removed: int = 0
+    _before: dict[int, int] = field(default_factory=dict)
+    _settled: set[int] = field(default_factory=set)
+
+    def others_wrote(self, unit: WriteUnit) -> bool:
+        """Look, before a further chunk is written, whether others have written since the last.
+
+        Raises:
+            ConflictError: they went on with this undo.
+        """
+        last = unit.last_commit()
+        self.require_mine(unit)
+        return last != self.commits[-1]
+
+    def require_mine(self, unit: ReadUnit) -> None:
+        """Nobody else may have gone on with this undo.
+
+        Raises:
+            ConflictError: somebody has.
+        """
+        now = unit.batches.get(self.batch.id)
+        if now is None or (now.status, now.undoing_commit) != (UNDOING, self.commits[-1]):
+            raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
+
+    def take_back(self, unit: WriteUnit, most: int, progress: Progress) -> None:
+        """Take back what the load said of the next records.
+
+        Args:
+            unit: the chunk's transaction.
+            most: so many records, but all of one person at least.
+            progress: told how many are done.
+        """
+        restated = Restated()
+        touched: set[int] = set()
+        some = self._next(most)
+        while some:
+            unit.batches.take_back(self.batch.id, some, unit.commit_no, worker_name())
+            now = restate(unit, self.index, some)
+            unit.records.mark_undone(self.batch.id, some)
+            touched |= reindex(unit, self.index, now.changed, now.gone, progress).touched | now.doubted
+            restated.add(now)
+            # What is settled with these has its turn with these: else records that come back would meet
+            # others that are to go, and take their IDs.
+            some = self._all_who_are_among(reached(unit, self.index, touched) & self.left)
+        choice = Choice(as_of=self.batch.commit_no - 1)
+        besides = Besides(choice, followed=restated.told, touched=restated.doubted)
+        indexed = Reindexed(touched, Scored({}))
+        settled = resolve_indexed(unit, self.index, restated.changed, indexed, KIND, besides)
+        self._restored += len(restated.changed)
+        self._removed += len(restated.gone)
+        # Who bore a record that was settled in a chunk before is who bore it before that.
+        fresh = settled.current.keys() - self._settled
+        self._before.update((record, settled.current[record]) for record in fresh)
+        self._settled |= settled.records
+        self.commits.append(unit.commit_no)
+        progress("taking back", self.stated - len(self.left), self.stated)
+
+    def _next(self, most: int) -> set[int]:
+        some: set[int] = set()
+        while self._place < len(self.people):
+            mine = self.left.intersection(self.people[self._place])
+            if some and len(some) + len(mine) > most:
+                break
+            some |= mine
+            self._place += 1
+        self.left -= some
+        return some
+
+    def _all_who_are_among(self, records: Collection[int]) -> set[int]:
+        some = {one for record in records for one in self.people[self.place_of[record]]} & self.left
+        self.left -= some
+        return some
+
+    def told(self, unit: ReadUnit) -> LoadUndone:
+        """What the undo did, once nothing is left.
+
+        Args:
+            unit: the transaction of the last chunk, or one after it.
+        """
+        persons, moved, told, _ = changes_of(
+            unit, lambda: {*self.commits}, self._before, self._settled, preview=self.preview
+        )
+        self.received = receipts_until(unit, self._before, self.since)
+        return LoadUndone(
+            self.batch.id,
+            self.batch.source,
+            self.preview,
+            None if self.preview else self.step,
+            self.stated,
+            self._restored,
+            self._removed,
+            len(moved),
+            _counted(persons),
+            told,
+            self.received.number,
+        )
+
+    def end(self, unit: WriteUnit, undone: LoadUndone) -> None:
+        """End the undo, and keep what is answered."""
+        unit.batches.end_undo(self.batch.id)
+        keep_answer(unit, self.index, undone.as_dict(), ())
+
+    def leave(self, viewer: Viewer) -> None:
+        """Say that this process does not go on with what it has begun, where it has."""
+        with self.index.database.read(viewer) as reading:
+            now = reading.batches.get(self.batch.id)
+        # The last of the commits may not have been kept.
+        if now is not None and now.undoing_worker == worker_name() and now.undoing_commit in self.commits:
+            with self.index.database.write(viewer, KIND) as unit:
+                unit.batches.leave_undo(self.batch.id)
+
+
+def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _Undoing:
+    """Begin with an undo, or go on with one that was interrupted.
+
+    Raises:
+        NotFoundError: there is no such load that the viewer may know of.
+        ConflictError: it was held, or undone before, or is being taken back.
+    """
+    batch = _batch(unit, number)
+    stated = unit.sightings.of_batch(batch.id)
+    if batch.undone_commit is None:
+        since = unit.commit_no
+        step_id = add_step(unit, "undo", reason, {"batch": batch.id})
+        unit.batches.begin_undo(batch.id, since)
+    else:
+        _require_left(unit, batch)
+        since = batch.undone_commit
+        [step_id] = [one.id for one in unit.steps.at([since]) if one.detail.get("batch") == batch.id]
+    left = stated - unit.batches.taken_back(batch.id)
+    people = _together(unit, left, batch.commit_no)
+    place_of = {record: place for place, mine in enumerate(people) for record in mine}
+    return _Undoing(index, batch, step_id, since, people, place_of, left, len(stated), preview)
+
+
+def _others_write(unit: ReadUnit) -> bool:
+    """Whether somebody wrote but now; a load that has just ended is likely to be the one that is undone."""
+    last = unit.last_commit()
+    if last not in (written := unit.commit_info({last})):
+        return False
+    at, _, kind = written[last]
+    return kind != "load" and at > clock.iso(clock.now() - timedelta(seconds=BESIDE_S))
+
+
+def _require_left(unit: ReadUnit, batch: Batch) -> None:
+    """No process may be at it still, as when a caller was not answered in time and asks again."""
+    last = batch.undoing_commit
+    if last is not None and is_at_work(batch.undoing_worker or "", unit.commit_info({last})[last][0]):
+        raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")
+
+
+def _together(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
+    """Records that are one person, or were from just before a commit on, side by side.
+
+    What is one person without the load may be two with it, and the other way round.
+    """
+    persons_of = {
+        record: [m.person_id for m in history if m.to_commit is None or m.to_commit >= commit_no]
+        for record, history in unit.persons.histories(records).items()
+    }
+    joined = Sets()
+    for persons in persons_of.values():
+        if persons:
+            joined.join(persons)
+    found: dict[tuple[int, int], list[int]] = {}
+    for record in sorted(records):
+        persons = persons_of[record]
+        found.setdefault((joined.find(persons[0]), 0) if persons else (0, record), []).append(record)
+    return list(found.values())
+
+
+def _again(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndone:
+    """What a call was answered before, less what its viewer may no longer know."""
+    number = kept.get("disclosed") if viewer.sources is None else None
+    return LoadUndone(**{**kept, "disclosed": number, "disclosures": ()})
+
+
+def _counted(persons: Iterable[PersonEffect]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for person in persons:
+        counts[person.change] = counts.get(person.change, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _batch(unit: ReadUnit, number: int) -> Batch:
+    found = unit.batches.get(number)
+    if found is None or not unit.viewer.may_see(found.source):
+        raise NotFoundError(f"there is no load {number}")
+    if found.status not in (LOADED, LOADING, UNDOING):
+        raise ConflictError(f"load {number} is {found.status}: there is nothing of it to undo")
+    return found

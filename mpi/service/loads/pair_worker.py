@@ -1,0 +1,204 @@
+"""Pairs found in a process of their own, while whoever asked for them writes what was found before."""
+
+import gc
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from mpi.domain.errors import EngineError, MpiError
+from mpi.domain.viewer import Viewer
+from mpi.matching.model.model import MatchModel
+from mpi.matching.scoring.load_scorer import Place
+from mpi.service.core.comparable_record import Packed
+from mpi.service.core.index import Index
+from mpi.service.indexing.pairing import Beside, Pairing, Scored, of_this_machine
+from mpi.service.processes.child_process import mappings_can_be_sent
+from mpi.standardize.process_pool import give_way
+from mpi.storage.unit_of_work.database import Database
+
+WORTH_A_THREAD_BESIDE = 250_000
+"""Pairs, while others are written, which takes a core: two threads in place of one take a tenth more time."""
+_PATIENCE_S = 60.0
+"""For the process to end: until what it has DuckDB do is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the process is given once.
+
+    Args:
+        url: of the database.
+        viewer: who reads.
+        model: the model in force.
+        folder: where to spill.
+    """
+
+    url: str
+    viewer: Viewer
+    model: MatchModel
+    folder: Path
+
+
+class _Wanted(NamedTuple):
+    """Records of which the pairs are wanted; see ``Pairing.pair_up``."""
+
+    config_id: int
+    mine: dict[int, Packed]
+    beside: Beside
+
+
+class PairsApart:
+    """A process that finds and scores pairs; begun when it is first asked, ended on leaving.
+
+    Args:
+        index: the open index.
+        viewer: who reads.
+    """
+
+    def __init__(self, index: Index, viewer: Viewer) -> None:
+        self._index = index
+        self._viewer = viewer
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join(_PATIENCE_S)
+            if self._process.exitcode is None:
+                self._process.kill()
+                self._process.join()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def ask(self, config_id: int, mine: dict[int, Packed], beside: Beside) -> int:
+        """Begin to look for pairs; returns the last commit that is taken into account.
+
+        What is committed after this returns is not looked at.
+
+        Raises:
+            EngineError: the process failed, or was ended from outside.
+        """
+        self._begin()
+        try:
+            self._connection.send(_Wanted(config_id, mine, beside))
+        except OSError:
+            raise _ended() from None
+        commit = self._received()
+        if not isinstance(commit, int):
+            raise _ended()
+        return commit
+
+    def has_answered(self) -> bool:
+        """Whether ``answer`` would not wait.
+
+        Raises:
+            EngineError: the process was ended from outside.
+        """
+        try:
+            return self._connection.poll()
+        except OSError:
+            raise _ended() from None
+
+    def answer(self) -> Scored:
+        """The pairs of what was asked last; waits for them.
+
+        Raises:
+            EngineError: the process failed, or was ended from outside.
+        """
+        scored = self._received()
+        if not isinstance(scored, Scored):
+            raise _ended()
+        return scored
+
+    @property
+    def _connection(self) -> Connection:
+        if self._pipe is None:
+            raise _ended()
+        return self._pipe
+
+    def _received(self) -> object:
+        try:
+            received = self._connection.recv()
+        except (EOFError, OSError):
+            raise _ended() from None
+        if isinstance(received, str):
+            raise EngineError(received)
+        return received
+
+    def _begin(self) -> None:
+        if self._process is not None:
+            return
+        # Made by the one that is not ended in the middle of its work, so that nothing of it stays.
+        self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
+        index, folder = self._index, Path(self._folder.name)
+        work = _Work(index.database.url, self._viewer, index.matcher.model, folder)
+        # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+        spawn = get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        mappings_can_be_sent()
+        process = spawn.Process(target=_serve, args=(theirs, work), daemon=True)
+        process.start()
+        self._process = process
+        theirs.close()
+
+
+def _ended() -> EngineError:
+    return EngineError(
+        "the process that finds pairs was ended from outside, for want of memory perhaps: run it again"
+    )
+
+
+def _serve(pipe: Connection, work: _Work) -> None:
+    """Answer until nobody asks any more: first the last commit, then the pairs; or an error in one line."""
+    give_way()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
+    database = Database(work.url)
+    bounds = of_this_machine()
+    place = Place(work.folder, bounds.memory)
+    # A server would take a core from whoever writes and those who answer; in a file each works for itself.
+    again = None if database.is_postgresql else partial(database.read, work.viewer)
+    # Whoever asked may end at any moment.
+    with (
+        suppress(EOFError, BrokenPipeError, ConnectionResetError),
+        Pairing(work.model, place, bounds.most_kept, again, WORTH_A_THREAD_BESIDE) as pairing,
+    ):
+        while True:
+            _answer(pipe, database, work.viewer, pairing, pipe.recv())
+            gc.collect()
+    # Nothing is left to be put away, and this process is about to end by itself.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _answer(pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _Wanted) -> None:
+    try:
+        with ExitStack() as reading:
+            unit = reading.enter_context(database.read(viewer))
+            pipe.send(unit.last_commit())
+            # Where a snapshot stands SQLite's log only grows, and all that is written reads through it.
+            scored = pairing.pair_up(unit, *wanted, reading.close)
+    except MpiError as error:
+        pipe.send(str(error))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+        pipe.send(f"finding pairs failed ({type(error).__name__}): run it again")
+    else:
+        # After the snapshot is let go of: whoever asked may be long in coming for it.
+        pipe.send(scored)

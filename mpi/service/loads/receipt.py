@@ -1,0 +1,103 @@
+"""The receipt of a load: every row accounted for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mpi.service.loads.row_intake import Reject, Sent
+from mpi.service.statements.intake import Verdict
+from mpi.service.statements.statement import Statement
+from mpi.storage.repositories.sources.records import StoredRecord
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a file.
+
+    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected: the
+    file's rows, and for a full snapshot also the records whose absence it states. ``spared`` are absent
+    records that were not withdrawn, because a row that could not be read may be theirs. ``unfinished`` are
+    the numbers of other loads of the source that were not done when this one began.
+    """
+
+    source: str
+    status: str = "loaded"
+    received: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    withdrawn: int = 0
+    history: int = 0
+    superseded: int = 0
+    held: int = 0
+    rejected: int = 0
+    held_reason: str | None = None
+    spared: int = 0
+    batch: int | None = None
+    unfinished: tuple[int, ...] = ()
+    rejects: list[Reject] = field(default_factory=list)
+    issues: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The figures, by name."""
+        names = (
+            "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
+            "rejected",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every row is accounted for (law 6)."""
+        return self.received == sum(n for name, n in self.counts.items() if name != "received")
+
+
+def receipt_of(source: str, sent: Sent) -> Receipt:
+    """The receipt of a file as far as the door can tell."""
+    return Receipt(
+        source,
+        received=sent.received,
+        superseded=sent.superseded,
+        rejected=len(sent.rejects),
+        rejects=list(sent.rejects),
+        issues=dict(sent.issues),
+    )
+
+
+def count_verdicts(
+    receipt: Receipt,
+    said: Iterable[Statement],
+    known: Mapping[str, StoredRecord],
+    verdicts: Mapping[str, Verdict],
+) -> None:
+    """Add what became of statements to the receipt.
+
+    Args:
+        receipt: takes the counts, and a reject for each statement that is refused.
+        said: the statements.
+        known: the records of those local IDs that there were before.
+        verdicts: by local ID.
+    """
+    for one in said:
+        match verdicts[one.local_id]:
+            case Verdict.CREATED:
+                receipt.created += 1
+            case Verdict.UPDATED:
+                receipt.updated += 1
+            case Verdict.SEALED if one.local_id in known:
+                receipt.updated += 1
+            case Verdict.SEALED:
+                receipt.created += 1
+            case Verdict.UNCHANGED:
+                receipt.unchanged += 1
+            case Verdict.HELD:
+                receipt.held += 1
+            case Verdict.HISTORY:
+                receipt.history += 1
+            case Verdict.REFUSED:
+                receipt.rejects.append(
+                    Reject(
+                        one.line, None, "sealed", "the record is sealed or expunged: a person must lift it"
+                    )
+                )
+                receipt.rejected += 1

@@ -1,0 +1,110 @@
+"""What a file means for the records that its source has: which it lacks, and what its guards ask about."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mpi.service.core.identity_key import who
+from mpi.service.loads.guards import Effect
+from mpi.service.loads.row_intake import Sent
+from mpi.service.statements.intake import Verdict, judge
+from mpi.standardize.payload import from_payload
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a source has, as far as its file bears on it.
+
+    Args:
+        active: how many active records there are.
+        renamed: how many of them would change name or birth date.
+        sealed: how many of them would be sealed or expunged.
+        lacking: records that a full snapshot says are gone, also those that their source has stated since.
+        held: records of which something waits; only of a full snapshot.
+        spared: active records that would be withdrawn if every row had a local ID.
+    """
+
+    active: int
+    renamed: int = 0
+    sealed: int = 0
+    lacking: list[StoredRecord] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
+    spared: int = 0
+
+    def absent(self, as_of: str) -> list[StoredRecord]:
+        """Active records that a full snapshot lacks, and that their source has not stated since."""
+        return _not_seen_since(self.lacking, as_of, RecordState.ACTIVE)
+
+    def still_gone(self, as_of: str) -> list[StoredRecord]:
+        """Withdrawn records that a full snapshot lacks as well: their source says again that they are gone.
+
+        Without that, a statement from before the snapshot would bring one back if it came late, and not if
+        it came in time.
+        """
+        return _not_seen_since(self.lacking, as_of, RecordState.WITHDRAWN)
+
+    def effect(self, as_of: str) -> Effect:
+        """What the load would do to its source, for the guards."""
+        return Effect(self.active, len(self.absent(as_of)), self.renamed, self.sealed)
+
+
+def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool) -> Survey:
+    """See what a file means for its source's records; of a delta only those that it names are read.
+
+    A record whose row was refused is not lacking. Where a row had no readable local ID it may be any
+    record's, so none is taken for gone.
+
+    Args:
+        unit: the transaction.
+        source_id: the source.
+        sent: the file.
+        as_of: when the file was true at its source.
+        full: whether the file is a full snapshot.
+    """
+    found = Survey(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
+    updated: list[StoredRecord] = []
+    for record in _unlike(unit, source_id, sent) if full else _named(unit, source_id, sent):
+        heading = sent.headings.get(record.local_id)
+        if heading is not None:
+            verdict = judge(record, heading)
+            found.sealed += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
+            if record.state == RecordState.ACTIVE and verdict is Verdict.UPDATED:
+                updated.append(record)
+        elif full and record.local_id not in sent.refused and record.state != RecordState.SEALED:
+            found.lacking.append(record)
+        if full and record.state == RecordState.HELD:
+            found.held.append(record.id)
+    found.renamed = sum(_renamed(unit, sent, some) for some in chunked(updated))
+    if sent.nameless:
+        found.spared, found.lacking = len(found.absent(as_of)), []
+    return found
+
+
+def _unlike(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
+    """The records of which the file does not say again what stands, and those that it seals.
+
+    A seal that was to begin later is said in the same words when it has begun.
+    """
+
+    def said(local_id: str) -> str | None:
+        heading = sent.headings.get(local_id)
+        return None if heading is None or heading.sealing else heading.content_hash
+
+    return unit.records.each_but(source_id, said)
+
+
+def _named(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
+    for names in chunked(sent.headings):
+        yield from unit.records.find(source_id, names).values()
+
+
+def _renamed(unit: ReadUnit, sent: Sent, updated: Iterable[StoredRecord]) -> int:
+    now = {record.id: sent.headings[record.local_id].who for record in updated}
+    old = unit.records.payloads(now)
+    return sum(said is not None and who(from_payload(old[number][1])) != said for number, said in now.items())
+
+
+def _not_seen_since(records: Iterable[StoredRecord], as_of: str, state: RecordState) -> list[StoredRecord]:
+    return [record for record in records if record.state == state and record.last_seen <= as_of]

@@ -1,0 +1,93 @@
+"""Statements made comparable by other processes, while those before them are written."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from mpi.service.core.comparable_record import Packed
+from mpi.service.loads.row_intake import Door, Sent
+from mpi.service.statements.statement import Statement
+from mpi.standardize.payload import from_payload
+from mpi.standardize.process_pool import ended_from_outside, processes, submit, workers
+
+AT_A_TIME = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes records comparable; can be sent to another process.
+
+    Args:
+        door: it let them in.
+    """
+
+    door: Door
+
+    def __call__(self, payloads: Sequence[bytes]) -> list[Packed]:
+        """Make records comparable, given as they are stored."""
+        return [self.door.packed(from_payload(payload)) for payload in payloads]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Statements of which some are being made comparable.
+
+    Args:
+        said: all of them.
+        places: of those that are.
+        parts: what they become.
+    """
+
+    said: list[Statement]
+    places: list[int]
+    parts: list[Future[list[Packed]]]
+
+
+class Meanwhile:
+    """Makes a file's statements comparable, in processes that begin with the first and end on leaving.
+
+    Args:
+        sent: the file.
+    """
+
+    def __init__(self, sent: Sent) -> None:
+        self._sent = sent
+        self._work = Maker(sent.door)
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, said: list[Statement]) -> Coming:
+        """Begin with those of the statements that are not comparable yet."""
+        headings = self._sent.headings
+        places = [n for n, one in enumerate(said) if headings[one.local_id].unmade]
+        if places and self._pool is None:
+            self._pool = workers(processes(), self._work)
+        payloads = [said[place].payload for place in places]
+        some = [payloads[at : at + AT_A_TIME] for at in range(0, len(payloads), AT_A_TIME)]
+        return Coming(said, places, [submit(self._pool, each) for each in some] if self._pool else [])
+
+    def end(self, coming: Coming) -> list[Statement]:
+        """The statements, once they are comparable.
+
+        Raises:
+            EngineError: a process was ended from outside.
+        """
+        said = list(coming.said)
+        try:
+            made = [one for part in coming.parts for one in part.result()]
+        except BrokenProcessPool:
+            raise ended_from_outside() from None
+        for place, one in zip(coming.places, made, strict=True):
+            said[place] = said[place]._replace(made=one)
+        return said

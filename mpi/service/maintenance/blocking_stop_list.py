@@ -1,0 +1,121 @@
+"""Stopping: which blocking keys too many records share, and what it would save and lose to stop them.
+
+A stopped key is stopped for everybody, as another configuration, by a re-cluster that a person has read and
+applied; never by a request, whatever it meets (law 1).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import comb
+
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.standardize.shared_values import SharedValues
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+SAMPLED_BLOCKS = 100
+"""The largest blocks, of which pairs are looked at."""
+SAMPLED_PAIRS = 300
+"""Pairs of each that are looked at, drawn by a seed that is the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """A list of stopped keys, before it is in force.
+
+    Args:
+        lists: the lists in force with these keys stopped.
+        stopped: keys on the list.
+        added: of them, those that the list in force does not have.
+        largest: records that share the most shared of those added.
+        pairs: pairs that the added keys bring.
+        saved: of them, about how many no other key brings: they would not be compared any more.
+        lost: of those, about how many weigh enough to be linked or asked about.
+    """
+
+    lists: SharedValues = field(repr=False)
+    stopped: int
+    added: int
+    largest: int
+    pairs: int
+    saved: int
+    lost: int
+
+
+def propose_stops(index: Index, viewer: Viewer, over: int) -> Stops:
+    """Which keys would be stopped, where every block of more records than so many is.
+
+    Keys that are stopped already stay so; nothing is changed.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        over: most records that may share a key; 0 takes the list in force back whole.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster.
+    """
+    permit(viewer, Action.RECLUSTER)
+    with index.database.read(viewer) as unit:
+        config_id = index.config_id(unit)
+        lists = index.lists_of(unit, config_id)
+        if not over:
+            return Stops(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
+        blocks = unit.keys.large(config_id, over)
+        stopped = lists.stopped | {key for key, _ in blocks}
+        rest = index.matcher.model.blocking.stopping(stopped)
+        pairs = sum(comb(size, 2) for _, size in blocks)
+        looked_at = _Looked()
+        for key, size in blocks[:SAMPLED_BLOCKS]:
+            looked_at.add(comb(size, 2), _look(unit, index, rest, config_id, key))
+    scale = pairs / looked_at.pairs if looked_at.pairs else 0.0
+    return Stops(
+        replace(lists, stopped=stopped),
+        len(stopped),
+        len(blocks),
+        max((size for _, size in blocks), default=0),
+        pairs,
+        round(looked_at.saved * scale),
+        round(looked_at.lost * scale),
+    )
+
+
+@dataclass(slots=True)
+class _Looked:
+    """Sums over the blocks that were looked at."""
+
+    pairs: int = 0
+    saved: float = 0.0
+    lost: float = 0.0
+
+    def add(self, pairs: int, shares: tuple[float, float]) -> None:
+        self.pairs += pairs
+        self.saved += pairs * shares[0]
+        self.lost += pairs * shares[1]
+
+
+def _look(unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int) -> tuple[float, float]:
+    """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
+    members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
+    drawn = _drawn(members, key)
+    features = load_features(unit, config_id, {end for pair in drawn for end in pair})
+    own = {record: set(keys(each, rest, index.seal)) for record, each in features.items()}
+    review = index.matcher.model.thresholds.stored_from
+    saved = [(a, b) for a, b in drawn if not own[a] & own[b]]
+    lost = sum(index.matcher.scorer.weight(features[a], features[b]) >= review for a, b in saved)
+    return len(saved) / len(drawn), lost / len(drawn)
+
+
+def _drawn(members: Sequence[int], key: int) -> list[tuple[int, int]]:
+    """Distinct pairs of a block: all of a small one."""
+    if comb(len(members), 2) <= SAMPLED_PAIRS:
+        return [(a, b) for place, a in enumerate(members) for b in members[place + 1 :]]
+    chance = random.Random(key)  # noqa: S311 - a sample, not a secret
+    found: set[tuple[int, int]] = set()
+    while len(found) < SAMPLED_PAIRS:
+        a, b = chance.sample(members, 2)
+        found.add((min(a, b), max(a, b)))
+    return sorted(found)

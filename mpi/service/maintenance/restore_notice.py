@@ -1,0 +1,27 @@
+"""Restored: tell those who follow the feed of events that the index has gone back in time."""
+
+import secrets
+
+from mpi.domain.viewer import Viewer
+from mpi.storage.unit_of_work.database import Database
+
+
+def restored(database: Database, viewer: Viewer) -> str:
+    """Begin another generation of the feed after a backup was restored; returns it.
+
+    What was acknowledged after the backup is not in the index, and its commit numbers are given again to
+    other things: a cursor of the generation before would skip them unseen. Sign-ins that were ended since are
+    open in the backup: all end. The ledger may name records that came after the backup: their numbers are
+    given to no others.
+
+    Args:
+        database: of the index; the program is not at work on it.
+        viewer: who restored it.
+    """
+    with database.write(viewer, "restored") as unit:
+        generation = secrets.token_hex(8)
+        unit.configs.begin_generation(generation)
+        unit.sign_ins.end_all()
+        unit.counters.pass_over("record", unit.disclosures.last_record())
+        unit.note_commit()
+        return generation

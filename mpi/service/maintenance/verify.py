@@ -1,0 +1,133 @@
+"""Verify: check the laws on a live index, reading only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mpi.domain import eid
+from mpi.domain.errors import EidError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.service.core.index import Index, canonical_key
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.recluster.key_verification import are_sound
+from mpi.service.recluster.plan import recluster
+from mpi.storage.repositories.derived.runs import Stage
+from mpi.storage.repositories.persons.persons import PersonStatus
+from mpi.storage.repositories.steps.decisions import DecisionStatus
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A breach of a law: which, and where by number, never a value."""
+
+    law: int
+    detail: str
+
+
+@seeking_no_cycles()
+def verify(
+    index: Index, viewer: Viewer, progress: Progress = silent, engine: BatchEngine = DUCKDB
+) -> list[Finding]:
+    """Check that the index keeps its laws; an empty list is good.
+
+    Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish, or
+    the worker to finish. Law 2:
+    every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
+    nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped, and
+    records are found by the keys that they have.
+    Law 6: every active record has a version and a person. Law 7: no line of the ledger is missing.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        progress: told of long steps.
+        engine: what scores the pairs of the re-cluster.
+    """
+    permit(viewer, Action.REPORT)
+    with index.database.read(viewer) as unit:
+        findings = [
+            *_ids(unit),
+            *_memberships(unit),
+            *_records(unit, index),
+            *_words(unit),
+            *_stopped(unit, index),
+            *_keys(unit, index),
+            *_ledger(unit),
+        ]
+        run = unit.runs.open()
+        pending = unit.blocks.count_waiting()
+    held_by_run = run is not None and run.stage != Stage.DERIVING
+    plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
+    if not plan.is_empty and not held_by_run and not pending:
+        findings.append(Finding(1, f"a re-cluster would move {plan.moved} records"))
+    return findings
+
+
+def _stopped(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    config_id = index.config_id(unit)
+    stopped = index.lists_of(unit, config_id).stopped
+    having = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped)}
+    if having:
+        yield Finding(5, f"{len(having)} records have a blocking key that is stopped")
+
+
+def _keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    config_id = index.config_id(unit)
+    if not are_sound(unit, config_id):
+        yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
+
+
+def _ids(unit: ReadUnit) -> Iterator[Finding]:
+    current = set(unit.persons.all_current().values())
+    for person in unit.persons.every():
+        try:
+            if eid.parse(person.eid) != person.eid:
+                yield Finding(2, f"person {person.id} has an ID that is not in its written form")
+        except EidError:
+            yield Finding(2, f"person {person.id} has an ID that fails its check")
+        if (person.status == PersonStatus.ACTIVE) != (person.id in current):
+            yield Finding(2, f"person {person.id} is {person.status} and that does not fit its records")
+
+
+def _memberships(unit: ReadUnit) -> Iterator[Finding]:
+    last: dict[int, int | None] = {}
+    for membership in unit.persons.all_memberships():
+        ended = last.get(membership.record_id, 0)
+        if ended is None or membership.from_commit < ended:
+            yield Finding(2, f"record {membership.record_id} belongs to two persons at one time")
+        last[membership.record_id] = membership.to_commit
+
+
+def _words(unit: ReadUnit) -> Iterator[Finding]:
+    waiting = {one.decision_id: one.step_id for one in unit.awaited.all()}
+    for number, decision in sorted(unit.decisions.get(waiting).items()):
+        if decision.step_id != waiting[number]:
+            continue
+        if decision.status is not DecisionStatus.AWAITING:
+            yield Finding(3, f"decision {number} waits for others, and is {decision.status}")
+    for number in unit.decisions.with_status(DecisionStatus.AWAITING):
+        if number not in waiting:
+            yield Finding(3, f"decision {number} waits for others, and nobody is awaited")
+
+
+def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    active = unit.records.active()
+    current = unit.persons.all_current()
+    labels = unit.records.labels(active)
+    for record in sorted(set(active) - set(current)):
+        yield Finding(6, f"active record {record} has no person")
+    for record in sorted(set(current) - set(active)):
+        yield Finding(2, f"record {record} takes no part and still has a person")
+    for record in sorted(set(active) - set(unit.records.payloads(active))):
+        yield Finding(6, f"active record {record} has no active version")
+    for record, label in labels.items():
+        if active[record] != canonical_key(index.seal, label.source, label.local_id):
+            yield Finding(1, f"record {record} has a canonical key that is not its own")
+
+
+def _ledger(unit: ReadUnit) -> Iterator[Finding]:
+    lines, last = unit.disclosures.extent()
+    if lines != last:
+        yield Finding(7, f"the ledger has {lines} lines, and its last is number {last}")

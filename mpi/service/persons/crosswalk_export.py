@@ -1,0 +1,43 @@
+"""Export the crosswalk: every active record and its enterprise ID."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+
+HEADER = ("source", "local_id", "enterprise_id")
+
+
+@dataclass(frozen=True, slots=True)
+class CrosswalkRow:
+    """A line of the export."""
+
+    source: str
+    local_id: str
+    enterprise_id: str
+
+
+def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
+    """Every active record with its enterprise ID, by source and local ID, from one snapshot.
+
+    Records that the viewer may not see are left out.
+
+    Raises:
+        AccessDenied: the viewer may not export.
+    """
+    permit(viewer, Action.CROSSWALK_EXPORT)
+    return _rows(index, viewer)
+
+
+def _rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
+    with index.database.read(viewer) as unit:
+        # Every active record as of one commit: the memberships say which those were.
+        handle = f"all@{unit.last_commit()}"
+        disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, handle)
+        persons = unit.persons.all_current()
+        eids = {person.id: person.eid for person in unit.persons.every()}
+        for record, label in unit.records.every_label():
+            if viewer.may_see(label.source):
+                yield CrosswalkRow(label.source, label.local_id, eids[persons[record]])

@@ -1,0 +1,166 @@
+"""Received: who was told of records because of a link, listed at once when the link is parted.
+
+Of two records that were one person from a commit on and are so no longer (one that takes no part any more is
+nobody's), an answer since then about the one
+counts where its client was told of the other too, in the same answer or in another. So a client that read its
+own record only is not listed, and one that read both by themselves is. An export counts for every record that
+its client may see. What leaves while the step is being made is not on the ledger yet.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, permits
+from mpi.service.core.visibility import visible
+from mpi.service.persons.effects import Effect, Received
+from mpi.storage.repositories.access.disclosures import Disclosure
+from mpi.storage.repositories.persons.persons import Membership
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+MOST_LISTED = 1000
+
+Apart = Mapping[int, Mapping[int, str]]
+"""Of each record, those that it was one person with, and since when (ISO, UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """What left because of links that a step parts, as far as the viewer may know.
+
+    Args:
+        number: how many answers; None where the viewer may not know of others' answers.
+        latest: of them, newest first; empty where the viewer may not read the ledger.
+        records: those that ``latest`` names.
+    """
+
+    number: int | None = None
+    latest: tuple[Received, ...] = ()
+    records: frozenset[int] = frozenset()
+
+
+def with_received(unit: WriteUnit, effect: Effect, before: Mapping[int, int]) -> Effect:
+    """The effect with who received what because of the links that it parts, as far as the viewer may know.
+
+    Args:
+        unit: the transaction, after publishing.
+        effect: what the step did, or in a preview would do.
+        before: the person of each settled record before.
+    """
+    found = receipts(unit, before)
+    return replace(effect, disclosed=found.number, disclosures=found.latest)
+
+
+def receipts(unit: WriteUnit, before: Mapping[int, int]) -> Receipts:
+    """Who received what because of the links that a step parts.
+
+    Args:
+        unit: the transaction, after publishing.
+        before: the person of each settled record before.
+    """
+    return receipts_until(unit, before, unit.commit_no)
+
+
+def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Receipts:
+    """The same of what was done in more than one commit.
+
+    Args:
+        unit: the transaction, after all was published.
+        before: the person of each record before.
+        until: the first of the commits.
+    """
+    if unit.viewer.sources is not None:
+        # That others asked about a child tells that they know it.
+        return Receipts()
+    after = unit.persons.current(before)
+    losing = {person for record, person in before.items() if after.get(record) != person}
+    labels = visible(unit, {record for record, person in before.items() if person in losing})
+    found = _received(unit, _apart(unit, before, after, labels, until), labels)
+    if not permits(unit.viewer, Action.DISCLOSURE_READ):
+        return Receipts(len(found))
+    latest = tuple(found[:MOST_LISTED])
+    numbers = {label: number for number, label in labels.items()}
+    named = frozenset(numbers[label] for line in latest for label in line.records)
+    return Receipts(len(found), latest, named)
+
+
+def _apart(
+    unit: ReadUnit,
+    before: Mapping[int, int],
+    after: Mapping[int, int],
+    labels: Collection[int],
+    until: int,
+) -> Apart:
+    parts: dict[int, dict[int | None, list[int]]] = {}
+    for record in labels:
+        parts.setdefault(before[record], {}).setdefault(after.get(record), []).append(record)
+    pairs = [
+        (one, other)
+        for held in parts.values()
+        for part, mine in held.items()
+        for elsewhere, others in held.items()
+        if part != elsewhere
+        for one in mine
+        for other in others
+    ]
+    if not pairs:
+        return {}
+    histories = unit.persons.histories({record for record, _ in pairs})
+    since = {(one, other): _together_since(histories[one], histories[other], until) for one, other in pairs}
+    times = unit.commit_info(set(since.values()))
+    apart: dict[int, dict[int, str]] = {}
+    for (one, other), commit in since.items():
+        apart.setdefault(one, {})[other] = times[commit][0]
+    return apart
+
+
+def _together_since(one: Sequence[Membership], other: Sequence[Membership], until: int) -> int:
+    """The commit from which two records were one person without a break, whoever that was, to a commit."""
+    while True:
+        mine, others = _just_before(one, until), _just_before(other, until)
+        if mine is None or others is None or mine.person_id != others.person_id:
+            return until
+        until = max(mine.from_commit, others.from_commit)
+
+
+def _just_before(history: Sequence[Membership], commit: int) -> Membership | None:
+    held = (m for m in history if m.from_commit < commit and (m.to_commit is None or m.to_commit >= commit))
+    return next(held, None)
+
+
+def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, Label]) -> list[Received]:
+    """The answers, newest first."""
+    if not apart:
+        return []
+    lines = unit.disclosures.since(min(at for others in apart.values() for at in others.values()), apart)
+    sources_of = {client.name: client.sources for client, _, _ in unit.clients.every()}
+    told = [_told(line, apart, labels, sources_of.get(line.client)) for line in lines]
+    latest: dict[tuple[str, int], str] = {}
+    for line, records in zip(lines, told, strict=True):
+        for record in records:
+            latest[line.client, record] = max(line.at, latest.get((line.client, record), ""))
+    found = []
+    for line, records in zip(lines, told, strict=True):
+        about = [
+            labels[record]
+            for record in records
+            if any(
+                line.at >= at and latest.get((line.client, other), "") >= at
+                for other, at in apart[record].items()
+            )
+        ]
+        if about:
+            shown = tuple(sorted(about, key=lambda label: (label.source, label.local_id)))
+            found.append(
+                Received(line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown)
+            )
+    return found[::-1]
+
+
+def _told(
+    line: Disclosure, apart: Apart, labels: Mapping[int, Label], sources: frozenset[str] | None
+) -> list[int]:
+    """The parted records that an answer was about; an export is of all that its client may see."""
+    if line.handle is None:
+        return [record for record in line.record_ids if record in apart]
+    return [record for record in apart if sources is None or labels[record].source in sources]

@@ -1,0 +1,254 @@
+"""The golden record: what is known of a person, each value with the record that it is of. Computed on read.
+
+It is made over the records that the viewer may see and no others, so a value that stands for one reader may
+be another for the next. Nothing of it is stored.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain import eid as eids
+from mpi.domain.errors import NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.survivorship import EVERY, ONE, Chosen, Said, choose, every
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import visible
+from mpi.service.decisions.decision_log import may_undo
+from mpi.service.persons.attribute_values import WITHHELD_WHERE_CONFIDENTIAL, Origin, stated
+from mpi.service.persons.person_status import appearance
+from mpi.service.statements.correction_records import Correction, corrections
+from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.persons.persons import Person
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+NEVER = "this index never gave out that enterprise ID"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherValue:
+    """Another value of an attribute, and the record that states it; unpacks as these two."""
+
+    value: Any
+    record: Label
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.value, self.record))
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionView:
+    """What a steward said when correcting a value.
+
+    Args:
+        by: who.
+        at: when.
+        reason: its maker's code.
+        evidence: what it rests on, in words; None where it may not be shown.
+        step: the step by which it is undone.
+    """
+
+    by: str
+    at: str
+    reason: str
+    evidence: str | None
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenValue:
+    """A value that stands.
+
+    Args:
+        attribute: canonical field, or ``birth_place`` for city, state and country of birth.
+        value: text, yes or no, or an object of canonical fields.
+        record: the record that it is of.
+        as_of: when that record was true at its source.
+        rule: why it stands: a code of ``mpi.domain.survivorship.Rule``.
+        agreeing: other records that state the same.
+        others: other values, in the order in which they would stand without this one.
+        correction: where it is a steward's, what was said with it.
+    """
+
+    attribute: str
+    value: Any
+    record: Label
+    as_of: str
+    rule: str
+    agreeing: tuple[Label, ...] = ()
+    others: tuple[OtherValue, ...] = ()
+    correction: CorrectionView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenRecord:
+    """What is known of a person, as a viewer may know it.
+
+    Args:
+        enterprise_id: the ID asked for, as written.
+        status: ``active``, ``retired`` or ``empty``; only an active person has values.
+        now: the IDs that hold its records today.
+        values: the values that stand, by attribute; of a list every one, current ones first.
+        etag: names what was read, for a correction's ``If-Match``.
+    """
+
+    enterprise_id: str
+    status: str
+    now: tuple[str, ...]
+    values: tuple[GoldenValue, ...]
+    etag: str
+
+
+def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
+    """What is known of a person, over the records that the viewer may see.
+
+    Where one of these says that the child's address is confidential, no address and no telephone of any of
+    them is told, nor that there is one.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        text: the enterprise ID as typed.
+
+    Raises:
+        EidError: it is not an enterprise ID.
+        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        AccessDenied: the viewer may not read persons and records.
+    """
+    permit(viewer, Action.PERSON_READ)
+    permit(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        found = unit.persons.by_eid(eids.parse(text))
+        seen = None if found is None else appearance(unit, found)
+        if found is None or seen is None:
+            raise NotFoundError(NEVER)
+        read = read_golden(unit, index, found)
+        now = sorted(holder.eid for holder in unit.persons.get(seen.holders).values())
+        record = GoldenRecord(found.eid, seen.status, tuple(now), read.values, read.etag)
+    attributes = dict.fromkeys(value.attribute for value in record.values)
+    disclose(index, viewer, Action.PERSON_READ, read.records, ("now", *attributes))
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A golden record as it is made.
+
+    Args:
+        values: as they are shown.
+        standing: the value that stands, of those attributes of which one does.
+        corrects: the record that a correction is bound to, by the correction's record.
+        records: every record that it was made from.
+        members: the person's own records among them.
+        etag: names what was read.
+    """
+
+    values: tuple[GoldenValue, ...]
+    standing: Mapping[str, Said]
+    corrects: Mapping[int, int]
+    records: frozenset[int]
+    members: tuple[int, ...]
+    etag: str
+
+
+def read_golden(unit: ReadUnit, index: Index, person: Person) -> Read:
+    """Make a person's golden record for the viewer of a transaction."""
+    members = visible(unit, unit.persons.members([person.id])[person.id])
+    corrected = corrections(unit, members)
+    payloads = _payloads(unit, members, corrected)
+    labels = {**members, **visible(unit, [one.record for one in corrected])}
+    said = _said(unit, index, payloads)
+    chosen = _chosen(index, said)
+    told = _corrections(unit, corrected)
+    values = tuple(_shown(attribute, one, labels, told) for attribute, one in chosen)
+    return Read(
+        values,
+        {attribute: one.said for attribute, one in chosen if attribute in ONE},
+        {one.record: one.corrects for one in corrected},
+        frozenset(payloads),
+        tuple(sorted(members)),
+        index.seal.token("golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()),
+    )
+
+
+def _payloads(
+    unit: ReadUnit, members: Iterable[int], corrected: Iterable[Correction]
+) -> dict[int, tuple[int, bytes]]:
+    """(source number, payload) by record. A held or withdrawn record states nothing."""
+    found = unit.records.payloads(list(members))
+    mine = unit.records.get([one.record for one in corrected])
+    versions = {one.version_id: one for one in mine.values() if one.version_id is not None}
+    for version, payload in unit.records.payloads_of(list(versions)).items():
+        found[versions[version].id] = (versions[version].source_id, payload)
+    return found
+
+
+def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[Said]]:
+    """Everything that the records state, by attribute."""
+    sources = {source.id: source for source in unit.sources.all()}
+    keys = {number: record.canonical_key for number, record in unit.records.get(list(payloads)).items()}
+    records = {number: from_payload(payload) for number, (_, payload) in payloads.items()}
+    # What one agency must keep confidential, another agency's record of the child would tell.
+    confidential = any(is_confidential(record) for record in records.values())
+    found: dict[str, list[Said]] = {}
+    for number, record in records.items():
+        source = sources[payloads[number][0]]
+        origin = Origin(number, keys[number], source.code, source.kind)
+        for attribute, said in stated(record, origin, index.survivorship.verifying):
+            if not (confidential and attribute in WITHHELD_WHERE_CONFIDENTIAL):
+                found.setdefault(attribute, []).append(said)
+    return found
+
+
+def _chosen(index: Index, said: Mapping[str, list[Said]]) -> list[tuple[str, Chosen]]:
+    rules = index.survivorship.rules
+    chosen = []
+    for attribute in ONE:
+        one = choose(said.get(attribute, ()), rules[attribute])
+        if one is not None:
+            chosen.append((attribute, one))
+    day = clock.today()
+    for attribute in EVERY:
+        chosen += [(attribute, each) for each in every(said.get(attribute, ()), rules[attribute], day)]
+    return chosen
+
+
+def _shown(
+    attribute: str, chosen: Chosen, labels: Mapping[int, Label], told: Mapping[int, CorrectionView]
+) -> GoldenValue:
+    said = chosen.said
+    return GoldenValue(
+        attribute,
+        said.value,
+        labels[said.record],
+        said.as_of,
+        chosen.rule.value,
+        tuple(labels[each.record] for each in chosen.agreeing),
+        tuple(OtherValue(each.value, labels[each.record]) for each in chosen.others),
+        told.get(said.record),
+    )
+
+
+def _corrections(unit: ReadUnit, corrected: Iterable[Correction]) -> dict[int, CorrectionView]:
+    made = {one.record: one.decision for one in corrected}
+    if not made:
+        return {}
+    info = unit.commit_info({decision.commit_no for decision in made.values()})
+    notes = unit.steps.notes([decision.id for decision in made.values()])
+    return {
+        record: CorrectionView(
+            info[decision.commit_no][1],
+            info[decision.commit_no][0],
+            decision.reason,
+            # Another's note may tell of records that the viewer may not see.
+            "\n".join(notes.get(decision.id, ())) or None if may_undo(unit, decision) else None,
+            decision.step_id,
+        )
+        for record, decision in made.items()
+    }

@@ -1,0 +1,108 @@
+"""Search: who might this be? Nothing is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.errors import RecordError
+from mpi.domain.features import Features
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.weight import Band, probability, rounded
+from mpi.matching.compiler.online_scorer import Contribution
+from mpi.matching.model.blocking_keys import keys
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import in_parts, load_features
+from mpi.service.indexing.reindex import candidates
+from mpi.standardize.record import standardize
+from mpi.standardize.record_validation import receive
+from mpi.standardize.shared_values import without_shared
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+MOST_RESULTS = 10
+"""A search finds; it does not browse."""
+SEARCHED_AS = "search"
+FIELDS = ("enterprise_id", "match_weight", "explanation")
+_QUERY = 0
+"""Stands for the record searched for; no stored record has this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person that the record searched for might be; explained by comparison, without values."""
+
+    enterprise_id: str
+    match_weight: float
+    probability: float
+    band: Band
+    explanation: tuple[Contribution, ...]
+
+
+def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Found]:
+    """Persons that the record might be, best first, at or above the review threshold.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        sent: a canonical record; ``local_id`` and ``source`` are not needed.
+
+    Raises:
+        RecordError: a field is wrong, or there is too little to search by.
+        AccessDenied: the viewer may not search.
+    """
+    permit(viewer, Action.PERSON_SEARCH)
+    fields = {name: value for name, value in sent.items() if name != "source"}
+    came = receive({**fields, "local_id": "-"}, index.seal, clock.now())
+    sent_features = standardize(came.record, SEARCHED_AS, index.seal)
+    # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
+    if not keys(sent_features, index.matcher.model.blocking, index.seal):
+        raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
+    with index.database.read(viewer) as unit:
+        config_id = index.config_id(unit)
+        query = without_shared(sent_features, index.lists_of(unit, config_id), index.seal)
+        own_keys = keys(query, index.blocking(unit, config_id), index.seal)
+        near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
+        persons = unit.persons.current(near)
+        best: dict[int, tuple[float, int]] = {}
+        known: dict[int, Features] = {}
+        for part in in_parts(sorted(near)):  # a common name may have more records than memory holds
+            known.update(load_features(unit, config_id, part))
+            best = _best(index, query, known, persons)
+            known = {record: known[record] for _, record in best.values()}
+        eids = {number: one.eid for number, one in unit.persons.get(best).items()}
+    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MOST_RESULTS]
+    disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
+    return [_found(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]
+
+
+def _visible(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
+    """The candidates that exist for this viewer: the others must not even be scored (law 7)."""
+    if viewer.sources is None:
+        return near
+    labels = unit.records.labels(near)
+    return {record for record in near if record in labels and viewer.may_see(labels[record].source)}
+
+
+def _best(
+    index: Index, query: Features, known: Mapping[int, Features], persons: Mapping[int, int]
+) -> dict[int, tuple[float, int]]:
+    """Each person's best record, at or above the review threshold: (bits, record) by person."""
+    best: dict[int, tuple[float, int]] = {}
+    for record, features in known.items():
+        bits = rounded(index.matcher.scorer.weight(query, features))
+        person = persons.get(record)
+        if person is None or bits < index.matcher.model.thresholds.review:
+            continue
+        if person not in best or (bits, -record) > (best[person][0], -best[person][1]):
+            best[person] = (bits, record)
+    return best
+
+
+def _found(index: Index, query: Features, eid: str, bits: float, features: Features) -> Found:
+    return Found(
+        eid,
+        bits,
+        probability(bits),
+        index.matcher.model.thresholds.band(bits),
+        tuple(index.matcher.scorer.explain(query, features)),
+    )

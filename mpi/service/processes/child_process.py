@@ -1,0 +1,143 @@
+"""Long work in a process of its own, and waited for, so that whoever serves goes on answering.
+
+A thread that computes keeps those that answer from the interpreter, for milliseconds at a time.
+"""
+
+import copyreg
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from multiprocessing import current_process, get_context
+from multiprocessing.connection import Connection
+from pickle import PicklingError
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+from mpi.domain.errors import EngineError, MpiError, raised_at
+from mpi.service.core.index import Index
+from mpi.standardize.process_pool import NICE, give_way
+from mpi.storage.unit_of_work.database import Database
+
+Result = TypeVar("Result")
+
+_ENDED = "the process that computes was ended from outside, for want of memory perhaps: try again"
+
+
+class _Raised(NamedTuple):
+    """An error on its way: not every one can be made again from its message."""
+
+    kind: type[MpiError]
+    arguments: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+    def error(self) -> MpiError:
+        made = self.kind.__new__(self.kind, *self.arguments)
+        made.args = self.arguments
+        made.__dict__.update(self.attributes)
+        return made
+
+
+def in_own_process(
+    work: Callable[..., Result], *given: object, niceness: int = NICE, ended: MpiError | None = None
+) -> Result:
+    """Have a function called by a process of its own, and wait for what it returns.
+
+    Args:
+        work: a function of a module.
+        given: its arguments, which are sent.
+        niceness: of the process.
+        ended: raised where the process is ended from outside; None for an ``EngineError``.
+
+    Raises:
+        MpiError: what the function raised.
+        EngineError: no process can be begun, or it failed.
+    """
+    mappings_can_be_sent()
+    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+    spawn = get_context("spawn")
+    pipe, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_work, args=(theirs, niceness, work, given), daemon=True)
+    with pipe:
+        try:
+            with theirs:
+                process.start()
+        except OSError as error:
+            raise EngineError(f"no process can be begun ({type(error).__name__}): try again") from None
+        try:
+            returned, raised = pipe.recv()
+        except (EOFError, OSError):
+            raise (ended or EngineError(_ENDED)) from None
+        finally:
+            process.join()
+    if raised is not None:
+        raise raised.error()
+    return returned  # type: ignore[no-any-return]
+
+
+def computed_apart(index: Index, work: Callable[..., Result], *given: object) -> Result:
+    """Have a function called by a process of its own that opens the index too, and wait for what it returns.
+
+    Args:
+        index: the open index.
+        work: a function of a module; it is given an index, and what follows.
+        given: its other arguments.
+
+    Raises:
+        MpiError: what the function raised.
+        EngineError: no process can be begun, it failed, or was ended from outside.
+    """
+    # What is compared is what an index is; the rest this process has come to know, or is at.
+    sent = {one.name: getattr(index, one.name) for one in fields(index) if one.compare}
+    del sent["database"]
+    computed: Result = in_own_process(_compute, index.database.url, sent, work, given)
+    return computed
+
+
+def mappings_can_be_sent() -> None:
+    """Have the mappings of a model, which nobody may change, go to other processes."""
+    copyreg.pickle(MappingProxyType, _sent)
+
+
+def _sent(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
+    return _arrived, (dict(mapping),)
+
+
+def _arrived(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(mapping)
+
+
+def _work(pipe: Connection, niceness: int, work: Callable[..., Any], given: tuple[object, ...]) -> None:
+    give_way(niceness)
+    # It may begin processes itself; whoever began it ends it with itself all the same.
+    current_process().daemon = False
+    mappings_can_be_sent()
+    returned, raised = None, None
+    try:
+        returned = work(*given)
+    except MpiError as error:
+        raised = _Raised(type(error), error.args, error.__dict__)
+    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+        raised = _failed(error)
+    # Whoever asked may be there no more.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        try:
+            pipe.send((returned, raised))
+        except (AttributeError, TypeError, PicklingError) as error:
+            pipe.send((None, _failed(error)))
+
+
+def _failed(error: Exception) -> _Raised:
+    told = f"a process that was begun for it failed ({type(error).__name__}): try again"
+    # A note of it is logged with it, and answered to nobody.
+    note = f"there {type(error).__name__} at {raised_at(error)}"
+    return _Raised(EngineError, (told,), {"__notes__": [note]})
+
+
+def _compute(
+    url: str, sent: dict[str, Any], work: Callable[..., Result], given: tuple[object, ...]
+) -> Result:
+    database = Database(url)
+    try:
+        return work(Index(database, **sent), *given)
+    finally:
+        database.dispose()

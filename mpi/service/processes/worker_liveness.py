@@ -1,0 +1,45 @@
+"""Which process does a long job, and whether it is still alive."""
+
+import os
+import secrets
+import socket
+from datetime import timedelta
+
+from mpi.domain import clock
+
+SILENT_S = 60.0
+"""Seconds without a heartbeat after which a worker counts as dead."""
+_TOKEN = secrets.token_hex(4)
+
+
+def worker_name() -> str:
+    """This process, as a run names it."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
+
+
+def is_at_work(worker: str, beat: str) -> bool:
+    """Whether a process still does what it named itself for, as far as can be told from here.
+
+    Args:
+        worker: as ``worker_name`` gives it; empty for none.
+        beat: when it last said so, ISO in UTC.
+    """
+    if not worker:
+        return False
+    silent_since = clock.iso(clock.now() - timedelta(seconds=SILENT_S))
+    host, pid, token = worker.rsplit(":", 2)
+    if beat < silent_since:
+        return False
+    if host != socket.gethostname():
+        return True
+    return token == _TOKEN if int(pid) == os.getpid() else _exists(int(pid))
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,325 @@
+"""The dashboard: workload, match rate, live quality, agreement between stewards, links and throughput.
+
+Every figure is of the whole index, so a viewer of certain sources has none. Whoever may not see records is
+shown no count so small that it tells of a child.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mpi.domain import clock
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.rater_agreement import agreement
+from mpi.domain.sampling import Estimate, share
+from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
+from mpi.domain.viewer import Action, Viewer, permits
+from mpi.service.core.index import Index
+from mpi.service.quality.forecast import require_figures
+from mpi.service.quality.live_accuracy import LiveMonth, less_small, live_quality, sizes_shown
+from mpi.service.quality.throughput import Throughput, throughputs
+from mpi.service.quality.throughput import less_small as less_small_answers
+from mpi.service.review.waiting_count import waiting
+from mpi.service.sampling.blind_sample import Stratum
+from mpi.service.statements.sources import SourceKind
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+MONTHS = 12
+"""So many months of blind samples are told of."""
+NEW_DAYS, THROUGHPUT_DAYS = 7, 28
+AGES = (30, 7, 1)
+"""Ages of questions in days, at which they are parted; the oldest first."""
+AGE_NAMES = ("over 30 days", "8 to 30 days", "2 to 7 days", "up to a day")
+IN_CARE = "foster_care"
+_LONG_S, _TIMES_AS_LONG = 0.1, 20
+_SCHOOLS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
+
+
+@dataclass(frozen=True, slots=True)
+class KindLoad:
+    """Questions of one kind; a count is None where it is too small to be shown."""
+
+    kind: str
+    open: int | None
+    new: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLoad:
+    """Questions of one age; the count is None where it is too small to be shown."""
+
+    age: str
+    open: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What waits, and what was done in the last ``NEW_DAYS`` days.
+
+    Args:
+        open: questions that are asked.
+        new: of them, those first asked in those days.
+        claimed: of them, those that somebody has claimed.
+        asleep: put off until a later day.
+        waiting: for the owner of a record.
+        answered: closed in those days, as a person answered them.
+        went: closed in those days by themselves, as their reason went.
+        kinds: by kind.
+        ages: by how long they have been asked, the oldest first.
+        oldest_days: how long the oldest has.
+    """
+
+    open: int | None
+    new: int | None
+    claimed: int | None
+    asleep: int | None
+    waiting: int | None
+    answered: int | None
+    went: int | None
+    kinds: tuple[KindLoad, ...]
+    ages: tuple[AgeLoad, ...]
+    oldest_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRate:
+    """Of the children in care, those whose school record is found.
+
+    Args:
+        in_care: persons whom child welfare says to be in care today.
+        found: of them, those of whom a school or the state's student IDs has a record.
+        rate: the share; None where nobody is in care, or it would tell a small count. Not every child in
+            care is enrolled, so that it is less than 1 though every school is found.
+    """
+
+    in_care: int | None
+    found: int | None
+    rate: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class StewardsAgree:
+    """How two stewards agree over pairs that both judged.
+
+    Args:
+        first: who answered.
+        second: who was asked too, blind; the two by name, whoever was first.
+        pairs: how many both judged; None where too few to be shown.
+        agreed: on how many they said the same; None likewise, or where those are few on which they did not.
+        kappa: agreement beyond chance, with its 95 % interval; None where ``pairs`` is.
+    """
+
+    first: str
+    second: str
+    pairs: int | None
+    agreed: int | None
+    kappa: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinksInBand:
+    """Pairs of one stratum of the last sample; None where there are too few to be shown."""
+
+    stratum: Stratum
+    linked: bool
+    pairs: int | None
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What joins and parts records.
+
+    Args:
+        month: of the sample that counted them; None before the first.
+        bands: pairs by stratum.
+        automatic: pairs that the index linked by itself.
+        joined: decisions of stewards in force that join records.
+        parted: decisions of stewards in force that part records.
+        asserted: what sources and migrations say, in force.
+    """
+
+    month: str | None
+    bands: tuple[LinksInBand, ...]
+    automatic: int | None
+    joined: int | None
+    parted: int | None
+    asserted: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The figures of the dashboard.
+
+    Args:
+        at: when they were counted.
+        suppressed: whether small counts are left out.
+        workload: what waits.
+        match_rate: of the children in care.
+        live: precision and recall by month, the latest first.
+        agreement: by pair of stewards.
+        seconds_waiting: second reviews that nobody has given.
+        links: what joins and parts records.
+        throughput: who answered how much in the last ``THROUGHPUT_DAYS`` days.
+    """
+
+    at: str
+    suppressed: bool
+    workload: Workload
+    match_rate: MatchRate
+    live: tuple[LiveMonth, ...]
+    agreement: tuple[StewardsAgree, ...]
+    seconds_waiting: int | None
+    links: Links
+    throughput: tuple[Throughput, ...]
+
+
+def quality(index: Index, viewer: Viewer) -> Quality:
+    """The figures of the dashboard, from one snapshot.
+
+    Raises:
+        AccessDenied: the viewer may not read figures, or not of all sources.
+    """
+    require_figures(viewer)
+    small = not permits(viewer, Action.RECORD_READ)
+    now = clock.now()
+    with index.database.read(viewer) as unit:
+        live = live_quality(unit, _months_before(now, MONTHS - 1), now.strftime("%Y-%m"))
+        people = throughputs(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
+        one = shown if small else _as_is
+        return Quality(
+            clock.iso(now),
+            small,
+            _workload(unit, now, small=small),
+            _match_rate(_in_care(unit, index, now.date().isoformat()), small=small),
+            tuple(map(less_small, live)) if small else live,
+            _agreement(unit, small=small),
+            one(unit.blind.seconds_waiting()),
+            _links(unit, live, small=small),
+            less_small_answers(people) if small else people,
+        )
+
+
+def _months_before(now: datetime, months: int) -> str:
+    whole = now.year * 12 + now.month - 1 - months
+    return f"{whole // 12:04}-{whole % 12 + 1:02}"
+
+
+def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
+    today, moment = now.date().isoformat(), clock.iso(now)
+    cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGES]
+    found = waiting(unit, now, cuts)
+    newest = AGES.index(NEW_DAYS) + 1
+    kinds = sorted({one.kind for one in found})
+    by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}
+    new = {kind: sum(o.questions for o in found if o.kind == kind and o.age >= newest) for kind in kinds}
+    ages = {name: sum(one.questions for one in found if one.age == age) for age, name in enumerate(AGE_NAMES)}
+    standing = unit.figures.standing(moment)
+    closed = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
+    oldest = unit.figures.oldest(today)
+    one = shown if small else _as_is
+    open_all, new_all = sum(by_kind.values()), sum(new.values())
+    # Of what is new and what is asked in all follows what is older.
+    new_told = None if one(open_all - new_all) is None else one(new_all)
+    new_cells: Mapping[str, int | None] = dict.fromkeys(kinds)
+    if None not in (one(by_kind[kind] - new[kind]) for kind in kinds):
+        new_cells = _cells(new, small=small)
+    cells = _cells(by_kind, small=small)
+    age_cells = _cells(ages, small=small)
+    if small and new_told is not None:
+        age_cells = suppressed_in_parts(
+            [{name: ages[name] for name in names} for names in (AGE_NAMES[:newest], AGE_NAMES[newest:])]
+        )
+    return Workload(
+        one(open_all),
+        new_told,
+        one(standing.get("claimed", 0)),
+        one(standing.get("asleep", 0)),
+        one(standing.get("waiting", 0)),
+        one(closed.get("answered", 0)),
+        one(closed.get("went", 0)),
+        tuple(KindLoad(kind, cells[kind], new_cells[kind]) for kind in kinds),
+        tuple(AgeLoad(name, age_cells[name]) for name in AGE_NAMES),
+        None if oldest is None else (now - datetime.fromisoformat(oldest)).days,
+    )
+
+
+def _as_is(count: int) -> int | None:
+    return count
+
+
+def _cells(counts: Mapping[str, int], *, small: bool) -> Mapping[str, int | None]:
+    return suppressed(counts) if small else counts
+
+
+def _in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
+    """Children in care, and those of them whose school is found; counted anew after a commit.
+
+    With a million records that takes longer than anything else here, and an index at work commits at every
+    moment. So what took long is good for a while longer: the counting takes a twentieth of the time at most.
+    """
+    stamp, began = (unit.last_commit(), today), time.monotonic()
+    kept = index.known_figures.get(IN_CARE)
+    if isinstance(kept, _Kept) and (kept.stamp == stamp or began < kept.good_until):
+        return kept.counted
+    counted = unit.figures.in_care(IN_CARE, (SourceKind.CCWIS.value,), _SCHOOLS, today)
+    took = time.monotonic() - began
+    longer = _TIMES_AS_LONG * took if took > _LONG_S else 0.0
+    index.known_figures[IN_CARE] = _Kept(stamp, began + took + longer, counted)
+    return counted
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    stamp: tuple[int, str]
+    good_until: float
+    counted: tuple[int, int]
+
+
+def _match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
+    in_care, found = counted
+    rate = share(found, in_care) if in_care else None
+    if not small:
+        return MatchRate(in_care, found, rate)
+    cells = suppressed({"found": found, "not": in_care - found})
+    hidden = None in cells.values()
+    return MatchRate(shown(in_care), cells["found"], None if hidden else rate)
+
+
+def _agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardsAgree, ...]:
+    counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+    for first, second, one, other, count in unit.blind.both_said():
+        turned = second < first
+        people, verdicts = ((second, first), (other, one)) if turned else ((first, second), (one, other))
+        held = counts.setdefault(people, {})
+        held[verdicts] = held.get(verdicts, 0) + count
+    found = []
+    for (first, second), verdicts_of in sorted(counts.items()):
+        said = agreement(verdicts_of)
+        cells = _cells({"agreed": said.agreed, "not": said.pairs - said.agreed}, small=small)
+        pairs = shown(said.pairs) if small else said.pairs
+        kappa = None if pairs is None else said.kappa
+        found.append(StewardsAgree(first, second, pairs, cells["agreed"], kappa))
+    return tuple(found)
+
+
+def _links(unit: ReadUnit, live: tuple[LiveMonth, ...], *, small: bool) -> Links:
+    counts = unit.figures.decisions()
+    steward = {kind: counts.get((Authority.STEWARD.value, kind.value), 0) for kind in DecisionKind}
+    asserted = sum(
+        count
+        for (authority, _), count in counts.items()
+        if authority in (Authority.SOURCE, Authority.MIGRATION)
+    )
+    strata = live[0].strata if live else ()
+    one = shown if small else _as_is
+    sizes = sizes_shown(strata) if small else {part.stratum: part.pairs for part in strata}
+    return Links(
+        live[0].month if live else None,
+        tuple(LinksInBand(part.stratum, part.linked, sizes[part.stratum], part.estimated) for part in strata),
+        one(sum(part.pairs or 0 for part in strata if part.linked)) if live else None,
+        one(steward[DecisionKind.SAME]),
+        one(steward[DecisionKind.DIFFERENT]),
+        one(asserted),
+    )

@@ -1,0 +1,108 @@
+"""Reports: figures about the index, never about a person."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mpi.domain import clock
+from mpi.domain.errors import NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A table of figures."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+def report(index: Index, viewer: Viewer, name: str) -> Report:
+    """One report by name.
+
+    Raises:
+        NotFoundError: there is no such report; the message names those there are.
+        AccessDenied: the viewer may not read reports.
+    """
+    permit(viewer, Action.REPORT)
+    if name not in REPORTS:
+        raise NotFoundError(f"no report {name!r}; there are: {', '.join(REPORTS)}")
+    with index.database.read(viewer) as unit:
+        return REPORTS[name](unit)
+
+
+def _summary(unit: ReadUnit) -> Report:
+    persons = unit.persons.counts()
+    states: dict[str, int] = {}
+    for (_, state), count in unit.records.counts().items():
+        states[state] = states.get(state, 0) + count
+    config = unit.configs.active()
+    rows = (
+        ("records, active", states.get("active", 0)),
+        ("records, withdrawn", states.get("withdrawn", 0)),
+        ("persons, active", persons.get("active", 0)),
+        ("persons, retired", persons.get("retired", 0)),
+        ("persons, empty", persons.get("empty", 0)),
+        ("review tasks, open", unit.tasks.count(clock.today())),
+        ("model", "" if config is None else f"{config.model_name}/{config.model_version}"),
+    )
+    return Report("summary", "The index at a glance", ("what", "count"), rows)
+
+
+def _sources(unit: ReadUnit) -> Report:
+    counts = unit.records.counts()
+    rows = tuple(
+        (
+            source.code,
+            source.agency,
+            source.kind,
+            counts.get((source.code, "active"), 0),
+            counts.get((source.code, "withdrawn"), 0),
+        )
+        for source in unit.sources.all()
+    )
+    return Report("sources", "Records by source", ("source", "agency", "kind", "active", "withdrawn"), rows)
+
+
+def _loads(unit: ReadUnit) -> Report:
+    batches = unit.batches.all()
+    info = unit.commit_info({batch.commit_no for batch in batches})
+    names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")
+    rows = tuple(
+        (
+            batch.id,
+            info[batch.commit_no][0][:19],
+            batch.source,
+            batch.status,
+            *(batch.counts.get(name, 0) for name in names),
+        )
+        for batch in batches
+    )
+    return Report("loads", "Receipts of loads", ("batch", "at", "source", "status", *names), rows)
+
+
+def _overlap(unit: ReadUnit) -> Report:
+    """How many persons each pair of sources shares, and each alone has."""
+    labels = dict(unit.records.every_label())
+    sources_of: dict[int, set[str]] = {}
+    for record, person in unit.persons.all_current().items():
+        if record in labels:
+            sources_of.setdefault(person, set()).add(labels[record].source)
+    together: dict[str, int] = {}
+    for sources in sources_of.values():
+        name = " + ".join(sorted(sources))
+        together[name] = together.get(name, 0) + 1
+    rows = tuple(sorted(together.items(), key=lambda item: (-item[1], item[0])))
+    return Report("overlap", "Persons by the sources that know them", ("sources", "persons"), rows)
+
+
+REPORTS: dict[str, Callable[[ReadUnit], Report]] = {
+    "summary": _summary,
+    "sources": _sources,
+    "loads": _loads,
+    "overlap": _overlap,
+}
+"""Every report by the name that ``mpi report`` takes."""

@@ -1,0 +1,230 @@
+"""Derive features, keys and edges of every active record, anew from what the sources said.
+
+Records are standardized on all cores and kept as the bytes that are stored: a million as objects take four
+times as much.
+"""
+
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mpi.domain.features import Features
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.model import require_standardizer
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.feature_batches import packed
+from mpi.service.core.index import Index, Matcher
+from mpi.service.indexing.reindex import Progress, edges_of
+from mpi.standardize.payload import features_from_bytes, features_to_bytes, from_payload
+from mpi.standardize.process_pool import spread
+from mpi.standardize.record import standardize
+from mpi.standardize.shared_value_detection import Borne
+from mpi.standardize.shared_values import SharedValues, without_shared
+from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+RECORDS_A_BLOCK = 2_000
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What follows from the active records under one configuration.
+
+    Args:
+        features: by record, without shared values, as they are stored.
+        groups: the visibility group of each record.
+        keys: two columns, record and key, by record.
+        edges: candidate pairs from the floor up.
+        shared: the lists of shared values that were taken out.
+        found: the lists as they would be if they were made from the active records now.
+    """
+
+    features: dict[int, bytes]
+    groups: dict[int, int]
+    keys: Numbers
+    edges: Edges
+    shared: SharedValues
+    found: SharedValues
+
+    def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:
+        """Features of some records."""
+        return {record: features_from_bytes(self.features[record]) for record in wanted}
+
+    def keys_of(self, record: int) -> bytes:
+        """Blocking keys of a record, as they are stored."""
+        first, last = np.searchsorted(self.keys[:, 0], [record, record + 1])
+        return self.keys[first:last, 1].astype(AS_STORED).tobytes()
+
+
+class Said(NamedTuple):
+    """What stands for a record.
+
+    Args:
+        record: its number.
+        source: the code of its source.
+        body: the payload; of the second time, its features as bytes with nothing taken out.
+    """
+
+    record: int
+    source: str
+    body: bytes
+
+
+class Block(NamedTuple):
+    """What was made of some records, in their order.
+
+    Args:
+        features: as they are stored.
+        sizes: how many keys each has.
+        keys: all of them, one record after the other.
+        borne: which values they bear, to find those that are shared.
+    """
+
+    features: list[bytes]
+    sizes: "array[int]"
+    keys: "array[int]"
+    borne: Borne
+
+
+@dataclass(frozen=True)
+class Deriver:
+    """Derives what follows from one record alone; can be sent to another process.
+
+    Args:
+        seal: the index's secret.
+        blocking: the model's.
+        lists: the shared values that are taken out, as text; None to take out none, and make no keys.
+        standardized: whether the records come as features, and were counted before.
+    """
+
+    seal: KeyedHash
+    blocking: BlockingSpec
+    lists: str | None
+    standardized: bool = False
+
+    @cached_property
+    def shared(self) -> SharedValues | None:
+        """The shared values."""
+        return None if self.lists is None else SharedValues.from_text(self.lists)
+
+    def __call__(self, said: Sequence[Said]) -> Block:
+        """What follows from some records."""
+        block = Block([], array("q"), array("q"), Borne())
+        for one in said:
+            if self.standardized:
+                features = features_from_bytes(one.body)
+            else:
+                features = standardize(from_payload(one.body), one.source, self.seal)
+                block.borne.add(features, self.seal)
+            if self.shared is not None:
+                features = without_shared(features, self.shared, self.seal)
+                mine = keys(features, self.blocking, self.seal)
+                block.sizes.append(len(mine))
+                block.keys.extend(mine)
+            block.features.append(features_to_bytes(features))
+        return block
+
+
+def derive(
+    unit: ReadUnit,
+    index: Index,
+    matcher: Matcher,
+    floor: float,
+    progress: Progress,
+    shared: SharedValues | None = None,
+    engine: BatchEngine = DUCKDB,
+) -> Derived:
+    """Derive everything under a model.
+
+    Args:
+        unit: the transaction to read records in.
+        index: for the secret and a place to spill.
+        matcher: the model.
+        floor: lowest weight of an edge, in bits.
+        progress: told of long steps.
+        shared: the lists of shared values; None for those that the active records make now.
+        engine: what finds and scores the pairs.
+
+    Raises:
+        ModelError: the model was fitted on another version of the standardizer.
+    """
+    require_standardizer(matcher.model)
+    groups = unit.records.active_groups()
+    records = sorted(groups)
+    stopped = _stopped(unit, index, matcher) if shared is None else shared.stopped
+    blocking = matcher.model.blocking.stopping(stopped)
+    deriver = Deriver(index.seal, blocking, None if shared is None else shared.to_text())
+    made = _Made()
+    made.take(deriver, _said(unit, records), records, progress)
+    found = replace(made.borne.shared(), stopped=stopped)
+    listed = found if shared is None else shared
+    if shared is None:
+        # Which values are shared is known only when every record was read.
+        again = Deriver(index.seal, blocking, listed.to_text(), standardized=True)
+        first, made = made, _Made()
+        made.take(again, _blocks([Said(r, "", first.features[r]) for r in records]), records, progress)
+    rows = made.keys(records)
+    blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
+    features = packed(made.features.items())
+    scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
+    return Derived(made.features, groups, rows, edges_of(scored), listed, found)
+
+
+def _stopped(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
+    """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
+    active = unit.configs.active()
+    same = active is not None and matcher.runs(active)
+    return index.lists_of(unit, active.id).stopped if same and active is not None else frozenset()
+
+
+class _Made:
+    """Blocks put together."""
+
+    def __init__(self) -> None:
+        self.features: dict[int, bytes] = {}
+        self.borne = Borne()
+        self._sizes = array("q")
+        self._keys = array("q")
+
+    def take(
+        self, deriver: Deriver, said: Iterator[list[Said]], records: Sequence[int], progress: Progress
+    ) -> None:
+        """Derive from records, in the order of their numbers."""
+        for block in spread(deriver, said):
+            done = len(self.features)
+            self.features.update(zip(records[done:], block.features, strict=False))
+            self._sizes.extend(block.sizes)
+            self._keys.extend(block.keys)
+            self.borne.extend(block.borne)
+            progress("standardizing", len(self.features), len(records))
+
+    def keys(self, records: Sequence[int]) -> Numbers:
+        """Record and key of every key, by record."""
+        rows = np.empty((len(self._keys), 2), dtype=np.int64)
+        rows[:, 0] = np.repeat(np.asarray(records, dtype=np.int64), np.asarray(self._sizes, dtype=np.int64))
+        rows[:, 1] = np.asarray(self._keys, dtype=np.int64)
+        return rows
+
+
+def _said(unit: ReadUnit, records: Sequence[int]) -> Iterator[list[Said]]:
+    """What stands for the records, in their order, a block at a time."""
+    codes = {source.id: source.code for source in unit.sources.all()}
+    for start in range(0, len(records), RECORDS_A_BLOCK):
+        block = records[start : start + RECORDS_A_BLOCK]
+        payloads = unit.records.payloads(block)
+        yield [Said(record, codes[payloads[record][0]], payloads[record][1]) for record in block]
+
+
+def _blocks(said: Sequence[Said]) -> Iterator[list[Said]]:
+    for start in range(0, len(said), RECORDS_A_BLOCK):
+        yield list(said[start : start + RECORDS_A_BLOCK])

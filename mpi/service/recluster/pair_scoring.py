@@ -1,0 +1,119 @@
+"""Weigh the whole index: every two records that share a blocking key, under a configuration.
+
+Features and keys follow from what was said and from the configuration alone. Under the configuration in force
+those that are stored are taken; under another they are made anew. ``mpi rebuild`` makes them anew in
+either case, and writes what differs.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from mpi.domain.features import Features
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.feature_batches import ROWS_A_BATCH, packed
+from mpi.matching.scoring.shared_value_counts import watching
+from mpi.service.core.index import Index, Matcher
+from mpi.service.core.stored_features import load_features
+from mpi.service.indexing.reindex import Progress, edges_of
+from mpi.service.recluster.derive import derive
+from mpi.service.resolution.task_facts import FeatureSource
+from mpi.standardize.shared_values import SharedValues, listed
+from mpi.storage.repositories.derived.derived import Edges
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+READING = "reading features"
+_KEYS = pa.schema([("key", pa.int64()), ("record_id", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Pairs of the whole index, and what settling them needs.
+
+    Args:
+        edges: candidate pairs from the floor up.
+        features_of: features of records, without shared values.
+        shared: the lists of shared values that were taken out.
+        found: the lists as the active records would make them now.
+        is_found_whole: whether ``found`` was made of all that was said; otherwise of the features that are
+            stored, from which what is listed was taken out, so that it has only what is not listed.
+    """
+
+    edges: Edges
+    features_of: FeatureSource
+    shared: SharedValues
+    found: SharedValues
+    is_found_whole: bool
+
+
+def weigh(
+    unit: ReadUnit,
+    index: Index,
+    matcher: Matcher,
+    floor: float,
+    progress: Progress,
+    shared: SharedValues | None = None,
+    engine: BatchEngine = DUCKDB,
+) -> Weighed:
+    """Score every candidate pair of the active records.
+
+    Args:
+        unit: the transaction to read in.
+        index: for the secret and a place to spill.
+        matcher: the model.
+        floor: lowest weight of an edge, in bits.
+        progress: told of long steps.
+        shared: the lists of shared values; None for those that the active records make now.
+        engine: what finds and scores the pairs.
+    """
+    active = unit.configs.active()
+    if shared is not None and active is not None and active.digest == matcher.digest(shared):
+        stored = _Stored(unit, active.id)
+        if stored.is_whole:
+            with watching(index.home) as watched:
+                features = watched.passing(packed(stored.features(progress)))
+                scored = engine.weights(matcher.model, features, stored.keys(), floor, index.home, progress)
+                found = replace(listed(watched.shared(), index.seal), stopped=shared.stopped)
+            return Weighed(
+                edges_of(scored), stored.features_of, shared, found, is_found_whole=not shared.hashes
+            )
+    derived = derive(unit, index, matcher, floor, progress, shared, engine)
+    return Weighed(derived.edges, derived.features_of, derived.shared, derived.found, is_found_whole=True)
+
+
+class _Stored:
+    """What is stored under the configuration in force.
+
+    Args:
+        unit: the transaction.
+        config_id: the configuration.
+    """
+
+    def __init__(self, unit: ReadUnit, config_id: int) -> None:
+        self._unit = unit
+        self._config_id = config_id
+        self._records = unit.derived.with_features(config_id)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is what follows from every active record: one that waits to be searched has none yet."""
+        return not self._unit.blocks.waiting(1) and self._records == self._unit.records.active().keys()
+
+    def features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
+        """Of every record, as they are stored."""
+        total = len(self._records)
+        for done, each in enumerate(self._unit.derived.all_features(self._config_id), 1):
+            if done % ROWS_A_BATCH == 0 or done == total:
+                progress(READING, done, total)
+            yield each
+
+    def keys(self) -> pa.Table:
+        """Key and record of every key."""
+        pages = self._unit.keys.pages(self._config_id)
+        tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
+        return pa.concat_tables([_KEYS.empty_table(), *tables])
+
+    def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:
+        """Features of some records."""
+        return load_features(self._unit, self._config_id, wanted)

@@ -1,0 +1,217 @@
+"""Re-cluster: think the whole index through again, as a plan to read before it is applied."""
+
+from dataclasses import dataclass
+
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.service.core.configuration import lists_for
+from mpi.service.core.index import Index, Matcher
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.recluster.pair_scoring import Weighed, weigh
+from mpi.service.recluster.run_executor import CarriedOut, carry_out
+from mpi.service.recluster.run_state import asked
+from mpi.service.resolution.closure import everything
+from mpi.service.resolution.resolve import today
+from mpi.service.resolution.settlement import Settlement, settle
+from mpi.standardize.shared_values import SharedValues
+from mpi.storage.repositories.derived.runs import RunKind
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the plan.
+
+    Args:
+        kind: ``mint``, ``merge``, ``split``, ``move`` or ``revive``.
+        eids: the enterprise IDs affected; a merge's survivor is first.
+        records: how many records it moves.
+    """
+
+    kind: str
+    eids: tuple[str, ...]
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Lists of shared values, by how many values they have.
+
+    Args:
+        listed: values on the lists that the plan was made with.
+        fresh: whether these are the lists that the active records make now, as far as is known.
+        added: values that the active records add to the lists in force.
+        dropped: values that they take from them; None where the plan was made of stored features, which
+            bear no value that is listed.
+    """
+
+    listed: int
+    fresh: bool
+    added: int
+    dropped: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReclusterPlan:
+    """What a re-cluster would do.
+
+    Args:
+        records: active records thought through.
+        persons: persons after it.
+        keep: persons whose records stay as they are.
+        mint: IDs to be minted.
+        merge: persons that would take in others.
+        split: persons that would lose records to others.
+        moved: records that would change person.
+        tasks: review tasks after it.
+        changes: the plan line by line.
+        model: the model it was made with, ``name/version``.
+        lists: the configuration's lists of shared values.
+        applied: whether it has been carried out.
+    """
+
+    records: int
+    persons: int
+    keep: int
+    mint: int
+    merge: int
+    split: int
+    moved: int
+    tasks: int
+    changes: tuple[Change, ...]
+    model: str
+    lists: Lists
+    applied: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.moved == 0
+
+
+@seeking_no_cycles()
+def recluster(  # noqa: PLR0913 - one parameter a choice
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    *,
+    apply: bool,
+    refresh_lists: bool = False,
+    lists: SharedValues | None = None,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
+) -> ReclusterPlan:
+    """Re-think every record with a model, and apply the plan or only show it.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model; the one in force, or another, which applying makes the one in force.
+        apply: carry the plan out; otherwise nothing is changed.
+        refresh_lists: make the lists of shared values anew from the active records, which is another
+            configuration; with another model that is always done. Otherwise those in force hold, so that an
+            index to which nobody has done anything has nothing to do (law 1).
+        lists: lists to think with in place of those in force, as ``mpi.service.maintenance.blocking_stop_list`` makes them.
+        progress: told of long steps.
+        engine: what finds the candidate pairs and scores them; every engine gives the same plan.
+
+    Raises:
+        EngineError: the engine is not there, or failed; nothing was changed.
+        ConflictError: the model is the one that this process was opened on, and another is in force by now.
+        AccessDenied: the viewer may not re-cluster.
+    """
+    permit(viewer, Action.RECLUSTER)
+    if apply:
+        stated = None if lists is None else lists.to_text()
+        wanted = asked(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists, lists=stated)
+        return _applied(index, viewer, matcher, carry_out(index, viewer, matcher, wanted, progress, engine))
+    floor = matcher.model.thresholds.stored_from
+    with index.database.read(viewer) as unit:
+        before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
+        shared = shared if lists is None else lists
+        weighed = weigh(unit, index, matcher, floor, progress, shared, engine)
+        settlement = _settle(unit, matcher, weighed)
+        return _plan(unit, settlement, matcher, _compared(before, weighed), applied=False)
+
+
+def _applied(index: Index, viewer: Viewer, matcher: Matcher, done: CarriedOut) -> ReclusterPlan:
+    """What was carried out, as it was planned once the configuration was in force."""
+    found = done.shared if done.found is None else done.found
+    lists = Lists(len(done.shared), done.shared == found, found - done.before, done.before - found)
+    with index.database.read(viewer) as unit:
+        return _plan(unit, done.settlement, matcher, lists, applied=True)
+
+
+def _compared(before: SharedValues, weighed: Weighed) -> Lists:
+    found, listed = weighed.found, weighed.shared
+    if not weighed.is_found_whole:
+        return Lists(len(listed), not found - listed, found - listed, None)
+    return Lists(len(listed), listed == found, found - before, before - found)
+
+
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed) -> Settlement:
+    return settle(
+        unit,
+        everything(unit, weighed.edges),
+        weighed.features_of,
+        matcher.scorer,
+        matcher.model.thresholds,
+        today(),
+    )
+
+
+def _plan(
+    unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: Lists, *, applied: bool
+) -> ReclusterPlan:
+    changes = list(_lines(unit, settlement))
+    moved = sum(
+        settlement.current.get(record) != bearer.person
+        for bearer in settlement.bearers
+        for record in bearer.records
+    )
+    touched = {eid for change in changes for eid in change.eids}
+    return ReclusterPlan(
+        records=sum(len(bearer.records) for bearer in settlement.bearers),
+        persons=len(settlement.bearers),
+        keep=len(set(settlement.current.values())) - len(touched),
+        mint=sum(bearer.person is None for bearer in settlement.bearers),
+        merge=sum(change.kind == "merge" for change in changes),
+        split=sum(change.kind == "split" for change in changes),
+        moved=moved,
+        tasks=len(settlement.tasks),
+        changes=tuple(changes),
+        model=matcher.model.ref,
+        lists=lists,
+        applied=applied,
+    )
+
+
+def _lines(unit: ReadUnit, settlement: Settlement) -> list[Change]:
+    current = settlement.current
+    changing = [
+        bearer
+        for bearer in settlement.bearers
+        if bearer.revived or any(current.get(record) != bearer.person for record in bearer.records)
+    ]
+    numbers = {bearer.person for bearer in changing if bearer.person is not None}
+    numbers |= {current[record] for bearer in changing for record in bearer.records if record in current}
+    eids = {number: person.eid for number, person in unit.persons.get(numbers).items()}
+    losing: dict[int, list[int]] = {}
+    lines: list[Change] = []
+    for bearer in changing:
+        before = {r: current[r] for r in bearer.records if r in current}
+        movers = sum(person != bearer.person for person in before.values())
+        others = sorted({p for p in before.values() if p != bearer.person and p in settlement.retired})
+        if bearer.person is None and not before:
+            lines.append(Change("mint", (), len(bearer.records)))
+        if bearer.revived and bearer.person is not None:
+            lines.append(Change("revive", (eids[bearer.person],), len(bearer.records)))
+        if bearer.person is not None and others:
+            merged = (eids[bearer.person], *(eids[p] for p in others))
+            lines.append(Change("merge", merged, movers))
+        for person in before.values():
+            if person != bearer.person and person not in settlement.retired:
+                losing.setdefault(person, []).append(bearer.person or 0)
+    lines += [Change("split", (eids[person],), len(to)) for person, to in sorted(losing.items())]
+    return lines

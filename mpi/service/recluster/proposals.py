@@ -1,0 +1,444 @@
+"""A re-cluster as a proposal: made, read, then applied whole or in part, rejected, or rolled back.
+
+An item is a change that can be approved by itself: the people whose records it regroups, and nobody else.
+What is not approved is held: decisions of the least authority keep those records as they are published, until
+a person releases or refuses the hold. An item that has changed since it was read is held too: its reader has
+not seen what it would do now.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.service.core.configuration import lists_for
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index, Matcher
+from mpi.service.core.steps import add_step, reason_code
+from mpi.service.gates.holds import FIELDS, require_whole_index
+from mpi.service.gates.plan_items import Group, groups_of, items_of
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
+from mpi.service.persons.effects import Received
+from mpi.service.recluster.pair_scoring import Weighed, weigh
+from mpi.service.recluster.run_executor import carry_out, resume
+from mpi.service.recluster.run_state import RunView, asked, is_alive, view_run
+from mpi.service.resolution.closure import everything
+from mpi.service.resolution.settlement import Settlement, settle
+from mpi.storage.repositories.derived.proposals import Item, Proposal, ProposalStatus
+from mpi.storage.repositories.derived.runs import Run, RunKind
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+MINUTES_A_TASK = 3
+"""What a steward takes for one review task, for the estimate of hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One change: the people before it, and after it."""
+
+    no: int
+    kind: str
+    status: str
+    before: tuple[Group, ...]
+    after: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """A proposal as it is read.
+
+    Args:
+        id: its number.
+        status: ``open``, ``applying``, ``applied``, ``rejected`` or ``rolled_back``.
+        model: the model that it was made with.
+        model_before: the model in force when it was made; of one that was applied, just before that.
+        by: who made it.
+        at: when.
+        merge: items that make people one.
+        split: items that part people.
+        move: items that do both.
+        moved: records that change person.
+        ids_retired: enterprise IDs that would be retired.
+        ids_new: enterprise IDs that would be minted or live again.
+        tasks: review tasks after it, as when it was made; 0 once it has ended.
+        steward_hours: what those tasks take, at three minutes each.
+        items: the changes.
+    """
+
+    id: int
+    status: str
+    model: str
+    model_before: str
+    by: str
+    at: str
+    merge: int
+    split: int
+    move: int
+    moved: int
+    ids_retired: int
+    ids_new: int
+    tasks: int
+    steward_hours: float
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying, or rolling back, did.
+
+    Args:
+        proposal: its number.
+        status: where it stands now.
+        applied: items that were carried out.
+        held: items that were not approved, or that a freeze window keeps from happening.
+        changed: items that are other than they were read, and are held.
+        moved: records that changed person.
+        model: the model in force now.
+        disclosed: how many answers left because of links that it parts.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
+    """
+
+    proposal: int
+    status: str
+    applied: int
+    held: int
+    changed: int
+    moved: int
+    model: str
+    disclosed: int = 0
+    disclosures: tuple[Received, ...] = ()
+
+
+def propose(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    *,
+    refresh_lists: bool = False,
+    reason: str = "recluster",
+    progress: Progress = silent,
+) -> ProposalView:
+    """Think the whole index through and keep what that would change, to be read; nothing else changes.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model.
+        refresh_lists: make the lists of shared values anew.
+        reason: a code.
+        progress: told of long steps.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    code = reason_code(reason)
+    day = clock.today()
+    with index.database.read(viewer) as unit:
+        weighed = _weigh(unit, index, matcher, progress, refresh=refresh_lists)
+        settlement = _settle(unit, matcher, weighed, day)
+        items = items_of(settlement)
+    with index.database.write(viewer, "proposal") as unit:
+        number = unit.counters.take("proposal")
+        tasks = len(settlement.tasks)
+        made = Proposal(
+            number,
+            ProposalStatus.OPEN,
+            matcher.model.ref,
+            matcher.digest(weighed.shared),
+            index.matcher.model.ref,
+            day,
+            unit.commit_no,
+        )
+        unit.proposals.add(made, items)
+        add_step(unit, "proposal", code, {"proposal": number, "tasks": tasks})
+        view = _view(unit, made, items, tasks)
+    _disclose(index, viewer, items)
+    return view
+
+
+def proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
+    """Read a proposal.
+
+    Raises:
+        NotFoundError: there is none.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        found = _require(unit, number)
+        items = unit.proposals.items(number)
+        view = _view(unit, found, items, _tasks_of(unit, found))
+    _disclose(index, viewer, items)
+    return view
+
+
+def proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
+    """Every proposal, newest first, without its items.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        return [
+            _view(unit, found, unit.proposals.items(found.id), _tasks_of(unit, found), with_items=False)
+            for found in unit.proposals.all()
+        ]
+
+
+def apply_proposal(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    approved: Collection[int] | None = None,
+    progress: Progress = silent,
+) -> Applied:
+    """Carry a proposal out, whole or in part; the rest becomes holds.
+
+    It is written in many short steps. One that was interrupted is carried on, with the items approved then.
+
+    Args:
+        index: the open index.
+        viewer: who approves.
+        matcher: the model that the proposal was made with.
+        number: the proposal.
+        approved: numbers of the approved items; None for all.
+        progress: told of long steps.
+
+    Raises:
+        InputError: there is no such item.
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not open, or was made with another model.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        found = _require(unit, number)
+        left = _interrupted(unit, number, RunKind.PROPOSAL)
+        if left is None:
+            _require_open(found)
+        if matcher.model.ref != found.model:
+            raise ConflictError(f"proposal {number} was made with model {found.model}")
+        numbers = {item.no for item in unit.proposals.items(number)}
+    if approved is not None and set(approved) - numbers:
+        raise InputError(f"items: proposal {number} has {len(numbers):,} items, numbered from 1")
+    if left is not None:
+        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+
+    def begun(unit: WriteUnit) -> dict[str, Any]:
+        _require_open(_require(unit, number))
+        unit.proposals.set_status(number, ProposalStatus.APPLYING)
+        return {}
+
+    wanted = asked(
+        RunKind.PROPOSAL,
+        found.on_date,
+        number,
+        approved=None if approved is None else sorted(set(approved)),
+        digest=found.config_digest,
+    )
+    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
+    return _carried_out(index, viewer, done.run, matcher)
+
+
+def resume_run(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
+) -> RunView:
+    """Carry on a run that was interrupted; see ``mpi.service.recluster.run_executor.resume``."""
+    done = resume(index, viewer, matcher, number, progress, engine)
+    with index.database.read(viewer) as unit:
+        return view_run(unit, done.run)
+
+
+def _carried_out(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> Applied:
+    """What a run did, with who received what because of links that it parted."""
+    number = run.proposal_id or 0
+    first, last = run.flipped_commit or run.began_commit, run.ended_commit
+    cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
+    with index.database.read(viewer) as unit:
+        left = unit.persons.changed_by(cause, first, last)
+        held = unit.persons.held_at(set(left.values()), first - 1)
+        before = {record: person for person, records in held.items() for record in records}
+        counts = unit.proposals.item_counts(number)
+        done = Applied(
+            number,
+            _require(unit, number).status,
+            counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
+            run.held,
+            run.changed,
+            run.moved,
+            matcher.model.ref,
+        )
+        received = receipts_until(unit, before, first)
+    return _with_received(index, viewer, done, received)
+
+
+def reject_proposal(index: Index, viewer: Viewer, number: int) -> Applied:
+    """Say no to a proposal: nothing of it is applied or held.
+
+    Raises:
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not open.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, "proposal") as unit:
+        found = _require(unit, number)
+        _require_open(found)
+        unit.proposals.set_status(number, ProposalStatus.REJECTED, ended=unit.commit_no)
+    return Applied(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
+
+
+def roll_back_proposal(
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+) -> Applied:
+    """Take an applied proposal back: the same step with the earlier configuration, and its holds released.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        matcher: the model that was in force before, as the proposal says.
+        number: the proposal.
+        progress: told of long steps.
+
+    Raises:
+        NotFoundError: there is no such proposal.
+        ConflictError: it is not applied, a later one is, another configuration was put in force since, or the
+            model is another.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        left = _interrupted(unit, number, RunKind.ROLLBACK)
+    if left is not None:
+        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+
+    def begun(unit: WriteUnit) -> dict[str, Any]:
+        found = _require(unit, number)
+        if found.status != ProposalStatus.APPLIED or found.applied_commit is None:
+            raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
+        if matcher.model.ref != found.model_before:
+            raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
+        _require_last(unit, found, found.applied_commit)
+        config = unit.configs.in_force_at(found.applied_commit - 1)
+        return {
+            "digest": None if config is None else unit.configs.digest(config),
+            "from_commit": found.applied_commit,
+        }
+
+    wanted = asked(RunKind.ROLLBACK, clock.today(), number)
+    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
+    return _carried_out(index, viewer, done.run, matcher)
+
+
+def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receipts) -> Applied:
+    """What was done, with who received what because of links that it parted, once the ledger says so."""
+    if received.latest:
+        disclose(index, viewer, Action.RECLUSTER, received.records, (*FIELDS, "disclosures"))
+    return replace(done, disclosed=received.number or 0, disclosures=received.latest)
+
+
+def _weigh(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> Weighed:
+    """Weigh everything under a model, with the lists that the rules give."""
+    _, shared = lists_for(unit, index, matcher, refresh=refresh)
+    return weigh(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
+
+
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed, day: str) -> Settlement:
+    scope = everything(unit, weighed.edges)
+    return settle(unit, scope, weighed.features_of, matcher.scorer, matcher.model.thresholds, day)
+
+
+def _require(unit: ReadUnit, number: int) -> Proposal:
+    found = unit.proposals.get(number)
+    if found is None:
+        raise NotFoundError(f"there is no proposal {number}")
+    return found
+
+
+def _interrupted(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
+    """The run that carries a proposal out and that no process carries on."""
+    run = unit.runs.open()
+    if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
+        return None
+    return run
+
+
+def _require_open(found: Proposal) -> None:
+    if found.status != ProposalStatus.OPEN:
+        raise ConflictError(f"proposal {found.id} is {found.status}: make another one")
+
+
+def _require_last(unit: ReadUnit, found: Proposal, applied: int) -> None:
+    """Nothing may have put another configuration in force that is not rolled back: it would be lost."""
+    later = [
+        (other.applied_commit, other.id)
+        for other in unit.proposals.all()
+        if other.status == ProposalStatus.APPLIED and (other.applied_commit or 0) > applied
+    ]
+    if later:
+        last = max(later)[1]
+        raise ConflictError(f"proposal {last} was applied after proposal {found.id}: roll that back first")
+    active = unit.configs.active()
+    if active is not None and active.id != unit.configs.in_force_at(applied):
+        run = next(run for run in unit.runs.all() if (run.flipped_commit or 0) > applied)
+        raise ConflictError(
+            f"run {run.id} has put a configuration of model {run.model} in force since proposal {found.id}"
+            " was applied: re-cluster in place of rolling back"
+        )
+
+
+def _tasks_of(unit: ReadUnit, found: Proposal) -> int:
+    steps = [step for step in unit.steps.at([found.commit_no]) if step.kind == "proposal"]
+    return int(steps[0].detail["tasks"]) if steps and found.status == ProposalStatus.OPEN else 0
+
+
+def _view(
+    unit: ReadUnit, found: Proposal, items: Sequence[Item], tasks: int, *, with_items: bool = True
+) -> ProposalView:
+    at, by, _ = unit.commit_info({found.commit_no})[found.commit_no]
+    kinds = [item.kind for item in items]
+    retired = new = moved = 0
+    for item in items:
+        kept = {person for person, _ in item.detail["after"]}
+        held = {record: person for person, records in item.detail["before"] for record in records}
+        retired += sum(person not in kept for person, _ in item.detail["before"])
+        new += sum(person not in held.values() for person in kept)
+        moved += sum(held.get(r) != person for person, records in item.detail["after"] for r in records)
+    shown = (
+        ItemView(item.no, item.kind, item.status, *groups_of(unit, item.detail))
+        for item in (items if with_items else ())
+    )
+    return ProposalView(
+        found.id,
+        found.status,
+        found.model,
+        found.model_before,
+        by,
+        at,
+        kinds.count("merge"),
+        kinds.count("split"),
+        kinds.count("move"),
+        moved,
+        retired,
+        new,
+        tasks,
+        round(tasks * MINUTES_A_TASK / 60, 1),
+        tuple(shown),
+    )
+
+
+def _disclose(index: Index, viewer: Viewer, items: Iterable[Item]) -> None:
+    records = {record for item in items for _, group in item.detail["before"] for record in group}
+    disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

@@ -1,0 +1,312 @@
+"""Epochs: a re-cluster carried out while others read and write.
+
+1. From a snapshot, features, keys and edges of the new configuration are derived and written beside those in
+   force, then what changed meanwhile, until so little is left that it fits into one short transaction.
+2. That transaction puts the configuration in force.
+3. What this changes is published item by item. 4. What the old configuration left behind is dropped.
+
+A run that is killed stays on record with its stage. Before the flip it is abandoned or begun anew; after
+that it is carried on from where it was, because every step looks at what is there and does what is missing.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mpi.domain.errors import ConflictError, MpiError
+from mpi.domain.viewer import Viewer
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.service.core.configuration import lists_for, require_config
+from mpi.service.core.index import Index, Matcher
+from mpi.service.core.steps import add_step
+from mpi.service.gates.holds import let_go, require_whole_index
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.recluster.derive import Derived, derive
+from mpi.service.recluster.derived_sync import Beside, catch_up, clear, flip, put_beside
+from mpi.service.recluster.run_publisher import end_holds, forget_changes, hold_before, release
+from mpi.service.recluster.run_state import (
+    ENGINE,
+    KIND,
+    Carrier,
+    RunView,
+    begin,
+    is_alive,
+    leave,
+    require_run,
+    take_over,
+    view_run,
+)
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.settlement import NOTHING_SETTLED, Settlement
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
+from mpi.storage.repositories.derived.proposals import ProposalStatus
+from mpi.storage.repositories.derived.runs import Run, RunKind, Stage
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+FLIPPING = "putting the configuration in force"
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """What carrying a run out did.
+
+    Args:
+        run: as it ended.
+        settlement: of everything, what was to be changed once the configuration was in force; of a run that
+            was carried on, what was left.
+        shared: the lists of shared values of the configuration.
+        found: the lists as the active records would make them now; None where they were not looked at.
+        before: the lists that were in force.
+    """
+
+    run: Run
+    settlement: Settlement
+    shared: SharedValues
+    found: SharedValues | None
+    before: SharedValues
+
+
+def carry_out(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    wanted: Run,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
+    begun: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
+) -> CarriedOut:
+    """Begin a run and carry it out to its end.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        matcher: the model to put in force.
+        wanted: what is asked, from ``mpi.service.recluster.run_state.asked``.
+        progress: told of long steps.
+        engine: what finds the candidate pairs and scores them.
+        begun: checks and notes, in the transaction that begins the run, what else it needs; returns what to
+            add to the run's detail.
+
+    Raises:
+        ConflictError: another run is under way, or this process missed a move to another model.
+        EngineError: the engine is not there, or failed; nothing was changed.
+    """
+    _end_interrupted(index, viewer, matcher, progress)
+    with index.database.write(viewer, KIND) as unit:
+        lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
+        detail = {**wanted.detail, **begun(unit), ENGINE: engine.name}
+        run = begin(unit, viewer, matcher, replace(wanted, detail=detail))
+    index.database.commit_begun = False  # it is not too late to stop
+    carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
+    return _to_the_end(carrier, index)
+
+
+def resume(
+    index: Index,
+    viewer: Viewer,
+    matcher: Matcher,
+    number: int,
+    progress: Progress = silent,
+    engine: BatchEngine = DUCKDB,
+) -> CarriedOut:
+    """Carry on a run that was interrupted.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        matcher: the model that the run puts in force.
+        number: the run.
+        progress: told of long steps.
+        engine: what finds the candidate pairs and scores them, where that was not done.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: it has ended, is alive, or puts another model in force.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, KIND) as unit:
+        found = require_run(unit, number)
+        if found.ended_commit is not None:
+            raise ConflictError(f"run {number} is {found.stage}: there is nothing to resume")
+        if matcher.model.ref != found.model:
+            raise ConflictError(f"run {number} puts model {found.model} in force")
+        run = take_over(unit, found, engine)
+    carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
+    return _to_the_end(carrier, index)
+
+
+def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
+    """Give an interrupted run up, as if it had never been begun.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: it has ended or is alive, or its configuration is in force: resume it, and roll back.
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.write(viewer, KIND) as unit:
+        found = require_run(unit, number)
+        if found.stage != Stage.DERIVING:
+            raise ConflictError(
+                f"run {number} is {found.stage}: resume it, and roll it back if it is not wanted"
+            )
+        run = take_over(unit, found)
+    _abandon(Carrier(index, viewer, run, run.worker))
+    with index.database.read(viewer) as unit:
+        return view_run(unit, require_run(unit, number))
+
+
+def runs(index: Index, viewer: Viewer) -> list[RunView]:
+    """Every run, newest first.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster, or not all sources.
+    """
+    require_whole_index(viewer)
+    with index.database.read(viewer) as unit:
+        return [view_run(unit, run) for run in unit.runs.all()]
+
+
+def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
+    """Carry on, or give up, what a process that is no more has left."""
+    with index.database.read(viewer) as unit:
+        left = unit.runs.open()
+        active = unit.configs.active()
+    if left is None or is_alive(left):
+        return
+    if left.stage == Stage.DERIVING and left.kind != RunKind.PROPOSAL:
+        with index.database.write(viewer, KIND) as unit:
+            # Another may have carried it on meanwhile, to its end even.
+            left = require_run(unit, left.id)
+            run = take_over(unit, left) if left.stage == Stage.DERIVING else None
+        if run is not None:
+            _abandon(Carrier(index, viewer, run, run.worker))
+        return
+    fitting = [one for one in (index.matcher, matcher) if active is not None and one.runs(active)]
+    if left.stage != Stage.DERIVING and fitting:
+        resume(index, viewer, fitting[0], left.id, progress)
+
+
+@seeking_no_cycles()
+def _to_the_end(carrier: Carrier, index: Index) -> CarriedOut:
+    try:
+        return _carried(carrier)
+    except BaseException:  # an interrupt too: what is left is on record, for whoever comes next
+        with suppress(MpiError):  # what went wrong first is what is told
+            _leave_or_abandon(carrier, index)
+        raise
+
+
+def _leave_or_abandon(carrier: Carrier, index: Index) -> None:
+    with carrier.index.database.read(carrier.viewer) as unit:
+        now = unit.runs.get(carrier.run.id)
+    if now is None or now.worker != carrier.worker:
+        return
+    if now.stage == Stage.DERIVING:
+        # With the model that is still in force.
+        _abandon(Carrier(index, carrier.viewer, now, carrier.worker))
+    else:
+        leave(carrier)
+
+
+def _carried(carrier: Carrier) -> CarriedOut:
+    with carrier.index.database.read(carrier.viewer) as unit:
+        before = _lists_in_force(unit, carrier.index)
+    shared, found = before, None
+    settlement = NOTHING_SETTLED
+    if carrier.run.stage == Stage.DERIVING:
+        derived = carrier.computed(lambda unit: _derived(unit, carrier))
+        shared, found = derived.shared, derived.found
+        _bring_into_force(carrier, derived)
+        carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
+    carrier.pace.may_stop = False
+    if carrier.run.stage == Stage.RELEASING:
+        if carrier.run.kind == RunKind.ROLLBACK:
+            end_holds(carrier)
+        settlement = release(carrier)
+        with carrier.pace.turn() as unit:
+            unit.runs.note(carrier.run.id, stage=Stage.CLEARING.value)
+    clear(carrier)
+    forget_changes(carrier)
+    with carrier.pace.turn() as unit:
+        _finish(unit, carrier.run)
+        run = require_run(unit, carrier.run.id)
+    return CarriedOut(run, settlement, shared, found, before)
+
+
+def _lists_in_force(unit: ReadUnit, index: Index) -> SharedValues:
+    active = unit.configs.active()
+    return NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
+
+
+def _derived(unit: ReadUnit, carrier: Carrier) -> Derived:
+    """What follows from a snapshot under the run's model and lists."""
+    index, matcher = carrier.index, carrier.matcher
+    active = unit.configs.active()
+    keeps = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
+    shared = _lists_in_force(unit, index) if keeps else None
+    digest = carrier.run.detail.get("digest")
+    known = None if digest is None else unit.configs.by_digest(digest)
+    if known is not None:
+        shared = index.lists_of(unit, known)
+    stated = carrier.run.detail.get("lists")
+    if stated is not None:
+        shared = SharedValues.from_text(str(stated))
+    floor = matcher.model.thresholds.stored_from
+    return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
+
+
+def _bring_into_force(carrier: Carrier, derived: Derived) -> None:
+    with carrier.pace.turn() as unit:
+        config_id = require_config(unit, carrier.matcher, derived.shared)
+        active = unit.configs.active()
+        beside = active is None or active.id != config_id
+        unit.runs.note(carrier.run.id, config_id=config_id)
+    put_beside(carrier, config_id, Beside(derived))
+    if beside:
+        catch_up(carrier, config_id, derived.shared)
+    hold_before(carrier, config_id)
+    if beside:
+        catch_up(carrier, config_id, derived.shared)
+    carrier.progress(FLIPPING, 0, 1)
+    flip(carrier, config_id, derived.shared)
+    carrier.progress(FLIPPING, 1, 1)
+
+
+def _finish(unit: WriteUnit, run: Run) -> None:
+    unit.runs.note(run.id, stage=Stage.DONE.value, ended_commit=unit.commit_no, worker="")
+    if run.proposal_id is None:
+        return
+    if run.kind == RunKind.PROPOSAL:
+        unit.proposals.set_items(run.proposal_id, unit.proposals.items_left(run.proposal_id), "changed")
+        unit.proposals.set_status(run.proposal_id, ProposalStatus.APPLIED)
+    else:
+        unit.proposals.set_status(run.proposal_id, ProposalStatus.ROLLED_BACK, ended=unit.commit_no)
+        add_step(unit, "undo", "rollback", {"proposal": run.proposal_id})
+
+
+def _abandon(carrier: Carrier) -> None:
+    """Drop what was derived beside, and end what was held for a proposal that is open again."""
+    run, index = carrier.run, carrier.index
+    with index.database.read(carrier.viewer) as unit:
+        held = [
+            one
+            for one in unit.proposals.holds()
+            if one.detail.get("proposal") == run.proposal_id and one.commit_no >= run.began_commit
+        ]
+    for part in carrier.pace.parts(held if run.kind == RunKind.PROPOSAL else []):
+        with part.turn() as unit:
+            still = unit.proposals.open_among([one.id for one in part.items])
+            touched = {record for one in still for record in let_go(unit, one, "released")}
+            if touched:
+                resettle(unit, index, touched, "hold released")
+    clear(carrier)
+    forget_changes(carrier)
+    with carrier.pace.turn() as unit:
+        unit.runs.note(run.id, stage=Stage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
+        if run.proposal_id is not None:
+            back = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED
+            unit.proposals.set_status(run.proposal_id, back)

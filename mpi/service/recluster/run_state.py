@@ -1,0 +1,214 @@
+"""Runs: who carries a re-cluster out, whether that is still alive, and what becomes of one that is not."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.viewer import Viewer
+from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.service.core.index import Index, Matcher
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.processes.pacing import Pace
+from mpi.service.processes.worker_liveness import is_at_work, worker_name
+from mpi.service.processes.yielding import giving_way
+from mpi.storage.repositories.derived.runs import OPEN, Run, Stage
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+KIND = "recluster"
+ENGINE = "engine"
+"""In the detail of a run: the name of what it was begun with."""
+BEAT_S = 10.0
+"""How often a worker says that it is alive, at the least."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as it is read.
+
+    Args:
+        id: its number.
+        kind: ``recluster``, ``proposal`` or ``rollback``.
+        stage: ``deriving``, ``releasing``, ``clearing``, ``done`` or ``abandoned``.
+        model: the model that it puts in force.
+        proposal: the proposal that it carries out or rolls back.
+        by: who began it.
+        at: when.
+        moved: records that have changed person by it.
+        held: items that were read and are held.
+        changed: items that are held because nobody had read them.
+        alive: whether a process carries it out now; one that is not, and has not ended, was interrupted.
+        engine: what finds and scores its pairs, or did.
+    """
+
+    id: int
+    kind: str
+    stage: str
+    model: str
+    proposal: int | None
+    by: str
+    at: str
+    moved: int
+    held: int
+    changed: int
+    alive: bool
+    engine: str
+
+
+@dataclass(slots=True)
+class Carrier:
+    """All that carrying a run out needs.
+
+    Args:
+        index: the open index, with the matcher that the run puts in force.
+        viewer: who acts.
+        run: as it was when it was begun or taken over.
+        worker: this process, as the run names it.
+        progress: told of long steps.
+        engine: what finds the candidate pairs and scores them.
+    """
+
+    index: Index
+    viewer: Viewer
+    run: Run
+    worker: str
+    progress: Progress = silent
+    engine: BatchEngine = DUCKDB
+    pace: Pace = field(init=False)
+    _beaten: float = field(init=False, default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.index.database, self.viewer, KIND, self.beat)
+
+    @property
+    def matcher(self) -> Matcher:
+        """The model that the run puts in force."""
+        return self.index.matcher
+
+    def beat(self, unit: WriteUnit) -> None:
+        """Say that this process still carries the run out.
+
+        Raises:
+            ConflictError: another has taken it over.
+        """
+        if not unit.runs.beat(self.run.id, self.worker, clock.iso(clock.now())):
+            raise ConflictError(f"run {self.run.id} is carried out by another process")
+        self._beaten = time.monotonic()
+
+    def say_alive(self) -> None:
+        """The same in a transaction of its own, unless one has said so lately; for steps without any."""
+        if time.monotonic() - self._beaten >= BEAT_S:
+            with self.pace.turn():
+                pass
+
+    def computed(self, compute: Callable[[ReadUnit], Result]) -> Result:
+        """What follows from a snapshot, however long that takes: it is said meanwhile that this is alive.
+
+        Args:
+            compute: computes it, in another thread that gives way to others.
+
+        Raises:
+            ConflictError: another has taken the run over.
+        """
+
+        def read() -> Result:
+            with self.index.database.read(self.viewer) as unit:
+                return compute(unit)
+
+        return giving_way(read, self.say_alive, BEAT_S)
+
+
+def is_alive(run: Run) -> bool:
+    """Whether a process carries the run out, as far as can be told from here."""
+    return run.stage in OPEN and is_at_work(run.worker, run.beat)
+
+
+def begin(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
+    """Begin a run in the caller's transaction; ``run`` says what is asked.
+
+    Raises:
+        ConflictError: another is open.
+    """
+    other = unit.runs.open()
+    if other is not None:
+        raise ConflictError(_under_way(other))
+    begun = replace(
+        run,
+        id=unit.counters.take("recluster_run"),
+        stage=Stage.DERIVING.value,
+        model=matcher.model.ref,
+        client=viewer.client,
+        began_commit=unit.commit_no,
+        worker=worker_name(),
+        beat=clock.iso(clock.now()),
+    )
+    unit.runs.add(begun)
+    return begun
+
+
+def asked(kind: str, on_date: str, proposal_id: int | None = None, **detail: object) -> Run:
+    """What a run is to carry out; the rest is filled in when it is begun."""
+    return Run(0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail))
+
+
+def take_over(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> Run:
+    """Carry on, in this process, what another left.
+
+    Args:
+        unit: the transaction.
+        run: what the other left.
+        engine: what finds and scores its pairs from now on, where that was not done; None where nothing does.
+
+    Raises:
+        ConflictError: the other is alive.
+    """
+    if is_alive(run):
+        raise ConflictError(_under_way(run))
+    detail = dict(run.detail)
+    if engine is not None and run.stage == Stage.DERIVING:
+        detail[ENGINE] = engine.name
+    taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()), detail=detail)
+    unit.runs.note(run.id, worker=taken.worker, beat=taken.beat, detail=detail)
+    return taken
+
+
+def leave(carrier: Carrier) -> None:
+    """Say that this process carries the run out no more, so that another can at once."""
+    with carrier.index.database.write(carrier.viewer, KIND) as unit:
+        if unit.runs.beat(carrier.run.id, carrier.worker, carrier.run.beat):
+            unit.runs.note(carrier.run.id, worker="")
+
+
+def require_run(unit: ReadUnit, number: int) -> Run:
+    """A run by its number.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = unit.runs.get(number)
+    if found is None:
+        raise NotFoundError(f"there is no run {number}")
+    return found
+
+
+def view_run(unit: ReadUnit, run: Run) -> RunView:
+    """The run as it is read."""
+    at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
+    return RunView(
+        run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, at, run.moved, run.held,
+        run.changed, is_alive(run), engine_of(run),
+    )  # fmt: skip
+
+
+def engine_of(run: Run) -> str:
+    """What finds and scores the pairs of a run, by its name; DuckDB where an older version began it."""
+    return str(run.detail.get(ENGINE, DUCKDB.name))
+
+
+def _under_way(run: Run) -> str:
+    state = "is under way" if is_alive(run) else "was interrupted: resume or abandon it first"
+    return f"re-cluster run {run.id} ({run.stage}) {state}"

@@ -1,0 +1,95 @@
+"""The worker: finishes the requests that met a block past the hard size.
+
+Such a request keeps what the record says and answers at once; the record waits, which is a hold on record. A
+new record has a person of its own meanwhile, and one that was there stays where it was. Finished, the index
+is as if the request had searched (law 1). Each is finished in one transaction that also takes it from the
+queue, so that a kill at any instant loses nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from mpi.domain.errors import ModelMovedError, MpiError
+from mpi.domain.viewer import Action, Viewer, operator, permit
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Changed
+from mpi.service.resolution.resolve import resolve
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+_log = logging.getLogger("mpi.pending")
+
+EVERY_S = 2.0
+"""How often a process that serves looks whether something waits."""
+AT_ONCE = 50
+
+
+def finish_pending(index: Index, viewer: Viewer, over: Callable[[], bool] = lambda: False) -> int:
+    """Search for every record that waits, one transaction each; returns how many were finished.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        over: whether to leave the rest.
+
+    Raises:
+        AccessDenied: the viewer may not re-cluster.
+    """
+    permit(viewer, Action.RECLUSTER)
+    done = 0
+    while True:
+        with index.database.read(viewer) as unit:
+            waiting = unit.blocks.waiting(AT_ONCE)
+        if not waiting:
+            return done
+        for record in waiting:
+            if over():
+                return done
+            with index.database.write(viewer, "pending") as unit:
+                if unit.blocks.take(record):
+                    _finish(unit, index, record)
+                    done += 1
+
+
+def _finish(unit: WriteUnit, index: Index, record: int) -> None:
+    stored = unit.records.get([record]).get(record)
+    if stored is None or stored.state != RecordState.ACTIVE:
+        return
+    codes = {source.id: source.code for source in unit.sources.all()}
+    for source_id, payload in unit.records.payloads([record]).values():
+        said = from_payload(payload)
+        features = index.comparable(said, codes[source_id], index.shared(unit))
+        resolve(unit, index, {record: Changed(stored.group_id, features, said.merged_into)}, (), "upsert")
+
+
+class Worker:
+    """Finishes what waits, in a thread of its own, as long as a process serves.
+
+    Args:
+        index: gives the open index, which another model may replace.
+    """
+
+    def __init__(self, index: Callable[[], Index]) -> None:
+        self._index = index
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="pending", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the record at hand."""
+        self._over.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._over.wait(EVERY_S):
+            try:
+                finish_pending(self._index(), operator("worker"), self._over.is_set)
+            except ModelMovedError:
+                continue  # whoever answers next follows the index to it
+            except MpiError as fault:
+                _log.warning("a request that waits could not be finished: %s", fault.code)

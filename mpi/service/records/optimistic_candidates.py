@@ -1,0 +1,137 @@
+"""Pairs of one record found and scored before its transaction, so that the writer is held for less.
+
+They are found as the index stands a moment before, while others may write. In the transaction it is asked
+whose keys were written since, and which of those that were found have keys still: the same pairs, by law 1,
+as a search there would find.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+from mpi.domain.features import Features
+from mpi.domain.viewer import Viewer
+from mpi.service.core.index import Index
+from mpi.service.core.stored_features import load_features
+from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
+from mpi.service.records.candidates import LookedFor, ask, look_for, near, numbers, weigh
+from mpi.service.statements.intake import Verdict, judge
+from mpi.service.statements.statement import Statement
+from mpi.storage.key_index.candidates import Found
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+MOST_SINCE = 100
+"""Records that others wrote meanwhile, beyond which it is sooner done to search anew, as beside a load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beforehand:
+    """The pairs of a record as they were a moment ago.
+
+    Args:
+        wanted: the record as it was compared, under which configuration, in which groups.
+        last_commit: the last that the pairs take into account.
+        near: weight of each record that it pairs with, in bits.
+        features: of those.
+    """
+
+    wanted: LookedFor
+    last_commit: int
+    near: Mapping[int, float]
+    features: Mapping[int, Features]
+
+    def ask(self, unit: WriteUnit) -> None:
+        """Send ahead what ``now`` will ask."""
+        unit.keys.ask_written_after(self.wanted.config_id, self.last_commit, MOST_SINCE + 1)
+        unit.keys.ask_having(self.wanted.config_id, self.near)
+
+    def now(self, unit: WriteUnit, index: Index) -> Self | None:
+        """The pairs as they are in the transaction; None where they have to be looked for.
+
+        Args:
+            unit: the record's transaction, before anything is written.
+            index: the model.
+        """
+        wanted = self.wanted
+        if not wanted.holds(unit, index):
+            return None
+        since = unit.keys.written_after(wanted.config_id, self.last_commit, MOST_SINCE + 1)
+        if len(since) > MOST_SINCE:
+            return None
+        having = unit.keys.having(wanted.config_id, self.near)
+        standing = {other: bits for other, bits in self.near.items() if other in having - since.keys()}
+        mine = set(wanted.keys)
+        sharing = [
+            other
+            for other, own in since.items()
+            if own.group_id in wanted.groups and not mine.isdisjoint(numbers(own.keys))
+        ]
+        found = weigh(index, wanted.made, load_features(unit, wanted.config_id, sharing))
+        features = {other: self.features[other] for other in standing if other in self.features}
+        return replace(self, near=standing | found.bits, features=features | found.features)
+
+    def paired(self, record: int, changed: Mapping[int, Changed]) -> Paired:
+        """The pairs of what a statement changed; none where more than the record did, or otherwise.
+
+        Args:
+            record: the record's number.
+            changed: what changed with it.
+        """
+        if changed.keys() != {record} or changed[record].made != self.wanted.made:
+            return NOT_PAIRED
+        return paired_with(record, self.near, self.features)
+
+
+def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statement) -> Beforehand | None:
+    """Find and score the pairs of a record before it is written; None where that is of no use.
+
+    Args:
+        index: the open index.
+        viewer: who says it.
+        source_code: its source.
+        said: what is said, made comparable.
+    """
+    if _is_of_no_use(index):
+        return None
+    looked_for = look_for(index, source_code, said)
+    if looked_for is None:
+        return None
+    with index.database.peek(viewer) as unit:
+        asked = _ask(unit, looked_for)
+        if not (index.database.is_postgresql and unit.keys.recent.runs(looked_for.config_id)):
+            return _find(unit, index, looked_for, asked)
+    # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
+    with index.database.read(viewer) as unit:
+        return _find(unit, index, looked_for, _ask(unit, looked_for))
+
+
+class _Asked(NamedTuple):
+    """What was asked: each is read once."""
+
+    last_commit: Callable[[], int]
+    candidates: Callable[[], Found]
+
+
+def _ask(unit: ReadUnit, wanted: LookedFor) -> _Asked:
+    """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
+    read_last_commit = unit.ask_last_commit()
+    unit.records.ask_find(wanted.source_id, [wanted.said.local_id])
+    return _Asked(read_last_commit, ask(unit, wanted))
+
+
+def _find(unit: ReadUnit, index: Index, wanted: LookedFor, asked: _Asked) -> Beforehand | None:
+    said = wanted.said
+    existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
+    last_commit = asked.last_commit()
+    if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
+        return None
+    found = near(unit, index, wanted, asked.candidates(), existing.id if existing else None)
+    return None if found is None else Beforehand(wanted, last_commit, found.bits, found.features)
+
+
+def _is_of_no_use(index: Index) -> bool:
+    if index.database.is_postgresql:
+        # Nobody waits for the writer's place, and what would be asked again is asked once.
+        return index.together.are_alone
+    # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
+    return index.together.wait_for_each_other

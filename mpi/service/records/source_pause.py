@@ -1,0 +1,108 @@
+"""Pause automatic linking of a source: what it says is accepted and held, and takes effect on resume.
+
+A withdrawal and a seal take effect at once: only what could link is held. What was linked stays.
+"""
+
+from dataclasses import dataclass
+
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code
+from mpi.service.core.visibility import visible
+from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.resolution.resolve import NOTHING, Besides, resolve
+from mpi.service.statements.current_version import restate
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """How sources stand.
+
+    Args:
+        sources: their codes.
+        paused: whether what they say is held now.
+        resolved: records of which something held took effect.
+        moved: records that changed person by that, of those that the viewer may see.
+    """
+
+    sources: tuple[str, ...]
+    paused: bool
+    resolved: int = 0
+    moved: int = 0
+
+
+def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause") -> Paused:
+    """Hold what a source says from now on, or what all sources say.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        code: the source; None for all.
+        reason: a code.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not administer the source.
+    """
+    _permit(viewer, code)
+    code_of_reason = reason_code(reason)
+    with index.database.write(viewer, "pause") as unit:
+        sources = _sources(unit, code)
+        unit.sources.set_paused([source.id for source in sources], paused=True)
+        add_step(unit, "pause", code_of_reason, {"sources": [source.id for source in sources]})
+    return Paused(tuple(source.code for source in sources), paused=True)
+
+
+def resume(
+    index: Index,
+    viewer: Viewer,
+    code: str | None,
+    reason: str = "resume",
+    progress: Progress = silent,
+) -> Paused:
+    """Let what was held take effect, in the order of as-of and receipt as if it had never been held.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        code: the source; None for all.
+        reason: a code.
+        progress: told of long steps.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not administer the source.
+    """
+    _permit(viewer, code)
+    code_of_reason = reason_code(reason)
+    with index.database.write(viewer, "resume") as unit:
+        sources = _sources(unit, code)
+        unit.sources.set_paused([source.id for source in sources], paused=False)
+        held = {record for source in sources for record in unit.records.release(source.id)}
+        restated = restate(unit, index, held)
+        claiming = unit.decisions.claiming([source.id for source in sources])
+        followed = restated.told | claiming
+        besides = Besides(touched=restated.doubted, followed=followed) if followed else NOTHING
+        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
+        moved = 0
+        if settled is not None:
+            # Of other sources' records that move with them, a viewer may not even know how many.
+            seen = visible(unit, settled.records)
+            after = unit.persons.current(seen)
+            moved = sum(settled.current.get(record) != after.get(record) for record in seen)
+        add_step(unit, "resume", code_of_reason, {"sources": [source.id for source in sources]})
+    return Paused(tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved)
+
+
+def _permit(viewer: Viewer, code: str | None) -> None:
+    permit(viewer, Action.SOURCE_ADMIN, code)
+
+
+def _sources(unit: ReadUnit, code: str | None) -> list[Source]:
+    if code is not None:
+        return [unit.sources.by_code(code)]
+    return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

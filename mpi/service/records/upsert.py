@@ -1,0 +1,434 @@
+"""One source record online: upsert it, withdraw it, read it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.record import CanonicalRecord, QualityIssue
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.block_limits import BlockTooLargeError, note_large
+from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.group_commit import Later
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import known, visible
+from mpi.service.decisions.decision_log import projected
+from mpi.service.indexing.reindex import NOT_PAIRED, Changed, note_changed
+from mpi.service.persons.disclosure_recipients import Receipts, receipts
+from mpi.service.persons.effects import Received
+from mpi.service.records.optimistic_candidates import Beforehand, find_beforehand
+from mpi.service.records.pipelined_candidates import Sought, seek
+from mpi.service.resolution.resolve import NOTHING, Besides, resolve
+from mpi.service.resolution.review_tasks import CLAIM, OVERLAID, PAIR
+from mpi.service.resolution.source_assertions import Asserted, assert_persons, taken_out
+from mpi.service.statements.correction_records import bound_with
+from mpi.service.statements.current_version import restate
+from mpi.service.statements.intake import Verdict, made_beforehand, take
+from mpi.service.statements.statement import Statement, statement
+from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.payload import from_payload, to_sent
+from mpi.standardize.record_validation import Received as Came
+from mpi.standardize.record_validation import receive
+from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord, StoredVersion
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+
+class Outcome(StrEnum):
+    """What an upsert meant for the record's identity."""
+
+    CREATED = "created"
+    LINKED = "linked"
+    MOVED = "moved"
+    UNCHANGED = "unchanged"
+    HISTORY = "history"
+    REVIEW = "review"
+    HELD = "held"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answer to an upsert.
+
+    Args:
+        source: code of the record's source.
+        local_id: the record's local ID.
+        enterprise_id: the person's ID; None for a record that takes no part.
+        outcome: what it meant for the record's identity.
+        record: what it meant for the record itself (``created``, ``updated``, ``unchanged``, …).
+        provisional: whether a steward's answer may still give it another ID.
+        tasks: keys of the review tasks that ask about it.
+        issues: quality issues of the values sent.
+        pending: whether others that may be the same child have yet to be looked at, which needs no answer.
+    """
+
+    source: str
+    local_id: str
+    enterprise_id: str | None
+    outcome: Outcome
+    record: str
+    provisional: bool = False
+    tasks: tuple[str, ...] = ()
+    issues: tuple[QualityIssue, ...] = field(default=())
+    pending: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Resolved):
+    """The answer to a withdrawal.
+
+    Args:
+        disclosed: how many answers left because of links that it parts; None where the viewer may not know of
+            others' answers.
+        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger, and in
+            the answer to a repeated call.
+    """
+
+    disclosed: int | None = None
+    disclosures: tuple[Received, ...] = ()
+
+
+def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> Resolved:
+    """Take one whole record, resolve it, and answer with its enterprise ID, durably.
+
+    Args:
+        index: the open index.
+        viewer: who sends it.
+        source_code: its source.
+        sent: a canonical record as sent; with ``same_as`` and ``not`` its source also says whose it is.
+
+    Raises:
+        RecordError: the record is refused; nothing is kept of it.
+        InputError: ``same_as`` or ``not`` is not what it can be.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not write this source.
+    """
+    permit(viewer, Action.RECORD_WRITE, source_code)
+    sent, asserted = taken_out(sent)
+    came = receive(sent, index.seal, clock.now())
+    said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
+    found = find_beforehand(index, viewer, source_code, said)
+    step = _Upsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
+    try:
+        return index.together.write(index.database, viewer, "upsert", step.take)
+    except BlockTooLargeError as blocks:
+        # Nothing was kept. Once more, with the search left to the worker.
+        waiting = replace(step, large=blocks)
+        return index.together.write(index.database, viewer, "upsert", waiting.take)
+
+
+@dataclass(frozen=True, slots=True)
+class _Upsert:
+    """An upsert, prepared as far as it can be before anybody else has to wait for it.
+
+    Args:
+        index: the open index.
+        source_code: who says it.
+        came: what came through the door.
+        dated: whether the source said when it was true.
+        said: the same as a statement, made comparable.
+        asserted: what the source also says of whose it is.
+        beforehand: the pairs that it had a moment ago; None where they are looked for in the transaction.
+        large: set where the record is kept and waits for the worker.
+    """
+
+    index: Index
+    source_code: str
+    came: Came
+    dated: bool
+    said: Statement
+    asserted: Asserted
+    beforehand: Beforehand | None = None
+    large: BlockTooLargeError | None = None
+
+    def take(self, unit: WriteUnit) -> Resolved | Later[Resolved]:
+        """Take it in one transaction, which it may share."""
+        index, large, local_id = self.index, self.large, self.came.record.local_id
+        if (kept := kept_answer(unit, index)) is not None:
+            return _kept(kept)
+        source, existing, sought = self._found(unit)
+        pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
+        said = self._dated(existing.get(local_id))
+        taken = take(unit, index, source, [said], existing)
+        record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
+        before = unit.persons.current([record_id]).get(record_id) if existing else None
+        changed, touched = taken.changed, set(taken.doubted)
+        if large is not None:
+            touched |= _hold_pending(unit, index, changed, large)
+            changed = {}
+        known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
+        if sought is not None:
+            unit.set_off()
+            known = sought.paired(unit, index, record_id, changed)
+        paired = replace(known, most=index.block_limits.hard)
+        besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
+        if self.asserted != Asserted() and _is_heard(said, verdict, existing.get(local_id)):
+            waits = source.paused or verdict is Verdict.HELD
+            besides = Besides(
+                said=lambda: assert_persons(unit, index, record_id, self.asserted, waits=waits),
+                touched=touched,
+                paired=paired,
+            )
+        resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
+        told = Later(partial(self._told, _Asked(unit, record_id), verdict, before))
+        # SQLite answers at once, and an answer that is to be kept is written down by this very step.
+        return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
+
+    def _told(self, asked: "_Asked", verdict: Verdict, before: int | None) -> Resolved:
+        """The answer, as things stood after the step."""
+        unit, record_id = asked.unit, asked.record_id
+        address = (self.source_code, self.came.record.local_id)
+        answer = _answer(asked, address, verdict, before, self.came.issues)
+        waits = self.large is not None
+        if waits or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
+            answer = replace(
+                answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
+            )
+        keep_answer(unit, self.index, answer.as_dict(), [record_id])
+        return answer
+
+    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], Sought | None]:
+        """The source, the record if there is one, and its candidates where they were not found beforehand.
+
+        In one round trip where the source was met before.
+        """
+        local_ids, known = [self.came.record.local_id], self.index.known_sources
+        unit.ask_ahead()
+        if self.source_code in known:
+            unit.records.ask_find(known[self.source_code].id, local_ids)
+        sought = None
+        if self.beforehand is not None:
+            self.beforehand.ask(unit)
+        elif self.large is None:
+            sought = seek(unit, self.index, self.source_code, self.said)
+        source = unit.sources.by_code(self.source_code)
+        known.update({one.code: one for one in unit.sources.all()})
+        return source, unit.records.find(source.id, local_ids), sought
+
+    def _dated(self, old: StoredRecord | None) -> Statement:
+        record = self.came.record if self.dated else _as_received(self.came.record, old)
+        # Another date may mean another record: then what was prepared does not count.
+        return self.said if record is self.came.record else statement(record, self.came.issues)
+
+
+def _is_heard(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
+    """Whether what comes with a statement says anything of now: an older one does not, nor one of a seal."""
+    if verdict is Verdict.UNCHANGED and old is not None:
+        return said.as_of >= old.last_seen
+    return verdict not in (Verdict.SEALED, Verdict.REFUSED, Verdict.HISTORY)
+
+
+def _hold_pending(
+    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], large: BlockTooLargeError
+) -> set[int]:
+    """Let records wait for the worker: a new one by itself, one that was there as it was compared before.
+
+    Returns:
+        The records that are to be settled without a search: the new ones.
+    """
+    config_id = index.config_id(unit)
+    note_large(unit, config_id, large.sizes)
+    note_changed(unit, changed)
+    for record in changed:
+        unit.blocks.wait(record, unit.commit_no)
+    known = unit.derived.features(config_id, changed).keys()
+    fresh = {record: change.payload for record, change in changed.items() if record not in known}
+    unit.derived.put_features(config_id, fresh.items())
+    return set(fresh)
+
+
+def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Withdrawn:
+    """Withdraw one record: it keeps its history and leaves its person; sending it again returns it.
+
+    Raises:
+        NotFoundError: no such source, or no such record that the viewer may know of.
+        ConflictError: it is a steward's correction, which is taken back by an undo.
+        AccessDenied: the viewer may not write this source.
+    """
+    permit(viewer, Action.RECORD_WRITE, source_code)
+    received = Receipts()
+    with index.database.write(viewer, "withdraw") as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            number = kept.get("disclosed") if viewer.sources is None else None
+            return Withdrawn(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number)
+        record = _record(unit, source_code, local_id)
+        if record.state == RecordState.ASIDE:
+            raise ConflictError("a correction is taken back by undoing its step")
+        if record.state in (RecordState.ACTIVE, RecordState.HELD):
+            as_of = max(record.last_seen, clock.iso(clock.now()))
+            unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
+            restated = restate(unit, index, [record.id])
+            besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
+            settled = resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
+            received = Receipts() if settled is None else receipts(unit, settled.current)
+        answer = Withdrawn(
+            source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=received.number
+        )
+        keep_answer(unit, index, answer.as_dict(), [record.id])
+    if received.latest:
+        fields = ("source", "local_id", "disclosures")
+        disclose(index, viewer, Action.RECORD_WRITE, received.records, fields)
+    return replace(answer, disclosures=received.latest)
+
+
+def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
+    """The record as its source last stated it, with its enterprise ID and quality issues.
+
+    Where it, or another record of its person, keeps the address confidential, only who is named for its own
+    source reads where the child lives; to others ``withheld`` names the fields that are not told.
+
+    Raises:
+        NotFoundError: no such source, or no such record that the viewer may know of.
+        AccessDenied: the viewer may not read this source's records.
+    """
+    permit(viewer, Action.RECORD_READ, source_code)
+    with index.database.read(viewer) as unit:
+        record = _record(unit, source_code, local_id)
+        person = unit.persons.current([record.id]).get(record.id)
+        version = _shown(unit, record)
+        stated = from_payload(version.payload)
+        told = to_sent(stated)
+        withheld = WITHHELD & told.keys() if _keeps_home(unit, record, stated) else frozenset()
+        answer: dict[str, Any] = {
+            "source": source_code,
+            "local_id": local_id,
+            "state": record.state,
+            "enterprise_id": None if person is None else unit.persons.get([person])[person].eid,
+            "record": {name: value for name, value in told.items() if name not in withheld},
+            "withheld": sorted(withheld),
+            "issues": orjson.loads(version.issues),
+        }
+    disclose(index, viewer, Action.RECORD_READ, [record.id], ("enterprise_id", *answer["record"]))
+    return answer
+
+
+def _kept(kept: Mapping[str, Any]) -> Resolved:
+    issues = tuple(QualityIssue(**issue) for issue in kept["issues"])
+    plain = {**kept, "outcome": Outcome(kept["outcome"]), "tasks": tuple(kept["tasks"]), "issues": issues}
+    return Resolved(**plain)
+
+
+def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
+    source = unit.sources.by_code(source_code)
+    record = known(unit, source.id, [local_id]).get(local_id)
+    if record is None:
+        raise NotFoundError(f"source {source_code!r} has no such record")
+    return record
+
+
+def _shown(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
+    """The active version; of a record that has none yet, the one that is held."""
+    versions = unit.records.versions(record.id)
+    found = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
+    if not found:
+        # Nothing that was said of it counts any more: its load was undone.
+        raise NotFoundError("there is no such record")
+    return found[-1]
+
+
+def _keeps_home(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -> bool:
+    """Whether where the child lives is not the reader's to know."""
+    if unit.viewer.sources is not None:
+        # What may be read at all is of a source that the reader is named for.
+        return False
+    about = bound_with(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
+    return is_confidential(stated) or any_confidential(unit, about)
+
+
+def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
+    """The record as of its receipt, which is after all that was received before, whatever the clock says."""
+    if old is None or record.as_of is None or old.last_seen <= record.as_of:
+        return record
+    return record._replace(as_of=old.last_seen)
+
+
+def _known(existing: Mapping[str, StoredRecord]) -> set[int]:
+    return {record.id for record in existing.values()}
+
+
+class _Asked:
+    """What an upsert is answered from, asked as things stand after it; read when the answer is made.
+
+    Args:
+        unit: its transaction.
+        record_id: the record.
+    """
+
+    def __init__(self, unit: WriteUnit, record_id: int) -> None:
+        self.unit, self.record_id = unit, record_id
+        self.tasks = unit.tasks.ask_of(record_id, clock.today())
+        self.holder = unit.persons.ask_holder(record_id)
+
+
+def _answer(
+    asked: _Asked,
+    address: tuple[str, str],
+    verdict: Verdict,
+    before: int | None,
+    issues: tuple[QualityIssue, ...],
+) -> Resolved:
+    source, local_id = address
+    unit, record_id, after = asked.unit, asked.record_id, asked.holder()
+    if verdict in (Verdict.SEALED, Verdict.REFUSED):
+        return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
+    if verdict is Verdict.HELD:
+        eid = None if after is None else after.eid
+        return Resolved(source, local_id, eid, Outcome.HELD, "held", tasks=_tasks(asked), issues=issues)
+    if after is None:
+        return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
+    tasks = _tasks(asked)
+    # Who else is here counts as far as the viewer may know of them.
+    others = {code for record, code in after.sources.items() if record != record_id}
+    alone = not any(unit.viewer.may_see(code) for code in others)
+    outcome = _outcome(verdict, before, after.person_id, alone=alone, doubted=bool(tasks))
+    return Resolved(
+        source,
+        local_id,
+        after.eid,
+        outcome,
+        verdict.value,
+        provisional=outcome is Outcome.REVIEW,
+        tasks=tasks,
+        issues=issues,
+    )
+
+
+def _tasks(asked: _Asked) -> tuple[str, ...]:
+    """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
+    unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAID)]
+    if not tasks:
+        return ()
+    seen = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
+    claims = unit.decisions.get({task.decision_id for task in tasks if task.decision_id is not None})
+    told = {number for number, claim in claims.items() if projected(unit, claim) is not None}
+    return tuple(
+        task.key
+        for task in tasks
+        if {task.lo, task.hi} <= seen and (task.decision_id is None or task.decision_id in told)
+    )
+
+
+def _outcome(verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool) -> Outcome:
+    if verdict is Verdict.HISTORY:
+        return Outcome.HISTORY
+    if before == after:
+        return Outcome.UNCHANGED
+    if before is not None:
+        return Outcome.MOVED
+    if alone:
+        return Outcome.REVIEW if doubted else Outcome.CREATED
+    return Outcome.LINKED

@@ -1,0 +1,16 @@
+"""Enrolment on a date: a fact that the survivor rule asks for."""
+
+from mpi.domain.record import CanonicalRecord
+from mpi.standardize.fields.dates import iso_day
+
+
+def has_open_enrollment(record: CanonicalRecord, today: str) -> bool:
+    """Whether an enrolment of the record is open on a day: begun, and not yet ended.
+
+    An enrolment without an entry date counts as begun; the interval is ``[entry_date, exit_date)``.
+    """
+    for enrollment in record.enrollments:
+        begin, end = iso_day(enrollment.entry_date), iso_day(enrollment.exit_date)
+        if (begin is None or begin <= today) and (end is None or today < end):
+            return True
+    return False

@@ -1,0 +1,431 @@
+"""Settle components: partition them, assign enterprise IDs, and say what that would change.
+
+``settle`` only reads; ``publish`` writes what it found, in the same transaction. One record online and a
+whole re-cluster go through the same two functions.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+from mpi.clustering.assignment import Holder, Plan, Standing, SurvivorKey, assign
+from mpi.clustering.component import Component, Pair, Piece, pair, pieces
+from mpi.clustering.partition import Partition, all_link, partition
+from mpi.clustering.source_pair_priors import AS_FITTED, Priors
+from mpi.domain import eid
+from mpi.domain.features import Features
+from mpi.domain.weight import Thresholds, rounded
+from mpi.matching.compiler.online_scorer import Scorer
+from mpi.service.resolution.closure import Closure
+from mpi.service.resolution.enrollment import has_open_enrollment
+from mpi.service.resolution.review_tasks import questions
+from mpi.service.resolution.task_facts import FeatureSource, Weighing
+from mpi.service.resolution.task_groups import put_together
+from mpi.service.resolution.task_replacement import replace_tasks
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.persons.persons import Person, PersonStatus
+from mpi.storage.repositories.review.tasks import Task
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+Change = tuple[int, int | None, int | None]
+"""A record, the person it leaves, and the person it joins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """One cluster of the plan and who bears it.
+
+    Args:
+        records: record numbers, by canonical key.
+        person: the person's number; None where an ID is to be minted.
+        revived: whether a retired ID lives again.
+    """
+
+    records: tuple[int, ...]
+    person: int | None
+    revived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen about enterprise IDs, where the rules leave a choice.
+
+    Args:
+        survivors: persons that keep their ID wherever others contest it.
+        keeps: the records that a person's ID is to stay with, by person.
+        as_of: the last commit before what is taken back; None where nothing is. Each person's ID stays with
+            those of its records that it held then, and who held none of them yields to who did.
+        newer: persons that yield so.
+    """
+
+    survivors: frozenset[int] = frozenset()
+    keeps: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    as_of: int | None = None
+    newer: frozenset[int] = frozenset()
+
+    def ranked(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
+        """The survivor keys with what is chosen: none surpasses that of a survivor."""
+        newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.newer}
+        chosen = {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
+        return {**keys, **newer, **chosen}
+
+    def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
+        """The holder, claiming only the records that its ID is to stay with; all, where those are gone."""
+        kept = self.keeps.get(holder.person, frozenset())
+        claimed = holder.records & {keys[record] for record in kept if record in keys}
+        return replace(holder, records=claimed) if claimed else holder
+
+
+_MOST = 10**9
+NO_CHOICE = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What settling would change: the assignment plan against what is published.
+
+    Args:
+        bearers: every cluster settled.
+        current: the person of each record before, where it had one.
+        retired: persons that would bear nothing though their records live on.
+        emptied: persons whose every record is withdrawn.
+        awakened: empty or retired persons that would bear a cluster again.
+        tasks: the review tasks of the settled records, and those whose question hangs together with theirs.
+        records: every record that was settled.
+        tasks_before: the stored tasks whose place they take.
+    """
+
+    bearers: tuple[Bearer, ...]
+    current: Mapping[int, int]
+    retired: tuple[int, ...]
+    emptied: tuple[int, ...]
+    awakened: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    records: frozenset[int]
+    tasks_before: tuple[Task, ...] = ()
+
+    @property
+    def concerned(self) -> set[int]:
+        """Every record that was settled, or that a task before or after is about."""
+        return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
+
+
+NOTHING_SETTLED = Settlement((), {}, (), (), (), (), frozenset())
+
+
+def settle(
+    unit: ReadUnit,
+    scope: Closure,
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+    today: str,
+    choice: Choice = NO_CHOICE,
+) -> Settlement:
+    """Partition and assign everything in scope.
+
+    Args:
+        unit: the transaction to read persons in.
+        scope: whole components.
+        features: where features of their records come from.
+        scorer: scores the pairs that blocking did not bring together.
+        thresholds: the bands.
+        today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
+        choice: what is chosen about the IDs.
+    """
+    number_of = {key: number for number, key in scope.keys.items()}
+    found = partitions(scope, features, scorer, thresholds)
+    current = scope.current if scope.whole else unit.persons.current(scope.seen)
+    clusters = [cluster for one in found for cluster in one.clusters]
+    staying = _staying(clusters, number_of, current) if scope.whole else {}
+    changing = [cluster for cluster in clusters if cluster not in staying]
+    kept = {number_of[key] for cluster in staying for key in cluster}
+    persons = unit.persons.get(unit.persons.everyone_of(scope.seen - kept))
+    standing = [
+        holder
+        for holder in _holders(unit, scope, persons)
+        # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
+        if not (holder.standing is Standing.RETIRED and _any_of(holder, kept, number_of))
+    ]
+    choice = _as_it_was(unit, choice, standing, number_of)
+    holders = [choice.of(holder, scope.keys) for holder in standing]
+    survivors = choice.ranked(_survivors(unit, changing, holders, number_of, today))
+    plan = assign(changing, holders, survivors)
+    asked = put_together(
+        unit, scope, found, questions(unit, scope, found, Weighing(features, scorer, thresholds))
+    )
+    borne = {a.cluster: (a.person, a.revived) for a in plan.assignments}
+    borne.update({cluster: (person, False) for cluster, person in staying.items()})
+    bearers = tuple(
+        Bearer(tuple(number_of[key] for key in cluster), *borne[cluster]) for cluster in sorted(borne)
+    )
+    return Settlement(
+        bearers,
+        current,
+        plan.retired,
+        _emptied(unit, scope, current),
+        _awakened(plan, persons),
+        asked.after,
+        scope.seen,
+        asked.before,
+    )
+
+
+def _staying(
+    clusters: Collection[tuple[int, ...]], number_of: Mapping[int, int], current: Mapping[int, int]
+) -> dict[tuple[int, ...], int]:
+    """Clusters that are all that one person holds, with that person, who bears them whatever else is so.
+
+    It has no other wish, and nobody else who is active holds any of it.
+    """
+    sizes = Counter(current.values())
+    found = {}
+    for cluster in clusters:
+        person = current.get(number_of[cluster[0]])
+        if (
+            person is not None
+            and sizes[person] == len(cluster)
+            and all(current.get(number_of[key]) == person for key in cluster)
+        ):
+            found[cluster] = person
+    return found
+
+
+def _as_it_was(
+    unit: ReadUnit, choice: Choice, holders: Collection[Holder], number_of: Mapping[int, int]
+) -> Choice:
+    """The choice with what follows from who held what before that which is taken back."""
+    if choice.as_of is None:
+        return choice
+    then = unit.persons.held_at([holder.person for holder in holders], choice.as_of)
+    both = {
+        holder.person: frozenset(number_of[key] for key in holder.records) & then.get(holder.person, set())
+        for holder in holders
+    }
+    active = {holder.person for holder in holders if holder.standing is Standing.ACTIVE}
+    keeps = {person: records for person, records in both.items() if records and person in active}
+    newer = frozenset(person for person, records in both.items() if not records)
+    return replace(choice, keeps={**choice.keeps, **keeps}, newer=newer)
+
+
+def _any_of(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
+    return any(number_of.get(key) in records for key in holder.records)
+
+
+def partitions(
+    scope: Closure,
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+    priors: Priors = AS_FITTED,
+) -> list[Partition]:
+    """Partition everything in scope, over canonical keys; nobody's ID is looked at.
+
+    Args:
+        scope: whole components.
+        features: where features of their records come from.
+        scorer: scores the pairs that blocking did not bring together.
+        thresholds: the bands.
+        priors: what takes the place of the model's prior, by canonical keys; never for enterprise IDs.
+    """
+    number_of = {key: number for number, key in scope.keys.items()}
+    edges = priors.weights(canonical_edges(scope))
+    return [
+        partition(component, thresholds)
+        for component in _components(scope, edges, number_of, features, scorer, thresholds, priors)
+    ]
+
+
+def canonical_edges(scope: Closure) -> dict[Pair, float]:
+    """The edges between active records, by canonical keys."""
+    return {
+        pair(scope.keys[lo], scope.keys[hi]): bits
+        for (lo, hi), bits in scope.edges.items()
+        if lo in scope.keys and hi in scope.keys
+    }
+
+
+def _components(
+    scope: Closure,
+    edges: Mapping[Pair, float],
+    number_of: Mapping[int, int],
+    features: FeatureSource,
+    scorer: Scorer,
+    thresholds: Thresholds,
+    priors: Priors,
+) -> Iterator[Component]:
+    found = pieces(number_of, edges, scope.decisions, thresholds)
+    cap = rounded(scorer.cautions.bits)
+    plain = [_plain(piece, edges, thresholds, cap) for piece in found]
+    needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
+    known = features(needed)
+    by_key = {scope.keys[number]: value for number, value in known.items()}
+    for piece, ready in zip(found, plain, strict=True):
+        if ready is not None:
+            yield ready
+            continue
+        weights = _all_weights(piece, edges, by_key, scorer, priors)
+        marks = scorer.marks(weights, by_key)
+        yield Component(
+            piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
+        )
+
+
+def _plain(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
+    """A component that needs no features: every pair is weighed, nobody decided, and no mark bears on it.
+
+    That is a record alone, a pair, or records that all link by more than a cautioned pair weighs.
+    """
+    if piece.decisions:
+        return None
+    weights = {}
+    for each in combinations(piece.records, 2):
+        bits = edges.get(each)
+        if bits is None:
+            return None
+        weights[each] = bits
+    made = Component(piece.records, weights, raised=piece.raised)
+    if len(weights) <= 1 or (min(weights.values()) > cap and all_link(made, thresholds)):
+        return made
+    return None
+
+
+def _all_weights(
+    piece: Piece,
+    edges: Mapping[Pair, float],
+    features: Mapping[int, Features],
+    scorer: Scorer,
+    priors: Priors,
+) -> dict[Pair, float]:
+    weights: dict[Pair, float] = {}
+    for position, left in enumerate(piece.records):
+        for right in piece.records[position + 1 :]:
+            bits = edges.get((left, right))
+            weights[left, right] = (
+                priors.weight(left, right, scorer.weight(features[left], features[right]))
+                if bits is None
+                else bits
+            )
+    return weights
+
+
+def _holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
+    standings = {
+        PersonStatus.ACTIVE: Standing.ACTIVE,
+        PersonStatus.EMPTY: Standing.EMPTY,
+        PersonStatus.RETIRED: Standing.RETIRED,
+    }
+    held = unit.persons.last_held(persons.values())
+    outside = {record for records in held.values() for record in records} - scope.seen
+    live_outside = set(unit.records.keys(outside))
+    return [
+        Holder(number, standings[PersonStatus(person.status)], frozenset(_keys_of(held[number], scope)))
+        for number, person in sorted(persons.items())
+        if person.status in standings
+        # A retired ID lives again only with all its records: some of this one's live elsewhere.
+        and not (person.status == PersonStatus.RETIRED and held[number] & live_outside)
+    ]
+
+
+def _keys_of(records: Collection[int], scope: Closure) -> Iterator[int]:
+    return (scope.keys[record] for record in records if record in scope.keys)
+
+
+def _survivors(
+    unit: ReadUnit,
+    clusters: list[tuple[int, ...]],
+    holders: list[Holder],
+    number_of: Mapping[int, int],
+    today: str,
+) -> dict[int, SurvivorKey]:
+    """Survivor keys of the persons that meet in a cluster; the others need none."""
+    claims: dict[int, list[Holder]] = {}
+    place = {key: n for n, cluster in enumerate(clusters) for key in cluster}
+    for holder in holders:
+        if holder.standing is not Standing.RETIRED:
+            for cluster in sorted({place[key] for key in holder.records if key in place}):
+                claims.setdefault(cluster, []).append(holder)
+    rivals = {holder for meeting in claims.values() if len(meeting) > 1 for holder in meeting}
+    records = {number_of[key] for holder in rivals for key in holder.records if key in number_of}
+    payloads = unit.records.payloads(records)
+    enrolled = {
+        record for record, (_, body) in payloads.items() if has_open_enrollment(from_payload(body), today)
+    }
+    return {
+        holder.person: SurvivorKey(
+            any(number_of.get(key) in enrolled for key in holder.records),
+            sum(key in number_of for key in holder.records),
+        )
+        for holder in rivals
+    }
+
+
+def _emptied(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
+    leaving = {current[record] for record in scope.seen - set(scope.keys) if record in current}
+    left = unit.persons.members(leaving)
+    return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
+
+
+def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
+    bearing = {a.person for a in plan.assignments if a.person is not None}
+    return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
+
+
+def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, by_run: bool = False) -> int:
+    """Write a settlement; returns how many records changed person.
+
+    A settlement that changes nothing writes no membership, person or event.
+
+    Args:
+        unit: the transaction.
+        settlement: what to write.
+        cause: goes on memberships and events.
+        test: whether IDs to be minted are test IDs.
+        by_run: whether it is the run that publishes; it is told of what anybody else does.
+    """
+    active = unit.configs.active()
+    if not by_run and active is not None and active.releasing is not None:
+        unit.runs.note_changed(active.releasing, settlement.concerned)
+    minting = [bearer for bearer in settlement.bearers if bearer.person is None]
+    minted: dict[tuple[int, ...], int] = {}
+    if minting:
+        first = unit.counters.take("person", len(minting))
+        minted = {bearer.records: first + n for n, bearer in enumerate(minting)}
+        unit.persons.mint(
+            [
+                {"id": number, "eid": eid.mint(test=test), "minted_commit": unit.commit_no}
+                for number in minted.values()
+            ]
+        )
+    changes = _changes(settlement, minted)
+    if changes:
+        unit.persons.change(unit.commit_no, changes, cause)
+    for people, status, ended in (
+        (settlement.awakened, PersonStatus.ACTIVE, False),
+        (settlement.retired, PersonStatus.RETIRED, True),
+        (settlement.emptied, PersonStatus.EMPTY, True),
+    ):
+        if people:
+            unit.persons.set_status(people, status, unit.commit_no if ended else None)
+    replace_tasks(unit, settlement.tasks_before, settlement.tasks)
+    return len(changes)
+
+
+def _changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[Change]:
+    after = {
+        record: minted[bearer.records] if bearer.person is None else bearer.person
+        for bearer in settlement.bearers
+        for record in bearer.records
+    }
+    moved: list[Change] = [
+        (record, settlement.current.get(record), person)
+        for record, person in after.items()
+        if settlement.current.get(record) != person
+    ]
+    left: list[Change] = [
+        (record, person, None)
+        for record, person in sorted(settlement.current.items())
+        if record not in after and record in settlement.records
+    ]
+    return moved + left

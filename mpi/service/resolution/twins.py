@@ -1,0 +1,57 @@
+"""Twins: two children whom two systems tell apart alike are nobody's question.
+
+Two records that look alike and are of different given names weigh enough to be asked about. They are not
+asked about where each has an *exact partner*, a record of its person with the same given name, surname and
+birth date, and the partners are of one system, or each is of the other's system: so more than one system
+knows both children, apart, under the same names.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from mpi.domain.features import Features
+from mpi.service.resolution.task_facts import FeatureSource, Known
+from mpi.storage.repositories.review.tasks import Task
+
+
+def told_apart(tasks: Collection[Task], known: Known, features: FeatureSource) -> set[str]:
+    """Keys of those pair tasks that need not be asked.
+
+    Args:
+        tasks: about pairs of active records.
+        known: what is known of the records.
+        features: where features come from.
+    """
+    # Most have no partner at all, and need no look at what they say.
+    several = [task for task in tasks if all(len(known.persons[end]) > 1 for end in task.ends)]
+    everyone = {each for task in several for end in task.ends for each in known.persons[end]}
+    said = features(everyone) if several else {}
+    found = set()
+    for task in several:
+        if not _other_name(said[task.lo], said[task.hi]):
+            continue
+        mine, other = (
+            {known.source_of[each] for each in _partners(end, known.persons[end], said)}
+            for end in (task.lo, task.hi)
+        )
+        crosswise = known.source_of[task.hi] in mine and known.source_of[task.lo] in other
+        if crosswise or mine & other:
+            found.add(task.key)
+    return found
+
+
+def _other_name(one: Features, other: Features) -> bool:
+    """Whether both have a given name, and neither bears the other's nor one of its root."""
+    if one.given is None or other.given is None:
+        return False
+    return not {one.given, *one.given_roots} & {other.given, *other.given_roots}
+
+
+def _partners(record: int, person: Collection[int], said: Mapping[int, Features]) -> Iterator[int]:
+    me = _who(said[record])
+    if None in me:
+        return
+    yield from (each for each in person if each != record and _who(said[each]) == me)
+
+
+def _who(features: Features) -> tuple[str | None, ...]:
+    return features.given, features.surname, features.birth_date

@@ -1,0 +1,412 @@
+"""Answering a question: verdicts pair by pair become decisions, in one step that can be taken back whole.
+
+Claiming and the like are here by name too, so that whoever works a question finds all of it in one place.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import InputError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import note_text, reason_code, step
+from mpi.service.core.visibility import Groups, visible
+from mpi.service.decisions.decision_log import Statement, require_decision, revoke
+from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAID
+from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.review.answer_outcome import closed, left_of, put_answered, put_standing
+from mpi.service.review.assignments import (
+    add_act,
+    assign,
+    claim,
+    claimed,
+    coming_day,
+    defer,
+    escalate,
+    held,
+    in_bulk,
+    permit_live,
+    release,
+)
+from mpi.service.review.open_questions import OpenQuestion, load_questions
+from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
+from mpi.service.review.question import APPROVE, RESPONSES, REVOKE, require_fresh, require_question, tag
+from mpi.service.review.queue_reader import next_key
+from mpi.service.review.verdicts import Reading, VerdictKind, answer_reason, read_verdicts, verdict_kind
+from mpi.service.sampling.blind_review import sample_second_review
+from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.approvals import approve_step
+from mpi.service.stewardship.decisions import effect_of, well_formed
+from mpi.service.stewardship.overlays import answer_overlay
+from mpi.service.stewardship.undo import undo_decisions, undo_whole
+from mpi.storage.repositories.review.task_work import OPEN, Act, Work
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+__all__ = [
+    "Answered", "Verdict", "answer", "assign", "claim", "defer", "escalate", "in_bulk", "release", "respond",
+    "undo_answer",
+]  # fmt: skip
+
+ANSWER, UNDONE = "answer", "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of one pair: ``same``, ``different``, ``unsure`` or ``ask``."""
+
+    left: Label
+    right: Label
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer did.
+
+    Args:
+        effect: on people, IDs and flags, with who received what because of a link that it parts; of a
+            preview, what it would do.
+        step: the step by which it can be taken back; None of a preview, or where only a source was asked.
+        next_key: the question to go on with; None where nothing waits.
+    """
+
+    effect: Effect
+    step: int | None
+    next_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """How an answer is given.
+
+    Args:
+        reason: a code.
+        note: free text.
+        if_match: tags of the question as it was read; None for any.
+        preview: change nothing.
+    """
+
+    reason: str
+    note: str | None = None
+    if_match: Collection[str] | None = None
+    preview: bool = False
+
+
+def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
+    index: Index,
+    viewer: Viewer,
+    key: str,
+    verdicts: Sequence[Verdict],
+    reason: str,
+    note: str | None = None,
+    if_match: str | Collection[str] | None = None,
+    *,
+    preview: bool = False,
+    recheck_on: str | None = None,
+    supersedes: Collection[int] = (),
+) -> Answered:
+    """Answer a question pair by pair; pairs that are left out stay asked.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        key: the question's, or that of one of its tasks.
+        verdicts: on pairs of its records.
+        reason: a code of ``mpi.service.review.verdicts.REASONS``.
+        note: free text.
+        if_match: the question's tag as it was read, or several; None for any.
+        preview: change nothing.
+        recheck_on: of ``unsure``, the day from which it is asked again even if nothing has changed.
+        supersedes: decisions whose place it takes.
+
+    Raises:
+        InputError: verdicts contradict each other or are not of this question, or there is no such reason.
+        NotFoundError: there is no such open question for this viewer.
+        StaleError: the question has changed since it was read.
+        ClaimedError: somebody else has it.
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        AccessDenied: the viewer may not decide, or has to practise first.
+    """
+    permit(viewer, Action.DECIDE)
+    permit_live(index, viewer)
+    code, text = answer_reason(reason), note_text(note)
+    day = None if recheck_on is None else coming_day(recheck_on, "recheck_on")
+    with step(index, viewer, "decision", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        one = _fresh(unit, index, key, if_match)
+        said = _numbered(unit, one, verdicts)
+        reading = read_verdicts(said)
+        claims = _claims_answered(one, said)
+        statements = _statements(reading, code, text, day, supersedes)
+        # Before anything is settled: how the index held each pair is kept with it.
+        sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
+        put_answered(unit, one)
+        effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
+        rest = left_of(unit, one)
+        numbers = _ask(unit, one, rest, reading.ask)
+        detail = {
+            "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
+            "reason": code,
+            "claims": claims,
+            "asked": numbers,
+            "rest": sorted(set(rest.values()) - {one.key}),
+        }
+        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
+        put_standing(unit, one, effect, rest.values())
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, _next(index, viewer, one.key))
+
+
+def respond(
+    index: Index, viewer: Viewer, key: str, response: str, how: Saying, decision: int | None = None
+) -> Answered:
+    """Answer a question that is not about pairs.
+
+    Of a decision, ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, and
+    ``approve`` gives the second word on its step. Of an overlay, ``release`` lets the version stand that
+    waits, and ``refuse`` keeps the version before.
+
+    Args:
+        index: the open index.
+        viewer: the steward or approver.
+        key: the question's.
+        response: one of those that the question's view names.
+        how: reason, note, tag as read, and whether to change nothing.
+        decision: of a conflict, which decision of the chain to revoke; the one that gave way where none is
+            given.
+
+    Raises:
+        InputError: that is no response to this kind of question.
+        NotFoundError: there is no such open question or decision for this viewer.
+        StaleError: the question has changed since it was read.
+        ClaimedError: somebody else has it.
+        ConflictError: it is another's to take back, or the viewer's own to approve.
+        DecisionConflict: it contradicts what was decided since.
+        AccessDenied: the viewer may not decide, or not approve.
+    """
+    permit(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
+    permit_live(index, viewer)
+    code, text = reason_code(how.reason), note_text(how.note)
+    with step(index, viewer, "decision", preview=how.preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        one = _fresh(unit, index, key, how.if_match)
+        if response not in RESPONSES.get(one.first.kind, ()):
+            known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
+            raise InputError(f"response: this question is answered by {known}")
+        put_answered(unit, one)
+        if one.first.kind == OVERLAID:
+            effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
+            keep_answer(unit, index, effect.as_dict(), shown)
+            detail: dict[str, object] = {"response": response, "reason": code}
+        else:
+            about = require_decision(unit, decision or one.first.decision_id or 0)
+            effect, shown, claims = _responded(
+                unit, index, one, about, response, code, text, preview=how.preview
+            )
+            detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
+        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
+        put_standing(unit, one, effect, left_of(unit, one).values())
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, _next(index, viewer, one.key))
+
+
+def undo_answer(
+    index: Index, viewer: Viewer, key: str, step_number: int, *, reason: str = "undo", preview: bool = False
+) -> Answered:
+    """Take an answer back, whole: its question is asked again, with its history.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        key: the question's.
+        step_number: the step of the answer.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such answer that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or took something back itself.
+        ClaimedError: somebody else has the question.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    permit(viewer, Action.TASK_WORK)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return _again(index, viewer, effect_of(kept, viewer), key)
+        given = _answer_of(unit, key, step_number)
+        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, given.at)
+        _require_free(unit, work)
+        unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
+        withdraw(unit, given.detail.get("asked", ()))
+        for other in unit.task_work.get(given.detail.get("rest", ())).values():
+            unit.task_work.put(closed(other))
+        effect, shown = undo_whole(unit, index, step_number, code, preview=preview)
+        claims = given.detail.get("claims", [])
+        if claims and not effect.awaiting:
+            unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
+            resettle(
+                unit, index, {r for one in unit.decisions.get(claims).values() for r in one.seen}, "undo"
+            )
+        was = given.detail
+        add_act(
+            unit, key, UNDONE, was.get("records", ()), was.get("decisions", {}), effect.step, of=step_number
+        )
+        if load_questions(unit, [key]):
+            unit.task_work.put(held(unit.task_work.get([key])[key], viewer))
+        else:
+            unit.task_work.close_gone([key], clock.iso(clock.now()))
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return Answered(effect, effect.step, key)
+
+
+def _fresh(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
+    """The question, if nobody else has it and it is as its reader read it."""
+    one = require_question(unit, key)
+    if one.work is not None:
+        _require_free(unit, one.work)
+    require_fresh(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
+    return one
+
+
+def _require_free(unit: ReadUnit, work: Work) -> None:
+    now = clock.iso(clock.now())
+    others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
+    if others and (work.lease_until or "") > now:
+        raise claimed(unit, work)
+
+
+def _numbered(
+    unit: ReadUnit, one: OpenQuestion, verdicts: Sequence[Verdict]
+) -> list[tuple[int, int, VerdictKind]]:
+    known = {label: record for record, label in visible(unit, one.records).items()}
+    found = []
+    for number, verdict in enumerate(verdicts, 1):
+        if verdict.left not in known or verdict.right not in known:
+            raise InputError(f"verdicts: pair {number} names a record that is not of this question")
+        found.append((known[verdict.left], known[verdict.right], verdict_kind(verdict.kind)))
+    return found
+
+
+def _claims_answered(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
+    """Claims about pairs that are decided: nobody needs to look at them any more."""
+    decided = {
+        frozenset((lo, hi)) for lo, hi, kind in said if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
+    }
+    return sorted(
+        task.decision_id
+        for task in one.asked
+        if task.kind == CLAIM and task.decision_id is not None and task.ends in decided
+    )
+
+
+def _statements(
+    reading: Reading, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
+) -> list[Statement]:
+    groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in reading.same]
+    groups += [(DecisionKind.DIFFERENT, apart) for apart in reading.different]
+    found = [Statement(kind, well_formed(kind, named), reason, "decision") for kind, named in groups]
+    found += [
+        Statement(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
+        for pair in reading.unsure
+    ]
+    # The note belongs to the answer; it is kept once. So is what it supersedes.
+    return [replace(one, note=note, supersedes=supersedes) if n == 0 else one for n, one in enumerate(found)]
+
+
+def _carry_out(
+    unit: WriteUnit,
+    index: Index,
+    one: OpenQuestion,
+    statements: Sequence[Statement],
+    claims: Sequence[int],
+    reason: str,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int]]:
+    if not statements:
+        return Effect("ask", preview, None, (), (), (), ()), frozenset(one.records)
+    made = Step(
+        "decision",
+        reason,
+        statements,
+        {"groups": [said.groups for said in statements], "question": one.key},
+        NO_CHOICE,
+        tag(unit, index, one),
+    )
+    revoke(unit, list(unit.decisions.get(claims).values()))
+    return say(unit, index, made, preview=preview)
+
+
+def _responded(  # noqa: PLR0913 - what is answered, to what, and how
+    unit: WriteUnit,
+    index: Index,
+    one: OpenQuestion,
+    about: StoredDecision,
+    response: str,
+    reason: str,
+    note: str | None,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int], list[int]]:
+    """What a response did, the records that this shows, and the claims that it took back."""
+    of = None if about.step_id is None else unit.steps.get(about.step_id)
+    awaited = next((each.step_id for each in unit.awaited.of([about.id])), None)
+    if response == APPROVE and awaited is not None:
+        return (*approve_step(unit, index, awaited, preview=preview), [])
+    if response == REVOKE and one.first.kind == APPROVAL and awaited is not None:
+        return (*undo_whole(unit, index, awaited, reason, preview=preview), [])
+    if response == REVOKE:
+        return (*undo_decisions(unit, index, [about], of, reason, preview=preview), [])
+    claims = [about.id] if about.status is DecisionStatus.REVIEW else []
+    confirmed = Statement(
+        about.kind,
+        about.groups,
+        reason,
+        "decision",
+        note=note,
+        supersedes=() if claims else (about.id,),
+    )
+    return (*_carry_out(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
+
+
+def _ask(
+    unit: WriteUnit, one: OpenQuestion, rest: Mapping[str, str], pairs: Collection[tuple[int, int]]
+) -> list[int]:
+    """Ask the owners of both records of each pair; returns the numbers of what is asked."""
+    found: list[int] = []
+    told: set[int] = set()
+    for pair in pairs:
+        key = next((rest[t.key] for t in one.tasks if t.ends == frozenset(pair) and t.key in rest), one.key)
+        found += [add_owner_question(unit, key, each, CONFIRM_RECORD) for each in pair if each not in told]
+        told |= set(pair)
+    return found
+
+
+def _answer_of(unit: ReadUnit, key: str, step_number: int) -> Act:
+    found = [act for act in unit.task_work.acts(key) if act.action == ANSWER and act.step == step_number]
+    records: set[int] = {record for act in found for record in act.detail.get("records", ())}
+    if not found or visible(unit, records).keys() != records:
+        raise NotFoundError(f"the question was not answered by a step {step_number}")
+    return found[-1]
+
+
+def _again(index: Index, viewer: Viewer, effect: Effect, key: str) -> Answered:
+    """What a call that is made again is answered."""
+    return Answered(effect, effect.step, _next(index, viewer, key))
+
+
+def _next(index: Index, viewer: Viewer, key: str) -> str | None:
+    with index.database.read(viewer) as unit:
+        return next_key(unit, key)

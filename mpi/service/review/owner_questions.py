@@ -1,0 +1,321 @@
+"""Asking the source: what only the owner of a record can tell, asked with a clock.
+
+The owner sees that one record and a question from a list; never another record, another source, who asks, or
+what the steward wrote. The answer goes into the history of the steward's question, which is asked again.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.steps import note_text
+from mpi.service.core.visibility import numbers_of
+from mpi.service.review.assignments import add_act, coming_day, put_work, target_of
+from mpi.service.review.open_questions import is_burst
+from mpi.service.review.queue_reader import Filters, members_of
+from mpi.standardize.payload import from_payload, to_sent
+from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
+from mpi.storage.repositories.review.task_work import OPEN as AWAKE
+from mpi.storage.repositories.review.task_work import WAITING, Work
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+CONFIRM_RECORD = "confirm-record"
+ASKS: Mapping[str, tuple[str, ...]] = {
+    CONFIRM_RECORD: ("first_name", "middle_name", "last_name", "birth_date", "sex"),
+    "confirm-birth-date": ("first_name", "last_name", "birth_date", "birth_date_quality"),
+    "confirm-name": ("first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names"),
+    "confirm-ssn": ("first_name", "last_name", "birth_date"),
+    "confirm-address": ("first_name", "last_name", "birth_date", "addresses"),
+    "confirm-guardian": ("first_name", "last_name", "birth_date", "guardians"),
+    "one-child": ("first_name", "last_name", "birth_date", "multiple_birth"),
+    "another-child": ("first_name", "last_name", "birth_date", "previous_birth_dates", "other_names"),
+}
+"""What can be asked, and which fields of the record its owner is shown with it."""
+ANSWERS = ("right", "wrong", "two-children", "cannot-say")
+"""The record is right; it is wrong and will be corrected; it holds two children; the owner cannot say."""
+DAYS_TO_ANSWER = 14
+MOST_OF_A_BURST = 200
+"""Records about which one question is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerQuestion:
+    """What the owner of a record is asked.
+
+    Args:
+        number: its number.
+        record: the record.
+        asks: what is asked, a key of ``ASKS``.
+        values: what the record states of that now; empty where it is withdrawn.
+        asked_at: when (ISO, UTC).
+        due_on: the day by which an answer is wanted.
+        overdue: whether that day has passed.
+        state: ``open`` or ``answered``.
+        answers: what can be answered.
+        answer: what was answered.
+        note: the owner's own note.
+        alike: how many open questions of the same kind were asked of this source at once, this one included.
+    """
+
+    number: int
+    record: Label
+    asks: str
+    values: Mapping[str, object]
+    asked_at: str
+    due_on: str
+    overdue: bool
+    state: str
+    answers: tuple[str, ...]
+    answer: str | None
+    note: str | None
+    alike: int
+
+
+def ask_source(
+    index: Index,
+    viewer: Viewer,
+    key: str,
+    record: Label | None,
+    asks: str,
+    due_on: str | None = None,
+    note: str | None = None,
+) -> tuple[int, ...]:
+    """Ask the owner of a record; the steward's question waits for the answer, at most until its day.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        key: the question's, or a burst's.
+        record: one of its records; None for each of them, each asked of its own owner, who learns nothing of
+            the others; of a burst, for each record of the feed that brought it.
+        asks: what is asked, a key of ``ASKS``.
+        due_on: the day by which an answer is wanted; a fortnight from now where none is given.
+        note: free text for the question's history; the owner does not see it.
+
+    Returns:
+        Numbers of the questions to the owner.
+
+    Raises:
+        InputError: there is no such thing to ask, or no such day, or the record is not of the question.
+        NotFoundError: there is no such open question or record for this viewer.
+        ConflictError: that is asked already.
+        ClaimedError: somebody else has the question.
+        AccessDenied: the viewer may not work on questions.
+    """
+    permit(viewer, Action.TASK_WORK)
+    if asks not in ASKS:
+        raise InputError(f"asks: one of {', '.join(ASKS)}")
+    day = _day(due_on)
+    text = note_text(note)
+    with index.database.write(viewer, "task") as unit:
+        target = target_of(unit, key)
+        if is_burst(target.key):
+            records = _records_of_feed(unit, target.key)
+        elif record is None:
+            records = _not_asked_yet(unit, target.key, target.records, asks)
+        else:
+            records = [_record_of(unit, target.records, record)]
+        waiting = replace(target.work, state=WAITING, asleep_until=day, claimed_by=None, lease_until=None,
+                          about=target.about, closed_at=None, closed_because=None)  # fmt: skip
+        detail = {"asks": asks, "due_on": day} | ({} if record is None else {"record": records[0]})
+        put_work(unit, waiting, act="ask", records=target.records, note=text, **detail)
+        now = clock.iso(clock.now())
+        numbers = tuple(add_owner_question(unit, target.key, each, asks, day, now) for each in records)
+    disclose(index, viewer, Action.TASK_WORK, records, ("source", "local_id"))
+    return numbers
+
+
+def owner_questions(index: Index, viewer: Viewer, *, answered: bool = False) -> tuple[OwnerQuestion, ...]:
+    """What the owner of the viewer's sources is asked, the first due first.
+
+    Args:
+        index: the open index.
+        viewer: the owner.
+        answered: those that were answered, in place of the open ones.
+
+    Raises:
+        AccessDenied: the viewer may not answer for a source.
+    """
+    permit(viewer, Action.QUESTION_ANSWER)
+    with index.database.read(viewer) as unit:
+        sources = [source.id for source in unit.sources.all() if viewer.may_see(source.code)]
+        found = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
+        views = _views(unit, found)
+        shown = {one.record_id for one in found}
+    fields = {name for view in views for name in view.values}
+    disclose(index, viewer, Action.QUESTION_ANSWER, shown, ("source", "local_id", *sorted(fields)))
+    return views
+
+
+def answer_owner_question(
+    index: Index, viewer: Viewer, number: int, answer: str, note: str | None = None, *, alike: bool = False
+) -> tuple[int, ...]:
+    """Answer for a source.
+
+    Args:
+        index: the open index.
+        viewer: the owner.
+        number: of the question.
+        answer: one of ``ANSWERS``.
+        note: free text, for whoever asked.
+        alike: answer the same to all that was asked with it at once, of one burst.
+
+    Returns:
+        Numbers of the questions that were answered.
+
+    Raises:
+        InputError: there is no such answer.
+        NotFoundError: there is no such question about a record of the viewer's sources.
+        ConflictError: it was answered, or is no longer asked.
+        AccessDenied: the viewer may not answer for a source.
+    """
+    permit(viewer, Action.QUESTION_ANSWER)
+    if answer not in ANSWERS:
+        raise InputError(f"answer: one of {', '.join(ANSWERS)}")
+    text = note_text(note)
+    with index.database.write(viewer, "task") as unit:
+        asked = unit.owner_questions.get(number)
+        if asked is None or not _is_mine(unit, asked):
+            raise NotFoundError(f"there is no question {number}")
+        if asked.state != OPEN:
+            raise ConflictError(f"question {number} was answered, or is no longer asked")
+        answered = [asked, *(_alike(unit, asked) if alike else ())]
+        now = clock.iso(clock.now())
+        for one in answered:
+            unit.owner_questions.answer(one.id, answer, viewer.client, now, text)
+        records = [one.record_id for one in answered]
+        add_act(unit, asked.question, "answered", records, {}, None, text, asks=asked.asks, answer=answer,
+                record=asked.record_id)  # fmt: skip
+        _wake(unit, asked.question, asked.asked_by)
+    disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))
+    return tuple(one.id for one in answered)
+
+
+def add_owner_question(
+    unit: WriteUnit, key: str, record_id: int, asks: str, due_on: str | None = None, at: str | None = None
+) -> int:
+    """Ask the owner of a record, as of a moment or now; returns the question's number.
+
+    Raises:
+        ConflictError: that is asked already.
+    """
+    known = unit.owner_questions.of_questions([key])
+    if any(one.state == OPEN and (one.record_id, one.asks) == (record_id, asks) for one in known):
+        raise ConflictError("the source of that record is asked already: wait for its answer")
+    number = unit.counters.take("owner_question")
+    source_id = unit.records.get([record_id])[record_id].source_id
+    day, moment = due_on or _day(None), at or clock.iso(clock.now())
+    unit.owner_questions.add(
+        StoredOwnerQuestion(number, key, record_id, source_id, asks, unit.viewer.client, moment, day)
+    )
+    return number
+
+
+def withdraw(unit: WriteUnit, numbers: Collection[int]) -> None:
+    """Ask no more what is not answered yet."""
+    for number in numbers:
+        asked = unit.owner_questions.get(number)
+        if asked is not None and asked.state == OPEN:
+            unit.owner_questions.withdraw(number)
+
+
+def _views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
+    labels = unit.records.labels({one.record_id for one in found})
+    payloads = unit.records.payloads(labels)
+    today = clock.today()
+    views = []
+    for one in found:
+        label = labels.get(one.record_id)
+        if label is None or not unit.viewer.may_see(label.source):
+            continue
+        sent = to_sent(from_payload(payloads[one.record_id][1])) if one.record_id in payloads else {}
+        together = [each for each in found if _same_asking(each, one)]
+        views.append(
+            OwnerQuestion(
+                one.id,
+                label,
+                one.asks,
+                {name: sent[name] for name in ASKS.get(one.asks, ()) if name in sent},
+                one.asked_at,
+                one.due_on,
+                one.due_on < today,
+                one.state,
+                ANSWERS,
+                one.answer,
+                one.note,
+                len(together),
+            )
+        )
+    return tuple(views)
+
+
+def _same_asking(one: StoredOwnerQuestion, other: StoredOwnerQuestion) -> bool:
+    """Whether two were asked at once, of one source, of one burst."""
+    if one.id == other.id:
+        return True
+    mine, others = ((each.question, each.source_id, each.asks, each.asked_at) for each in (one, other))
+    return is_burst(one.question) and mine == others
+
+
+def _alike(unit: ReadUnit, asked: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
+    return [
+        one
+        for one in unit.owner_questions.of_questions([asked.question])
+        if one.id != asked.id and one.state == OPEN and _same_asking(one, asked)
+    ]
+
+
+def _is_mine(unit: ReadUnit, asked: StoredOwnerQuestion) -> bool:
+    label = unit.records.labels([asked.record_id]).get(asked.record_id)
+    return label is not None and unit.viewer.may_see(label.source)
+
+
+def _not_asked_yet(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
+    """Both halves of a question, or however many it has, but for those that are asked about already."""
+    open_asks = (one for one in unit.owner_questions.of_questions([key]) if one.state == OPEN)
+    asked = {one.record_id for one in open_asks if one.asks == asks}
+    left = [record for record in records if record not in asked]
+    if not left:
+        raise ConflictError("the sources of all these records are asked already: wait for their answers")
+    return left
+
+
+def _record_of(unit: ReadUnit, records: tuple[int, ...], record: Label) -> int:
+    [[number]] = numbers_of(unit, [[record]])
+    if number not in records:
+        raise InputError("record: it is not of this question")
+    return number
+
+
+def _records_of_feed(unit: ReadUnit, key: str) -> list[int]:
+    """The records of a burst that its load brought, the most harmful question first."""
+    members = members_of(unit, Filters(state=None, burst=key), MOST_OF_A_BURST)
+    source = unit.queue.source_of_batch(members[0].first.batch_id or 0) if members else None
+    stored = unit.records.get({record for one in members for record in one.records})
+    return [
+        record
+        for record in dict.fromkeys(record for one in members for record in one.records)
+        if stored[record].source_id == source
+    ]
+
+
+def _wake(unit: WriteUnit, key: str, asker: str) -> None:
+    """Ask the steward's question again once nothing is waited for, for whoever asked."""
+    work = unit.task_work.get([key]).get(key)
+    still = any(one.state == OPEN for one in unit.owner_questions.of_questions([key]))
+    if work is None or work.state != WAITING or still:
+        return
+    awake: Work = replace(work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker)
+    unit.task_work.put(awake)
+
+
+def _day(due_on: str | None) -> str:
+    if due_on is not None:
+        return coming_day(due_on, "due_on")
+    return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

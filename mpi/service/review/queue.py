@@ -1,0 +1,259 @@
+"""The queue: what waits for a steward, the most harmful first, a page at a time.
+
+A page is read by an index in the order of expected harm, so it costs what it shows. A burst of one pattern
+from one load is one question there, and those that it stands for are listed when it is opened.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+import orjson
+
+from mpi.domain import clock
+from mpi.domain.errors import InputError
+from mpi.domain.record_ref import Label
+from mpi.domain.roles import APPROVERS
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import numbers_shown
+from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, closed_summary, summaries
+from mpi.service.review.queue_reader import (
+    MOST_COUNTED,
+    STATES,
+    Filters,
+    Item,
+    burst_summary,
+    check_filters,
+    find,
+    find_among,
+    key_of,
+    parted,
+    total_of,
+    wanted_by,
+)
+from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
+from mpi.storage.repositories.review.task_queue import Burst, Place
+from mpi.storage.repositories.review.task_work import CLOSED, WENT, Work
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+__all__ = [
+    "APPROVERS", "FIELDS", "MOST_COUNTED", "STATES", "Filters", "Landing", "Overdue", "QuestionSummary",
+    "QueuePage", "landing", "questions",
+]  # fmt: skip
+
+FIELDS = ("source", "local_id", "match_weight", "reason")
+MOST_QUESTIONS = 200
+"""On one page."""
+LISTED_ON_LANDING = 20
+CLOSED_SHOWN_FOR = timedelta(days=14)
+NEW_FOR = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """A page of the queue.
+
+    Args:
+        questions: the most harmful first.
+        total: how many there are; ``MOST_COUNTED`` + 1 for any more than that.
+        after: what to go on with; None at the end.
+    """
+
+    questions: tuple[QuestionSummary, ...]
+    total: int
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What a steward sees first.
+
+    Args:
+        mine: claimed by the reader, or the reader's to do.
+        due_today: due today or before, and free to be taken up.
+        new: first asked within a day.
+        closed_by_themselves: worked on by the reader, and their reason went since.
+        overdue: the reader's questions to owners of records that nobody answered in time.
+    """
+
+    mine: tuple[QuestionSummary, ...]
+    due_today: tuple[QuestionSummary, ...]
+    new: tuple[QuestionSummary, ...]
+    closed_by_themselves: tuple[QuestionSummary, ...]
+    overdue: tuple["Overdue", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A question to the owner of a record that nobody answered in time."""
+
+    number: int
+    question: str
+    record: Label
+    asks: str
+    due_on: str
+
+
+def questions(
+    index: Index, viewer: Viewer, filters: Filters, limit: int = 50, after: str | None = None
+) -> QueuePage:
+    """A page of the queue; nothing in it about a record that the viewer may not see.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        filters: which are wanted.
+        limit: how many, up to ``MOST_QUESTIONS``.
+        after: of the page before, where to go on.
+
+    Raises:
+        InputError: there is no such state, burst or place to go on from.
+        NotFoundError: there is no such source for this viewer.
+        AccessDenied: the viewer may not read tasks.
+    """
+    permit(viewer, Action.TASK_READ)
+    check_filters(filters)
+    wanted = max(1, min(limit, MOST_QUESTIONS))
+    with index.database.read(viewer) as unit:
+        page = _page(unit, filters, wanted, after)
+        shown = _numbers(unit, page.questions)
+    disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
+    return page
+
+
+def landing(index: Index, viewer: Viewer) -> Landing:
+    """What the viewer is to see first, each list in the queue's order and at most ``LISTED_ON_LANDING``.
+
+    Raises:
+        AccessDenied: the viewer may not read tasks.
+    """
+    permit(viewer, Action.TASK_READ)
+    with index.database.read(viewer) as unit:
+        moment = clock.now()
+        found = Landing(
+            _first(unit, Filters(state=None, mine=True)),
+            _first(unit, Filters(due=True)),
+            _first(unit, Filters(), since=unit.commit_at(clock.iso(moment - NEW_FOR))),
+            _closed_by_themselves(unit, clock.iso(moment - CLOSED_SHOWN_FOR)),
+            _overdue(unit, moment.date().isoformat()),
+        )
+        listed = (*found.mine, *found.due_today, *found.new, *found.closed_by_themselves)
+        shown = _numbers(unit, listed, *(late.record for late in found.overdue))
+    disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
+    return found
+
+
+def _page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
+    if filters.state == CLOSED and not filters.mine:
+        return _closed(unit, limit, after)
+    wanted = wanted_by(unit, filters)
+    if wanted is None:
+        return QueuePage((), 0, None)
+    place = None if after is None else _read_place(after)
+    wanted, bursts = parted(unit, wanted, filters)
+    found = list(islice(find_among(unit, wanted, bursts, filters, place), limit + 1))
+    more = len(found) > limit
+    found = found[:limit]
+    total = total_of(unit, wanted, filters, len(bursts))
+    return QueuePage(
+        tuple(_listed(unit, found)), max(total, len(found)), _written(found[-1][0]) if more else None
+    )
+
+
+def _listed(unit: ReadUnit, found: Sequence[Item]) -> list[QuestionSummary]:
+    shown = {one.key: one for one in summaries(unit, (q for _, q in found if isinstance(q, OpenQuestion)))}
+    works = unit.task_work.get([key_of(b) for _, b in found if isinstance(b, Burst)])
+    return [
+        burst_summary(unit, item, works.get(key_of(item))) if isinstance(item, Burst) else shown[item.key]
+        for _, item in found
+    ]
+
+
+def _first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
+    wanted = wanted_by(unit, filters, since)
+    if wanted is None:
+        return ()
+    return tuple(_listed(unit, list(islice(find(unit, wanted, filters, None), LISTED_ON_LANDING))))
+
+
+def _closed_by_themselves(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
+    went = [work for work in unit.task_work.closed(since, MOST_COUNTED) if work.closed_because == WENT]
+    mine = unit.task_work.acted_on(unit.viewer.client, [work.question for work in went])
+    found = (closed_summary(unit, work) for work in went if work.question in mine)
+    shown = [each for each in found if each is not None]
+    return tuple(shown[:LISTED_ON_LANDING])
+
+
+def _overdue(unit: ReadUnit, today: str) -> tuple[Overdue, ...]:
+    sources = [source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)]
+    late = [
+        one
+        for one in unit.owner_questions.of_sources(sources, UNANSWERED)
+        if one.asked_by == unit.viewer.client and one.due_on < today
+    ]
+    labels = unit.records.labels({one.record_id for one in late})
+    return tuple(
+        Overdue(one.id, one.question, labels[one.record_id], one.asks, one.due_on)
+        for one in late
+        if one.record_id in labels
+    )
+
+
+def _closed(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
+    """What was closed lately, latest first."""
+    since = clock.iso(clock.now() - CLOSED_SHOWN_FOR)
+    place = None if after is None else _read_closing(after)
+    shown: list[QuestionSummary] = []
+    last: Work | None = None
+    while works := unit.task_work.closed(since, limit + 1, place):
+        for work in works:
+            place = (work.closed_at or "", work.question)
+            summary = closed_summary(unit, work)
+            if summary is not None and len(shown) == limit:
+                return QueuePage(tuple(shown), limit + 1, None if last is None else _written(_closing(last)))
+            if summary is not None:
+                shown.append(summary)
+                last = work
+    return QueuePage(tuple(shown), len(shown), None)
+
+
+def _closing(work: Work) -> tuple[str, str]:
+    return work.closed_at or "", work.question
+
+
+def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: Label) -> set[int]:
+    """Record numbers of what is shown, for the ledger."""
+    labels = {*others, *(label for summary in shown for label in summary.records)}
+    return numbers_shown(unit, labels)
+
+
+def _written(place: tuple[int, str] | tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def _read(after: str) -> list[object]:
+    try:
+        read = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+    except ValueError:
+        read = None
+    if not isinstance(read, list) or len(read) != len(("harm", "key")):
+        raise InputError("after: what the page before gave to go on with")
+    return read
+
+
+def _read_place(after: str) -> Place:
+    harm, key = _read(after)
+    if not isinstance(harm, int) or not isinstance(key, str):
+        raise InputError("after: what the page before gave to go on with")
+    return harm, key
+
+
+def _read_closing(after: str) -> tuple[str, str]:
+    at, key = _read(after)
+    if not isinstance(at, str) or not isinstance(key, str):
+        raise InputError("after: what the page before gave to go on with")
+    return at, key

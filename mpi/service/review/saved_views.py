@@ -1,0 +1,61 @@
+"""Saved views: filters of the queue that somebody gave a name. Everybody has their own."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+
+from mpi.domain.errors import InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.service.review.queue_reader import Filters, check_filters
+from mpi.storage.unit_of_work.database import Lock
+
+LONGEST_NAME = 64
+MOST_VIEWS = 50
+
+
+def saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
+    """The viewer's filters, by name.
+
+    Raises:
+        AccessDenied: the viewer may not read tasks.
+    """
+    permit(viewer, Action.TASK_READ)
+    with index.database.read(viewer) as unit:
+        kept = unit.saved_views.of(viewer.client)
+    known = {field.name for field in fields(Filters)}
+    return {
+        name: Filters(**{each: value for each, value in filters.items() if each in known})
+        for name, filters in kept.items()
+    }
+
+
+def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None:
+    """Keep a filter under a name, in place of what was there. A local ID is not kept.
+
+    Raises:
+        InputError: the name is empty, too long or not one line, there are too many, or the filter is wrong.
+        AccessDenied: the viewer may not read tasks.
+    """
+    permit(viewer, Action.TASK_READ)
+    check_filters(filters)
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(f"name: 1 to {LONGEST_NAME} characters on one line")
+    with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
+        kept = unit.saved_views.of(viewer.client)
+        if name not in kept and len(kept) >= MOST_VIEWS:
+            raise InputError(f"name: at most {MOST_VIEWS} views; forget one first")
+        # A local ID is data of a person's, and a view is for many.
+        unit.saved_views.put(viewer.client, name, {**asdict(filters), "text": None})
+
+
+def forget_view(index: Index, viewer: Viewer, name: str) -> None:
+    """Drop a filter.
+
+    Raises:
+        NotFoundError: the viewer has none of that name.
+        AccessDenied: the viewer may not read tasks.
+    """
+    permit(viewer, Action.TASK_READ)
+    with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
+        if not unit.saved_views.drop(viewer.client, name):
+            raise NotFoundError("there is no saved view of that name")

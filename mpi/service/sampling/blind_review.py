@@ -1,0 +1,299 @@
+"""Blind review: a pair judged without its weight, its band, what the index did, or what anybody said.
+
+An answer changes nothing in the index by itself. Where it says that the index is wrong, it becomes a claim,
+as a report of a link does; where a second steward contradicts the first, the claim is for the approvers.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain import clock
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.record_ref import Label
+from mpi.domain.roles import APPROVERS
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.weight import Band, rounded
+from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step
+from mpi.service.core.stored_features import load_features
+from mpi.service.core.visibility import visible
+from mpi.service.decisions.decision_log import Statement, write_down
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.review_tasks import CLAIM
+from mpi.service.resolution.task_visibility import GIVEN
+from mpi.service.sampling.blind_sample import Stratum
+from mpi.standardize.payload import from_payload, to_sent
+from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
+from mpi.storage.repositories.review.task_work import OPEN, Act, Work
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+SAME, DIFFERENT, UNSURE = "same", "different", "unsure"
+VERDICTS = (SAME, DIFFERENT, UNSURE)
+REASON, SECOND_REASON = "blind-review", "second-review"
+"""Reasons of the claims that blind answers become."""
+
+ESCALATED = "escalate"
+"""The action by which a question becomes the approvers'."""
+
+NOT_SHOWN = frozenset({
+    "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
+})  # fmt: skip
+"""Of a record, what is no evidence about who it is, or would tell what a judge of pairs need not know."""
+_SHARE_OF = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class BlindRecord:
+    """One of the two records.
+
+    Args:
+        label: its source and local ID.
+        as_of: when its source said it.
+        values: what it says, by canonical field.
+    """
+
+    label: Label
+    as_of: str | None
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindView:
+    """A pair to be judged.
+
+    Args:
+        id: its number, which tells nothing.
+        records: the two, in an order that tells nothing.
+        left: how many more wait for the viewer.
+    """
+
+    id: int
+    records: tuple[BlindRecord, BlindRecord]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlindTold:
+    """What a judge is told once the answer is given.
+
+    Args:
+        match_weight: of the pair, in bits.
+        band: of that weight alone.
+        linked: whether the index held the two as one person when the pair was drawn.
+        first_verdict: what another steward had said, where this was a second review.
+        claim: the number of the claim that the answer became; None where it contradicts nothing.
+    """
+
+    match_weight: float
+    band: Band
+    linked: bool
+    first_verdict: str | None
+    claim: int | None
+
+
+def next_blind(index: Index, viewer: Viewer) -> BlindView | None:
+    """The next pair for the viewer to judge; None where none waits.
+
+    Args:
+        index: the open index.
+        viewer: who judges; a pair of which they may not see both records, or gave the first answer, is left
+            out.
+
+    Raises:
+        AccessDenied: the viewer may not work on tasks.
+    """
+    permit(viewer, Action.TASK_WORK)
+    with index.database.read(viewer) as unit:
+        waiting = _offered(unit, unit.blind.waiting(viewer.client))
+        if not waiting:
+            return None
+        # In an order of each judge's own, so that two at once rarely meet.
+        order = {pair.id: index.seal.int64("blind-next", f"{viewer.client}|{pair.id}") for pair in waiting}
+        pair = min(waiting, key=lambda one: order[one.id])
+        shown = _records(unit, index, pair)
+    fields = sorted({name for one in shown for name in one.values})
+    disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("source", "local_id", *fields))
+    return BlindView(pair.id, shown, len(waiting) - 1)
+
+
+def answer_blind(index: Index, viewer: Viewer, number: int, verdict: str) -> BlindTold:
+    """Say of a pair whether it is one child; then the weight and what the index did are told.
+
+    Args:
+        index: the open index.
+        viewer: who judges.
+        number: the pair.
+        verdict: ``same``, ``different`` or ``unsure``.
+
+    Raises:
+        InputError: no such verdict.
+        NotFoundError: no such pair that the viewer may judge.
+        ConflictError: it was judged already, or a record of it says something else since.
+        AccessDenied: the viewer may not work on tasks.
+    """
+    permit(viewer, Action.TASK_WORK)
+    if verdict not in VERDICTS:
+        raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
+    with index.database.write(viewer, "blind-answer") as unit:
+        pair = unit.blind.get(number)
+        if pair is None or pair.first_by == viewer.client or _hidden(unit, pair):
+            raise NotFoundError("there is no such pair for you to judge")
+        if unit.blind.answers([number]):
+            raise ConflictError("this pair was judged already: take the next")
+        if not _offered(unit, [pair]):
+            raise ConflictError("a record of this pair says something else since it was drawn: take the next")
+        unit.blind.answer(BlindAnswer(number, viewer.client, verdict, clock.iso(clock.now())))
+        claim = _claimed(unit, index, pair, verdict)
+    disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
+    band = index.matcher.model.thresholds.band(pair.bits)
+    return BlindTold(pair.bits, band, pair.linked, pair.first_verdict, claim)
+
+
+def sample_second_review(
+    unit: WriteUnit, index: Index, actor: str, verdicts: Sequence[tuple[int, int, str]]
+) -> int:
+    """Put a share of a steward's verdicts up for a second, blind opinion; to be called where they are given.
+
+    Which are taken is drawn by the index's secret and the moment: nobody can know beforehand.
+
+    Args:
+        unit: the transaction of the answer, before anything of it is settled: whether the index held the two
+            as one person is noted as it stands.
+        index: the open index.
+        actor: the steward, who is never asked again about these.
+        verdicts: (record, record, ``same``, ``different`` or ``unsure``) of each pair; others are left out.
+
+    Returns:
+        How many were taken.
+    """
+    now = clock.iso(clock.now())
+    share = round(index.quality_rules.second_share * _SHARE_OF)
+    taken = [
+        (min(left, right), max(left, right), verdict)
+        for left, right, verdict in verdicts
+        if verdict in VERDICTS
+        and index.seal.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_OF < 2 * share
+    ]
+    if not taken:
+        return 0
+    ends = {end for lo, hi, _ in taken for end in (lo, hi)}
+    records = unit.records.get(ends)
+    person_of = unit.persons.current(ends)
+    config_id = index.config_id(unit)
+    features = load_features(unit, config_id, ends)
+    usable = [
+        (lo, hi, verdict)
+        for lo, hi, verdict in taken
+        if lo in features and hi in features and records[lo].version_id and records[hi].version_id
+    ]
+    first = unit.counters.take("blind_pair", len(usable)) if usable else 0
+    unit.blind.add(
+        [
+            BlindPair(
+                first + place,
+                Stratum.SECOND,
+                0,
+                0,
+                now[: len("2026-01")],
+                now,
+                config_id,
+                lo,
+                hi,
+                records[lo].version_id or 0,
+                records[hi].version_id or 0,
+                rounded(index.matcher.scorer.weight(features[lo], features[hi])),
+                person_of.get(lo) is not None and person_of.get(lo) == person_of.get(hi),
+                actor,
+                verdict,
+            )
+            for place, (lo, hi, verdict) in enumerate(usable)
+        ]
+    )
+    return len(usable)
+
+
+def unchanged(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
+    """Numbers of the pairs both of whose records are active and say what they said when it was drawn."""
+    records = unit.records.get({end for pair in pairs for end in (pair.lo, pair.hi)})
+    return {
+        pair.id
+        for pair in pairs
+        if all(
+            records[end].state == RecordState.ACTIVE and records[end].version_id == version
+            for end, version in ((pair.lo, pair.lo_version), (pair.hi, pair.hi_version))
+        )
+    }
+
+
+def _hidden(unit: ReadUnit, pair: BlindPair) -> bool:
+    ends = {pair.lo, pair.hi}
+    return visible(unit, ends).keys() != ends
+
+
+def _offered(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
+    labels = visible(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
+    seen = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
+    still = unchanged(unit, seen)
+    return [pair for pair in seen if pair.id in still]
+
+
+def _records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
+    ends = (pair.lo, pair.hi)
+    labels, payloads = visible(unit, ends), unit.records.payloads(ends)
+    hidden = NOT_SHOWN | WITHHELD if any_confidential(unit, ends) else NOT_SHOWN
+    one, other = (_shown(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
+    # Record numbers follow the order of arrival, and with it the source.
+    return (one, other) if index.seal.int64("blind-order", str(pair.id)) % 2 else (other, one)
+
+
+def _shown(label: Label, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
+    values = {name: value for name, value in to_sent(record).items() if name not in hidden}
+    return BlindRecord(label, record.as_of, values)
+
+
+def _claimed(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
+    """The claim that a verdict becomes: a link is wrong, or was missed, or the first steward errs."""
+    if verdict == UNSURE:
+        return None
+    if pair.first_by is not None:
+        if pair.first_verdict in (verdict, UNSURE):
+            return None
+        return _claim(unit, index, pair, verdict, SECOND_REASON)
+    person_of = unit.persons.current((pair.lo, pair.hi))
+    is_linked = person_of.get(pair.lo) == person_of.get(pair.hi)
+    asked_already = pair.stratum in (Stratum.NEAR, Stratum.REVIEW)
+    if is_linked == (verdict == SAME) or (verdict == SAME and asked_already):
+        return None
+    return _claim(unit, index, pair, verdict, REASON)
+
+
+def _claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
+    kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
+    groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
+    step_id = add_step(unit, "report", reason, {"groups": groups})
+    said = Statement(kind, groups, reason, "report", authority=Authority.SOURCE, doubtful=True)
+    number = write_down(unit, index, step_id, said)
+    resettle(unit, index, said.record_ids, "report")
+    if reason == SECOND_REASON:
+        _escalate(unit, number, pair)
+    return number
+
+
+def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
+    """Make the question about a claim the approvers' to answer: it is between two stewards."""
+    task = f"{CLAIM}:{claim}"
+    key = unit.queue.question_of(task)
+    if key is None:
+        return
+    at = clock.iso(clock.now())
+    about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
+    work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at, about=about)
+    unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, GIVEN: about}))
+    number = unit.counters.take("task_action")
+    detail = {"reason": SECOND_REASON, **about}
+    unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATED, detail))

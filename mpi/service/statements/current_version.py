@@ -1,0 +1,137 @@
+"""Standing: which statement of its source stands for a record, told anew from all that was said.
+
+The latest stands: greatest as-of, then receipt. Statements of a load that was undone do not count, nor do
+those that wait while their source is paused, or because by them the record would become another child. What
+an upsert, a withdrawal or a load does step by step comes to the same.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from mpi.service.core.index import Index
+from mpi.service.indexing.reindex import Changed
+from mpi.service.statements.overlay_detection import judged_again
+from mpi.standardize.payload import from_payload
+from mpi.storage.repositories.sources.record_assertions import Heard
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+
+@dataclass(slots=True)
+class Restated:
+    """What telling records anew changed.
+
+    Args:
+        changed: records that another statement stands for, to be indexed again.
+        gone: records that no longer take part.
+        told: all records that were told anew.
+        doubted: records of which a version waits, or waited, because it says that they are another child.
+    """
+
+    changed: dict[int, Changed] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
+    doubted: set[int] = field(default_factory=set)
+
+    def add(self, other: "Restated") -> None:
+        """Take in what telling others anew changed."""
+        self.changed.update(other.changed)
+        self.gone |= other.gone
+        self.told |= other.told
+        self.doubted |= other.doubted
+
+
+def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
+    """Let the statement that stands be the active version of each record; a sealed one stays as it is.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing.
+        record_ids: records of which something was said, taken back, held or let go.
+    """
+    records = {
+        number: record
+        for number, record in unit.records.get(record_ids).items()
+        if record.state != RecordState.SEALED
+    }
+    overlaid = unit.records.overlays(records)
+    heard = judged_again(unit, index, unit.sightings.heard(records))
+    stands = {number: _standing(said) for number, said in heard.items()}
+    found = Restated(told=set(records), doubted=set(overlaid))
+    activated: dict[int, Heard] = {}
+    for number, record in records.items():
+        standing = stands[number]
+        if standing is not None and standing.version_id is not None:
+            if record.state != RecordState.ACTIVE or record.version_id != standing.version_id:
+                activated[number] = standing
+        elif record.state == RecordState.ACTIVE:
+            found.gone.add(number)
+    doubted = {one.version_id for said in heard.values() for one in said if one.doubted}
+    _activate(unit, records, activated, doubted)
+    found.changed.update(_features(unit, index, records, activated))
+    _set_others(unit, records, heard, stands, activated)
+    unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
+    return found
+
+
+def _standing(said: Collection[Heard]) -> Heard | None:
+    return max((one for one in said if not one.held), key=lambda one: one.place, default=None)
+
+
+def _activate(
+    unit: WriteUnit,
+    records: Mapping[int, StoredRecord],
+    activated: Mapping[int, Heard],
+    doubted: Collection[int | None],
+) -> None:
+    stood = {records[number].version_id for number in activated} - {None} - set(doubted)
+    ended = [version for version in stood if version is not None]
+    unit.records.end_versions(ended, unit.commit_no if ended else 0)
+    unit.records.activate(
+        [
+            {"record_id": number, "version_id": one.version_id, "as_of": one.as_of}
+            for number, one in activated.items()
+        ]
+    )
+    unit.records.revive_versions([one.version_id for one in activated.values() if one.version_id is not None])
+
+
+def _features(
+    unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, Heard]
+) -> dict[int, Changed]:
+    codes = {source.id: source.code for source in unit.sources.all()}
+    payloads = unit.records.payloads(activated)
+    if not payloads:
+        return {}
+    shared = index.shared(unit)
+    found = {}
+    for number, (source_id, payload) in payloads.items():
+        record = from_payload(payload)
+        features = index.comparable(record, codes[source_id], shared)
+        found[number] = Changed(records[number].group_id, features, record.merged_into)
+    return found
+
+
+def _set_others(
+    unit: WriteUnit,
+    records: Mapping[int, StoredRecord],
+    heard: Mapping[int, Collection[Heard]],
+    stands: Mapping[int, Heard | None],
+    activated: Mapping[int, Heard],
+) -> None:
+    """Set the state of records that take no part: held where something newer waits, withdrawn otherwise."""
+    held, withdrawn, untold = [], [], []
+    for number, record in records.items():
+        standing = stands[number]
+        if number in activated or (standing is not None and standing.version_id is not None):
+            continue
+        waiting = [one for one in heard[number] if one.held]
+        if waiting and (standing is None or max(one.place for one in waiting) > standing.place):
+            held.append(number)
+        elif record.state != RecordState.WITHDRAWN:
+            withdrawn.append(number)
+        if standing is None and not waiting:
+            untold.append(number)
+    unit.records.set_state(held, RecordState.HELD)
+    unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
+    unit.records.forget_versions(untold)

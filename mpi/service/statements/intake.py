@@ -1,0 +1,394 @@
+"""Take what a source says about its records: version it, and say what that changed."""
+
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from mpi.domain.record import CanonicalRecord
+from mpi.matching.model.blocking_keys import keys
+from mpi.service.core.comparable_record import Comparable, Packed
+from mpi.service.core.index import Index, canonical_key
+from mpi.service.indexing.reindex import Changed
+from mpi.service.statements.correction_records import seal_with
+from mpi.service.statements.current_version import restate
+from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, other_children
+from mpi.service.statements.sources import require_stating
+from mpi.service.statements.statement import Heading, Statement, statement
+from mpi.standardize.payload import features_to_bytes
+from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+__all__ = ["Judged", "Statement", "Taken", "Verdict", "comparable", "judge", "judge_all", "statement", "take"]
+
+
+class Verdict(StrEnum):
+    """What became of a statement."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    HISTORY = "history"
+    SEALED = "sealed"
+    REFUSED = "refused"
+    HELD = "held"
+
+
+_TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What taking statements changed.
+
+    Args:
+        verdicts: by local ID.
+        record_ids: the record of each local ID.
+        changed: records whose features are new, to be indexed again.
+        gone: records that no longer take part.
+        doubted: records of which a version waits, or waited, because it says that they are another child.
+    """
+
+    verdicts: dict[str, Verdict]
+    record_ids: dict[str, int]
+    changed: dict[int, Changed]
+    gone: set[int]
+    doubted: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of statements.
+
+    Args:
+        verdicts: by local ID.
+        features: of those that would take effect.
+        overlays: local IDs of those that are held because they say that the record is another child.
+    """
+
+    verdicts: dict[str, Verdict]
+    features: dict[str, Comparable]
+    overlays: frozenset[str]
+
+
+def judge(existing: StoredRecord | None, said: Statement | Heading) -> Verdict:
+    """What a statement means for the record as it stands; reads nothing and changes nothing.
+
+    The active version is the one with the greatest as-of, then the latest received. A sealed record stays
+    sealed whatever is sent: lifting a seal is a person's act.
+    """
+    if existing is not None and existing.state == RecordState.SEALED:
+        return Verdict.REFUSED
+    if said.sealing:
+        return Verdict.SEALED
+    if existing is None:
+        return Verdict.CREATED
+    same = existing.content_hash == said.content_hash and existing.state == RecordState.ACTIVE
+    if same:
+        return Verdict.UNCHANGED
+    return Verdict.HISTORY if said.as_of < existing.last_seen else Verdict.UPDATED
+
+
+def judge_all(
+    unit: ReadUnit,
+    index: Index,
+    source: Source,
+    said: Collection[Statement],
+    existing: Mapping[str, StoredRecord],
+) -> Judged:
+    """What becomes of statements of one source; changes nothing.
+
+    Of a paused source, one that would take effect is held; and so is one that says that the record is
+    another child, until a person has looked.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing and the model.
+        source: who says it.
+        said: at most one statement a local ID.
+        existing: the records of those local IDs that there are.
+
+    Raises:
+        ConflictError: the source is that of stewards' corrections.
+    """
+    require_stating(source)
+    verdicts = {one.local_id: judge(existing.get(one.local_id), one) for one in said}
+    if source.paused:
+        verdicts = {n: Verdict.HELD if v in _TAKING_EFFECT else v for n, v in verdicts.items()}
+    features = comparable(
+        unit, index, source, [one for one in said if verdicts[one.local_id] in _TAKING_EFFECT]
+    )
+    known = {existing[name].id: name for name in features if name in existing}
+    others = other_children(
+        unit,
+        index,
+        [existing[name] for name in known.values()],
+        {number: features[name] for number, name in known.items()},
+    )
+    overlays = frozenset(known[number] for number in others)
+    verdicts |= dict.fromkeys(overlays, Verdict.HELD)
+    return Judged(verdicts, features, overlays)
+
+
+def comparable(
+    unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
+) -> dict[str, Comparable]:
+    """Statements made comparable under the configuration in force, by local ID."""
+    shared = index.shared(unit)
+    config = index.matcher.digest(shared) if any(one.made for one in said) else None
+    return {
+        one.local_id: one.made
+        if one.made is not None and one.made.config == config
+        else index.comparable(one.record, source.code, shared)
+        for one in said
+    }
+
+
+def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> Packed | None:
+    """A record made comparable before its transaction, as was right last; None where nothing is known yet.
+
+    Where another configuration is in force by then, ``comparable`` makes it anew.
+    """
+    last = index.config_last_in_force
+    shared, blocking = index.known_lists.get(last), index.known_blocking.get(last)
+    if shared is None or blocking is None:
+        return None
+    features = index.comparable(record, source_code, shared)
+    own = array("q", keys(features, blocking, index.seal))
+    return Packed(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
+
+
+def take(
+    unit: WriteUnit,
+    index: Index,
+    source: Source,
+    said: Sequence[Statement],
+    existing: Mapping[str, StoredRecord],
+    batch_id: int | None = None,
+) -> Taken:
+    """Write statements, each of another record of one source.
+
+    Args:
+        unit: the transaction.
+        index: for standardizing and keys.
+        source: who says it.
+        said: at most one statement a local ID.
+        existing: the records of those local IDs that there are.
+        batch_id: the load that it is part of.
+
+    Raises:
+        ConflictError: the source is that of stewards' corrections.
+    """
+    judged = judge_all(unit, index, source, said, existing)
+    numbers = _numbers(unit, said, existing)
+    writer = _Writer(unit, index, source, batch_id, numbers, judged)
+    for one in said:
+        writer.add(one, existing.get(one.local_id))
+    writer.flush()
+    taken = Taken(judged.verdicts, numbers, writer.changed, writer.gone, writer.doubted)
+    _judge_again(unit, index, taken, existing)
+    return taken
+
+
+def _judge_again(unit: WriteUnit, index: Index, taken: Taken, existing: Mapping[str, StoredRecord]) -> None:
+    """Where a statement comes before one that waits, that one may be the same child as it."""
+    before = {record.id for record in existing.values() if record.overlaid} - taken.gone
+    if before:
+        restated = restate(unit, index, before)
+        taken.changed.update(restated.changed)
+
+
+def _numbers(
+    unit: WriteUnit, said: Sequence[Statement], existing: Mapping[str, StoredRecord]
+) -> dict[str, int]:
+    new = [s.local_id for s in said if s.local_id not in existing]
+    first = unit.counters.take("record", len(new)) if new else 0
+    numbers = {local_id: first + n for n, local_id in enumerate(new)}
+    return numbers | {local_id: record.id for local_id, record in existing.items()}
+
+
+class _Writer:
+    """Gathers rows while statements are judged, then writes them by table."""
+
+    def __init__(
+        self,
+        unit: WriteUnit,
+        index: Index,
+        source: Source,
+        batch_id: int | None,
+        numbers: dict[str, int],
+        judged: Judged,
+    ) -> None:
+        self._unit = unit
+        self._index = index
+        self._source = source
+        self._batch_id = batch_id
+        self._numbers = numbers
+        self._judged = judged
+        self._refused = unit.records.refused([numbers[name] for name in judged.overlays])
+        self._waiting: list[int] = []
+        self._records: list[dict[str, Any]] = []
+        self._versions: list[tuple[dict[str, Any], Statement]] = []
+        self._ended: list[int] = []
+        self._seen: dict[int, str] = {}
+        self._sightings: list[Sighting] = []
+        self._activated: list[int] = []
+        self._sealed: list[tuple[int, str | None]] = []
+        self.changed: dict[int, Changed] = {}
+        self.gone: set[int] = set()
+        self.doubted: set[int] = set()
+
+    def add(self, said: Statement, old: StoredRecord | None) -> None:
+        record_id = self._numbers[said.local_id]
+        verdict = self._judged.verdicts[said.local_id]
+        if old is not None and old.overlaid:
+            self.doubted.add(record_id)
+        if verdict is Verdict.SEALED:
+            self._sealed.append((record_id, said.sealing))
+            self.gone.add(record_id)
+        elif verdict in _TAKING_EFFECT:
+            features = self._judged.features[said.local_id]
+            group = self._source.group_id if old is None else old.group_id
+            key = None if old is not None else self._key(said)
+            self.changed[record_id] = Changed(group, features, said.merged_into, key)
+        else:
+            self._set_aside(record_id, said, old, verdict)
+            return
+        if old is None:
+            self._record(record_id, said)
+        elif old.version_id is not None:
+            self._ended.append(old.version_id)
+        self._version(record_id, said, "active")
+        self._activated.append(record_id)
+
+    def _set_aside(self, record_id: int, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
+        """Keep a statement that leaves the active version as it is; one that is refused is not kept."""
+        match verdict:
+            case Verdict.UNCHANGED if old is not None:
+                self._unchanged(old, said)
+            case Verdict.HISTORY:
+                known = self._unit.records.version_of(record_id, said.as_of, said.content_hash)
+                if known is None:
+                    self._version(record_id, said, "history")
+                else:
+                    self._sight(record_id, said, known)
+            case Verdict.HELD:
+                self._hold(record_id, said, old)
+            case _:
+                pass
+
+    def _hold(self, record_id: int, said: Statement, old: StoredRecord | None) -> None:
+        state = "held"
+        if said.local_id in self._judged.overlays:
+            known = self._refused.get(record_id, {})
+            # To what a person said no once, the answer is no when it is said again.
+            state = REFUSED if said.content_hash in known.values() else OVERLAY
+            self.doubted.add(record_id)
+        if old is None:
+            self._record(record_id, said, RecordState.HELD)
+        elif old.state == RecordState.WITHDRAWN and state != REFUSED:
+            self._waiting.append(record_id)
+        self._version(record_id, said, state)
+
+    def _unchanged(self, old: StoredRecord, said: Statement) -> None:
+        """The source stands by the active version: said again, that counts where the first is undone."""
+        if said.as_of > old.last_seen:
+            self._seen[old.id] = said.as_of
+        elif self._batch_id is None and said.as_of == old.last_seen:
+            # Sent again and again, as after lost answers: once is enough, but a load's may be taken back.
+            heard = self._unit.sightings.heard([old.id])[old.id]
+            same = (said.as_of, old.version_id, None)
+            if any((one.as_of, one.version_id, one.batch_id) == same for one in heard):
+                return
+        self._sight(old.id, said, old.version_id)
+
+    def _sight(self, record_id: int, said: Statement, version_id: int | None) -> None:
+        sighting = Sighting(record_id, SightingKind.SAME, said.as_of, version_id, self._batch_id)
+        self._sightings.append(sighting)
+
+    def _record(self, record_id: int, said: Statement, state: RecordState = RecordState.ACTIVE) -> None:
+        self._records.append(
+            {
+                "id": record_id,
+                "source_id": self._source.id,
+                "local_id": said.local_id,
+                "group_id": self._source.group_id,
+                "subject": said.subject,
+                "state": state.value,
+                "canonical_key": self._key(said),
+                "version_id": None,
+                # What is held is not yet said: an older statement that follows waits as well.
+                "last_seen": "" if state is RecordState.HELD else said.as_of,
+            }
+        )
+
+    def _key(self, said: Statement) -> int:
+        return canonical_key(self._index.seal, self._source.code, said.local_id)
+
+    def _version(self, record_id: int, said: Statement, state: str) -> None:
+        row = {
+            "record_id": record_id,
+            "as_of": said.as_of,
+            "batch_id": self._batch_id,
+            "state": state,
+            "content_hash": said.content_hash,
+            # orjson writes a dataclass as the dict of its fields.
+            "issues": orjson.dumps(said.issues).decode() if said.issues else "[]",
+            "payload": said.payload,
+        }
+        self._versions.append((row, said))
+
+    def flush(self) -> None:
+        records = self._unit.records
+        activated = self._number_versions() if self._versions else {}
+        for row in self._records:
+            if (stands := activated.pop(row["id"], None)) is not None:
+                row["version_id"] = stands["version_id"]
+        records.insert(self._records)
+        if self._versions:
+            self._write_versions(list(activated.values()))
+        records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
+        records.seen(self._seen)
+        if self._sightings:
+            self._unit.sightings.add(self._sightings, self._unit.commit_no)
+        records.set_state(self._waiting, RecordState.HELD)
+        if self._sealed:
+            records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
+            sealed = dict(self._sealed)
+            expunged = [record for record, kind in self._sealed if kind == "expunged"]
+            destroyed = [*expunged, *seal_with(self._unit, sealed)]
+            self._unit.keys.recent.erase(destroyed)
+            for record in destroyed:
+                records.erase(record)
+                self._unit.answers.erase(record)
+                self._unit.steps.erase_notes(record)
+                self._unit.task_work.erase_notes(record)
+                self._unit.owner_questions.erase_notes(record)
+
+    def _number_versions(self) -> dict[int, dict[str, Any]]:
+        """Give the versions their numbers; by record, the one that is to stand for it."""
+        first = self._unit.counters.take("record_version", len(self._versions))
+        active: dict[int, dict[str, Any]] = {}
+        for number, (row, said) in enumerate(self._versions, first):
+            row |= {"id": number, "received_commit": self._unit.commit_no, "ended_commit": None}
+            if row["state"] == "active":
+                active[row["record_id"]] = {
+                    "record_id": row["record_id"], "version_id": number, "as_of": said.as_of,
+                }  # fmt: skip
+        return active
+
+    def _write_versions(self, activated: list[dict[str, Any]]) -> None:
+        """Write versions, and let some stand for records that there were."""
+        flags = [
+            {"version_id": row["id"], "seq": seq, **flag._asdict()}
+            for row, said in self._versions
+            for seq, flag in enumerate(said.flags)
+        ]
+        self._unit.records.insert_versions([row for row, _ in self._versions])
+        self._unit.records.insert_flags(flags)
+        self._unit.records.activate(activated)

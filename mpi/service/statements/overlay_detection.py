@@ -1,0 +1,144 @@
+"""Doubted versions: those by which a record would become another child. They wait for a person.
+
+The version before stays active meanwhile. What a version is compared with is the one that stood when it came;
+where that is taken back, or another takes its place, the doubted ones are judged again.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from mpi.domain.features import Features
+from mpi.matching.diagnostics.overlay import another_child
+from mpi.service.core.comparable_record import Comparable, Packed, unpacked
+from mpi.service.core.index import Index
+from mpi.standardize.payload import features_from_bytes, from_payload, have_one_given
+from mpi.storage.repositories.sources.record_assertions import Heard
+from mpi.storage.repositories.sources.records import RecordState, StoredRecord
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+OVERLAY, REFUSED, HELD = "overlay", "refused", "held"
+"""States of a version that waits for a person, of one to which a person said no, and of one that waits for
+its source to be resumed."""
+
+_TAKING_PART = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState.HELD})
+
+
+def other_children(
+    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, Comparable]
+) -> set[int]:
+    """Those of the records of which a source now says that they are another child.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        known: records as they stand; a withdrawn one by the version that it had.
+        said: what would stand for them, by record number.
+    """
+    had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _TAKING_PART}
+    if not had:
+        return set()
+    stored = unit.derived.features(index.config_id(unit), had)
+    before = {
+        number: features_from_bytes(payload)
+        for number, payload in stored.items()
+        if not _has_the_name(said[number], payload)
+    }
+    before |= _features(unit, index, {number: one for number, one in had.items() if number not in stored})
+    scorer = index.matcher.scorer
+    return {number for number in before if another_child(scorer, before[number], unpacked(said[number]))}
+
+
+def _has_the_name(said: Comparable, payload: bytes) -> bool:
+    """Whether the given name is the one that is stored: of most records that is all that need be read."""
+    return isinstance(said, Packed) and have_one_given(said.features, payload)
+
+
+def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[Heard]]) -> dict[int, list[Heard]]:
+    """What was said about records, without the doubt where its reason is gone.
+
+    Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
+    was said before it, or what counts before it is of the same child.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        heard: every statement that may count, by record.
+    """
+    waiting = {number: said for number, said in heard.items() if any(one.doubted for one in said)}
+    if not waiting:
+        return dict(heard)
+    records = unit.records.get(waiting)
+    said_by = {one.version_id: n for n, said in waiting.items() for one in said if _counts(one)}
+    payloads = unit.records.payloads_of([version for version in said_by if version is not None])
+    codes = {source.id: source.code for source in unit.sources.all()}
+    shared = index.shared(unit)
+    features = {
+        version: index.comparable(from_payload(body), codes[records[said_by[version]].source_id], shared)
+        for version, body in payloads.items()
+    }
+    cleared = {version for said in waiting.values() for version in _cleared(index, said, features)}
+    unit.records.set_version_state(cleared, "history")
+    return {
+        number: [
+            replace(one, held=False, doubted=False) if one.doubted and one.version_id in cleared else one
+            for one in said
+        ]
+        for number, said in heard.items()
+    }
+
+
+def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
+    """By record: its doubted versions that are newer than what stands; of older ones nobody asks.
+
+    The latest of them is the highest number. None asks of every record.
+    """
+    doubted = unit.records.overlays(record_ids)
+    if not doubted:
+        return {}
+    found: dict[int, set[int]] = {}
+    for number, said in unit.sightings.heard(doubted).items():
+        stands = max((one.place for one in said if not one.held), default=("", 0))
+        newer = {
+            one.version_id
+            for one in said
+            if one.doubted and one.version_id is not None and one.place > stands
+        }
+        if newer:
+            found[number] = newer
+    return found
+
+
+def _cleared(index: Index, said: Collection[Heard], features: Mapping[int, Features]) -> Iterator[int]:
+    before: Features | None = None
+    for one in sorted(said, key=lambda one: one.place):
+        if one.version_id is None or not _counts(one):
+            continue
+        mine = features[one.version_id]
+        if one.doubted:
+            if before is not None and another_child(index.matcher.scorer, before, mine):
+                continue
+            yield one.version_id
+        before = mine
+
+
+def _counts(one: Heard) -> bool:
+    return one.doubted or not one.held
+
+
+def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
+    """Of records that take no part, and so have no features stored: by the last that counted."""
+    if not records:
+        return {}
+    last: dict[int, int] = {}
+    for number, said in unit.sightings.heard(records).items():
+        counted = [one for one in said if not one.held and one.version_id is not None]
+        version = max(counted, key=lambda one: one.place).version_id if counted else None
+        if version is not None:
+            last[number] = version
+    codes = {source.id: source.code for source in unit.sources.all()}
+    payloads = unit.records.payloads_of(last.values())
+    shared = index.shared(unit)
+    return {
+        number: index.comparable(from_payload(payloads[version]), codes[records[number].source_id], shared)
+        for number, version in last.items()
+    }

@@ -1,0 +1,104 @@
+"""Sources: add one, list them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.survivorship import STEWARD
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+_MOST_CHARACTERS = 64
+
+
+class SourceKind(StrEnum):
+    """What sort of system a source is."""
+
+    SIS = "sis"
+    CCWIS = "ccwis"
+    STATE_ID = "state_id"
+    OTHER = "other"
+    STEWARD = STEWARD
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """A source to add; the name and agency default to the code.
+
+    ``one_id_a_child`` says that it means to give each child one local ID: two in one person are a question.
+    """
+
+    code: str
+    name: str | None = None
+    agency: str | None = None
+    kind: SourceKind = SourceKind.OTHER
+    one_id_a_child: bool = False
+
+
+def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
+    """Add a source.
+
+    Raises:
+        InputError: the code cannot be one.
+        ConflictError: there is one of that code, or one of kind ``steward``, of which there is one only.
+        AccessDenied: the viewer may not administer sources.
+    """
+    permit(viewer, Action.SOURCE_ADMIN)
+    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new.code)
+    if not new.code or len(new.code) > _MOST_CHARACTERS or not allowed:
+        raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
+    with index.database.write(viewer, "source-add") as unit:
+        if new.kind == STEWARD and any(source.kind == STEWARD for source in unit.sources.all()):
+            raise ConflictError("stewards' corrections have a source already")
+        number = unit.counters.take("source")
+        source = Source(
+            number,
+            new.code,
+            new.name or new.code,
+            new.agency or new.code,
+            new.kind,
+            group_id=1,
+            paused=False,
+            duplicates_expected=not new.one_id_a_child,
+        )
+        unit.sources.add(number, number, source, unit.commit_no)
+        return source
+
+
+def require_stating(source: Source) -> None:
+    """Pass a source that says itself what its records are.
+
+    Raises:
+        ConflictError: it is the stewards' own.
+    """
+    if source.kind == STEWARD:
+        raise ConflictError("this source takes stewards' corrections and nothing else")
+
+
+def require_asking(unit: ReadUnit, code: str) -> Source:
+    """A source whose owner can be asked for consent.
+
+    Raises:
+        NotFoundError: no such source.
+        ConflictError: it is the stewards' own.
+    """
+    found = unit.sources.by_code(code)
+    if found.kind == STEWARD:
+        raise ConflictError(f"source {code!r} holds the stewards' corrections: nobody else owns it")
+    return found
+
+
+def list_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """Every source, by code."""
+    permit(viewer, Action.REPORT)
+    with index.database.read(viewer) as unit:
+        return unit.sources.all()
+
+
+def known_sources(index: Index, viewer: Viewer) -> list[Source]:
+    """The sources whose records the viewer may see, by code: what a page calls them."""
+    permit(viewer, Action.RECORD_READ)
+    with index.database.read(viewer) as unit:
+        return [source for source in unit.sources.all() if viewer.may_see(source.code)]

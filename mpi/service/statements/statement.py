@@ -1,0 +1,120 @@
+"""A statement: what a source says about one record, prepared for judging and for the store."""
+
+from typing import NamedTuple
+
+from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
+from mpi.service.core.comparable_record import Packed
+from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.fields.dates import is_future, iso_day, read_date
+from mpi.standardize.payload import from_payload, payload_and_hash
+
+SEALS = ("sealed", "expunged")
+"""Kinds of restriction that seal a record, the weaker first."""
+_NEVER = "9999-12-31"
+
+
+class Statement(NamedTuple):
+    """One record as received; its ``as_of`` is set.
+
+    Args:
+        local_id: the record's key at its source.
+        as_of: when it was true at its source.
+        content_hash: of what it states, and of what its dates mean at its as-of.
+        payload: the record, as ``to_payload`` writes it.
+        issues: what its source should look at.
+        flags: the record's flags.
+        subject: the person of its source's own that it is about.
+        merged_into: the record that its source merged it into.
+        sealing: ``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
+        line: line of the file that it came from; 0 where it came alone.
+        made: the record made comparable, where that was done already.
+    """
+
+    local_id: str
+    as_of: str
+    content_hash: str
+    payload: bytes
+    issues: tuple[QualityIssue, ...]
+    flags: tuple[Flag, ...]
+    subject: str | None
+    merged_into: str | None
+    sealing: str | None
+    line: int = 0
+    made: Packed | None = None
+
+    @property
+    def record(self) -> CanonicalRecord:
+        """What the source says."""
+        return from_payload(self.payload)
+
+
+def statement(
+    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0, made: Packed | None = None
+) -> Statement:
+    """Prepare a record that came through the door."""
+    payload, digest = payload_and_hash(record)
+    return Statement(
+        record.local_id,
+        record.as_of or "",
+        digest + _dated(record),
+        payload,
+        issues,
+        record.flags,
+        record.subject,
+        record.merged_into,
+        sealing(record),
+        line,
+        made,
+    )
+
+
+def sealing(record: CanonicalRecord) -> str | None:
+    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
+
+    A date that cannot be read bars nothing from holding: the restriction counts as begun, and as not ended.
+    """
+    if not record.restrictions:
+        return None
+    day = (record.as_of or "")[:10]
+    kinds = {
+        restriction.kind
+        for restriction in record.restrictions
+        if restriction.kind in SEALS
+        and (iso_day(restriction.begin) or day) <= day < (iso_day(restriction.end) or _NEVER)
+    }
+    return max(kinds, key=SEALS.index) if kinds else None
+
+
+def _dated(record: CanonicalRecord) -> str:
+    """What standardizing reads into the record because of its as-of; mostly nothing.
+
+    Restated when a birth date no longer lies ahead, or a bar on its addresses has ended, a record means
+    something else though it says the same: it must count as another statement.
+    """
+    as_of = record.as_of or ""
+    births = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
+    ahead = ["1" if as_of and is_future(read_date(text), as_of) else "0" for text in births]
+    marks = [f"+ahead{''.join(ahead)}"] if "1" in ahead else []
+    if is_confidential(record):
+        marks.append("+confidential")
+    return "".join(marks)
+
+
+class Heading(NamedTuple):
+    """What is kept at hand of each statement.
+
+    Args:
+        as_of: when it was true at its source.
+        content_hash: of what it states.
+        sealing: as ``Statement`` has it.
+        who: name and birth date, where something else stands for the record.
+        place: of the statement among the rows.
+        unmade: whether it is still to be made comparable.
+    """
+
+    as_of: str
+    content_hash: str
+    sealing: str | None
+    who: tuple[object, ...] | None
+    place: int
+    unmade: bool = False

@@ -1,0 +1,157 @@
+"""Saying: what a decision, merge, split and move share once it is clear what is said.
+
+The decisions are written down, their components settled and published, and what that did is told. Where a
+second approver is asked for, or the consent of a source's owner, the decisions wait for that and bind nothing
+until then; in a freeze window of a source of their records, until the first day after it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain.decision import CORRECTION
+from mpi.domain.survivorship import STEWARD
+from mpi.domain.viewer import SecondApprover
+from mpi.service.core.idempotency import keep_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step
+from mpi.service.core.visibility import visible
+from mpi.service.decisions.decision_log import Statement, touched_by, write_down
+from mpi.service.gates.consents import MAKER, Maker, maker_of, only_corrections, owners_to_ask, shown_codes
+from mpi.service.gates.freeze_rules import FROZEN, WANTED, concerned, free_from
+from mpi.service.persons.disclosure_recipients import with_received
+from mpi.service.persons.effects import Effect, changes
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.settlement import Choice
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
+"""Members of a step's detail: whether it waits for a second approver, had one, and what its maker chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step to be done.
+
+    Args:
+        kind: ``decision``, ``merge``, ``split`` or ``move``.
+        reason: its maker's code.
+        said: its decisions.
+        detail: numbers of what it is about.
+        choice: what its maker chose about the IDs.
+        etag: of the persons as they were read.
+    """
+
+    kind: str
+    reason: str
+    said: Sequence[Statement]
+    detail: Mapping[str, Any]
+    choice: Choice
+    etag: str | None = None
+
+
+def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Effect, frozenset[int]]:
+    """Do a step; returns what it did and the records that this shows.
+
+    A preview of a step that would wait says what it would do once it is approved, or its day has come.
+
+    Raises:
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        NotFoundError: it would supersede a decision that there is not.
+        ConflictError: it would supersede one that is not in force, or is not its maker's.
+    """
+    named = {record for said in step.said for record in said.record_ids}
+    second = needs_second(unit, index, named)
+    maker = maker_of(unit.viewer)
+    asked = owners_to_ask(unit, maker, named, alone=only_corrections(one.origin for one in step.said))
+    awaiting = second or bool(asked)
+    waits = awaiting and not preview
+    heeded, held_until = _freeze(unit, step.said, named)
+    later = held_until is not None and not preview
+    detail = {
+        **step.detail,
+        **(waiting_detail(maker, second=second) if waits else {}),
+        **({CHOICE: stored_choice(step.choice)} if waits or later else {}),
+        **heeded,
+    }
+    step_id = add_step(unit, step.kind, step.reason, detail)
+    said = [replace(one, effective_from=held_until) for one in step.said] if later else step.said
+    numbers = tuple(write_down(unit, index, step_id, one, awaiting=waits) for one in said)
+    if waits:
+        unit.awaited.add(step_id, numbers, second=second)
+        unit.consents.ask(step_id, asked, unit.commit_no)
+    choice = Choice() if waits or later else step.choice
+    replaces = any(one.supersedes for one in step.said)
+    touched = touched_by(unit, numbers) if replaces else named
+    settled = resettle(unit, index, touched, step.kind, choice)
+    persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+    shown |= named
+    effect = Effect(
+        step.kind,
+        preview,
+        None if preview else step_id,
+        () if preview else numbers,
+        persons,
+        moved,
+        told,
+        (),
+        step.etag,
+        awaiting,
+        held_until=held_until,
+        approval=second,
+        consent_of=shown_codes(unit, asked),
+    )
+    effect = with_received(unit, effect, settled.current)
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return effect, shown
+
+
+def _freeze(
+    unit: ReadUnit, said: Sequence[Statement], record_ids: Collection[int]
+) -> tuple[Mapping[str, Any], str | None]:
+    """What a step keeps of the windows that it heeds, and the day that they hold it until."""
+    today = clock.today()
+    # A window keeps people as they are, and a correction leaves them so.
+    heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
+    sources = concerned(unit, record_ids, unit.viewer.sources) if heeds else set()
+    if not unit.freezes.of(sources, today):
+        return {}, None
+    wanted = next((one.effective_from for one in said), None)
+    day = max(today, wanted or today)
+    free = free_from(unit, sources, day)
+    return {FROZEN: sorted(sources), WANTED: wanted}, free if free > day else None
+
+
+def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
+    """Whether a step about the records, of those that the viewer may see, waits for a second approver."""
+    match index.second_approver:
+        case SecondApprover.NEVER:
+            return False
+        case SecondApprover.ALWAYS:
+            return True
+        case SecondApprover.CROSS_AGENCY:
+            # A correction joins no two agencies: it is a record of the stewards' own.
+            agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD}
+            named = {label.source for label in visible(unit, record_ids).values()}
+            return len({agency_of[source] for source in named & agency_of.keys()}) > 1
+
+
+def waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
+    """What a step keeps that waits for others: whether for a second approver, and who made it."""
+    return {**({AWAITING: True} if second else {}), MAKER: maker.kept()}
+
+
+def stored_choice(choice: Choice) -> dict[str, Any]:
+    """A choice as a step keeps it."""
+    return {
+        "survivors": sorted(choice.survivors),
+        "keeps": [[person, sorted(records)] for person, records in sorted(choice.keeps.items())],
+    }
+
+
+def read_choice(detail: Mapping[str, Any]) -> Choice:
+    """The choice that a step keeps."""
+    kept = detail.get(CHOICE, {})
+    keeps = {person: frozenset(records) for person, records in kept.get("keeps", ())}
+    return Choice(frozenset(kept.get("survivors", ())), keeps)

@@ -1,0 +1,175 @@
+"""A steward's correction: a record of the steward source, with its evidence, bound to the record it corrects.
+
+It states the corrected attribute and nothing else, and stands aside: it has no features, so it is compared
+with nobody, joins nobody and weighs nothing. What binds it is a decision like any other: it shows in the
+lineage, and an undo takes it back.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mpi.domain import clock
+from mpi.domain import eid as eids
+from mpi.domain.decision import CORRECTION, DecisionKind
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
+from mpi.domain.record import CanonicalRecord
+from mpi.domain.survivorship import ONE, STEWARD
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import kept_answer
+from mpi.service.core.index import Index, canonical_key
+from mpi.service.core.steps import note_text, reason_code, step
+from mpi.service.decisions.decision_log import Statement
+from mpi.service.persons.attribute_values import Origin, stated
+from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.persons.golden_record import NEVER, Read, read_golden
+from mpi.service.persons.person_status import appearance
+from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.statements.correction_records import steward_source
+from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.merge import Why
+from mpi.standardize.payload import content_hash, to_payload
+from mpi.standardize.record_validation import receive
+from mpi.storage.repositories.persons.persons import Person
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.repositories.sources.sources import Source
+from mpi.storage.unit_of_work.unit import WriteUnit
+
+SOURCE = "STEWARD"
+"""Code of the steward source, where the first correction makes it."""
+_PARTS = {"birth_place": ("birth_city", "birth_state", "birth_country")}
+
+
+def correct(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: Why) -> Effect:
+    """Say what the value of an attribute of a person is, whatever its records state.
+
+    Args:
+        index: the open index.
+        viewer: the steward; one of certain sources must have the steward source among them.
+        text: the person's enterprise ID.
+        attribute: one of ``mpi.domain.survivorship.ONE``.
+        value: as a record would state it; of ``birth_place`` an object of its fields.
+        why: a reason, and as the note what the correction rests on.
+
+    Raises:
+        EidError: the text is no enterprise ID.
+        InputError: there is no such attribute to correct, the value says nothing, or evidence is missing.
+        RecordError: the value cannot be one of that field.
+        NotFoundError: the viewer may not know of such a person.
+        ConflictError: the person is retired or empty.
+        StaleError: its golden record is not what the viewer read.
+        AccessDenied: the viewer may not decide, or may not see corrections.
+    """
+    permit(viewer, Action.DECIDE)
+    reason, evidence = reason_code(why.reason), note_text(why.note)
+    if evidence is None:
+        raise InputError("note: say what the correction rests on")
+    fields = _fields(attribute, value)
+    with step(index, viewer, CORRECTION, preview=why.preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        source = _source(unit)
+        if not viewer.may_see(source.code):
+            raise AccessDenied(f"a correction is a record of source {source.code!r}, which you may not see")
+        person = _person(unit, text)
+        read = read_golden(unit, index, person)
+        if why.expected is not None and not {read.etag, "*"} & set(why.expected):
+            raise StaleError("what you read has changed since: look again, then correct")
+        record = _add(unit, index, source, attribute, fields)
+        bound = tuple(sorted((record, _corrected(unit, read, attribute))))
+        said = Statement(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
+        detail = {"attribute": attribute, "record": record}
+        made = Step(CORRECTION, reason, [said], detail, NO_CHOICE, read.etag)
+        effect, shown = say(unit, index, made, preview=why.preview)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return effect
+
+
+def _fields(attribute: str, value: object) -> dict[str, object]:
+    """The attribute as a canonical record states it."""
+    if attribute not in ONE:
+        raise InputError(f"attribute: give one of {', '.join(ONE)}")
+    parts = _PARTS.get(attribute)
+    if parts is None:
+        return {attribute: value}
+    if not isinstance(value, Mapping) or not value or not value.keys() <= set(parts):
+        raise InputError(f"value: of {attribute} give an object of {', '.join(parts)}")
+    return dict(value)
+
+
+def _source(unit: WriteUnit) -> Source:
+    """The steward source; made where there is none yet."""
+    found = steward_source(unit)
+    if found is not None:
+        return found
+    if any(source.code == SOURCE for source in unit.sources.all()):
+        raise ConflictError(f"source {SOURCE!r} is another's: first add one of kind {STEWARD!r}")
+    number = unit.counters.take("source")
+    made = Source(number, SOURCE, "Stewards' corrections", SOURCE, STEWARD, group_id=1, paused=False)
+    unit.sources.add(number, number, made, unit.commit_no)
+    return made
+
+
+def _person(unit: WriteUnit, text: str) -> Person:
+    person = unit.persons.by_eid(eids.parse(text))
+    seen = None if person is None else appearance(unit, person)
+    if person is None or seen is None:
+        raise NotFoundError(NEVER)
+    if seen.status != "active":
+        raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
+    return person
+
+
+def _corrected(unit: WriteUnit, read: Read, attribute: str) -> int:
+    """The record that is corrected: whose value stands now, or the first where none states the attribute."""
+    if attribute in read.standing:
+        record = read.standing[attribute].record
+        return read.corrects.get(record, record)
+    keys = unit.records.keys(read.members)
+    return min(keys, key=keys.__getitem__)
+
+
+def _add(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
+    number = unit.counters.take("record")
+    local_id = f"correction-{number}"
+    came = receive({"local_id": local_id, **fields}, index.seal, clock.now())
+    key = canonical_key(index.seal, source.code, local_id)
+    origin = Origin(number, key, source.code, source.kind)
+    if came.issues or attribute not in dict(stated(came.record, origin, ())):
+        raise InputError(f"value: it says nothing of {attribute}, or cannot be one")
+    version = unit.counters.take("record_version")
+    unit.records.insert([_record_row(number, version, source, local_id, key, came.record)])
+    unit.records.insert_versions([_version_row(number, version, unit.commit_no, came.record)])
+    return number
+
+
+def _record_row(
+    number: int, version: int, source: Source, local_id: str, key: int, record: CanonicalRecord
+) -> dict[str, Any]:
+    return {
+        "id": number,
+        "source_id": source.id,
+        "local_id": local_id,
+        "group_id": source.group_id,
+        "subject": None,
+        "state": RecordState.ASIDE.value,
+        "canonical_key": key,
+        "version_id": version,
+        "last_seen": record.as_of,
+    }
+
+
+def _version_row(number: int, version: int, commit_no: int, record: CanonicalRecord) -> dict[str, Any]:
+    return {
+        "id": version,
+        "record_id": number,
+        "as_of": record.as_of,
+        "received_commit": commit_no,
+        "ended_commit": None,
+        "batch_id": None,
+        "state": "active",
+        "content_hash": content_hash(record),
+        "issues": "[]",
+        "payload": to_payload(record),
+    }

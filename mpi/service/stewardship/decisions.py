@@ -1,0 +1,352 @@
+"""Decisions: make one, read one, list them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from mpi.domain.decision import Authority, DecisionKind
+from mpi.domain.errors import InputError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit, permits
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, note_text, reason_code, step
+from mpi.service.core.visibility import Groups, numbers_of, numbers_shown, visible
+from mpi.service.decisions.decision_log import (
+    Statement,
+    conflict,
+    may_undo,
+    projected,
+    require_decision,
+    write_down,
+)
+from mpi.service.gates.consents import ConsentView, consent_views
+from mpi.service.persons.effects import FIELDS as EFFECT_FIELDS
+from mpi.service.persons.effects import Effect, fields_of
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.review_tasks import CONFLICT
+from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.stewardship.apply_step import Step, say
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+MOST_RECORDS = 500
+"""Named by one decision."""
+MOST_UNSURE = 25
+"""Named by one UNSURE, so that the evidence of every pair is kept."""
+MOST_LISTED = 1000
+FIELDS = ("source", "local_id", "match_weight", "levels", "reason", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decision as a steward states it.
+
+    Args:
+        kind: SAME, DIFFERENT or UNSURE.
+        groups: records by their sources' words: one group, and for a DIFFERENT two or more.
+        reason: a code.
+        effective_from: day from which it binds, ``YYYY-MM-DD``; None for at once.
+        recheck_on: day from which it is to be looked at again.
+        note: free text.
+        supersedes: decisions whose place it takes.
+    """
+
+    kind: DecisionKind
+    groups: Sequence[Sequence[Label]]
+    reason: str
+    effective_from: str | None = None
+    recheck_on: str | None = None
+    note: str | None = None
+    supersedes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """A decision as a viewer may see it.
+
+    Args:
+        id: its number.
+        kind: SAME, DIFFERENT or UNSURE.
+        status: ``in_force``, ``pending``, ``awaiting`` others' words, ``superseded``, ``revoked``, or
+            ``review`` of a claim.
+        suspended: whether it is in force and gives way to a stronger one.
+        authority: ``steward``, ``source`` or ``migration``.
+        by: the client that made it.
+        at: when.
+        reason: its maker's code.
+        notes: free text.
+        groups: records, by group.
+        seen: as-of of the version of each record that its maker saw; None of a withdrawn one.
+        evidence: the model, and the weight and levels of each pair as its maker saw them.
+        effective_from: day from which it binds, while it is pending.
+        recheck_on: day from which it is to be looked at again.
+        supersedes: decisions whose place it took.
+        step: the step that made it.
+        origin: what kind of step.
+        ended_at: when it was superseded or revoked.
+        ended_by: by whom.
+        consents: what owners were asked about its step, of sources that the viewer may see.
+    """
+
+    id: int
+    kind: DecisionKind
+    status: str
+    suspended: bool
+    authority: str
+    by: str
+    at: str
+    reason: str
+    notes: tuple[str, ...]
+    groups: tuple[tuple[Label, ...], ...]
+    seen: tuple[Mapping[str, str | None], ...]
+    evidence: Mapping[str, Any]
+    effective_from: str | None
+    recheck_on: str | None
+    supersedes: tuple[int, ...]
+    step: int | None
+    origin: str | None
+    ended_at: str | None
+    ended_by: str | None
+    consents: tuple[ConsentView, ...] = ()
+
+
+def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False) -> Effect:
+    """Decide, or see what deciding would do.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        asked: what is decided.
+        preview: change nothing.
+
+    Raises:
+        InputError: the decision is not well formed.
+        NotFoundError: it names a record or decision that the viewer may not know of.
+        DecisionConflict: it contradicts decisions in force that it does not supersede.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    reason, note = reason_code(asked.reason), note_text(asked.note)
+    days = [_day(asked.effective_from, "effective_from"), _day(asked.recheck_on, "recheck_on")]
+    with step(index, viewer, "decision", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, EFFECT_FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        said = Statement(
+            asked.kind,
+            groups,
+            reason,
+            "decision",
+            effective_from=days[0],
+            recheck_on=days[1],
+            note=note,
+            supersedes=asked.supersedes,
+        )
+        made = Step("decision", reason, [said], {"groups": groups}, NO_CHOICE)
+        effect, shown = say(unit, index, made, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return effect
+
+
+def report_link(index: Index, viewer: Viewer, asked: Asked) -> int:
+    """Report a wrong link, a missed one, or two IDs of one child: a claim that binds nothing, and a task.
+
+    Args:
+        index: the open index.
+        viewer: who reports it; it need not be a steward.
+        asked: SAME for a missed link or two IDs, DIFFERENT for a wrong link; days and ``supersedes`` are not
+            looked at.
+
+    Returns:
+        The number of the claim.
+
+    Raises:
+        InputError: the claim is not well formed.
+        NotFoundError: it names a record that the viewer may not know of.
+        AccessDenied: the viewer may not report links.
+    """
+    permit(viewer, Action.LINK_REPORT)
+    reason, note = reason_code(asked.reason), note_text(asked.note)
+    if asked.kind is DecisionKind.UNSURE:
+        raise InputError("kind: a report says SAME or DIFFERENT")
+    with index.database.write(viewer, "report") as unit:
+        if (kept := kept_answer(unit, index)) is not None:
+            return int(kept["claim"])
+        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        step_id = add_step(unit, "report", reason, {"groups": groups})
+        said = Statement(
+            asked.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
+        )
+        number = write_down(unit, index, step_id, said)
+        resettle(unit, index, said.record_ids, "report")
+        keep_answer(unit, index, {"claim": number}, said.record_ids)
+        return number
+
+
+def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
+    """One decision, with the evidence as its maker saw it.
+
+    Raises:
+        NotFoundError: there is none that the viewer may know of.
+        AccessDenied: the viewer may not read decisions.
+    """
+    permit(viewer, Action.DECISION_READ)
+    with index.database.read(viewer) as unit:
+        found = require_decision(unit, number)
+        [view] = views(unit, [found])
+        shown = _shown(unit, [view])
+    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
+    return view
+
+
+def decisions(
+    index: Index, viewer: Viewer, before: int | None = None, limit: int = 100
+) -> list[DecisionView]:
+    """Decisions, newest first.
+
+    Args:
+        index: the open index.
+        viewer: who asks; a decision about records that it may not see is left out.
+        before: number to go on below.
+        limit: how many at most, up to ``MOST_LISTED``.
+
+    Raises:
+        AccessDenied: the viewer may not read decisions.
+    """
+    permit(viewer, Action.DECISION_READ)
+    wanted = min(limit, MOST_LISTED)
+    with index.database.read(viewer) as unit:
+        found: list[DecisionView] = []
+        while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
+            before = page[-1].id
+            seen = [one for one in page if one.authority.name != "HOLD" and projected(unit, one) is not None]
+            found += views(unit, seen)
+        found = found[:wanted]
+        shown = _shown(unit, found)
+    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
+    return found
+
+
+def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
+    """Decisions as the viewer may see them; those of which nothing is left are left out."""
+    times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
+    notes = unit.steps.notes([one.id for one in found])
+    suspended = unit.tasks.about([one.id for one in found], CONFLICT)
+    asked = unit.consents.of({one.step_id for one in found if one.step_id is not None})
+    views = []
+    for one in found:
+        groups = projected(unit, one)
+        if groups is None:
+            continue
+        labels = visible(unit, {record for group in groups for record in group})
+        at, by, _ = times[one.commit_no]
+        ended = None if one.ended_commit is None else times[one.ended_commit]
+        views.append(
+            DecisionView(
+                one.id,
+                one.kind,
+                one.status.value,
+                # It did not give way, for a viewer who may not know of what it gave way to.
+                one.status is DecisionStatus.IN_FORCE
+                and one.id in suspended
+                and conflict(unit, one) is not None,
+                one.authority.name.lower(),
+                by,
+                at,
+                one.reason,
+                # Another's note may tell of records that the viewer may not see.
+                tuple(notes.get(one.id, ())) if may_undo(unit, one) else (),
+                tuple(tuple(labels[record] for record in group) for group in groups),
+                _seen(unit, one, labels),
+                _evidence(one, labels),
+                one.effective_from if one.status is DecisionStatus.PENDING else None,
+                one.recheck_on,
+                tuple(old for old in one.supersedes if _known(unit, old)),
+                one.step_id,
+                one.origin,
+                None if ended is None else ended[0],
+                None if ended is None else ended[1],
+                consent_views(unit, asked.get(one.step_id or 0, ())),
+            )
+        )
+    return views
+
+
+def _shown(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
+    """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
+    return numbers_shown(unit, (label for view in listed for group in view.groups for label in group))
+
+
+def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
+    """The groups, if the kind can have them.
+
+    Raises:
+        InputError: too few or too many records or groups, or a record that is named twice.
+    """
+    named = [record for group in groups for record in group]
+    if len(named) != len(set(named)):
+        raise InputError("groups: a record is named twice")
+    if len(named) > MOST_RECORDS:
+        raise InputError(f"groups: a decision names at most {MOST_RECORDS} records")
+    if kind is DecisionKind.DIFFERENT:
+        if len(groups) < len(("one", "other")) or not all(groups):
+            raise InputError("groups: DIFFERENT takes two or more groups of one or more records")
+        return groups
+    if len(groups) != 1 or len(named) < len(("one", "other")):
+        raise InputError(f"groups: {kind.value} takes one group of two or more records")
+    if kind is DecisionKind.UNSURE and len(named) > MOST_UNSURE:
+        raise InputError(f"groups: UNSURE names at most {MOST_UNSURE} records")
+    return groups
+
+
+def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
+    """An effect from its plain values, less what the viewer may no longer read."""
+    if permits(viewer, Action.DISCLOSURE_READ):
+        return Effect(**kept)
+    number = kept.get("disclosed") if viewer.sources is None else None
+    return Effect(**{**kept, "disclosed": number, "disclosures": ()})
+
+
+def _day(text: str | None, name: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
+
+
+def _known(unit: ReadUnit, number: int) -> bool:
+    old = unit.decisions.get([number]).get(number)
+    return old is not None and projected(unit, old) is not None
+
+
+def _seen(
+    unit: ReadUnit, one: StoredDecision, labels: Mapping[int, Label]
+) -> tuple[Mapping[str, str | None], ...]:
+    versions = {one.seen.get(record) for record in labels} - {None}
+    as_of = unit.records.as_of({version for version in versions if version is not None})
+    return tuple(
+        {
+            "source": label.source,
+            "local_id": label.local_id,
+            "as_of": as_of.get(one.seen.get(record) or 0),
+        }
+        for record, label in sorted(labels.items(), key=lambda item: (item[1].source, item[1].local_id))
+    )
+
+
+def _evidence(one: StoredDecision, labels: Mapping[int, Label]) -> Mapping[str, Any]:
+    pairs = [
+        {
+            "records": [labels[record] for record in each["records"]],
+            "match_weight": each["bits"],
+            "levels": each["levels"],
+        }
+        for each in one.evidence.get("pairs", ())
+        if all(record in labels for record in each["records"])
+    ]
+    return {"model": one.evidence.get("model"), "pairs": pairs}

@@ -1,0 +1,93 @@
+"""Due: let what waited for a day take effect; somebody has to ask for it, the clock never does."""
+
+from collections.abc import Sequence
+
+from mpi.domain import clock
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.service.decisions.decision_log import take_places, touched_by
+from mpi.service.gates.freeze_rules import FROZEN, WANTED, free_from
+from mpi.service.gates.holds import HELD_UNTIL, let_go
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.settlement import Choice
+from mpi.service.stewardship.apply_step import read_choice
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.steps.steps import Step
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+_EVER = "9999-12-31"
+
+
+def put_due_in_force(index: Index, viewer: Viewer) -> int:
+    """Put in force every pending decision whose day has come, and release what a freeze window held.
+
+    Returns:
+        How many decisions and holds.
+
+    Raises:
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with index.database.write(viewer, "decision") as unit:
+        return release_due(unit, index)
+
+
+def release_due(unit: WriteUnit, index: Index) -> int:
+    """The same within a transaction."""
+    today = clock.today()
+    due = _thawed(unit, unit.decisions.due(today), today)
+    numbers = [one.id for one in due]
+    touched = touched_by(unit, numbers)
+    unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
+    take_places(unit, due)
+    held = [
+        one
+        for one in unit.proposals.holds()
+        if HELD_UNTIL in one.detail and free_from(unit, one.detail[FROZEN], today) == today
+    ]
+    for one in held:
+        touched |= let_go(unit, one, "released")
+    if touched:
+        resettle(unit, index, touched, "decision", _chosen(_steps(unit, due)))
+    return len(due) + len(held)
+
+
+def set_days_anew(unit: WriteUnit) -> None:
+    """Reckon anew from which day on each decision takes effect that heeds a window."""
+    today = clock.today()
+    pending = unit.decisions.due(_EVER)
+    steps = {step.id: step for step in _steps(unit, pending)}
+    for one in pending:
+        step = steps.get(one.step_id or 0)
+        if step is not None and FROZEN in step.detail:
+            wanted = max(step.detail.get(WANTED) or today, today)
+            unit.decisions.set_day([one.id], free_from(unit, step.detail[FROZEN], wanted))
+
+
+def _thawed(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
+    """Those that no window holds up; the others get another day."""
+    steps = {step.id: step for step in _steps(unit, due)}
+    found = []
+    for one in due:
+        step = steps.get(one.step_id or 0)
+        heeded = step.detail.get(FROZEN) if step is not None else None
+        if heeded is None:
+            heeded = {record.source_id for record in unit.records.get(one.seen).values()}
+        free = free_from(unit, heeded, today)
+        if free == today:
+            found.append(one)
+        else:
+            unit.decisions.set_day([one.id], free)
+    return found
+
+
+def _steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
+    found = (unit.steps.get(number) for number in sorted({one.step_id or 0 for one in decisions}))
+    return [step for step in found if step is not None]
+
+
+def _chosen(steps: Sequence[Step]) -> Choice:
+    """What the makers of steps chose about IDs, together."""
+    choices = [read_choice(step.detail) for step in steps]
+    survivors = frozenset(person for choice in choices for person in choice.survivors)
+    return Choice(survivors, {person: kept for choice in choices for person, kept in choice.keeps.items()})

@@ -1,0 +1,155 @@
+"""Freeze windows: days of a source (testing, count day, a reporting period) on which its IDs stay.
+
+What is decided in a window of records of the source is written down, and takes effect on the first day after
+it, once somebody asks for what is due: the clock lets nothing happen by itself. The same holds for the
+approved items of a proposal. What sources send is not held: for that a source is paused.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from mpi.domain import clock
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code
+from mpi.service.stewardship.deferred_steps import release_due, set_days_anew
+from mpi.storage.repositories.steps.freezes import StoredWindow
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+LONGEST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeWindow:
+    """One window.
+
+    Args:
+        id: its number.
+        source: the source's code.
+        begins_on: its first day.
+        ends_on: the first day after it.
+        state: ``coming``, ``open``, ``over`` or ``lifted``.
+        reason: its maker's code.
+        by: who made it.
+        at: when.
+    """
+
+    id: int
+    source: str
+    begins_on: str
+    ends_on: str
+    state: str
+    reason: str
+    by: str
+    at: str
+
+
+def freeze(
+    index: Index, viewer: Viewer, source: str, begins_on: str, ends_on: str, reason: str
+) -> FreezeWindow:
+    """Announce days on which what is decided of a source's records waits.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        source: the source.
+        begins_on: the first day (ISO).
+        ends_on: the first day after it.
+        reason: a code.
+
+    Raises:
+        InputError: a day or the reason is none, the days are not in order, over, or more than a year.
+        NotFoundError: no such source.
+        AccessDenied: the viewer may not administer the source.
+    """
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    code = reason_code(reason)
+    first, after = _day(begins_on, "begins_on"), _day(ends_on, "ends_on")
+    if not 0 < (after - first).days <= LONGEST_DAYS:
+        raise InputError(f"ends_on: give a day after begins_on, {LONGEST_DAYS} days later at most")
+    if after.isoformat() <= clock.today():
+        raise InputError("ends_on: that window is over already")
+    with index.database.write(viewer, "freeze") as unit:
+        window = StoredWindow(
+            unit.counters.take("freeze_window"),
+            unit.sources.by_code(source).id,
+            first.isoformat(),
+            after.isoformat(),
+            code,
+            unit.commit_no,
+        )
+        unit.freezes.add(window)
+        add_step(unit, "freeze", code, {"window": window.id})
+        return _view(unit, [window])[0]
+
+
+def windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
+    """The windows of the sources that the viewer may see, by their first day.
+
+    Raises:
+        AccessDenied: the viewer may not administer sources.
+    """
+    permit(viewer, Action.SOURCE_ADMIN)
+    with index.database.read(viewer) as unit:
+        return _view(unit, unit.freezes.all())
+
+
+def lift(index: Index, viewer: Viewer, number: int, reason: str = "lifted") -> FreezeWindow:
+    """End a window before its time; what waits for it alone takes effect at once.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: there is no such window that the viewer may know of.
+        ConflictError: it is over, or was lifted before.
+        AccessDenied: the viewer may not administer the source.
+    """
+    permit(viewer, Action.SOURCE_ADMIN)
+    code = reason_code(reason)
+    with index.database.write(viewer, "lift freeze") as unit:
+        found = unit.freezes.get(number)
+        shown = [] if found is None else _view(unit, [found])
+        if not shown:
+            raise NotFoundError(f"there is no freeze window {number}")
+        if shown[0].state in {"over", "lifted"}:
+            raise ConflictError(f"freeze window {number} is {shown[0].state}")
+        unit.freezes.end(number, unit.commit_no)
+        add_step(unit, "lift freeze", code, {"window": number})
+        set_days_anew(unit)
+        release_due(unit, index)
+        return next(view for view in _view(unit, unit.freezes.all()) if view.id == number)
+
+
+def _view(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
+    codes = {source.id: source.code for source in unit.sources.all()}
+    times = unit.commit_info({window.created_commit for window in found})
+    return [
+        FreezeWindow(
+            window.id,
+            codes[window.source_id],
+            window.begins_on,
+            window.ends_on,
+            _state(window),
+            window.reason,
+            times[window.created_commit][1],
+            times[window.created_commit][0],
+        )
+        for window in found
+        if unit.viewer.may_see(codes[window.source_id])
+    ]
+
+
+def _state(window: StoredWindow) -> str:
+    today = clock.today()
+    if window.ended_commit is not None:
+        return "lifted"
+    if window.ends_on <= today:
+        return "over"
+    return "coming" if window.begins_on > today else "open"
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{name}: give a date, YYYY-MM-DD") from None

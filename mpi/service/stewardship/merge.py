@@ -1,0 +1,295 @@
+"""Merge two persons, split one, move records: each is written down as decisions over records as seen.
+
+A merge stores SAME over all records of its persons; a split DIFFERENT between its parts; a move both. Where a
+split or a move takes the place of a SAME, what that said within each part is said again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain import eid as eids
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import ConflictError, InputError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import note_text, reason_code, step
+from mpi.service.core.visibility import Groups, numbers_of, visible
+from mpi.service.decisions.decision_log import Statement, projected, require_decision
+from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.persons.etags import require_fresh
+from mpi.service.persons.person_status import appearance
+from mpi.service.resolution.settlement import Choice
+from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.decisions import effect_of
+from mpi.storage.repositories.persons.persons import Person, PersonStatus
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What every such step is given.
+
+    Args:
+        reason: a code.
+        note: free text.
+        supersedes: decisions whose place it takes.
+        expected: tags of the persons as the steward read them; None for as they are.
+        preview: change nothing.
+    """
+
+    reason: str
+    note: str | None = None
+    supersedes: tuple[int, ...] = ()
+    expected: tuple[str, ...] | None = None
+    preview: bool = False
+
+
+def merge(
+    index: Index, viewer: Viewer, texts: Sequence[str], why: Why, survivor: str | None = None
+) -> Effect:
+    """Make two or more persons one.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        texts: their enterprise IDs.
+        why: reason, and the rest.
+        survivor: the ID that is to stay; without one it is that of an open enrolment, then of the most
+            records, then the oldest.
+
+    Raises:
+        EidError: a text is no enterprise ID.
+        InputError: fewer than two persons, or a survivor that is none of them.
+        NotFoundError: a person that the viewer may not know of.
+        ConflictError: one of them is retired or empty.
+        StaleError: they have changed since they were read.
+        DecisionConflict: decisions in force keep them apart.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "merge", why) as made:
+        if made.kept is None:
+            if survivor is not None and eids.parse(survivor) not in [eids.parse(text) for text in texts]:
+                raise InputError("survivor: give one of the enterprise IDs that are merged")
+            persons = made.persons(texts)
+            chosen = frozenset(
+                p.id for p in persons if survivor is not None and p.eid == eids.parse(survivor)
+            )
+            made.read(persons)
+            parts = tuple(made.held[person.id] for person in persons)
+            together = tuple(sorted(record for part in parts for record in part))
+            made.say(DecisionKind.SAME, (together,), why.supersedes)
+            made.take_effect({"parts": parts}, Choice(survivors=chosen))
+    return made.disclosed()
+
+
+def split(
+    index: Index,
+    viewer: Viewer,
+    text: str,
+    groups: Sequence[Sequence[Label]],
+    why: Why,
+    keep: int | Label | None = None,
+    one_child: Collection[int] = (),
+) -> Effect:
+    """Part one person's records into several persons.
+
+    Parted from the others, the records of a part stay together as far as the model or a decision holds them;
+    of a part of ``one_child`` the steward says that they do.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        text: the enterprise ID.
+        groups: its records, by part; of one part alone, the other is the rest.
+        why: reason, and the rest.
+        keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
+            the part that holds most.
+        one_child: parts, by their place from 0, whose records are said to be one child.
+
+    Raises:
+        EidError: it is no enterprise ID.
+        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such
+            part.
+        NotFoundError: a person or record that the viewer may not know of.
+        ConflictError: the person is retired or empty.
+        StaleError: it has changed since it was read.
+        DecisionConflict: decisions in force keep the parts together.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "split", why) as made:
+        if made.kept is None:
+            [person] = made.persons([text])
+            made.read([person])
+            held = made.held[person.id]
+            parts = _parts(numbers_of(made.unit, groups), held)
+            made.say(DecisionKind.DIFFERENT, parts, why.supersedes)
+            made.say_again(why.supersedes, parts)
+            for part in _chosen(parts, one_child):
+                made.say(DecisionKind.SAME, (part,), ())
+            kept = _kept(made.unit, parts, keep)
+            choice = Choice() if kept is None else Choice(keeps={person.id: frozenset(kept)})
+            made.take_effect({"parts": parts}, choice)
+    return made.disclosed()
+
+
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[Label], to: str, why: Why) -> Effect:
+    """Move records from one person to another.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        text: the enterprise ID that they are to leave.
+        records: the records.
+        to: the enterprise ID that they are to join.
+        why: reason, and the rest.
+
+    Raises:
+        EidError: a text is no enterprise ID.
+        InputError: a record is not the first person's, or all of them are: that is a merge.
+        NotFoundError: a person or record that the viewer may not know of.
+        ConflictError: a person is retired or empty.
+        StaleError: they have changed since they were read.
+        DecisionConflict: decisions in force say otherwise.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    with _Step(index, viewer, "move", why) as made:
+        if made.kept is None:
+            leaving, joining = made.persons([text, to])
+            made.read([leaving, joining])
+            moved, rest = _parts(numbers_of(made.unit, [records]), made.held[leaving.id])
+            made.say(DecisionKind.DIFFERENT, (moved, rest), why.supersedes)
+            made.say_again(why.supersedes, (moved, rest))
+            together = tuple(sorted({*moved, *made.held[joining.id]}))
+            made.say(DecisionKind.SAME, (together,), ())
+            keeps = {leaving.id: frozenset(rest)}
+            parts = (moved, rest, made.held[joining.id])
+            made.take_effect({"parts": parts}, Choice(frozenset({joining.id}), keeps))
+    return made.disclosed()
+
+
+class _Step:
+    """One such step inside its transaction: what it says, and what that does."""
+
+    def __init__(self, index: Index, viewer: Viewer, kind: str, why: Why) -> None:
+        self._index = index
+        self._viewer = viewer
+        self._kind = kind
+        self._why = replace(why, reason=reason_code(why.reason), note=note_text(why.note))
+        self._context = step(index, viewer, kind, preview=why.preview)
+        self._said: list[Statement] = []
+        self._etag = ""
+        self._shown: frozenset[int] = frozenset()
+        self.held: Mapping[int, tuple[int, ...]] = {}
+        self.kept: object = None
+        self.effect: Effect
+        self.unit: WriteUnit
+
+    def __enter__(self) -> "_Step":
+        self.unit = self._context.__enter__()
+        try:
+            kept = kept_answer(self.unit, self._index, FIELDS)
+        except BaseException as error:  # Ctrl-C too: the transaction was entered and must be left
+            self._context.__exit__(type(error), error, error.__traceback__)
+            raise
+        if kept is not None:
+            self.kept, self.effect = kept, effect_of(kept, self._viewer)
+        return self
+
+    def disclosed(self) -> Effect:
+        """The effect, once the ledger says that it leaves."""
+        if self.kept is None:
+            disclose(self._index, self._viewer, Action.DECIDE, self._shown, fields_of(self.effect))
+        return self.effect
+
+    def __exit__(self, *raised: object) -> bool | None:
+        return self._context.__exit__(*raised)  # type: ignore[arg-type]
+
+    def persons(self, texts: Sequence[str]) -> list[Person]:
+        """The persons that the step is about, as the viewer may know of them."""
+        wanted = [eids.parse(text) for text in texts]
+        if len(set(wanted)) != len(wanted) or (self._kind == "merge" and len(wanted) < len(("one", "other"))):
+            raise InputError("give the enterprise IDs of two or more persons")
+        found = []
+        for eid in wanted:
+            person = self.unit.persons.by_eid(eid)
+            if person is None:
+                raise NotFoundError("this index never gave out that enterprise ID")
+            found.append(person)
+        return found
+
+    def read(self, persons: Sequence[Person]) -> None:
+        """Read whom the persons hold, and see that they are as the steward read them."""
+        members = self.unit.persons.members([person.id for person in persons])
+        labels = visible(self.unit, {record for held in members.values() for record in held})
+        self.held = {n: tuple(r for r in held if r in labels) for n, held in members.items()}
+        for person in persons:
+            if self.held[person.id]:
+                continue
+            seen = appearance(self.unit, person)
+            if seen is None or seen.status is PersonStatus.ACTIVE:
+                # It holds nothing that the viewer may know of, and so it is nobody to them.
+                raise NotFoundError("this index never gave out that enterprise ID")
+            raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
+        self._etag = require_fresh(self.unit, self._index, persons, self._why.expected)
+
+    def say(self, kind: DecisionKind, groups: Groups, supersedes: Collection[int]) -> None:
+        """Add a decision to the step."""
+        note = None if self._said else self._why.note
+        said = Statement(kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes))
+        self._said.append(said)
+
+    def say_again(self, superseded: Collection[int], parts: Groups) -> None:
+        """Say again within each part what a SAME said that is superseded."""
+        for number in superseded:
+            old = require_decision(self.unit, number)
+            if old.kind is DecisionKind.SAME:
+                for part in parts:
+                    groups = projected(self.unit, old) or ((),)
+                    rest = tuple(record for record in groups[0] if record in part)
+                    if len(rest) > 1:
+                        self.say(DecisionKind.SAME, (rest,), ())
+
+    def take_effect(self, detail: dict[str, object], choice: Choice) -> None:
+        """Write the decisions down, settle, publish, and say what that did."""
+        made = Step(self._kind, self._why.reason, self._said, detail, choice, self._etag)
+        self.effect, self._shown = say(self.unit, self._index, made, preview=self._why.preview)
+
+
+def _parts(groups: Groups, held: Sequence[int]) -> Groups:
+    named = [record for group in groups for record in group]
+    if set(named) - set(held):
+        raise InputError("groups: a record is not one of this person's")
+    if len(named) != len(set(named)):
+        raise InputError("groups: a record is named twice")
+    if len(groups) == 1:
+        groups = (*groups, tuple(record for record in held if record not in set(named)))
+    if len(groups) < len(("one", "other")) or not all(groups):
+        raise InputError("groups: a split leaves two or more parts with records")
+    return groups
+
+
+def _chosen(parts: Groups, places: Collection[int]) -> Groups:
+    """Parts of several records by their places."""
+    if any(not 0 <= place < len(parts) for place in places):
+        raise InputError("one_child: give places of parts, from 0")
+    return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
+
+
+def _kept(unit: ReadUnit, parts: Groups, keep: int | Label | None) -> tuple[int, ...] | None:
+    if keep is None:
+        return None
+    if isinstance(keep, int):
+        if not 0 <= keep < len(parts):
+            raise InputError("keep: give the place of a part, from 0")
+        return parts[keep]
+    [[record]] = numbers_of(unit, [[keep]])
+    for part in parts:
+        if record in part:
+            return part
+    raise InputError("keep: the record is in none of the parts")

@@ -1,0 +1,186 @@
+"""Overlays: a record of which its source says that it is another child, until a person has looked.
+
+*Release* lets the new version stand: the record is that child's from now on, and goes where its new version
+belongs. *Refuse* keeps the version before: what was refused is kept, counts for nothing, and is refused again
+when it is said again. Either is undone like any other step.
+"""
+
+from collections.abc import Collection
+
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code, require_own, step
+from mpi.service.core.visibility import numbers_of, visible
+from mpi.service.indexing.reindex import reindex
+from mpi.service.persons.disclosure_recipients import with_received
+from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
+from mpi.service.resolution.resolve import AtHand, foreseen, resettle
+from mpi.service.resolution.settlement import NO_CHOICE, Choice, Settlement
+from mpi.service.resolution.source_assertions import follow
+from mpi.service.statements.current_version import Restated, restate
+from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, awaited
+from mpi.service.stewardship.decisions import effect_of
+from mpi.storage.repositories.steps.steps import Step
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+RELEASE, REFUSE = "release", "refuse"
+
+
+def release_overlay(
+    index: Index, viewer: Viewer, record: Label, reason: str = "overlay-released", *, preview: bool = False
+) -> Effect:
+    """Let the version that waits stand: the record is that child's from now on.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        record: the record.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: there is no such record that the viewer may know of.
+        ConflictError: nothing of it waits.
+        AccessDenied: the viewer may not decide, or not about its source.
+    """
+    return _answer(index, viewer, record, (RELEASE, reason), preview=preview)
+
+
+def refuse_overlay(
+    index: Index, viewer: Viewer, record: Label, reason: str = "overlay-refused", *, preview: bool = False
+) -> Effect:
+    """Keep the version before: what waits counts for nothing, now and whenever it is said again.
+
+    Args and errors are those of ``release_overlay``.
+    """
+    return _answer(index, viewer, record, (REFUSE, reason), preview=preview)
+
+
+def answer_overlay(
+    unit: WriteUnit, index: Index, number: int, verdict: str, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Release or refuse within a transaction; returns what that did and the records that it shows.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        number: the record.
+        verdict: ``release`` or ``refuse``.
+        reason: a code.
+        preview: whether the transaction will be rolled back.
+
+    Raises:
+        ConflictError: nothing of the record waits.
+    """
+    waiting = _awaited(unit, number)
+    mine = [max(waiting)] if verdict == RELEASE else sorted(waiting)
+    step_id = add_step(unit, OVERLAY, reason, {"record": number, "versions": mine, "verdict": verdict})
+    unit.records.set_version_state(mine, "history" if verdict == RELEASE else REFUSED)
+
+    restated, touched = _said_anew(unit, index, number)
+    choice = _left_behind(unit, index, number, touched) if verdict == RELEASE else NO_CHOICE
+    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, AtHand(restated.changed))
+    return _effect(unit, OVERLAY, step_id, settled, number, preview=preview)
+
+
+def take_back(
+    unit: WriteUnit, index: Index, of: Step, step_id: int, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Undo a release or a refusal: what it was about waits again, unless its reason is gone.
+
+    What came after a release and was taken for the same child as what was released is judged again with it.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, or is another's.
+    """
+    number = of.detail["record"]
+    if number not in visible(unit, [number]):
+        raise NotFoundError(f"there is no step {of.id}")
+    require_own(unit, of)
+    if of.undone_commit is not None:
+        raise ConflictError(f"step {of.id} was undone before")
+    unit.steps.mark_undone(of.id, unit.commit_no)
+    mine = set(of.detail["versions"])
+    others = {
+        version
+        for other in unit.steps.standing(OVERLAY, 0)
+        if other.detail["record"] == number and other.detail["verdict"] == of.detail["verdict"]
+        for version in other.detail["versions"]
+    }
+    if of.detail["verdict"] == RELEASE:
+        doubted = _since(unit, number, mine) - others
+    else:
+        refused = unit.records.refused([number]).get(number, {})
+        said = {refused[version] for version in mine - others if version in refused}
+        doubted = {version for version, content in refused.items() if content in said} - others
+    unit.records.set_version_state(doubted, OVERLAY)
+    restated, touched = _said_anew(unit, index, number)
+    choice = Choice(as_of=of.commit_no - 1)
+    settled = resettle(unit, index, touched, "undo overlay", choice, AtHand(restated.changed))
+    return _effect(unit, "undo", step_id, settled, number, preview=preview)
+
+
+def _said_anew(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, set[int]]:
+    """Let what stands now stand, and index it; returns that, and the records to be settled."""
+    restated = restate(unit, index, [number])
+    touched = reindex(unit, index, restated.changed, restated.gone).touched
+    return restated, touched | follow(unit, index, restated.changed, restated.told).records | {number}
+
+
+def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> Choice:
+    """Enterprise IDs, where a record turned out to be another child's: none goes with it to that child.
+
+    Whose ID it bore stays with the other records of that person; where there are none and it joins another
+    person, that person's ID survives. Where it is alone before and after, no membership changes and no ID.
+    """
+    person = unit.persons.current([number]).get(number)
+    if person is None:
+        return NO_CHOICE
+    others = frozenset(unit.persons.members([person])[person]) - {number}
+    if others:
+        return Choice(keeps={person: others})
+    joined = {each for _, records in foreseen(unit, index, touched) if number in records for each in records}
+    return Choice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
+
+
+def _answer(index: Index, viewer: Viewer, record: Label, answer: tuple[str, str], *, preview: bool) -> Effect:
+    permit(viewer, Action.DECIDE, record.source)
+    verdict, code = answer[0], reason_code(answer[1])
+    with step(index, viewer, OVERLAY, preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        [(number,)] = numbers_of(unit, [[record]])
+        effect, shown = answer_overlay(unit, index, number, verdict, code, preview=preview)
+        keep_answer(unit, index, effect.as_dict(), shown)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return effect
+
+
+def _awaited(unit: ReadUnit, number: int) -> set[int]:
+    waiting = awaited(unit, [number]).get(number)
+    if not waiting:
+        raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
+    return waiting
+
+
+def _since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
+    """The released versions, and those that count and are later."""
+    said = [one for one in unit.sightings.heard([number])[number] if not one.held]
+    first = min((one.place for one in said if one.version_id in released), default=None)
+    if first is None:
+        return set()
+    return {one.version_id for one in said if one.version_id is not None and one.place >= first}
+
+
+def _effect(
+    unit: WriteUnit, kind: str, step_id: int, settled: Settlement, number: int, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+    effect = Effect(kind, preview, None if preview else step_id, (), persons, moved, told)
+    return with_received(unit, effect, settled.current), shown | {number}

@@ -1,0 +1,149 @@
+"""Consent: the word of a source's owner on what others decide of its records; a refusal ends the step.
+
+An owner who may see all that a step is about is shown it whole. Another is shown which of its own records are
+touched and what would become of them, and not what kind of step it is, who made it, or why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.viewer import Action, Viewer, owns, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code, step
+from mpi.service.decisions.decision_log import revoke, seen_whole, touched_by
+from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.resolution.resolve import resettle
+from mpi.service.statements.sources import require_asking
+from mpi.service.stewardship.approvals import UNDO, decisions_of, take_effect
+from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.undo import end_undo
+from mpi.storage.repositories.steps.consents import ConsentStatus
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.steps.steps import Step
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+CONSENT, REFUSAL = "consent", "refusal"
+"""Kinds of what an owner says, on the commit and on the effect that it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskingConsent:
+    """Whether a source asks that what others decide of its records waits for its owner."""
+
+    source: str
+    asks_consent: bool
+
+
+def ask_consent(
+    index: Index, viewer: Viewer, source: str, *, asks: bool, reason: str = "setting"
+) -> AskingConsent:
+    """Let what others decide of a source's records wait for its owner from now on, or not.
+
+    What waits already goes on waiting for those who were asked: no setting approves anything.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: no such source.
+        ConflictError: it is the stewards' own source, which nobody else owns.
+        AccessDenied: the viewer may not administer the source.
+    """
+    permit(viewer, Action.SOURCE_ADMIN, source)
+    code = reason_code(reason)
+    with index.database.write(viewer, "ask consent") as unit:
+        found = require_asking(unit, source)
+        unit.sources.set_asks_consent(found.id, asks=asks)
+        add_step(unit, "ask consent", code, {"source": found.id, "asks": asks})
+    return AskingConsent(source, asks)
+
+
+def consent(
+    index: Index, viewer: Viewer, number: int, reason: str = "consent", *, preview: bool = False
+) -> Effect:
+    """Consent to a step, for each source that the viewer owns; it takes effect once nobody is awaited.
+
+    Args:
+        index: the open index.
+        viewer: an owner of a source that was asked; not who made the step.
+        number: the step.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: the viewer's sources were asked about no such step.
+        ConflictError: they are not asked any more, it is the viewer's own, or it would take back what a
+            freeze window keeps.
+        DecisionConflict: it contradicts what has been decided since.
+        AccessDenied: the viewer may not consent.
+    """
+    return _answer(index, viewer, number, reason, ConsentStatus.GIVEN, preview=preview)
+
+
+def refuse_consent(
+    index: Index, viewer: Viewer, number: int, reason: str = "refused", *, preview: bool = False
+) -> Effect:
+    """Refuse a step: it ends, and nothing of it ever took effect.
+
+    Raises:
+        InputError: the reason is none.
+        NotFoundError: the viewer's sources were asked about no such step.
+        ConflictError: they are not asked any more, or it is the viewer's own.
+        AccessDenied: the viewer may not consent.
+    """
+    return _answer(index, viewer, number, reason, ConsentStatus.REFUSED, preview=preview)
+
+
+def _answer(
+    index: Index, viewer: Viewer, number: int, reason: str, status: ConsentStatus, *, preview: bool
+) -> Effect:
+    permit(viewer, Action.CONSENT)
+    code = reason_code(reason)
+    kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
+    with step(index, viewer, kind, preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        of, mine = _asked_of_me(unit, number)
+        unit.consents.answer(number, mine, status, unit.commit_no, code)
+        made = decisions_of(unit, of)
+        if status is ConsentStatus.GIVEN:
+            effect, shown = take_effect(unit, index, of, made, preview=preview)
+        else:
+            effect, shown = _end(unit, index, of, made, preview=preview), frozenset()
+        if not all(seen_whole(unit, one, number) for one in made):
+            # What kind of step it is, and how many decisions it has, tells of records that are not shown.
+            effect = replace(
+                effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
+            )
+        keep_answer(unit, index, effect.as_dict(), shown)
+    disclose(index, viewer, Action.CONSENT, shown, fields_of(effect))
+    return effect
+
+
+def _asked_of_me(unit: ReadUnit, number: int) -> tuple[Step, list[int]]:
+    """The step, and the sources of the viewer's that have not answered."""
+    of = unit.steps.get(number)
+    codes = {source.id: source.code for source in unit.sources.all()}
+    asked = unit.consents.of([number]).get(number, ()) if of is not None else ()
+    mine = [one for one in asked if owns(unit.viewer, codes[one.source_id])]
+    if of is None or not mine:
+        raise NotFoundError(f"you were asked about no step {number}")
+    if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
+        raise ConflictError(f"step {number} is your own: another owner has to consent")
+    unanswered = [one.source_id for one in mine if one.status is ConsentStatus.ASKED]
+    if not unanswered or not unit.awaited.of_step(number):
+        raise ConflictError(f"step {number} does not wait for your consent")
+    return of, unanswered
+
+
+def _end(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> Effect:
+    if of.kind == UNDO:
+        end_undo(unit, index, of)
+    else:
+        waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
+        revoke(unit, waiting)
+        unit.steps.mark_undone(of.id, unit.commit_no)
+        resettle(unit, index, touched_by(unit, [one.id for one in waiting]), REFUSAL)
+    return Effect(REFUSAL, preview, of.id, (), (), (), ())

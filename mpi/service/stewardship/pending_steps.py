@@ -1,0 +1,141 @@
+"""Waiting steps: what others have to say so too before it takes effect, as a viewer may know of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpi.domain.decision import DecisionKind
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, owns, permit, permits
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.index import Index
+from mpi.service.core.visibility import visible
+from mpi.service.decisions.decision_log import seen_whole
+from mpi.service.gates.consents import ConsentView, consent_views, fellows
+from mpi.service.stewardship.approvals import decisions_of, still_said
+from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
+from mpi.storage.repositories.steps.decisions import StoredDecision
+from mpi.storage.unit_of_work.unit import ReadUnit
+
+CHANGE = "change"
+"""Kind of a step that is not shown whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """What a step is to say, or of an undo to take back."""
+
+    id: int
+    kind: DecisionKind
+    groups: tuple[tuple[Label, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStep:
+    """A step that waits.
+
+    Args:
+        step: its number.
+        kind: ``decision``, ``merge``, ``split``, ``move``, ``correction`` or ``undo``; ``change`` to an owner
+            who may not see all of it.
+        at: when it was made; to such an owner, when he was asked.
+        by: who made it; None to such an owner.
+        reason: its maker's code; None to such an owner.
+        decisions: what it is to say or to take back, but for what was taken back by itself meanwhile; empty
+            to such an owner.
+        approval: whether it waits for a second approver.
+        consents: what owners were asked, of sources that the viewer may see.
+        records: the viewer's records that it names; of sources that were asked, those that are one person
+            with them as well.
+        may_approve: whether the viewer may give the second word.
+        may_consent: the sources for which the viewer may consent or refuse.
+    """
+
+    step: int
+    kind: str
+    at: str
+    by: str | None
+    reason: str | None
+    decisions: tuple[WaitingDecision, ...]
+    approval: bool
+    consents: tuple[ConsentView, ...]
+    records: tuple[Label, ...]
+    may_approve: bool
+    may_consent: tuple[str, ...]
+
+
+def waiting_steps(index: Index, viewer: Viewer) -> list[WaitingStep]:
+    """What waits for a second approver or for an owner, the oldest first.
+
+    Whoever may read decisions sees the steps of which he may see every record and every source that was
+    asked; an owner sees those besides about which a source of his was asked.
+
+    Raises:
+        AccessDenied: the viewer may neither read decisions nor consent.
+    """
+    reads = permits(viewer, Action.DECISION_READ)
+    if not reads:
+        permit(viewer, Action.CONSENT)
+    with index.database.read(viewer) as unit:
+        second: dict[int, bool] = {}
+        for one in unit.awaited.all():
+            second[one.step_id] = second.get(one.step_id, False) or one.second
+        asked = unit.consents.of(second)
+        found, shown = [], set[int]()
+        for number, wants_approval in second.items():
+            view, records = _view(
+                unit, number, asked.get(number, []), wants_approval=wants_approval, reads=reads
+            )
+            found += [] if view is None else [view]
+            shown |= records
+    disclose(
+        index,
+        viewer,
+        Action.DECISION_READ if reads else Action.CONSENT,
+        shown,
+        ("source", "local_id", "reason"),
+    )
+    return found
+
+
+def _view(
+    unit: ReadUnit, number: int, asked: Sequence[StoredConsent], *, wants_approval: bool, reads: bool
+) -> tuple[WaitingStep | None, set[int]]:
+    """The step as the viewer may know of it, and the records that it shows."""
+    of = unit.steps.get(number)
+    made = still_said(decisions_of(unit, of))
+    codes = {source.id: source.code for source in unit.sources.all()}
+    owned = {one.source_id for one in asked if owns(unit.viewer, codes[one.source_id])}
+    whole = all(seen_whole(unit, one, number) for one in made)
+    if of is None or not made or not (owned or (whole and reads)):
+        return None, set()
+    at, by, _ = unit.commit_info({of.commit_no})[of.commit_no]
+    records = _records(unit, made, {one.source_id for one in asked} if whole else owned, whole=whole)
+    unanswered = [one for one in asked if one.source_id in owned and one.status is ConsentStatus.ASKED]
+    own = by == unit.viewer.client
+    may_consent = () if own else tuple(sorted(codes[one.source_id] for one in unanswered))
+    consents = consent_views(unit, asked)
+    labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
+    if not whole:
+        mine = tuple(one for one in consents if owns(unit.viewer, one.source))
+        since = min(one.asked_at for one in mine)
+        partly = WaitingStep(number, CHANGE, since, None, None, (), False, mine, labels, False, may_consent)
+        return partly, set(records)
+    may_approve = wants_approval and not own and permits(unit.viewer, Action.APPROVE)
+    decisions = tuple(
+        WaitingDecision(one.id, one.kind, tuple(tuple(records[r] for r in group) for group in one.groups))
+        for one in made
+    )
+    seen = WaitingStep(number, of.kind, at, by, of.reason, decisions, wants_approval, consents, labels,
+                       may_approve, may_consent)  # fmt: skip
+    return seen, set(records)
+
+
+def _records(
+    unit: ReadUnit, made: Sequence[StoredDecision], sources: set[int], *, whole: bool
+) -> dict[int, Label]:
+    """The records that are named, and of some sources those that are one person with them."""
+    named = {record for one in made for record in one.seen}
+    touched = named | fellows(unit, named)
+    of = {number: record.source_id for number, record in unit.records.get(touched).items()}
+    wanted = {number for number in touched if of[number] in sources or (whole and number in named)}
+    return visible(unit, wanted)

@@ -1,0 +1,389 @@
+"""Undo: revoke what a person said, and compute anew. Nothing is played backwards.
+
+So the result is what the partition would be without the step, with all that came since; where the model or
+another decision still joins or parts the records they stay so, and the answer says it and offers the opposite
+decision.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mpi.domain.decision import CORRECTION, Decision, DecisionKind
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, Viewer, permit
+from mpi.service.core.disclosure import disclose
+from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.index import Index
+from mpi.service.core.steps import add_step, reason_code, require_own, step
+from mpi.service.core.visibility import Groups, visible
+from mpi.service.decisions.contradictions import chain_between
+from mpi.service.decisions.decision_log import (
+    as_seen,
+    may_undo,
+    neighbourhood,
+    projected,
+    require_decision,
+    revoke,
+    seen_whole,
+    touched_with,
+)
+from mpi.service.gates.consents import maker_of, owners_of_undo, shown_codes
+from mpi.service.gates.freeze_rules import require_thawed
+from mpi.service.gates.holds import HOLD, let_go, wait_again
+from mpi.service.persons.disclosure_recipients import with_received
+from mpi.service.persons.effects import FIELDS, Effect, Stays, changes, fields_of
+from mpi.service.resolution.resolve import resettle
+from mpi.service.resolution.settlement import Choice
+from mpi.service.statements.overlay_detection import OVERLAY
+from mpi.service.stewardship import overlays
+from mpi.service.stewardship.apply_step import APPROVED, waiting_detail
+from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.rekey import REKEY, take_back
+from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
+from mpi.storage.repositories.steps.steps import Step
+from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
+
+IMPORTED = "import"
+BY_DECISIONS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORTED})
+"""Steps that are made of decisions and nothing else."""
+_BINDS_NOTHING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
+"""What waits for others' words, and claims: taken back, they change nobody."""
+
+
+def undo_decision(
+    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+) -> Effect:
+    """Take a decision back.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        number: the decision.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such decision that the viewer may know of.
+        ConflictError: it was taken back before, or is another's.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        found = require_decision(unit, number)
+        of = None if found.step_id is None else unit.steps.get(found.step_id)
+        effect, shown = undo_decisions(unit, index, [found], of, code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return effect
+
+
+def undo_step(
+    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+) -> Effect:
+    """Take a merge, split, move, decision, re-key, or answer to an overlay back, whole.
+
+    Args:
+        index: the open index.
+        viewer: the steward.
+        number: the step.
+        reason: a code.
+        preview: change nothing.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+        AccessDenied: the viewer may not decide.
+    """
+    permit(viewer, Action.DECIDE)
+    code = reason_code(reason)
+    with step(index, viewer, "undo", preview=preview) as unit:
+        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+            return effect_of(kept, viewer)
+        effect, shown = undo_whole(unit, index, number, code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    return effect
+
+
+def undo_whole(
+    unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Take a step back within a transaction; returns what that did and the records that it shows.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+    """
+    of = unit.steps.get(number)
+    if of is not None and of.kind == REKEY and of.detail["records"]:
+        return _undo_rekey(unit, index, of, reason, preview=preview)
+    if of is not None and of.kind == "undo" and unit.awaited.of_step(of.id):
+        return _take_back_undo(unit, index, of, preview=preview)
+    if of is not None and of.kind == OVERLAY:
+        step_id = add_step(unit, "undo", reason, {"step": of.id})
+        effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
+        keep_answer(unit, index, effect.as_dict(), shown)
+        return effect, shown
+    return undo_said(unit, index, of, number, reason, preview=preview)
+
+
+def undo_said(
+    unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Take back all decisions of a step; returns what that did and the records that it shows.
+
+    Raises:
+        NotFoundError: there is no such step that the viewer may know of.
+        ConflictError: it was taken back before, is another's, or is undone in another way.
+    """
+    made = [] if of is None else unit.decisions.of_step(of.id)
+    seen = [one for one in made if projected(unit, one) is not None]
+    if of is None or (of.kind in BY_DECISIONS and not seen) or (unit.viewer.sources is not None and not seen):
+        raise NotFoundError(f"there is no step {number}")
+    if of.kind not in BY_DECISIONS:
+        raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
+    standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
+    if not standing:
+        raise ConflictError(f"step {number} was undone before")
+    return undo_decisions(unit, index, standing, of, reason, preview=preview)
+
+
+def _undo_rekey(
+    unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    touched = take_back(unit, index, of)
+    step_id = add_step(unit, "undo", reason, {"step": of.id})
+    unit.steps.mark_undone(of.id, unit.commit_no)
+    settlement = resettle(unit, index, touched, "undo rekey")
+    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+    shown |= visible(unit, touched).keys()
+    effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
+    effect = with_received(unit, effect, settlement.current)
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return effect, shown
+
+
+def _take_back_undo(
+    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Ask no more for an undo that waits; what it was to take back stays."""
+    made = unit.decisions.get(undoing.detail["decisions"]).values()
+    if not all(seen_whole(unit, one, undoing.id) for one in made):
+        raise NotFoundError(f"there is no step {undoing.id}")
+    require_own(unit, undoing)
+    end_undo(unit, index, undoing)
+    effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
+    keep_answer(unit, index, effect.as_dict(), ())
+    return effect, frozenset()
+
+
+def end_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
+    """Let an undo that waits come to nothing."""
+    unit.awaited.end_step(undoing.id)
+    unit.steps.mark_undone(undoing.id, unit.commit_no)
+    touched = {
+        record for one in unit.decisions.get(undoing.detail["decisions"]).values() for record in one.seen
+    }
+    resettle(unit, index, touched, "undo")
+
+
+def undo_decisions(
+    unit: WriteUnit,
+    index: Index,
+    taken_back: Sequence[StoredDecision],
+    of: Step | None,
+    reason: str,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int]]:
+    """Take decisions back; returns what that did and the records that it shows.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        taken_back: the decisions.
+        of: the step that made them.
+        reason: a code.
+        preview: whether the transaction will be rolled back.
+
+    Raises:
+        ConflictError: one was taken back before, is another's, or is kept as it is by a freeze window.
+    """
+    for one in taken_back:
+        if one.status is DecisionStatus.REVOKED:
+            raise ConflictError(f"decision {one.id} was undone before")
+        if not may_undo(unit, one):
+            raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
+    require_thawed(unit, taken_back)
+    _require_no_other(unit, taken_back)
+    detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
+    detail |= {} if of is None else {"step": of.id}
+    # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
+    binding = [one for one in taken_back if one.status not in _BINDS_NOTHING]
+    second = bool(binding) and of is not None and of.detail.get(APPROVED, False)
+    maker = maker_of(unit.viewer)
+    asked = owners_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
+    waits = second or bool(asked)
+    codes = shown_codes(unit, asked)
+    if waits and not preview:
+        step_id = add_step(unit, "undo", reason, {**detail, **waiting_detail(maker, second=second)})
+        unit.awaited.end(detail["decisions"])
+        unit.awaited.add(step_id, detail["decisions"], second=second)
+        unit.consents.ask(step_id, asked, unit.commit_no)
+        resettle(unit, index, {record for one in taken_back for record in one.seen}, "undo")
+        effect = Effect(
+            "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
+        )
+        keep_answer(unit, index, effect.as_dict(), ())
+        return effect, frozenset()
+    step_id = add_step(unit, "undo", reason, detail)
+    [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
+    effect, shown = _carry_out(unit, index, undoing, taken_back, of, preview=preview)
+    keep_answer(unit, index, effect.as_dict(), shown)
+    return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+
+
+def _require_no_other(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> None:
+    """Pass what nobody asked for before: an undo that waits is not asked for twice.
+
+    One that the viewer may not know of does not count; this one takes its place.
+    """
+    made = {one.id: one for one in taken_back}
+    for one in unit.awaited.of(made):
+        decision = made[one.decision_id]
+        if one.step_id != decision.step_id and seen_whole(unit, decision, one.step_id):
+            raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
+
+
+def carry_out(
+    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+) -> tuple[Effect, frozenset[int]]:
+    """Revoke the decisions of an undo, and compute anew.
+
+    Args:
+        unit: the transaction.
+        index: for the model.
+        undoing: the undo.
+        preview: whether the transaction will be rolled back.
+    """
+    found = unit.decisions.get(undoing.detail["decisions"]).values()
+    taken_back = [one for one in found if one.status is not DecisionStatus.REVOKED]
+    of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
+    if not taken_back:
+        raise ConflictError(f"step {undoing.id} takes back what is taken back already")
+    return _carry_out(unit, index, undoing, taken_back, of, preview=preview)
+
+
+def _carry_out(
+    unit: WriteUnit,
+    index: Index,
+    undoing: Step,
+    taken_back: Sequence[StoredDecision],
+    of: Step | None,
+    *,
+    preview: bool,
+) -> tuple[Effect, frozenset[int]]:
+    revoke(unit, taken_back)
+    touched = touched_with(unit, taken_back)
+    for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
+        if of is not None and held.detail.get("step") == of.id:
+            touched |= let_go(unit, held, "released")
+    if of is not None and HOLD in of.detail:
+        touched |= wait_again(unit, of)
+    if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
+        unit.steps.mark_undone(of.id, unit.commit_no)
+    cause = "undo" if of is None else f"undo {of.kind}"
+    choice = Choice(as_of=min(one.commit_no for one in taken_back) - 1)
+    settlement = resettle(unit, index, touched, cause, choice)
+    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
+    effect = Effect(
+        "undo",
+        preview,
+        None if preview else undoing.id,
+        (),
+        persons,
+        moved,
+        told,
+        tuple(_stays(unit, taken_back, of)),
+    )
+    effect = with_received(unit, effect, settlement.current)
+    return effect, shown | visible(unit, touched).keys()
+
+
+def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:
+    """What the records of the decisions still are to each other, and the decision that would change it."""
+    near = as_seen(unit, neighbourhood(unit, {record for one in taken_back for record in one.seen}))
+    found: list[Stays] = []
+    for one in taken_back:
+        groups = projected(unit, one)
+        if groups is None or one.kind is DecisionKind.UNSURE:
+            continue
+        labels = visible(unit, {record for group in groups for record in group})
+        persons = unit.persons.current(labels)
+        if one.kind is DecisionKind.SAME:
+            found += _together(_said_together(groups[0], of), persons, near, labels)
+        else:
+            found += _apart(groups, persons, near, labels)
+    return found
+
+
+def _said_together(group: tuple[int, ...], of: Step | None) -> Groups:
+    """The parts that a merge put together; of another SAME each record is one."""
+    parts = [] if of is None or of.kind != "merge" else of.detail.get("parts", [])
+    known = tuple(tuple(record for record in part if record in group) for part in parts)
+    return tuple(part for part in known if part) or tuple((record,) for record in group)
+
+
+def _together(
+    parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+) -> list[Stays]:
+    bearers = [{persons[record] for record in part if record in persons} for part in parts]
+    held: dict[int, list[int]] = {}
+    for place, mine in enumerate(bearers):
+        for person in mine:
+            held.setdefault(person, []).append(place)
+    together = sorted({place for places in held.values() if len(places) > 1 for place in places})
+    if not together:
+        return []
+    first = parts[together[0]]
+    by_decision = any(chain_between(first, parts[other], near) for other in together[1:])
+    return [_offer(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
+
+
+def _apart(
+    groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+) -> list[Stays]:
+    bearers = [{persons[record] for record in group if record in persons} for group in groups]
+    alone = [
+        place
+        for place, mine in enumerate(bearers)
+        if mine and not any(mine & others for n, others in enumerate(bearers) if n != place)
+    ]
+    if len(alone) < len(("one", "other")):
+        return []
+    named = {record for place in alone for record in groups[place]}
+    by_decision = any(
+        decision.kind is DecisionKind.DIFFERENT and sum(bool(named & set(g)) for g in decision.groups) > 1
+        for decision in near
+    )
+    return [_offer(DecisionKind.SAME, [sorted(named)], labels, by_decision)]
+
+
+def _offer(
+    kind: DecisionKind,
+    groups: Sequence[Collection[int]],
+    labels: Mapping[int, Label],
+    by_decision: bool,
+) -> Stays:
+    named = [
+        [{"source": labels[r].source, "local_id": labels[r].local_id} for r in group if r in labels]
+        for group in groups
+    ]
+    return Stays(
+        kind is DecisionKind.DIFFERENT,
+        "decision" if by_decision else "model",
+        {"kind": kind.value, "groups": named},
+    )

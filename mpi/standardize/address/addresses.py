@@ -1,0 +1,122 @@
+"""Addresses in comparable form, and when they must not be compared at all."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from mpi.domain.record import Address, CanonicalRecord, Restriction
+from mpi.standardize.address.postal_codes import postal_code
+from mpi.standardize.address.streets import Street, read_street, read_unit
+from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
+from mpi.standardize.fields import codes
+from mpi.standardize.fields.dates import iso_day
+from mpi.standardize.text import CACHE_SIZE, words
+
+# What an Address Confidentiality Program's substitute address carries.
+_SUBSTITUTE = re.compile(r"\(\s*ACP\s*\)|ADDRESS CONFIDENTIALITY|SAFE AT HOME", re.IGNORECASE)
+_NOT_A_CITY = frozenset(("UNKNOWN", "UNK", "NONE", "N A", "NULL", "HOMELESS", "TRANSIENT", "TBD"))
+_STREET_LINE = re.compile(r"\s*[0-9]\S*\s+\S")
+_DIGIT = re.compile(r"[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address in comparable parts; see the columns of the same names in ``Features``."""
+
+    number: str | None = None
+    street: str | None = None
+    unit: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    key: str | None = None
+
+
+NOWHERE = Place()
+
+
+def places(record: CanonicalRecord) -> tuple[Place, ...]:
+    """The record's addresses, in its order; none at all where its address is confidential.
+
+    A confidential record may state the programme's substitute address or, by mistake, the true one:
+    neither says where the person lives, so neither is compared.
+    """
+    if not record.addresses or is_confidential(record):
+        return ()
+    return tuple(map(read_place, record.addresses))
+
+
+def is_confidential(record: CanonicalRecord) -> bool:
+    """Whether the record's addresses are confidential at the time of its statement.
+
+    A restriction whose end cannot be read, or lies ahead, holds; so does one that is yet to begin.
+    """
+    as_of = (record.as_of or "")[:10]
+    for restriction in record.restrictions:
+        end = iso_day(restriction.end)
+        if restriction.kind == "address_confidential" and not (end and as_of and end <= as_of):
+            return True
+    return any(_bears_mark(address) for address in record.addresses)
+
+
+def is_confidential_as_sent(record: Mapping[str, Any]) -> bool:
+    """The same of a stored record in the form in which it is sent and shown."""
+    return is_confidential(
+        CanonicalRecord(
+            local_id=record["local_id"],
+            addresses=tuple(Address(**address) for address in record.get("addresses", ())),
+            restrictions=tuple(Restriction(**restriction) for restriction in record.get("restrictions", ())),
+            as_of=record.get("as_of"),
+        )
+    )
+
+
+def address_keys(found: Iterable[Place]) -> tuple[str, ...]:
+    """The key of each address that is whole enough to have one, sorted."""
+    return tuple(sorted({place.key for place in found if place.key}))
+
+
+@lru_cache(CACHE_SIZE)
+def read_place(address: Address) -> Place:
+    """Read one address."""
+    street, unit = _lines(address.address_line1, address.address_line2)
+    city = read_city(address.city or street.city)
+    postal = postal_code(address.postal_code or street.postal_code)
+    where = postal or city
+    key = None
+    if street.street and where and (street.number or street.is_box):
+        key = address_key(street.number, street.street, where)
+    return Place(street.number, street.street, unit, city, codes.state(address.state), postal, key)
+
+
+def address_key(number: str | None, street: str, where: str) -> str:
+    """``number street|where``, where is the postal code or else the city; a post-office box has no number."""
+    return f"{number} {street}|{where}" if number else f"{street}|{where}"
+
+
+@lru_cache(CACHE_SIZE)
+def read_city(text: str | None) -> str | None:
+    """A city's name: folded, with St, Mt and Ft for Saint, Mount and Fort."""
+    if not text:
+        return None
+    first, *rest = words(text) or ("",)
+    name = " ".join((PLACE_WORDS.get(first, first) if rest else first, *rest))
+    return name if name and name not in _NOT_A_CITY else None
+
+
+def _lines(line1: str | None, line2: str | None) -> tuple[Street, str | None]:
+    """The street of whichever line holds it, and the unit of either."""
+    if line1 and line2 and not _DIGIT.search(line1) and _STREET_LINE.match(line2):
+        street = read_street(line2)  # "c/o" and a name come first
+        return street, street.unit
+    street = read_street(line1)
+    return street, street.unit or read_unit(line2)
+
+
+def _bears_mark(address: Address) -> bool:
+    if address.type and address.type.upper() == "ACP":
+        return True
+    lines = (address.address_line1, address.address_line2, address.city)
+    return _SUBSTITUTE.search("|".join(filter(None, lines))) is not None  # no mark spans two of them

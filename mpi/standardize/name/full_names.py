@@ -1,0 +1,39 @@
+"""Splitting a full name into its parts: "Ana Lucia de la Cruz", "Cruz, Ana Lucia"."""
+
+from mpi.standardize.name.particles import PARTICLES, SUFFIXES
+from mpi.standardize.text import squeezed
+
+
+def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
+    """First, middle and last name of a full name, as written.
+
+    A comma puts the last name first. Otherwise the last word is the last name, together with the
+    particles before it and a suffix after it. A single word is a first name.
+    """
+    last, comma, rest = text.partition(",")
+    if comma and squeezed(rest) not in SUFFIXES:
+        given = rest.split()
+        return _first(given), _rest(given), " ".join(last.split()) or None
+    parts = text.replace(",", " ").split()
+    if len(parts) < 2:  # noqa: PLR2004 - one word
+        return _first(parts), None, None
+    start = _surname_start(parts)
+    return parts[0], _rest(parts[:start]), " ".join(parts[start:])
+
+
+def _surname_start(parts: list[str]) -> int:
+    """The index of the first word of the last name, at least 1."""
+    start = len(parts) - 1
+    if start > 1 and squeezed(parts[start]) in SUFFIXES:
+        start -= 1
+    while start > 1 and squeezed(parts[start - 1]) in PARTICLES:
+        start -= 1
+    return start
+
+
+def _first(parts: list[str]) -> str | None:
+    return parts[0] if parts else None
+
+
+def _rest(parts: list[str]) -> str | None:
+    return " ".join(parts[1:]) or None

@@ -1,0 +1,139 @@
+"""The door: a record as sent becomes a canonical record, or is refused with its field and reason.
+
+Nothing past the door has seen an SSN's digits, an unknown field, or text that a database cannot hold.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+from mpi.domain.clock import iso
+from mpi.domain.errors import RecordError
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.domain.record import (
+    SENT_FIELDS,
+    Address,
+    CanonicalRecord,
+    Enrollment,
+    Guardian,
+    Placement,
+    QualityIssue,
+)
+from mpi.standardize.data_quality import issues_of
+from mpi.standardize.fields import list_items
+from mpi.standardize.fields.codes import is_yes_no_code, yes_or_no
+from mpi.standardize.fields.lists import scalars_of, unknown_name
+from mpi.standardize.fields.scalars import local_id_of, text_of, texts_of
+from mpi.standardize.ssn import seal_ssn
+
+_KNOWN = frozenset(SENT_FIELDS)
+
+_PLAIN = (
+    "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date",
+    "birth_date_quality", "sex", "phone", "email", "birth_city", "birth_state", "birth_country",
+    "ethnicity", "subject", "death_date", "merged_into",
+)  # fmt: skip
+"""Fields whose text enters the record as it is."""
+
+_OLDEST_STATEMENT = 1900
+_CLOCK_SKEW = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record that was let in.
+
+    Args:
+        record: its canonical form.
+        issues: what its source should look at; each field and code once.
+    """
+
+    record: CanonicalRecord
+    issues: tuple[QualityIssue, ...]
+
+
+def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> Received:
+    """Let a record in.
+
+    Args:
+        sent: canonical field names to values, as JSON or a row of text has them.
+        seal: the index's secret, for the SSN.
+        received: the present moment, aware; the record's ``as_of`` where it states none.
+
+    Raises:
+        RecordError: the record as a whole cannot be used; names the field, the reason, and no value.
+    """
+    if not sent.keys() <= _KNOWN:
+        raise unknown_name("record", next(name for name in sent if name not in _KNOWN), _KNOWN)
+    local_id = local_id_of(sent.get("local_id"))
+    as_of = moment_of(sent.get("as_of"), received)
+    identifiers, ssns = list_items.identifiers(sent.get("identifiers"))
+    ssn = seal_ssn(text_of("ssn", sent.get("ssn")), text_of("ssn_last4", sent.get("ssn_last4")), ssns, seal)
+    multiple_birth, multiple_birth_issues = multiple_birth_of(sent.get("multiple_birth"))
+    record = CanonicalRecord(
+        local_id=local_id,
+        **texts_of(sent, _PLAIN),
+        other_names=list_items.other_names(sent.get("other_names")),
+        previous_birth_dates=scalars_of("previous_birth_dates", sent.get("previous_birth_dates")),
+        ssn_token=ssn.full,
+        ssn_last4_token=ssn.last4,
+        identifiers=identifiers,
+        addresses=list_items.dated_items("addresses", Address, sent),
+        guardians=list_items.dated_items("guardians", Guardian, sent),
+        household_ids=scalars_of("household_ids", sent.get("household_ids")),
+        multiple_birth=multiple_birth,
+        enrollments=list_items.dated_items("enrollments", Enrollment, sent),
+        placements=list_items.dated_items("placements", Placement, sent),
+        race=scalars_of("race", sent.get("race")),
+        flags=list_items.flags(sent.get("flags")),
+        restrictions=list_items.restrictions(sent.get("restrictions")),
+        as_of=as_of,
+    )
+    issues = (*ssn.issues, *multiple_birth_issues, *issues_of(record))
+    return Received(record, tuple(dict.fromkeys(issues)))
+
+
+def multiple_birth_of(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
+    """Whether the source says twin or other multiple, and what it should look at."""
+    if isinstance(value, bool):
+        return value, ()
+    text = text_of("multiple_birth", value)
+    if text is None:
+        return None, ()
+    known = is_yes_no_code(text)
+    return yes_or_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
+
+
+def moment_of(value: object, received: datetime) -> str:
+    """The moment of a statement, as the index writes moments.
+
+    Raises:
+        RecordError: it is no time, or lies more than a day ahead of the moment of receipt.
+    """
+    if isinstance(value, datetime):
+        return _written(value, received)
+    text = text_of("as_of", value)
+    return iso(received) if text is None else _read_moment(text, received)
+
+
+@lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
+def _read_moment(text: str, received: datetime) -> str:
+    return _written(_moment(text), received)
+
+
+def _written(moment: datetime | None, received: datetime) -> str:
+    if moment is None or not _OLDEST_STATEMENT <= moment.year < date.max.year:
+        raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if moment > received + _CLOCK_SKEW:
+        raise RecordError("as_of", "future-date", "lies more than a day ahead of our clock")
+    return iso(moment)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

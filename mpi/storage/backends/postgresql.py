@@ -1,0 +1,270 @@
+"""PostgreSQL: readers on one snapshot, writers in the order of their advisory locks.
+
+A writing unit is READ COMMITTED on purpose: each of its statements sees all that was committed before it. At
+a higher level the snapshot is taken by the very statement that then waits for a lock, and what the writer
+before it has committed would stay unseen.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+
+from mpi.domain.errors import StoreError
+from mpi.storage.backends.sqlite import BUSY
+from mpi.storage.driver.pipeline import Pipeline
+
+INDEX_LOCK = 0x6D70695F696E6478
+"""Advisory lock of the whole index, "mpi_indx" in ASCII."""
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_PLAN_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+_LOCK_OF_FEW = text(f"SELECT {_PLAN_ONCE}, pg_advisory_xact_lock(:key)")
+_LOCK_OF_FEW_WAITED_FOR = text(
+    f"SELECT {_PLAN_ONCE}, set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
+)
+
+_BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+_AT_WORK_FOR = text(
+    "SELECT pid, usename, datname, client_port FROM pg_stat_activity "
+    "WHERE application_name = ANY(:names) AND client_addr IS NOT DISTINCT FROM inet_client_addr() "
+    "AND usename IS NOT NULL AND datname IS NOT NULL AND client_port IS NOT NULL"  # not one that is ending
+)
+
+_NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+_VERSION_17 = 170_000
+
+_CONNECT_TIMEOUT_S = 10
+_IS_ASKED_AFTER_S, _AGAIN_AFTER_S, _TIMES = 30, 10, 3
+"""When either end, hearing nothing, asks whether the other is there; by default TCP does after two hours.
+
+A machine that loses its power says nothing: the server would keep the lock that it held, and whoever waits
+for a server that is gone would wait as long. Who is there answers, however long a statement takes.
+"""
+_GONE_AFTER_MS = 1000 * (_IS_ASKED_AFTER_S + _AGAIN_AFTER_S * _TIMES)
+_KEEPALIVE = {
+    "keepalives_idle": _IS_ASKED_AFTER_S,
+    "keepalives_interval": _AGAIN_AFTER_S,
+    "keepalives_count": _TIMES,
+}
+_TIMEOUT = {"tcp_user_timeout": _GONE_AFTER_MS}
+MOST, KEPT = 30, 10
+"""Connections at a time, and those that are kept open."""
+_REST_S = 2.0
+_CONNECTION_CLASS = "08"
+
+_REFUSALS = {
+    "53100": "the database server's disk is full: nothing of this step was kept; free space and run it again",
+    "53300": "the database server takes no more connections: try again, or raise its max_connections",
+    "55P03": BUSY,
+    "57014": "the database server ended the step before it was done; nothing of it was kept",
+    "40001": BUSY,
+    "40P01": BUSY,
+    "57P01": "the database server is stopping: try again when it is back; nothing of this step was kept",
+    "57P02": "the database server is stopping: try again when it is back; nothing of this step was kept",
+    "57P03": "the database server is starting or stopping: try again",
+    "42P01": "the database is not of this version: run mpi db upgrade",
+    "42703": "the database is not of this version: run mpi db upgrade",
+    "42501": "the database user of MPI_DATABASE_URL lacks a privilege: docs/how-to/postgresql.md lists them",
+    "25006": "the database server is read-only, as a standby is: set MPI_DATABASE_URL to the one that writes",
+    "XX001": "the database is damaged: restore a backup",
+    "XX002": "the database is damaged: restore a backup",
+    "28P01": "the database server refused the password in MPI_DATABASE_URL",
+    "28000": "the database server does not let the user of MPI_DATABASE_URL in: see its pg_hba.conf",
+    "3D000": "there is no such database on the server: create it, as docs/how-to/postgresql.md says",
+}
+"""One line by SQLSTATE."""
+
+_BEFORE_ANY_SESSION = (
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("pg_hba.conf", "28000"),
+    ("too many clients", "53300"),
+    ("too many connections", "53300"),
+    ("remaining connection slots", "53300"),
+    ("is starting up", "57P03"),
+    ("is shutting down", "57P03"),
+    ("does not exist", "3D000"),
+)
+"""What tells refusals apart while connecting, where libpq gives no SQLSTATE; in the server's English."""
+
+
+@contextmanager
+def begun(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
+    """One transaction, begun by the first statement; taken back unless it was committed inside.
+
+    Saves the round trips of statements that have no answer: nearly half of those of a resolve. One that the
+    server refuses is told at the next that is waited for, at the latest at the commit.
+    """
+    pipeline.begin(_BEGIN_WRITING if writing else _BEGIN_READING)
+    try:
+        yield
+    except BaseException:  # Ctrl-C too
+        pipeline.take_back()
+        raise
+
+
+@contextmanager
+def each_alone(pipeline: Pipeline) -> Iterator[None]:
+    """Each statement is a transaction of its own, kept as soon as it is answered: one round trip in all."""
+    pipeline.begin(None)
+    try:
+        yield
+        pipeline.end()
+    except BaseException:  # Ctrl-C too
+        pipeline.take_back()
+        raise
+
+
+def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
+    """An engine whose every connection is durable, and waits no longer for a lock than it should."""
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _named(os.getpid())}
+    defaults = named | _KEEPALIVE | _TIMEOUT
+    # psycopg's own log of errors would hold values.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={name: value for name, value in defaults.items() if name not in url.query},
+        pool_size=KEPT,
+        max_overflow=MOST - KEPT,
+        pool_timeout=busy_timeout_ms / 1000,
+        pool_use_lifo=True,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect", insert=True)
+    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        _prepare(connection, busy_timeout_ms)
+
+    return engine
+
+
+def wakes(session: Any) -> bool:  # noqa: ANN401 - a session
+    """Whether a connection that was idle still lives; asking each time would cost a round trip."""
+    if time.monotonic() - session.rests_since < _REST_S:
+        return True
+    try:
+        session.dialect.do_ping(session.driver)
+    except psycopg.Error:
+        return False
+    return True
+
+
+def ended(session: Any) -> bool:  # noqa: ANN401 - a session
+    """Whether the connection lives, and is in the middle of nothing."""
+    return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
+
+
+def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
+    """Assert what the laws rest on, as the server or the role may be set otherwise."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(f"the database is encoded in {encoding}: create one WITH ENCODING 'UTF8'")
+    connection.autocommit = True
+    if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
+        raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
+    wanted = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
+    # The server's end of the same; where it is reached by a socket of its own machine this says nothing.
+    wanted |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
+    wanted |= {name: str(value) for name, value in _TIMEOUT.items()}
+    # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
+    wanted |= dict.fromkeys(
+        _NO_LIMIT if connection.info.server_version >= _VERSION_17 else _NO_LIMIT[:2], "0"
+    )
+    connection.execute("; ".join(f"SET {name} = {value}" for name, value in wanted.items()))
+    connection.autocommit = False
+
+
+def lock_index(connection: Connection, *, small: bool = False, durable_after: bool = False) -> None:
+    """Wait for every other writer of the index, and keep those to come waiting until this one is done.
+
+    Args:
+        connection: in the transaction.
+        small: whether all that follows is about a few records. PostgreSQL then plans each statement once in a
+            session: left to itself it plans most of them anew for each list of records, which takes a third
+            of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
+        durable_after: of a small one, whether the next writer need not wait for the disk: what is written is
+            made durable after the commit, by ``Pipeline.commit``, and before anybody is answered.
+    """
+    of_few = _LOCK_OF_FEW_WAITED_FOR if durable_after else _LOCK_OF_FEW
+    connection.execute(of_few if small else _LOCK, {"key": INDEX_LOCK})
+
+
+def at_work_for(connection: Connection, processes: Collection[int]) -> list[int]:
+    """Processes of the server that work for some of this machine, where they are on this machine as well.
+
+    Args:
+        connection: any.
+        processes: of this machine.
+    """
+    rows = connection.execute(_AT_WORK_FOR, {"names": [_named(process) for process in processes]})
+    return [row[0] for row in rows if _is_here(*row)]
+
+
+def _named(process: int) -> str:
+    return f"mpi {process}"
+
+
+def _is_here(process: int, user: str, database: str, port: int) -> bool:
+    """Whether a process of that number here is the server's: where the server is elsewhere it is another."""
+    try:
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+    begun_from = "[local]" if port < 0 else f"({port})"
+    of_the_server = f" {user} {database} ".encode()
+    return title.startswith(b"postgres: ") and of_the_server in title and begun_from.encode() in title
+
+
+def compare_as_bytes(connection: Connection) -> None:
+    """Give every text column the collation "C": order must not depend on a server's locale.
+
+    Done after each upgrade and not in a migration, so that no migration can forget a column.
+    """
+    columns = connection.execute(
+        text(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema() AND data_type = 'text' "
+            "AND collation_name IS DISTINCT FROM 'C' ORDER BY 1, 2"
+        )
+    ).all()
+    changes: dict[str, list[str]] = {}
+    for table, column in columns:
+        changes.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE text COLLATE "C"')
+    for table, alterations in changes.items():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(alterations)}')
+
+
+def explain(error: BaseException, *, lost: bool) -> str:
+    """One line for people, without the statement or its parameters, which hold personal values.
+
+    Args:
+        error: what psycopg raised.
+        lost: whether there was a connection, and is no more.
+    """
+    state = getattr(error, "sqlstate", None)
+    if state is None and not lost:
+        return _explain_connection(str(error))
+    if state is None or state.startswith(_CONNECTION_CLASS):
+        return "the connection to the database server was lost; nothing of this step was kept: try again"
+    return _REFUSALS.get(
+        state, f"the database refused the step ({type(error).__name__}, {state}); nothing of it was kept"
+    )
+
+
+def _explain_connection(said: str) -> str:
+    for words, state in _BEFORE_ANY_SESSION:
+        if words in said:
+            return _REFUSALS[state]
+    if "connection" in said or "server" in said or "host" in said:
+        return "the database server of MPI_DATABASE_URL cannot be reached: is it up, and the address right?"
+    return "the database driver refused the step; nothing of it was kept"

@@ -1,0 +1,448 @@
+"""Blocking keys, twice: by key, to find who shares one, and by record, to drop and to read a record's own.
+
+By record they are one row, of some 200 bytes: an index of them by record took a sixth of the database, and a
+third of the time in which keys are written (ADR 0058). By key, those that loads wrote last are in runs beside
+all others (ADR 0059).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+
+from mpi.storage.driver.bulk_rows import drop_columns, put_columns
+from mpi.storage.driver.chunks import CHUNK, chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.driver.prefetch import ahead
+from mpi.storage.key_index.key_segments import RecentKeys, key_columns
+from mpi.storage.key_index.segment_arrays import (
+    AS_STORED,
+    NO_ROWS,
+    Numbers,
+    in_order,
+    rows_apart,
+    rows_without,
+)
+from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
+
+_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
+_own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_SHARING = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
+)
+_SHARING_SOME = _SHARING.limit(bindparam("most"))
+_SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
+_LARGE = _SIZES.having(func.count() > bindparam("over"))
+_SIZES_OF = _SIZES.where(among(_key.c.key, "keys"))
+_HAVING_ANY = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
+    _key.c.config_id == bindparam("config"), among(_key.c.key, "keys")
+)
+_OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
+    _own.c.config_id == bindparam("config")
+)
+_OF = _OWN.where(among(_own.c.record_id, "ids"))
+_SINCE = select(_own.c.record_id).where(
+    _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
+)
+_OWN_SINCE = _OWN.where(_own.c.commit_no > bindparam("since")).limit(bindparam("most"))
+_HAVING = select(_own.c.record_id).where(
+    _own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids")
+)
+_BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
+_AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
+_GREATEST = select(func.max(_own.c.record_id)).where(_own.c.config_id == bindparam("config"))
+_DROP = delete(_own).where(_own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids"))
+_PLACE = (_key.c.group_id, _key.c.key, _key.c.record_id)
+_SEARCHED_AFTER = (
+    select(*_PLACE)
+    .where(
+        _key.c.config_id == bindparam("config"),
+        tuple_(*_PLACE) > tuple_(bindparam("group"), bindparam("key"), bindparam("record")),
+    )
+    .order_by(*_PLACE)
+    .limit(bindparam("most"))
+)
+
+PAGE = 10_000
+"""Records, with some 26 keys each."""
+SEARCHED_PAGE = 200_000
+_LEAST = -(2**63)
+
+
+class OwnKeys(NamedTuple):
+    """The blocking keys of one record.
+
+    Args:
+        group_id: the visibility group that it is found in.
+        keys: its keys, ascending, as little-endian 64-bit integers.
+    """
+
+    group_id: int
+    keys: bytes
+
+
+class BlockingKeys:
+    """The blocking keys of every configuration; of each record, those that the blocks have are its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.recent = RecentKeys(connection)
+        self._are_in_a_file = connection.dialect.name == "sqlite"
+
+    def put(
+        self,
+        config_id: int,
+        own: Mapping[int, OwnKeys],
+        commit_no: int,
+        *,
+        in_run: bool = False,
+        had: Collection[int] = (),
+    ) -> None:
+        """Add keys, by record.
+
+        Args:
+            config_id: the configuration.
+            own: the keys of each record.
+            commit_no: of the transaction that writes them.
+            in_run: whether they are put into a run, which waits to be merged, and not among all.
+            had: those of the records that may have keys, in the place of which these are put; the others have
+                none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
+        """
+        some = {record: one for record, one in own.items() if one.keys}
+        rows, lost = _rows(some), NO_ROWS
+        if had and in_run:
+            rows, lost = self._exchanged(config_id, rows, had)
+        elif had:
+            rows = rows_without(rows, self._drop_but_for(config_id, rows, had))
+        columns: dict[str, list[Any]] = {
+            "config_id": [config_id] * len(some),
+            "record_id": list(some),
+            "group_id": [one.group_id for one in some.values()],
+            "packed": [one.keys for one in some.values()],
+            "commit_no": [commit_no] * len(some),
+        }
+        put_columns(self._connection, _own, columns)
+        if len(some) > 1:
+            # Those of one record are in order as they are stored.
+            rows = in_order(rows)
+        if in_run:
+            self.recent.put(config_id, rows, commit_no, in_order(lost))
+        else:
+            self._put_among_all(config_id, rows, commit_no)
+
+    def _put_among_all(self, config_id: int, rows: Numbers, commit_no: float) -> None:
+        hidden = self.recent.hidden(config_id, rows)
+        if hidden.size:
+            # What runs say is lost would not be found there, and may be there still.
+            self.recent.put(config_id, hidden, int(commit_no))
+            rows = rows_without(rows, hidden)
+        put_columns(self._connection, _key, key_columns(config_id, rows))
+
+    def _exchanged(
+        self, config_id: int, rows: Numbers, record_ids: Collection[int]
+    ) -> tuple[Numbers, Numbers]:
+        """Have records give up their keys, none of which is gone to.
+
+        Args:
+            config_id: the configuration.
+            rows: visibility group, key and record of the keys that the records will have.
+            record_ids: the records.
+
+        Returns:
+            the rows that are to be put into a run, and those that are lost among all.
+        """
+        among_all, anywhere = [NO_ROWS], [NO_ROWS]
+        for chunk in chunked(record_ids):
+            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            oldest = self._oldest_run(config_id)
+            in_runs = _by_record(row for row in found if row[3] >= oldest)
+            self.recent.drop(config_id, in_runs)
+            # Of those any key may be among all as well.
+            anywhere.append(_rows(in_runs))
+            among_all.append(_rows(_by_record(row for row in found if row[3] < oldest)))
+            if found:
+                self._connection.execute(_DROP, {"config": config_id, "ids": [row[0] for row in found]})
+        has, lost = rows_apart(rows, np.concatenate(among_all, axis=1))
+        return has, np.concatenate([lost, *anywhere], axis=1)
+
+    def _drop_but_for(self, config_id: int, rows: Numbers, record_ids: Collection[int]) -> Numbers:
+        """Remove the keys of records, but leave those among all that are in some rows too.
+
+        Args:
+            config_id: the configuration.
+            rows: visibility group, key and record of the keys that the records will have.
+            record_ids: the records.
+
+        Returns:
+            the rows that the records had among all.
+        """
+        among_all = [NO_ROWS]
+        for chunk in chunked(record_ids):
+            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            oldest = self._oldest_run(config_id)
+            in_runs = [row for row in found if row[3] >= oldest]
+            self._drop(config_id, in_runs)
+            there = _by_record(row for row in found if row[3] < oldest)
+            if there:
+                before = _rows(there)
+                over = in_order(rows_without(before, rows))
+                drop_columns(self._connection, _key, key_columns(config_id, over))
+                among_all.append(before)
+                self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
+        return np.concatenate(among_all, axis=1)
+
+    def _oldest_run(self, config_id: int) -> float:
+        """The commit that began the oldest run: what was written before is in none."""
+        return min((run.commit_no for run in self.recent.runs(config_id)), default=inf)
+
+    def greatest(self, config_id: int) -> int:
+        """The greatest record that has keys; 0 where none has."""
+        return int(self._connection.execute(_GREATEST, {"config": config_id}).scalar() or 0)
+
+    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove the keys of records."""
+        for chunk in chunked(record_ids):
+            asked = {"config": config_id, "ids": chunk}
+            self._drop(config_id, self._connection.execute(_OF, asked).all())
+
+    def drop_range(self, config_id: int, first: int, last: int) -> None:
+        """Remove the keys of the records with numbers of a range, both ends in it."""
+        asked = {"config": config_id, "first": first, "last": last}
+        self._drop(config_id, self._connection.execute(_BETWEEN, asked).all())
+
+    def _drop(self, config_id: int, rows: Collection[Any]) -> None:
+        if rows:
+            own = _by_record(rows)
+            drop_columns(self._connection, _key, key_columns(config_id, in_order(_rows(own))))
+            oldest = self._oldest_run(config_id)
+            self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
+            self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
+
+    def correct(self, config_id: int, wrong: Collection[tuple[int, int, int]]) -> None:
+        """Have records searched by their own keys.
+
+        Args:
+            config_id: the configuration.
+            wrong: visibility group, key and record of each row that is searched and not the record's own, or
+                the other way round.
+        """
+        records = {row[2] for row in wrong}
+        # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
+        self.recent.drop(config_id, records)
+        own = in_order(_rows(self.own(config_id, records)))
+        there = columns_of(list(wrong))
+        for rows in (in_order(there), own):
+            drop_columns(self._connection, _key, key_columns(config_id, rows))
+        self._put_among_all(config_id, own, self._oldest_run(config_id))
+
+    def drop_all(self, config_id: int | None) -> None:
+        """Remove the keys of a configuration, or of all."""
+        for table in (_own, _key):
+            statement = delete(table)
+            if config_id is not None:
+                statement = statement.where(table.c.config_id == config_id)
+            self._connection.execute(statement)
+        self.recent.drop_all(config_id)
+
+    def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, OwnKeys]:
+        """The keys of records, as they are stored; nothing of one that has none."""
+        found: dict[int, OwnKeys] = {}
+        for chunk in chunked(record_ids):
+            found.update(_by_record(self._connection.execute(_OF, {"config": config_id, "ids": chunk})))
+        return found
+
+    def written_since(self, config_id: int, commit_no: int) -> list[int]:
+        """The records whose keys a later transaction wrote, with their features; not those that went."""
+        rows = self._connection.execute(_SINCE, {"config": config_id, "since": commit_no})
+        return [row[0] for row in rows]
+
+    def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, OwnKeys]:
+        """The same records with their keys, so many at most."""
+        return _by_record(self._connection.execute(_OWN_SINCE, _since(config_id, commit_no, most)))
+
+    def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
+        """Send ahead what ``written_after`` will ask."""
+        ahead(self._connection, _OWN_SINCE, _since(config_id, commit_no, most))
+
+    def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
+        """Those of the records that have keys."""
+        found: set[int] = set()
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_HAVING, {"config": config_id, "ids": chunk})
+            found.update(row[0] for row in rows)
+        return found
+
+    def ask_having(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Send ahead what ``having`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _HAVING, {"config": config_id, "ids": chunk})
+
+    def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
+        """The keys of records, ascending; nothing of one that has none."""
+        own = self.own(config_id, record_ids)
+        return {record: np.frombuffer(one.keys, AS_STORED).tolist() for record, one in own.items()}
+
+    def pages(self, config_id: int) -> Iterator[Numbers]:
+        """Every record's own keys: three columns, visibility group, key and record, a page at a time."""
+        after, found = -1, PAGE
+        while found == PAGE:
+            asked = {"config": config_id, "after": after, "most": PAGE}
+            rows = self._connection.execute(_AFTER, asked).all()
+            if (found := len(rows)) > 0:
+                after = rows[-1][0]
+                yield _rows(_by_record(rows))
+
+    def searched(self, config_id: int) -> Iterator[Numbers]:
+        """The same columns as they are searched by key, which must be the same keys; runs come last."""
+        lost = self.recent.lost(config_id)
+        after, found = (_LEAST, _LEAST, _LEAST), SEARCHED_PAGE
+        while found == SEARCHED_PAGE:
+            asked = dict(zip(("group", "key", "record"), after, strict=True))
+            rows = self._connection.execute(
+                _SEARCHED_AFTER, {"config": config_id, "most": SEARCHED_PAGE, **asked}
+            ).all()
+            if (found := len(rows)) > 0:
+                after = (rows[-1][0], rows[-1][1], rows[-1][2])
+                page = columns_of(rows)
+                yield rows_without(page, _near(page, lost))
+        yield from self.recent.searched(config_id)
+
+    def sharing(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
+    ) -> list[tuple[int, int]]:
+        """(key, record) of every record in those visibility groups that has one of the keys.
+
+        With ``most`` they end after so many a key on average: one of the keys then has more.
+        """
+        # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
+        in_runs = self.recent.sharing(config_id, groups, keys)
+        found = in_runs.pairs(most and most * len(keys) + 1)
+        for chunk in chunked(keys):
+            asked = {"config": config_id, "groups": groups, "keys": chunk}
+            if most is None:
+                among_all = self._read(_SHARING, asked)
+            else:
+                # One too many is left when all that was lost is taken out.
+                enough = most * len(chunk) + 1 + in_runs.lost.shape[1]
+                among_all = self._read(_SHARING_SOME, asked | {"most": enough})
+            found += in_runs.left_of_few(among_all)
+        return found
+
+    def _read(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+        return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
+
+    def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
+        """(key, records) of every key that more records than so many have, largest first."""
+        keys, counts = self.recent.sizes(config_id)
+        # What more than so many have either more than half as many have in runs, or so they do among all.
+        least = over // 2 if keys.size else over
+        rows = self._connection.execute(_LARGE, {"config": config_id, "over": least})
+        sizes = Counter({row[0]: row[1] for row in rows})
+        for chunk in chunked(keys[counts > least].tolist()):
+            rows = self._connection.execute(_SIZES_OF, {"config": config_id, "keys": chunk})
+            sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
+        self._leave_out_lost(config_id, sizes)
+        both, _, places = np.intersect1d(
+            np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
+        )
+        sizes.update(dict(zip(both.tolist(), counts[places].tolist(), strict=True)))
+        large = [(key, size) for key, size in sizes.items() if size > over]
+        return sorted(large, key=lambda one: (-one[1], one[0]))
+
+    def _leave_out_lost(self, config_id: int, sizes: Counter[int]) -> None:
+        """Count those records only that have a key still."""
+        lost = self.recent.lost(config_id)
+        for some in _in_portions(
+            {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
+        ):
+            there = columns_of(self._read(_HAVING_ANY, {"config": config_id, "keys": some}))
+            keys, counts = np.unique(rows_without(there, lost)[1], return_counts=True)
+            standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
+            sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
+
+    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
+        """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
+        in_runs = self.recent.sharing(config_id, groups, keys)
+        yield from in_runs.has
+        yield from map(in_runs.left_of, self.found_among_all(config_id, groups, chunked(keys)))
+
+    def found_among_all(
+        self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
+    ) -> Iterator[Numbers]:
+        """The same for each of some parts of the keys, whatever runs have and have lost.
+
+        The visibility group is told as well: three columns.
+        """
+        if not self._are_in_a_file:
+            for part in parts:
+                asked = {"config": config_id, "groups": groups, "keys": part}
+                yield columns_of(self._read(_SHARING, asked))
+            return
+        # A row handed over by itself costs more than it takes to find it.
+        statement = (
+            "SELECT json_group_array(k.key), json_group_array(k.record_id) "
+            "FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
+            "WHERE k.config_id = ? AND k.group_id = ? AND k.key = wanted.value"
+        )
+        driver: Any = self._connection.connection.driver_connection
+        for part in parts:
+            wanted = orjson.dumps(list(part)).decode()
+            for group in groups:
+                found = driver.execute(statement, (wanted, config_id, group)).fetchone()
+                keys, records = (orjson.loads(column) for column in found)
+                rows = np.full((3, len(keys)), group, np.int64)
+                rows[1:] = keys, records
+                yield rows
+
+
+def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
+    return {"config": config_id, "since": commit_no, "most": most}
+
+
+def columns_of(rows: Sequence[Any]) -> Numbers:
+    """Rows of three values as three columns."""
+    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
+
+
+def _in_portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Keys, so many at a time that not many more than ``SEARCHED_PAGE`` records have them."""
+    some: list[int] = []
+    records = 0
+    for key, size in sizes.items():
+        some.append(key)
+        records += size
+        if records >= SEARCHED_PAGE or len(some) == CHUNK:
+            yield some
+            some, records = [], 0
+    if some:
+        yield some
+
+
+def _near(page: Numbers, rows: Numbers) -> Numbers:
+    """Those of some rows that may be among a page in the order of the table."""
+    first, last = page[:2, 0], page[:2, -1]
+    if first[0] != last[0]:
+        return rows
+    groups, keys, _ = rows
+    return rows[:, (groups == first[0]) & (keys >= first[1]) & (keys <= last[1])]
+
+
+def _by_record(rows: Iterable[Any]) -> dict[int, OwnKeys]:
+    return {row[0]: OwnKeys(row[1], row[2]) for row in rows}
+
+
+def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
+    """Three columns, visibility group, key and record, of every key, by record as given."""
+    keys = np.frombuffer(b"".join(one.keys for one in own.values()), AS_STORED)
+    counts = [len(one.keys) // AS_STORED.itemsize for one in own.values()]
+    rows = np.empty((3, len(keys)), np.int64)
+    rows[0] = np.repeat(np.array([one.group_id for one in own.values()], np.int64), counts)
+    rows[1] = keys
+    rows[2] = np.repeat(np.array(list(own), np.int64), counts)
+    return rows

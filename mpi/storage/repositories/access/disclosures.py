@@ -1,0 +1,164 @@
+"""The ledger of disclosures: what left the index, to whom, for what purpose; never a value."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Connection, Row, Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from mpi.storage.driver.bulk_rows import put
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.tables import DisclosedRecordRow, DisclosureRow
+
+_disclosure = DisclosureRow.__table__  # type: ignore[attr-defined]
+_disclosed = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
+_BY_HANDLE = 0
+"""No record's number: stands for the records that a handle stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One answer that left the index.
+
+    Args:
+        at: when (ISO, UTC).
+        client: who received it.
+        purpose: the purpose of use that the call named.
+        action: what was asked.
+        record_ids: the records that the answer was about, ascending.
+        fields: names of the fields that it held.
+        handle: what stands for the records where they are too many to list.
+    """
+
+    at: str
+    client: str
+    purpose: str | None
+    action: str
+    record_ids: tuple[int, ...]
+    fields: tuple[str, ...]
+    handle: str | None = None
+
+
+_OWN = ("at", "client", "purpose", "action", "handle")
+_LISTED = (*_OWN, "record_ids", "fields")
+_AT_ONCE = text(
+    "WITH taken AS ("
+    "INSERT INTO counter (name, next) VALUES ('disclosure', 1 + :count) "
+    "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next - :count AS first"
+    "), line AS ("
+    f"INSERT INTO disclosure (id, {', '.join(_LISTED)}) "
+    f"SELECT taken.first + one.n - 1, {', '.join(f'one.{name}' for name in _LISTED)} "
+    f"FROM taken, unnest({', '.join(f':{name}' for name in _LISTED)}) "
+    f"WITH ORDINALITY AS one({', '.join(_LISTED)}, n)"
+    ") INSERT INTO disclosed_record (record_id, disclosure_id) "
+    "SELECT about.record, taken.first + about.place "
+    "FROM taken, unnest(:named, :places) AS about(record, place)"
+).bindparams(
+    bindparam("count", type_=BigInteger()),
+    *(bindparam(name, type_=ARRAY(Text())) for name in _LISTED),
+    *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("named", "places")),
+)
+"""The counter as ``Counters.take`` has it."""
+
+
+class Disclosures:
+    """Who received what."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, number: int, disclosure: Disclosure) -> None:
+        """Write a disclosure to the ledger."""
+        self.add_all(number, [disclosure])
+
+    def add_all(self, first: int, disclosures: Sequence[Disclosure]) -> None:
+        """Write disclosures to the ledger, numbered from ``first`` on."""
+        numbered = list(enumerate(disclosures, first))
+        put(
+            self._connection,
+            _disclosure,
+            [
+                {
+                    "id": number,
+                    "at": one.at,
+                    "client": one.client,
+                    "purpose": one.purpose,
+                    "agreement": None,
+                    "action": one.action,
+                    "record_ids": orjson.dumps(one.record_ids).decode(),
+                    "fields": orjson.dumps(one.fields).decode(),
+                    "handle": one.handle,
+                }
+                for number, one in numbered
+            ],
+        )
+        put(
+            self._connection,
+            _disclosed,
+            [
+                {"record_id": record, "disclosure_id": number}
+                for number, one in numbered
+                for record in _named(one)
+            ],
+        )
+
+    def add_at_once(self, disclosures: Sequence[Disclosure]) -> None:
+        """Number disclosures and write them to the ledger in one statement, which PostgreSQL alone can."""
+        own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _OWN}
+        listed = {
+            "record_ids": [orjson.dumps(one.record_ids).decode() for one in disclosures],
+            "fields": [orjson.dumps(one.fields).decode() for one in disclosures],
+        }
+        named = [(record, place) for place, one in enumerate(disclosures) for record in _named(one)]
+        about = {"named": [record for record, _ in named], "places": [place for _, place in named]}
+        self._connection.execute(_AT_ONCE, {"count": len(disclosures), **own, **listed, **about})
+
+    def all(self) -> list[Disclosure]:
+        """Every disclosure, oldest first."""
+        rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
+        return [_disclosure_of(row) for row in rows]
+
+    def last(self) -> int:
+        """The number of the last line; 0 where there is none."""
+        return int(self._connection.execute(select(func.max(_disclosure.c.id))).scalar() or 0)
+
+    def last_record(self) -> int:
+        """The highest number of a record that a line names; 0 where none does."""
+        return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)
+
+    def extent(self) -> tuple[int, int]:
+        """How many lines there are, and the number of the last: the same, as lines have no gaps."""
+        found = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
+        return found[0], found[1] or 0
+
+    def since(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
+        """Disclosures from a moment on of any of the records, or of what a handle stands for."""
+        found: dict[int, Disclosure] = {}
+        for chunk in chunked([_BY_HANDLE, *record_ids]):
+            rows = self._connection.execute(
+                select(_disclosure)
+                .join(_disclosed, _disclosed.c.disclosure_id == _disclosure.c.id)
+                .where(among(_disclosed.c.record_id, chunk), _disclosure.c.at >= at)
+            )
+            found.update({row.id: _disclosure_of(row) for row in rows})
+        return [found[number] for number in sorted(found)]
+
+
+def _named(one: Disclosure) -> list[int]:
+    """The records under which a line is found."""
+    return sorted({*one.record_ids, *([_BY_HANDLE] if one.handle is not None else [])})
+
+
+def _disclosure_of(row: Row[Any]) -> Disclosure:
+    return Disclosure(
+        row.at,
+        row.client,
+        row.purpose,
+        row.action,
+        tuple(orjson.loads(row.record_ids)),
+        tuple(orjson.loads(row.fields)),
+        row.handle,
+    )

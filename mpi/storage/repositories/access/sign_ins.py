@@ -1,0 +1,83 @@
+"""Open sign-ins, by the hash of what the cookie holds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from mpi.storage.repositories.access.accounts import Account, account_of
+from mpi.storage.tables import AccountRow, SignInRow
+
+_sign_in = SignInRow.__table__  # type: ignore[attr-defined]
+_account = AccountRow.__table__  # type: ignore[attr-defined]
+
+# Composed once: every page asks it.
+_BY_TOKEN = (
+    select(_sign_in.c.purpose, _sign_in.c.begun_at, _sign_in.c.seen_at, _account)
+    .join(_account, _account.c.id == _sign_in.c.account_id)
+    .where(_sign_in.c.token_hash == bindparam("token_hash"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """An open sign-in.
+
+    Args:
+        account: whose.
+        purpose: purpose of use, for all that is done in it.
+        begun_at: when the person signed in.
+        seen_at: when a page was last asked for, to the minute or so.
+    """
+
+    account: Account
+    purpose: str
+    begun_at: str
+    seen_at: str
+
+
+class SignIns:
+    """Who is signed in."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, token_hash: str, account_id: int, purpose: str, at: str) -> None:
+        """Begin a sign-in."""
+        self._connection.execute(
+            insert(_sign_in).values(
+                token_hash=token_hash, account_id=account_id, purpose=purpose, begun_at=at, seen_at=at
+            )
+        )
+
+    def by_token(self, token_hash: str) -> SignIn | None:
+        """The sign-in of a token, whether or not its time is over."""
+        row = self._connection.execute(_BY_TOKEN, {"token_hash": token_hash}).first()
+        if row is None:
+            return None
+        return SignIn(account_of(row[3:]), row[0], row[1], row[2])
+
+    def see(self, token_hash: str, at: str) -> None:
+        """Note that a page was asked for; never earlier than it was noted before."""
+        self._connection.execute(
+            update(_sign_in)
+            .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < at)
+            .values(seen_at=at)
+        )
+
+    def end(self, token_hash: str) -> None:
+        """End one sign-in."""
+        self._connection.execute(delete(_sign_in).where(_sign_in.c.token_hash == token_hash))
+
+    def end_all_of(self, account_id: int) -> None:
+        """End every sign-in of an account."""
+        self._connection.execute(delete(_sign_in).where(_sign_in.c.account_id == account_id))
+
+    def end_all(self) -> None:
+        """End every sign-in of everybody."""
+        self._connection.execute(delete(_sign_in))
+
+    def drop_over(self, begun_before: str, seen_before: str) -> None:
+        """Drop those whose time is over."""
+        self._connection.execute(
+            delete(_sign_in).where((_sign_in.c.begun_at < begun_before) | (_sign_in.c.seen_at < seen_before))
+        )

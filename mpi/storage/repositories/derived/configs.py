@@ -1,0 +1,138 @@
+"""Configurations, epochs, and the index's own row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from mpi.storage.driver.prefetch import ahead
+from mpi.storage.repositories.derived.runs import DERIVES, RELEASES
+from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
+
+_config = ConfigRow.__table__  # type: ignore[attr-defined]
+_epoch = EpochRow.__table__  # type: ignore[attr-defined]
+_index = IndexRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What this database is."""
+
+    generation: str
+    created_at: str
+    is_test: bool
+    secret_check: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveConfig:
+    """The configuration in force, and the run, if any, that derives or releases now."""
+
+    id: int
+    digest: str
+    model_name: str
+    model_version: str
+    model_digest: str
+    standardizer: str
+    deriving: int | None = None
+    releasing: int | None = None
+
+    @property
+    def model(self) -> str:
+        """Its model, ``name/version``."""
+        return f"{self.model_name}/{self.model_version}"
+
+
+_ACTIVE = (
+    select(
+        _config.c.id,
+        _config.c.digest,
+        _config.c.model_name,
+        _config.c.model_version,
+        _config.c.model_digest,
+        _config.c.standardizer,
+        DERIVES,
+        RELEASES,
+    )
+    .join(_epoch, _epoch.c.config_id == _config.c.id)
+    .where(_epoch.c.to_commit.is_(None))
+)
+
+
+class Configs:
+    """By which model, by which settings, since when."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._active: ActiveConfig | None = None
+
+    def index(self) -> IndexInfo | None:
+        """The index's own row; None before ``mpi init``."""
+        row = self._connection.execute(select(_index)).first()
+        return (
+            None if row is None else IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check)
+        )
+
+    def create_index(self, info: IndexInfo) -> None:
+        """Write the index's own row, once."""
+        self._connection.execute(
+            insert(_index).values(
+                id=1,
+                generation=info.generation,
+                created_at=info.created_at,
+                is_test=info.is_test,
+                secret_check=info.secret_check,
+            )
+        )
+
+    def begin_generation(self, generation: str) -> None:
+        """Give the feed of events another generation."""
+        self._connection.execute(update(_index).values(generation=generation))
+
+    def active(self) -> ActiveConfig | None:
+        """The configuration of the open epoch; read once a transaction."""
+        if self._active is None:
+            row = self._connection.execute(_ACTIVE).first()
+            self._active = None if row is None else ActiveConfig(*row)
+        return self._active
+
+    def ask_ahead(self) -> None:
+        """Send ahead what ``active`` will ask."""
+        if self._active is None:
+            ahead(self._connection, _ACTIVE)
+
+    def in_force_at(self, commit_no: int) -> int | None:
+        """The configuration that was in force once a commit was made."""
+        found = self._connection.execute(
+            select(_epoch.c.config_id).where(
+                _epoch.c.from_commit <= commit_no,
+                or_(_epoch.c.to_commit.is_(None), _epoch.c.to_commit > commit_no),
+            )
+        ).scalar()
+        return None if found is None else int(found)
+
+    def lists(self, config_id: int) -> str:
+        """The lists of facts about values of a configuration, as JSON."""
+        found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
+        return str(found.scalar_one())
+
+    def digest(self, number: int) -> str | None:
+        """What names a configuration."""
+        return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
+
+    def by_digest(self, digest: str) -> int | None:
+        """The number of a configuration that was ever made."""
+        found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
+        return None if found is None else int(found)
+
+    def add(self, values: dict[str, Any]) -> None:
+        """Add a configuration."""
+        self._connection.execute(insert(_config).values(**values))
+
+    def flip(self, number: int, config_id: int, commit_no: int) -> None:
+        """Close the open epoch and open one of the given configuration."""
+        self._active = None
+        self._connection.execute(
+            update(_epoch).where(_epoch.c.to_commit.is_(None)).values(to_commit=commit_no)
+        )
+        self._connection.execute(insert(_epoch).values(id=number, config_id=config_id, from_commit=commit_no))

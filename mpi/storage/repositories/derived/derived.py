@@ -1,0 +1,301 @@
+"""Features and edges, per configuration; what is dropped of a record takes its blocking keys with it."""
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from mpi.storage.driver.bulk_rows import put, put_columns
+from mpi.storage.driver.chunks import CHUNK, chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.driver.prefetch import ahead, every
+from mpi.storage.key_index.blocking_keys import BlockingKeys
+from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow
+
+_feature = FeatureRow.__table__  # type: ignore[attr-defined]
+_own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+_edge = EdgeRow.__table__  # type: ignore[attr-defined]
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+# SQLite has no statistics, and would rather read every edge by the key than those of one end by its index.
+_ENDS = ((_edge.c.lo, ""), (_edge.c.hi, "INDEXED BY ix_edge_hi"))
+_EDGES_OF = union_all(
+    *(
+        select(_edge.c.lo, _edge.c.hi, _edge.c.weight)
+        .where(
+            _edge.c.config_id == bindparam("config"), among(end, "ids"), _edge.c.weight >= bindparam("floor")
+        )
+        .with_hint(_edge, hint, "sqlite")
+        for end, hint in _ENDS
+    )
+)
+_FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
+    _feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")
+)
+_FEATURES_AFTER = (
+    select(_feature.c.record_id, _feature.c.payload)
+    .where(_feature.c.config_id == bindparam("config"), _feature.c.record_id > bindparam("after"))
+    .order_by(_feature.c.record_id)
+    .limit(CHUNK)
+)
+_DROP_FEATURES = (
+    delete(_feature)
+    .where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids"))
+    .returning(_feature.c.record_id)
+)
+_DROP_EDGES = tuple(
+    delete(_edge)
+    .where(_edge.c.config_id == bindparam("config"), among(end, "ids"))
+    .with_hint(hint, dialect_name="sqlite")
+    for end, hint in _ENDS
+)
+
+_EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+    _edge.c.config_id == bindparam("config"), among(_edge.c.lo, "ids")
+)
+_DROP_EDGE = delete(_edge).where(
+    _edge.c.config_id == bindparam("config"), _edge.c.lo == bindparam("low"), _edge.c.hi == bindparam("high")
+)
+_RECORDS = (_feature.c.record_id, _own.c.record_id, _edge.c.lo)
+"""The records of each table; an edge is its lower end's."""
+
+MICROBITS = 1_000_000
+"""Edges keep weights as whole millionths of a bit."""
+
+# A row handed over by itself costs more than it takes to find it.
+_JOINED_IN_A_FILE = (
+    "SELECT json_group_array(f.record_id), json_group_array(length(f.payload)), "
+    "CAST(group_concat(f.payload, '') AS BLOB) FROM json_each(?) AS wanted "
+    "CROSS JOIN feature AS f WHERE f.config_id = ? AND f.record_id = wanted.value"
+)
+_JOINED = text(
+    "SELECT array_agg(record_id) AS records, array_agg(length(payload)) AS lengths, "
+    "string_agg(payload, ''::bytea) AS joined FROM feature "
+    "WHERE config_id = :config AND record_id = ANY (:ids)"
+).bindparams(
+    bindparam("config", type_=BigInteger()),
+    bindparam("ids", type_=ARRAY(BigInteger())),
+)
+
+Edges = dict[tuple[int, int], float]
+"""Bits by (lower record number, higher record number)."""
+
+
+def _least(column: ColumnElement[int], after: int) -> Select[Any]:
+    return select(func.min(column)).where(column > after)
+
+
+class Payloads(NamedTuple):
+    """Features of some records as they are stored.
+
+    Args:
+        records: the records.
+        lengths: of the payload of each, in bytes.
+        joined: the payloads, one after the other.
+    """
+
+    records: list[int]
+    lengths: list[int]
+    joined: bytes
+
+
+class Derived:
+    """What can be computed again from records and configuration."""
+
+    def __init__(self, connection: Connection, keys: BlockingKeys) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
+        """Add features of records that have none."""
+        rows = list(payloads)
+        if len(rows) == 1:
+            [(record, payload)] = rows
+            put(
+                self._connection,
+                _feature,
+                [{"config_id": config_id, "record_id": record, "payload": payload}],
+            )
+            return
+        columns: dict[str, list[Any]] = {
+            "config_id": [config_id] * len(rows),
+            "record_id": [record for record, _ in rows],
+            "payload": [payload for _, payload in rows],
+        }
+        put_columns(self._connection, _feature, columns)
+
+    def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
+        """Add edges."""
+        ends = sorted(edges)
+        columns = {
+            "config_id": [config_id] * len(ends),
+            "lo": [lo for lo, _ in ends],
+            "hi": [hi for _, hi in ends],
+            "weight": [round(edges[each] * MICROBITS) for each in ends],
+        }
+        put_columns(self._connection, _edge, columns)
+
+    def drop(self, config_id: int, record_ids: Collection[int], *, but_keys_of: Container[int] = ()) -> None:
+        """Remove features, keys and edges of the given records; one without features has no others.
+
+        Args:
+            config_id: the configuration.
+            record_ids: the records.
+            but_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
+                some, in the same transaction.
+        """
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_DROP_FEATURES, {"config": config_id, "ids": chunk})
+            known = [row.record_id for row in rows]
+            self._keys.drop(config_id, [record for record in known if record not in but_keys_of])
+            for statement in _DROP_EDGES if known else ():
+                self._connection.execute(statement, {"config": config_id, "ids": known})
+
+    def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
+        """Remove everything derived, of one configuration or of all."""
+        if not edges_only:
+            self._keys.drop_all(config_id)
+        for table in (_edge,) if edges_only else (_feature, _edge):
+            statement = delete(table)
+            if config_id is not None:
+                statement = statement.where(table.c.config_id == config_id)
+            self._connection.execute(statement)
+
+    def drop_own(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove features and keys of records; their edges stay."""
+        for chunk in chunked(record_ids):
+            self._connection.execute(
+                delete(_feature).where(_feature.c.config_id == config_id, among(_feature.c.record_id, chunk))
+            )
+        self._keys.drop(config_id, record_ids)
+
+    def drop_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
+        """Remove edges by their ends."""
+        rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
+        if rows:
+            self._connection.execute(_DROP_EDGE, rows)
+
+    def drop_edges_of(self, config_id: int, record_ids: Collection[int]) -> None:
+        """Remove edges with either end among the records, whether these have features or not."""
+        for chunk in chunked(record_ids):
+            for statement in _DROP_EDGES:
+                self._connection.execute(statement, {"config": config_id, "ids": chunk})
+
+    def drop_range(self, config_id: int, first: int, last: int) -> None:
+        """Remove what is derived from the records with numbers of a range, both ends in it."""
+        self._keys.drop_range(config_id, first, last)
+        for column in (_feature.c.record_id, _edge.c.lo):
+            table = column.table
+            self._connection.execute(
+                delete(table).where(table.c.config_id == config_id, column.between(first, last))
+            )
+
+    def configs(self) -> set[int]:
+        """Configurations of which anything is stored."""
+        found: set[int] = set()
+        for column in _RECORDS:
+            own = column.table.c.config_id
+            # Each number is looked up after the last: to read them all would be to read the table.
+            after = -1
+            while (number := self._connection.execute(_least(own, after)).scalar()) is not None:
+                found.add(number)
+                after = number
+        return found
+
+    def span(self, config_id: int) -> tuple[int, int] | None:
+        """The least and the greatest record of which a configuration stores anything."""
+        ends = []
+        for column in _RECORDS:
+            for end in (func.min(column), func.max(column)):
+                found = self._connection.execute(
+                    select(end).where(column.table.c.config_id == config_id)
+                ).scalar()
+                ends += [] if found is None else [int(found)]
+        return (min(ends), max(ends)) if ends else None
+
+    def record_ids(self, config_id: int) -> set[int]:
+        """Every record of which a configuration stores anything."""
+        found: set[int] = set()
+        for column in _RECORDS:
+            rows = self._connection.execute(
+                select(column).where(column.table.c.config_id == config_id).distinct()
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def with_features(self, config_id: int) -> set[int]:
+        """The records that have features."""
+        statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
+        return {row[0] for row in every(self._connection, statement)}
+
+    def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
+        """Edges whose lower end is among the records, in millionths of a bit."""
+        found: dict[tuple[int, int], int] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
+            found.update({(row[0], row[1]): row[2] for row in rows})
+        return found
+
+    def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
+        """Feature payloads of the records that have them."""
+        found = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
+            found.update({row.record_id: row.payload for row in rows})
+        return found
+
+    def all_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
+        """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
+        after, page = -1, CHUNK
+        while page == CHUNK:
+            rows = self._connection.execute(_FEATURES_AFTER, {"config": config_id, "after": after}).all()
+            page = len(rows)
+            for record, payload in rows:
+                after = record
+                yield record, payload
+
+    def features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[Payloads]:
+        """Feature payloads of the records that have them, a part at a time; soonest of ascending ones."""
+        for chunk in chunked(record_ids):
+            if self._connection.dialect.name == "postgresql":
+                asked = {"config": config_id, "ids": list(chunk)}
+                records, lengths, joined = self._connection.execute(_JOINED, asked).one()
+                yield Payloads(records or [], lengths or [], bytes(joined or b""))
+                continue
+            driver: Any = self._connection.connection.driver_connection
+            row = driver.execute(_JOINED_IN_A_FILE, (orjson.dumps(chunk).decode(), config_id)).fetchone()
+            yield Payloads(orjson.loads(row[0]), orjson.loads(row[1]), row[2] or b"")
+
+    def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
+        """Edges with either end among the records, from ``floor`` bits up."""
+        found: Edges = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                _EDGES_OF, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+            )
+            found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+        return found
+
+    def ask_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
+        """Send ahead what ``edges_of`` will ask."""
+        for chunk in chunked(record_ids):
+            given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+            ahead(self._connection, _EDGES_OF, given)
+
+    def all_edges(self, config_id: int) -> Edges:
+        """Every edge."""
+        statement = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
+        return {(row[0], row[1]): row[2] / MICROBITS for row in every(self._connection, statement)}

@@ -1,0 +1,112 @@
+"""Glances: what is looked up most, with the client whose key it is, in one statement: its own snapshot.
+
+A round trip less is what makes a look-up on PostgreSQL quick. They answer only what needs nothing else to be
+read; where they answer nothing, what was asked is read the long way.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, select
+
+from mpi.storage.repositories.access.clients import Client, client_of
+from mpi.storage.repositories.persons.persons import SCOPE, PersonStatus
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.tables import (
+    ClientRow,
+    CommitRow,
+    FlagRow,
+    MembershipRow,
+    PersonRow,
+    RecordRow,
+    RecordVersionRow,
+    SourceRow,
+)
+
+_client = ClientRow.__table__  # type: ignore[attr-defined]
+_commit = CommitRow.__table__  # type: ignore[attr-defined]
+_flag = FlagRow.__table__  # type: ignore[attr-defined]
+_member = MembershipRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+
+_WHOSE = (_client.c.name, _client.c.actions, _client.c.sources)
+_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
+_BY_LOCAL_ID = (
+    select(*_WHOSE, _record.c.id, _person.c.eid)
+    .select_from(_client)
+    .join(_source, _source.c.code == bindparam("source"))
+    .join(_record, and_(_record.c.source_id == _source.c.id, _record.c.local_id == bindparam("local_id")))
+    .join(
+        _member,
+        and_(_member.c.scope == SCOPE, _member.c.record_id == _record.c.id, _member.c.to_commit.is_(None)),
+    )
+    .join(_person, _person.c.id == _member.c.person_id)
+    .where(_KEY, _record.c.state != RecordState.SEALED.value)
+)
+_BY_EID = (
+    select(
+        *_WHOSE,
+        _commit.c.at.label("since"),
+        _record.c.id.label("record_id"),
+        _record.c.state,
+        _record.c.version_id,
+        _record.c.canonical_key,
+        _record.c.local_id,
+        _source.c.code,
+        _version.c.as_of,
+        *(column for column in _flag.c if column.name != "version_id"),
+    )
+    .select_from(_client)
+    .join(_person, _person.c.eid == bindparam("eid"))
+    .join(_commit, _commit.c.no == _person.c.minted_commit)
+    .join(_member, and_(_member.c.person_id == _person.c.id, _member.c.to_commit.is_(None)))
+    .join(_record, _record.c.id == _member.c.record_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .outerjoin(
+        _version,
+        and_(_version.c.id == _record.c.version_id, _record.c.state == RecordState.ACTIVE.value),
+    )
+    .outerjoin(_flag, _flag.c.version_id == _version.c.id)
+    .where(_KEY, _person.c.status == PersonStatus.ACTIVE.value)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record's person, and who asks.
+
+    Args:
+        client: whose key it is.
+        record_id: the record.
+        eid: the enterprise ID of its person.
+    """
+
+    client: Client
+    record_id: int
+    eid: str
+
+
+class Glances:
+    """What one statement answers, and whom."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def by_local_id(self, key_hash: str, source: str, local_id: str) -> Found | None:
+        """A record's person now; None where the key opens nothing, or there is no such record or person."""
+        asked = {"key_hash": key_hash, "source": source, "local_id": local_id}
+        row = self._connection.execute(_BY_LOCAL_ID, asked).first()
+        return None if row is None else Found(client_of(row), row.id, row.eid)
+
+    def by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:
+        """An active person's records, a row for each and each of its flags; None where it holds none.
+
+        Also where the key opens nothing. A row has ``since`` (when the person was minted), ``record_id``,
+        ``state``, ``version_id``, ``canonical_key``, ``local_id``, ``code`` (of the source), ``as_of`` and
+        the flag's own columns, empty where it has none.
+        """
+        rows: Any = self._connection.execute(_BY_EID, {"key_hash": key_hash, "eid": eid}).all()
+        return (client_of(rows[0]), rows) if rows else None

@@ -1,0 +1,477 @@
+"""Persons, memberships over time, and identity events."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select, update
+
+from mpi.storage.driver.bulk_rows import put
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.driver.prefetch import ahead, every
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow
+
+_person = PersonRow.__table__  # type: ignore[attr-defined]
+_member = MembershipRow.__table__  # type: ignore[attr-defined]
+_event = IdentityEventRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+
+
+class PersonStatus(StrEnum):
+    """Whether an enterprise ID bears a person now."""
+
+    ACTIVE = "active"
+    RETIRED = "retired"
+    EMPTY = "empty"
+    SEALED = "sealed"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An enterprise ID and where it stands."""
+
+    id: int
+    eid: str
+    status: str
+    minted_commit: int
+    retired_commit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """That a record belonged to a person, ``[from_commit, to_commit)``."""
+
+    record_id: int
+    person_id: int
+    from_commit: int
+    to_commit: int | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whom a record belongs to now.
+
+    Args:
+        person_id: the person.
+        eid: its enterprise ID.
+        sources: source code of each record that it holds, sealed ones left out.
+    """
+
+    person_id: int
+    eid: str
+    sources: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityEvent:
+    """One record's change of person."""
+
+    commit_no: int
+    seq: int
+    record_id: int
+    before: int | None
+    after: int | None
+    cause: str
+
+
+_PERSON = select(
+    _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
+)
+FEW = 1_000
+"""Up to so many records, what was read of them is kept to the end of the transaction."""
+
+SCOPE = "all"
+"""The one scope of enterprise IDs today; first in the memberships' key, so a query by record names it."""
+
+_COLUMNS = (
+    _member.c.record_id,
+    _member.c.person_id,
+    _member.c.from_commit,
+    _member.c.to_commit,
+    _member.c.cause,
+)
+_MEMBERSHIP = select(*_COLUMNS).where(_member.c.scope == SCOPE)
+
+# Composed once: composing a statement costs more than SQLite takes to run it.
+_PERSONS = _PERSON.where(among(_person.c.id, "ids"))
+_BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
+_IS_NOW = _member.c.to_commit.is_(None)
+_WAS_AT = and_(
+    _member.c.from_commit <= bindparam("at"),
+    or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
+)
+_EVERYBODY_NOW = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_NOW)
+_OF_RECORDS = among(_member.c.record_id, "ids")
+_EVER_OF_RECORDS = _MEMBERSHIP.where(_OF_RECORDS)
+_NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECORDS.where(_WAS_AT)
+# A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
+_EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
+_NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
+_HISTORY = (
+    select(
+        *_COLUMNS,
+        *(column.label(f"person_{column.name}") for column in _PERSON.selected_columns),
+    )
+    .join(_person, _person.c.id == _member.c.person_id)
+    .where(
+        _member.c.person_id.in_(
+            select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).correlate(None)
+        )
+    )
+)
+"""Every membership that there ever was of everybody who ever held one of the records."""
+_EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
+_mine, _theirs = _member.alias("mine"), _member.alias("theirs")
+_HOLDER = (
+    select(_person.c.id, _person.c.eid, _theirs.c.record_id, _source.c.code, _record.c.state)
+    .select_from(_mine)
+    .join(_person, _person.c.id == _mine.c.person_id)
+    .join(_theirs, and_(_theirs.c.person_id == _mine.c.person_id, _theirs.c.to_commit.is_(None)))
+    .join(_record, _record.c.id == _theirs.c.record_id)
+    .join(_source, _source.c.id == _record.c.source_id)
+    .where(_mine.c.scope == SCOPE, _mine.c.record_id == bindparam("record"), _mine.c.to_commit.is_(None))
+)
+_LEAVE = (
+    update(_member)
+    .where(
+        _member.c.scope == SCOPE, _member.c.record_id == bindparam("record"), _member.c.to_commit.is_(None)
+    )
+    .values(to_commit=bindparam("ended"))
+)
+
+
+def _held(person: Person, memberships: Iterable[Membership]) -> set[int]:
+    """What the person holds, or held at the moment it was retired."""
+    ended = person.retired_commit if person.status == PersonStatus.RETIRED else None
+    return {m.record_id for m in memberships if m.to_commit == ended}
+
+
+class Persons:
+    """Who is who, now and at any commit."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._histories: dict[int, list[Membership]] = {}
+        self._lives: dict[int, list[Membership]] = {}
+        self._people: dict[int, Person] = {}
+
+    def never_held(self, record_ids: Iterable[int]) -> None:
+        """Take it as known that nobody has held the records: they came in this transaction."""
+        self._histories.update({record: [] for record in record_ids})
+
+    def ask_to_know(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``know`` will ask."""
+        if missing := self._unknown(record_ids):
+            ahead(self._connection, _HISTORY, {"ids": missing})
+
+    def know(self, record_ids: Collection[int]) -> None:
+        """Read all that a settlement asks about who holds a few records, in one statement.
+
+        That is the records' histories, everybody who ever held one, and whatever each of them ever held.
+        """
+        missing = self._unknown(record_ids)
+        if not missing:
+            return
+        mine: dict[int, list[Membership]] = {record: [] for record in missing}
+        lives: dict[int, list[Membership]] = {}
+        width = len(_COLUMNS)
+        for row in self._connection.execute(_HISTORY, {"ids": missing}):
+            membership = Membership(*row[:width])
+            lives.setdefault(membership.person_id, []).append(membership)
+            self._people[membership.person_id] = Person(*row[width:])
+            if membership.record_id in mine:
+                mine[membership.record_id].append(membership)
+        self._lives |= lives
+        self._histories |= mine
+
+    def _unknown(self, record_ids: Collection[int]) -> list[int]:
+        return [] if len(record_ids) > FEW else [r for r in record_ids if r not in self._histories]
+
+    def _forget(self) -> None:
+        for known in (self._histories, self._lives, self._people):
+            known.clear()
+
+    def get(self, person_ids: Collection[int]) -> dict[int, Person]:
+        """Persons by number."""
+        if person_ids and all(number in self._people for number in person_ids):
+            return {number: self._people[number] for number in person_ids}
+        found = {}
+        for chunk in chunked(person_ids):
+            rows = self._connection.execute(_PERSONS, {"ids": chunk})
+            found.update({row.id: Person(*row) for row in rows})
+        return found
+
+    def by_eid(self, eid: str) -> Person | None:
+        """The person of an enterprise ID, whatever its status."""
+        row = self._connection.execute(_BY_EID, {"eid": eid}).first()
+        return None if row is None else Person(*row)
+
+    def every(self) -> list[Person]:
+        """Every person ever minted, oldest first."""
+        return [Person(*row) for row in self._connection.execute(_PERSON.order_by(_person.c.id))]
+
+    def counts(self) -> dict[str, int]:
+        """How many persons have each status."""
+        rows = self._connection.execute(select(_person.c.status, func.count()).group_by(_person.c.status))
+        return {row[0]: row[1] for row in rows}
+
+    def current(self, record_ids: Collection[int]) -> dict[int, int]:
+        """The person of each record that has one now."""
+        if len(record_ids) > FEW:
+            return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
+        return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
+
+    def ask_holder(self, record_id: int) -> Callable[[], Holder | None]:
+        """Ask whom a record belongs to now, with all that they hold: what an upsert is answered from.
+
+        What is returned reads the answer, once: on PostgreSQL what is done meanwhile need not wait for it.
+        """
+        asked = self._connection.execute(_HOLDER, {"record": record_id})
+
+        def read() -> Holder | None:
+            rows = asked.all()
+            if not rows:
+                return None
+            sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
+            return Holder(rows[0].id, rows[0].eid, sources)
+
+        return read
+
+    def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
+        """Records of each person now, ascending."""
+        held: dict[int, list[int]] = {person: [] for person in person_ids}
+        if all(person in self._lives for person in held):
+            now = [m for person in held for m in self._lives[person] if m.to_commit is None]
+        else:
+            now = self._memberships(_NOW_OF_PERSONS, person_ids)
+        for membership in now:
+            held[membership.person_id].append(membership.record_id)
+        return {person: sorted(records) for person, records in held.items()}
+
+    def members_at(self, person_id: int, commit_no: int) -> list[int]:
+        """Records of a person as of a commit, ascending."""
+        found = self._memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
+        return sorted(membership.record_id for membership in found)
+
+    def held_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
+        """Records of each person as of a commit."""
+        held: dict[int, set[int]] = {}
+        for membership in self._memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
+            held.setdefault(membership.person_id, set()).add(membership.record_id)
+        return held
+
+    def person_at(self, record_id: int, commit_no: int) -> int | None:
+        """The person of a record as of a commit."""
+        found = self._memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
+        return found[0].person_id if found else None
+
+    def everyone_of(self, record_ids: Collection[int]) -> set[int]:
+        """Every person that ever held one of the records."""
+        if len(record_ids) <= FEW:
+            return {m.person_id for m in self._history(record_ids)}
+        found: set[int] = set()
+        for chunk in chunked(record_ids):
+            found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
+        return found
+
+    def histories(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
+        """Every membership there ever was of each record."""
+        found: dict[int, list[Membership]] = {record: [] for record in record_ids}
+        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+            found[membership.record_id].append(membership)
+        return found
+
+    def _history(self, record_ids: Collection[int]) -> list[Membership]:
+        """Every membership of a few records, read once a transaction: a resolve asks four times."""
+        missing = [record for record in record_ids if record not in self._histories]
+        self._histories.update({record: [] for record in missing})
+        for membership in self._memberships(_EVER_OF_RECORDS, missing):
+            self._histories[membership.record_id].append(membership)
+        return [m for record in record_ids for m in self._histories[record]]
+
+    def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
+        """Records of each person: those it holds, or held when it was retired or emptied.
+
+        An emptied person keeps a claim on every record whose latest person it was, and so does one that
+        was retired while it was empty.
+        """
+        by_id = {person.id: person for person in persons}
+        mine: dict[int, list[Membership]] = {number: [] for number in by_id}
+        known = [number for number in by_id if number in self._lives]
+        mine.update({number: self._lives[number] for number in known})
+        for membership in self._memberships(_EVER_OF_PERSONS, [n for n in by_id if n not in self._lives]):
+            mine[membership.person_id].append(membership)
+        held = {n: _held(person, mine[n]) for n, person in by_id.items()}
+        claiming = {
+            n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
+        }
+        for number, record in self._claims(claiming, {m.record_id for n in claiming for m in mine[n]}):
+            held[number].add(record)
+        return held
+
+    def _claims(
+        self, persons: Mapping[int, Person], record_ids: Collection[int]
+    ) -> Iterator[tuple[int, int]]:
+        """(person, record) of each record whose latest membership, before it was retired, was in it."""
+        history: dict[int, list[Membership]] = {}
+        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+            history.setdefault(membership.record_id, []).append(membership)
+        for record, memberships in history.items():
+            for number in {m.person_id for m in memberships} & persons.keys():
+                until = persons[number].retired_commit
+                if persons[number].status == PersonStatus.EMPTY:
+                    until = None
+                before = [m for m in memberships if until is None or m.from_commit < until]
+                if max(before, key=lambda m: m.from_commit).person_id == number:
+                    yield number, record
+
+    def _memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
+        return [
+            Membership(*row)
+            for chunk in chunked(ids)
+            for row in self._connection.execute(statement, {"ids": chunk, **others})
+        ]
+
+    def all_current(self) -> dict[int, int]:
+        """The person of every record that has one now."""
+        return {row[0]: row[1] for row in every(self._connection, _EVERYBODY_NOW)}
+
+    def all_memberships(self) -> list[Membership]:
+        """Every membership there ever was, by record and time."""
+        rows = self._connection.execute(_MEMBERSHIP.order_by(_member.c.record_id, _member.c.from_commit))
+        return [Membership(*row) for row in rows]
+
+    def mint(self, rows: list[dict[str, Any]]) -> None:
+        """Add persons: rows of id, eid, minted_commit."""
+        status = PersonStatus.ACTIVE.value
+        self._forget()
+        put(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
+
+    def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
+        """Change where persons stand."""
+        rows = [{"person": person} for person in person_ids]
+        self._forget()
+        if rows:
+            self._connection.execute(
+                update(_person)
+                .where(_person.c.id == bindparam("person"))
+                .values(status=status.value, retired_commit=retired),
+                rows,
+            )
+
+    def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
+        """Move records: (record, person before, person after), with one event each, in the order given."""
+        self._forget()
+        leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
+        if leaving:
+            self._connection.execute(_LEAVE, leaving)
+        joining = [
+            {"scope": SCOPE, "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
+            for r, _, after in changes
+            if after is not None
+        ]
+        put(self._connection, _member, joining)
+        events = [
+            {
+                "commit_no": commit_no,
+                "seq": seq,
+                "scope": SCOPE,
+                "record_id": record,
+                "before": before,
+                "after": after,
+                "cause": cause,
+            }
+            for seq, (record, before, after) in enumerate(changes, 1)
+        ]
+        put(self._connection, _event, events)
+
+    def changed_in(self, commit_no: int) -> set[int]:
+        """Records that changed person in a commit."""
+        rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
+        return {row[0] for row in rows}
+
+    def changed_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
+        """Records that a cause made change person between two commits, and whom each left first.
+
+        Those that had no person before are left out.
+        """
+        statement = (
+            select(_event.c.record_id, _event.c.before)
+            .where(_event.c.commit_no >= first, _event.c.cause == cause, _event.c.before.is_not(None))
+            .order_by(_event.c.commit_no.desc(), _event.c.seq.desc())
+        )
+        if last is not None:
+            statement = statement.where(_event.c.commit_no <= last)
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
+    def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
+        """Events that took a record into or out of the persons, in order.
+
+        Found by the records that were ever members: events have no index by person, which each would pay for.
+        """
+        persons = set(person_ids)
+        records: set[int] = set()
+        for chunk in chunked(persons):
+            members = select(_member.c.record_id).where(among(_member.c.person_id, chunk)).distinct()
+            records.update(self._connection.execute(members).scalars())
+        found: dict[tuple[int, int], IdentityEvent] = {}
+        for chunk in chunked(records):
+            rows = self._connection.execute(
+                select(
+                    _event.c.commit_no,
+                    _event.c.seq,
+                    _event.c.record_id,
+                    _event.c.before,
+                    _event.c.after,
+                    _event.c.cause,
+                ).where(among(_event.c.record_id, chunk))
+            )
+            events = (IdentityEvent(*row) for row in rows)
+            found.update({(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons})
+        return [found[place] for place in sorted(found)]
+
+    def events_after(
+        self, commit_no: int, limit: int, sources: Collection[int] | None = None
+    ) -> list[IdentityEvent]:
+        """The feed: events of later commits that may show, in order; those of sealed records never do.
+
+        Args:
+            commit_no: the commit after which to begin.
+            limit: how many to aim at: whole commits, so at least as many if there are.
+            sources: numbers of the sources whose records may show; None for all.
+        """
+        events = (
+            select(
+                _event.c.commit_no,
+                _event.c.seq,
+                _event.c.record_id,
+                _event.c.before,
+                _event.c.after,
+                _event.c.cause,
+            )
+            .where(_may_show(sources))
+            .order_by(_event.c.commit_no, _event.c.seq)
+        )
+        later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
+        found = [IdentityEvent(*row) for row in self._connection.execute(later)]
+        if found:
+            rest = events.where(_event.c.commit_no == found[-1].commit_no, _event.c.seq > found[-1].seq)
+            found += [IdentityEvent(*row) for row in self._connection.execute(rest)]
+        return found
+
+
+def _may_show(sources: Collection[int] | None) -> ColumnElement[bool]:
+    """Whether an event is of a record that is not sealed, of one of the sources.
+
+    Asked of each event in its place: in the order of the feed, and no further than a page.
+    """
+    record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
+    if sources is not None:
+        record = record.where(among(_record.c.source_id, sources))
+    return exists(record)

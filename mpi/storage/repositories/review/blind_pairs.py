@@ -1,0 +1,169 @@
+"""Blind pairs: what was drawn to be judged without its weight, and what was said of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, exists, func, insert, select
+
+from mpi.storage.driver.bulk_rows import put
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.repositories.derived.derived import MICROBITS, Edges
+from mpi.storage.tables import BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow
+
+_pair = BlindPairRow.__table__  # type: ignore[attr-defined]
+_answer = BlindAnswerRow.__table__  # type: ignore[attr-defined]
+_edge = EdgeRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+
+_EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+    _edge.c.config_id == bindparam("config"), among(_edge.c.lo, "ids")
+)
+_ANSWERED = exists().where(_answer.c.blind_pair_id == _pair.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class BlindPair:
+    """A pair to be judged without its weight.
+
+    Args:
+        id: its number.
+        stratum: what it was drawn from.
+        stratum_pairs: how many pairs that held on the day.
+        stratum_seen: how many of them were counted for it.
+        month: ``YYYY-MM``.
+        drawn_at: when.
+        config_id: the configuration of its weight.
+        lo: the one record.
+        hi: the other.
+        lo_version: what the one record said then.
+        hi_version: what the other said.
+        bits: of the pair.
+        linked: whether the index held the two as one person then.
+        first_by: who had answered it, where this is a second review.
+        first_verdict: what they said.
+    """
+
+    id: int
+    stratum: str
+    stratum_pairs: int
+    stratum_seen: int
+    month: str
+    drawn_at: str
+    config_id: int
+    lo: int
+    hi: int
+    lo_version: int
+    hi_version: int
+    bits: float
+    linked: bool
+    first_by: str | None = None
+    first_verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlindAnswer:
+    """What somebody said of a blind pair."""
+
+    blind_pair_id: int
+    actor: str
+    verdict: str
+    at: str
+
+
+def _pair_of(row: Row[*tuple[Any, ...]]) -> BlindPair:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    weight = values.pop("weight")
+    return BlindPair(**values, bits=weight / MICROBITS)
+
+
+class Blind:
+    """Blind pairs and answers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def highest_record(self) -> int:
+        """The greatest number of a record; 0 where there is none."""
+        return int(self._connection.execute(select(func.max(_record.c.id))).scalar() or 0)
+
+    def edges_from(self, config_id: int, record_ids: Collection[int]) -> Edges:
+        """Edges whose lower record is one of these: each edge is one record's."""
+        found: Edges = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
+            found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+        return found
+
+    def add(self, pairs: Sequence[BlindPair]) -> None:
+        """Add pairs."""
+        names = [name for name in BlindPair.__slots__ if name != "bits"]
+        rows = [
+            {name: getattr(pair, name) for name in names} | {"weight": round(pair.bits * MICROBITS)}
+            for pair in pairs
+        ]
+        put(self._connection, _pair, rows)
+
+    def get(self, number: int) -> BlindPair | None:
+        """One pair."""
+        row = self._connection.execute(select(_pair).where(_pair.c.id == number)).first()
+        return None if row is None else _pair_of(row)
+
+    def drawn(self, since: str, until: str) -> list[BlindPair]:
+        """Pairs drawn as samples in months from one to another, second reviews left out."""
+        return self._pairs(
+            select(_pair)
+            .where(_pair.c.month >= since, _pair.c.month <= until, _pair.c.first_by.is_(None))
+            .order_by(_pair.c.id)
+        )
+
+    def waiting(self, actor: str) -> list[BlindPair]:
+        """Pairs that nobody has answered, of which the actor did not give the first answer."""
+        return self._pairs(
+            select(_pair)
+            .where(~_ANSWERED, _pair.c.first_by.is_(None) | (_pair.c.first_by != actor))
+            .order_by(_pair.c.id)
+        )
+
+    def answer(self, said: BlindAnswer) -> None:
+        """Keep an answer."""
+        self._connection.execute(
+            insert(_answer).values(
+                blind_pair_id=said.blind_pair_id, actor=said.actor, verdict=said.verdict, at=said.at
+            )
+        )
+
+    def answers(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
+        """The answer to each pair that has one."""
+        found: dict[int, BlindAnswer] = {}
+        for chunk in chunked(numbers):
+            rows = self._connection.execute(
+                select(_answer).where(among(_answer.c.blind_pair_id, chunk)).order_by(_answer.c.at.desc())
+            )
+            found.update({row.blind_pair_id: BlindAnswer(*row) for row in rows})
+        return found
+
+    def labelled(self) -> list[tuple[BlindPair, BlindAnswer]]:
+        """Every pair with its answer, oldest first."""
+        pairs = self._pairs(select(_pair).where(_ANSWERED).order_by(_pair.c.id))
+        said = self.answers([pair.id for pair in pairs])
+        return [(pair, said[pair.id]) for pair in pairs]
+
+    def both_said(self) -> list[tuple[str, str, str, str, int]]:
+        """Second reviews by (first steward, second steward, first verdict, second verdict, how many)."""
+        rows = self._connection.execute(
+            select(_pair.c.first_by, _answer.c.actor, _pair.c.first_verdict, _answer.c.verdict, func.count())
+            .join(_answer, _answer.c.blind_pair_id == _pair.c.id)
+            .where(_pair.c.first_by.is_not(None))
+            .group_by(_pair.c.first_by, _answer.c.actor, _pair.c.first_verdict, _answer.c.verdict)
+        )
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+    def seconds_waiting(self) -> int:
+        """Second reviews that nobody has answered."""
+        counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_ANSWERED)
+        return int(self._connection.execute(counted).scalar_one())
+
+    def _pairs(self, statement: Select[Any]) -> list[BlindPair]:
+        return [_pair_of(row) for row in self._connection.execute(statement)]

@@ -1,0 +1,114 @@
+"""What stewards ask the owners of records."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.tables import OwnerQuestionRow
+
+_asked = OwnerQuestionRow.__table__  # type: ignore[attr-defined]
+
+OPEN, ANSWERED, WITHDRAWN = "open", "answered", "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOwnerQuestion:
+    """What somebody asked the owner of a record.
+
+    Args:
+        id: its number.
+        question: the steward's question that it is about.
+        record_id: the record.
+        source_id: the record's source, whose owner is asked.
+        asks: what is asked, a code.
+        asked_by: who asks.
+        asked_at: when (ISO, UTC).
+        due_on: the day by which an answer is wanted.
+        state: ``open``, ``answered`` or ``withdrawn``.
+        answer: a code.
+        answered_by: who answered.
+        answered_at: when.
+        note: the owner's free text.
+    """
+
+    id: int
+    question: str
+    record_id: int
+    source_id: int
+    asks: str
+    asked_by: str
+    asked_at: str
+    due_on: str
+    state: str = OPEN
+    answer: str | None = None
+    answered_by: str | None = None
+    answered_at: str | None = None
+    note: str | None = None
+
+
+class OwnerQuestions:
+    """What stewards ask the owners of records."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, asked: StoredOwnerQuestion) -> None:
+        """Add one."""
+        self._connection.execute(insert(_asked).values(**asdict(asked)))
+
+    def get(self, number: int) -> StoredOwnerQuestion | None:
+        """One by its number."""
+        if abs(number) > LARGEST_NUMBER:
+            return None
+        row = self._connection.execute(select(_asked).where(_asked.c.id == number)).first()
+        return None if row is None else _read(row)
+
+    def of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
+        """Those about questions of stewards, oldest first."""
+        found: list[StoredOwnerQuestion] = []
+        for chunk in chunked(questions):
+            rows = self._connection.execute(
+                select(_asked).where(among(_asked.c.question, chunk)).order_by(_asked.c.id)
+            )
+            found += map(_read, rows)
+        return found
+
+    def of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
+        """Those that the owners of sources were asked, the first due first."""
+        found: list[StoredOwnerQuestion] = []
+        for chunk in chunked(source_ids):
+            rows = self._connection.execute(
+                select(_asked).where(among(_asked.c.source_id, chunk), _asked.c.state.in_(states))
+            )
+            found += map(_read, rows)
+        return sorted(found, key=lambda one: (one.due_on, one.id))
+
+    def answer(self, number: int, answer: str, by: str, at: str, note: str | None) -> None:
+        """Note an owner's answer."""
+        self._set(number, state=ANSWERED, answer=answer, answered_by=by, answered_at=at, note=note)
+
+    def withdraw(self, number: int) -> None:
+        """Note that no answer is wanted any more."""
+        self._set(number, state=WITHDRAWN)
+
+    def withdraw_of(self, questions: Collection[str]) -> None:
+        """Note that no answer is wanted any more to what was asked about questions of stewards."""
+        for chunk in chunked(questions):
+            unanswered = (among(_asked.c.question, chunk), _asked.c.state == OPEN)
+            self._connection.execute(update(_asked).where(*unanswered).values(state=WITHDRAWN))
+
+    def erase_notes(self, record_id: int) -> None:
+        """Destroy the free text of answers about a record."""
+        mine = _asked.c.record_id == record_id
+        self._connection.execute(update(_asked).where(mine).values(note=None))
+
+    def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
+        self._connection.execute(update(_asked).where(_asked.c.id == number).values(**values))
+
+
+def _read(row: Any) -> StoredOwnerQuestion:  # noqa: ANN401 - a row of the table
+    return StoredOwnerQuestion(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it

@@ -1,0 +1,308 @@
+"""The queue: tasks by the question that they are shown in, in the order of harm, a page at a time.
+
+The order is (harm, question), both descending, which an index holds: so a page costs what it shows, however
+many tasks wait behind it. A question stands where its most harmful task of those looked for stands.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
+
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.repositories.review.task_work import ASLEEP
+from mpi.storage.repositories.review.tasks import Task, task_of
+from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow
+
+_task = TaskRow.__table__  # type: ignore[attr-defined]
+_work = TaskWorkRow.__table__  # type: ignore[attr-defined]
+_ALL = 2**31
+_batch = BatchRow.__table__  # type: ignore[attr-defined]
+_lo = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
+_hi = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
+
+Place = tuple[int, str]
+"""Where a question stands: its harm in millionths, and its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Tasks of one pattern from one load, which are one question.
+
+    Args:
+        batch_id: the load.
+        pattern: how the records differ.
+        kind: of its tasks.
+        questions: how many questions it stands for.
+        harm: of its most harmful task.
+        weight: of its heaviest pair, in millionths of a bit.
+        opened_commit: when the first of them was asked.
+    """
+
+    batch_id: int
+    pattern: str
+    kind: str
+    questions: int
+    harm: int
+    weight: int
+    opened_commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due.
+
+    Args:
+        by_age: (kinds, least harm, commit) of what is due because it was opened at or before the commit.
+        dated: questions that somebody gave a date which has come.
+        later: questions that somebody gave a later date.
+    """
+
+    by_age: Sequence[tuple[Sequence[str], int, int]]
+    dated: Collection[str]
+    later: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks are looked for, by whom and when.
+
+    Args:
+        sources: numbers of the sources that the reader may see; None for all.
+        actor: the reader, whose own claims hide nothing from it.
+        now: the moment (ISO, UTC).
+        free_only: leave out what another has claimed.
+        asleep: only what a decision silenced, or a person put to sleep, until a later day.
+        kind: only of this kind.
+        source: only where a record is of this source.
+        records: only about one of these records.
+        questions: only of these questions.
+        since: only what was opened after this commit.
+        due: only what is due.
+        burst: only of this load and pattern.
+        without: none of these loads and patterns.
+    """
+
+    sources: frozenset[int] | None
+    actor: str
+    now: str
+    free_only: bool = False
+    asleep: bool = False
+    kind: str | None = None
+    source: int | None = None
+    records: Collection[int] | None = None
+    questions: Collection[str] | None = None
+    since: int | None = None
+    due: Due | None = None
+    burst: tuple[int, str] | None = None
+    without: Sequence[tuple[int, str]] = ()
+
+    @property
+    def today(self) -> str:
+        """The day of the moment."""
+        return self.now[:10]
+
+
+class TaskQueue:
+    """What waits for a steward, question by question."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def walk(self, wanted: Wanted, after: Place | None, limit: int) -> list[Place]:
+        """Places of tasks in the queue's order, a question as often as it has tasks of another harm."""
+        harm = _harm(wanted)
+        statement = self._looked_for(select(harm, _task.c.question), wanted)
+        if after is not None:
+            statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*after))
+        statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
+        if wanted.questions is None and wanted.records is None and wanted.burst is None:
+            # SQLite has no statistics, and would rather sort all tasks of a kind than read in order.
+            by = harm.name if wanted.since is None else _task.c.opened_commit.name
+            statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
+        return [(row[0], row[1]) for row in self._connection.execute(statement)]
+
+    def places(self, wanted: Wanted, questions: Collection[str]) -> dict[str, int]:
+        """By question: the harm of its most harmful task of those looked for."""
+        found: dict[str, int] = {}
+        for chunk in chunked(questions):
+            statement = self._looked_for(select(_task.c.question, func.max(_harm(wanted))), wanted)
+            statement = statement.where(among(_task.c.question, chunk)).group_by(_task.c.question)
+            found.update({row[0]: row[1] for row in self._connection.execute(statement)})
+        return found
+
+    def tasks(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
+        """By question: its tasks that the reader may see, the heaviest first."""
+        found: dict[str, list[Task]] = {}
+        for chunk in chunked(questions):
+            statement = _visible(select(_task).where(among(_task.c.question, chunk)), sources)
+            rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
+            for row in rows:
+                found.setdefault(row.question, []).append(task_of(row))
+        return found
+
+    def questions_of(self, keys: Collection[str]) -> dict[str, str]:
+        """By task: the question that it is shown in; tasks that there are not are left out."""
+        found: dict[str, str] = {}
+        for chunk in chunked(keys):
+            rows = self._connection.execute(
+                select(_task.c.key, _task.c.question).where(among(_task.c.key, chunk))
+            )
+            found.update({row.key: row.question for row in rows})
+        return found
+
+    def question_of(self, key: str) -> str | None:
+        """The question that a task is shown in."""
+        return self.questions_of([key]).get(key)
+
+    def patterns(self, batch_id: int) -> list[str]:
+        """The patterns of the pairs that a load brought about."""
+        rows = self._connection.execute(
+            select(_task.c.pattern)
+            .where(_task.c.batch_id == batch_id, _task.c.pattern.is_not(None))
+            .distinct()
+            .order_by(_task.c.pattern)
+        )
+        return list(rows.scalars())
+
+    def source_of_batch(self, batch_id: int) -> int | None:
+        """The number of the source whose load it was."""
+        found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
+        return None if found is None else int(found)
+
+    def count(self, wanted: Wanted, most: int, *, awake: bool, decided: bool = True) -> int:
+        """How many questions have a task that is looked for, up to ``most``.
+
+        Args:
+            wanted: what is looked for.
+            most: where counting stops.
+            awake: whether to leave out questions that were put to sleep until a later day.
+            decided: whether tasks about decisions count.
+        """
+        statement = self._looked_for(select(_task.c.question), wanted)
+        if awake:
+            statement = statement.where(_awake(wanted))
+        if not decided:
+            statement = statement.where(_task.c.decision_id.is_(None))
+        questions = 0
+        # Questions have few tasks: as many as are mostly enough are looked at first.
+        for reach in (4 * most, 40 * most, _ALL):
+            some = statement.limit(reach).subquery()
+            counted = select(func.count(some.c.question.distinct()), func.count()).select_from(some)
+            questions, tasks = self._connection.execute(counted).one()
+            if questions >= most or tasks < reach:
+                break
+        return min(int(questions), most)
+
+    def about_decisions(self, wanted: Wanted, most: int) -> list[Task]:
+        """Tasks that are looked for and are about a decision."""
+        statement = self._looked_for(select(_task), wanted).where(_task.c.decision_id.is_not(None))
+        rows = self._connection.execute(statement.where(_awake(wanted)).limit(most))
+        return [task_of(row) for row in rows]
+
+    def bursts(self, wanted: Wanted, least: int) -> list[Burst]:
+        """Loads and patterns of which at least so many questions are asked, the most harmful first."""
+        group = (_task.c.batch_id, _task.c.pattern)
+        many = self._connection.execute(
+            select(*group)
+            .where(_task.c.batch_id.is_not(None), _task.c.pattern.is_not(None))
+            .group_by(*group)
+            .having(func.count() >= least)
+        ).all()
+        if not many:
+            return []
+        harm = _harm(wanted)
+        columns = (
+            *group,
+            func.min(_task.c.kind),
+            func.count(_task.c.question.distinct()),
+            func.max(harm),
+            func.max(_task.c.weight),
+            func.min(_task.c.opened_commit),
+        )
+        found: list[Burst] = []
+        for batch_id, pattern in many:
+            one = replace(wanted, burst=(batch_id, pattern), without=())
+            statement = self._looked_for(select(*columns), one, worked=False).group_by(*group)
+            found += [Burst(*row) for row in self._connection.execute(statement)]
+        return sorted((each for each in found if each.questions >= least), key=lambda each: -each.harm)
+
+    def _looked_for(self, statement: Select[Any], wanted: Wanted, *, worked: bool = True) -> Select[Any]:
+        """The statement, for the tasks that are looked for; ``worked``: whether who works on them counts."""
+        found = _visible(statement, wanted.sources, always=wanted.source is not None)
+        found = found.outerjoin(_work, _work.c.question == _task.c.question)
+        for condition in _conditions(wanted, worked=worked):
+            found = found.where(condition)
+        return found
+
+
+def _harm(wanted: Wanted) -> ColumnElement[int]:
+    """What orders the queue: without any flag for whoever may not see every flag."""
+    harm: ColumnElement[int] = _task.c.harm if wanted.sources is None else _task.c.harm_unflagged
+    return harm
+
+
+def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True) -> Select[Any]:
+    """The statement, for tasks of which both records show to a reader of the sources."""
+    if sources is None and not always:
+        return statement
+    found = statement.join(_lo, _lo.c.id == _task.c.lo).join(_hi, _hi.c.id == _task.c.hi)
+    for end, source in ((_lo, _task.c.lo_source), (_hi, _task.c.hi_source)):
+        # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
+        found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
+        if sources is not None:
+            found = found.where(among(source, sources))
+    return found
+
+
+def _awake(wanted: Wanted) -> ColumnElement[bool]:
+    return or_(_work.c.asleep_until.is_(None), _work.c.asleep_until <= wanted.today)
+
+
+def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
+    found = [_asleep(wanted) if wanted.asleep else _asked(wanted), *_narrowing(wanted)]
+    if wanted.free_only and worked:
+        free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == wanted.actor)
+        found.append(or_(*free, _work.c.lease_until <= wanted.now))
+    for batch_id, pattern in wanted.without:
+        other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
+        found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
+    if wanted.due is not None:
+        found.append(_due(wanted, wanted.due))
+    return found
+
+
+def _asked(wanted: Wanted) -> ColumnElement[bool]:
+    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today)
+
+
+def _asleep(wanted: Wanted) -> ColumnElement[bool]:
+    put_to_sleep = and_(_work.c.state == ASLEEP, _work.c.asleep_until > wanted.today)
+    return or_(_task.c.quiet_until > wanted.today, put_to_sleep)
+
+
+def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.kind is not None:
+        found.append(_task.c.kind == wanted.kind)
+    if wanted.source is not None:
+        found.append(or_(_task.c.lo_source == wanted.source, _task.c.hi_source == wanted.source))
+    if wanted.records is not None:
+        found.append(or_(among(_task.c.lo, wanted.records), among(_task.c.hi, wanted.records)))
+    if wanted.questions is not None:
+        found.append(among(_task.c.question, wanted.questions))
+    if wanted.since is not None:
+        found.append(_task.c.opened_commit > wanted.since)
+    if wanted.burst is not None:
+        found += [_task.c.batch_id == wanted.burst[0], _task.c.pattern == wanted.burst[1]]
+    return found
+
+
+def _due(wanted: Wanted, due: Due) -> ColumnElement[bool]:
+    by_age = [
+        and_(_task.c.opened_commit <= commit, _harm(wanted) >= least, _task.c.kind.in_(kinds))
+        for kinds, least, commit in due.by_age
+    ]
+    return or_(among(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))

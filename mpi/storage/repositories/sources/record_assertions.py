@@ -1,0 +1,169 @@
+"""Everything that sources ever said about records: versions, restatements, and that a record is gone."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, insert, select, union
+
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.repositories.sources.batches import UNDOING, UNDONE
+from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow, TakenBackRow
+
+_batch = BatchRow.__table__  # type: ignore[attr-defined]
+_sighting = SightingRow.__table__  # type: ignore[attr-defined]
+_taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
+_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+
+
+class SightingKind(StrEnum):
+    """What a statement without content says."""
+
+    SAME = "same"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A statement without content of its own.
+
+    Args:
+        record_id: the record.
+        kind: whether it restates a version, or says that the record is gone.
+        as_of: when that was true at its source.
+        version_id: the version that it restates.
+        batch_id: the load that said it.
+    """
+
+    record_id: int
+    kind: SightingKind
+    as_of: str
+    version_id: int | None = None
+    batch_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Heard:
+    """One statement that counts, in the order in which the latest stands: as-of, then receipt.
+
+    Args:
+        as_of: when it was true at its source.
+        commit_no: when it was received.
+        version_id: what it states; None where it says that the record is gone.
+        held: whether it does not count yet: its source is paused, or it is doubted.
+        doubted: whether it says that the record is another child, and nobody has answered.
+        batch_id: the load that said it; it is part of no order.
+    """
+
+    as_of: str
+    commit_no: int
+    version_id: int | None
+    held: bool
+    doubted: bool = False
+    batch_id: int | None = field(default=None, compare=False)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it is in the order in which the latest stands."""
+        return self.as_of, self.commit_no
+
+
+def _is_undone(said: FromClause) -> ColumnElement[bool]:
+    """Whether a row is of a load that was taken back, or of which this much was."""
+    this_much = (
+        exists()
+        .where(_taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id)
+        # Of this row: by itself SQLAlchemy would look in a condition of a condition for any row that has one.
+        .correlate(said)
+    )
+    return exists().where(
+        _batch.c.id == said.c.batch_id,
+        (_batch.c.status == UNDONE) | ((_batch.c.status == UNDOING) & this_much),
+    )
+
+
+class Sightings:
+    """What was said, and what of it still counts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, sightings: Iterable[Sighting], commit_no: int) -> None:
+        """Add statements, each of another record."""
+        rows = [
+            {
+                "record_id": one.record_id,
+                "commit_no": commit_no,
+                "kind": one.kind.value,
+                "as_of": one.as_of,
+                "version_id": one.version_id,
+                "batch_id": one.batch_id,
+            }
+            for one in sightings
+        ]
+        if rows:
+            self._connection.execute(insert(_sighting), rows)
+
+    def heard(self, record_ids: Collection[int]) -> dict[int, list[Heard]]:
+        """Every statement about the records but those of loads that were undone, or that a person refused.
+
+        Of a load that is being taken back those about records whose turn is yet to come count still.
+        """
+        found: dict[int, list[Heard]] = {record: [] for record in record_ids}
+        for chunk in chunked(record_ids):
+            versions = self._connection.execute(
+                select(
+                    _version.c.record_id,
+                    _version.c.as_of,
+                    _version.c.received_commit,
+                    _version.c.id,
+                    _version.c.state,
+                    _version.c.batch_id,
+                ).where(
+                    _version.c.record_id.in_(chunk),
+                    _version.c.state != "refused",
+                    ~_is_undone(_version),
+                )
+            )
+            for row in versions:
+                found[row.record_id].append(
+                    Heard(
+                        row.as_of,
+                        row.received_commit,
+                        row.id,
+                        row.state in ("held", "overlay"),
+                        row.state == "overlay",
+                        row.batch_id,
+                    )
+                )
+            sightings = self._connection.execute(
+                select(_sighting, _version.c.state)
+                .outerjoin(_version, _version.c.id == _sighting.c.version_id)
+                .where(
+                    _sighting.c.record_id.in_(chunk),
+                    func.coalesce(_version.c.state, "") != "refused",
+                    ~_is_undone(_sighting),
+                )
+            )
+            for row in sightings:
+                found[row.record_id].append(
+                    Heard(
+                        row.as_of,
+                        row.commit_no,
+                        None if row.kind == SightingKind.GONE else row.version_id,
+                        held=row.state == "overlay",
+                        doubted=row.state == "overlay",
+                        batch_id=row.batch_id,
+                    )
+                )
+        return found
+
+    def of_batch(self, batch_id: int) -> set[int]:
+        """Records that a load said something about."""
+        rows = self._connection.execute(
+            union(
+                select(_version.c.record_id).where(_version.c.batch_id == batch_id),
+                select(_sighting.c.record_id).where(_sighting.c.batch_id == batch_id),
+            )
+        )
+        return {row[0] for row in rows}

@@ -1,0 +1,56 @@
+"""Renames: which local ID each re-key gave a record, in the place of which."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.tables import RenamedRow
+
+_renamed = RenamedRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """One record's part in a re-key.
+
+    Args:
+        record_id: the record.
+        step_id: the re-key.
+        before: the local ID that it had.
+        after: the one that it got.
+    """
+
+    record_id: int
+    step_id: int
+    before: str
+    after: str
+
+
+class Renames:
+    """What re-keys did to records."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, renames: Iterable[Rename]) -> None:
+        """Note what a re-key did."""
+        rows = [asdict(one) for one in renames]
+        if rows:
+            self._connection.execute(insert(_renamed), rows)
+
+    def of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
+        """By record: every re-key of it, also those taken back, the oldest first."""
+        found: dict[int, list[Rename]] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_renamed)
+                .where(among(_renamed.c.record_id, chunk))
+                .order_by(_renamed.c.record_id, _renamed.c.step_id)
+            )
+            for row in rows:
+                one = Rename(row.record_id, row.step_id, row.before, row.after)
+                found.setdefault(one.record_id, []).append(one)
+        return found

@@ -1,0 +1,117 @@
+"""Agencies and sources."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.domain.errors import ConflictError, NotFoundError
+from mpi.storage.driver.prefetch import ahead
+from mpi.storage.tables import AgencyRow, SourceRow
+
+_agency = AgencyRow.__table__  # type: ignore[attr-defined]
+_source = SourceRow.__table__  # type: ignore[attr-defined]
+
+
+_ALL = (
+    select(_source, _agency.c.code.label("agency"))
+    .join(_agency, _agency.c.id == _source.c.agency_id)
+    .order_by(_source.c.code)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A contributing system."""
+
+    id: int
+    code: str
+    name: str
+    agency: str
+    kind: str
+    group_id: int
+    paused: bool
+    duplicates_expected: bool = True
+    asks_consent: bool = False
+
+
+class Sources:
+    """Contributing systems."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: list[Source] | None = None
+
+    def all(self) -> list[Source]:
+        """Every source, by code; read once a transaction."""
+        if self._known is None:
+            self._known = [
+                Source(
+                    r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused, r.duplicates_expected,
+                    r.asks_consent,
+                )
+                for r in self._connection.execute(_ALL)
+            ]  # fmt: skip
+        return self._known
+
+    def ask_ahead(self) -> None:
+        """Send ahead what ``all`` will ask."""
+        if self._known is None:
+            ahead(self._connection, _ALL)
+
+    def by_code(self, code: str) -> Source:
+        """The source of that code.
+
+        Raises:
+            NotFoundError: there is none; the message names those there are.
+        """
+        known = self.all()
+        for source in known:
+            if source.code == code:
+                return source
+        names = ", ".join(source.code for source in known) or "none yet"
+        raise NotFoundError(f"unknown source {code!r}: add it with mpi source add (there are: {names})")
+
+    def add(self, number: int, agency_number: int, source: Source, commit_no: int) -> None:
+        """Add a source, and its agency where that is new.
+
+        Raises:
+            ConflictError: the code is taken.
+        """
+        if any(existing.code == source.code for existing in self.all()):
+            raise ConflictError(f"there is a source {source.code!r} already")
+        self._known = None
+        agency_id = self._connection.execute(
+            select(_agency.c.id).where(_agency.c.code == source.agency)
+        ).scalar()
+        if agency_id is None:
+            agency_id = agency_number
+            self._connection.execute(
+                insert(_agency).values(id=agency_id, code=source.agency, name=source.agency)
+            )
+        self._connection.execute(
+            insert(_source).values(
+                id=number,
+                code=source.code,
+                name=source.name,
+                agency_id=agency_id,
+                kind=source.kind,
+                group_id=source.group_id,
+                duplicates_expected=source.duplicates_expected,
+                created_commit=commit_no,
+            )
+        )
+
+    def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
+        """Hold what sources say, or let it take effect."""
+        self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
+        self._known = None
+
+    def set_asks_consent(self, number: int, *, asks: bool) -> None:
+        """Let what others decide of a source's records wait for its owner, or not."""
+        self._connection.execute(update(_source).where(_source.c.id == number).values(asks_consent=asks))
+        self._known = None
+
+    def groups(self) -> list[int]:
+        """Every visibility group in use, ascending."""
+        return sorted({source.group_id for source in self.all()})

@@ -1,0 +1,89 @@
+"""Consents: what the owners of sources were asked about steps, and said."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select, update
+
+from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.tables import ConsentRow
+
+_consent = ConsentRow.__table__  # type: ignore[attr-defined]
+
+
+class ConsentStatus(StrEnum):
+    """What the owner said."""
+
+    ASKED = "asked"
+    GIVEN = "given"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConsent:
+    """What the owner of one source was asked about one step.
+
+    Args:
+        step_id: the step.
+        source_id: the source.
+        status: what the owner said.
+        asked_commit: when it was asked.
+        commit_no: when it was answered.
+        reason: the owner's code.
+    """
+
+    step_id: int
+    source_id: int
+    status: ConsentStatus
+    asked_commit: int
+    commit_no: int | None = None
+    reason: str | None = None
+
+
+class Consents:
+    """The words of owners."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ask(self, step_id: int, source_ids: Collection[int], commit_no: int) -> None:
+        """Ask the owners of sources about a step."""
+        rows = [
+            {
+                "step_id": step_id,
+                "source_id": n,
+                "status": ConsentStatus.ASKED.value,
+                "asked_commit": commit_no,
+            }
+            for n in sorted(source_ids)
+        ]
+        if rows:
+            self._connection.execute(insert(_consent), rows)
+
+    def answer(
+        self, step_id: int, source_ids: Collection[int], status: ConsentStatus, commit_no: int, reason: str
+    ) -> None:
+        """Note what the owners of sources said."""
+        self._connection.execute(
+            update(_consent)
+            .where(_consent.c.step_id == step_id, _consent.c.source_id.in_(sorted(source_ids)))
+            .values(status=status.value, commit_no=commit_no, reason=reason)
+        )
+
+    def of(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
+        """By step: everything that was asked about it, by source."""
+        found: dict[int, list[StoredConsent]] = {}
+        for chunk in chunked(step_ids):
+            rows = self._connection.execute(
+                select(_consent)
+                .where(among(_consent.c.step_id, chunk))
+                .order_by(_consent.c.step_id, _consent.c.source_id)
+            )
+            for r in rows:
+                one = StoredConsent(
+                    r.step_id, r.source_id, ConsentStatus(r.status), r.asked_commit, r.commit_no, r.reason
+                )
+                found.setdefault(one.step_id, []).append(one)
+        return found

@@ -1,0 +1,475 @@
+"""Decisions: those in force, over records by number, and every one ever made."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, or_, select, update
+
+from mpi.domain.decision import Authority, Decision, DecisionKind
+from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
+from mpi.storage.driver.in_list import among
+from mpi.storage.driver.prefetch import ahead
+from mpi.storage.repositories.sources.records import RecordState
+from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
+
+_awaited = AwaitedRow.__table__  # type: ignore[attr-defined]
+_decision = DecisionRow.__table__  # type: ignore[attr-defined]
+_member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
+_record = RecordRow.__table__  # type: ignore[attr-defined]
+_supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
+
+
+class DecisionStatus(StrEnum):
+    """Whether a decision binds; in review it is a claim for a steward, awaiting it needs others' words."""
+
+    IN_FORCE = "in_force"
+    PENDING = "pending"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+    REVIEW = "review"
+    AWAITING = "awaiting"
+
+
+def _heads_and_members(numbers: Select[int]) -> Select[Any]:
+    return (
+        select(
+            _decision.c.id,
+            _decision.c.kind,
+            _decision.c.authority,
+            _decision.c.recheck_on,
+            _member.c.group_no,
+            _member.c.record_id,
+            _record.c.canonical_key,
+        )
+        .join(_member, _member.c.decision_id == _decision.c.id)
+        .join(_record, _record.c.id == _member.c.record_id)
+        .where(_decision.c.id.in_(numbers))
+        .order_by(_decision.c.id, _member.c.group_no, _record.c.canonical_key)
+    )
+
+
+# Composed once: every upsert asks these, and composing a statement costs more than SQLite takes to run it.
+_IN_FORCE = _heads_and_members(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
+_NAMING = _heads_and_members(
+    select(_decision.c.id)
+    .join(_member, _member.c.decision_id == _decision.c.id)
+    .where(_decision.c.status == DecisionStatus.IN_FORCE, among(_member.c.record_id, "ids"))
+)
+_ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
+    among(_decision.c.asserting_record, "ids")
+)
+_WAITS = or_(_decision.c.status == DecisionStatus.REVIEW.value, _awaited.c.second)
+_WITH_STATUS = (
+    select(_member.c.decision_id, _member.c.record_id, _decision.c.status, _awaited.c.step_id)
+    .join(_decision, _decision.c.id == _member.c.decision_id)
+    .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
+    .order_by(_member.c.decision_id, _member.c.record_id)
+)
+_EVERY_WAITING = _WITH_STATUS.where(_WAITS)
+_WAITING = _WITH_STATUS.where(
+    _member.c.decision_id.in_(
+        select(_member.c.decision_id)
+        .join(_decision, _decision.c.id == _member.c.decision_id)
+        .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
+        .where(_WAITS, among(_member.c.record_id, "ids"))
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDecision:
+    """A decision in force, by canonical keys, with the numbers of the records that it names.
+
+    Args:
+        decision: what the partition reads.
+        record_ids: every record that it names.
+        recheck_on: day from which it is to be looked at again, ``YYYY-MM-DD``.
+        evidence: an UNSURE's evidence as seen: bits by (lower record number, higher); else empty.
+    """
+
+    decision: Decision
+    record_ids: frozenset[int]
+    recheck_on: str | None = None
+    evidence: tuple[tuple[tuple[int, int], float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDecision:
+    """A claim, or a decision that waits for a second approver to be made or to be taken back.
+
+    Args:
+        id: its number.
+        status: ``review`` of a claim, ``awaiting`` where it is to be made; any other is to be taken back.
+        step_id: the step that waits; None of a claim.
+        members: all records that it names, ascending.
+    """
+
+    id: int
+    status: DecisionStatus
+    step_id: int | None
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """A decision as its maker left it.
+
+    Args:
+        id: its number.
+        kind: what was said.
+        authority: whose word it is.
+        status: whether it binds.
+        commit_no: when it was made.
+        ended_commit: when it was revoked or superseded, if it is so now.
+        effective_from: day from which it binds, where that was not at once.
+        reason: its maker's code.
+        recheck_on: day from which it is to be looked at again.
+        evidence: as seen: model, and each pair's bits and levels.
+        step_id: the step that made it.
+        origin: what kind of step.
+        groups: record numbers, by group.
+        seen: the version of each record that its maker saw; None of one that was withdrawn.
+        supersedes: decisions whose place it took.
+    """
+
+    id: int
+    kind: DecisionKind
+    authority: Authority
+    status: DecisionStatus
+    commit_no: int
+    ended_commit: int | None
+    effective_from: str | None
+    reason: str
+    recheck_on: str | None
+    evidence: dict[str, Any]
+    step_id: int | None
+    origin: str | None
+    groups: tuple[tuple[int, ...], ...]
+    seen: dict[int, int | None]
+    supersedes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDecision:
+    """A decision to be added.
+
+    Args:
+        id: its number.
+        kind: what is said.
+        authority: whose word it is.
+        status: in force, or pending.
+        groups: record numbers, by group.
+        seen: the version of each record that its maker sees.
+        reason: its maker's code.
+        evidence: as seen.
+        config_id: the configuration that the evidence was computed under.
+        step_id: the step that makes it.
+        origin: what kind of step.
+        effective_from: day from which it binds.
+        recheck_on: day from which it is to be looked at again.
+        asserting_record: the record whose source says it.
+    """
+
+    id: int
+    kind: DecisionKind
+    authority: Authority
+    status: DecisionStatus
+    groups: tuple[tuple[int, ...], ...]
+    seen: dict[int, int | None]
+    reason: str
+    evidence: dict[str, Any]
+    config_id: int
+    step_id: int
+    origin: str
+    effective_from: str | None = None
+    recheck_on: str | None = None
+    asserting_record: int | None = None
+
+    @property
+    def record_ids(self) -> frozenset[int]:
+        """Every record that it names."""
+        return frozenset(record for group in self.groups for record in group)
+
+
+class Decisions:
+    """What people and sources have decided."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def in_force(self) -> list[NamedDecision]:
+        """Every decision in force."""
+        return self._named(self._connection.execute(_IN_FORCE).all())
+
+    def naming(self, record_ids: Collection[int]) -> list[NamedDecision]:
+        """Decisions in force that name any of the records."""
+        found: dict[int, NamedDecision] = {}
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(_NAMING, {"ids": chunk}).all()
+            found.update({named.decision.id: named for named in self._named(rows)})
+        return [found[number] for number in sorted(found)]
+
+    def ask_naming(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``naming`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _NAMING, {"ids": chunk})
+
+    def ask_waiting(self, record_ids: Collection[int]) -> None:
+        """Send ahead what ``waiting`` will ask."""
+        for chunk in chunked(record_ids):
+            ahead(self._connection, _WAITING, {"ids": chunk})
+
+    def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
+        """Decisions by number, whatever their status."""
+        found: dict[int, StoredDecision] = {}
+        for chunk in chunked([number for number in numbers if abs(number) <= LARGEST_NUMBER]):
+            found.update(self._stored(_decision.c.id.in_(chunk)))
+        return found
+
+    def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
+        """Every decision that names any of the records, whatever its status."""
+        numbers: set[int] = set()
+        for chunk in chunked(record_ids):
+            rows = self._connection.execute(
+                select(_member.c.decision_id).where(_member.c.record_id.in_(chunk)).distinct()
+            )
+            numbers.update(row[0] for row in rows)
+        return self.get(numbers)
+
+    def latest(self, before: int | None, limit: int) -> list[StoredDecision]:
+        """Decisions newest first, below a number if one is given."""
+        statement = select(_decision.c.id).order_by(_decision.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(_decision.c.id < before)
+        numbers = [row[0] for row in self._connection.execute(statement)]
+        found = self.get(numbers)
+        return [found[number] for number in numbers if number in found]
+
+    def of_step(self, step_id: int) -> list[StoredDecision]:
+        """The decisions that a step made."""
+        return list(self._stored(_decision.c.step_id == step_id).values())
+
+    def asserted_by(self, record_id: int, origin: str, *, revoked: bool = False) -> list[StoredDecision]:
+        """What a record's source says with it, of one kind, oldest first; also what was taken back."""
+        return [
+            found
+            for found in self._stored(_decision.c.asserting_record == record_id).values()
+            if found.origin == origin and (revoked or found.status != DecisionStatus.REVOKED)
+        ]
+
+    def asserting(self, record_ids: Collection[int]) -> dict[str, set[int]]:
+        """Those of the records with which a source said something, by the kind of what it said."""
+        found: dict[str, set[int]] = {}
+        for chunk in chunked(record_ids):
+            for row in self._connection.execute(_ASSERTING, {"ids": chunk}):
+                found.setdefault(row.origin, set()).add(row.asserting_record)
+        return found
+
+    def claiming(self, source_ids: Collection[int]) -> set[int]:
+        """Records of the sources, none of them sealed, with which something was said that is a claim."""
+        wanted = (
+            select(_decision.c.asserting_record)
+            .join(_record, _record.c.id == _decision.c.asserting_record)
+            .where(
+                _decision.c.status == DecisionStatus.REVIEW,
+                _record.c.source_id.in_(source_ids),
+                _record.c.state != RecordState.SEALED,
+            )
+        )
+        return {row.asserting_record for row in self._connection.execute(wanted)}
+
+    def waiting(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
+        """Claims, and what waits for a second approver, about any of the records; None asks of all."""
+        found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
+        asked = (
+            [(_EVERY_WAITING, {})]
+            if record_ids is None
+            else [(_WAITING, {"ids": chunk}) for chunk in chunked(record_ids)]
+        )
+        for statement, parameters in asked:
+            for row in self._connection.execute(statement, parameters):
+                head = DecisionStatus(row.status), row.step_id
+                _, _, members = found.setdefault(row.decision_id, (*head, []))
+                if row.record_id not in members:
+                    members.append(row.record_id)
+        return [
+            WaitingDecision(number, status, step, tuple(members))
+            for number, (status, step, members) in sorted(found.items())
+        ]
+
+    def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
+        """(decision, version seen, version now) of active records that their source has restated since."""
+        found: list[tuple[int, int, int]] = []
+        for chunk in chunked(numbers):
+            rows = self._connection.execute(
+                select(_member.c.decision_id, _member.c.version_id_seen, _record.c.version_id)
+                .join(_record, _record.c.id == _member.c.record_id)
+                .where(
+                    _member.c.decision_id.in_(chunk),
+                    _member.c.version_id_seen.is_not(None),
+                    _record.c.state == RecordState.ACTIVE,
+                    _record.c.version_id != _member.c.version_id_seen,
+                )
+            )
+            found += [(row[0], row[1], row[2]) for row in rows]
+        return found
+
+    def due(self, day: str) -> list[StoredDecision]:
+        """Pending decisions whose day has come."""
+        found = self._stored(
+            (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
+        )
+        return list(found.values())
+
+    def with_status(self, status: DecisionStatus) -> list[int]:
+        """Numbers of the decisions of a status, ascending."""
+        wanted = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
+        return [row.id for row in self._connection.execute(wanted)]
+
+    def add(self, decision: NewDecision, commit_no: int) -> None:
+        """Add a decision with its members."""
+        self._connection.execute(
+            insert(_decision).values(
+                id=decision.id,
+                kind=decision.kind.value,
+                authority=int(decision.authority),
+                status=decision.status.value,
+                commit_no=commit_no,
+                effective_from=decision.effective_from,
+                reason=decision.reason,
+                recheck_on=decision.recheck_on,
+                evidence=orjson.dumps(decision.evidence).decode(),
+                config_id=decision.config_id,
+                step_id=decision.step_id,
+                origin=decision.origin,
+                asserting_record=decision.asserting_record,
+            )
+        )
+        self._connection.execute(
+            insert(_member),
+            [
+                {
+                    "decision_id": decision.id,
+                    "record_id": record,
+                    "group_no": place,
+                    "version_id_seen": decision.seen.get(record),
+                }
+                for place, group in enumerate(decision.groups)
+                for record in group
+            ],
+        )
+
+    def supersede(
+        self, number: int, superseded: Collection[int], commit_no: int, *, binding: bool = True
+    ) -> None:
+        """Put a decision in the place of others; one that does not bind yet leaves them in force."""
+        if superseded:
+            self._connection.execute(
+                insert(_supersedes),
+                [{"decision_id": number, "superseded_id": old} for old in sorted(set(superseded))],
+            )
+            if binding:
+                self.set_status(superseded, DecisionStatus.SUPERSEDED, commit_no)
+
+    def superseders(self, number: int) -> set[int]:
+        """Decisions that took the place of one."""
+        rows = self._connection.execute(
+            select(_supersedes.c.decision_id).where(_supersedes.c.superseded_id == number)
+        )
+        return {row[0] for row in rows}
+
+    def set_status(self, numbers: Iterable[int], status: DecisionStatus, ended: int | None) -> None:
+        """Change whether decisions bind."""
+        for chunk in chunked(sorted(numbers)):
+            self._connection.execute(
+                update(_decision)
+                .where(_decision.c.id.in_(chunk))
+                .values(status=status.value, ended_commit=ended)
+            )
+
+    def set_day(self, numbers: Iterable[int], day: str) -> None:
+        """Change the day from which pending decisions bind."""
+        for chunk in chunked(sorted(numbers)):
+            self._connection.execute(
+                update(_decision).where(_decision.c.id.in_(chunk)).values(effective_from=day)
+            )
+
+    def _stored(self, condition: ColumnElement[bool]) -> dict[int, StoredDecision]:
+        heads = self._connection.execute(select(_decision).where(condition).order_by(_decision.c.id)).all()
+        numbers = [row.id for row in heads]
+        groups: dict[int, dict[int, list[int]]] = {}
+        seen: dict[int, dict[int, int | None]] = {}
+        superseded: dict[int, list[int]] = {}
+        for chunk in chunked(numbers):
+            members = self._connection.execute(
+                select(_member)
+                .where(_member.c.decision_id.in_(chunk))
+                .order_by(_member.c.group_no, _member.c.record_id)
+            )
+            for row in members:
+                groups.setdefault(row.decision_id, {}).setdefault(row.group_no, []).append(row.record_id)
+                seen.setdefault(row.decision_id, {})[row.record_id] = row.version_id_seen
+            replaced = self._connection.execute(
+                select(_supersedes).where(_supersedes.c.decision_id.in_(chunk))
+            )
+            for row in replaced:
+                superseded.setdefault(row.decision_id, []).append(row.superseded_id)
+        return {
+            row.id: StoredDecision(
+                row.id,
+                DecisionKind(row.kind),
+                Authority(row.authority),
+                DecisionStatus(row.status),
+                row.commit_no,
+                row.ended_commit,
+                row.effective_from,
+                row.reason,
+                row.recheck_on,
+                orjson.loads(row.evidence),
+                row.step_id,
+                row.origin,
+                tuple(tuple(group) for group in groups.get(row.id, {}).values()),
+                seen.get(row.id, {}),
+                tuple(sorted(superseded.get(row.id, ()))),
+            )
+            for row in heads
+        }
+
+    def _named(self, rows: Sequence[Row[Any]]) -> list[NamedDecision]:
+        heads: dict[int, tuple[str, int, str | None]] = {}
+        groups: dict[int, dict[int, list[int]]] = {}
+        records: dict[int, set[int]] = {}
+        for row in rows:
+            heads[row.id] = (row.kind, row.authority, row.recheck_on)
+            groups.setdefault(row.id, {}).setdefault(row.group_no, []).append(row.canonical_key)
+            records.setdefault(row.id, set()).add(row.record_id)
+        unsure = [number for number, (kind, _, _) in heads.items() if kind == DecisionKind.UNSURE]
+        seen = self._bits_seen(unsure)
+        return [
+            NamedDecision(
+                Decision(
+                    number,
+                    DecisionKind(kind),
+                    Authority(authority),
+                    tuple(tuple(group) for group in groups[number].values()),
+                ),
+                frozenset(records[number]),
+                recheck_on,
+                seen.get(number, ()),
+            )
+            for number, (kind, authority, recheck_on) in heads.items()
+        ]
+
+    def _bits_seen(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
+        found = {}
+        for chunk in chunked(numbers):
+            rows = self._connection.execute(
+                select(_decision.c.id, _decision.c.evidence).where(_decision.c.id.in_(chunk))
+            )
+            for row in rows:
+                pairs = orjson.loads(row.evidence).get("pairs", ())
+                found[row.id] = tuple((tuple(each["records"]), each["bits"]) for each in pairs)
+        return found

@@ -1,0 +1,70 @@
+"""Open pages of a test index: the made-up people, and the switch between their roles."""
+
+import re
+
+import httpx
+import pytest
+
+from mpi.domain.roles import Role
+from tests.index import a_child
+from tests.unit.api.pages.desk.test_sign_in import SAME
+
+
+@pytest.fixture
+def visitor(people):
+    with httpx.Client(base_url=people.base_url, timeout=30) as client:
+        yield client
+
+
+def view_as(visitor, role, **headers):
+    token = re.search(r'name="csrf" value="(\w+)"', visitor.get("/find").text)[1]
+    return visitor.post("/view-as", data={"csrf": token, "role": role}, headers={**SAME, **headers})
+
+
+def test_whoever_opens_the_page_is_the_made_up_steward(visitor):
+    page = visitor.get("/find")
+    assert page.status_code == 200
+    assert '<option value="steward" selected>' in page.text
+
+
+def test_the_role_is_changed_and_kept_in_a_cookie(visitor):
+    for role in Role:
+        visitor.cookies.clear()
+        answer = view_as(visitor, role.value)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert cookie == f"mpi-acting-as={role}; HttpOnly; Path=/; SameSite=strict"
+
+
+def test_each_made_up_person_sees_what_the_role_sees(visitor, call):
+    child = a_child(None, first_name="Madeup", last_name="Rolesworth", birth_date="2009-09-01")
+    eid = call.put("/v1/sources/CCWIS/records/as-1", json=child).json()["enterprise_id"]
+    seen = {}
+    for role in Role:
+        visitor.cookies.clear()
+        view_as(visitor, role.value)
+        seen[role] = "Rolesworth" in visitor.get(f"/people/{eid}").text
+    assert seen == {Role.STEWARD: True, Role.APPROVER: True, Role.SOURCE_OWNER: False, Role.OPERATOR: False}
+
+
+def test_a_role_that_there_is_not_and_a_form_of_another_site_change_nothing(visitor):
+    for answer in (
+        view_as(visitor, "admin"),
+        view_as(visitor, "operator", **{"Sec-Fetch-Site": "cross-site"}),
+        visitor.post("/view-as", data={"role": "operator"}, headers=SAME),
+    ):
+        assert answer.status_code == 400
+        assert "set-cookie" not in answer.headers
+    visitor.cookies.set("mpi-acting-as", "admin")
+    assert '<option value="steward" selected>' in visitor.get("/find").text
+
+
+def test_there_is_nothing_to_sign_in_to(visitor):
+    for path in ("/sign-in", "/change-password"):
+        assert visitor.get(path).status_code == 404
+
+
+def test_where_people_sign_in_nobody_views_as_another(call):
+    assert call.post("/view-as", data={"role": "operator"}).status_code == 404
+    answer = httpx.get(f"{call.base_url}/find", headers={"Cookie": "mpi-acting-as=operator"})
+    assert answer.status_code == 303

@@ -1,0 +1,99 @@
+import logging
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.api.request.problems import STATUSES, problem_of
+from mpi.domain import errors
+from mpi.domain.errors import MpiError
+from tests.unit.api.live import calling, problem
+
+EXPECTED = {
+    "MpiError": 500, "InputError": 400, "RecordError": 422, "FileError": 400, "MappingError": 400,
+    "EidError": 400, "NotFoundError": 404, "ConflictError": 409, "DecisionConflict": 409,
+    "ModelMovedError": 409,
+    "StaleError": 412, "ReusedKeyError": 422, "ClaimedError": 409, "EngineError": 500,
+    "SurvivorshipError": 400,
+    "NotAuthenticated": 401, "AccessDenied": 403, "LoadHeld": 409, "ModelError": 500, "StoreError": 503,
+}  # fmt: skip
+VALUE = "Xanthippe"
+
+
+def raised(name: str) -> MpiError:
+    kind = getattr(errors, name)
+    arguments = {
+        "RecordError": ("flags", "unknown-code", VALUE),
+        "ClaimedError": (VALUE, "2026-11-24T09:30:00Z"),
+    }
+    return kind(*arguments.get(name, (VALUE,)))
+
+
+@pytest.fixture(scope="module")
+def failing(index):
+    """A server whose routes raise what their path names."""
+    app = create_app(index)
+
+    @app.get("/raise/{name}")
+    def fail(name: str) -> None:
+        if name in EXPECTED:
+            raise raised(name)
+        raise ZeroDivisionError(VALUE)
+
+    with calling(app, None) as client:
+        yield client
+
+
+def test_every_error_of_the_tree_has_a_status():
+    tree = {
+        kind.__name__
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, MpiError)
+    }
+    assert tree == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("name", "status"), EXPECTED.items())
+def test_each_error_is_answered_as_its_own_problem(failing, name, status):
+    told = problem(failing.get(f"/raise/{name}"), status, getattr(errors, name).code)
+    assert (VALUE in str(told)) == (status != 500)
+
+
+def test_a_busy_store_says_when_to_come_back(failing):
+    assert failing.get("/raise/StoreError").headers["retry-after"]
+
+
+@pytest.mark.parametrize("name", ["MpiError", "ModelError", "anything"])
+def test_a_failure_of_ours_is_logged_by_place_and_never_by_value(failing, caplog, name):
+    with caplog.at_level(logging.ERROR):
+        told = problem(
+            failing.get(f"/raise/{name}"),
+            500,
+            {"anything": "unexpected"}.get(name, getattr(errors, name, MpiError).code),
+        )
+    assert VALUE not in str(told)
+    assert VALUE not in caplog.text
+    assert told["instance"].removeprefix("urn:uuid:") in caplog.text
+    assert "fail:" in caplog.text
+
+
+def test_unknown_paths_and_methods_are_problems_too(call):
+    problem(call.get("/nope"), 404, "not-found")
+    problem(call.get("/v1/sources/D01/records"), 404, "not-found")
+    answer = call.delete("/v1/events")
+    problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET"
+
+
+def test_a_wrong_parameter_is_named_and_its_value_is_not(call):
+    answer = call.get("/v1/events", params={"after": VALUE, VALUE: "1"})
+    assert "after" in problem(answer, 400, "invalid-parameter")["detail"]
+    assert VALUE not in answer.text
+
+
+def test_problem_types_are_stable_names():
+    assert {problem_of(raised(name))["type"] for name in EXPECTED if EXPECTED[name] != 500} >= {
+        "urn:mpi:problem:invalid-record",
+        "urn:mpi:problem:not-found",
+        "urn:mpi:problem:decision-conflict",
+    }
+    assert all(title for _, title in STATUSES.values())

@@ -1,0 +1,54 @@
+"""What was interrupted or left is looked for by whoever serves."""
+
+from itertools import islice
+
+import pytest
+
+from mpi.api.app import create_app
+from mpi.api.server import resumption
+from mpi.service.indexing import compaction
+from tests.index import an_index, load_rows
+from tests.loads import children, in_small_chunks, sound, waiting
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch, database_url):
+    """The application around an index in which a load left runs of keys."""
+    in_small_chunks(monkeypatch)
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 100_000)
+    with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
+        load_rows(index, "sis", *children())
+        yield create_app(index)
+
+
+def look(app, monkeypatch, times):
+    """As the thread of a process that serves does, so many times."""
+    monkeypatch.setattr(resumption, "FIRST_LOOK_WITHIN_S", 0.0)
+    monkeypatch.setattr(resumption, "LOOK_EVERY_S", 0.0)
+    looks = resumption._looks
+    monkeypatch.setattr(resumption, "_looks", lambda: islice(looks(), times))
+    resumption._merge(app)
+    monkeypatch.setattr(resumption, "_looks", looks)
+
+
+def test_whoever_serves_merges_what_a_load_left_once_it_sees_that_nobody_does(served, monkeypatch):
+    index = served.state.index
+    left = waiting(index)
+    assert left > 0
+    look(served, monkeypatch, 1)
+    assert waiting(index) == left
+    look(served, monkeypatch, 2)
+    assert waiting(index) == 0
+    sound(index)
+
+
+def test_a_merge_that_fails_is_logged_and_tried_again(served, monkeypatch, caplog):
+    index, url = served.state.index, served.state.index.database.url
+    monkeypatch.setattr(index.database, "url", "sqlite:////nowhere/mpi.db")
+    look(served, monkeypatch, 2)
+    assert "keys that a load left were not merged: the database cannot be opened" in caplog.text
+    assert waiting(index) > 0
+    monkeypatch.setattr(index.database, "url", url)
+    look(served, monkeypatch, 2)
+    assert waiting(index) == 0

@@ -1,0 +1,99 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mpi.api.server.scheduler_slice import slice_ns
+from mpi.api.server.serve import listen, serve
+from mpi.domain.errors import InputError
+from tests.index import an_index
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - it must be refused
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.168.1.5", "example.org", "", "127.0.0.1.example"])
+def test_it_listens_on_loopback_only(index, host):
+    with pytest.raises(InputError, match="localhost only"):
+        serve(index, host, 0)
+
+
+def test_a_port_that_is_taken_is_told_in_one_line():
+    with listen("localhost", 0) as taken:
+        taken.listen()
+        with pytest.raises(InputError, match="cannot listen on port"):
+            listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_it_serves_until_interrupted(tmp_path):
+    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    program = (
+        "from mpi.config import Settings\nfrom mpi.bootstrap import open_index\n"
+        f"from mpi.api.server.serve import serve\nserve(open_index(Settings()), '127.0.0.1', {port})"
+    )
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/readyz?name=Xanthippe") == 200
+        assert slice_ns(process.pid) == _slice_of_who_asks()
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=15)
+    assert b"GET /readyz 200" in told
+    assert b"Xanthippe" not in told
+
+
+@pytest.mark.slow
+def test_several_workers_answer_on_one_port_until_interrupted(tmp_path):
+    with an_index(tmp_path, "D01"), listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"MPI_HOME": str(tmp_path), "MPI_MODEL": str(tmp_path / "tiny")}
+    command = [sys.executable, "-m", "mpi", "serve", "--port", str(port), "--workers", "2"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    try:
+        assert _answer(f"http://127.0.0.1:{port}/readyz") == 200
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: _answer(f"http://127.0.0.1:{port}/readyz"), range(40)))
+        assert set(answers) == {200}
+        assert _slices(*_begun(process.pid)) == {_slice_of_who_asks()}
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 0, told
+    assert told.count(b"GET /readyz 200") == 41
+
+
+def _slices(*processes: int) -> set[int | None]:
+    """The slices of all threads of processes."""
+    tasks = [task for process in processes for task in Path(f"/proc/{process}/task").iterdir()]
+    return {slice_ns(int(task.name)) for task in tasks}
+
+
+def _begun(process: int) -> list[int]:
+    """The workers that a process began."""
+    listed = [task / "children" for task in Path(f"/proc/{process}/task").iterdir()]
+    return [int(child) for children in listed for child in children.read_text().split()]
+
+
+def _slice_of_who_asks() -> int | None:
+    """What a process that asks to be woken soon has on this machine."""
+    ask = "from mpi.api.server.scheduler_slice import *; wake_soon(); print(slice_ns())"
+    told = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True).stdout
+    return None if told.strip() == "None" else int(told)
+
+
+def _answer(url: str) -> int:
+    until = time.monotonic() + 90
+    while True:
+        try:
+            return httpx.get(url).status_code
+        except httpx.TransportError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,137 @@
+"""Clients of the API are added, listed and revoked; each does what it was granted and nothing else."""
+
+import pytest
+
+from mpi.bootstrap import open_index
+from mpi.config import Settings
+from mpi.domain.errors import AccessDenied, NotAuthenticated
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.access.clients import add_client, authenticate, list_clients, revoke_client
+from mpi.service.persons.persons import person
+from mpi.service.records.upsert import upsert
+from tests.unit.cli.conftest import is_one_line
+
+
+@pytest.fixture
+def opened(home):
+    index = open_index(Settings())
+    yield index
+    index.database.dispose()
+
+
+def added(mpi, *options) -> str:
+    made = mpi("client", "add", "district-01", *options, "--json")
+    assert made.code == 0, made.err
+    return made.json["api_key"]
+
+
+def test_a_client_does_what_it_was_granted_and_nothing_else(mpi, opened):
+    key = added(mpi, "--scope", "record.write", "--scope", "record.read", "--source", "sis")
+    viewer = authenticate(opened, key, None)
+    assert viewer.client == "district-01"
+    upsert(opened, viewer, "sis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
+    with pytest.raises(AccessDenied):
+        upsert(opened, viewer, "ccwis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
+    with pytest.raises(AccessDenied):
+        person(opened, viewer, "T7K3-M92Q-X0HN")
+
+
+def test_only_a_hash_of_the_key_is_kept(mpi, home):
+    key = added(mpi, "--scope", "report", "--all-sources")
+    assert key.startswith("mpi_")
+    assert key.encode() not in (home / "mpi.db").read_bytes()
+    assert key not in mpi("client", "list").out
+
+
+def test_a_revoked_key_opens_nothing_more(mpi, opened):
+    key = added(mpi, "--scope", "report", "--all-sources")
+    assert authenticate(opened, key, None).sources is None
+    assert mpi("client", "revoke", "district-01").code == 0
+    with pytest.raises(NotAuthenticated):
+        authenticate(opened, key, None)
+    [listed] = [c for c in mpi("client", "list", "--json").json if c["name"] == "district-01"]
+    assert listed["revoked"] is not None
+    assert mpi("client", "revoke", "district-01").code == 6
+    again = mpi("client", "add", "district-01", "--scope", "report", "--all-sources")
+    assert (again.code, is_one_line(again.err)) == (7, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--scope", "report"), 5),
+        (("--scope", "report", "--source", "sis", "--all-sources"), 5),
+        (("--scope", "everything", "--all-sources"), 5),
+        (("--scope", "report", "--source", "nowhere"), 6),
+        (("--all-sources",), 2),
+    ],
+)
+def test_a_grant_that_is_not_whole_is_refused(mpi, home, options, code):
+    refused = mpi("client", "add", "district-01", *options)
+    assert (refused.code, is_one_line(refused.err)) == (code, True)
+
+
+def test_nobody_grants_more_than_they_have(opened):
+    partial = Viewer("admin", None, frozenset({Action.CLIENT_ADMIN, Action.REPORT}), frozenset({"sis"}))
+    for scopes, sources in ((["decide"], ["sis"]), (["report"], ["ccwis"]), (["report"], None)):
+        with pytest.raises(AccessDenied):
+            add_client(opened, partial, "more", scopes, sources)
+    add_client(opened, partial, "less", ["report"], ["sis"])
+    for forbidden in (
+        lambda v: add_client(opened, v, "x", ["report"], ["sis"]),
+        lambda v: list_clients(opened, v),
+        lambda v: revoke_client(opened, v, "less"),
+    ):
+        with pytest.raises(AccessDenied):
+            forbidden(Viewer("nobody", None, frozenset(Action) - {Action.CLIENT_ADMIN}, None))
+
+
+def test_a_source_is_paused_and_resumed(mpi, home):
+    def sent() -> str:
+        child = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
+        return mpi("resolve", "--json", send=child).json["outcome"]
+
+    assert mpi("source", "pause", "sis").code == 0
+    assert sent() == "held"
+    assert mpi("source", "resume", "--all", "--json").json["resolved"] == 1
+    assert sent() == "unchanged"
+    assert mpi("source", "pause").code == 5
+    assert mpi("source", "resume", "nowhere").code == 6
+
+
+def test_a_file_of_new_local_ids_is_taken_at_once_and_back_again(mpi, home, tmp_path):
+    child = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
+    eid = mpi("resolve", "--json", send=child).json["enterprise_id"]
+    file = tmp_path / "new.csv"
+    file.write_text("old,new\n1,2027-1\n9,10\n")
+    done = mpi("rekey", str(file), "--source", "sis", "--json")
+    assert (done.json["rekeyed"], done.json["unknown"]) == (1, ["9"])
+    found = mpi("crosswalk", "--source", "sis", "--local-id", "2027-1", "--json").json
+    assert found["enterprise_id"] == eid
+    assert mpi("undo", str(done.json["step"]), "--step").code == 0
+    assert mpi("crosswalk", "--source", "sis", "--local-id", "2027-1").code == 6
+    for wrong in ("a,b\n1,2\n", "old,new\n1\n", "old,new\n1,2\n1,3\n"):
+        file.write_text(wrong)
+        refused = mpi("rekey", str(file), "--source", "sis")
+        assert (refused.code, is_one_line(refused.err)) == (5, True)
+
+
+def test_a_freeze_window_is_added_listed_and_lifted(mpi, home):
+    made = mpi(
+        "freeze",
+        "add",
+        "sis",
+        "--from",
+        "2999-03-01",
+        "--to",
+        "2999-03-04",
+        "--reason",
+        "count-day",
+        "--json",
+    )
+    assert (made.json["state"], made.json["ends_on"]) == ("coming", "2999-03-04")
+    assert "count-day" in mpi("freeze", "list").out
+    assert mpi("freeze", "lift", "1").code == 0
+    assert [window["state"] for window in mpi("freeze", "list", "--json").json] == ["lifted"]
+    assert mpi("freeze", "lift", "1").code == 7
+    assert mpi("freeze", "add", "sis", "--from", "2999-03-04", "--to", "2999-03-04").code == 5

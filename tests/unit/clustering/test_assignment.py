@@ -1,0 +1,139 @@
+"""The assignment: law 2."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.clustering.assignment import Holder, Standing, SurvivorKey, assign
+
+
+def active(person, *records):
+    return Holder(person, Standing.ACTIVE, frozenset(records))
+
+
+def retired(person, *records):
+    return Holder(person, Standing.RETIRED, frozenset(records))
+
+
+def empty(person, *records):
+    return Holder(person, Standing.EMPTY, frozenset(records))
+
+
+def bearers(clusters, history, survivor=None):
+    plan = assign(clusters, history, survivor or {})
+    return {a.cluster: a.person for a in plan.assignments}, plan.retired
+
+
+def test_unchanged_clusters_keep_their_ids_and_new_ones_are_minted():
+    assert bearers([(1, 2), (3,)], [active(7, 1, 2)]) == ({(1, 2): 7, (3,): None}, ())
+
+
+def test_on_a_split_the_id_stays_with_the_part_that_holds_most_of_its_last_records():
+    assert bearers([(1,), (2, 3)], [active(7, 1, 2, 3)]) == ({(1,): None, (2, 3): 7}, ())
+
+
+def test_an_even_split_is_decided_by_canonical_key():
+    assert bearers([(2, 3), (1, 4)], [active(7, 1, 2, 3, 4)]) == ({(1, 4): 7, (2, 3): None}, ())
+
+
+def test_on_a_merge_an_open_enrolment_survives_then_most_holders_then_the_oldest():
+    history = [active(7, 1), active(9, 2, 3)]
+    enrolled = {7: SurvivorKey(open_enrollment=True, holders=1), 9: SurvivorKey(holders=2)}
+    assert bearers([(1, 2, 3)], history, enrolled) == ({(1, 2, 3): 7}, (9,))
+    assert bearers([(1, 2, 3)], history, {9: SurvivorKey(holders=2)}) == ({(1, 2, 3): 9}, (7,))
+    even = {7: SurvivorKey(holders=1), 9: SurvivorKey(holders=1)}
+    assert bearers([(1, 2)], [active(9, 2), active(7, 1)], even) == ({(1, 2): 7}, (9,))
+
+
+def test_in_an_undo_who_held_none_of_its_records_before_survives_nobody_who_did():
+    history = [active(7, 1, 2), active(9, 3)]
+    keys = {7: SurvivorKey(open_enrollment=True, holders=2, newer=True), 9: SurvivorKey(holders=1)}
+    assert bearers([(1, 2, 3)], history, keys) == ({(1, 2, 3): 9}, (7,))
+    both = {7: keys[7], 9: SurvivorKey(holders=1, newer=True)}
+    assert bearers([(1, 2, 3)], history, both) == ({(1, 2, 3): 7}, (9,))
+
+
+def test_a_person_that_loses_its_best_cluster_keeps_its_id_on_the_rest():
+    history = [active(7, 1, 2), active(9, 3, 4)]
+    survivor = {7: SurvivorKey(holders=2), 9: SurvivorKey(holders=2)}
+    assert bearers([(1, 2, 3), (4,)], history, survivor) == ({(1, 2, 3): 7, (4,): 9}, ())
+
+
+def test_a_retired_id_lives_again_when_its_records_are_a_person_of_their_own():
+    history = [active(7, 1, 2), retired(9, 2)]
+    assert bearers([(1,), (2,)], history) == ({(1,): 7, (2,): 9}, ())
+
+
+def test_parting_a_merge_gives_both_ids_back_whichever_part_is_larger():
+    history = [active(7, 1, 2, 3), retired(9, 2, 3)]
+    assert bearers([(1,), (2, 3)], history) == ({(1,): 7, (2, 3): 9}, ())
+    assert bearers([(2, 3)], history) == ({(2, 3): 7}, ())
+
+
+def test_a_retired_id_stays_retired_while_its_records_are_apart():
+    history = [active(7, 1, 2, 3, 4), retired(9, 3, 4)]
+    plan = assign([(1, 2), (3,), (4,)], history, {})
+    assert {a.cluster: a.person for a in plan.assignments} == {(1, 2): 7, (3,): None, (4,): None}
+
+
+def test_an_empty_person_finds_the_first_record_that_returns():
+    assert bearers([(1,)], [empty(7, 1, 2)]) == ({(1,): 7}, ())
+
+
+def test_an_empty_person_takes_no_active_persons_place():
+    assert bearers([(1, 2)], [empty(7, 1), active(9, 2)]) == ({(1, 2): 9}, (7,))
+
+
+@st.composite
+def histories(draw):
+    records = draw(st.lists(st.integers(0, 12), min_size=1, max_size=9, unique=True))
+    groups: dict[int, list[int]] = {}
+    for record in records:
+        groups.setdefault(draw(st.integers(0, 4)), []).append(record)
+    owners: dict[int, list[int]] = {}
+    for record in records:
+        owners.setdefault(draw(st.integers(0, 4)), []).append(record)
+    history = [active(person, *held) for person, held in owners.items()]
+    gone = draw(st.lists(st.integers(10, 14), max_size=3, unique=True))
+    history += [retired(p, *draw(st.lists(st.sampled_from(records), min_size=1))) for p in gone]
+    survivor = {
+        person: SurvivorKey(draw(st.booleans()), draw(st.integers(0, 3))) for person in [*owners, *gone]
+    }
+    return [tuple(sorted(group)) for group in groups.values()], history, survivor
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_plan_does_not_depend_on_the_order_of_its_inputs(drawn, random):
+    clusters, history, survivor = drawn
+    expected = assign(clusters, history, survivor)
+    random.shuffle(clusters)
+    random.shuffle(history)
+    assert assign(clusters, history, survivor) == expected
+
+
+@given(histories())
+def test_no_id_is_borne_twice_and_applying_a_plan_again_changes_nothing(drawn):
+    clusters, history, survivor = drawn
+    plan = assign(clusters, history, survivor)
+    borne = [a.person for a in plan.assignments if a.person is not None]
+    assert len(borne) == len(set(borne))
+    assert not set(borne) & set(plan.retired)
+    minted = 100
+    after = []
+    for a in plan.assignments:
+        minted += 1
+        after.append(active(a.person if a.person is not None else minted, *a.cluster))
+    again = assign(clusters, after, survivor)
+    assert {a.cluster: a.person for a in again.assignments} == {
+        tuple(sorted(h.records)): h.person for h in after
+    }
+    assert again.retired == ()
+
+
+@given(histories())
+def test_an_id_is_retired_only_where_no_part_of_it_is_left_without_one(drawn):
+    clusters, history, survivor = drawn
+    plan = assign(clusters, history, survivor)
+    minted = {a.cluster for a in plan.assignments if a.person is None}
+    held = {holder.person: holder.records for holder in history}
+    for person in plan.retired:
+        assert not any(held[person] & set(cluster) for cluster in minted)

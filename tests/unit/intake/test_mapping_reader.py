@@ -1,0 +1,256 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.errors import MappingError
+from mpi.domain.record import QualityIssue
+from mpi.intake.cell_conversion import DateFormat, iso_date, text
+from mpi.intake.mapping_reader import load_mapping, shipped_mappings
+from mpi.intake.rows import SentRow
+
+ID = 'local_id = "id"\n'
+
+
+def sent(read, mapped, layout, content):
+    return [row.fields for row in read(content, mapping=mapped(layout)) if isinstance(row, SentRow)]
+
+
+def test_all_shipped_mappings_load():
+    assert shipped_mappings() == [
+        "edfi_students_flat", "mavis_class", "mavis_cohort", "pp_children_multi", "pp_link_census",
+    ]  # fmt: skip
+    assert all(load_mapping(name).fields for name in shipped_mappings())
+    assert load_mapping("pp_children_multi").local_id_from_row
+
+
+def test_columns_constants_templates_and_splits(read, mapped):
+    layout = """
+        local_id = {template = "{set}-{id}"}
+        ignore = ["junk"]
+        [fields]
+        first_name = "given"
+        city = {constant = "Columbus"}
+        address_line1 = {template = "{no} {street}"}
+        household_ids = {column = "hh", split = ";"}
+    """
+    rows = sent(
+        read, mapped, layout,
+        "set,id,given,no,street,hh,junk\nA,1,Ana,12,Elm St,h1; h2;,x\nA,,Bo,,Elm St,,\nA,3,,,,,\n",
+    )  # fmt: skip
+    assert rows == [
+        {
+            "local_id": "A-1", "first_name": "Ana", "city": "Columbus",
+            "address_line1": "12 Elm St", "household_ids": ["h1", "h2"],
+        },
+        {"first_name": "Bo", "city": "Columbus", "address_line1": "Elm St"},
+        {"local_id": "A-3", "city": "Columbus"},
+    ]  # fmt: skip
+
+
+def test_of_several_names_of_a_column_the_first_that_is_filled_counts(read, mapped):
+    layout = ID + '[fields]\nfirst_name = {column = ["given", "first"]}\n'
+    assert sent(read, mapped, layout, "id,first\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
+    rows = sent(read, mapped, layout, "id,first,given\n1,Ana,Bo\n2,Cy,\n")
+    assert [row["first_name"] for row in rows] == ["Bo", "Cy"]
+
+
+def test_codes_are_strict_and_an_unlisted_one_is_missing_and_counted(read, mapped):
+    layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M", "2" = "F", "9" = ""}}\n'
+    rows = read("id,sx\n1,1\n2,9\n3,7\n4,\n", mapping=mapped(layout))
+    assert [row.fields.get("sex") for row in rows] == ["M", None, None, None]
+    assert [row.issues for row in rows] == [(), (), (QualityIssue("sex", "unknown-code"),), ()]
+
+
+def test_codes_default_takes_every_other_code(read, mapped):
+    layout = ID + '[fields]\nsex = {column = "sx", codes = {"1" = "M"}, codes_default = "X"}\n'
+    rows = read("id,sx\n1,1\n2,7\n", mapping=mapped(layout))
+    assert [(row.fields["sex"], row.issues) for row in rows] == [("M", ()), ("X", ())]
+
+
+def test_lists_of_objects_take_what_each_row_has(read, mapped):
+    layout = (
+        ID
+        + """
+        [[guardians]]
+        guardian_full_name = "p1"
+        guardian_relationship = {constant = "parent"}
+        [[guardians]]
+        guardian_full_name = "p2"
+        [[identifiers]]
+        system = "nhs_number"
+        assigner = "NHS"
+        value = "nhs"
+        [[flags]]
+        population = "foster_care"
+        definition = "ESSA"
+        value = {column = "care", codes = {"1" = "Y", "0" = "N"}}
+        begin = {column = "since", date_format = "%d.%m.%Y"}
+        [[flags]]
+        population = "homeless"
+        value = {constant = "Y"}
+        definition = "McKinney-Vento"
+    """
+    )
+    homeless = {"population": "homeless", "value": "Y", "definition": "McKinney-Vento"}
+    rows = sent(
+        read, mapped, layout,
+        "id,p1,p2,nhs,care,since\n1,Ana de la Cruz,\"Ek, Bo\",999,1,3.2.2024\n2,,,,,1.1.2020\n",
+    )  # fmt: skip
+    assert rows[0]["guardians"] == [
+        {"guardian_first_name": "Ana", "guardian_last_name": "de la Cruz",
+         "guardian_relationship": "parent"},
+        {"guardian_first_name": "Bo", "guardian_last_name": "Ek"},
+    ]  # fmt: skip
+    assert rows[0]["identifiers"] == [{"value": "999", "system": "nhs_number", "assigner": "NHS"}]
+    assert rows[0]["flags"] == [
+        {"value": "Y", "begin": "2024-02-03", "population": "foster_care", "definition": "ESSA"},
+        homeless,
+    ]
+    assert rows[1] == {"local_id": "2", "flags": [homeless]}
+
+
+def test_dates_are_read_by_their_formats_and_never_guessed(read, mapped):
+    layout = ID + ('[fields]\nbirth_date = {column = "b", date_format = ["%d/%m/%Y", "%Y-%m-%d"]}\n')
+    rows = read(
+        "id,b\n1,02/01/2010\n2,2010-01-03\n3,31/02/2010\n4,2010\n5,Jan 2010\n6,01/13/2010\n",
+        mapping=mapped(layout),
+    )
+    assert [row.fields.get("birth_date") for row in rows] == [
+        "2010-01-02", "2010-01-03", "2010-02-31", "2010", None, "2010-13-01",
+    ]  # fmt: skip
+    assert [len(row.issues) for row in rows] == [0, 0, 0, 0, 1, 0]
+    assert rows[4].issues == (QualityIssue("birth_date", "unreadable-date"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "formats", "expected"),
+    [
+        ("20181204", ["%m%d%Y", "%Y%m%d"], "2018-12-04"),
+        ("12042018", ["%Y%m%d", "%m%d%Y"], "2018-12-04"),
+        ("4-Dec-18", ["%d-%b-%y"], "2018-12-04"),
+        ("December 4, 2018", ["%B %d, %Y"], "2018-12-04"),
+        ("4-Dex-18", ["%d-%b-%y"], "2018-00-04"),
+        ("12/4/2018 10:30:00", ["%m/%d/%Y %H:%M:%S"], "2018-12-04"),
+        ("12/2018", ["%m/%Y"], "2018-12"),
+        ("99999999", ["%Y%m%d"], "9999-99-99"),
+        ("4.12.2018", ["%m/%d/%Y"], None),
+        ("3MAR2014", ["%d%b%Y"], "2014-03-03"),
+        ("03042018 1:05", ["%m%d%Y %H:%M"], "2018-03-04"),
+    ],
+)
+def test_date_formats(value, formats, expected):
+    assert iso_date(value, [DateFormat.parse(form) for form in formats]) == expected
+
+
+@given(
+    st.dates(min_value=date(1000, 1, 1)),
+    st.sampled_from(["%Y%m%d", "%m%d%Y", "%d%m%Y", "%Y%m", "%m%Y", "%y%m%d", "%Y-%m%d"]),
+    st.data(),
+)
+def test_digits_of_which_one_was_lost_are_no_date(day, form, data):
+    """As of a date that began with a zero, once a spreadsheet had it."""
+    written = day.strftime(form)
+    at = data.draw(st.integers(0, len(written) - 1).filter(lambda place: written[place] != "-"))
+    assert iso_date(written[:at] + written[at + 1 :], [DateFormat.parse(form)]) is None
+
+
+@given(st.dates(), st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y"]))
+def test_every_date_written_in_a_format_is_read_back(day, form):
+    written = day.strftime(form.replace("%Y", f"{day.year:04}"))
+    assert iso_date(written, [DateFormat.parse(form)]) == day.isoformat()
+
+
+def test_cells_become_text_without_inventing_digits():
+    cells = [" a ", "", None, 7, 7.0, 7.5, float("nan"), True, [], b"x"]
+    assert [text(cell) for cell in cells] == [
+        "a", None, None, "7", "7", "7.5", None, "true", None, None,
+    ]  # fmt: skip
+
+
+def test_every_unknown_column_is_named_with_the_nearest_known(read, mapped):
+    layout = ID + '[fields]\nfirst_name = "GIVEN_NAME"\n'
+    with pytest.raises(MappingError) as caught:
+        read("id,GIVEN_NAME,GIVEN_NAM,zzz\n1,a,b,c\n", mapping=mapped(layout))
+    message = str(caught.value)
+    assert "'GIVEN_NAM' (near 'GIVEN_NAME'), 'zzz'" in message
+    assert message.startswith("file.csv: mapping layout does not account for")
+
+
+def test_a_canonical_file_with_an_unknown_column_names_it(read):
+    with pytest.raises(MappingError, match="'dob'"):
+        read("local_id,dob\n1,2010-01-01\n")
+
+
+def test_a_first_line_that_is_no_header_is_not_repeated(read):
+    with pytest.raises(MappingError, match="is the first line a header") as caught:
+        read("77,Secretname,2010-01-01\n78,Ek,2011-01-01\n")
+    assert "Secretname" not in str(caught.value)
+
+
+def test_an_unknown_column_that_looks_like_a_value_is_named_by_place(read):
+    with pytest.raises(MappingError, match="column 2") as caught:
+        read("local_id,2010-01-01\n1,x\n")
+    assert "2010" not in str(caught.value)
+
+
+def test_a_mapped_column_that_is_absent_is_named_unless_optional(read, mapped):
+    layout = ID + '[fields]\nfirst_name = "given"\nsex = {column = "sx"%s}\n'
+    with pytest.raises(MappingError, match="needs 'sx', which the file does not have"):
+        read("id,given\n1,Ana\n", mapping=mapped(layout % ""))
+    optional = layout % ", optional = true"
+    assert sent(read, mapped, optional, "id,given\n1,Ana\n") == [{"local_id": "1", "first_name": "Ana"}]
+
+
+def test_missing_local_id_column_is_named(read):
+    with pytest.raises(MappingError, match="'local_id', which the file does not have"):
+        read("first_name,last_name\nAna,Ek\n")
+
+
+def test_a_word_that_is_also_a_column_is_questioned(read, mapped):
+    layout = ID + '[[other_names]]\ntype = "kind"\nlast_name = "alias"\n'
+    with pytest.raises(MappingError, match=r"write type = \{column = 'kind'\}"):
+        read("id,alias,kind\n1,Ek,maiden\n", mapping=mapped(layout))
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        ("x = [", "not TOML"),
+        ("[fields]\n", "local_id is missing"),
+        (ID + "[field]\n", "'field': no such key"),
+        (ID + '[fields]\nfirst_nam = "a"\n', "'first_nam': no such key"),
+        (ID + '[fields]\nfirst_name = {column = "a", formt = "b"}\n', "'formt': no such key"),
+        (ID + "[fields]\nfirst_name = {optional = true}\n", "give one of column, template, constant"),
+        (ID + '[fields]\nfirst_name = {column = "a", constant = "b"}\n', "give one of"),
+        (ID + '[fields]\nfirst_name = {template = "a"}\n', "names no column"),
+        (ID + '[fields]\nfirst_name = {column = 7}\n', "must be text"),
+        (ID + '[fields]\nfirst_name = {column = "a", optional = 1}\n', "must be true or false"),
+        (ID + '[fields]\nfirst_name = {column = "a", codes = {a = 1}}\n', "codes a: must be text"),
+        (ID + '[fields]\nfirst_name = {column = "a", codes_default = "x"}\n', "without codes"),
+        (ID + '[fields]\nbirth_date = {column = "a", date_format = "%d/%m"}\n', "no year"),
+        (ID + '[fields]\nbirth_date = {column = "a", date_format = "%j %Y"}\n', "%j is not one of"),
+        (ID + '[fields]\nbirth_date = {column = "a", date_format = "%Y %Y"}\n', "twice"),
+        (ID + '[fields]\nlocal_id = "a"\n', "at the top"),
+        (ID + '[fields]\nfull_name = "a"\nlast_name = "b"\n', "last_name is given as well"),
+        (ID + '[fields]\ncity = "a"\n[[addresses]]\ncity = "b"\n', "city stands under"),
+        (ID + '[[guardians]]\nname = "a"\n', "'name': no such key"),
+        (ID + 'guardians = "a"\n', r"headed \[\[guardians\]\]"),
+        (ID + '[file]\nencoding = "utf-16"\n', "encoding: must be one of"),
+        (ID + '[file]\nencoding = "rot13"\n', "encoding: must be one of"),
+        (ID + '[file]\ndelimiter = "::"\n', "one character"),
+        (ID + '[file]\nformat = "xlsx"\n', "must be one of csv"),
+        ('local_id = {constant = "1"}\n', "local_id: must come from"),
+        ("local_id = {row = false}\n", "'row': no such key"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_mapping_is_named_with_its_place(mapped, layout, message):
+    with pytest.raises(MappingError, match=message) as caught:
+        mapped(layout)
+    assert str(caught.value).startswith("mapping layout.toml: ")
+
+
+def test_a_mapping_that_is_not_there_lists_the_shipped_ones(tmp_path):
+    with pytest.raises(MappingError, match="shipped mappings: edfi_students_flat"):
+        load_mapping(tmp_path / "none.toml")

@@ -1,0 +1,72 @@
+"""An overlay is another child under a local ID: told by the shipped model, and by nothing that is usual."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.diagnostics.overlay import another_child
+from mpi.matching.model.model import find_model, load_model
+from mpi.standardize.record import standardize
+from mpi.standardize.record_validation import receive
+from tests.index import a_child
+
+SEAL = KeyedHash(bytes(32))
+JAYDEN = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-03-09", "sex": "M"}
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return compile_scorer(load_model(find_model()))
+
+
+def features(**changes):
+    record = receive(a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)).record
+    return standardize(record, "sis", SEAL)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"first_name": "Maria", "last_name": "Garcia", "birth_date": "2009-11-30", "sex": "F"},
+        {"first_name": "Maria", "birth_date": "2011-05-02"},
+        {"first_name": "Maria", "birth_date": "2009-11-30", "sex": None, "last_name": None},
+        {"first_name": "Maria", "last_name": "Garcia", "sex": "F"},
+        {"first_name": "Maria", "last_name": "Garcia", "sex": "F", "birth_date": None},
+    ],
+    ids=["another child", "a sibling", "less known", "born on one day", "birth date unknown"],
+)
+def test_another_child_is_told(scorer, after):
+    assert another_child(scorer, features(), features(**after))
+    assert another_child(scorer, features(**after), features())
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {},
+        {"last_name": "Garcia", "middle_name": "Lee", "guardian_last_name": "Garcia"},
+        {"first_name": "Noah", "last_name": "Garcia"},
+        {"first_name": "Maria", "sex": "F"},
+        {"birth_date": "2009-11-30"},
+        {"birth_date": "2009-11-30", "last_name": "Garcia", "sex": "F"},
+        {"first_name": "Jay", "preferred_name": "Jayden", "birth_date": "2011-05-02"},
+        {"first_name": "Jaydon", "birth_date": "2011-05-02"},
+        {"first_name": "Cruz", "last_name": "Jayden", "birth_date": "2011-05-02"},
+        {"first_name": "Noah", "last_name": "Garcia", "birth_date": "2014-09-03"},
+        {"first_name": "Noah", "birth_date": None},
+        {"first_name": None, "last_name": None, "birth_date": "2009-11-30", "sex": "F"},
+    ],
+    ids=[
+        "nothing", "new surname", "adopted under new names", "given name and sex", "birth date corrected",
+        "all but the given name", "nickname", "misspelled", "names exchanged", "adopted, date exchanged",
+        "birth date unknown", "names unknown",
+    ],
+)  # fmt: skip
+def test_what_becomes_of_one_child_is_no_overlay(scorer, after):
+    assert not another_child(scorer, features(), features(**after))
+
+
+def test_a_baby_who_gets_a_name_is_no_overlay(scorer):
+    assert not another_child(scorer, features(first_name="Baby Boy"), features(birth_date="2014-07-30"))

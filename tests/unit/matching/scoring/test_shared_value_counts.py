@@ -1,0 +1,48 @@
+"""What SQL finds to be shared is what is found record by record."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.scoring.feature_batches import packed
+from mpi.matching.scoring.shared_value_counts import watching
+from mpi.standardize.payload import features_to_bytes
+from mpi.standardize.shared_value_detection import find_shared
+from mpi.standardize.shared_values import listed
+from tests.unit.matching.pairs import records
+
+SEAL = KeyedHash(b"s" * 32)
+
+
+def at_home(features, rng):
+    """The record with a first address that may be one of its addresses, or not, and a flat in it."""
+    number, street = str(rng.randrange(1, 4)), "MAIN ST"
+    postal_code, city = rng.choice([("43001", "LINDEN"), (None, "LINDEN"), (None, None)])
+    house = f"{number} {street}|{postal_code or city}"
+    return replace(
+        features,
+        street_number=number,
+        street=street,
+        unit=rng.choice([None, "1", "2"]),
+        postal_code=postal_code,
+        city=city,
+        addresses=(house,) if rng.random() < 0.8 else features.addresses,
+        email=rng.choice([None, f"{rng.randrange(20)}@example.org"]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_values_found_by_set_are_those_found_record_by_record(tmp_path, seed):
+    rng = random.Random(seed)
+    made = [(number, at_home(each, rng)) for number, each in records(600, seed)]
+    batches = list(packed((number, features_to_bytes(each)) for number, each in made))
+    with watching(tmp_path) as watched:
+        assert list(watched.passing(batches)) == batches
+        found = watched.shared()
+    expected = find_shared((each for _, each in made), SEAL)
+    assert listed(found, SEAL) == expected
+    assert set(found) == {"addresses", "phones", "email", "household_ids"}
+    assert any(value.count("|") == 2 for value in found["addresses"]), "a flat is a home of its own"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,355 @@
+"""Law 5 on Spark: the same candidate pairs, levels, weights and partition as DuckDB and the online scorer.
+
+Real Spark in local mode. It needs Java 17, and says so where there is none.
+"""
+
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from splink import comparison_library as library
+
+from mpi.bootstrap import batch_engine, open_matcher
+from mpi.config import Settings
+from mpi.domain.errors import EngineError, InputError, ModelError
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.compiler.sql_functions import NotCompilableError
+from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.cautions import Cautions
+from mpi.matching.model.model import find_model, load_model
+from mpi.matching.scoring.batch import PAIRS, candidate_pairs, feature_table
+from mpi.matching.scoring.engines import DUCKDB
+from mpi.matching.scoring.feature_batches import packed
+from mpi.matching.spark import functions
+from mpi.matching.spark.conditions import spark_condition, spark_settings
+from mpi.matching.spark.engine import SparkEngine
+from mpi.matching.spark.scoring import SparkScorer, held_down
+from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
+from mpi.matching.spark.session import spark_session
+from mpi.service.indexing.reindex import silent
+from mpi.service.recluster.plan import recluster
+from mpi.standardize.payload import features_to_bytes
+from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
+from tests.models import tiny_model
+from tests.unit.matching.pairs import records
+from tests.unit.matching.test_one_score import (
+    library_model,
+    model_of,
+    notebook_model,
+    splink_scores,
+    weighed_by_query,
+)
+
+MASTER = "local[2]"
+MEMORY = "1g"
+SEAL = KeyedHash(b"s" * 32)
+PAIRS_TO_PROVE = int(os.environ.get("MPI_SPARK_PAIRS", "20000"))
+"""``scripts/prove-spark`` proves ten times as many."""
+
+
+@pytest.fixture(autouse=True)
+def quick_java(monkeypatch):
+    """Java is not to compile at length what runs for seconds; halves the time of these tests."""
+    if "MPI_SPARK_PAIRS" not in os.environ:
+        monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+@contextmanager
+def a_session(folder: Path):
+    folder.mkdir(mode=0o700)
+    with spark_session(MASTER, MEMORY, folder) as session:
+        session.sparkContext.setCheckpointDir(str(folder / "checkpoints"))
+        yield session
+
+
+def written(session, folder: Path, name: str, table: pa.Table):
+    parquet.write_table(table, folder / name)
+    return session.read.parquet(str(folder / name))
+
+
+def both_orders(count: int, made: int, seed: int) -> pa.Table:
+    """Near pairs and random ones, as many as asked for, each of them in both orders."""
+    rng = random.Random(seed)
+    pairs = {(2 * n, 2 * n + 1) for n in range(made // 2)}
+    while len(pairs) < count:
+        pairs.add(tuple(sorted(rng.sample(range(made), 2))))
+    ordered = [order for pair in sorted(pairs) for order in (pair, pair[::-1])]
+    return pa.table({"lo": [a for a, _ in ordered], "hi": [b for _, b in ordered]}, schema=PAIRS)
+
+
+def spark_scores(session, folder, model, made, pairs):
+    """Spark's levels and weights by pair, and the weights as far as cautions let them."""
+    scorer = compile_scorer(model)
+    features = written(session, folder, "features", feature_table(made, scorer.columns))
+    blocked = written(session, folder, "pairs", pairs)
+    told = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).scored(blocked)
+    gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons]
+    table = told.select("lo", "hi", "match_weight", *gammas).toArrow()
+    held = held_down(told.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
+    scores = {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
+    return scores, {(row[0], row[1]): row[2] for row in zip(*held.to_pydict().values(), strict=True)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("which", "count"), [("default", PAIRS_TO_PROVE), ("notebook", 4000), ("library", 4000)]
+)
+def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders(tmp_path, which, count):
+    made_by = {"notebook": notebook_model, "library": library_model}
+    model = load_model(find_model()) if which == "default" else made_by[which]()
+    made = records(count * 2 // 3, 7)
+    pairs = both_orders(count, len(made), 7)
+    with a_session(tmp_path / "spark") as session:
+        on_spark, held = spark_scores(session, tmp_path / "spark", model, made, pairs)
+    on_duckdb = splink_scores(model, made, pairs, tmp_path)
+    loaded = weighed_by_query(model, made, pairs, -1000.0, tmp_path)
+    by_load = {row[:2]: row[2] for row in zip(*loaded.to_pydict().values(), strict=True)}
+    features, scorer = dict(made), compile_scorer(model)
+    assert on_spark.keys() == on_duckdb.keys() == held.keys() == by_load.keys()
+    assert len(on_spark) == 2 * count
+    seen = set()
+    for (left, right), (bits, levels) in on_spark.items():
+        online, online_levels, _ = scorer._compare(features[left], features[right])
+        assert levels == online_levels == on_duckdb[left, right][1] == on_spark[right, left][1]
+        assert bits == pytest.approx(online, abs=1e-6)
+        assert bits == pytest.approx(on_duckdb[left, right][0], abs=1e-6)
+        weight = scorer.weight(features[left], features[right])
+        assert held[left, right] == pytest.approx(weight, abs=1.5e-6)
+        assert by_load[left, right] == pytest.approx(weight, abs=1.5e-6)
+        seen.update(enumerate(levels))
+    assert len(seen) > 25, "the pairs must reach most levels to prove anything"
+    lowered = sum(held[pair] < round(bits, 6) for pair, (bits, _) in on_spark.items())
+    assert (lowered > 0) == bool(model.cautions.when), "the pairs must reach a caution"
+
+
+def keys_of(made, model) -> pa.Table:
+    rows = [(key, number) for number, each in made for key in keys(each, model.blocking, SEAL)]
+    return pa.table({"key": [key for key, _ in rows], "record_id": [number for _, number in rows]})
+
+
+def stored(made):
+    return packed((number, features_to_bytes(each)) for number, each in made)
+
+
+def as_pairs(table: pa.Table) -> list[tuple[int, int]]:
+    return sorted(zip(table["lo"].to_pylist(), table["hi"].to_pylist(), strict=True))
+
+
+@pytest.mark.slow
+def test_candidate_pairs_are_those_of_duckdb(tmp_path):
+    blocks = keys_of(records(2000, 5), load_model(find_model()))
+    with a_session(tmp_path / "spark") as session:
+        found = spark_candidate_pairs(written(session, tmp_path / "spark", "keys", blocks)).toArrow()
+    assert as_pairs(found) == as_pairs(candidate_pairs(blocks))
+    assert found.num_rows > 2000
+
+
+@pytest.mark.slow
+def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves_nothing_behind(tmp_path):
+    cautious = Cautions(5.5, {"the sex is not the same": "sex_l <> sex_r"})
+    model = replace(load_model(tiny_model(tmp_path / "model")), cautions=cautious)
+    tmp_path = tmp_path / "home"
+    tmp_path.mkdir()
+    made = records(1500, 3)
+    blocks, floor = keys_of(made, model), model.thresholds.stored_from
+    expected = DUCKDB.weights(model, stored(made), blocks, floor, tmp_path, silent)
+    modes = []
+
+    def watch(_step: str, _done: int, _total: int) -> None:
+        modes.extend(stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir())
+
+    found = SparkEngine(MASTER, MEMORY).weights(model, stored(made), blocks, floor, tmp_path, watch)
+    assert found.schema == expected.schema
+    wanted = dict(
+        zip(
+            as_pairs(expected),
+            expected.sort_by([("lo", "ascending"), ("hi", "ascending")])["bits"].to_pylist(),
+            strict=True,
+        )
+    )
+    given = dict(
+        zip(
+            as_pairs(found),
+            found.sort_by([("lo", "ascending"), ("hi", "ascending")])["bits"].to_pylist(),
+            strict=True,
+        )
+    )
+    assert given.keys() == wanted.keys()
+    assert all(given[pair] == pytest.approx(bits, abs=1.5e-6) for pair, bits in wanted.items())
+    assert model.cautions.bits in given.values(), "the pairs must reach a caution to prove that it holds"
+    assert set(modes) == {0o700}
+    assert list(tmp_path.iterdir()) == []
+
+
+def family(number: int) -> list[dict[str, object]]:
+    """Two siblings, each of them twice: the second time with a slip of the pen, or a new surname."""
+    rng = random.Random(number)
+    surname = "".join(rng.choice("abcdefghilmnorstu") for _ in range(7))
+    born, home = f"20{10 + number % 9}-0{1 + number % 8}-1{number % 9}", str(43000 + number % 50)
+    children = []
+    for each in range(2):
+        given = "".join(rng.choice("aeiouéñklmnrst") for _ in range(6))
+        sent = a_child(
+            f"{number}-{each}", first_name=given, last_name=surname, birth_date=born, postal_code=home
+        )
+        other = {**sent, "local_id": f"{number}-{each}b", "first_name": given[:-1] + rng.choice("aéx")}
+        children += [sent, other if number % 3 else {**other, "last_name": surname + "es"}]
+    return children
+
+
+@pytest.mark.slow
+def test_a_recluster_on_spark_gives_the_partition_of_one_on_duckdb_to_the_record(tmp_path):
+    sent = [record for number in range(60) for record in family(number)]
+    found = {}
+    for name, engine in (("duckdb", DUCKDB), ("spark", SparkEngine(MASTER, MEMORY))):
+        with an_index(tmp_path / name, "sis", "ccwis", secret="5" * 64) as index:
+            load_rows(index, "sis", *sent[::2])
+            load_rows(index, "ccwis", *sent[1::2])
+            looser = open_matcher(str(tiny_model(tmp_path / name / "looser", version="2", link=6.0)))
+            plan = recluster(index, OPERATOR, looser, apply=True, engine=engine)
+            found[name] = partition_of(index)
+            again = recluster(replace(index, matcher=looser), OPERATOR, looser, apply=False, engine=engine)
+            assert plan.merge > 10, "the model must change something to prove anything"
+            assert again.is_empty
+    assert found["spark"] == found["duckdb"]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MPI_")}
+    return ours | {"MPI_HOME": str(home), "MPI_SPARK_MEMORY": MEMORY, **more}
+
+
+@pytest.mark.slow
+def test_the_command_runs_on_the_master_of_the_environment_and_prints_nothing_of_sparks(tmp_path):
+    with an_index(tmp_path / "home", "sis") as index:
+        load_rows(index, "sis", *family(1), *family(2))
+    ended = subprocess.run(
+        [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--json"],
+        env=environment(tmp_path / "home", MPI_SPARK_MASTER=MASTER),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["records"] == 8
+    assert ended.stderr == ""
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_spark_keeps_nothing_and_says_so(tmp_path):
+    home = tmp_path / "home"
+    with an_index(home, "sis") as index:
+        load_rows(index, "sis", *family(1), *family(2))
+    before = {each.name for each in home.iterdir()}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mpi", "recluster", "--engine", "spark", "--master", MASTER, "--apply"],
+        env=environment(home),
+        # Tests may run where Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not list(home.glob("spark-*/mpi-*/checkpoints")):  # Spark has started
+            assert running.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=240)
+    finally:
+        running.kill()
+    assert (running.returncode, said) == (
+        130,
+        "mpi: interrupted: what was kept is whole: run it again to go on\n",
+    )
+    assert {each.name for each in home.iterdir()} - before <= {
+        f"{name}-{kind}" for name in ("mpi.db", "mpi-ledger.db") for kind in ("wal", "shm")
+    }
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_value(tmp_path, monkeypatch):
+    model = notebook_model()
+    made = records(20, 1)
+    call, _returns = functions.FUNCTIONS["jaro_winkler"]
+    monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
+    with pytest.raises(EngineError) as refusal:
+        SparkEngine(MASTER, MEMORY).weights(model, stored(made), keys_of(made, model), 0.0, tmp_path, silent)
+    said = str(refusal.value)
+    assert "this worker has rapidfuzz" in said
+    assert "the index 0.0.1" in said
+    assert "\n" not in said
+    kept = tmp_path / "spark.log"
+    assert said.endswith(f"its log is {kept}")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(EngineError, match=r"pip install '.\[spark\]'"):
+        with spark_session(MASTER, MEMORY, tmp_path):
+            pass
+
+
+def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineError, match="openjdk-17-jre-headless"):
+        with spark_session(MASTER, MEMORY, tmp_path):
+            pass
+
+
+def test_a_master_must_be_named_and_a_cluster_needs_a_folder_that_its_workers_reach(tmp_path):
+    settings = Settings(home=tmp_path, spark_master=None, spark_staging=None)
+    with pytest.raises(InputError, match="MPI_SPARK_MASTER"):
+        batch_engine(settings, None, spark=True)
+    with pytest.raises(EngineError, match="MPI_SPARK_STAGING"):
+        batch_engine(settings, "spark://cluster:7077", spark=True)
+    shared = settings.model_copy(update={"spark_staging": str(tmp_path)})
+    assert batch_engine(shared, "spark://cluster:7077", spark=True) == SparkEngine(
+        "spark://cluster:7077", "2g", str(tmp_path)
+    )
+    assert batch_engine(settings, None, spark=False) is DUCKDB
+
+
+def test_nothing_of_spark_is_imported_before_it_is_asked_for():
+    asked = "import mpi.cli.commands.matching.recluster, mpi.matching.spark.engine, sys; print('pyspark' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("duckdb", "spark"),
+    [
+        ("given_l = given_r IS NOT TRUE", "NOT ((given_l = given_r) IS TRUE)"),
+        ("jaro_similarity(given_l, given_r) >= 0.5", "MPI_JARO(given_l, given_r) >= CAST(0.5 AS DOUBLE)"),
+        ("length(given_l) = 1", "LENGTH(given_l) = 1"),
+        (
+            "length(list_intersect(phones_l, phones_r)) > 1",
+            "ARRAY_SIZE(ARRAY_INTERSECT(phones_l, phones_r)) > 1",
+        ),
+        ("epoch(try_strptime(birth_date_l, '%Y-%m-%d')) > 0", "MPI_DATE_EPOCH(birth_date_l) > 0"),
+        ("birth_place_l = 'O''Neil\\é'", "birth_place_l = 'O\\'Neil\\\\é'"),
+    ],
+)
+def test_a_condition_is_written_in_spark_sql_with_our_functions_and_brackets(duckdb, spark):
+    assert spark_condition(duckdb) == spark
+
+
+def test_what_has_no_exact_translation_is_refused_by_name():
+    with pytest.raises(NotCompilableError, match="SOUNDEX"):
+        spark_condition("soundex(given_l) = soundex(given_r)")
+    with pytest.raises(ModelError, match="lat_long"):
+        spark_settings(model_of(library.DistanceInKMAtThresholds("lat", "long", [1])).settings)

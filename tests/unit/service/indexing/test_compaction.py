@@ -1,0 +1,158 @@
+"""The keys of a load go into runs, and are merged by it or by the next."""
+
+import pytest
+
+from mpi.domain.errors import StoreError
+from mpi.service.indexing import compaction
+from mpi.service.indexing.reindex import silent
+from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch
+from mpi.service.maintenance.rebuild import rebuild
+from mpi.storage.key_index.key_segments import RecentKeys
+from tests.index import OPERATOR, load_rows, many_children
+from tests.loads import children, sound, stopped_after, waiting
+
+
+def runs(index) -> list[int]:
+    """The runs that there are, by their marks."""
+    with index.database.read(OPERATOR) as unit:
+        return [run.mark for run in unit.keys.recent.runs(index.config_id(unit))]
+
+
+def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
+    with stopped_after(monkeypatch, 2):
+        load_rows(with_runs, "sis", *children(), digest="file")
+    assert waiting(with_runs) > 0
+    sound(with_runs)
+    left = runs(with_runs)
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", waiting(with_runs) + 1)
+    load_rows(with_runs, "sis", *children(), digest="file")
+    assert not set(left) & set(runs(with_runs))
+    sound(with_runs)
+
+
+def test_a_load_leaves_no_more_than_may_wait(with_runs, monkeypatch):
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_200)
+    left = []
+    for number in range(4):
+        load_rows(with_runs, "sis", *many_children(500, 1_000 * number))
+        left.append(waiting(with_runs))
+    # What the third would leave besides is merged.
+    assert left == [500, 1_000, 0, 500]
+    sound(with_runs)
+
+
+def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last_merge_ended(
+    with_runs, monkeypatch
+):
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "_ROWS", 100)
+    monkeypatch.setattr(pair_prefetch, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(batch_sizes, "MOST", 600)
+    looks, places = iter([True, True, False, True, False] + [False] * 20), []
+    monkeypatch.setattr(pair_prefetch.LookingAhead, "is_at_work", lambda _: next(looks))
+    merge = RecentKeys.merge
+
+    def noted(self, most):
+        moved = merge(self, most)
+        places.append(self._merge(self._all()[-1].config_id).place)
+        return moved
+
+    monkeypatch.setattr(RecentKeys, "merge", noted)
+    load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
+    assert len(places) == 3
+    assert places == sorted(set(places))
+    sound(with_runs)
+
+
+def test_in_a_large_index_a_merge_meanwhile_is_worth_it_of_a_share_of_all_only(with_runs, monkeypatch):
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    load_rows(with_runs, "sis", *many_children(500, 1_000))
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 1)
+    load = compaction.KeyRuns(with_runs, OPERATOR, 1_000, silent)
+    with with_runs.database.write(OPERATOR, "load") as unit:
+        assert load.is_worth_one(unit)
+    monkeypatch.setattr(compaction, "WORTH_SHARE", 1)
+    load.merge_meanwhile(lambda: True)
+    assert waiting(with_runs) == 500
+    monkeypatch.setattr(compaction, "WORTH_SHARE", 2)
+    load.merge_meanwhile(lambda: True)
+    assert waiting(with_runs) == 0
+    sound(with_runs)
+
+
+def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, monkeypatch):
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(pair_prefetch, "WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(batch_sizes, "MOST", 600)
+    monkeypatch.setattr(pair_prefetch.LookingAhead, "is_at_work", lambda _: True)
+    load_rows(with_runs, "sis", *many_children(500, 1_000))
+    left = runs(with_runs)
+    with with_runs.database.write(OPERATOR, "load") as unit:
+        assert unit.keys.recent.merge(100)
+    load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
+    assert not set(left) & set(runs(with_runs))
+    sound(with_runs)
+
+
+def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
+    monkeypatch.setattr(compaction, "FEW_STATEMENTS", 31)
+    ran = []
+    put = RecentKeys.put
+    monkeypatch.setattr(RecentKeys, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
+    load_rows(with_runs, "sis", *many_children(30))
+    assert ran == []
+    monkeypatch.setattr(compaction, "LARGE_RECORDS", 10_000)
+    load_rows(with_runs, "sis", *many_children(40, 100))
+    assert ran == []
+    monkeypatch.setattr(compaction, "LARGE_RECORDS", 60)
+    load_rows(with_runs, "sis", *many_children(40, 200))
+    assert len(ran) == 1
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, StoreError])
+def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch, fault):
+    def stop(*_):
+        raise fault
+
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    # At the end of the file alone.
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
+    monkeypatch.setattr(RecentKeys, "merge", stop)
+    assert load_rows(with_runs, "sis", *children()).status == chunk_writer.LOADED
+    assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
+    assert waiting(with_runs) > 0
+    monkeypatch.undo()
+    rebuild(with_runs, OPERATOR)
+    assert waiting(with_runs) == 0
+    sound(with_runs)
+
+
+def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatch):
+    sizes = []
+    merge = RecentKeys.merge
+
+    def noted(self, most):
+        sizes.append(most)
+        return merge(self, most)
+
+    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    # At the end of a file alone.
+    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
+    monkeypatch.setattr(RecentKeys, "merge", noted)
+    load_rows(with_runs, "sis", *children())
+    assert set(sizes) == {compaction._ROWS}
+    sizes.clear()
+    finish = chunk_writer.Loading._finish
+
+    def and_they_write(self, unit, left):
+        finish(self, unit, left)
+        # As another process does once the load is whole.
+        self._runs.last_commit -= 1
+
+    monkeypatch.setattr(chunk_writer.Loading, "_finish", and_they_write)
+    load_rows(with_runs, "ccwis", *children("43009"))
+    assert sizes[0] == compaction._ROWS_BESIDE
+    sound(with_runs)

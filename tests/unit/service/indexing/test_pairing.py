@@ -1,0 +1,249 @@
+"""Pairs by set: what is read, and what is remembered of it."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from mpi.bootstrap import open_matcher
+from mpi.domain.errors import MpiError
+from mpi.matching.scoring.load_scorer import Place, Scoring
+from mpi.service.core.comparable_record import Packed
+from mpi.service.indexing.pairing import AskedLast, Bounds, Pairing, of_this_machine, pair_up
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import upsert, withdraw
+from mpi.storage.repositories.derived.derived import Derived
+from tests.index import OPERATOR, an_index, load_rows, many_children
+from tests.models import tiny_model
+
+
+@pytest.fixture
+def index(tmp_path):
+    """Forty children, each of whom another source may state again."""
+    with an_index(tmp_path / "home", "sis", "ccwis") as opened:
+        load_rows(opened, "sis", *many_children(40))
+        yield opened
+
+
+@pytest.fixture
+def pairs(index):
+    with Pairing(index.matcher.model, Place(index.home)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The records whose features were read, time after time."""
+    parts, asked = Derived.features_in_parts, []
+
+    def noted(self, config_id, record_ids):
+        asked.append(sorted(record_ids))
+        return parts(self, config_id, record_ids)
+
+    monkeypatch.setattr(Derived, "features_in_parts", noted)
+    return asked
+
+
+def as_stored(unit, config_id, *records):
+    """Stored records, as they are compared."""
+    bodies, own = unit.derived.features(config_id, records), unit.keys.own(config_id, records)
+    return [Packed(bodies[record], own[record].keys, "") for record in records]
+
+
+def looked_for(index, pairs, *like, numbers=(-1, -2)):
+    """The pairs of what says the same as stored records; they are those that are found the first time."""
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
+        found = pairs.pair_up(unit, config, mine).edges()
+        assert found == pair_up_beside(index, unit, config, mine, {})
+        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+    return found
+
+
+def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_weights(index, monkeypatch):
+    load_rows(
+        index, "ccwis", *(child | {"local_id": f"again {n}"} for n, child in enumerate(many_children(5)))
+    )
+    told = []
+    place = Place(index.home, None, lambda done, total: told.append((done, total)))
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = dict(zip((1, -1, -2, -3), as_stored(unit, config, 2, 1, 1, 7), strict=True))
+        by_engine = pair_up_beside(index, unit, config, mine, {})
+        with monkeypatch.context() as patched:
+            patched.setattr("mpi.service.indexing.pairing.Pairing", None)
+            patched.setattr("mpi.service.core.stored_features.FEATURES_AT_ONCE", 2)
+            found = pair_up(unit, index.matcher, config, mine, place).edges()
+            assert pair_up(unit, index.matcher, config, {}, place).edges() == {}
+        monkeypatch.setattr("mpi.service.indexing.pairing.ONE_BY_ONE", 0)
+        assert pair_up(unit, index.matcher, config, mine, place).edges() == found == by_engine
+    assert {(-2, -1), (-3, 7), (1, 2)} <= found.keys(), (
+        "also among themselves, and as they are said to be now"
+    )
+    assert (-1, 1) not in found, "what is stored of one of them is not what it is compared by"
+    assert len(told) > 2
+    done, totals = zip(*told, strict=True)
+    assert sorted(set(done)) == list(dict.fromkeys(done))
+    assert {*totals} == {max(done)}
+
+
+def test_nothing_is_read_any_more_once_scoring_begins(index):
+    load_rows(index, "ccwis", *(c | {"local_id": "again"} for c in many_children(1)))
+    told = []
+    place = Place(index.home, None, lambda _done, _total: told.append("scored"))
+    with ExitStack() as reading:
+        unit = reading.enter_context(index.database.read(OPERATOR))
+        config = index.config_id(unit)
+        mine = {1: as_stored(unit, config, 1)[0]}
+
+        def was_read() -> None:
+            told.append("read")
+            reading.close()
+
+        with Pairing(index.matcher.model, place) as pairs:
+            found = pairs.pair_up(unit, config, mine, was_read=was_read)
+    assert told == ["read", "scored"]
+    assert len(found.edges()) == 1
+
+
+def test_features_are_read_once(index, pairs, read):
+    assert set(looked_for(index, pairs, 1, 2)) == {(-1, 1), (-2, 2)}
+    read.clear()
+    assert set(looked_for(index, pairs, 2, 3)) == {(-1, 2), (-2, 3)}
+    kept, anew = read
+    assert (2 in kept, 2 in anew) == (False, True)
+    assert 3 in kept
+
+
+def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
+    before = looked_for(index, pairs, 1)
+    with index.database.read(OPERATOR) as unit:
+        [said] = as_stored(unit, index.config_id(unit), 1)
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+    read.clear()
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = {-1: said}
+        after = pairs.pair_up(unit, config, mine).edges()
+        assert after == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+    assert 1 in read[0]
+    assert set(after) == set(before) == {(-1, 1)}
+    assert after != before
+
+
+def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pairs):
+    looked_for(index, pairs, 1, 2)
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        mine = {-1: as_stored(unit, config, 1)[0]}
+    withdraw(index, OPERATOR, "sis", "c0")
+    with index.database.read(OPERATOR) as unit:
+        assert pairs.pair_up(unit, config, mine).edges() == {}
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+    with index.database.read(OPERATOR) as unit:
+        found = pairs.pair_up(unit, config, mine).edges()
+        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+    assert set(found) == {(-1, 1)}
+
+
+def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_next_time(index, pairs):
+    before = looked_for(index, pairs, 1)
+    upsert(index, OPERATOR, "ccwis", many_children(1)[0] | {"local_id": "again", "postal_code": "43999"})
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        unlike = as_stored(unit, config, 41)[0]
+        told = pairs.pair_up(unit, config, {1: unlike})
+        once = pair_up(unit, index.matcher, config, {1: unlike}, Place(index.home))
+        assert told.edges() == once.edges()
+        assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
+    after = looked_for(index, pairs, 1)
+    assert after[-1, 1] == before[-1, 1]
+
+
+def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
+    looked_for(index, pairs, 1)
+    with index.database.read(OPERATOR) as unit:
+        before = index.config_id(unit)
+    stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
+    recluster(index, OPERATOR, stricter, apply=True)
+    with index.database.read(OPERATOR) as unit:
+        config = unit.configs.active().id
+        mine = {-1: as_stored(unit, config, 1)[0]}
+        # It may have been derived before what was looked at last, beside that which was in force.
+        pairs.pair_up(unit, before, mine)
+        read.clear()
+        assert set(pairs.pair_up(unit, config, mine).edges()) == {(-1, 1)}
+    assert 1 in read[0]
+
+
+def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
+    monkeypatch.setattr(pairs, "_most_kept", 3)
+    for first in range(1, 9, 2):
+        assert set(looked_for(index, pairs, first, first + 1)) == {(-1, first), (-2, first + 1)}
+        assert pairs._scoring.rows <= 4
+    kept, anew = read[::2], read[1::2]
+    assert kept[1:] == anew[1:]
+
+
+def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(index, pairs, monkeypatch):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        first = dict(zip((-1, -2), as_stored(unit, config, 1, 2), strict=True))
+        second = dict(zip((-1, -2, -3), as_stored(unit, config, 1, 2, 3), strict=True))
+        earlier = {number - 3: one for number, one in first.items()}
+        expected = pair_up_beside(index, unit, config, second, earlier)
+        assert {(-4, -1), (-5, -2)} <= set(expected)
+        pairs.pair_up(unit, config, first)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+        # What was kept was let go of meanwhile.
+        pairs.pair_up(unit, config, first)
+        monkeypatch.setattr(pairs, "_most_kept", 1)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+
+
+def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
+    with index.database.read(OPERATOR) as unit:
+        config = index.config_id(unit)
+        first = dict(zip((-1, -2), as_stored(unit, config, 1, 2), strict=True))
+        second = dict(zip((-1, -2, -3), as_stored(unit, config, 1, 2, 3), strict=True))
+        expected = pair_up_beside(index, unit, config, second, {n - 3: one for n, one in first.items()})
+
+        def fails(*_):
+            raise MpiError("the disk is full")
+
+        with monkeypatch.context() as patched, pytest.raises(MpiError):
+            patched.setattr(Scoring, "_let_pass", fails)
+            pairs.pair_up(unit, config, first)
+        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+
+
+def pair_up_beside(index, unit, config, mine, beside):
+    with Pairing(index.matcher.model, Place(index.home)) as anew:
+        return anew.pair_up(unit, config, mine, beside).edges()
+
+
+def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeypatch):
+    looked_for(index, pairs, 1)
+    upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
+
+    def fails(*_):
+        raise MpiError("the disk is full")
+
+    with monkeypatch.context() as patched, pytest.raises(MpiError):
+        patched.setattr(Derived, "features_in_parts", fails)
+        looked_for(index, pairs, 1)
+    assert set(looked_for(index, pairs, 1)) == {(-1, 1)}
+
+
+def test_nothing_is_left_of_the_place_where_it_spills(index):
+    with Pairing(index.matcher.model, Place(index.home)) as pairs:
+        looked_for(index, pairs, 1)
+        assert [path.name.split("-")[0] for path in index.home.glob("scoring-*")] == ["scoring"]
+    assert list(index.home.glob("scoring-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "bounds"), [("400MB", Bounds("1500MB", 1_200_000)), ("4GiB", Bounds("4294MB", 3_435_973))]
+)
+def test_where_there_is_more_memory_more_is_kept_and_never_less_than_ever(share, bounds):
+    assert of_this_machine(share) == bounds

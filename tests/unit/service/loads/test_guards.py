@@ -1,0 +1,32 @@
+"""When a load is held."""
+
+import pytest
+
+from mpi.service.loads.guards import Effect, held_because
+
+
+@pytest.mark.parametrize(
+    ("active", "withdrawn", "renamed", "sealed", "held"),
+    [
+        (0, 0, 0, 0, False),
+        (1000, 50, 0, 0, False),
+        (1000, 51, 0, 0, True),
+        (300, 19, 0, 0, False),
+        (3, 1, 0, 0, False),
+        (30, 15, 0, 0, True),
+        (1000, 0, 20, 0, False),
+        (1000, 0, 21, 0, True),
+        (100, 0, 19, 0, False),
+        (1000, 0, 0, 50, False),
+        (1000, 0, 0, 51, True),
+        (300, 0, 0, 19, False),
+        (3, 0, 0, 1, False),
+        (30, 0, 0, 15, True),
+    ],
+)
+def test_a_load_is_held_for_what_is_likelier_a_mistake(active, withdrawn, renamed, sealed, held):
+    assert (held_because(Effect(active, withdrawn, renamed, sealed)) is not None) is held
+
+
+def test_of_several_reasons_that_which_cannot_be_undone_is_said():
+    assert "cannot be undone" in held_because(Effect(100, 60, 30, 60))

@@ -1,0 +1,77 @@
+"""The whole index weighed: from what is stored where that is what would be made, and anew elsewhere."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.service.core.block_limits import BlockLimits
+from mpi.service.indexing.reindex import silent
+from mpi.service.recluster import pair_scoring
+from mpi.service.recluster.derive import derive
+from mpi.service.recluster.pair_scoring import weigh
+from mpi.service.recluster.plan import recluster
+from mpi.service.records.upsert import upsert
+from tests.index import OPERATOR, a_child, load_rows, many_children
+
+HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
+
+
+@pytest.fixture
+def filled(index):
+    """Children of one name, and others who are not kin and live at one address."""
+    load_rows(index, "sis", *(a_child(f"s{n}", birth_date=f"2014-01-0{1 + n % 3}") for n in range(6)))
+    load_rows(index, "ccwis", *({**child, **HAVEN} for child in many_children(14)))
+    return index
+
+
+def both(index, lists):
+    """Edges as ``weigh`` finds them, and as they are made anew."""
+    matcher = index.matcher
+    floor = matcher.model.thresholds.stored_from
+    with index.database.read(OPERATOR) as unit:
+        made = derive(unit, index, matcher, floor, silent, lists(unit))
+        weighed = weigh(unit, index, matcher, floor, silent, lists(unit))
+        features = {record: weighed.features_of([record])[record] for record in made.features}
+        assert features == made.features_of(made.features)
+    return weighed.edges, made.edges
+
+
+def forbid(monkeypatch):
+    """Let nothing be derived anew."""
+
+    def refuse(*_args, **_named):
+        raise AssertionError("something was derived anew")
+
+    monkeypatch.setattr(pair_scoring, "derive", refuse)
+
+
+def test_under_the_configuration_in_force_stored_features_and_keys_are_taken(filled, monkeypatch):
+    forbid(monkeypatch)
+    found, expected = both(filled, filled.shared)
+    assert found == expected
+    assert found
+    assert recluster(filled, OPERATOR, filled.matcher, apply=False).is_empty
+    with pytest.raises(AssertionError, match="anew"):
+        recluster(filled, OPERATOR, filled.matcher, apply=False, refresh_lists=True)
+
+
+def test_while_a_record_waits_to_be_searched_everything_is_made_anew(filled, monkeypatch):
+    hot = replace(filled, block_limits=BlockLimits(2, 3))
+    assert upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
+    found, expected = both(filled, filled.shared)
+    assert found == expected
+    forbid(monkeypatch)
+    with pytest.raises(AssertionError, match="anew"):
+        recluster(filled, OPERATOR, filled.matcher, apply=False)
+
+
+def test_a_plan_made_of_what_is_stored_tells_of_lists_what_is_to_be_added(filled):
+    before = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
+    assert (before.listed, before.fresh, before.added, before.dropped) == (0, False, 1, 0)
+    recluster(filled, OPERATOR, filled.matcher, apply=True, refresh_lists=True)
+    after = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
+    assert (after.listed, after.fresh, after.added, after.dropped) == (1, True, 0, None)
+    other = {"address_line1": "7 Refuge St", "postal_code": "43010"}
+    load_rows(filled, "ccwis", *({**child, **other} for child in many_children(14, start=100)))
+    aged = recluster(filled, OPERATOR, filled.matcher, apply=False).lists
+    assert (aged.listed, aged.fresh, aged.added, aged.dropped) == (1, False, 1, None)

@@ -1,0 +1,483 @@
+"""What sources say about who is who: believed, outranked, taken back; a link only where it can be meant."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
+from mpi.domain.record_ref import Label
+from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.viewer import Action, Viewer
+from mpi.service.loads.load import Snapshot
+from mpi.service.loads.load_undo import undo_load
+from mpi.service.maintenance.verify import verify
+from mpi.service.persons.persons import crosswalk as look_up
+from mpi.service.persons.persons import person
+from mpi.service.records.source_pause import pause, resume
+from mpi.service.records.upsert import upsert, withdraw
+from mpi.service.review.answer import Saying, respond
+from mpi.service.review.tasks import review_tasks
+from mpi.service.stewardship.decisions import decision, decisions
+from mpi.service.stewardship.merge import Why, merge, split
+from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
+from mpi.service.stewardship.owner_consent import ask_consent, consent
+from mpi.service.stewardship.rekey import rekey
+from mpi.service.stewardship.undo import undo_decision, undo_step
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
+from tests.unit.service.stewardship.test_decisions import labels, put, said, together
+
+ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
+MISTYPED = "T7K3-M92Q-X0HA"
+NEVER_GIVEN = "T7K3-M92Q-X0HN"
+
+
+def sent(index, name: str, viewer=OPERATOR, **changes):
+    source, local_id = name.split(":")
+    said = {name: changes.pop(name) for name in ("same_as", "not") if name in changes}
+    return upsert(index, viewer, source, a_child(local_id, **changes) | said)
+
+
+def kinds(index) -> list[str]:
+    return [task.kind for task in review_tasks(index, OPERATOR)]
+
+
+def eid_of(index, name: str) -> str:
+    return crosswalk(index)[tuple(name.split(":"))]
+
+
+@pytest.fixture
+def amara(index) -> str:
+    return put(index, "ccwis:1")
+
+
+def test_same_as_joins_until_its_source_takes_it_back(index, amara):
+    answer = sent(index, "sis:9", **ZOE, same_as=amara)
+    assert (answer.outcome, answer.enterprise_id) == ("linked", amara)
+    sent(index, "sis:9", **ZOE, grade="05")
+    assert together(index, "sis:9", "ccwis:1")
+    [view] = decisions(index, OPERATOR)
+    assert (view.authority, view.origin, view.status) == ("source", "same_as", "in_force")
+    assert len(view.evidence["pairs"]) == 1
+    sent(index, "sis:9", **ZOE, grade="05", same_as=None)
+    assert not together(index, "sis:9", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+def test_not_parts_what_the_model_would_link(index, amara):
+    answer = upsert(index, OPERATOR, "sis", {**a_child("1"), "not": [amara]})
+    assert answer.enterprise_id != amara
+    upsert(index, OPERATOR, "sis", {**a_child("1"), "not": []})
+    assert together(index, "sis:1", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_steward_goes_before_a_source_and_a_task_shows_where_they_meet(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    assert not together(index, "sis:9", "ccwis:1")
+    assert kinds(index) == ["conflict"]
+
+
+def test_an_import_that_contradicts_a_decision_changes_nothing_and_is_asked_about(index, amara):
+    sent(index, "sis:9", **ZOE)
+    said(index, "DIFFERENT", ["sis:9"], ["ccwis:1"])
+    before = crosswalk(index)
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    assert crosswalk(index) == before
+    assert kinds(index) == ["conflict"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("eid", [MISTYPED, NEVER_GIVEN, "nonsense", ""])
+def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
+    answer = sent(index, "sis:9", **ZOE, same_as=eid)
+    assert (answer.outcome, answer.provisional, len(answer.tasks)) == ("review", True, 1)
+    assert len(partition_of(index)) == 2
+    [task] = review_tasks(index, OPERATOR)
+    assert (task.kind, task.records) == ("claim", labels("sis:9"))
+    [number] = task.decisions
+    assert decision(index, OPERATOR, number).status == "review"
+    undo_decision(index, OPERATOR, number)
+    assert review_tasks(index, OPERATOR) == []
+
+
+def test_an_eid_that_its_source_may_not_know_of_answers_as_one_never_given(index, amara):
+    district = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
+    answers = [
+        sent(index, name, district, **ZOE | {"birth_date": day}, same_as=eid)
+        for name, day, eid in (("sis:8", "2001-05-06", amara), ("sis:9", "2002-05-06", NEVER_GIVEN))
+    ]
+    assert len({(a.outcome, a.record, a.provisional, len(a.tasks)) for a in answers}) == 1
+    assert len(partition_of(index)) == 3
+
+
+def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
+    sent(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
+    other = sent(index, "sis:2", **ZOE).enterprise_id
+    done = merge(index, OPERATOR, [amara, other], Why("x"), survivor=other)
+    newcomer = {"first_name": "Ulf", "last_name": "Berg", "birth_date": "1999-09-09"}
+    assert sent(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
+    sent(index, "sis:7", **newcomer, same_as=None)
+    split(
+        index,
+        OPERATOR,
+        other,
+        [labels("ccwis:1"), labels("ccwis:2", "sis:2")],
+        Why("x", supersedes=done.decisions),
+        keep=1,
+    )
+    assert len(person(index, OPERATOR, amara).now) == 2
+    answer = sent(index, "sis:7", **newcomer, same_as=amara)
+    assert answer.enterprise_id not in {amara, other}
+    assert kinds(index) == ["claim"]
+
+
+def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    assert together(index, "sis:9", "ccwis:1")
+    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
+    assert kinds(index) == ["overlay"]
+    release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert not together(index, "sis:9", "ccwis:1")
+    assert kinds(index) == ["claim"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.fixture
+def zoe(index, amara) -> str:
+    """The EID of another child; the record sis:9 is Amara's."""
+    put(index, "sis:9")
+    return sent(index, "ccwis:7", **ZOE).enterprise_id
+
+
+def statuses(index) -> list[tuple[str, str]]:
+    """Kind and status of what sources say, oldest first."""
+    return [(view.kind, view.status) for view in reversed(decisions(index, OPERATOR))]
+
+
+def standing(index):
+    """What sources say, as it stands, and who is one person."""
+    return statuses(index), partition_of(index)
+
+
+def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(index, zoe):
+    before = partition_of(index)
+    answer = sent(index, "sis:9", **ZOE, same_as=zoe)
+    assert (answer.outcome, len(answer.tasks)) == ("held", 2)
+    assert partition_of(index) == before
+    assert sorted(kinds(index)) == ["claim", "overlay"]
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "in_force")]
+    assert together(index, "sis:9", "ccwis:7")
+    assert kinds(index) == []
+    undo_step(index, OPERATOR, released.step)
+    assert partition_of(index) == before
+    assert statuses(index) == [("SAME", "review")]
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(index, zoe, amara):
+    sent(index, "sis:9", same_as=amara)
+    sent(index, "sis:9", **ZOE, **{"same_as": zoe, "not": [amara]})
+    assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "review"), ("SAME", "in_force"), ("DIFFERENT", "in_force")]
+    assert together(index, "sis:9", "ccwis:7")
+    undo_step(index, OPERATOR, released.step)
+    assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
+    assert together(index, "sis:9", "ccwis:1")
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)], ids=["in order", "the older one late"])
+def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_it(index, zoe, amara, order):
+    statements = {2: {"grade": "05", "same_as": amara}, 3: {**ZOE, "same_as": zoe}}
+    sent(index, "sis:8", as_of="2026-01-01T00:00:00Z")
+    for month in order:
+        sent(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
+    before = standing(index)
+    assert together(index, "sis:8", "ccwis:1")
+    released = release_overlay(index, OPERATOR, Label("sis", "8"))
+    assert together(index, "sis:8", "ccwis:7")
+    assert sorted(statuses(index)) == [("SAME", "in_force"), ("SAME", "review")]
+    undo_step(index, OPERATOR, released.step)
+    assert standing(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_comes_with_a_version_that_was_refused_binds_nothing(index, zoe):
+    before = partition_of(index)
+    sent(index, "sis:9", **ZOE)
+    refuse_overlay(index, OPERATOR, Label("sis", "9"))
+    for _ in range(2):
+        assert sent(index, "sis:9", **ZOE, same_as=zoe).outcome == "held"
+    assert partition_of(index) == before
+    assert kinds(index) == ["claim"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"grade": "05"}], ids=["unchanged", "changed"])
+def test_what_a_paused_source_says_of_a_person_binds_when_it_resumes(index, zoe, amara, changes):
+    sent(index, "sis:9", same_as=amara)
+    before = partition_of(index)
+    pause(index, OPERATOR, "sis")
+    for _ in range(2):
+        assert sent(index, "sis:9", **changes, same_as=zoe).tasks
+    assert partition_of(index) == before
+    assert statuses(index)[0] == ("SAME", "in_force")
+    resume(index, OPERATOR, "sis")
+    assert [status for _, status in statuses(index)] == ["review", "revoked", "in_force"]
+    assert together(index, "sis:9", "ccwis:7")
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_a_paused_source_says_again_is_nothing_to_ask_about(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    pause(index, OPERATOR, "sis")
+    sent(index, "sis:9", **ZOE, grade="05", same_as=amara)
+    assert kinds(index) == []
+    resume(index, OPERATOR, "sis")
+    assert statuses(index) == [("SAME", "in_force")]
+
+
+@pytest.mark.parametrize("grade", ["01", "02"], ids=["history", "what stands"])
+def test_what_comes_late_says_nothing_of_now(index, zoe, amara, grade):
+    sent(index, "sis:8", grade="02", as_of="2026-02-01T00:00:00Z", same_as=zoe)
+    before = partition_of(index)
+    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=amara)
+    sent(index, "sis:8", grade=grade, as_of="2026-01-01T00:00:00Z", same_as=None)
+    assert partition_of(index) == before
+    assert statuses(index) == [("SAME", "in_force")]
+
+
+def test_what_is_no_assertion_is_refused_and_nothing_is_kept(index):
+    for wrong in ({"same_as": 7}, {"not": "x"}, {"not": [7]}, {"not": ["x"] * 21}):
+        with pytest.raises(InputError):
+            upsert(index, OPERATOR, "sis", {**a_child("1"), **wrong})
+    assert crosswalk(index) == {}
+
+
+def test_two_ccwis_ids_merged_then_un_merged(index):
+    first = put(index, "ccwis:1")
+    second = sent(index, "ccwis:2", **ZOE).enterprise_id
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    assert together(index, "ccwis:1", "ccwis:2")
+    withdraw(index, OPERATOR, "ccwis", "2")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    assert together(index, "ccwis:1", "ccwis:2")
+    sent(index, "ccwis:2", **ZOE)
+    assert (eid_of(index, "ccwis:1"), eid_of(index, "ccwis:2")) == (first, second)
+    assert verify(index, OPERATOR) == []
+
+
+def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_who_a_steward_put_there(index):
+    first = put(index, "ccwis:1")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    other = put(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    merge(index, OPERATOR, [first, other], Why("seen"), survivor=first)
+    load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
+    assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
+    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert len(crosswalk(index)) == 1
+    load_rows(index, "ccwis", a_child("1"))
+    assert together(index, "ccwis:1", "ccwis:2")
+    assert verify(index, OPERATOR) == []
+
+
+def undone(index):
+    undo_decision(index, OPERATOR, decisions(index, OPERATOR)[0].id)
+
+
+def undone_with_an_owners_consent(index):
+    ask_consent(index, OPERATOR, "ccwis", asks=True)
+    steward = Viewer("steward", None, ACTIONS[Role.STEWARD], None)
+    owner = Viewer("owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+    consent(index, owner, undo_decision(index, steward, decisions(index, steward)[0].id).step)
+
+
+def revoked_when_asked_to_look_again(index):
+    load_rows(index, "ccwis", a_child("2", **ZOE | {"last_name": "Quister"}, merged_into="1"))
+    revoked_on_the_desk(index, "recheck")
+
+
+def revoked_where_it_gave_way(index):
+    different = said(index, "DIFFERENT", ["ccwis:1"], ["ccwis:2"])
+    revoked_on_the_desk(index, "conflict")
+    undo_decision(index, OPERATOR, different)
+
+
+def revoked_on_the_desk(index, kind: str):
+    with index.database.read(OPERATOR) as unit:
+        [task] = [task for task in unit.tasks.all() if task.kind == kind]
+    respond(index, OPERATOR, task.question or task.key, "revoke", Saying("wrong-link"))
+
+
+@pytest.mark.parametrize(
+    "took_back",
+    [
+        undone,
+        undone_with_an_owners_consent,
+        revoked_when_asked_to_look_again,
+        revoked_where_it_gave_way,
+    ],
+)
+def test_a_merge_that_a_steward_took_back_is_not_said_again_by_the_next_file(index, took_back):
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1"))
+    took_back(index)
+    assert not together(index, "ccwis:1", "ccwis:2")
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE, merged_into="1", grade="05"))
+    assert not together(index, "ccwis:1", "ccwis:2")
+    load_rows(index, "ccwis", a_child("2", **ZOE))
+    load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert not together(index, "ccwis:1", "ccwis:2")
+
+
+def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(index):
+    put(index, "ccwis:1")
+    put(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    released = release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    assert together(index, "ccwis:1", "ccwis:2")
+    undo_step(index, OPERATOR, released.step)
+    assert not together(index, "ccwis:1", "ccwis:2")
+    release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    assert together(index, "ccwis:1", "ccwis:2")
+
+
+def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
+    load_rows(index, "ccwis", a_child("1"), a_child("2", **ZOE), as_of=datetime(2026, 3, 1, tzinfo=UTC))
+    bad = load_rows(
+        index, "ccwis", a_child("2", **ZOE, merged_into="1"), as_of=datetime(2026, 3, 2, tzinfo=UTC)
+    )
+    assert together(index, "ccwis:1", "ccwis:2")
+    undo_load(index, OPERATOR, bad.batch)
+    assert not together(index, "ccwis:1", "ccwis:2")
+    new = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
+    undo_load(index, OPERATOR, new.batch)
+    assert [one.status for one in decisions(index, OPERATOR)] == ["revoked", "revoked"]
+    assert verify(index, OPERATOR) == []
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["active", "withdrawn"])
+def test_what_a_slip_made_a_claim_is_in_force_again_once_its_load_is_undone(index, amara, withdrawn):
+    sent(index, "sis:9", **ZOE, **{"same_as": amara, "not": ["T7K3-M92Q-X0HN"]})
+    if withdrawn:
+        withdraw(index, OPERATOR, "sis", "9")
+    before = standing(index)
+    bad = load_rows(index, "sis", a_child("9", **ZOE | {"last_name": "Quirst", "birth_date": "2001-06-05"}))
+    assert statuses(index) == [("SAME", "review"), ("DIFFERENT", "review")]
+    assert not together(index, "sis:9", "ccwis:1")
+    undo_load(index, OPERATOR, bad.batch)
+    assert standing(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_what_a_released_overlay_made_a_claim_is_in_force_again_once_that_is_undone(index, amara):
+    sent(index, "sis:9", **ZOE, same_as=amara)
+    sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
+    before = standing(index)
+    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    assert statuses(index) == [("SAME", "review")]
+    undo_step(index, OPERATOR, released.step)
+    assert standing(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_goes_with_the_load_that_returned_its_record(index, amara):
+    sent(index, "ccwis:2", **ZOE)
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    withdraw(index, OPERATOR, "ccwis", "2")
+    before = partition_of(index)
+    back = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    assert together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, back.batch)
+    assert standing(index) == ([("SAME", "in_force"), ("SAME", "revoked")], before)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_source_goes_with_its_load_though_its_record_was_withdrawn_since(index, amara):
+    sent(index, "ccwis:2", **ZOE)
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    bad = load_rows(index, "ccwis", a_child("2", **ZOE, merged_into="1"))
+    withdraw(index, OPERATOR, "ccwis", "2")
+    assert together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, bad.batch)
+    assert not together(index, "ccwis:1", "sis:5")
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_merge_of_a_record_that_was_withdrawn_holds_when_a_load_that_returned_it_is_undone(index, amara):
+    sent(index, "ccwis:2", **ZOE, merged_into="1")
+    put(index, "sis:5", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
+    said(index, "SAME", ["ccwis:2", "sis:5"])
+    withdraw(index, OPERATOR, "ccwis", "2")
+    before = partition_of(index)
+    assert together(index, "ccwis:1", "sis:5")
+    back = load_rows(index, "ccwis", a_child("2", **ZOE))
+    assert not together(index, "ccwis:1", "sis:5")
+    undo_load(index, OPERATOR, back.batch)
+    assert partition_of(index) == before
+    assert verify(index, OPERATOR) == []
+
+
+def test_decisions_links_and_ids_follow_a_rekey(index, amara):
+    sent(index, "sis:9", **ZOE)
+    number = said(index, "SAME", ["sis:9", "ccwis:1"])
+    done = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
+    assert (done.rekeyed, done.review, done.unknown) == (1, (), ())
+    assert crosswalk(index) == {("sis", "2027-9"): amara, ("ccwis", "1"): amara}
+    assert set(decision(index, OPERATOR, number).groups[0]) == set(labels("sis:2027-9", "ccwis:1"))
+    with pytest.raises(NotFoundError):
+        look_up(index, OPERATOR, "sis", "9")
+    assert verify(index, OPERATOR) == []
+    undo_step(index, OPERATOR, done.step)
+    assert crosswalk(index) == {("sis", "9"): amara, ("ccwis", "1"): amara}
+    with pytest.raises(ConflictError, match="undone before"):
+        undo_step(index, OPERATOR, done.step)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_rekey_to_an_id_that_another_record_bears_is_a_review_and_never_a_link(index):
+    put(index, "sis:1")
+    sent(index, "sis:2", **ZOE)
+    before = crosswalk(index)
+    done = rekey(index, OPERATOR, "sis", {"1": "2"})
+    assert (done.rekeyed, done.review, done.step) == (0, ("2",), None)
+    assert crosswalk(index) == before
+    [task] = review_tasks(index, OPERATOR)
+    assert (task.kind, task.records) == ("claim", labels("sis:1", "sis:2"))
+
+
+def test_ids_may_be_exchanged_and_a_chain_of_new_ids_is_taken_at_once(index):
+    put(index, "sis:1")
+    sent(index, "sis:2", **ZOE)
+    one, two = eid_of(index, "sis:1"), eid_of(index, "sis:2")
+    assert rekey(index, OPERATOR, "sis", {"1": "2", "2": "1"}).rekeyed == 2
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
+    done = rekey(index, OPERATOR, "sis", {"1": "2", "2": "3", "9": "10"})
+    assert (done.rekeyed, done.unknown) == (2, ("9",))
+    assert (eid_of(index, "sis:3"), eid_of(index, "sis:2")) == (one, two)
+    undo_step(index, OPERATOR, done.step)
+    assert (eid_of(index, "sis:2"), eid_of(index, "sis:1")) == (one, two)
+    assert verify(index, OPERATOR) == []
+
+
+def test_a_rekey_that_cannot_be_is_refused_whole(index):
+    put(index, "sis:1")
+    with pytest.raises(InputError):
+        rekey(index, OPERATOR, "sis", {"1": "3", "2": "3"})
+    with pytest.raises(NotFoundError):
+        rekey(index, OPERATOR, "sis", {"7": "8"})
+    with pytest.raises(AccessDenied):
+        rekey(index, Viewer("x", None, frozenset(Action), frozenset({"ccwis"})), "sis", {"1": "2"})
+    upsert(index, OPERATOR, "sis", a_child("5", restrictions=[{"kind": "sealed"}]))
+    with pytest.raises(NotFoundError):
+        rekey(index, OPERATOR, "sis", {"5": "6"})
+    assert rekey(index, OPERATOR, "sis", {"1": "5"}).rekeyed == 0
+    assert review_tasks(index, OPERATOR) == []

@@ -1,0 +1,352 @@
+"""A steward's correction: it stands, joins nobody, goes where its record goes, and an undo takes it back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mpi.domain import clock
+from mpi.domain.decision import DecisionKind
+from mpi.domain.errors import (
+    AccessDenied,
+    ConflictError,
+    InputError,
+    MpiError,
+    NotFoundError,
+    RecordError,
+    StaleError,
+)
+from mpi.domain.record_ref import Label
+from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.service.core.visibility import visible
+from mpi.service.explanations.pair import explain_pair
+from mpi.service.loads.crosswalk_import import OldLink, import_crosswalk
+from mpi.service.loads.dry_run import dry_run
+from mpi.service.loads.load import LoadOptions
+from mpi.service.maintenance.verify import verify
+from mpi.service.persons.golden_record import golden
+from mpi.service.persons.persons import crosswalk as crosswalk_of
+from mpi.service.persons.persons import lineage, person
+from mpi.service.records.upsert import read, upsert, withdraw
+from mpi.service.review.queue import Filters, questions
+from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.service.stewardship.approvals import approve
+from mpi.service.stewardship.corrections import correct
+from mpi.service.stewardship.decisions import Asked, decide, decisions, report_link
+from mpi.service.stewardship.freeze_windows import freeze
+from mpi.service.stewardship.merge import Why, move, split
+from mpi.service.stewardship.overlays import refuse_overlay
+from mpi.service.stewardship.rekey import rekey
+from mpi.service.stewardship.undo import undo_step
+from tests.index import OPERATOR, a_child, all_that_is_stored, crosswalk, load_rows, partition_of, rows
+from tests.unit.service.persons.test_golden_record import put, the, values
+from tests.unit.service.stewardship.test_decisions import SIS_ONLY
+
+WHY = Why("document-seen", "Birth certificate shown at the office")
+WITH_CORRECTIONS = Viewer("office", None, frozenset(Action), frozenset({"sis", "STEWARD"}))
+
+
+@pytest.fixture
+def eid(index) -> str:
+    """A person of a school's and a child-welfare record."""
+    put(index, "sis:1", middle_name="Lou")
+    return put(index, "ccwis:1")
+
+
+def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_what(index, eid):
+    effect = correct(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
+    born = the(index, eid, "birth_date")
+    assert (born.value, born.rule, born.record.source) == ("2014-03-08", "correction", "STEWARD")
+    assert [other.value for other in born.others] == ["2014-03-09", "2014-03-09"]
+    told = born.correction
+    assert (told.by, told.reason, told.evidence) == (OPERATOR.client, "document-seen", WHY.note)
+    assert told.step == effect.step
+    assert read(index, OPERATOR, "STEWARD", born.record.local_id)["record"]["birth_date"] == "2014-03-08"
+
+
+def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
+    put(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    before, seen = partition_of(index), person(index, OPERATOR, eid)
+    effect = correct(index, OPERATOR, eid, "first_name", "Bo", WHY)
+    correct(index, OPERATOR, eid, "last_name", "Zwart", WHY)
+    correct(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
+    assert effect.persons == effect.moved == ()
+    assert partition_of(index) == before
+    assert person(index, OPERATOR, eid) == seen
+    assert verify(index, OPERATOR) == []
+    # A record that is as the corrections say is compared with what records say, not with corrections.
+    assert put(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
+
+
+def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid):
+    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert the(index, eid, "middle_name").value == "Louise"
+    record = the(index, eid, "middle_name").record
+    undo_step(index, OPERATOR, effect.step)
+    assert the(index, eid, "middle_name").value == "Lou"
+    causes = [step.cause for step in lineage(index, OPERATOR, eid) if step.step == effect.step]
+    assert causes == ["correction", "undo correction"]
+    with pytest.raises(NotFoundError):
+        read(index, OPERATOR, record.source, record.local_id)
+
+
+def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_back(index, eid):
+    first = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    second = correct(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    assert the(index, eid, "middle_name").value == "Louisa"
+    undo_step(index, OPERATOR, second.step)
+    assert the(index, eid, "middle_name").value == "Louise"
+    undo_step(index, OPERATOR, first.step)
+    assert the(index, eid, "middle_name").value == "Lou"
+
+
+def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    put(index, "sis:1", middle_name="Lucy")
+    middle = the(index, eid, "middle_name")
+    assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
+
+
+def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    split(index, OPERATOR, eid, [[Label("sis", "1")], [Label("ccwis", "1")]], Why("test"))
+    links = crosswalk(index)
+    assert the(index, links["sis", "1"], "middle_name").value == "Louise"
+    assert "middle_name" not in values(index, links["ccwis", "1"])
+    withdraw(index, OPERATOR, "sis", "1")
+    put(index, "sis:1")
+    assert the(index, crosswalk(index)["sis", "1"], "middle_name").value == "Louise"
+
+
+def test_what_no_record_states_can_be_said(index, eid):
+    correct(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
+    place = the(index, eid, "birth_place")
+    assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
+
+
+def test_a_preview_leaves_no_trace(index, eid):
+    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
+    assert effect.preview
+    assert the(index, eid, "middle_name").value == "Lou"
+    with index.database.read(OPERATOR) as unit:
+        assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
+
+
+def test_a_second_steward_is_refused_who_read_the_value_before_the_first_corrected_it(index, eid):
+    tag = golden(index, OPERATOR, eid).etag
+    correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected=(tag,)))
+    with pytest.raises(StaleError):
+        correct(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected=(tag,)))
+
+
+def test_the_same_call_again_under_its_key_corrects_once(index, eid):
+    viewer = replace(OPERATOR, once=OnceOnly("k", b"call"))
+    first = correct(index, viewer, eid, "middle_name", "Louise", WHY)
+    assert correct(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
+    assert len(decisions(index, OPERATOR)) == 1
+
+
+def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid):
+    wrong = [
+        ("middle_name", "Louise", replace(WHY, note=None)),
+        ("middle_name", "Louise", replace(WHY, reason="")),
+        ("addresses", "12 Elm St", WHY),
+        ("ssn", "412-55-9182", WHY),
+        ("first_name", "Baby Girl", WHY),
+        ("first_name", "", WHY),
+        ("birth_date", "2014-02-30", WHY),
+        ("birth_date", "2099-01-01", WHY),
+        ("birth_place", "Dayton", WHY),
+        ("birth_place", {"city": "Dayton"}, WHY),
+    ]
+    for attribute, value, why in wrong:
+        with pytest.raises(InputError) as refused:
+            correct(index, OPERATOR, eid, attribute, value, why)
+        assert value == "" or str(value) not in str(refused.value)
+    assert decisions(index, OPERATOR) == []
+
+
+def test_text_that_no_record_can_state_is_refused_by_field(index, eid):
+    with pytest.raises(RecordError, match="middle_name"):
+        correct(index, OPERATOR, eid, "middle_name", "Lou\x00", WHY)
+
+
+def test_who_may_not_decide_or_not_see_corrections_corrects_nothing(index, eid):
+    viewer = replace(OPERATOR, actions=frozenset(Action) - {Action.DECIDE})
+    for denied in (viewer, SIS_ONLY):
+        with pytest.raises(AccessDenied):
+            correct(index, denied, eid, "middle_name", "Louise", WHY)
+
+
+def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_was_granted_them(index, eid):
+    before = golden(index, SIS_ONLY, eid)
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert golden(index, SIS_ONLY, eid) == before
+    seen = the(index, eid, "middle_name", WITH_CORRECTIONS)
+    # What another steward rests it on may tell of records that this reader may not see.
+    assert (seen.value, seen.correction.evidence) == ("Louise", None)
+    correct(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
+    assert the(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
+
+
+def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for_it(index, eid):
+    put(index, "ccwis:1", preferred_name="Mara")
+    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    record = the(index, eid, "preferred_name").record
+    assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
+    assert "correction" not in {step.cause for step in lineage(index, WITH_CORRECTIONS, eid)}
+    with pytest.raises(NotFoundError):
+        read(index, WITH_CORRECTIONS, record.source, record.local_id)
+
+
+def calls_that_take(label: Label, eid: str) -> dict:
+    """Every call by which a caller names a record, of which it names one more of its own."""
+    mine, why = Label("sis", "1"), Why("x")
+    kinds = {
+        "same": (DecisionKind.SAME, [[mine, label]]),
+        "different": (DecisionKind.DIFFERENT, [[mine], [label]]),
+        "unsure": (DecisionKind.UNSURE, [[mine, label]]),
+    }
+    said = {name: Asked(kind, groups, "x") for name, (kind, groups) in kinds.items()}
+    return {
+        **{name: lambda *who, one=one: decide(*who, one) for name, one in said.items()},
+        "preview": lambda *who: decide(*who, said["same"], preview=True),
+        "report": lambda *who: report_link(*who, said["same"]),
+        "explain": lambda *who: explain_pair(*who, mine, label),
+        "split": lambda *who: split(*who, eid, [[label]], why),
+        "keep": lambda *who: split(*who, eid, [[mine], [Label("sis", "2")]], why, keep=label),
+        "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), why),
+        "refuse": lambda *who: refuse_overlay(*who, label),
+        "crosswalk": lambda *who: crosswalk_of(*who, label.source, label.local_id),
+        "past": lambda *who: crosswalk_of(*who, label.source, label.local_id, clock.iso(clock.now())),
+        "read": lambda *who: read(*who, label.source, label.local_id),
+        "withdraw": lambda *who: withdraw(*who, label.source, label.local_id),
+        "send": lambda *who: upsert(*who, label.source, a_child(label.local_id)),
+        "dry run": lambda *who: dry_run(*who, label.source, rows(a_child(label.local_id)), LoadOptions()),
+        "rekey": lambda *who: rekey(*who, label.source, {label.local_id: "new"}),
+        "rekeys": lambda *who: rekey(*who, label.source, {label.local_id: "new", "correction-0": "newer"}),
+        "rekey to": lambda *who: rekey(*who, "STEWARD", {"correction-0": label.local_id, "-": "new"}),
+        "ask": lambda *who: questions(*who, Filters(text=label.local_id, state=None)),
+    }
+
+
+def other_of(index, eid: str) -> str:
+    return next(each for each in crosswalk(index).values() if each != eid)
+
+
+def answer_of(index, viewer: Viewer, call, label: Label) -> tuple[str, str]:
+    """What a call answers or raises, less the name that it was asked about."""
+    try:
+        found = call(index, viewer)
+    except MpiError as error:
+        found = error
+    return type(found).__name__, str(found).replace(label.local_id, "?")
+
+
+def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from_a_number_never_given(
+    index, eid
+):
+    put(index, "sis:2")
+    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    put(index, "ccwis:1", preferred_name="Mara")
+    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    hidden, never = the(index, eid, "preferred_name").record, Label("STEWARD", "correction-999999")
+    viewer = replace(WITH_CORRECTIONS, client="district")
+    of_hidden, of_none = calls_that_take(hidden, eid), calls_that_take(never, eid)
+    for name in of_hidden:
+        told = answer_of(index, viewer, of_hidden[name], hidden)
+        assert (name, told) == (name, answer_of(index, viewer, of_none[name], never))
+    assert the(index, eid, "preferred_name").value == "Mimi"
+
+
+def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid):
+    put(index, "sis:2")
+    put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record, before = the(index, eid, "middle_name").record, len(decisions(index, OPERATOR))
+    calls = calls_that_take(record, eid)
+    naming = ("same", "different", "unsure", "preview", "report", "explain", "split", "keep", "move", "rekey")
+    for viewer in (OPERATOR, WITH_CORRECTIONS):
+        assert crosswalk_of(index, viewer, record.source, record.local_id).enterprise_id is None
+        for name in naming:
+            with pytest.raises(NotFoundError):
+                calls[name](index, viewer)
+    assert (
+        import_crosswalk(index, OPERATOR, "sis", [OldLink("STEWARD", record.local_id, "old-1")]).unknown == 1
+    )
+    with pytest.raises(ConflictError):
+        import_crosswalk(index, OPERATOR, "STEWARD", [OldLink("sis", "1", record.local_id)])
+    assert len(decisions(index, OPERATOR)) == before
+
+
+def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_it_corrects(index, eid):
+    withdraw(index, OPERATOR, "sis", "1")
+    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record = the(index, eid, "middle_name").record
+    with index.database.read(WITH_CORRECTIONS) as unit:
+        found = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id])
+        number = found[record.local_id].id
+        assert visible(unit, [number]) == {}
+    undo_step(index, OPERATOR, made.step)
+    with index.database.read(OPERATOR) as unit:
+        assert visible(unit, [number]) == {number: record}
+
+
+@pytest.mark.parametrize("kind", ["sealed", "expunged"])
+def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
+    correct(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
+    record = the(index, eid, "middle_name").record
+    upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
+    assert "Xanthippe" not in repr(golden(index, OPERATOR, eid))
+    with pytest.raises(NotFoundError):
+        read(index, OPERATOR, record.source, record.local_id)
+    with index.database.read(OPERATOR) as unit:
+        [kept] = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id]).values()
+    assert kept.state == "sealed"
+    stored = all_that_is_stored(index)
+    assert (b"Xanthippe" in stored) == (kind == "sealed")
+    assert (b"Birth certificate shown" in stored) == (kind == "sealed")
+
+
+def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
+    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record = the(index, eid, "middle_name").record
+    with pytest.raises(ConflictError):
+        upsert(index, OPERATOR, "STEWARD", a_child(record.local_id))
+    with pytest.raises(ConflictError):
+        load_rows(index, "STEWARD", a_child("7"))
+    with pytest.raises(ConflictError):
+        withdraw(index, OPERATOR, "STEWARD", record.local_id)
+    with pytest.raises(ConflictError):
+        add_source(index, OPERATOR, NewSource("other", kind=SourceKind.STEWARD))
+    assert the(index, eid, "middle_name").value == "Louise"
+
+
+def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, eid):
+    crossing = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    assert not correct(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
+    always = replace(index, second_approver=SecondApprover.ALWAYS)
+    effect = correct(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    assert effect.awaiting
+    assert the(index, eid, "middle_name").value == "Louise"
+    approve(always, replace(OPERATOR, client="second"), effect.step)
+    assert the(index, eid, "middle_name").value == "Louisa"
+
+
+def test_a_freeze_window_which_keeps_people_as_they_are_holds_no_correction_and_no_undo_of_one(index, eid):
+    today = clock.now().date()
+    freeze(index, OPERATOR, "sis", today.isoformat(), (today + timedelta(days=9)).isoformat(), "count-day")
+    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    assert made.held_until is None
+    assert the(index, eid, "middle_name").value == "Louise"
+    undo_step(index, OPERATOR, made.step)
+    assert the(index, eid, "middle_name").value == "Lou"
+
+
+def test_a_person_that_is_retired_or_unknown_is_not_corrected(index, eid):
+    with pytest.raises(NotFoundError):
+        correct(index, OPERATOR, "T7K3-M92Q-X0HN", "middle_name", "Louise", WHY)
+    withdraw(index, OPERATOR, "sis", "1")
+    withdraw(index, OPERATOR, "ccwis", "1")
+    with pytest.raises(ConflictError, match="empty"):
+        correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)

@@ -1,0 +1,120 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.standardize.fields.dates import day_month_swapped, iso_day, read_date
+from tests.unit.standardize.making import features_of
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2012-03-04", "20120304", "03/04/2012", "3/4/2012", "03042012", "2012/03/04", "2012-3-4",
+        "2012-03-04T00:00:00", "2012-03-04 00:00:00.000", "2012-03-04T23:59:59-05:00",
+        "2012-03-04T00:00:00Z", "3/4/2012 12:00:00 AM",
+    ],
+)  # fmt: skip
+def test_each_accepted_way_to_write_a_date_is_read(text):
+    assert iso_day(text) == "2012-03-04"
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [("2012", 2012), ("2012-03", 2012), ("2012-00-00", 2012), ("2012-03-00", 2012), ("20120000", 2012)],
+)
+def test_of_a_partial_date_only_the_year_is_known(text, year):
+    reading = read_date(text)
+    assert (reading.day, reading.year, reading.issue) == (None, year, "partial-date")
+
+
+@pytest.mark.parametrize("text", ["2015-02-30", "2015-13-01", "02/30/2015", "1492-10-12", "20150431"])
+def test_an_impossible_date_is_missing(text):
+    reading = read_date(text)
+    assert (reading.day, reading.year, reading.issue) == (None, None, "impossible-date")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1900-01-01", "9999-12-31", "1111-11-11", "66666666", "6666-66-66", "7777", "9999", "7777-01-01",
+        "0000-00-00", "00000000", "0001-01-01", "1899-12-30", "1753-01-01", "01/01/1900", "99999999",
+    ],
+)  # fmt: skip
+def test_a_sentinel_is_missing(text):
+    reading = read_date(text)
+    assert (reading.day, reading.year, reading.issue) == (None, None, "sentinel-date")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "spring 2012", "04.03.2012", "3/4/12", "2012-03-04x", "٢٠١٢-٠٣-٠٤", "12-03-2012", "2" * 9000]
+)
+def test_any_other_text_is_unreadable(text):
+    assert read_date(text).issue == "unreadable-date"
+
+
+@given(st.dates(date(1901, 1, 1), date(2098, 12, 31)))
+def test_every_real_day_is_read_alike_in_every_order(day):
+    spellings = (day.isoformat(), day.strftime("%Y%m%d"), day.strftime("%m/%d/%Y"), day.strftime("%m%d%Y"))
+    assert {iso_day(text) for text in spellings} == {day.isoformat()}
+
+
+@given(st.text(max_size=20))
+def test_what_is_read_is_a_real_day(text):
+    day = iso_day(text)
+    assert day is None or date.fromisoformat(day).isoformat() == day
+
+
+@pytest.mark.parametrize(
+    ("day", "swapped"),
+    [("2012-04-07", "2012-07-04"), ("2012-04-04", None), ("2012-04-13", None), ("2012-12-01", "2012-01-12")],
+)
+def test_day_and_month_are_swapped_where_that_is_another_day(day, swapped):
+    assert day_month_swapped(day) == swapped
+
+
+class TestBirthDates:
+    def test_a_whole_date_fills_every_column(self):
+        features = features_of(birth_date="04/07/2012")
+        assert features.birth_date == "2012-04-07"
+        assert features.birth_date_swapped == "2012-07-04"
+        assert features.birth_dates == ("2012-04-07",)
+        assert features.birth_year == 2012
+
+    @pytest.mark.parametrize("quality", ["estimated", "Estimated"])
+    @pytest.mark.parametrize("day", ["2011-01-01", "2011-07-01", "2011-03-15"])
+    def test_of_an_estimated_placeholder_day_only_the_year_counts(self, quality, day):
+        features = features_of(birth_date=day, birth_date_quality=quality)
+        assert (features.birth_date, features.birth_date_swapped, features.birth_dates) == (None, None, ())
+        assert features.birth_year == 2011
+
+    def test_an_estimated_date_that_is_no_placeholder_day_stays(self):
+        assert features_of(birth_date="2011-08-30", birth_date_quality="estimated").birth_date == "2011-08-30"
+
+    def test_of_a_date_that_the_source_calls_a_placeholder_only_the_year_counts(self):
+        features = features_of(birth_date="2011-08-30", birth_date_quality="placeholder")
+        assert (features.birth_date, features.birth_year) == (None, 2011)
+
+    @pytest.mark.parametrize("quality", [None, "verified", "reported", "unheard-of"])
+    def test_the_first_of_january_is_a_day_unless_the_source_doubts_it(self, quality):
+        assert features_of(birth_date="2011-01-01", birth_date_quality=quality).birth_date == "2011-01-01"
+
+    def test_previous_dates_join_the_current_one(self):
+        features = features_of(
+            birth_date="2011-04-17", previous_birth_dates="2011-01-01|2015-02-30|04/17/2011"
+        )
+        assert features.birth_dates == ("2011-01-01", "2011-04-17")
+
+    @pytest.mark.parametrize("day", ["2015-02-30", "1900-01-01", "2099-01-01", "2099", "66666666", "soon"])
+    def test_a_date_that_cannot_be_is_missing_in_every_column(self, day):
+        features = features_of(birth_date=day, previous_birth_dates=[day])
+        assert (features.birth_date, features.birth_dates, features.birth_year) == (None, (), None)
+
+    def test_a_date_after_the_statement_is_missing_though_it_has_passed_since(self):
+        assert features_of(birth_date="2026-06-01", as_of="2026-05-01").birth_date is None
+        assert features_of(birth_date="2026-04-30", as_of="2026-05-01").birth_date == "2026-04-30"
+
+    def test_a_child_born_today_east_of_greenwich_is_not_born_in_the_future(self):
+        assert features_of(birth_date="2026-05-02", as_of="2026-05-01T20:00:00Z").birth_date == "2026-05-02"
+        assert features_of(birth_date="2026-05-03", as_of="2026-05-01T20:00:00Z").birth_date is None

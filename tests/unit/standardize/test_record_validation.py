@@ -1,0 +1,362 @@
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mpi.domain.errors import RecordError
+from mpi.domain.record import SENT_FIELDS, Address, Enrollment, Flag, Guardian, OtherName
+from mpi.standardize.record_validation import receive
+from tests.unit.standardize.making import NOW, SEAL, issues_of, let_in, record_of
+
+
+def refusal(**sent: object) -> RecordError:
+    with pytest.raises(RecordError) as caught:
+        let_in(**sent)
+    return caught.value
+
+
+def refusal_or_none(sent: dict[str, object]) -> RecordError | None:
+    try:
+        receive(sent, SEAL, NOW)
+    except RecordError as error:
+        return error
+    return None
+
+
+class TestFields:
+    def test_an_unknown_field_is_refused_by_name_with_the_nearest_known_one(self):
+        error = refusal(frist_name="Ana")
+        assert (error.field, error.reason) == ("record", "unknown-field")
+        assert "'frist_name'" in error.detail
+        assert "'first_name'" in error.detail
+
+    @pytest.mark.parametrize("header", ["219-09-9998", "Ana Ruiz 2012-03-04", "12 Oak St, Apt 3", "x" * 65])
+    def test_a_field_name_that_may_be_a_childs_data_is_not_repeated(self, header):
+        error = refusal(**{header: "x"})
+        assert error.reason == "unknown-field"
+        assert header not in str(error)
+
+    def test_a_field_name_that_is_no_text_is_refused(self):
+        with pytest.raises(RecordError, match="no field name"):
+            receive({"local_id": "r1", 7: "x"}, SEAL, NOW)  # type: ignore[dict-item]
+
+    def test_every_published_field_is_accepted_empty(self):
+        sent = dict.fromkeys(SENT_FIELDS, "") | {"local_id": "r1"}
+        received = receive(sent, SEAL, NOW)
+        assert received.issues == ()
+        assert received.record == record_of()
+
+    def test_text_is_trimmed_and_empty_text_is_missing(self):
+        record = record_of(first_name="  Ana\t", last_name=" \n ")
+        assert (record.first_name, record.last_name) == ("Ana", None)
+
+    def test_whole_numbers_are_read_as_their_digits(self):
+        assert record_of(local_id=12345).local_id == "12345"
+        assert record_of(merged_into=77.0).merged_into == "77"
+        assert record_of(local_id=Decimal(101)).local_id == "101"
+        assert record_of(local_id=2**53 - 1.0).local_id == "9007199254740991"
+
+    @pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 123456789012345678901.0])
+    def test_a_number_that_may_have_lost_digits_is_refused(self, value):
+        error = refusal(local_id=value)
+        assert (error.field, error.reason) == ("local_id", "inexact-number")
+        assert "send it as text" in str(error)
+        assert (
+            refusal(identifiers=[{"system": "s", "assigner": "a", "value": value}]).reason == "inexact-number"
+        )
+
+    def test_a_postal_code_sent_as_a_number_gets_its_leading_zero_back(self):
+        assert record_of(postal_code=2138).addresses == (Address(postal_code="02138"),)
+        assert record_of(addresses=[{"postal_code": 2138}]).addresses[0].postal_code == "02138"
+
+    def test_a_postal_code_sent_as_text_is_left_as_it_was_written(self):
+        assert record_of(postal_code="2138").addresses[0].postal_code == "2138"
+        assert ("postal_code", "invalid-postal-code") not in issues_of(postal_code="2138"), "its zero is lost"
+        assert ("postal_code", "invalid-postal-code") in issues_of(postal_code="213")
+
+    def test_dates_of_a_parquet_file_are_read_as_text(self):
+        assert record_of(birth_date=date(2012, 3, 4)).birth_date == "2012-03-04"
+
+    def test_nan_is_missing(self):
+        assert record_of(first_name=float("nan"), identifiers=float("nan")) == record_of()
+
+    @pytest.mark.parametrize(
+        "value", [True, 1.5, float("inf"), Decimal("1.5"), ["Ana"], {"a": 1}, b"Ana", object()]
+    )
+    def test_a_value_that_is_no_text_is_refused(self, value):
+        assert refusal(first_name=value).reason == "not-text"
+
+
+class TestLocalId:
+    @pytest.mark.parametrize("value", [None, "", "   "])
+    def test_it_must_be_there(self, value):
+        error = refusal(local_id=value)
+        assert (error.field, error.reason) == ("local_id", "missing")
+
+    def test_200_characters_pass_and_201_do_not(self):
+        assert record_of(local_id="é" * 200).local_id == "é" * 200
+        assert refusal(local_id="é" * 201).reason == "too-long"
+
+    @pytest.mark.parametrize("value", ["a\nb", "a\x1fb", "a\x7fb", "a\x85b"])
+    def test_control_characters_are_refused(self, value):
+        assert refusal(local_id=value).reason == "control-character"
+
+    @pytest.mark.parametrize("value", ["D01/12345", "a:b", "ünïcode 王", "a|b", "%2F"])
+    def test_any_other_text_passes_as_it_is(self, value):
+        assert record_of(local_id=value).local_id == value
+
+
+class TestHostileText:
+    @pytest.mark.parametrize("field", ["local_id", "first_name", "city", "phone", "merged_into", "subject"])
+    def test_nul_is_refused(self, field):
+        assert refusal(**{field: "a\0b"}).reason == "nul-character"
+
+    @pytest.mark.parametrize("field", ["local_id", "last_name", "guardian_last_name"])
+    def test_a_lone_surrogate_is_refused(self, field):
+        assert refusal(**{field: "a\ud800b"}).reason == "not-unicode"
+
+    def test_nul_and_surrogates_are_refused_inside_lists(self):
+        assert refusal(race=["White", "a\0"]).reason == "nul-character"
+        assert refusal(other_names=[{"first_name": "\udfff"}]).reason == "not-unicode"
+        assert refusal(household_ids="H1|H\0").reason == "nul-character"
+
+    def test_a_value_of_more_than_10_000_characters_is_refused(self):
+        assert record_of(first_name="a" * 10_000).first_name == "a" * 10_000
+        assert refusal(first_name="a" * 10_001).reason == "too-long"
+        assert refusal(flags="[" + " " * 10_000 + "]").reason == "too-long"
+        assert refusal(household_ids=["a" * 10_001]).reason == "too-long"
+        assert refusal(merged_into=10**5000).reason == "too-long"
+
+    def test_a_list_of_more_than_200_entries_is_refused(self):
+        assert refusal(household_ids=[str(n) for n in range(201)]).reason == "too-many"
+
+    @given(st.dictionaries(st.sampled_from(SENT_FIELDS), st.text(max_size=40) | st.integers() | st.none()))
+    def test_any_text_is_let_in_or_refused_by_field_and_never_quoted(self, sent):
+        error = refusal_or_none(sent)
+        if error is not None:
+            assert error.field in SENT_FIELDS
+            assert error.__context__ is None
+
+
+class TestLists:
+    def test_python_lists_json_cells_and_bars_say_the_same(self):
+        for cell in (["H1", "H2"], '["H1", "H2"]', "H1|H2", " H1 | H2 | ", ["H1", "H2", "H1", None, ""]):
+            assert record_of(household_ids=cell).household_ids == ("H1", "H2")
+
+    def test_one_number_is_a_list_of_one(self):
+        assert record_of(household_ids=17).household_ids == ("17",)
+
+    def test_objects_come_as_lists_or_as_json(self):
+        flag = Flag("foster_care", "Y", "source", begin="2026-01-01")
+        row = {"population": "foster_care", "value": "Y", "begin": "2026-01-01"}
+        assert record_of(flags=[row]).flags == (flag,)
+        cell = '[{"population": "foster_care", "value": "Y", "begin": "2026-01-01"}]'
+        assert record_of(flags=cell).flags == (flag,)
+
+    @pytest.mark.parametrize(
+        "cell", ["{}", '{"kind": "sealed"}', "[", "sealed|expunged", "[1]", '["sealed"]', 5, True, [["kind"]]]
+    )
+    def test_a_malformed_list_is_refused(self, cell):
+        error = refusal(restrictions=cell)
+        assert (error.field, error.reason) == ("restrictions", "malformed-list")
+
+    def test_an_unknown_key_of_an_entry_is_refused_by_name(self):
+        error = refusal(addresses=[{"address_line1": "1 Oak St", "postcode": "43001"}])
+        assert (error.field, error.reason) == ("addresses", "unknown-field")
+        assert "'postal_code'" in error.detail
+
+    def test_a_refused_cell_does_not_travel_with_the_error(self):
+        error = refusal(identifiers='[{"system": "SSN", "value": "219-09-9998"')
+        assert error.__context__ is None
+        assert error.__cause__ is None
+        assert "219" not in repr(error)
+
+    def test_other_names_may_be_plain_full_names(self):
+        assert record_of(other_names="Emma Rose de la Cruz|Diaz, Emma|Liz|John Hayes Jr").other_names == (
+            OtherName("Emma", "Rose", "de la Cruz"),
+            OtherName("Emma", None, "Diaz"),
+            OtherName("Liz"),
+            OtherName("John", None, "Hayes Jr"),
+        )
+
+    def test_an_entry_that_says_nothing_is_left_out(self):
+        assert record_of(addresses=[{}, {"city": " "}, {"city": "Dayton"}]).addresses == (
+            Address(city="Dayton"),
+        )
+
+
+class TestFlatColumns:
+    def test_flat_columns_alone_are_a_list_of_one(self):
+        record = record_of(
+            address_line1="1 Oak St", city="Dayton", guardian_last_name="Diaz", school_id="S1", grade=3
+        )
+        assert record.addresses == (Address("1 Oak St", city="Dayton"),)
+        assert record.guardians == (Guardian(guardian_last_name="Diaz"),)
+        assert record.enrollments == (Enrollment("S1", grade="3"),)
+
+    def test_flat_columns_that_repeat_the_first_entry_are_accepted(self):
+        rows = [{"city": "Dayton", "state": "OH", "begin": "2025-01-01"}, {"city": "Lima"}]
+        record = record_of(city=" Dayton ", addresses=rows)
+        assert record.addresses == (
+            Address(city="Dayton", state="OH", begin="2025-01-01"),
+            Address(city="Lima"),
+        )
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            {"city": "Lima", "addresses": [{"city": "Dayton"}]},
+            {"state": "OH", "addresses": [{"city": "Dayton"}]},
+            {"guardian_last_name": "Diaz", "guardians": '[{"guardian_last_name": "Ruiz"}]'},
+            {"school_id": "S1", "enrollments": [{"school_id": "S2"}]},
+        ],
+    )
+    def test_flat_columns_that_differ_from_the_first_entry_are_refused(self, sent):
+        assert refusal(**sent).reason == "conflict"
+
+
+class TestIdentifiers:
+    @pytest.mark.parametrize("lacking", ["system", "assigner"])
+    def test_one_without_its_namespace_is_refused(self, lacking):
+        row = {"system": "local", "assigner": "D01", "value": "7"}
+        del row[lacking]
+        assert refusal(identifiers=[row]).reason == "missing"
+
+    def test_one_without_a_value_says_nothing(self):
+        assert record_of(identifiers=[{"system": "local", "assigner": "D01", "value": ""}]).identifiers == ()
+
+
+class TestFlags:
+    def test_the_definition_is_the_sources_own_unless_named(self):
+        assert record_of(flags=[{"population": "homeless", "value": "N"}]).flags[0].definition == "source"
+        named = [{"population": "homeless", "value": "N", "definition": "ESSA"}]
+        assert record_of(flags=named).flags[0].definition == "ESSA"
+
+    @pytest.mark.parametrize(
+        ("population", "value"),
+        [
+            ("Foster Care", "Y"),
+            ("foster-care", "Y"),
+            ("foster_care", "yes"),
+            ("foster_care", "1"),
+            ("1a", "Y"),
+        ],
+    )
+    def test_codes_outside_the_list_are_refused(self, population, value):
+        assert refusal(flags=[{"population": population, "value": value}]).reason == "unknown-code"
+
+    @pytest.mark.parametrize("lacking", ["population", "value"])
+    def test_one_without_population_or_value_is_refused(self, lacking):
+        row = {"population": "homeless", "value": "Y"}
+        del row[lacking]
+        assert refusal(flags=[row]).reason == "missing"
+
+
+class TestRestrictions:
+    @pytest.mark.parametrize(
+        "kind", ["sealed", "expunged", "address_confidential", "protective_order", "opt_out"]
+    )
+    def test_the_five_kinds_are_accepted(self, kind):
+        assert record_of(restrictions=[{"kind": kind}]).restrictions[0].kind == kind
+
+    @pytest.mark.parametrize("kind", ["Sealed", "acp", "sealed_adoption"])
+    def test_a_kind_that_nobody_obeys_is_refused(self, kind):
+        assert refusal(restrictions=[{"kind": kind}]).reason == "unknown-code"
+
+
+class TestAsOf:
+    @pytest.fixture(autouse=True)
+    def _the_machines_own_zone_afterwards(self):
+        yield
+        time.tzset()
+
+    def test_absent_it_is_the_moment_of_receipt(self):
+        assert record_of().as_of == "2026-09-01T12:00:00.000000Z"
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            ("2026-08-01", "2026-08-01T00:00:00.000000Z"),
+            ("2026-08-01T10:30:00", "2026-08-01T10:30:00.000000Z"),
+            ("2026-08-01T10:30:00-05:00", "2026-08-01T15:30:00.000000Z"),
+            ("2026-08-01T10:30:00.5Z", "2026-08-01T10:30:00.500000Z"),
+            (date(2026, 8, 1), "2026-08-01T00:00:00.000000Z"),
+            (datetime(2026, 8, 1, 10, tzinfo=timezone(timedelta(hours=2))), "2026-08-01T08:00:00.000000Z"),
+        ],
+    )
+    def test_it_is_stored_in_utc_and_without_a_zone_read_as_utc(self, sent, stored, monkeypatch):
+        monkeypatch.setenv("TZ", "America/Chicago")
+        time.tzset()
+        assert record_of(as_of=sent).as_of == stored
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            "yesterday",
+            "08/01/2026",
+            "2026-02-30",
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59-14:00",
+            7,
+        ],
+    )
+    def test_a_malformed_one_is_refused(self, sent):
+        error = refusal(as_of=sent)
+        assert (error.field, error.reason) == ("as_of", "malformed-time")
+
+    def test_it_may_run_ahead_of_our_clock_by_a_day_and_no_more(self):
+        ahead = NOW.astimezone(UTC) + timedelta(days=1)
+        assert record_of(as_of=ahead).as_of is not None
+        assert refusal(as_of=ahead + timedelta(seconds=1)).reason == "future-date"
+
+
+class TestMultipleBirth:
+    @pytest.mark.parametrize(
+        ("sent", "stored"), [(True, True), ("Y", True), ("no", False), (0, False), ("U", None)]
+    )
+    def test_yes_no_and_unknown_are_read(self, sent, stored):
+        assert record_of(multiple_birth=sent).multiple_birth is stored
+        assert issues_of(multiple_birth=sent) == set()
+
+    def test_any_other_code_is_missing_and_reported(self):
+        assert record_of(multiple_birth="perhaps").multiple_birth is None
+        assert issues_of(multiple_birth="perhaps") == {("multiple_birth", "unknown-code")}
+
+
+class TestIssues:
+    @pytest.mark.parametrize(
+        ("sent", "issue"),
+        [
+            ({"birth_date": "2015-02-30"}, ("birth_date", "impossible-date")),
+            ({"birth_date": "2099-01-01"}, ("birth_date", "future-date")),
+            ({"birth_date": "9999-12-31"}, ("birth_date", "sentinel-date")),
+            ({"birth_date": "spring"}, ("birth_date", "unreadable-date")),
+            ({"birth_date": "2015"}, ("birth_date", "partial-date")),
+            ({"death_date": "2015-02-30"}, ("death_date", "impossible-date")),
+            ({"previous_birth_dates": "2015-02-30"}, ("previous_birth_dates", "impossible-date")),
+            ({"placements": [{"begin": "66666666"}]}, ("placements", "sentinel-date")),
+            ({"entry_date": "2015-02-30"}, ("enrollments", "impossible-date")),
+            ({"restrictions": [{"kind": "sealed", "end": "soon"}]}, ("restrictions", "unreadable-date")),
+            ({"sex": "Q"}, ("sex", "unknown-code")),
+            ({"birth_date_quality": "good"}, ("birth_date_quality", "unknown-code")),
+            ({"phone": "000-0000"}, ("phone", "invalid-phone")),
+            ({"email": "none"}, ("email", "invalid-email")),
+            ({"postal_code": "00000"}, ("postal_code", "invalid-postal-code")),
+            ({"first_name": "Baby Boy"}, ("first_name", "placeholder-name")),
+            ({"last_name": "Unknown"}, ("last_name", "placeholder-name")),
+        ],
+    )
+    def test_a_value_that_cannot_be_used_is_reported_and_the_record_kept(self, sent, issue):
+        assert issues_of(**sent) == {issue}
+
+    def test_an_enrolment_may_end_in_the_future(self):
+        assert issues_of(entry_date="2026-08-20", exit_date="2027-06-01") == set()
+
+    def test_each_field_and_code_is_reported_once(self):
+        assert len(let_in(previous_birth_dates="spring|summer").issues) == 1
+
+    def test_a_clean_record_has_none(self):
+        assert issues_of(first_name="Ana", birth_date="2012-03-04", sex="F", phone="614-555-0134") == set()

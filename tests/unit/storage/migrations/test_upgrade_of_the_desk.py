@@ -1,0 +1,41 @@
+"""Schema 0004: whoever could approve before still can, and an older version reads what a newer one leaves."""
+
+import json
+
+from alembic import command
+from sqlalchemy import text
+
+from mpi.storage import migrate
+from mpi.storage.unit_of_work.database import Database
+
+INSERT = "INSERT INTO client (id, name, key_hash, actions, created_commit) VALUES (:i, :n, :n, :a, 1)"
+BEFORE = {
+    "steward": ["decide", "decision.read", "task.read"],
+    "feed": ["record.read", "record.write"],
+    "nothing": [],
+}
+
+
+def test_clients_that_decide_keep_approving(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    config = migrate._config()
+
+    def granted(connection) -> dict[str, list[str]]:
+        return {
+            name: json.loads(actions)
+            for name, actions in connection.execute(text("SELECT name, actions FROM client"))
+        }
+
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for number, (name, actions) in enumerate(BEFORE.items(), 1):
+            connection.execute(text(INSERT), {"i": number, "n": name, "a": json.dumps(actions)})
+        command.upgrade(config, "0004")
+        assert granted(connection) == {
+            **BEFORE,
+            "steward": ["approve", "decide", "decision.read", "task.read"],
+        }
+        command.downgrade(config, "0003")
+        assert granted(connection) == BEFORE
+    database.dispose()

@@ -1,0 +1,93 @@
+"""What SQLite alone must be told, and how it fails. What both stores do alike: tests/conformance."""
+
+import sqlite3
+
+import pytest
+from sqlalchemy import text
+
+from mpi.domain.errors import StoreError
+from mpi.domain.viewer import operator
+from mpi.storage import migrate
+from mpi.storage.unit_of_work.database import Database
+from tests.index import an_index, load_rows, many_children
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
+    migrate.upgrade(database)
+    yield database
+    database.dispose()
+
+
+def test_commits_are_durable_and_keys_are_enforced(database):
+    with database.read(operator()) as unit:
+        pragmas = {
+            name: unit.connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+
+
+@pytest.fixture
+def spares_the_disk(monkeypatch):
+    """SQLite as other builds have it: what is deleted stays in the file until something is written there."""
+    connect = sqlite3.dbapi2.connect
+
+    def connected(*args, **options):
+        connection = connect(*args, **options)
+        connection.execute("PRAGMA secure_delete=OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connected)
+
+
+@pytest.mark.usefixtures("spares_the_disk")
+def test_what_is_deleted_is_overwritten_in_both_files_whatever_the_build_does_by_default(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
+    migrate.upgrade(database)
+    for one, path in ((database, tmp_path / "mpi.db"), (database.ledger, database.ledger_path)):
+        with one.engine.begin() as connection:
+            connection.execute(text("INSERT INTO counter (name, next) VALUES ('Xanthippe', 1)"))
+        assert b"Xanthippe" in all_of(one, path)
+        with one.engine.begin() as connection:
+            connection.execute(text("DELETE FROM counter WHERE name = 'Xanthippe'"))
+        assert b"Xanthippe" not in all_of(one, path)
+    with database.read(operator()) as unit:
+        for name in ("main", "ledger"):
+            assert unit.connection.execute(text(f"PRAGMA {name}.secure_delete")).scalar() == 1
+    database.dispose()
+
+
+def all_of(database, path):
+    """What the file holds once it is closed, its log with it."""
+    database.engine.dispose()
+    return path.read_bytes()
+
+
+@pytest.mark.usefixtures("spares_the_disk")
+def test_an_expunged_name_leaves_the_file_whatever_the_build_does_by_default(tmp_path):
+    child = {"local_id": "1", "first_name": "Xanthippe", "birth_date": "2011-02-03"}
+    with an_index(tmp_path, "sis") as index:
+        load_rows(index, "sis", child, *many_children(3))
+        index.database.dispose()
+        assert b"Xanthippe" in (tmp_path / "mpi.db").read_bytes()
+        load_rows(index, "sis", {**child, "restrictions": [{"kind": "expunged"}]})
+        index.database.dispose()
+        assert b"anthippe" not in (tmp_path / "mpi.db").read_bytes()
+
+
+def test_a_full_disk_is_one_line_without_the_statement_and_leaves_nothing(database, tmp_path):
+    with pytest.raises(StoreError, match="disk is full") as caught:
+        with database.write(operator(), "test") as unit:
+            pages = unit.connection.execute(text("PRAGMA page_count")).scalar()
+            unit.connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
+            for number in range(2000):
+                unit.connection.execute(
+                    text("INSERT INTO counter (name, next) VALUES (:name, 1)"),
+                    {"name": f"private {number}" * 20},
+                )
+    assert "private" not in str(caught.value)
+    plain = sqlite3.connect(tmp_path / "mpi.db")
+    assert plain.execute("SELECT count(*) FROM counter").fetchone() == (0,)
+    plain.close()

@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.models import tiny_model
+from training.__main__ import build
+from training.evaluate.datasets.dataset import Dataset
+from training.evaluate.datasets.saved_state import is_saved_state, saved_state
+from training.evaluate.datasets.simulated_state import as_dataset
+from training.fit.errors import TrainingError
+from training.simulate.files.feed_files import FeedPlan, save_feeds
+from training.simulate.files.output import save, save_all
+from training.simulate.files.tables import Format, read_table
+from training.simulate.people.names import faker_names
+from training.simulate.rates import load
+from training.simulate.simulation import Population, simulate
+from training.simulate.sources.rosters import Source
+
+RECORDS = 1_000
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    return simulate(records=RECORDS, seed=4)
+
+
+@pytest.fixture(scope="module")
+def made(population: Population) -> Dataset:
+    return as_dataset("state", population)
+
+
+@pytest.fixture(scope="module")
+def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("saved") / "state"
+    save(population, out)
+    return out
+
+
+def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) -> None:
+    read = saved_state(folder)
+    assert read.name == "state"
+    assert list(read.records) == made.records
+    assert (read.truth, read.tags, read.households, read.care) == (
+        made.truth, made.tags, made.households, made.care,
+    )  # fmt: skip
+    assert read.groups.keys() == made.groups.keys()
+    for dimension in ("surnames", "SSN", "foster care"):
+        assert read.groups[dimension] == made.groups[dimension]
+    told, true = read.groups["race or ethnicity"], made.groups["race or ethnicity"]
+    assert sum(true[person] in (group, "African-born") for person, group in told.items()) > 0.95 * len(told)
+
+
+def test_a_record_that_is_never_compared_is_nobodys_missed_link(made: Dataset, folder: Path) -> None:
+    assert any("sealed" in held for held in made.tags.values())
+    for dataset in (made, saved_state(folder)):
+        assert dataset.care is not None
+        assert set(dataset.truth) == set(dataset.features) >= dataset.care.records | dataset.care.schools
+
+
+def test_parquet_reads_as_csv_does(population: Population, folder: Path, tmp_path: Path) -> None:
+    save_all([population], tmp_path / "state", Format.PARQUET)
+    assert saved_state(tmp_path / "state") == saved_state(folder)
+
+
+def test_weekly_feeds_are_read_as_they_stand_after_the_last_week(tmp_path: Path) -> None:
+    book = faker_names(0.5, 0.6)
+    save_feeds(FeedPlan(3, 500, 6, book, load()), tmp_path, lambda _step, _done, _total: None)
+    read = saved_state(tmp_path)
+    truth = list(read_table(tmp_path / "truth.csv"))
+    sealing = {"sealed", "expunged"}
+    compared = [row for row in truth if not sealing & set(row["tags"].split("|"))]
+    on_the_books = [row for row in compared if row["last_week"] == "6"]
+    gone = [row for row in truth if row["last_week"] != "6" and row["source"] == Source.NORTH]
+    assert gone
+    assert set(read.truth.values()) >= {row["person_id"] for row in on_the_books}
+    assert len(on_the_books) <= len(read.truth) < len(truth)
+
+
+def test_only_a_folder_with_a_truth_is_taken_for_a_saved_state(folder: Path, tmp_path: Path) -> None:
+    assert is_saved_state(folder)
+    assert not is_saved_state(tmp_path)
+    assert not is_saved_state(folder / "truth.csv")
+
+
+def test_a_state_that_lacks_a_file_or_truth_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    lines = (folder / "truth.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "truth.csv").write_text("\n".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(TrainingError, match="lacks a record"):
+        saved_state(tmp_path)
+    (tmp_path / "truth.csv").write_text("who\nP1\n", encoding="utf-8")
+    with pytest.raises(TrainingError, match="person_id"):
+        saved_state(tmp_path)
+    (tmp_path / "ccwis.csv").unlink()
+    with pytest.raises(TrainingError, match=r"no ccwis\.csv"):
+        saved_state(tmp_path)
+
+
+def test_the_command_evaluates_a_saved_state(folder: Path, tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny")
+    arguments = ["evaluate", "--data", str(folder), "--model", str(model), "--json"]
+    result = CliRunner().invoke(build(arguments), arguments)
+    found = json.loads(result.stdout)["sets"]["state"]
+    assert found["records"] > 0.9 * RECORDS
+    assert [line["schools"] is not None for line in found["lines"]] == [True] * len(found["lines"])

@@ -1,0 +1,45 @@
+"""Birth dates that are not whole: doubted where they are the exception, and not where they are the rule."""
+
+from dataclasses import replace
+
+import pytest
+
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.compiler.online_scorer import level_bits
+from mpi.matching.model.levels import read_levels
+from mpi.matching.model.model import load_model
+from mpi.matching.scoring.batch import feature_table
+from tests.unit.training.fit.test_fit import OPTIONS, population
+from training.fit.birth_date_precision import whole_dates
+from training.fit.fit import fit
+from training.fit.model_writer import Identity, write_model
+from training.fit.thresholds import choose_thresholds
+
+GUARD = "a birth date not whole, and names alone"
+CAUTION = "a birth date is not whole, and given names are not the same"
+
+
+def of_years(records, one_in):
+    """The records with the day of birth left out of one in so many."""
+    return [
+        (number, replace(one, birth_date=None, birth_dates=()) if number % one_in == 0 else one)
+        for number, one in records
+    ]
+
+
+@pytest.mark.parametrize(("one_in", "guard", "doubted"), [(10, -3.0, True), (1, 0.0, False)])
+def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_path, one_in, guard, doubted):
+    records = of_years(population(1600)[0], one_in)
+    made = fit(records, OPTIONS)
+    levels = (level for each in read_levels(made.settings).comparisons for level in each.levels)
+    assert [level_bits(level) for level in levels if level.label == GUARD] == [guard]
+    write_model(tmp_path, Identity("dates", "1"), made, choose_thresholds(made.learned.bits))
+    assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
+    assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted
+
+
+def test_the_share_of_whole_dates_is_of_those_that_are_known():
+    records = of_years(population(400)[0], 4)
+    unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
+    assert whole_dates(feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
+    assert whole_dates(feature_table(unknown, FEATURE_COLUMNS)) == 1

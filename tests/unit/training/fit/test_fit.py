@@ -1,0 +1,231 @@
+import json
+import math
+import random
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from mpi.domain.features import Features
+from mpi.matching.compiler.online_scorer import compile_scorer, level_bits
+from mpi.matching.model.levels import read_levels
+from mpi.matching.model.model import load_model
+from mpi.matching.scoring.batch import feature_table
+from training.evaluate.baseline import exact_match, plain_splink
+from training.evaluate.evaluation import evaluate
+from training.evaluate.measures.scores import pairwise
+from training.fit.errors import DegenerateDataError, TrainingError
+from training.fit.fit import FitOptions, fit
+from training.fit.frequencies import count_frequencies
+from training.fit.model_writer import Identity, write_model
+from training.fit.thresholds import (
+    CLEARANCE,
+    FALSE_LINK_COST,
+    STATISTICAL_BITS,
+    choose_thresholds,
+    gaps,
+)
+from training.publish.checks import publish
+
+OPTIONS = FitOptions(random_pairs=60_000)
+_LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
+
+
+def population(count: int, seed: int = 1):
+    """People with one or two records, one in five second records with a slip; and who is who."""
+    rng = random.Random(seed)
+    surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(200)]
+    names = ["".join(rng.choices(_LETTERS, k=5)) for _ in range(150)]
+    records, truth = [], {}
+    for person in range(count):
+        given, surname = rng.choice(names), rng.choice(surnames)
+        born = (date(2008, 1, 1) + timedelta(days=rng.randrange(4000))).isoformat()
+        sex, home = rng.choice("MF"), (f"{rng.randrange(900)} OAK ST|43001",)
+        for copy in range(1 + person % 2):
+            if copy and rng.random() < 0.2:
+                given = given[:-1] + rng.choice(_LETTERS)
+            truth[len(records)] = person
+            features = Features(
+                given=given, given_forms=(given,), given_roots=(given,), surname=surname,
+                surname_tokens=(surname,), surname_forms=(surname,), birth_date=born,
+                birth_dates=(born,), birth_year=int(born[:4]), sex=sex, addresses=home,
+            )  # fmt: skip
+            records.append((len(records), features))
+    return records, truth
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    records, truth = population(2000)
+    return records, truth, fit(records, OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def folder(fitted, tmp_path_factory):
+    made = fitted[2]
+    path = tmp_path_factory.mktemp("fit") / "model"
+    write_model(path, Identity("try", "1"), made, choose_thresholds(made.learned.bits))
+    return path
+
+
+def test_the_number_of_matches_is_learned_without_labels(fitted):
+    assert fitted[2].matches == pytest.approx(1000, rel=0.05)
+
+
+def test_columns_that_are_empty_everywhere_are_left_out_and_named(fitted):
+    assert {"ssn", "middle", "suffix"} <= set(fitted[2].dropped)
+    compared = {each["output_column_name"] for each in fitted[2].settings["comparisons"]}
+    assert "ssn" not in compared
+    assert {"given", "surname", "birth_date", "family"} <= compared
+
+
+def test_the_same_data_and_seed_give_the_same_model(fitted):
+    assert fit(fitted[0], OPTIONS).settings == fitted[2].settings
+
+
+def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_less(fitted, tmp_path):
+    records, _, made = fitted
+    larger = fit(records, replace(OPTIONS, index_size=2 * len(records)))
+    assert larger.learned.bits == pytest.approx(made.learned.bits - 1, abs=1e-3)
+    assert larger.matches == made.matches
+
+    write_model(tmp_path, Identity("try", "1"), larger, choose_thresholds(larger.learned.bits))
+    written = load_model(tmp_path)
+    assert written.index_size == 2 * len(records)
+    assert written.settings["probability_two_random_records_match"] == pytest.approx(made.learned.prior / 2)
+    assert f"holds for an index of {2 * len(records):,} records" in (tmp_path / "card.md").read_text()
+
+
+def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, folder):
+    records, truth, _ = fitted
+    model = load_model(folder)
+    result = evaluate(model, records, truth)
+    assert result.blocking_recall > 0.99
+    assert result.lines[-1].scores.f1 > 0.98
+    assert result.lines[-1].scores.precision > 0.99
+    assert result.lines[0].way == "exact name and birth date"
+
+
+def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder, tmp_path):
+    published = publish(folder, tmp_path)
+    assert published == tmp_path / "try" / "1"
+    assert load_model(published).digest == load_model(folder).digest
+    compile_scorer(load_model(published))
+    with pytest.raises(TrainingError, match="published already"):
+        publish(folder, tmp_path)
+
+
+def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tmp_path):
+    made = fitted[2]
+    bits = float(sorted(made.learned.bits)[-5])
+    chosen = choose_thresholds(made.learned.bits)
+    moved = replace(chosen, operational=replace(chosen.operational, link=bits))
+    write_model(tmp_path / "m", Identity("try", "2"), made, moved)
+    assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
+    with pytest.raises(TrainingError, match="link threshold"):
+        publish(tmp_path / "m", tmp_path / "models")
+
+
+def test_chosen_thresholds_are_clear_of_every_weight(fitted):
+    bits = fitted[2].learned.bits
+    assert min(gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
+
+
+def test_research_links_from_about_even_odds_and_looks_for_no_second_best(fitted):
+    chosen = choose_thresholds(fitted[2].learned.bits)
+    assert chosen.statistical.link == pytest.approx(STATISTICAL_BITS, abs=0.1)
+    assert chosen.statistical.margin == 0
+    assert chosen.operational.link == pytest.approx(math.log2(FALSE_LINK_COST), abs=0.1)
+
+
+def test_a_folder_keeps_both_purposes_apart(fitted, folder):
+    chosen, model = choose_thresholds(fitted[2].learned.bits), load_model(folder)
+    assert (model.thresholds, model.statistical) == (chosen.operational, chosen.statistical)
+
+
+def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(folder):
+    [line] = [x for x in (folder / "card.md").read_text().splitlines() if "per 10,000" in x]
+    shares = [float(x) for x in re.findall(r"(?:IDs|research) ([0-9.]+) \(95 %", line)]
+    assert len(shares) == 2
+    assert all(0 <= share < 10_000 * 0.5 for share in shares)
+    assert shares[0] <= shares[1]
+
+
+def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
+    bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
+    found = count_frequencies(feature_table(enumerate(bearers), ("given",)), ("given",))
+    assert dict(found.tables["given"]) == {"ANA": 10 / 19}
+    assert found.share("given", "XIOMARA") == found.share("given", "NEVER SEEN") == 9 / 19
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        (population(100)[0], "too few"),
+        ([(n, Features(given=f"N{n}")) for n in range(300)], "comparisons"),
+        ([(n, Features()) for n in range(300)], "none"),
+        (population(1200)[0][::3][:400], "duplicates"),
+    ],
+    ids=["few records", "one column", "all missing", "no duplicates"],
+)
+def test_data_that_can_teach_nothing_is_refused_with_the_reason(records, told):
+    if told == "duplicates":
+        records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in population(900)[0]))]
+        seen = set()
+        records = [(n, f) for n, f in records if not (f.birth_date in seen or seen.add(f.birth_date))]
+    with pytest.raises(DegenerateDataError, match=told):
+        fit(records, FitOptions(random_pairs=20_000))
+
+
+def test_exact_match_joins_only_equal_names_and_birth_dates_and_never_missing_ones():
+    ana = Features(given="ANA", surname="DIAZ", birth_date="2011-01-02")
+    unknown = Features(given="ANA", surname="DIAZ")
+    assert exact_match([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
+
+
+def test_plain_splink_gives_every_record_a_cluster(fitted):
+    records, truth, _ = fitted
+    clusters = plain_splink(records)
+    assert clusters.keys() == truth.keys()
+    assert pairwise(clusters, truth).f1 > 0.8
+
+
+@pytest.mark.parametrize(
+    "known", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
+)
+def test_plain_splink_takes_whatever_columns_there_are(fitted, known):
+    records, truth, _ = fitted
+    bare = [(number, Features(**{name: getattr(one, name) for name in known})) for number, one in records]
+    assert plain_splink(bare).keys() == truth.keys()
+
+
+def test_pairwise_scores_count_pairs():
+    scores = pairwise({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
+    assert (scores.true_links, scores.links, scores.matches) == (1, 3, 2)
+    assert (scores.precision, scores.recall, scores.f1) == (1 / 3, 1 / 2, 0.4)
+
+
+def test_a_name_that_stands_crosswise_is_counted_once():
+    """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
+    records, _ = population(1200)
+    turned = [
+        replace(
+            features,
+            given="ZOE",
+            given_forms=("ZOE",),
+            given_roots=("ZOE",),
+            surname=features.given,
+            surname_tokens=(features.given,),
+            surname_forms=(features.given,),
+        )
+        for _, features in records[::4]
+    ]
+    made = fit(list(enumerate([*(features for _, features in records), *turned])), OPTIONS)
+    weights = {
+        (each.name, level.label): level_bits(level)
+        for each in read_levels(made.settings).comparisons
+        for level in each.levels
+    }
+    assert weights["surname", "the other's given name"] == 0
+    assert weights["given", "the other's middle name or surname"] > 1

@@ -1,0 +1,229 @@
+"""What stewards said of pairs, in a fit."""
+
+import math
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from mpi.domain.errors import FileError
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.model import load_model
+from mpi.matching.scoring.batch import PAIRS, feature_table
+from tests.unit.training.fit.test_fit import OPTIONS, population
+from training.__main__ import build
+from training.fit.decisions import read_decisions
+from training.fit.errors import TrainingError
+from training.fit.fit import fit_table
+from training.fit.labels import LABELLED, with_labels
+from training.fit.model_writer import Identity, write_model
+from training.fit.thresholds import choose_thresholds
+from training.plots import canvas
+
+
+def labels(pairs):
+    lo, hi, same = zip(*sorted(pairs), strict=True) if pairs else ((), (), ())
+    return pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABELLED)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """People of whom some have a namesake born a few days apart, which no unlabelled fit can know."""
+    records, truth = population(1500, seed=4)
+    rng = random.Random(6)
+    alone = [number for number, _ in records if list(truth.values()).count(truth[number]) == 1]
+    kin = []
+    for number in alone[:400]:
+        own = dict(records)[number]
+        born = (date.fromisoformat(own.birth_date) + timedelta(days=rng.randrange(3, 25))).isoformat()
+        namesake = replace(own, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
+        truth[len(records)] = f"namesake {number}"
+        kin.append((number, len(records), False))
+        records.append((len(records), namesake))
+    return records, truth, kin
+
+
+@pytest.fixture(scope="module")
+def unlabelled(people):
+    return fit_table(feature_table(people[0], FEATURE_COLUMNS), OPTIONS)
+
+
+def surprise(fitted, records, truth, folder, but_not=()):
+    """Mean bits by which the truth of pairs that nobody labelled surprises the model."""
+    write_model(folder, Identity("x", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    scorer, held = compile_scorer(load_model(folder)), dict(records)
+    told = {(lo, hi) for lo, hi, _ in but_not}
+    by_surname = {}
+    for number, features in records:
+        by_surname.setdefault(features.surname, []).append(number)
+    found = []
+    for numbers in by_surname.values():
+        for lo, hi in combinations(numbers, 2):
+            if (lo, hi) not in told:
+                bits = max(min(scorer.weight(held[lo], held[hi]), 30.0), -30.0)
+                right = bits if truth[lo] == truth[hi] else -bits
+                found.append(math.log2(1 + 2**-right))
+    return sum(found) / len(found)
+
+
+def test_without_labels_a_fit_is_what_it_was(people, unlabelled):
+    again = fit_table(feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
+    assert again.settings == unlabelled.settings
+    assert again.labelled == (0, 0)
+
+
+def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
+    records, truth, kin = people
+    said = kin[::2]
+    taught = fit_table(feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
+    assert taught.labelled == (0, len(said))
+    before = surprise(unlabelled, records, truth, tmp_path / "before", but_not=said)
+    after = surprise(taught, records, truth, tmp_path / "after", but_not=said)
+    assert after < 0.95 * before
+
+
+def test_labels_of_the_review_band_alone_do_not_mislead(people, tmp_path):
+    records, truth = population(2000, seed=8)
+    table = feature_table(records, FEATURE_COLUMNS)
+    without = fit_table(table, OPTIONS)
+    # The pairs in doubt here are those with a slip in the given name.
+    band = [
+        (lo, lo + 1, True)
+        for lo in range(len(records) - 1)
+        if truth[lo] == truth[lo + 1] and records[lo][1].given != records[lo + 1][1].given
+    ]
+    assert 100 < len(band) < 300
+    taught = fit_table(table, OPTIONS, labels(band[::2]))
+    assert taught.matches == pytest.approx(1000, rel=0.05), "half the doubtful pairs, and none of the plain"
+    held_out, who = population(2000, seed=9)
+    before = surprise(without, held_out, who, tmp_path / "before")
+    assert surprise(taught, held_out, who, tmp_path / "after") < 1.02 * before
+
+
+CANDIDATES = pa.table(
+    {"lo": [1, 1, 2, 5], "hi": [2, 3, 3, 6], "rules": [1, 1, 2, 4]},
+    schema=PAIRS.append(pa.field("rules", pa.int64())),
+)
+
+
+def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not():
+    said = labels([(1, 2, True), (2, 3, False), (4, 9, True), (4, 8, False)])
+    pairs, known = with_labels(CANDIDATES, said, 10, np.random.default_rng(1))
+    assert list(zip(*(pairs[name].to_pylist() for name in ("lo", "hi", "rules")), strict=True)) == [
+        (1, 2, 1), (1, 3, 1), (2, 3, 2), (4, 9, 0), (5, 6, 4),
+    ]  # fmt: skip
+    assert known.told(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
+
+
+def test_where_candidates_are_drawn_labelled_pairs_are_all_kept_and_weigh_as_if_drawn():
+    said = labels([(1, 2, True), (5, 6, True)])
+    pairs, known = with_labels(CANDIDATES, said, 2, np.random.default_rng(1))
+    kept = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
+    assert {(1, 2), (5, 6)} <= kept
+    assert [weight for weight, told in zip(known.weight, known.posterior, strict=True) if told == 1] == [
+        0.5,
+        0.5,
+    ]
+
+
+NAMES = pa.table(
+    {"unique_id": [0, 1, 2, 3, 4], "source": ["sis"] * 4 + ["cw"], "local_id": ["a", "b", "c", "a", "a"]}
+)
+HEADER = "left_source,left_local_id,right_source,right_local_id,label,decided_on,reason\n"
+
+
+def decided(folder, *lines):
+    path = folder / "labels.csv"
+    path.write_text(HEADER + "".join(f"{line},2026-11-01,x\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_decisions_are_read_once_a_pair_whichever_record_comes_first(tmp_path):
+    path = decided(tmp_path, "sis,b,cw,a,SAME", "cw, a ,sis,b,SAME", "sis,c,sis,b,DIFFERENT")
+    read = read_decisions(path, NAMES)
+    assert read.pairs.to_pylist() == [
+        {"lo": 1, "hi": 2, "same": False}, {"lo": 1, "hi": 4, "same": True},
+    ]  # fmt: skip
+    assert (read.unknown, read.contradicted) == (0, 0)
+
+
+def test_labels_of_records_that_the_data_does_not_hold_just_once_are_counted_and_left_out(tmp_path):
+    path = decided(tmp_path, "sis,b,sis,zzz,SAME", "sis,a,sis,b,SAME", "sis,b,sis,c,SAME")
+    read = read_decisions(path, NAMES)
+    assert (len(read.pairs), read.unknown) == (1, 2), "there are two records sis/a"
+
+
+def test_labels_that_cannot_all_be_right_are_counted_and_left_out(tmp_path):
+    names = NAMES.slice(1)
+    straight = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,sis,b,DIFFERENT", "cw,a,sis,b,DIFFERENT")
+    read = read_decisions(straight, names)
+    assert (read.pairs.to_pylist(), read.contradicted) == ([{"lo": 1, "hi": 4, "same": False}], 2)
+    chain = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,cw,a,SAME", "cw,a,sis,b,DIFFERENT")
+    assert (len(read_decisions(chain, names).pairs), read_decisions(chain, names).contradicted) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sis,b,sis,c,MAYBE", "line 2: the label must be SAME or DIFFERENT"),
+        ("sis,b,sis,b,SAME", "line 2: both records"),
+    ],
+)
+def test_a_label_that_says_nothing_is_refused_with_its_line(line, told, tmp_path):
+    with pytest.raises(TrainingError, match=told):
+        read_decisions(decided(tmp_path, line), NAMES)
+
+
+def test_a_file_of_other_columns_is_refused_by_the_first_that_is_missing(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("left,right\n1,2\n", encoding="utf-8")
+    with pytest.raises(FileError, match="no column 'left_source'"):
+        read_decisions(path, NAMES)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A file of the people of a small place."""
+    lines = ["source,local_id,first_name,last_name,birth_date,sex,address_line1,postal_code"]
+    for number, features in population(400)[0]:
+        street = features.addresses[0].split("|")[0]
+        lines.append(
+            f"s{number % 2},{number},{features.given},{features.surname},{features.birth_date},"
+            f"{features.sex},{street},43001"
+        )
+    path = tmp_path_factory.mktemp("data") / "records.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def fitted_by_command(data, out, *more):
+    arguments = ["fit", "--data", str(data), "--out", str(out), *more]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 0, result.output
+    return result.stderr
+
+
+def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(data, tmp_path):
+    said = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
+    told = fitted_by_command(data, tmp_path / "model", "--decisions", str(said))
+    assert "labels: 2 pairs" in told
+    assert "labels left out: 1 name a record" in told
+    card = (tmp_path / "model" / "card.md").read_text()
+    assert "with 2 labels of stewards (1 of one person, 1 of two)" in card
+
+
+def test_a_model_is_the_same_with_and_without_the_extra_that_draws_it(data, tmp_path, monkeypatch):
+    assert "plots left out" not in fitted_by_command(data, tmp_path / "drawn")
+    assert {path.stem for path in (tmp_path / "drawn" / "plots").iterdir()} == {
+        "match-weights", "m-and-u", "blocking-expected",
+    }  # fmt: skip
+    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    assert "plots left out: they need the extra `plots`" in fitted_by_command(data, tmp_path / "bare")
+    assert not (tmp_path / "bare" / "plots").exists()
+    assert load_model(tmp_path / "bare").digest == load_model(tmp_path / "drawn").digest

@@ -1,0 +1,143 @@
+import random
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from mpi.domain.features import FEATURE_COLUMNS, Features
+from mpi.domain.weight import Thresholds
+from mpi.matching.scoring.batch import PAIRS, connect, feature_table
+from training.fit.cautions import CAUTIONS, TWINS, cautions_for
+from training.fit.comparisons import COMPARISONS, FAMILY, FREQUENCY_COLUMNS, MULTIPLE_BIRTH
+from training.fit.frequencies import count_frequencies
+from training.fit.levels import LevelReader
+from training.fit.relatives import USUAL_KIN, Kin, count_kin, relieved
+from training.fit.settings import untrained
+
+_LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
+
+
+def child(rng, surname, home, given=None, born=None):
+    given = given or "".join(rng.choices(_LETTERS, k=6))
+    born = born or (date(2005, 1, 1) + timedelta(days=rng.randrange(5000))).isoformat()
+    return Features(
+        given=given, given_forms=(given,), given_roots=(given,), surname=surname, surname_tokens=(surname,),
+        birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=(home,),
+    )  # fmt: skip
+
+
+def homes(count, children):
+    """Homes of so many children with two records each; one name in ten and one date in ten is replaced."""
+    rng = random.Random(3)
+    made = []
+    for number in range(count):
+        surname, home = "".join(rng.choices(_LETTERS, k=6)), f"{number} OAK ST|43001"
+        for _ in range(children):
+            first = child(rng, surname, home)
+            given = None if rng.random() < 0.1 else first.given
+            born = None if rng.random() < 0.1 else first.birth_date
+            made += [first, child(rng, surname, home, given, born)]
+    return list(enumerate(made))
+
+
+def counted(tmp_path, records):
+    connection = connect(tmp_path)
+    try:
+        connection.register("feature_table", feature_table(records, FEATURE_COLUMNS))
+        return count_kin(connection, len(records))
+    finally:
+        connection.close()
+
+
+def test_without_siblings_the_guards_weigh_less(tmp_path):
+    kin = counted(tmp_path, homes(1000, children=1))
+    assert kin.pairs == 1000
+    assert kin.both_differ < 30
+    assert 4 < kin.relief < 9
+
+
+def test_with_siblings_the_guards_weigh_what_they_state(tmp_path):
+    kin = counted(tmp_path, homes(500, children=2))
+    assert kin.both_differ > kin.alike
+    assert kin.relief == 0
+
+
+def test_a_home_that_one_child_in_ten_shares_with_a_sibling_takes_some_bits_off_and_not_all(tmp_path):
+    mixed = homes(900, children=1) + [
+        (n + 10_000, features) for n, features in homes(1_000, children=2)[3600:]
+    ]
+    kin = counted(tmp_path, mixed)
+    assert 0 < kin.relief < 2
+
+
+def test_where_nothing_tells_the_guards_weigh_what_they_state():
+    assert Kin(0, 0, 0, 0).relief == 0
+
+
+def test_few_pairs_take_few_bits_off_however_clean_they_are():
+    assert Kin(5, 0, 0, 0).relief < 1
+    assert Kin(5, 0, 0, 0).relief < Kin(50, 0, 0, 0).relief < Kin(5000, 0, 0, 0).relief
+
+
+def test_usual_relatives_take_nothing_off():
+    assert Kin(1000, 50, 90, round(1000 * USUAL_KIN)).relief == 0
+
+
+def test_pairs_that_independence_expects_are_no_relatives():
+    assert Kin(1000, 100, 100, 10).relief > Kin(1000, 0, 0, 10).relief
+
+
+def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence():
+    kin = Kin(1000, 50, 90, 5)
+    before = {(c.name, x.label): x for c in COMPARISONS for x in c.levels}
+    after = {(c.name, x.label): x for c in relieved(COMPARISONS, kin) for x in c.levels}
+    assert before.keys() == after.keys()
+    for name, level in before.items():
+        expected = min(0.0, level.fixed + kin.relief) if level.kin else level.fixed
+        assert after[name].fixed == pytest.approx(expected) if level.kin else after[name] == level
+    assert any(level.kin for level in FAMILY.levels)
+    assert not any(level.kin for level in MULTIPLE_BIRTH.levels)
+
+
+def test_cautions_that_twins_give_cause_for_go_only_where_relatives_are_rare():
+    thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
+    assert len(TWINS) >= 2
+    assert cautions_for(thresholds, relief=3.9).when == CAUTIONS
+    assert cautions_for(thresholds, relief=4.0).when.keys() == CAUTIONS.keys() - TWINS
+
+
+def test_a_number_a_slip_apart_opposes_unless_it_was_learned_to_link():
+    thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
+    assert "identifiers_near" not in cautions_for(thresholds, slip=2.8).opposed
+    assert "identifiers_near" in cautions_for(thresholds, slip=4.0).opposed
+
+
+def guard(tmp_path, left, right):
+    """The label of the guard of a pair."""
+    connection = connect(tmp_path)
+    try:
+        connection.register("feature_table", feature_table([(0, left), (1, right)], FEATURE_COLUMNS))
+        frequencies = count_frequencies(feature_table([(0, left)], FEATURE_COLUMNS), FREQUENCY_COLUMNS)
+        reader = LevelReader(untrained([FAMILY]), frequencies, connection)
+        [[value]] = reader.read(pa.table({"lo": [0], "hi": [1]}, schema=PAIRS)).values
+    finally:
+        connection.close()
+    return next(level.label for level in reader.levels.comparisons[0].levels if level.value == value)
+
+
+@pytest.mark.parametrize(
+    ("given", "born", "label"),
+    [
+        ("ISAIAH", "2012-03-09", "one home and surname"),  # two strokes off
+        ("ISAIAH", "2014-03-21", "one home and surname"),  # another year
+        ("ISAIAH", "2012-03-30", "one home and surname"),  # another day of the month
+        ("ISAIAH", "2015-07-30", "cousins: one home and given name, birthday different"),
+        ("ISAIAHH", "2012-03-22", "siblings: one home, given name misspelled and birthday a slip off"),
+        ("ISAIAHH", "2015-07-30", "siblings: one home, given name and birthday different"),
+        ("MARCUS", "2012-03-22", "siblings: one home, given name and birthday different"),
+    ],
+)
+def test_a_slip_in_a_birth_date_is_told_from_a_relative(tmp_path, given, born, label):
+    rng, home = random.Random(1), "12 OAK ST|43001"
+    left = child(rng, "WASHINGTON", home, "ISAIAH", "2012-03-21")
+    assert guard(tmp_path, left, child(rng, "WASHINGTON", home, given, born)) == label

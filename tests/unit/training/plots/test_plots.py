@@ -1,0 +1,130 @@
+"""A model's pictures: drawn where that can be, the same to the byte, and no part of the model."""
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from typer.testing import CliRunner
+
+from mpi.matching.model.model import FILES, find_model, load_model
+from tests.models import tiny_model
+from tests.unit.training.publish.test_publish import evaluation_of, figure
+from training.__main__ import build
+from training.blocking import by_what_they_add
+from training.fit.comparisons import stated_levels
+from training.fit.model_writer import checksums_toml
+from training.plots import canvas
+from training.plots.figures import draw_evaluation, draw_model
+from training.publish.checks import publish
+
+RULES = tuple(by_what_they_add(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0}))
+
+
+def measured(folder):
+    """An evaluation with what its figures need."""
+    evaluation = evaluation_of(folder)
+    evaluation["sets"]["sim"]["blocking"] = {
+        "rules": [
+            {"name": "names", "pairs": 70, "alone": 1, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
+            {"name": "birth", "pairs": 30, "alone": 0, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
+            {"name": "ssn", "pairs": 0, "alone": 0, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
+        ]
+    }
+    return evaluation
+
+
+def texts(path):
+    written = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own file
+    return {"".join(each.itertext()).strip() for each in written}
+
+
+def test_rules_come_in_the_order_of_what_they_add_and_the_last_holds_all():
+    first, second, third = RULES
+    assert (first.name, first.pairs, first.alone, first.matches_so_far) == ("names", 70, 1.5, 29.5)
+    assert (second.name, second.pairs, second.alone) == ("birth", 30, 0)
+    assert (third.name, third.pairs, third.pairs_so_far, third.matches_so_far) == ("none", 0, 70, 29.5)
+
+
+def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_path):
+    model = load_model(find_model())
+    weights, rates, rules = draw_model(tmp_path, model.settings, stated_levels(), RULES)
+    assert {path.name for path in (weights, rates, rules)} == {
+        "match-weights.svg", "m-and-u.svg", "blocking-expected.svg",
+    }  # fmt: skip
+    named = {each["output_column_name"] for each in model.settings["comparisons"]}
+    assert named | {"+18.5", "exchanged with the surname, misspelled"} <= texts(weights)
+    assert {"given", "birth_place"} <= texts(rates)
+    assert "family" not in texts(rates), "its levels are stated, not learned"
+    assert {"names", "birth", "1.0000"} <= texts(rules)
+
+
+def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
+    model = load_model(find_model())
+    evaluation = measured(tiny_model(tmp_path / "tiny"))
+    drawn = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        drawn.append([
+            *draw_model(folder, model.settings, stated_levels(), RULES), *draw_evaluation(folder, evaluation)
+        ])  # fmt: skip
+    assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
+    for path in drawn[0]:
+        text = path.read_text()
+        assert len(text) < 150_000
+        assert not re.search(r"<dc:date>|20[0-9]{2}-[01][0-9]-", text)
+
+
+def test_the_figures_of_an_evaluation_say_what_was_observed_set_by_set(tmp_path):
+    calibration, recall = draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
+    assert {"claimed", "observed, 95 %"} <= texts(calibration)
+    assert any(text.startswith("sim") for text in texts(calibration))
+    assert {"names", "birth", "0.9800", "sim: recall so far"} <= texts(recall)
+    assert "ssn" not in texts(recall), "a rule that brings no pair"
+
+
+def test_drawing_without_the_extra_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    with pytest.raises(canvas.PlotsMissingError, match="install the extra `plots`"):
+        draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
+    assert not (tmp_path / "plots").exists()
+
+
+def test_pictures_are_no_part_of_a_model(tmp_path):
+    folder = tiny_model(tmp_path / "tiny")
+    before = load_model(folder).digest
+    arguments = ["plots", str(folder)]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 0, result.output
+    assert (folder / "plots" / "match-weights.svg").exists()
+    assert load_model(folder).digest == before
+    assert not [name for name in FILES if "plots" in name]
+
+
+def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path, monkeypatch):
+    folder = tiny_model(tmp_path / "tiny")
+    head = (folder / "model.toml").read_text()
+    (folder / "metrics.json").write_text(json.dumps({"records": 10_000, "threshold_gaps": {}}))
+    (folder / "model.toml").write_text(head[: head.index("[sha256]")] + checksums_toml(folder))
+    draw_model(folder, load_model(folder).settings, stated_levels(), RULES)
+    file = tmp_path / "evaluation.json"
+    file.write_text(json.dumps(measured(folder)))
+    published = publish(folder, tmp_path / "models", file)
+    assert {path.stem for path in (published / "plots").iterdir()} == {
+        "match-weights", "m-and-u", "blocking-expected", "calibration", "blocking-recall",
+    }  # fmt: skip
+    card = (published / "card.md").read_text()
+    for target in re.findall(r"\]\(([^)]+svg)\)", card.partition("## Measured")[2]):
+        assert (published / target).exists()
+    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    without = publish(folder, tmp_path / "others", file)
+    assert "calibration.svg" not in (without / "card.md").read_text()
+    assert load_model(without).ref == "tiny/1"
+
+
+def test_the_shipped_model_has_its_figures_and_is_the_model_that_it_was():
+    folder = find_model()
+    assert {path.stem for path in (folder / "plots").iterdir()} == {
+        "match-weights", "m-and-u", "calibration", "blocking-recall", "blocking-expected",
+    }  # fmt: skip
+    assert load_model(folder).digest.startswith("2ffa617a7e4a")

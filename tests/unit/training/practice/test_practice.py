@@ -1,0 +1,56 @@
+"""Practice pairs are chosen from a simulated state: true to it, decidable, and the same by the same seed."""
+
+import pytest
+
+from training.practice.selection import LEFT_OUT, choose
+from training.simulate.simulation import simulate
+
+
+@pytest.fixture(scope="module")
+def population():
+    return simulate(records=4_000, seed=11)
+
+
+@pytest.fixture(scope="module")
+def chosen(population):
+    return choose(population, 32)
+
+
+def person_of(population, record):
+    """Whose the record is: found by everything that is shown of it."""
+    file = population.files[next(s for s in population.files if s == record["source"])]
+    plain = {name: value for name, value in record["values"].items() if isinstance(value, str)}
+    return {
+        file.truth["person_id"][row]
+        for row in range(len(file))
+        if all(file.columns[name][row] == value for name, value in plain.items())
+    }
+
+
+def test_what_is_said_of_a_pair_is_true_in_the_state(population, chosen):
+    for pair in chosen[:12]:
+        one, other = (person_of(population, record) for record in pair["records"])
+        assert one
+        assert other
+        assert bool(one & other) == (pair["truth"] == "same"), pair["why"]
+
+
+def test_as_many_are_of_one_child_as_of_two_as_far_as_the_state_has_the_kinds(chosen):
+    truths = [pair["truth"] for pair in chosen]
+    # A state of 4,000 records has few children of one name and year.
+    assert truths.count("different") >= 10
+    assert truths.count("same") >= 12
+    assert {pair["kind"] for pair in chosen} >= {"twins", "siblings", "misspelt", "moved"}
+
+
+def test_the_same_state_gives_the_same_pairs_in_an_order_that_tells_nothing(population, chosen):
+    assert choose(population, 32) == chosen
+    assert [pair["id"] for pair in chosen] == list(range(1, len(chosen) + 1))
+    truths = [pair["truth"] for pair in chosen]
+    assert truths not in (sorted(truths), sorted(truths, reverse=True))
+
+
+def test_no_pair_shows_what_is_left_out(chosen):
+    for pair in chosen:
+        for record in pair["records"]:
+            assert not LEFT_OUT & record["values"].keys()

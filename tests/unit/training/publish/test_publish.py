@@ -1,0 +1,79 @@
+"""A card that says what an evaluation found."""
+
+import hashlib
+import json
+
+import pytest
+
+from mpi.matching.model.model import load_model
+from tests.models import tiny_model
+from training.fit.errors import TrainingError
+from training.publish.checks import publish
+
+
+def figure(value):
+    return {"value": value, "low": value - 0.01, "high": value + 0.01}
+
+
+def evaluation_of(folder):
+    return {
+        "digest": load_model(folder).digest,
+        "must_show": [
+            {"what": "o sim F1", "splink": None, "measured": 0.9912, "reach": "at least 0.988", "kept": True},
+            {"what": "s sim F1", "splink": 0.97, "measured": 0.98, "reach": "at least 0.99", "kept": False},
+        ],
+        "bias_past_gap": ["sim: foster care adopted: missed 17.5% against 2.6% of all children"],
+        "sets": {
+            "sim": {
+                "groups": [
+                    {
+                        "dimension": "sex",
+                        "group": "female",
+                        "children": 1200,
+                        **{rate: figure(0.02) for rate in ("missed", "false", "reviewed")},
+                    }
+                ],
+                "buckets": [{"low": 5.0, "pairs": 10, "expected": 0.98, "observed": figure(0.97)}],
+                "false_links": {"expected": 40.0, "observed": figure(9.6)},
+            }
+        },
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tiny_model(tmp_path / "made")
+    metrics = {"records": 10_000, "threshold_gaps": {"link": 0.1}}
+    (made / "metrics.json").write_text(json.dumps(metrics))
+    head = (made / "model.toml").read_text()
+    old, new = (hashlib.sha256(text).hexdigest() for text in (b"{}\n", json.dumps(metrics).encode()))
+    (made / "model.toml").write_text(head.replace(old, new))
+    return made
+
+
+def test_a_card_shows_the_bar_the_groups_and_the_calibration_that_were_measured(folder, tmp_path):
+    file = tmp_path / "evaluation.json"
+    file.write_text(json.dumps(evaluation_of(folder)))
+    published = publish(folder, tmp_path / "models", file)
+    card = (published / "card.md").read_text()
+    assert card.startswith((folder / "card.md").read_text())
+    assert "| s sim F1 | 0.9700 | 0.9800 | at least 0.99 | **no** |" in card
+    assert "| sex | female | 1,200 |" in card
+    assert "Past the gap: sim: foster care adopted" in card
+    assert "observed 9.6" in card
+    assert load_model(published).ref == "tiny/1", "the checksums are those of the new card"
+
+
+def test_an_evaluation_of_another_model_is_refused_and_nothing_is_published(folder, tmp_path):
+    file = tmp_path / "evaluation.json"
+    file.write_text(json.dumps({**evaluation_of(folder), "digest": "another"}))
+    with pytest.raises(TrainingError, match="another model"):
+        publish(folder, tmp_path / "models", file)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_file_that_is_no_evaluation_is_named(folder, tmp_path):
+    file = tmp_path / "evaluation.json"
+    file.write_text("no JSON")
+    with pytest.raises(TrainingError, match=r"evaluation\.json"):
+        publish(folder, tmp_path / "models", file)

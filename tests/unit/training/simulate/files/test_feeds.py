@@ -1,0 +1,314 @@
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mpi.cli.arguments import read_moment
+from mpi.domain.errors import FileError
+from mpi.domain.record import SENT_FIELDS
+from mpi.intake.reader import open_file
+from mpi.service.loads.guards import Effect, held_because
+from mpi.service.loads.load import LoadOptions, Snapshot, load
+from tests.index import OPERATOR, an_index
+from training.__main__ import build
+from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
+from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, cast_size, children_for
+from training.simulate.people import blocks
+from training.simulate.people.blocks import Block, unwatched
+from training.simulate.people.names import faker_names
+from training.simulate.people.population import draw_state
+from training.simulate.people.timeline import draw_timeline, rates_over
+from training.simulate.rates import load as load_rates
+from training.simulate.sources.enrollment_periods import Part, open_book
+from training.simulate.sources.rosters import Source, draw_rosters
+
+WEEKS, CHILDREN = 60, 1_800
+Row = dict[str, str]
+Key = tuple[str, str]
+
+
+def plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
+    rates = load_rates()
+    return FeedPlan(seed, children, weeks, faker_names(rates.names.tail_share, 0.6), rates)
+
+
+def read(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("feeds")
+    save_feeds(plan(), out, unwatched)
+    return out
+
+
+@pytest.fixture(scope="module")
+def feeds(folder: Path) -> list[tuple[Row, dict[str, Row]]]:
+    """Each file's line in the list of files, and its records by local ID."""
+    return [
+        (line, {row["local_id"]: row for row in read(folder / line["file"])})
+        for line in read(folder / "feeds.csv")
+    ]
+
+
+@pytest.fixture(scope="module")
+def truth(folder: Path) -> dict[Key, Row]:
+    return {(row["source"], row["local_id"]): row for row in read(folder / "truth.csv")}
+
+
+def steps(feeds: list[tuple[Row, dict[str, Row]]]) -> Iterator[tuple[Row, dict[str, Row], dict[str, Row]]]:
+    """Each file with the records that its source had on file before it."""
+    held: dict[str, dict[str, Row]] = defaultdict(dict)
+    for line, rows in feeds:
+        source = line["source"]
+        yield line, rows, held[source]
+        held[source] = rows if line["snapshot"] == "full" else held[source] | rows
+
+
+def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) -> int:
+    """How often a record came to say something else in one of the fields."""
+    return sum(
+        any(row[field] != before[number][field] for field in fields)
+        for line, rows, before in steps(feeds)
+        for number, row in rows.items()
+        if line["source"] == source and number in before
+    )
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        save_feeds(plan(weeks=3, children=200), tmp_path / name, unwatched)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert len(files) == 4 * len(Source) + 3
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_the_list_names_every_file_with_its_records_in_order_of_week(folder: Path, feeds) -> None:
+    assert {line["file"] for line, _ in feeds} == {
+        f"week-{week:04}/{source}.csv" for week in range(WEEKS + 1) for source in Source
+    }
+    assert [int(line["week"]) for line, _ in feeds] == sorted(int(line["week"]) for line, _ in feeds)
+    assert all(int(line["records"]) == len(rows) for line, rows in feeds)
+    assert tuple(feeds[0][0]) == FEED_FIELDS
+    header = (folder / feeds[-1][0]["file"]).read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert header == list(SENT_FIELDS)
+
+
+@pytest.mark.parametrize("weeks", [1, 200])
+def test_the_first_week_holds_about_the_records_asked_for(weeks: int) -> None:
+    made = plan(weeks)
+    children = children_for(3_000, 2, weeks, made.rates, made.book)
+    feed = BlockFeed(Block(3), cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
+    assert sum(len(file) for file in islice(feed.weeks(), len(Source))) == pytest.approx(3_000, rel=0.1)
+
+
+def test_districts_send_everything_and_the_others_mostly_what_changed(feeds) -> None:
+    every = load_rates().feed.full_every_weeks
+    for line, _ in feeds:
+        kind = Source(line["source"]).kind
+        assert (line["snapshot"] == "full") == (int(line["week"]) % every[kind] == 0)
+    deltas = [len(rows) for line, rows in feeds if line["snapshot"] == "delta" and line["source"] == "ccwis"]
+    assert 0 < np.mean(deltas) < 20
+
+
+def test_the_truth_tells_of_every_record_ever_sent_once(folder: Path, feeds, truth: dict[Key, Row]) -> None:
+    sent = {(line["source"], number) for line, rows in feeds for number in rows}
+    assert set(truth) == sent
+    assert len(read(folder / "truth.csv")) == len(truth)
+    assert tuple(next(iter(truth.values()))) == FEED_TRUTH_FIELDS
+
+
+def test_the_truth_says_from_when_to_when_a_record_was_on_the_books(feeds, truth: dict[Key, Row]) -> None:
+    for line, rows in feeds:
+        if line["source"] != Source.NORTH:
+            continue
+        on_the_books = {
+            number
+            for (source, number), row in truth.items()
+            if source == Source.NORTH and int(row["first_week"]) <= int(line["week"]) <= int(row["last_week"])
+        }
+        assert set(rows) == on_the_books
+
+
+def test_a_record_to_which_nothing_happened_is_sent_as_it_was(feeds) -> None:
+    same = changed = 0
+    for line, rows, before in steps(feeds):
+        for number in rows.keys() & before.keys():
+            if rows[number]["as_of"] == before[number]["as_of"]:
+                assert rows[number] == before[number]
+                same += 1
+            else:
+                assert rows[number]["as_of"] == line["as_of"] > before[number]["as_of"]
+                changed += 1
+    assert same > 10 * changed > 0
+
+
+def test_a_full_snapshot_holds_what_the_deltas_before_it_said(feeds) -> None:
+    compared = 0
+    for line, rows, before in steps(feeds):
+        if line["source"] == Source.CCWIS and line["snapshot"] == "full" and before:
+            compared += 1
+            assert rows.keys() & before.keys()
+            for number in rows.keys() - before.keys():
+                assert rows[number]["as_of"] == line["as_of"]
+            for number in rows.keys() & before.keys():
+                assert rows[number] == before[number] or rows[number]["as_of"] == line["as_of"]
+    assert compared == WEEKS // 4
+
+
+def test_what_happens_to_children_happens_from_week_to_week(feeds, truth: dict[Key, Row]) -> None:
+    assert changes(feeds, Source.CCWIS, "placements") > 10
+    assert changes(feeds, Source.CCWIS, "address_line1") > 10
+    assert changes(feeds, Source.STATE, "grade") > 300
+    assert changes(feeds, Source.STATE, "last_name") > 3
+    assert changes(feeds, Source.NORTH, "birth_date", "first_name") > 0
+    assert changes(feeds, Source.NORTH, "exit_date") > 5
+    joined = [row for row in truth.values() if int(row["first_week"]) > 0]
+    left = [row for row in truth.values() if int(row["last_week"]) < WEEKS]
+    assert min(len(joined), len(left)) > 50
+    born = [
+        row["birth_date"]
+        for line, rows, before in steps(feeds)
+        for number, row in rows.items()
+        if line["source"] == Source.CCWIS and number not in before
+    ]
+    assert max(born) > feeds[0][0]["as_of"][:10]
+
+
+def test_a_sealed_client_is_told_of_once_and_followed_by_the_adopted_child_under_another_number(
+    feeds, truth: dict[Key, Row]
+) -> None:
+    clients = defaultdict(list)
+    for (source, number), row in truth.items():
+        if source == Source.CCWIS:
+            clients[row["person_id"]].append((number, int(row["first_week"])))
+    sealed: set[str] = set()
+    followed = 0
+    for line, rows, _ in steps(feeds):
+        if line["source"] != Source.CCWIS:
+            continue
+        assert not sealed & rows.keys()
+        for number, row in rows.items():
+            if '"sealed"' in row["restrictions"]:
+                sealed.add(number)
+                week = int(line["week"])
+                others = clients[truth[Source.CCWIS, number]["person_id"]]
+                followed += any(week > 0 and first in (week, week + 1) for _, first in others)
+    assert followed > 1
+
+
+def test_a_pupil_leaves_the_school_that_he_went_to(feeds) -> None:
+    left = [
+        (before[number]["school_id"], row["school_id"])
+        for line, rows, before in steps(feeds)
+        for number, row in rows.items()
+        if line["source"] in (Source.NORTH, Source.SOUTH) and number in before
+        if row["exit_date"] and not before[number]["exit_date"]
+    ]
+    assert len(left) > 20
+    assert all(before == after for before, after in left)
+
+
+def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
+    made = plan(weeks=52)
+    state = draw_state(4, 3_000, rates_over(made.rates, 52), made.book)
+    timeline = draw_timeline(state, 52)
+    for roster in draw_rosters(state.block.stage(7), state.schooling, state.care, state.rates).values():
+        book = open_book(state, timeline, roster)
+        changed_on = state.people.changed_on[roster.child]
+        due = book.due[Part.IDENTITY][0]
+        assert np.isnat(due[changed_on <= book.made]).all()
+        assert (due >= changed_on)[changed_on > book.made].all()
+        assert not np.isnat(due).all()
+
+
+def test_nothing_is_told_before_it_happens(feeds) -> None:
+    for line, rows in feeds:
+        day = line["as_of"][:10]
+        for row in rows.values():
+            assert row["as_of"] <= line["as_of"]
+            told = [row["entry_date"], row["exit_date"], row["death_date"]]
+            for placement in json.loads(row["placements"] or "[]"):
+                told += [placement["begin"], placement.get("end", "")]
+            assert max(told) <= day
+
+
+def test_nobody_is_given_a_state_id_before_it_exists(feeds) -> None:
+    given = {number for line, rows in feeds if line["source"] == Source.STATE for number in rows}
+    known: set[str] = set()
+    for line, rows in feeds:
+        if line["source"] == Source.STATE:
+            known |= rows.keys()
+        elif line["week"] == "0" and line["source"] == Source.CCWIS:
+            for row in rows.values():
+                for identifier in json.loads(row["identifiers"] or "[]"):
+                    assert identifier["value"] in known or identifier["value"] not in given
+
+
+def test_no_week_trips_a_load_guard(feeds) -> None:
+    who = ("first_name", "middle_name", "last_name", "suffix", "birth_date")
+    for line, rows, before in steps(feeds):
+        gone = before.keys() - rows.keys() if line["snapshot"] == "full" else ()
+        renamed = sum(
+            any(rows[number][field] != before[number][field] for field in who)
+            for number in rows.keys() & before.keys()
+        )
+        sealed = sum(
+            '"sealed"' in rows[number].get("restrictions", "") for number in rows.keys() & before.keys()
+        )
+        assert held_because(Effect(len(before), len(gone), renamed, sealed)) is None, line["file"]
+
+
+def test_blocks_share_no_record_or_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "RECORDS_A_BLOCK", 300)
+    save_feeds(plan(weeks=2, children=600), tmp_path, unwatched)
+    rows = read(tmp_path / "truth.csv")
+    assert len({(row["source"], row["local_id"]) for row in rows}) == len(rows) > 600
+    assert json.loads((tmp_path / "manifest.json").read_text())["records"] == len(rows)
+    for line in read(tmp_path / "feeds.csv"):
+        held = read(tmp_path / line["file"])
+        assert len({row["local_id"] for row in held}) == len(held) == int(line["records"])
+
+
+def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
+    save_feeds(plan(weeks=2, children=150), tmp_path / "feeds", unwatched)
+    with an_index(tmp_path / "index", *Source) as index:
+        for line in read(tmp_path / "feeds" / "feeds.csv"):
+            rows = open_file(tmp_path / "feeds" / line["file"], None, None)
+            options = LoadOptions(Snapshot(line["snapshot"]), read_moment(line["as_of"]))
+            receipt = load(index, OPERATOR, line["source"], rows, options)
+            assert receipt.status == "loaded"
+            assert receipt.adds_up
+            assert not receipt.rejected
+            assert not receipt.history
+
+
+def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: told.append(step))
+    assert {total for _, _, total in told} == {3}
+    assert sorted({done for _, done, _ in told}) == [0, 1, 2]
+
+
+def test_a_folder_that_holds_feeds_is_left_as_it_is(tmp_path: Path) -> None:
+    save_feeds(plan(weeks=1, children=150), tmp_path, unwatched)
+    with pytest.raises(FileError, match="weekly feeds already"):
+        save_feeds(plan(weeks=1, children=150), tmp_path, unwatched)
+
+
+def test_the_command_writes_weekly_feeds(tmp_path: Path) -> None:
+    arguments = ["simulate", "--out", str(tmp_path / "out"), "--records", "300", "--weeks", "2"]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["weeks"] == 2
+    refused = CliRunner().invoke(build(arguments), [*arguments, "--format", "parquet"])
+    assert "weekly feeds are CSV" in str(refused.exception)

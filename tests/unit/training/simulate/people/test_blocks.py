@@ -1,0 +1,109 @@
+import csv
+import json
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from mpi.domain.record import SENT_FIELDS
+from training.__main__ import build
+from training.simulate.files.output import save, save_all
+from training.simulate.files.tables import Format
+from training.simulate.people import blocks
+from training.simulate.simulation import Population, simulate, stream
+from training.simulate.sources.records import TRUTH_FIELDS
+from training.simulate.sources.rosters import Source
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "RECORDS_A_BLOCK", 600)
+
+
+@pytest.fixture
+def parts(small_blocks: None) -> list[Population]:
+    return list(stream(records=3_000, seed=7))
+
+
+def test_a_small_state_is_one_block_and_the_same_as_a_whole_one(tmp_path: Path) -> None:
+    save(simulate(records=400, seed=3), tmp_path / "whole")
+    save_all(stream(records=400, seed=3), tmp_path / "blocks")
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "blocks" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("field", ["local_id", "household_ids", "ssn"])
+def test_numbers_of_one_block_come_in_no_other(parts: list[Population], field: str) -> None:
+    for source in Source:
+        held = [set(part.files[source].columns[field]) - {""} for part in parts]
+        assert len(set.union(*held)) == sum(map(len, held)), source
+
+
+def test_families_never_straddle_blocks(parts: list[Population]) -> None:
+    for field in ("person_id", "household_id"):
+        held = [set(part.truth(field)) for part in parts]
+        assert len(parts) == 5
+        assert len(set.union(*held)) == sum(map(len, held))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_each_block_is_told_of_as_it_begins() -> None:
+    told: list[tuple[str, int, int]] = []
+    parts = sum(1 for _ in stream(records=1_800, report=lambda *step: told.append(step)))
+    assert told == [("simulating", place, parts) for place in range(3)]
+
+
+def test_every_child_has_an_ssn_of_its_own(parts: list[Population]) -> None:
+    numbers = np.concatenate([part.state.people.ssn for part in parts])
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_the_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
+    again = list(stream(records=3_000, seed=7))
+    for one, other in zip(parts, again, strict=True):
+        assert one.truth("local_id").tolist() == other.truth("local_id").tolist()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
+    for form in Format:
+        manifest = save_all(stream(records=1_500, seed=2), tmp_path / form, form)
+    for name, header in [*((str(source), SENT_FIELDS) for source in Source), ("truth", TRUTH_FIELDS)]:
+        with (tmp_path / "csv" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        table = pq.read_table(tmp_path / "parquet" / f"{name}.parquet")
+        assert rows[0] == list(header) == table.column_names
+        held = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        assert [[value or "" for value in row] for row in held] == rows[1:]
+    assert manifest == json.loads((tmp_path / "csv" / "manifest.json").read_text())
+
+
+def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
+    manifest = save_all(parts, tmp_path)
+    assert manifest["records"] == sum(part.records for part in parts)
+    tags = Counter(tag for part in parts for held in part.truth("tags") for tag in held.split("|") if tag)
+    assert manifest["tagged_records"] == dict(sorted(tags.items()))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
+    def peak(records: int) -> int:
+        tracemalloc.start()
+        save_all(stream(records=records), tmp_path / str(records))
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return held
+
+    peak(600)
+    assert peak(3_600) < 1.5 * peak(1_200)
+
+
+def test_the_command_writes_parquet(tmp_path: Path) -> None:
+    arguments = ["simulate", "--out", str(tmp_path), "--records", "400", "--format", "parquet"]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 0, result.output
+    assert pq.read_table(tmp_path / "ccwis.parquet").num_rows > 20

@@ -1,0 +1,130 @@
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mpi.domain.errors import FileError
+from training.simulate.columns import texts
+from training.simulate.people.census_names import census_names
+from training.simulate.people.names import (
+    AFRICAN,
+    BLACK,
+    GROUPS,
+    HISPANIC,
+    WHITE,
+    NameBook,
+    blend,
+    faker_names,
+    zipf,
+)
+
+SIZE = 5_000
+
+
+@pytest.fixture(scope="module")
+def book() -> NameBook:
+    return faker_names(0.18, 0.38)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(8)
+
+
+def groups(group: int) -> np.ndarray:
+    return np.full(SIZE, group)
+
+
+def test_the_commonest_surname_is_common_and_the_tail_is_long(book: NameBook) -> None:
+    drawn = book.draw_surnames(rng(), groups(WHITE)).tolist()
+    assert 0.003 < drawn.count("Smith") / SIZE < 0.03
+    assert len(set(drawn)) > 1_000
+
+
+def test_groups_are_named_otherwise(book: NameBook) -> None:
+    hispanic = set(book.draw_surnames(rng(), groups(HISPANIC)).tolist())
+    assert "García" in hispanic
+    assert "García" not in set(book.draw_surnames(rng(), groups(WHITE)).tolist())
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_every_name_is_in_letters_of_latin_script(book: NameBook, group: int) -> None:
+    for pool in (book.surnames[group], *book.given[group]):
+        assert len(pool.names) > 20
+        assert pool.edges[-1] == pytest.approx(1.0)
+        for name in pool.names:
+            assert re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)*", name)
+
+
+def test_given_names_follow_the_sex(book: NameBook) -> None:
+    boys = book.draw_given(rng(), groups(WHITE), np.ones(SIZE, dtype=np.int64)).tolist()
+    girls = book.draw_given(rng(), groups(WHITE), np.zeros(SIZE, dtype=np.int64)).tolist()
+    assert boys.count("Michael") > 10 > girls.count("Michael")
+    assert girls.count("Jennifer") > 10 > boys.count("Jennifer")
+
+
+def test_a_look_alike_is_another_name_that_begins_alike(book: NameBook) -> None:
+    names = texts(["Jayden", "Marisol", "Christina"] * 50)
+    alike = book.look_alikes(rng(), names, np.array([1, 0, 0] * 50))
+    assert not (alike == names).any()
+    assert all(a[0] == b[0] for a, b in zip(alike, names, strict=True))
+
+
+def test_weights_by_rank_do_not_depend_on_the_order_given() -> None:
+    assert zipf(["Ada", "Bo", "Cy"]) == zipf(["Cy", "Ada", "Bo"])
+    assert next(iter(zipf(["Ada", "Bo", "Cy"], common=("Bo",)))) == "Bo"
+
+
+def test_a_blend_gives_each_part_its_share() -> None:
+    assert blend([(0.75, {"a": 1.0, "b": 1.0}), (0.25, {"b": 5.0})]) == {"a": 0.375, "b": 0.625}
+
+
+def census(folder: Path) -> None:
+    shares = {
+        "pctwhite": [90.0, 1.0, None], "pctblack": [5.0, 1.0, 100.0], "pctapi": [2.0, 1.0, 1.0],
+        "pcthispanic": [1.0, 99.0, 0.0], "pct2prace": [2.0, 1.0, 1.0],
+    }  # fmt: skip
+    table = {"name": ["ALDER", "BRISA", "CYPRUS"], "count": [300, 200, 100], **shares}
+    pq.write_table(pa.table(table), folder / "census_2020.parquet")
+    table |= {"pctmale": [100.0, 0.0, 50.0], "pctfemale": [0.0, 100.0, 50.0]}
+    pq.write_table(pa.table(table), folder / "census_2020_first_names.parquet")
+
+
+def test_census_tables_name_by_group_and_sex(book: NameBook, tmp_path: Path) -> None:
+    census(tmp_path)
+    made = census_names(tmp_path, book)
+    assert set(made.surnames[WHITE].names) == {"Alder", "Brisa"}
+    assert set(made.surnames[HISPANIC].names) == {"Alder", "Brisa"}
+    boys = made.draw_given(rng(), groups(BLACK), np.ones(SIZE, dtype=np.int64)).tolist()
+    # 300 x 5 % x all boys against 100 x 100 % x half boys
+    assert boys.count("Cyprus") / SIZE == pytest.approx(50 / 65, abs=0.03)
+    assert made.surnames[AFRICAN] is book.surnames[AFRICAN]
+
+
+def test_a_folder_without_census_tables_is_refused_in_one_line(book: NameBook, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"census_2020\.parquet is not a readable census table"):
+        census_names(tmp_path, book)
+    pq.write_table(pa.table({"name": ["ALDER"]}), tmp_path / "census_2020.parquet")
+    with pytest.raises(FileError, match="--names"):
+        census_names(tmp_path, book)
+
+
+def test_census_tables_without_a_name_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
+    census(tmp_path)
+    whole = pq.read_table(tmp_path / "census_2020.parquet")
+    pq.write_table(whole.slice(2), tmp_path / "census_2020.parquet")
+    with pytest.raises(FileError, match="no name for one of the groups"):
+        census_names(tmp_path, book)
+
+
+def test_every_rate_says_where_it_comes_from() -> None:
+    lines = (
+        resources.files("training.simulate").joinpath("rates.toml").read_text(encoding="utf-8").splitlines()
+    )
+    rates = [line for line in lines if re.match(r"\w+ = ", line)]
+    assert len(rates) > 150
+    sourced = re.compile(r"#.*\[(assumed|read: \w|design|domain|asked|fixed)")
+    assert not [line for line in rates if not sourced.search(line)]

@@ -1,0 +1,114 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from training.simulate import typing_errors
+from training.simulate.columns import DRAWS, Texts
+from training.simulate.people.names import HISPANIC, WHITE
+from training.simulate.rates import load
+from training.simulate.simulation import Population, simulate
+from training.simulate.sources.records import SourceFile
+from training.simulate.sources.rosters import Source
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    return simulate(records=30_000, seed=11)
+
+
+@pytest.fixture(scope="module")
+def ccwis(population: Population) -> SourceFile:
+    return population.files[Source.CCWIS]
+
+
+def tagged(file: SourceFile, tag: str) -> np.ndarray:
+    return np.array([tag in held.split("|") for held in file.truth["tags"]])
+
+
+def kinds(column: Texts) -> list[str]:
+    return [json.loads(cell)[0]["kind"] if cell else "" for cell in column]
+
+
+def test_a_seal_lies_on_the_old_client_and_the_new_one_has_another_key(ccwis: SourceFile) -> None:
+    sealed = np.flatnonzero([kind == "sealed" for kind in kinds(ccwis.columns["restrictions"])])
+    assert len(sealed) > 30
+    assert tagged(ccwis, "adopted")[sealed].mean() > 0.99
+    children = ccwis.truth["person_id"]
+    others = [set(np.flatnonzero(children == children[row])) - {row} for row in sealed]
+    assert sum(map(bool, others)) > 0.9 * len(others)
+    for row in sealed:
+        assert json.loads(ccwis.columns["restrictions"][row])[0]["begin"] <= ccwis.columns["as_of"][row][:10]
+
+
+def test_some_adoptions_are_open(ccwis: SourceFile) -> None:
+    former = tagged(ccwis, "adopted") & tagged(ccwis, "former_identity")
+    assert 0.5 < tagged(ccwis, "sealed")[former].mean() < 0.95
+
+
+def test_no_source_tells_the_former_name_after_a_sealed_adoption(population: Population) -> None:
+    sealed = population.state.care.sealed
+    for file in population.files.values():
+        child = np.array([int(person[1:]) - 1 for person in file.truth["person_id"]])
+        assert not any(file.columns["other_names"][sealed[child]])
+
+
+def test_expunged_clients_were_never_in_care(ccwis: SourceFile) -> None:
+    expunged = np.array([kind == "expunged" for kind in kinds(ccwis.columns["restrictions"])])
+    assert expunged.any()
+    assert (expunged == tagged(ccwis, "expunged")).all()
+    assert not any(ccwis.columns["placements"][expunged])
+
+
+def test_a_merged_client_names_another_client_of_the_same_child(ccwis: SourceFile) -> None:
+    person = dict(zip(ccwis.columns["local_id"], ccwis.truth["person_id"], strict=True))
+    merged = [(here, to) for here, to in zip(person, ccwis.columns["merged_into"], strict=True) if to]
+    assert len(merged) > 20
+    assert all(here != to and person[here] == person[to] for here, to in merged)
+
+
+def test_the_dead_are_on_no_roll_and_nothing_is_known_after(population: Population) -> None:
+    dead = ~np.isnat(population.state.people.died)
+    assert dead.any()
+    assert not population.state.schooling.enrolled[dead].any()
+    for file in population.files.values():
+        for died, as_of in zip(file.columns["death_date"], file.columns["as_of"], strict=True):
+            assert died <= as_of
+
+
+def test_sex_x_comes_at_its_rate(population: Population) -> None:
+    sex = population.files[Source.STATE].columns["sex"]
+    assert 0 < (sex == "X").mean() < 0.005
+
+
+def test_names_of_minorities_go_wrong_more_often() -> None:
+    rates = load()
+    noise = {kind: replace(held, given_typo=0.1) for kind, held in rates.noise.items()}
+    population = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise))
+    plain = replace(noise["state"], given_typo=0.0)
+    right = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise | {"state": plain}))
+    one, other = (held.files[Source.STATE] for held in (population, right))
+    child = np.array([int(person[1:]) - 1 for person in one.truth["person_id"]])
+    group = population.state.homes.group[population.state.births.home[child]]
+    wrong = one.columns["first_name"] != other.columns["first_name"]
+    assert wrong[group == HISPANIC].mean() > 1.2 * wrong[group == WHITE].mean()
+
+
+def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None:
+    draws = np.random.default_rng(1).integers(0, DRAWS, 4_000).tolist()
+    by_hand = np.mean(
+        [typing_errors.misspell("Marla", draw) == typing_errors.keyboard("Marla", draw) for draw in draws]
+    )
+    rates = load().misspelling
+    assert by_hand == pytest.approx(1 - rates.by_ear - rates.by_scanner, abs=0.05)
+
+
+def test_most_identities_that_change_do_so_in_the_first_two_years() -> None:
+    population = simulate(records=20_000, seed=6)
+    people, births = population.state.people, population.state.births
+    grown = people.changed & ~population.state.care.adopted
+    grown &= births.day < population.state.rates.state.today - np.timedelta64(13 * 365, "D")
+    age = (people.changed_on - births.day)[grown].astype(int) / 365.25
+    assert 0.45 < (age < 2).mean() < 0.75
+    assert age.max() > 10

@@ -1,0 +1,365 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mpi.domain.errors import FileError
+from mpi.domain.record import SENT_FIELDS
+from training.__main__ import COMMANDS, build
+from training.simulate.files.output import describe, save
+from training.simulate.people.flags import FOSTER_CARE, POPULATIONS
+from training.simulate.people.population import State
+from training.simulate.simulation import Population, simulate
+from training.simulate.sources.records import TRUTH_FIELDS
+from training.simulate.sources.rosters import Source
+
+RECORDS = 12_000
+LIST_COLUMNS = {
+    "addresses": ("address_line1", "address_line2", "city", "state", "postal_code", "county"),
+    "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
+    "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
+}
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    return simulate(records=RECORDS, seed=5)
+
+
+@pytest.fixture(scope="module")
+def state(population: Population) -> State:
+    return population.state
+
+
+@pytest.fixture(scope="module")
+def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("state")
+    save(population, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def rows(folder: Path) -> dict[str, list[dict[str, str]]]:
+    return {source: read(folder / f"{source}.csv") for source in Source}
+
+
+@pytest.fixture(scope="module")
+def tags(folder: Path) -> dict[tuple[str, str], set[str]]:
+    return {
+        (row["source"], row["local_id"]): set(row["tags"].split("|")) for row in read(folder / "truth.csv")
+    }
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files_made(folder: Path, hash_seed: str) -> dict[str, bytes]:
+    subprocess.run(
+        [sys.executable, "-m", "training", "simulate", "--out", str(folder), "--records", "400"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        check=True,
+        capture_output=True,
+    )
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
+    first = files_made(tmp_path / "one", "1")
+    second = files_made(tmp_path / "two", "4242")
+    assert set(first) == {*(f"{source}.csv" for source in Source), "manifest.json", "truth.csv"}
+    assert first == second
+
+
+def test_another_seed_gives_another_state() -> None:
+    one, two = (simulate(records=400, seed=seed) for seed in (1, 2))
+    assert one.files[Source.STATE].columns["last_name"].tolist() != (
+        two.files[Source.STATE].columns["last_name"].tolist()
+    )
+
+
+def test_files_come_near_the_records_asked_for(population: Population) -> None:
+    assert population.records == pytest.approx(RECORDS, rel=0.06)
+    shares = {source: len(file) / population.records for source, file in population.files.items()}
+    assert shares[Source.STATE] == pytest.approx(0.45, abs=0.04)
+    assert shares[Source.CCWIS] == pytest.approx(0.20, abs=0.04)
+    assert shares[Source.NORTH] == pytest.approx(0.175, abs=0.04)
+    assert shares[Source.SOUTH] == pytest.approx(0.175, abs=0.04)
+
+
+def test_children_may_be_asked_for_instead_of_records() -> None:
+    assert len(simulate(children=2_000).state.births) == pytest.approx(2_000, rel=0.10)
+
+
+def test_headers_are_the_canonical_record_and_nothing_of_the_truth(folder: Path) -> None:
+    for source in Source:
+        header = (folder / f"{source}.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+        assert header == list(SENT_FIELDS)
+        assert not set(header) & set(TRUTH_FIELDS) - {"local_id"}
+
+
+def test_truth_numbers_do_not_show_in_the_sources(
+    folder: Path, rows: dict[str, list[dict[str, str]]]
+) -> None:
+    told = {value for source in rows.values() for row in source for value in row.values() if "[" not in value}
+    truth = read(folder / "truth.csv")
+    assert not told & {row["person_id"] for row in truth}
+    assert not told & {row["household_id"] for row in truth}
+
+
+def test_local_ids_are_unique_within_a_source(rows: dict[str, list[dict[str, str]]]) -> None:
+    for source in rows.values():
+        assert len({row["local_id"] for row in source}) == len(source)
+
+
+def test_local_ids_follow_no_order_of_children(population: Population) -> None:
+    persons = population.files[Source.STATE].truth["person_id"]
+    order = np.array([int(person[1:]) for person in persons])
+    assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.1
+
+
+def test_truth_covers_every_record_once(folder: Path, rows: dict[str, list[dict[str, str]]]) -> None:
+    truth = [(row["source"], row["local_id"]) for row in read(folder / "truth.csv")]
+    records = [(str(source), row["local_id"]) for source, held in rows.items() for row in held]
+    assert truth == records
+
+
+def test_manifest_says_that_it_is_synthetic_and_counts_add_up(folder: Path, population: Population) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["synthetic"] is True
+    assert manifest["seed"] == population.seed
+    assert sum(manifest["records_by_source"].values()) == manifest["records"] == population.records
+    assert manifest == describe(population)
+
+
+def test_children_are_of_the_ages_asked_for(state: State) -> None:
+    today = state.rates.state.today
+    assert state.births.day.max() <= today
+    assert (today - state.births.day.min()).astype(int) < 21 * 366
+
+
+def test_twins_share_a_birth_date_and_a_home_and_siblings_do_not(state: State) -> None:
+    births = state.births
+    for event in np.unique(births.event[births.multiple]):
+        rows = births.event == event
+        assert len(set(births.day[rows])) == len(set(births.home[rows])) == 1
+    same_home = (births.home[1:] == births.home[:-1]) & (births.event[1:] != births.event[:-1])
+    gaps = np.abs((births.day[1:] - births.day[:-1]).astype(int))[same_home]
+    assert gaps.min() >= 10.5 * 30
+
+
+def test_multiple_births_come_at_the_national_rate() -> None:
+    births = simulate(records=20_000, seed=3).state.births
+    assert births.multiple.mean() == pytest.approx(0.032, abs=0.005)
+
+
+def test_no_two_children_of_a_home_are_born_with_one_name(state: State) -> None:
+    people, home = state.people, state.births.home
+    usual = ~people.namesake
+    names = list(zip(home[usual], people.first_before[usual], strict=True))
+    assert len(set(names)) == pytest.approx(len(names), abs=2)
+
+
+def test_schools_hold_no_ssn_and_child_welfare_holds_some(rows: dict[str, list[dict[str, str]]]) -> None:
+    for source in (Source.NORTH, Source.SOUTH, Source.STATE):
+        assert not any(row["ssn"] or row["ssn_last4"] for row in rows[source])
+    with_number = [row for row in rows[Source.CCWIS] if row["ssn"] or row["ssn_last4"]]
+    assert len(with_number) / len(rows[Source.CCWIS]) == pytest.approx(0.45, abs=0.05)
+
+
+def test_state_ids_reach_districts_mostly_and_child_welfare_seldom(
+    rows: dict[str, list[dict[str, str]]],
+) -> None:
+    assert share(rows[Source.STATE], "identifiers") == 1
+    assert share(rows[Source.NORTH], "identifiers") == pytest.approx(0.95, abs=0.03)
+    assert 0.05 < share(rows[Source.CCWIS], "identifiers") < 0.20
+    for row in rows[Source.STATE]:
+        assert json.loads(row["identifiers"]) == [
+            {"system": "state_student_id", "assigner": "SEA", "value": row["local_id"]}
+        ]
+
+
+def share(rows: list[dict[str, str]], field: str) -> float:
+    return sum(bool(row[field]) for row in rows) / len(rows)
+
+
+@pytest.mark.parametrize("source", Source)
+def test_gaps_come_at_the_rates_of_the_file(source: Source, population: Population, rows) -> None:
+    missing = population.state.rates.missing[source.kind]
+    for field, rate in (("sex", missing.sex), ("race", missing.race), ("birth_city", missing.birth_place)):
+        assert 1 - share(rows[source], field) == pytest.approx(rate, abs=0.06), field
+
+
+def test_child_welfare_knows_the_child_otherwise_more_often_than_schools(population: Population) -> None:
+    def wrong(source: Source) -> float:
+        file, births = population.files[source], population.state.births
+        person = np.array([int(held[1:]) - 1 for held in file.truth["person_id"]])
+        told = file.columns["birth_date"]
+        return float(np.mean((told != births.day[person].astype(str)) & (told != "")))
+
+    assert 0.005 < wrong(Source.STATE) < wrong(Source.CCWIS) < 0.15
+
+
+def test_every_flag_is_whole_dated_and_of_a_known_population(rows: dict[str, list[dict[str, str]]]) -> None:
+    seen = set()
+    for source, held in rows.items():
+        for row in held:
+            for flag in json.loads(row["flags"] or "[]"):
+                seen.add((source.kind, flag["population"]))
+                assert flag["value"] == "Y"
+                assert flag["definition"]
+                begin = date.fromisoformat(flag["begin"])
+                assert begin < date.fromisoformat(flag.get("end", "9999-12-31"))
+                assert begin.isoformat() <= row["as_of"][:10]
+    assert {population for kind, population in seen if kind == "district"} == set(POPULATIONS)
+    assert {population for kind, population in seen if kind == "ccwis"} == {FOSTER_CARE, "disability"}
+
+
+def test_flags_overlap_as_in_life(state: State) -> None:
+    disability, care = state.flags.true["disability"], state.care
+    assert disability[care.in_care].mean() > 1.5 * disability[~care.in_care].mean()
+    assert state.flags.true["economic_disadvantage"][care.in_care].all()
+    assert not (disability & state.flags.true["section_504"]).any()
+
+
+def test_a_child_in_care_is_flagged_and_placed_by_child_welfare(rows, tags) -> None:
+    for row in rows[Source.CCWIS]:
+        marks = tags[Source.CCWIS, row["local_id"]]
+        open_care = [
+            flag
+            for flag in json.loads(row["flags"] or "[]")
+            if flag["population"] == FOSTER_CARE and "end" not in flag
+        ]
+        assert bool(open_care) == ("in_care" in marks)
+        if "in_care" in marks and marks.isdisjoint({"earlier", "registered_twice"}):
+            assert "end" not in json.loads(row["placements"])[0]
+
+
+def test_a_group_home_gathers_unrelated_children_at_one_address(population: Population) -> None:
+    care, births = population.state.care, population.state.births
+    in_group = care.setting == 3
+    places, sizes = np.unique(care.address[in_group], return_counts=True)
+    biggest = in_group & (care.address == places[np.argmax(sizes)])
+    assert len(set(births.home[biggest])) > 3
+    assert len(places) > 1
+    assert sizes.max() < 45
+
+
+def test_flat_columns_are_the_first_entry_of_their_list(rows: dict[str, list[dict[str, str]]]) -> None:
+    lists = 0
+    for held in rows.values():
+        for row in held:
+            for column, fields in LIST_COLUMNS.items():
+                if row[column]:
+                    first = json.loads(row[column])[0]
+                    assert {name: first.get(name, "") for name in fields} == {n: row[n] for n in fields}
+                    lists += 1
+    assert lists > 50
+
+
+def test_adopted_children_have_a_second_client_under_the_new_name(folder: Path, rows, tags) -> None:
+    person = {(row["source"], row["local_id"]): row["person_id"] for row in read(folder / "truth.csv")}
+    first, second = {}, {}
+    for row in rows[Source.CCWIS]:
+        marks = tags[Source.CCWIS, row["local_id"]]
+        if "adopted" not in marks:
+            continue
+        if "former_identity" in marks:
+            first[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+        elif "registered_twice" in marks:
+            second[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+    assert len(second) > 20
+    assert set(second) <= set(first)
+    assert sum(first[child] != second[child] for child in second) > 0.9 * len(second)
+
+
+def test_a_former_name_is_given_only_beside_a_new_one(rows, tags) -> None:
+    given = 0
+    for source, held in rows.items():
+        for row in held:
+            if row["other_names"]:
+                given += 1
+                marks = tags[source, row["local_id"]]
+                assert "name_changed" in marks
+                assert "former_identity" not in marks
+    assert given > 20
+
+
+def test_some_children_have_two_state_ids(population: Population) -> None:
+    persons = population.files[Source.STATE].truth["person_id"].tolist()
+    twice = len(persons) - len(set(persons))
+    assert 0.01 < twice / len(persons) < 0.04
+
+
+def test_movers_are_in_both_districts_and_have_left_the_first(rows, tags) -> None:
+    left = [
+        row
+        for source in (Source.NORTH, Source.SOUTH)
+        for row in rows[source]
+        if {"earlier", "moved"} <= tags[source, row["local_id"]]
+        and "registered_twice" not in tags[source, row["local_id"]]
+    ]
+    assert len(left) > 50
+    assert all(row["exit_date"] and not row["entry_date"] for row in left)
+
+
+def test_leavers_have_left(rows, tags) -> None:
+    leavers = [row for row in rows[Source.STATE] if "leaver" in tags[Source.STATE, row["local_id"]]]
+    assert len(leavers) > 50
+    assert all(row["exit_date"] for row in leavers)
+
+
+def test_records_are_not_older_than_what_they_tell(rows: dict[str, list[dict[str, str]]]) -> None:
+    for held in rows.values():
+        for row in held:
+            assert row["as_of"].endswith("T04:00:00.000000Z")
+            assert max(row["entry_date"], row["exit_date"]) <= row["as_of"][:10]
+            assert row["as_of"] <= "2026-09-01T04:00:00.000000Z"
+
+
+def test_the_hard_cases_of_the_field_all_occur(population: Population) -> None:
+    wanted = {
+        "twin", "sibling", "adopted", "name_changed", "in_care", "left_care", "enrolled", "group_home",
+        "kinship_care", "placeholder_name", "two_surnames", "junior", "moved", "registered_twice",
+        "carer_surname", "mononym", "former_identity", "address_confidential", "sealed", "expunged",
+        "sex_x", "died",
+    }  # fmt: skip
+    assert wanted <= set(describe(population)["tagged_records"])
+
+
+def test_confidential_families_show_only_the_substitute_address(rows, tags) -> None:
+    restricted = [row for held in rows.values() for row in held if "confidential" in row["restrictions"]]
+    assert restricted
+    for row in restricted:
+        assert row["address_line1"].startswith("PO Box")
+    for row in rows[Source.NORTH]:
+        marks = tags[Source.NORTH, row["local_id"]]
+        if "address_confidential" in marks and not marks & {"in_care", "adopted"}:
+            assert row["restrictions"]
+
+
+def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
+    arguments = ["simulate", "--out", str(tmp_path / "state"), "--records", "400", "--seed", "9"]
+    result = CliRunner().invoke(build(arguments), arguments)
+    assert result.exit_code == 0, result.output
+    assert "state_ssid.csv" in result.output
+    assert json.loads((tmp_path / "state" / "manifest.json").read_text())["seed"] == 9
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(population: Population, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="cannot be written"):
+        save(population, tmp_path / "file" / "state")
+
+
+def test_only_the_command_asked_for_is_imported() -> None:
+    assert len(build(["simulate"]).registered_commands) == 1
+    assert len(build(["--help"]).registered_commands) == len(COMMANDS)

@@ -1,0 +1,182 @@
+"""What training reads and standardizes by column is what the index makes of each record."""
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mpi.domain.errors import FileError
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.domain.record import SENT_FIELDS
+from mpi.matching.scoring.batch import feature_table
+from training import column_standardizer
+from training.column_standardizer import features_by_column
+from training.current_records import read_standing
+from training.raw_table import read_sent
+from training.records import features_of, read_rows, reclustered
+from training.shared_value_removal import without_shared_homes
+from training.simulate.files.output import save
+from training.simulate.simulation import simulate
+
+HOME = {"address_line1": "12 Oak St", "postal_code": "43001"}
+FLAT = {**HOME, "address_line2": "Apt 4"}
+FOSTER = {
+    "guardian_first_name": "Ana",
+    "guardian_last_name": "Diaz",
+    "guardian_relationship": "Foster Parent",
+}
+NUMBER = {"system": "a", "assigner": "b", "value": "77-12345"}
+BOX = {"address_line1": "PO Box 7", "city": "St. Louis"}
+ODD = [
+    {},
+    {"first_name": "Baby Boy A", "last_name": "Null", "birth_date": "01/02/2012"},
+    {"first_name": "Ana Lucia", "last_name": "de la Cruz-Diaz Jr.", "middle_name": "III", "suffix": "II"},
+    {"first_name": "Htoo", "last_name": "Htoo", "other_names": "Ana Diaz|Anna Dias"},
+    {"last_name": "Unknown Jr", "preferred_name": "Ty"},
+    {"birth_date": "2999-01-01", "as_of": "2012-01-01"},
+    {"birth_date": "2011-08-30", "as_of": "2011-08-29T23:00:00-05:00"},
+    {"birth_date": "2011-08-30", "as_of": "2011-08-28"},
+    {"birth_date": "2011-01-01", "birth_date_quality": "estimated", "previous_birth_dates": "2011-02-01"},
+    {"as_of": "never"},
+    {"as_of": "2999-01-01"},
+    {"ssn": "123-45-6780", "ssn_last4": "0000"},
+    {"identifiers": json.dumps([{"system": "SSN", "value": "123456780"}, NUMBER])},
+    {"identifiers": json.dumps([{"system": "a", "value": "77"}])},
+    {"identifiers": "77"},
+    {**FLAT, **FOSTER},
+    {**FLAT, "guardians": json.dumps([FOSTER])},
+    {**HOME, "addresses": json.dumps([{**HOME, "type": "foster_home"}, BOX])},
+    {**HOME, "addresses": json.dumps([{"address_line1": "9 Elm St"}])},
+    {**HOME, "restrictions": json.dumps([{"kind": "address_confidential"}])},
+    {"restrictions": json.dumps([{"kind": "secret"}])},
+    {"address_line1": "c/o Ana", "address_line2": "12 Oak St Apt 3", "city": "Safe at Home"},
+    {"guardian_last_name": "Diaz, Ana", "guardian_relationship": "Caseworker"},
+    {"household_ids": "H1|h2|0", "source": "sis"},
+    {"phone": "614-555-0134; (614) 555-0199", "email": " A@B.org ", "sex": "Girl", "multiple_birth": "yes"},
+    {"multiple_birth": "perhaps", "birth_city": "Mt Vernon", "birth_state": "Ohio"},
+    {"flags": json.dumps([{"population": "foster_care", "value": "Q"}])},
+    {"race": "[1, {}]"},
+    {"placements": json.dumps([{"typ": "x"}])},
+    {"grade": "3", "enrollments": json.dumps([{"grade": "3"}])},
+    {"grade": "3", "enrollments": json.dumps([{"grade": "4"}])},
+    {"first_name": "x" * 10_001},
+    {"local_id": "a" * 201},
+    {"local_id": " "},
+    {"local_id": "a\tb"},
+    {"subject": "n\0l"},
+    {"first_name": "Zo\u00eb \u201cZoe\u201d", "last_name": 'O\u2019Brien, "Jr"', "city": "a\nb"},
+]  # fmt: skip
+
+
+def by_row(paths):
+    """The features as the index makes them, a record at a time."""
+    rows = [row for path in paths for row in read_rows(path)]
+    return [(number, each) for number, each in enumerate(features_of(rows, 1)) if each is not None]
+
+
+def ordered(table):
+    return table.sort_by("unique_id").combine_chunks()
+
+
+def written(path: Path, rows, columns=("source", *SENT_FIELDS)):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    out = tmp_path_factory.mktemp("state")
+    save(simulate(records=3_000, seed=5), out)
+    return sorted(path for path in out.glob("*.csv") if path.stem != "truth")
+
+
+def test_the_records_of_a_state_get_the_features_that_the_index_gives_them(state):
+    theirs = feature_table(by_row(state), FEATURE_COLUMNS)
+    ours = features_by_column(read_sent(state), 1)
+    assert len(ours) > 2_900
+    assert ordered(ours).equals(ordered(theirs))
+
+
+def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out(tmp_path):
+    rng = random.Random(3)
+    mixed = [{**rng.choice(ODD), **rng.choice(ODD)} for _ in range(1_500)]
+    path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
+    theirs = by_row([path])
+    assert 300 < len(theirs) < len(mixed)
+    assert ordered(features_by_column(read_sent([path]), 1)).equals(
+        ordered(feature_table(theirs, FEATURE_COLUMNS))
+    )
+
+
+def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
+    empty = written(tmp_path / "empty.csv", [])
+    assert len(read_standing([empty]).features) == len(read_standing([empty]).names) == 0
+    odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
+    assert read_standing([odd]).features["given_forms"].to_pylist() == [["TY"]]
+
+
+def test_several_processes_make_what_one_makes(state, monkeypatch):
+    sent = read_sent(state).slice(0, 600)
+    alone = features_by_column(sent, 1)
+    monkeypatch.setattr(column_standardizer, "_VALUES_ALONE", 0)
+    monkeypatch.setattr(column_standardizer, "_VALUES_A_TASK", 200)
+    assert ordered(features_by_column(sent, 2)).equals(ordered(alone))
+
+
+def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
+    rng, rows = random.Random(2), []
+    for n in range(400):
+        home = rng.choice(
+            (FLAT, HOME, {**HOME, "address_line1": f"{n} Elm St"}, {"address_line1": "PO Box 7", "city": "X"})
+        )
+        rows.append(
+            {
+                "local_id": str(n), "birth_date": f"20{rng.randrange(10, 18)}-03-{rng.randrange(1, 29):02}",
+                "phone": rng.choice(("614-555-0134", f"614-555-{n:04}")),
+                "email": rng.choice(("a@b.org", "")), "household_ids": rng.choice(("H1", f"H{n}")), **home,
+            }
+        )  # fmt: skip
+    path = written(tmp_path / "homes.csv", rows)
+    theirs = feature_table(reclustered(by_row([path])), FEATURE_COLUMNS)
+    ours = without_shared_homes(features_by_column(read_sent([path]), 1))
+    assert theirs["shared_homes"].null_count < 300
+    assert ordered(ours).equals(ordered(theirs))
+
+
+def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_path):
+    rows = [{**sent.fields, "source": sent.source} for path in state for sent in read_rows(path)][:300]
+    parquet = tmp_path / "all.parquet"
+    columns = {name: [row.get(name, "") for row in rows] for name in ("source", *SENT_FIELDS)}
+    pq.write_table(pa.table(columns), parquet)
+    lists = tmp_path / "lists.parquet"
+    pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
+    plain = written(tmp_path / "all.csv", rows)
+    assert ordered(read_standing([plain]).features).equals(ordered(read_standing([parquet]).features))
+    assert read_sent([lists]) is None, "a list column is read row by row"
+    assert ordered(read_standing([lists]).features).equals(ordered(read_standing([plain]).features))
+    assert read_standing([lists]).names.equals(read_standing([plain]).names)
+
+
+def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp_path):
+    path = tmp_path / "uneven.csv"
+    path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
+    assert ordered(read_standing([path]).features)["given"].to_pylist() == ["ANA", "JO"]
+    path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,NA,\n", encoding="utf-8")
+    read = read_sent([path])
+    assert read["last_name"].to_pylist() == ["Null", None]
+    assert read["source"].to_pylist() == ["uneven", "uneven"]
+    assert ordered(read_standing([path]).features)["surname"].to_pylist() == ["NULL", None]
+
+
+def test_a_column_that_is_not_canonical_is_named(tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text("local_id,firstname\n1,Ana\n", encoding="utf-8")
+    with pytest.raises(FileError, match="'firstname' is not a canonical column"):
+        read_standing([path])

@@ -1,0 +1,107 @@
+"""Files as a source sends them teach what the same records with canonical columns do."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mpi.domain.errors import InputError, MappingError
+from tests.unit.intake.test_edfi_file import interchange, student
+from training.__main__ import build
+from training.current_records import read_standing
+from training.file_layouts import read_layouts
+from training.fit.errors import TrainingError
+
+MAPPING = """\
+local_id = {column = "STU_ID"}
+ignore = ["LUNCH"]
+
+[fields]
+first_name = "FIRST"
+last_name = "LAST"
+birth_date = {column = "DOB", date_format = "%m/%d/%Y"}
+sex = {column = "SEX", codes = {"1" = "M", "2" = "F"}}
+"""
+CHILDREN = [("1", "Amara", "Okonkwo", "2014-03-09", "F"), ("2", "Chidi", "Ek", "2011-07-02", "M")]
+
+
+@pytest.fixture
+def canonical(tmp_path) -> Path:
+    return written(
+        tmp_path / "canonical" / "sis.csv", "local_id,first_name,last_name,birth_date,sex", *CHILDREN
+    )
+
+
+@pytest.fixture
+def as_sent(tmp_path) -> Path:
+    rows = []
+    for number, first, last, born, sex in CHILDREN:
+        year, month, day = born.split("-")
+        rows.append((number, first, last, f"{month}/{day}/{year}", {"M": "1", "F": "2"}[sex], "n"))
+    return written(tmp_path / "sent" / "sis.csv", "STU_ID,FIRST,LAST,DOB,SEX,LUNCH", *rows)
+
+
+@pytest.fixture
+def mapping(tmp_path) -> Path:
+    path = tmp_path / "students.toml"
+    path.write_text(MAPPING)
+    return path
+
+
+def written(path: Path, header: str, *rows) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+    return path
+
+
+def test_a_mapped_file_teaches_what_the_same_records_with_canonical_columns_do(canonical, as_sent, mapping):
+    plain = read_standing([canonical])
+    mapped = read_standing([as_sent], read_layouts([as_sent], [f"sis={mapping}"], []))
+    assert mapped.features.to_pylist() == plain.features.to_pylist()
+    assert mapped.names.to_pylist() == plain.names.to_pylist()
+    assert len(plain.features) == len(CHILDREN)
+
+
+def test_files_of_several_forms_are_read_together(canonical, mapping, tmp_path):
+    interchanged = tmp_path / "state.xml"
+    interchanged.write_text(interchange("Student", student("9")), encoding="utf-8")
+    paths = [canonical, interchanged]
+    standing = read_standing(paths, read_layouts(paths, [], ["state=edfi"]))
+    assert [tuple(row.values())[1:] for row in standing.names.to_pylist()] == [
+        ("sis", "1"),
+        ("sis", "2"),
+        ("state", "9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mappings", "formats", "told"),
+    [
+        (["nowhere=students.toml"], [], "no file of --data is called nowhere"),
+        (["students.toml"], [], "say SOURCE="),
+        ([], ["sis="], "say SOURCE="),
+        ([], ["sis=xlsx"], "no format"),
+        ([], ["sis=csv", "sis=csv"], "said twice"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(canonical, mappings, formats, told):
+    with pytest.raises(InputError, match=told):
+        read_layouts([canonical], mappings, formats)
+
+
+def test_a_mapping_that_does_not_account_for_the_columns_is_refused(canonical, mapping):
+    with pytest.raises(MappingError):
+        read_standing([canonical], read_layouts([canonical], [f"sis={mapping}"], []))
+
+
+@pytest.mark.parametrize("command", [["fit"], ["wrap", "saved.json", "--link", "5", "--review", "0"]])
+def test_the_commands_take_what_ingest_takes(as_sent, mapping, tmp_path, command):
+    asked = [*command, "--data", str(as_sent), "--out", str(tmp_path / "model")]
+    refused = CliRunner().invoke(build(asked), asked)
+    assert "STU_ID" in str(refused.exception), "no canonical column"
+    asked += ["--mapping", f"sis={mapping}", "--format", "sis=csv"]
+    read = CliRunner().invoke(build(asked), asked)
+    # Two records teach nothing, and there are no settings to wrap: the file was read.
+    assert isinstance(read.exception, TrainingError)

@@ -1,0 +1,198 @@
+"""The public development sets, in canonical columns."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mpi.domain.errors import FileError
+from training.evaluate.datasets.dataset import Care, Dataset, Person, standardized
+from training.records import Sent
+
+Row = Mapping[str, object]
+TRUTH = "true_id"
+_HOUSEHOLD = "household_true"
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopmentSet:
+    """A set of records whose truth is known.
+
+    Args:
+        name: also its file's, without ``.parquet``.
+        canonical: its row as canonical fields.
+        raw: published column of each of the baseline's, for whoever does not standardize.
+        groups: dimension to the column that tells it.
+        care: the source that is child welfare's.
+        dates: form of its birth dates.
+        fitted: whether a model is fitted on the set itself, unlabelled: it is not of US children.
+        shipped: whether it is evaluated with the shipped model.
+    """
+
+    name: str
+    canonical: Callable[[Row], Row]
+    raw: Mapping[str, str]
+    groups: Mapping[str, str]
+    care: str | None = None
+    dates: str = "%Y-%m-%d"
+    fitted: bool = False
+    shipped: bool = True
+
+    def rows(self, folder: Path) -> Iterator[Sent]:
+        """The records of the set.
+
+        Raises:
+            FileError: the file is not there, or not Parquet.
+        """
+        for row in self._table(folder).to_pylist():
+            yield self._sent(row)
+
+    def dataset(self, folder: Path) -> Dataset:
+        """The set, standardized.
+
+        Raises:
+            FileError: the file is not there, or not Parquet.
+        """
+        table = self._table(folder)
+        rows = table.to_pylist()
+        truth: dict[int, Person] = {number: row[TRUTH] for number, row in enumerate(rows)}
+        return Dataset(
+            name=self.name,
+            records=standardized([self._sent(row) for row in rows]),
+            truth=truth,
+            sources=dict(enumerate(str(row.get("source") or self.name) for row in rows)),
+            households={row[TRUTH]: row[_HOUSEHOLD] for row in rows if _HOUSEHOLD in row},
+            groups=self._groups(rows),
+            care=self._care(rows),
+            raw=self._raw(table),
+        )
+
+    def _table(self, folder: Path) -> pa.Table:
+        path = folder / "eval" / f"{self.name}.parquet"
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowException) as fault:
+            raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
+
+    def _sent(self, row: Row) -> Sent:
+        filled = {name: value for name, value in self.canonical(row).items() if value}
+        return Sent(str(row.get("source") or self.name), filled, {TRUTH: row[TRUTH]})
+
+    def _raw(self, table: pa.Table) -> pa.Table:
+        columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
+        columns["birth_date"] = pa.array([self._iso(text) for text in columns["birth_date"].to_pylist()])
+        return pa.table({"unique_id": pa.array(range(len(table)), pa.int64()), **columns})
+
+    def _iso(self, text: str | None) -> str | None:
+        """The date as Splink asks for it, where it is one of the set's own form."""
+        try:
+            return datetime.strptime(text or "", self.dates).date().isoformat()  # noqa: DTZ007 - a day
+        except ValueError:
+            return text
+
+    def _groups(self, rows: list[Row]) -> dict[str, dict[Person, str]]:
+        if not self.groups:
+            return {}
+        found: dict[str, dict[Person, str]] = {
+            dimension: {row[TRUTH]: str(row[column]) for row in rows if row[column]}
+            for dimension, column in self.groups.items()
+        }
+        surname, number = self.raw["surname"], self.raw["ssn"]
+        both = {row[TRUTH] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
+        numbered = {row[TRUTH] for row in rows if row[number]}
+        people = {row[TRUTH] for row in rows}
+        found["surnames"] = {person: "two" if person in both else "one" for person in people}
+        found["SSN"] = {person: "known" if person in numbered else "missing" for person in people}
+        if self.care is not None:
+            cared = {row[TRUTH] for row in rows if row["source"] == self.care}
+            found["child welfare"] = {person: "known" if person in cared else "unknown" for person in people}
+        return found
+
+    def _care(self, rows: list[Row]) -> Care | None:
+        if self.care is None:
+            return None
+        cared = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care)
+        return Care(cared, frozenset(range(len(rows))) - cared)
+
+
+def _town(row: Row) -> Row:
+    street = [row["street_number"], row["street_name"]]
+    return {
+        "first_name": row["first_name"],
+        "middle_name": row["middle_initial"],
+        "last_name": row["last_name"],
+        "birth_date": row["date_of_birth"],
+        "sex": row["sex"],
+        "ssn": row["ssn"],
+        "address_line1": " ".join(str(part) for part in street if part),
+        "address_line2": row["unit_number"],
+        "city": row["city"],
+        "state": row["state"],
+        "postal_code": row["zipcode"],
+        "household_ids": row["household_id"],
+    }
+
+
+def _state(row: Row) -> Row:
+    return {
+        "first_name": row["first_name"],
+        "middle_name": row["middle_initial"],
+        "last_name": row["last_name"],
+        "birth_date": row["dob"],
+        "sex": row["sex"],
+        "ssn": row["ssn"],
+        "address_line1": row["address"],
+        "postal_code": row["zip"],
+    }
+
+
+def _febrl(row: Row) -> Row:
+    number = row["soc_sec_id"]
+    held = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
+    return {
+        "first_name": row["given_name"],
+        "last_name": row["surname"],
+        "address_line1": " ".join(str(row[part]) for part in ("street_number", "address_1") if row[part]),
+        "address_line2": row["address_2"],
+        "city": row["suburb"],
+        "state": row["state"],
+        "postal_code": row["postcode"],
+        "birth_date": row["date_of_birth"],
+        "identifiers": json.dumps(held) if number else None,
+    }
+
+
+def _fake(row: Row) -> Row:
+    return {
+        "first_name": row["first_name"],
+        "last_name": row["surname"],
+        "birth_date": row["dob"],
+        "city": row["city"],
+        "email": row["email"],
+    }
+
+
+_TOWN_RAW = {
+    "given": "first_name", "surname": "last_name", "birth_date": "date_of_birth", "sex": "sex", "ssn": "ssn",
+    "address": "street_name",
+}  # fmt: skip
+_STATE_RAW = {**_TOWN_RAW, "birth_date": "dob", "address": "address"}
+_FEBRL_RAW = {
+    "given": "given_name", "surname": "surname", "birth_date": "date_of_birth", "ssn": "soc_sec_id",
+    "address": "address_1",
+}  # fmt: skip
+_FAKE_RAW = {"given": "first_name", "surname": "surname", "birth_date": "dob"}
+_TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
+
+DEVELOPMENT_SETS = (
+    DevelopmentSet("pp_children_multi", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y"),
+    DevelopmentSet("pp_link_census_2020_2030", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y", fitted=True),
+    DevelopmentSet("sim_state_100k", _state, _STATE_RAW, {"race": "race", "sex": "sex"}, care="cw"),
+    DevelopmentSet("febrl3", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("febrl4", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("fake_1000", _fake, _FAKE_RAW, {}, fitted=True, shipped=False),
+)

@@ -1,0 +1,55 @@
+"""Children in care: whose school is found, and who gets the wrong one."""
+
+from dataclasses import dataclass
+
+from mpi.clustering.component import Pair
+from training.evaluate.datasets.dataset import Care
+from training.evaluate.measures.intervals import Figure, share
+from training.evaluate.measures.scores import Groups
+from training.evaluate.model_clusters import by_cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """School records found for children in care.
+
+    Args:
+        children: children in care who have a school record.
+        found: share of them with a school record linked to a record of theirs.
+        links: pairs of a record of a child in care and a school record that share a person.
+        false: how many of those are of two children.
+        precision: share of the links that are right.
+    """
+
+    children: int
+    found: Figure
+    links: int
+    false: int
+    precision: Figure
+
+
+def schools_found(clusters: Groups, truth: Groups, care: Care) -> Found:
+    """Look from each child in care to the schools."""
+    schooled = {truth[number] for number in care.schools}
+    children = {truth[number] for number in care.records} & schooled
+    links = [
+        (left, right)
+        for members in by_cluster(clusters).values()
+        for left in members
+        if left in care.records
+        for right in members
+        if right in care.schools
+    ]
+    right = [pair for pair in links if _same(truth, pair)]
+    found = {truth[number] for number, _ in right}
+    return Found(
+        children=len(children),
+        found=share(len(found), len(children)),
+        links=len(links),
+        false=len(links) - len(right),
+        precision=share(len(right), len(links), if_none=1.0),
+    )
+
+
+def _same(truth: Groups, pair: Pair) -> bool:
+    return truth[pair[0]] == truth[pair[1]]

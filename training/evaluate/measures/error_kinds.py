@@ -1,0 +1,67 @@
+"""Errors by kind: which children they befall."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from mpi.clustering.component import Pair
+from mpi.domain.features import Features
+from training.evaluate.datasets.dataset import Dataset
+from training.evaluate.measures.wrong_pairs import false_links, missed_links
+from training.evaluate.model_clusters import Clusters
+
+_OF_ONE = (
+    "placeholder_name", "former_identity", "name_changed", "carer_surname", "adopted", "mononym",
+    "registered_twice", "two_surnames", "twin",
+)  # fmt: skip
+"""Tags that may explain why records of one child do not look it, the likeliest reason first."""
+
+
+def errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, int]]:
+    """False and missed pairs by kind, each pair under one kind."""
+    features = dataset.features
+    false = Counter(_kind_of_two(pair, dataset, features) for pair in false_links(clusters, dataset.truth))
+    missed = Counter(_kind_of_one(pair, dataset, features) for pair in missed_links(clusters, dataset.truth))
+    return {"false": dict(false.most_common()), "missed": dict(missed.most_common())}
+
+
+def _kind_of_two(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+    left, right = (features[number] for number in pair)
+    tags = _tags(pair, dataset)
+    born_alike = bool(set(left.birth_dates) & set(right.birth_dates))
+    if _one_household(pair, dataset):
+        return "twin" if born_alike or all("twin" in held for held in tags) else "sibling"
+    if all("cousin_namesake" in held for held in tags):
+        return "cousin of one name"
+    if born_alike and left.given == right.given and left.surname == right.surname:
+        return "stranger of one name and birth date"
+    return "other"
+
+
+def _kind_of_one(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+    held = frozenset[str]().union(*_tags(pair, dataset))
+    told = next((tag.replace("_", " ") for tag in _OF_ONE if tag in held), None)
+    return told or _seen(*(features[number] for number in pair))
+
+
+def _seen(left: Features, right: Features) -> str:
+    """What the two records themselves show."""
+    if left.birth_date is None or right.birth_date is None:
+        return "birth date missing or placeholder"
+    if left.given is None or right.given is None:
+        return "given name missing or placeholder"
+    if not set(left.birth_dates) & set(right.birth_dates):
+        return "birth date differs"
+    if not set(left.surname_tokens) & set(right.surname_tokens):
+        return "surname differs"
+    if not set(left.given_roots) & set(right.given_roots):
+        return "given name differs"
+    return "names and birth date agree"
+
+
+def _one_household(pair: Pair, dataset: Dataset) -> bool:
+    homes = [dataset.households.get(dataset.truth[number]) for number in pair]
+    return homes[0] is not None and homes[0] == homes[1]
+
+
+def _tags(pair: Pair, dataset: Dataset) -> list[frozenset[str]]:
+    return [dataset.tags.get(number, frozenset()) for number in pair]

@@ -1,0 +1,175 @@
+"""Precision, recall and F1: of pairs, of records (B-cubed) and of whole persons."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+
+from training.evaluate.measures.intervals import Bootstrap, Figure, Totals, share
+
+Groups = Mapping[int, Hashable]
+"""Record id to the group that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Counts of pairs of records.
+
+    Args:
+        true_links: pairs rightly put together.
+        links: pairs put together.
+        matches: pairs that are one person.
+    """
+
+    true_links: int
+    links: int
+    matches: int
+
+    @property
+    def precision(self) -> float:
+        """Share of links that are right; 1 where there is none."""
+        return self.true_links / self.links if self.links else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of matches that are linked; 1 where there is none."""
+        return self.true_links / self.matches if self.matches else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        total = self.links + self.matches
+        return 2 * self.true_links / total if total else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Precision, recall and F1 by one way of counting, each with its interval."""
+
+    precision: Figure
+    recall: Figure
+    f1: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """A partition against the truth.
+
+    Args:
+        pairwise: over pairs of records; large persons weigh more.
+        b_cubed: over records: how pure and how whole the person of each is (Bagga and Baldwin 1998).
+        persons: over persons: how many are exactly right.
+    """
+
+    pairwise: Measure
+    b_cubed: Measure
+    persons: Measure
+
+
+def pairwise(clusters: Groups, truth: Groups) -> Scores:
+    """Compare clusters with the truth, both record id to group; records without truth are left out."""
+    known = [number for number in clusters if truth.get(number) is not None]
+    return Scores(
+        true_links=_pairs(Counter((clusters[number], truth[number]) for number in known)),
+        links=_pairs(Counter(clusters[number] for number in known)),
+        matches=_pairs(Counter(truth[number] for number in known)),
+    )
+
+
+def quality(clusters: Groups, truth: Groups) -> Quality:
+    """All measures with intervals.
+
+    The bootstrap draws the pieces that clusters and true persons chain together: no count crosses two of
+    them, so they are the smallest groups that can be drawn independently. A precision or recall without
+    an error gets Wilson's interval instead, for resampling perfection gives only perfection.
+    """
+    drawn = Bootstrap(_Tally(cells).row for cells in chained(clusters, truth))
+    return Quality(
+        pairwise=_measure(drawn, 0, 1, 0, 2),
+        b_cubed=_measure(drawn, 3, 5, 4, 5),
+        persons=_measure(drawn, 6, 7, 6, 8),
+    )
+
+
+Cells = Counter[tuple[Hashable, Hashable]]
+"""(cluster, true person) to how many records are in both."""
+
+
+def chained(clusters: Groups, truth: Groups) -> Iterator[Cells]:
+    """The pieces that share no cluster and no true person."""
+    cells: Cells = Counter(
+        (cluster, truth[number]) for number, cluster in clusters.items() if truth.get(number) is not None
+    )
+    by_cluster: dict[Hashable, list[Hashable]] = {}
+    by_person: dict[Hashable, list[Hashable]] = {}
+    for cluster, person in cells:
+        by_cluster.setdefault(cluster, []).append(person)
+        by_person.setdefault(person, []).append(cluster)
+    seen: set[Hashable] = set()
+    for start in by_cluster:
+        if start in seen:
+            continue
+        seen.add(start)
+        piece, waiting = Counter[tuple[Hashable, Hashable]](), [start]
+        while waiting:
+            cluster = waiting.pop()
+            for person in by_cluster[cluster]:
+                piece[cluster, person] = cells[cluster, person]
+                fresh = [other for other in by_person[person] if other not in seen]
+                seen.update(fresh)
+                waiting.extend(fresh)
+        yield piece
+
+
+class _Tally:
+    """The counts of one piece."""
+
+    def __init__(self, cells: Cells) -> None:
+        clusters: Counter[Hashable] = Counter()
+        persons: Counter[Hashable] = Counter()
+        for (cluster, person), count in cells.items():
+            clusters[cluster] += count
+            persons[person] += count
+        exact = sum(count == clusters[c] == persons[p] for (c, p), count in cells.items())
+        self.row = (
+            float(_pairs(cells)),
+            float(_pairs(clusters)),
+            float(_pairs(persons)),
+            sum(count**2 / clusters[c] for (c, _), count in cells.items()),
+            sum(count**2 / persons[p] for (_, p), count in cells.items()),
+            float(sum(cells.values())),
+            float(exact),
+            float(len(clusters)),
+            float(len(persons)),
+        )
+
+
+def _measure(drawn: Bootstrap, right: int, linked: int, found: int, matches: int) -> Measure:
+    """A measure from the places of its four counts in a row."""
+
+    def precision(row: Totals) -> float:
+        return float(row[right] / row[linked]) if row[linked] else 1.0
+
+    def recall(row: Totals) -> float:
+        return float(row[found] / row[matches]) if row[matches] else 1.0
+
+    def f1(row: Totals) -> float:
+        both = precision(row) + recall(row)
+        return 2 * precision(row) * recall(row) / both if both else 0.0
+
+    totals = drawn.totals
+    return Measure(
+        precision=_bounded(drawn.figure(precision), totals[linked]),
+        recall=_bounded(drawn.figure(recall), totals[matches]),
+        f1=_bounded(drawn.figure(f1), totals[linked]),
+    )
+
+
+def _bounded(figure: Figure, whole: float) -> Figure:
+    if 0 < figure.value < 1:
+        return figure
+    count = round(whole)
+    return share(count if figure.value else 0, count, if_none=figure.value)
+
+
+def _pairs(groups: Counter[Hashable] | Cells) -> int:
+    return sum(count * (count - 1) // 2 for count in groups.values())

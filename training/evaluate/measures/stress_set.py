@@ -1,0 +1,160 @@
+"""The stress set: strangers of one name and birth date, more of them than any state has.
+
+In life there are some 280 such pairs in a million children, too few to measure by. Here pairs of children
+of different households, of one sex and group and born within days of each other, are given one
+name and birth date *before* the four systems write them down, so that every source errs on them at its usual
+rate. A pair bears a name in proportion to the square of how common it is, as chance has it in life.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpi.clustering.component import Pair
+from training.evaluate.datasets.dataset import Dataset, Person
+from training.evaluate.datasets.simulated_state import SEED, as_dataset
+from training.evaluate.measures.intervals import Figure, share
+from training.evaluate.measures.relatives import mistaken
+from training.evaluate.model_clusters import Persons
+from training.simulate.people.names import HISPANIC, NameBook
+from training.simulate.people.population import State, draw_state, stage
+from training.simulate.rates import load
+from training.simulate.simulation import Population
+from training.simulate.sources.identity import StateIds
+from training.simulate.sources.records import write_source
+from training.simulate.sources.rosters import Roster, Source, draw_rosters
+
+_ROSTER_STAGE, _CHOICE_STAGE, _FIRST_SOURCE_STAGE = 7, 90, 10
+_FEWEST_PAIRS = 3_000
+HISPANIC_SHARE = 0.75
+"""Of the pairs, where there are enough such children: a Hispanic child has such a stranger 8 to 18 times as
+often as another (design section 6), and some two in ten children are Hispanic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strangers:
+    """What became of the pairs.
+
+    Args:
+        pairs: pairs of strangers who both have records.
+        hispanic: how many of them are Hispanic.
+        linked: pairs any of whose records share a person; ``high`` is the upper 95 % bound.
+        reviewed: pairs not linked that a review task puts side by side.
+    """
+
+    pairs: int
+    hispanic: int
+    linked: Figure
+    reviewed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StressSet:
+    """A state with many strangers of one name and birth date, and who they are."""
+
+    dataset: Dataset
+    pairs: tuple[tuple[Person, Person], ...]
+    hispanic: int
+
+
+def stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
+    """Simulate a state and make strangers alike.
+
+    Args:
+        children: how many live in it.
+        pairs: how many pairs of them to make alike.
+        book: names to draw from.
+    """
+    rates = load()
+    state = draw_state(SEED + 1, children, rates, book)
+    rosters = draw_rosters(stage(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
+    chosen = _make_alike(state, rosters, pairs)
+    ids = StateIds.of(rosters[Source.STATE], len(state.births))
+    files = {
+        source: write_source(stage(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        for place, source in enumerate(Source)
+    }
+    dataset = as_dataset("strangers", Population(SEED + 1, state, files))
+    groups = state.homes.group[state.births.home]
+    return StressSet(
+        dataset,
+        tuple((f"P{left + 1}", f"P{right + 1}") for left, right in chosen),
+        sum(bool(groups[left] == HISPANIC) for left, _ in chosen),
+    )
+
+
+def judge_strangers(found: Persons, stress: StressSet) -> Strangers:
+    """Count what became of the pairs."""
+    truth = stress.dataset.truth
+    kin = {person: number for number, pair in enumerate(stress.pairs) for person in pair}
+    linked = {kin[left] for left, _ in mistaken(found.clusters, truth, kin)}
+    asked = {kin[truth[left]] for left, right in found.tasks if _one_pair((left, right), truth, kin)}
+    return Strangers(
+        pairs=len(stress.pairs),
+        hispanic=stress.hispanic,
+        linked=share(len(linked), len(stress.pairs)),
+        reviewed=len(asked - linked),
+    )
+
+
+def _one_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
+    left, right = (truth[number] for number in pair)  # type: ignore[index]
+    return left != right and kin.get(left, -1) == kin.get(right, -2)
+
+
+def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
+    """Give the second of each chosen pair the first's name and birth date, and its home the surname."""
+    births, people, homes = state.births, state.people, state.homes
+    found = _neighbours(state, rosters)
+    share_of = _commonness(state, found[:, 0])
+    rng = stage(SEED + 1, _CHOICE_STAGE)
+    hispanic = homes.group[births.home[found[:, 0]]] == HISPANIC
+    first = _drawn(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
+    order = np.concatenate([first, _drawn(rng, share_of * ~hispanic, wanted - len(first))])
+    chosen = [(int(left), int(right)) for left, right in found[np.sort(order)]]
+    for left, right in chosen:
+        home, old = births.home[right], people.last[right]
+        for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):
+            if column[home] == old:
+                column[home] = people.last[left]
+        people.first[right], people.last[right] = people.first[left], people.last[left]
+        people.first_before[right], people.last_before[right] = people.first[left], people.last[left]
+        births.day[right] = people.birth_before[right] = births.day[left]
+        people.suffix[left] = people.suffix[right] = ""
+    return chosen
+
+
+def _drawn(
+    rng: np.random.Generator, share_of: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Places drawn in proportion, each once; those of no share never."""
+    size = min(wanted, int(np.count_nonzero(share_of)))
+    return np.asarray(rng.choice(len(share_of), size, replace=False, p=share_of / max(share_of.sum(), 1)))
+
+
+def _neighbours(
+    state: State, rosters: dict[Source, Roster]
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Disjoint pairs of recorded only children of one sex and group, next to each other in age."""
+    births, people = state.births, state.people
+    recorded = np.unique(np.concatenate([roster.child for roster in rosters.values()]))
+    alone = np.bincount(births.home, minlength=len(state.homes))[births.home[recorded]] == 1
+    free = recorded[alone & ~people.changed[recorded] & ~people.namesake[recorded]]
+    group = state.homes.group[births.home[free]]
+    free = free[np.lexsort((births.day[free], births.male[free], group))]
+    pairs = free[: len(free) // 2 * 2].reshape(-1, 2)
+    alike = (births.male[pairs[:, 0]] == births.male[pairs[:, 1]]) & (
+        state.homes.group[births.home[pairs[:, 0]]] == state.homes.group[births.home[pairs[:, 1]]]
+    )
+    return np.asarray(pairs[alike])
+
+
+def _commonness(
+    state: State, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """How common each child's full name is: first-name count times surname count."""
+    total = np.ones(len(children))
+    for column in (state.people.first, state.people.last):
+        _, code, counts = np.unique(column.astype(str), return_inverse=True, return_counts=True)
+        total *= counts[code][children]
+    return total

@@ -1,0 +1,126 @@
+"""The shipped model's persons: keys, candidates, weights and partition, as the service does it."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations, islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from mpi.clustering.component import Component, Pair, Piece, pieces
+from mpi.clustering.partition import partition
+from mpi.clustering.source_pair_priors import AS_FITTED, LOWEST_BITS, Priors
+from mpi.domain.features import Features
+from mpi.domain.weight import Thresholds, rounded
+from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
+from mpi.matching.model.model import MatchModel
+from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.splink_scorer import predict
+from training.blocking import candidates_of
+from training.record_table import KeptFeatures, Records, by_number
+
+_PIECES_AT_ONCE = 5_000
+
+Clusters = dict[int, int]
+"""Record id to the id of its cluster: the lowest record id in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """What a partition made of the records.
+
+    Args:
+        clusters: who is who.
+        tasks: pairs that the service would ask a steward about, each once.
+    """
+
+    clusters: Clusters
+    tasks: tuple[Pair, ...]
+
+
+@dataclass(slots=True)
+class Weighed:
+    """Records, the pairs that blocking compares, and weights of any pair.
+
+    Args:
+        records: record id and features.
+        candidates: the pairs that blocking compares, each with the rules that bring it.
+        edges: bits of the candidate pairs at or above ``LOWEST_BITS``; no rule looks at less.
+        scorer: of the model.
+    """
+
+    records: Mapping[int, Features]
+    candidates: pa.Table
+    edges: Mapping[Pair, float]
+    scorer: Scorer
+    _others: dict[Pair, float] = field(default_factory=dict)
+
+    def bits(self, left: int, right: int) -> float:
+        """The weight of a pair, blocked or not; left is the lower record id."""
+        known = self.edges.get((left, right))
+        if known is not None:
+            return known
+        if (left, right) not in self._others:
+            weight = self.scorer.weight(self.records[left], self.records[right])
+            self._others[left, right] = rounded(weight)
+        return self._others[left, right]
+
+
+def weigh(model: MatchModel, records: Records) -> Weighed:
+    """Block the records and score the candidate pairs."""
+    pairs = candidates_of(records, model.blocking)
+    with tempfile.TemporaryDirectory() as folder:
+        scored = predict(model, records, pairs, LOWEST_BITS, Place(Path(folder)))
+    sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
+    edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
+    return Weighed(by_number(records), pairs, edges, compile_scorer(model))
+
+
+def persons(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Persons:
+    """Partition the records, and say which pairs a steward would be asked about.
+
+    Args:
+        weighed: the records.
+        thresholds: the bands.
+        priors: what takes the place of the model's prior in a partition for research.
+    """
+    clusters: Clusters = {number: number for number in weighed.records}
+    tasks: set[Pair] = set()
+    for component in components(weighed, thresholds, priors):
+        made = partition(component, thresholds)
+        tasks.update(doubt.pair for doubt in made.doubts)
+        for cluster in made.clusters:
+            clusters.update(dict.fromkeys(cluster, cluster[0]))
+    # The service also asks about pairs that lie across components, which no partition has seen.
+    tasks.update(
+        (left, right)
+        for (left, right), bits in priors.weights(weighed.edges).items()
+        if bits >= thresholds.review and clusters[left] != clusters[right]
+    )
+    return Persons(clusters, tuple(sorted(tasks)))
+
+
+def components(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Iterator[Component]:
+    """The components of more than one record, with the weights of all their pairs."""
+    found = pieces(weighed.records, priors.weights(weighed.edges), (), thresholds)
+    several = (piece for piece in found if len(piece.records) > 1)
+    while some := list(islice(several, _PIECES_AT_ONCE)):
+        if isinstance(weighed.records, KeptFeatures):
+            weighed.records.have_at_hand({number for piece in some for number in piece.records})
+        for piece in some:
+            yield _component(weighed, piece, priors)
+
+
+def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
+    """Cluster to its records."""
+    found: dict[object, list[int]] = {}
+    for number, cluster in clusters.items():
+        found.setdefault(cluster, []).append(number)
+    return found
+
+
+def _component(weighed: Weighed, piece: Piece, priors: Priors) -> Component:
+    weights = {ends: priors.weight(*ends, weighed.bits(*ends)) for ends in combinations(piece.records, 2)}
+    marks = weighed.scorer.marks(weights, weighed.records)
+    return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)

@@ -1,0 +1,125 @@
+"""Results as tables for people."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from training.evaluate.acceptance import Promise
+from training.evaluate.evaluation import Evaluation, Line
+from training.evaluate.measures.ablation import Ablated
+from training.evaluate.measures.bias import Row
+from training.evaluate.measures.intervals import Figure
+from training.evaluate.measures.scores import Measure
+from training.evaluate.measures.stress_set import Strangers
+
+
+def show_evaluation(console: Console, result: Evaluation) -> None:
+    """All tables of one set."""
+    console.rule(f"{result.name}: {result.records:,} records, model {result.model}")
+    for name in ("pairwise", "b_cubed", "persons"):
+        table = Table("way", "precision", "recall", "F1", title=f"{result.name}: {name}")
+        for line in result.lines:
+            measure: Measure = getattr(line.quality, name)
+            table.add_row(line.way, *map(_figure, (measure.precision, measure.recall, measure.f1)))
+        console.print(table)
+    _show_children(console, result.lines)
+    _show_review(console, result)
+    _show_errors(console, result)
+    if len(result.groups) > 1:
+        _show_bias(console, result.groups)
+    _show_calibration(console, result)
+
+
+def show_strangers(console: Console, found: Strangers) -> None:
+    """The stress set in one line."""
+    console.print(
+        f"strangers of one name and birth date: {found.pairs:,} pairs ({found.hispanic:,} Hispanic), "
+        f"linked {_figure(found.linked)}, {found.reviewed:,} for review, the rest apart"
+    )
+
+
+def show_ablation(console: Console, rows: Iterable[Ablated]) -> None:
+    """What each part buys."""
+    table = Table("without", "precision", "recall", "F1", "relatives", "tasks", title="ablation, operational")
+    for row in rows:
+        scores = (f"{value:.4f}" for value in (row.scores.precision, row.scores.recall, row.scores.f1))
+        table.add_row(row.without, *scores, f"{row.relatives:,}", f"{row.tasks:,}")
+    console.print(table)
+
+
+def show_promises(console: Console, rows: list[Promise]) -> None:
+    """The bar, and what reaches it."""
+    table = Table("", "plain Splink", "measured", "bar", "", title="must show")
+    for row in rows:
+        splink = "" if row.splink is None else f"{row.splink:.4f}"
+        table.add_row(row.what, splink, f"{row.measured:.4f}", row.reach, "yes" if row.kept else "NO")
+    console.print(table)
+
+
+def _show_children(console: Console, lines: tuple[Line, ...]) -> None:
+    table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
+    for line in lines:
+        kin, schools = line.relatives, line.schools
+        table.add_row(
+            line.way,
+            f"{kin.wrong:,} ({kin.twins:,} twins)" if kin else "",
+            f"{kin.pairs:,}" if kin else "",
+            _figure(schools.found) if schools else "",
+            _figure(schools.precision) if schools else "",
+            f"{schools.false:,} of {schools.links:,}" if schools else "",
+        )
+    if any(line.relatives or line.schools for line in lines):
+        console.print(table)
+
+
+def _show_review(console: Console, result: Evaluation) -> None:
+    tasks, blocking = result.tasks, result.blocking
+    console.print(
+        f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {_figure(tasks.of_records)} a record, "
+        f"{_figure(result.arriving)} a record of a night of new ones; {_figure(tasks.same)} turn out same, "
+        f"holding {_figure(tasks.held)} of {tasks.missed:,} missed links"
+    )
+    console.print(
+        f"blocking: {blocking.candidates:,} pairs hold {_figure(blocking.recall)} of the matches "
+        f"(estimated without truth: at most {blocking.estimated_recall:.4f})"
+    )
+    table = Table("rule", "pairs", "found by it alone", "pairs so far", "recall so far", title="blocking")
+    for rule in blocking.rules:
+        counts = (f"{count:,}" for count in (rule.pairs, rule.alone, rule.pairs_so_far))
+        table.add_row(rule.name, *counts, _figure(rule.recall_so_far))
+    console.print(table)
+
+
+def _show_errors(console: Console, result: Evaluation) -> None:
+    table = Table("error", "kind", "pairs", title=f"{result.name}: errors by kind")
+    for error, kinds in result.errors.items():
+        for kind, count in kinds.items():
+            table.add_row(error, kind, f"{count:,}")
+    console.print(table)
+
+
+def _show_bias(console: Console, rows: list[Row]) -> None:
+    table = Table(
+        "", "group", "children", "missed links", "records falsely linked", "in review", title="bias"
+    )
+    for row in rows:
+        rates = map(_figure, (row.missed, row.false, row.reviewed))
+        table.add_row(row.dimension, row.group, f"{row.children:,}", *rates)
+    console.print(table)
+
+
+def _show_calibration(console: Console, result: Evaluation) -> None:
+    table = Table("bits from", "pairs", "expected", "observed", title=f"{result.name}: calibration")
+    for row in result.buckets:
+        table.add_row(f"{row.low:+}", f"{row.pairs:,}", f"{row.expected:.4f}", _figure(row.observed))
+    console.print(table)
+    observed = result.false_links.observed
+    console.print(
+        f"false links in 10,000: expected {result.false_links.expected:.1f}, "
+        f"observed {observed.value:.1f} ({observed.low:.1f} to {observed.high:.1f})"
+    )
+
+
+def _figure(figure: Figure) -> str:
+    return f"{figure.value:.4f} ({figure.low:.4f}-{figure.high:.4f})"

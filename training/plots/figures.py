@@ -1,0 +1,73 @@
+"""Which figures a model's folder holds, and what the card says of them.
+
+They stand in ``plots/`` beside the model's files and belong to no checksum: a model is the same with and
+without its pictures.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mpi.matching.model.levels import read_levels
+from training.blocking import Added
+from training.plots.canvas import draw
+from training.plots.evidence import blocking_expected, blocking_recall, calibration, rules_of
+from training.plots.weights import Stated, m_and_u, match_weights
+
+FOLDER = "plots"
+_WEIGHTS, _M_AND_U, _EXPECTED = "match-weights", "m-and-u", "blocking-expected"
+_CALIBRATION, _RECALL = "calibration", "blocking-recall"
+
+FITTED_LINKS = (
+    f"Figures, where the extra `plots` was installed: [match weights]({FOLDER}/{_WEIGHTS}.svg), "
+    f"[m and u]({FOLDER}/{_M_AND_U}.svg), [what each blocking rule adds]({FOLDER}/{_EXPECTED}.svg)."
+)
+"""For the card of a fit. It says the same with and without the extra, and so does the model's digest."""
+
+_TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
+
+
+def measured_links(drawn: Sequence[Path]) -> str:
+    """For the section of a card that tells of an evaluation: what was drawn of it."""
+    links = (f"[{_TITLES[path.stem]}]({FOLDER}/{path.name})" for path in drawn)
+    return f"Figures: {', '.join(links)}."
+
+
+def draw_model(
+    folder: Path, settings: Mapping[str, Any], stated: Stated, rules: Sequence[Added] | None = None
+) -> list[Path]:
+    """Draw what can be told without the truth.
+
+    Args:
+        folder: of the model.
+        settings: its Splink settings, complete.
+        stated: comparison and label of the levels whose weight was not learned.
+        rules: what each blocking rule adds; None where that is not known any more.
+
+    Raises:
+        PlotsMissingError: the extra ``plots`` is not installed.
+    """
+    levels = read_levels(settings)
+    drawings = {
+        _WEIGHTS: lambda: match_weights(levels, stated),
+        _M_AND_U: lambda: m_and_u(levels, stated),
+    }
+    if rules is not None:
+        drawings[_EXPECTED] = lambda: blocking_expected(rules)
+    return draw(folder / FOLDER, drawings)
+
+
+def draw_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> list[Path]:
+    """Draw what an evaluation found.
+
+    Args:
+        folder: of the model.
+        evaluation: what ``training evaluate --json`` printed of it.
+
+    Raises:
+        PlotsMissingError: the extra ``plots`` is not installed.
+    """
+    drawings = {_CALIBRATION: lambda: calibration(evaluation)}
+    if any(rules_of(found) for found in evaluation["sets"].values()):
+        drawings[_RECALL] = lambda: blocking_recall(evaluation)
+    return draw(folder / FOLDER, drawings)

@@ -1,0 +1,84 @@
+"""What an evaluation found of a model, as a section of its card."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mpi.matching.model.model import MatchModel
+from training.fit.errors import TrainingError
+
+HEADING = "## Measured"
+
+Json = Mapping[str, Any]
+
+
+def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
+    """What ``training evaluate --json`` printed of a model.
+
+    Raises:
+        TrainingError: the file cannot be read, or tells of another model.
+    """
+    try:
+        evaluation = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {fault}") from None
+    if not isinstance(evaluation, dict) or evaluation.get("digest") != model.digest:
+        raise TrainingError(f"{path}: it was measured with another model than {model.ref} in this folder")
+    return evaluation
+
+
+def measured(evaluation: Json) -> str:
+    """The section in Markdown.
+
+    Args:
+        evaluation: what ``training evaluate --json`` printed.
+    """
+    parts = [HEADING, "", "By `training evaluate`; brackets hold 95 % intervals.", ""]
+    parts += _table(
+        ("promise", "plain Splink", "measured", "bar", "kept"), _promises(evaluation["must_show"])
+    )
+    for name, each in evaluation["sets"].items():
+        if each["groups"]:
+            parts += ["", f"### Groups of children, `{name}`", ""]
+            parts += _table(
+                ("", "group", "children", "missed links", "records falsely linked", "in review"),
+                _groups(each["groups"]),
+            )
+    for line in evaluation["bias_past_gap"]:
+        parts += ["", f"Past the gap: {line}"]
+    for name, each in evaluation["sets"].items():
+        false = each["false_links"]
+        parts += ["", f"### Calibration, `{name}`", ""]
+        parts += _table(("bits from", "pairs", "expected to match", "observed"), _buckets(each["buckets"]))
+        observed = _of(false["observed"], ".1f")
+        parts += ["", f"False links in 10,000: expected {false['expected']:.1f}, observed {observed}."]
+    return "\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _promises(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    for row in rows:
+        splink = "–" if row["splink"] is None else f"{row['splink']:.4f}"
+        yield row["what"], splink, f"{row['measured']:.4f}", row["reach"], "yes" if row["kept"] else "**no**"
+
+
+def _groups(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    for row in rows:
+        rates = (_of(row[rate], ".4f") for rate in ("missed", "false", "reviewed"))
+        yield row["dimension"], row["group"], f"{row['children']:,}", *rates
+
+
+def _buckets(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    for row in rows:
+        yield f"{row['low']:+}", f"{row['pairs']:,}", f"{row['expected']:.4f}", _of(row["observed"], ".4f")
+
+
+def _of(figure: Json, form: str) -> str:
+    return f"{figure['value']:{form}} ({figure['low']:{form}}–{figure['high']:{form}})"

@@ -1,0 +1,54 @@
+"""Takes shared values out of a table of features, as a re-cluster with fresh lists does.
+
+The same facts as ``mpi.standardize.shared_values``: the values are found by SQL over all rows, and the few
+records that bear one go through ``without_shared`` itself.
+"""
+
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mpi.domain.features import FEATURE_COLUMNS
+from mpi.matching.scoring.batch import connect, feature_table
+from mpi.matching.scoring.shared_value_counts import BORNE, SHARED
+from mpi.standardize.shared_values import listed, without_shared
+from training.record_table import features_in
+from training.records import SEAL
+
+
+def without_shared_homes(features: pa.Table) -> pa.Table:
+    """The features as an index compares them once it is re-clustered with fresh lists.
+
+    Args:
+        features: of all records of the index, nothing taken out of them; with ``unique_id``.
+
+    Returns:
+        The same columns, in no particular order.
+    """
+    with tempfile.TemporaryDirectory() as spill:
+        connection = connect(Path(spill))
+        try:
+            connection.register("feature_table", features)
+            connection.execute(f"CREATE TEMP TABLE borne AS {BORNE}")
+            connection.execute(f"CREATE TEMP TABLE shared AS {SHARED}")
+            connection.execute(
+                "CREATE TEMP TABLE bearers AS "
+                "SELECT DISTINCT unique_id FROM borne SEMI JOIN shared USING (kind, value)"
+            )
+            return _relieved(connection, features)
+        finally:
+            connection.close()
+
+
+def _relieved(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:
+    values: dict[str, list[str]] = {}
+    for kind, value in connection.execute("FROM shared").fetchall():
+        values.setdefault(kind, []).append(value)
+    shared = listed(values, SEAL)
+    bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
+    found = features_in(standing.filter(bears))
+    made = ((number, without_shared(features, shared, SEAL)) for number, features in found)
+    return pa.concat_tables([standing.filter(pc.invert(bears)), feature_table(made, FEATURE_COLUMNS)])

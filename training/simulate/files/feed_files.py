@@ -1,0 +1,119 @@
+"""Weekly feeds on disk: a folder a week, a CSV file a source; their list, the truth and the manifest."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpi.domain.errors import FileError
+from mpi.domain.record import SENT_FIELDS
+from training.simulate.columns import Texts
+from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, cast_size
+from training.simulate.files.output import added, describe
+from training.simulate.people.blocks import Report, blocks
+from training.simulate.people.names import NameBook
+from training.simulate.rates import Rates
+from training.simulate.sources.records import NIGHTLY
+
+FEEDS, TRUTH, MANIFEST = "feeds.csv", "truth.csv", "manifest.json"
+FEED_FIELDS = ("week", "as_of", "source", "snapshot", "file", "records")
+_WEEK_FOLDERS = "week-*"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """What to simulate.
+
+    Args:
+        seed: of all that happens.
+        children: in the state in the first week.
+        weeks: after the first.
+        book: names to draw from.
+        rates: of a state as of the last week.
+    """
+
+    seed: int
+    children: int
+    weeks: int
+    book: NameBook
+    rates: Rates
+
+
+def save_feeds(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
+    """Write the feeds block after block into the folder, which is made; gives back the manifest.
+
+    Raises:
+        FileError: the folder cannot be made or written, or holds weekly feeds already.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.glob(_WEEK_FOLDERS)):
+            raise FileError(f"{folder} holds weekly feeds already; give a folder without any")
+        return _save(plan, folder, report)
+    except OSError as error:
+        raise FileError(f"the feeds cannot be written to {folder}: {error.strerror}") from error
+
+
+def _save(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
+    cast = cast_size(plan.children, plan.weeks, plan.rates)
+    parts = blocks(plan.seed, round(cast * plan.rates.state.records_per_child))
+    files = _Files(folder)
+    manifest: dict[str, Any] = {}
+    steps = len(parts) * (plan.weeks + 1)
+    for place, block in enumerate(parts):
+        feed = BlockFeed(block, round(cast / len(parts)), plan.weeks, plan.rates, plan.book)
+        for file in feed.weeks():
+            files.append(file)
+            report("simulating", place * (plan.weeks + 1) + file.week, steps)
+        population = feed.population()
+        for told in population.files.values():
+            files.append_truth([told.truth[name] for name in FEED_TRUTH_FIELDS])
+        manifest = added(manifest, describe(population))
+    files.list_feeds()
+    manifest["weeks"] = plan.weeks
+    content = json.dumps(manifest, indent=2) + "\n"
+    (folder / MANIFEST).write_text(content, encoding="utf-8", newline="\n")
+    return manifest
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files, each opened for the while of one block: there may be more than can be open at once."""
+
+    folder: Path
+    _feeds: dict[str, list[object]] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
+
+    def append(self, file: WeekFile) -> None:
+        """Add a block's records to a week's file."""
+        name = f"week-{file.week:04}/{file.source}.csv"
+        snapshot = "full" if file.full else "delta"
+        as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY}"
+        row = self._feeds.setdefault(name, [file.week, as_of, file.source, snapshot, name, 0])
+        row[-1] = int(str(row[-1])) + len(file)
+        self._add(name, SENT_FIELDS, file.columns)
+
+    def append_truth(self, columns: Sequence[Texts]) -> None:
+        """Add a block's truth."""
+        self._add(TRUTH, FEED_TRUTH_FIELDS, columns)
+
+    def list_feeds(self) -> None:
+        """Write the list of all files in the order in which they are to be loaded."""
+        rows = list(self._feeds.values())
+        self._add(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
+
+    def _add(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
+        path = self.folder / name
+        begun = name in self._begun
+        if not begun:
+            path.parent.mkdir(exist_ok=True)
+            self._begun.add(name)
+        with path.open("a" if begun else "w", encoding="utf-8", newline="") as opened:
+            writer = csv.writer(opened, lineterminator="\n")
+            if not begun:
+                writer.writerow(header)
+            writer.writerows(zip(*columns, strict=True))

@@ -1,0 +1,216 @@
+"""When everything happened: the days on which a state seen at its end came to be what it is.
+
+A state for weekly feeds is drawn as of the last week, with everybody who lived in it in any week before. What
+``draw_state`` leaves undated gets its day here; ``moments`` then shows the state as it was on any day.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, happens
+from training.simulate.people.care import FOSTER_HOME
+from training.simulate.people.flags import school_opens
+from training.simulate.people.population import State
+from training.simulate.rates import Rates
+
+_STAGE = 9
+DAYS_A_WEEK = 7
+_DAYS_A_YEAR = 365.25
+_WEEKS_A_YEAR = 52
+NEVER = np.datetime64("NaT", "D")
+_MOST = 0.95
+_RECENT_DAYS = 730
+"""``moved_recently`` is of so many days."""
+_MOVE_DAYS = 480
+"""``moved_between_districts`` is of so many days."""
+_SETTLING_DAYS = 30
+_ENTERED_AFTER_MOVE = np.timedelta64(4, "D")
+_KINDERGARTEN_AGE, _YEARS_OF_SCHOOL = 5, 13
+_PRESCHOOL_YEARS = 3
+_KNOWN_BEFORE_REMOVAL_DAYS = 400
+_GROWN_DAYS = 21 * 366
+"""Of age to be dropped from child welfare's books."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """One entry a child, save those of homes; a day is NaT where the thing never happens.
+
+    Args:
+        start: the first day that a feed tells of.
+        end: the last.
+        home_moved: of each home, when it left its former address.
+        begins: first day at a public school, if ever.
+        kindergarten: the year in which the child is of age for it.
+        ends: last day at a public school: graduated, gone from the state, or dead.
+        dropped: when the school takes a leaver off its books.
+        moved_on: last day in the district left.
+        known_on: when child welfare first registers the child.
+        closed_on: when child welfare drops a client: grown up, or never placed and long closed.
+        expunged_on: when such a client is expunged.
+        earlier_address: foster home before the present placement; -1 where there is none to be had.
+        earlier_first: given name of the carer there.
+        earlier_last: surname of the carer there.
+    """
+
+    start: np.datetime64
+    end: np.datetime64
+    home_moved: Dates
+    begins: Dates
+    kindergarten: Ints
+    ends: Dates
+    dropped: Dates
+    moved_on: Dates
+    known_on: Dates
+    closed_on: Dates
+    expunged_on: Dates
+    earlier_address: Ints
+    earlier_first: Texts
+    earlier_last: Texts
+
+    @property
+    def entered_on(self) -> Dates:
+        """First day in the district moved to."""
+        return self.moved_on + _ENTERED_AFTER_MOVE
+
+    def pupils(self) -> Bools:
+        """Children whom a school has on its books in some week."""
+        return np.asarray((self.begins <= self.end) & (self.dropped > self.start))
+
+
+def rates_over(rates: Rates, weeks: int) -> Rates:
+    """The rates of a cast that lives through so many weeks: older, and oftener moved and placed."""
+    span = _span(weeks)
+    older = replace(rates.state, oldest_years=rates.state.oldest_years + ceil(weeks / _WEEKS_A_YEAR))
+    moved = min(_MOST, rates.families.moved_recently * span / _RECENT_DAYS)
+    since = rates.care.left_care_mean_days + weeks * DAYS_A_WEEK
+    left = min(_MOST, rates.care.family_left_care * since / rates.care.left_care_mean_days)
+    return replace(
+        rates,
+        state=older,
+        families=replace(rates.families, moved_recently=moved),
+        care=replace(rates.care, family_left_care=left, left_care_mean_days=since),
+    )
+
+
+def _span(weeks: int) -> int:
+    return max(_RECENT_DAYS, weeks * DAYS_A_WEEK)
+
+
+def draw_timeline(state: State, weeks: int) -> Timeline:
+    """Date what happened to the people of a state; its schooling is told by the timeline from now on."""
+    rng, rates, births = state.block.stage(_STAGE), state.rates, state.births
+    end = rates.state.today
+    start = end - np.timedelta64(weeks * DAYS_A_WEEK, "D")
+    span = _span(weeks)
+    home_moved = np.where(state.homes.moved, _before(rng, end, span, len(state.homes)), NEVER)
+    came, went = _travellers(rng, state, weeks)
+    begins, kindergarten = _school_days(rng, state, came)
+    ends = _last_days(rng, kindergarten, went[births.home], state.people.died)
+    begins = np.where(begins < ends, begins, NEVER)
+    kept = rng.integers(8 * DAYS_A_WEEK, 80 * DAYS_A_WEEK, len(births))
+    moved_on = _district_moves(rng, state, span, begins, ends)
+    known_on, closed_on, expunged_on = _case_days(rng, state)
+    address, first, last = _earlier_homes(rng, state)
+    return Timeline(
+        start=start,
+        end=end,
+        home_moved=home_moved,
+        begins=begins,
+        kindergarten=kindergarten,
+        ends=ends,
+        dropped=ends + kept.astype("timedelta64[D]"),
+        moved_on=moved_on,
+        known_on=np.fmax(known_on, came[births.home]),
+        closed_on=closed_on,
+        expunged_on=expunged_on,
+        earlier_address=address,
+        earlier_first=first,
+        earlier_last=last,
+    )
+
+
+def _before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
+    before: Dates = end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
+    return before
+
+
+def _travellers(rng: Rng, state: State, weeks: int) -> tuple[Dates, Dates]:
+    """When each home came to the state and left it, within the weeks told of; mostly never."""
+    feed, size, care = state.rates.feed, len(state.homes), state.care
+    days, end = weeks * DAYS_A_WEEK, state.rates.state.today
+    years = days / _DAYS_A_YEAR
+    if not weeks:
+        return np.full(size, NEVER), np.full(size, NEVER)
+    known = np.zeros(size, dtype=bool)
+    known[state.births.home[care.known]] = True
+    placed = np.zeros(size, dtype=bool)
+    placed[state.births.home[care.in_care | care.left_care]] = True
+    came = happens(rng, min(_MOST, feed.newcomers_a_year * years), size) & ~placed
+    went = happens(rng, min(_MOST, feed.departures_a_year * years), size) & ~known & ~came
+    return (
+        np.where(came, _before(rng, end, days, size), NEVER),
+        np.where(went, _before(rng, end, days, size), NEVER),
+    )
+
+
+def _school_days(rng: Rng, state: State, came: Dates) -> tuple[Dates, Ints]:
+    """First day at a public school and the year of kindergarten, as five-year-olds of a September have it."""
+    births, school, size = state.births, state.rates.school, len(state.births)
+    years = births.day.astype("datetime64[Y]")
+    september = np.array(years.astype("datetime64[M]") + np.timedelta64(8, "M"), dtype="datetime64[D]")
+    late = births.day >= september
+    kindergarten = years.astype(np.int64) + 1970 + _KINDERGARTEN_AGE + late
+    public = happens(rng, np.where(state.care.in_care, school.in_care_enrolled, school.public), size)
+    early = happens(rng, school.preschool, size) * rng.integers(1, _PRESCHOOL_YEARS, size)
+    first = (kindergarten - early - 1970).astype("datetime64[Y]")
+    begins = school_opens(first) + rng.integers(-2, 14, size).astype("timedelta64[D]")
+    late_comers = came[births.home] + rng.integers(5, 30, size).astype("timedelta64[D]")
+    return np.where(public, np.fmax(begins, late_comers), NEVER), kindergarten
+
+
+def _last_days(rng: Rng, kindergarten: Ints, went: Dates, died: Dates) -> Dates:
+    """Graduation in June, or the day on which the family left or the child died."""
+    june = (kindergarten + _YEARS_OF_SCHOOL - 1970).astype("datetime64[Y]").astype("datetime64[M]")
+    graduated = (june + np.timedelta64(5, "M")).astype("datetime64[D]")
+    ends = graduated + rng.integers(0, 12, len(kindergarten)).astype("timedelta64[D]")
+    return np.asarray(np.fmin(np.fmin(ends, went), died))
+
+
+def _district_moves(rng: Rng, state: State, span: int, begins: Dates, ends: Dates) -> Dates:
+    school, care, size = state.rates.school, state.care, len(state.births)
+    usual = np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts)
+    moved = happens(rng, np.minimum(_MOST, usual * span / _MOVE_DAYS), size)
+    on = _before(rng, state.rates.state.today, span, size)
+    settled = np.timedelta64(_SETTLING_DAYS, "D")
+    return np.where(moved & (on > begins + settled) & (on < ends - settled), on, NEVER)
+
+
+def _case_days(rng: Rng, state: State) -> tuple[Dates, Dates, Dates]:
+    """When child welfare registers a child, and drops or expunges one who was never placed."""
+    births, care, feed, size = state.births, state.care, state.rates.feed, len(state.births)
+    age = np.maximum((state.rates.state.today - births.day).astype(np.int64), 0)
+    # Infants are reported most.
+    by_age = births.day + (age * rng.random(size) ** 2).astype("timedelta64[D]")
+    before = rng.integers(0, _KNOWN_BEFORE_REMOVAL_DAYS, size).astype("timedelta64[D]")
+    known = np.where(np.isnat(care.removed), by_age, np.maximum(births.day, care.removed - before))
+    known = np.where(care.known, known, NEVER)
+    longest = feed.closed_case_kept_years * 365
+    after = rng.integers(365, longest + 1, size).astype("timedelta64[D]")
+    never_placed = np.isnat(care.removed) & ~care.expunged
+    closed = never_placed & happens(rng, feed.closed_case_dropped, size)
+    grown = births.day + np.timedelta64(_GROWN_DAYS, "D") + before
+    dropped = np.fmin(np.where(closed, known + after, NEVER), np.where(care.in_care, NEVER, grown))
+    return known, dropped, np.where(care.expunged, known + after, NEVER)
+
+
+def _earlier_homes(rng: Rng, state: State) -> tuple[Ints, Texts, Texts]:
+    """For each child the foster home of some other, to have lived in before the present placement."""
+    care, size = state.care, len(state.births)
+    homes = np.flatnonzero(care.setting == FOSTER_HOME)
+    if not len(homes):
+        return np.full(size, -1), blank(size), blank(size)
+    chosen = homes[rng.integers(0, len(homes), size)]
+    return care.address[chosen], care.carer_first[chosen], care.carer_last[chosen]

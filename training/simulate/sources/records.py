@@ -1,0 +1,192 @@
+"""Source records: the canonical columns of each system's file, and the truth about each record."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpi.domain.record import SENT_FIELDS
+from training.simulate.columns import Bools, Dates, Rng, Texts, blank, happens, iso_dates
+from training.simulate.people.care import GROUP_HOME, RELATIVE_HOME, SETTINGS
+from training.simulate.people.flags import care_flags, cells, school_flags
+from training.simulate.people.places import TOWN_COUNTIES
+from training.simulate.people.population import State
+from training.simulate.sources.contacts import write_contacts
+from training.simulate.sources.identity import Identity, StateIds, write_identity
+from training.simulate.sources.restrictions import expunged_files, sealed_files, write_restrictions
+from training.simulate.sources.rosters import Roster, Source
+
+NIGHTLY = "T04:00:00.000000Z"
+"""The hour, in UTC, at which each system is read."""
+TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One system's file and, apart from it, the truth: the columns of SENT_FIELDS and TRUTH_FIELDS.
+
+    ``identity`` says what befell each record when it was written.
+    """
+
+    source: Source
+    columns: dict[str, Texts]
+    truth: dict[str, Texts]
+    identity: Identity
+
+    def __len__(self) -> int:
+        return len(self.columns["local_id"])
+
+
+def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> SourceFile:
+    """Everything that a source says, with its own gaps and mistakes."""
+    identity = write_identity(rng, state, roster, ids)
+    columns = {name: blank(len(roster)) for name in SENT_FIELDS}
+    columns["local_id"] = roster.local_id
+    columns |= identity.columns
+    columns |= write_contacts(rng, state, roster)
+    columns["restrictions"] = write_restrictions(state, roster, columns["restrictions"])
+    as_of = _as_of(rng, state, roster, identity.former)
+    columns["as_of"] = np.asarray(iso_dates(as_of) + NIGHTLY)
+    if roster.source is Source.CCWIS:
+        columns["placements"] = _placements(state, roster)
+        columns["merged_into"] = _merged(rng, state, roster)
+        columns["flags"] = care_flags(rng, state.flags, state.care, roster.child, state.rates)
+    else:
+        columns |= _school_columns(state, roster)
+        columns["flags"] = school_flags(rng, state.flags, roster.child, as_of, state.rates)
+    return SourceFile(roster.source, columns, tell_truth(state, roster, identity), identity)
+
+
+def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
+    schooling, child = state.schooling, roster.child
+    school, district = schooling.school(child)
+    school_before, district_before = schooling.school(child, before=True)
+    entry = iso_dates(schooling.entry[child])
+    left = iso_dates(schooling.exit[child])
+    exit_before = iso_dates(schooling.exit_before[child])
+    earlier = roster.earlier & schooling.moved[child]
+    columns = {
+        "school_id": np.where(earlier, school_before, school),
+        "district_id": np.where(earlier, district_before, district),
+        "grade": schooling.grade[child],
+        "entry_date": np.where(earlier, "", entry),
+        "exit_date": np.where(earlier, exit_before, left),
+    }
+    columns["enrollments"] = blank(len(roster))
+    if roster.source is Source.STATE:
+        both = np.flatnonzero(schooling.moved[child] & ~roster.earlier)
+        held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
+        for row in both.tolist():
+            now = {
+                name: columns[name][row] for name in columns if name != "enrollments" and columns[name][row]
+            }
+            before = {
+                "school_id": school_before[row],
+                "district_id": district_before[row],
+                "exit_date": exit_before[row],
+            }
+            held[row] = [now, before]
+        columns["enrollments"] = cells(held)
+    return columns
+
+
+def _placements(state: State, roster: Roster) -> Texts:
+    """The present placement, and the first one where it was another."""
+    care, child = state.care, roster.child
+    removed, placed, ended = (iso_dates(days[child]) for days in (care.removed, care.placed, care.ended))
+    counties = TOWN_COUNTIES[state.addresses.town[np.maximum(care.address[child], 0)]]
+    held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
+    for row in np.flatnonzero((removed != "") & ~(roster.second & ~roster.earlier)).tolist():
+        if ended[row]:
+            held[row] = [{"type": "foster_family_home", "begin": removed[row], "end": ended[row]}]
+            continue
+        present = {"type": SETTINGS[care.setting[child[row]]], "begin": placed[row]}
+        if care.address[child[row]] >= 0:
+            present["county"] = counties[row]
+        held[row] = [present]
+        if placed[row] != removed[row]:
+            held[row].append({"type": "foster_family_home", "begin": removed[row], "end": placed[row]})
+    return cells(held)
+
+
+def _merged(rng: Rng, state: State, roster: Roster) -> Texts:
+    """Second registrations that a worker has found, each with the client that it was merged into."""
+    first = blank(len(state.births))
+    kept = ~(roster.second & roster.earlier)
+    first[roster.child[kept]] = roster.local_id[kept]
+    merged = ~kept & ~state.care.adopted[roster.child]
+    merged &= happens(rng, state.rates.care.merged_client, len(roster))
+    return np.where(merged, first[roster.child], "")
+
+
+def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
+    """When each record was last true at its source: no earlier than anything that it tells of."""
+    today, size, child = state.rates.state.today, len(roster), roster.child
+    recent = 1 if roster.source is not Source.CCWIS else 200
+    days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
+    moment: Dates = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
+    told: list[Dates] = [
+        state.people.died[child],
+        np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),
+    ]
+    if roster.source is Source.CCWIS:
+        told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
+    else:
+        left = roster.earlier & state.schooling.moved[child]
+        now = np.fmax(state.schooling.entry[child], state.schooling.exit[child])
+        told += [np.where(left, state.schooling.exit_before[child], now)]
+    for dates in told:
+        moment = np.fmax(moment, dates)
+    return moment
+
+
+def tell_truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
+    """The columns of TRUTH_FIELDS: whose each record is, and what is true of it."""
+    child = roster.child
+    source = np.full(len(roster), str(roster.source), dtype=object)
+    homes = state.block.interleaved(state.births.home[child]) + 1
+    return {
+        "source": source,
+        "local_id": roster.local_id,
+        "person_id": np.char.add("P", (state.block.interleaved(child) + 1).astype(str)).astype(object),
+        "household_id": np.char.add("H", homes.astype(str)).astype(object),
+        "tags": _tags(state, roster, identity),
+    }
+
+
+def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
+    child, care, births = roster.child, state.care, state.births
+    homes = np.bincount(births.home, minlength=len(state.homes))
+    own_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]
+    marks: dict[str, Bools] = {
+        "twin": births.multiple[child],
+        "sibling": homes[births.home[child]] > 1,
+        "junior": state.people.suffix[child] != "",
+        "name_changed": state.people.changed[child],
+        "former_identity": identity.former,
+        "cousin_namesake": state.people.namesake[child],
+        "stranger_namesake": state.people.stranger[child],
+        "mononym": state.people.first[child] == state.people.last[child],
+        "address_confidential": state.homes.confidential[births.home[child]],
+        "two_surnames": state.homes.two_surnames[births.home[child]] & own_surname,
+        "in_care": care.in_care[child],
+        "left_care": care.left_care[child],
+        "adopted": care.adopted[child],
+        "sealed": sealed_files(state, roster),
+        "expunged": expunged_files(state, roster),
+        "sex_x": state.people.sex_x[child],
+        "died": ~np.isnat(state.people.died[child]),
+        "kinship_care": care.setting[child] == RELATIVE_HOME,
+        "group_home": care.setting[child] == GROUP_HOME,
+        "carer_surname": identity.carer_surname,
+        "enrolled": state.schooling.enrolled[child],
+        "leaver": state.schooling.leaver[child],
+        "moved": state.schooling.moved[child],
+        "placeholder_name": identity.placeholder,
+        "registered_twice": roster.second,
+        "earlier": roster.earlier,
+    }
+    tags = blank(len(roster))
+    for mark, rows in marks.items():
+        tags[rows] = tags[rows] + f"{mark}|"
+    tags[:] = [held.rstrip("|") for held in tags]
+    return tags

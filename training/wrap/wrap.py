@@ -1,0 +1,107 @@
+"""A model folder around settings that Splink's own API saved."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mpi.domain.features import TEXT_COLUMNS
+from mpi.domain.weight import Thresholds
+from mpi.matching.compiler.online_scorer import compile_scorer
+from mpi.matching.model.levels import read_levels
+from mpi.matching.model.model import load_model
+from mpi.standardize.record import STANDARDIZER_VERSION
+from training.fit.errors import TrainingError
+from training.fit.frequencies import count_frequencies
+from training.fit.model_writer import Identity, checksums_toml, frequencies_csv
+from training.wrap.blocking import blocking_rules
+
+_CARD = """\
+# {name} {version}
+
+Settings trained by Splink, not by this project, and wrapped by `python -m training wrap`. Nobody has measured
+it here, and it has no cautions. Frequencies are those of the {records:,} records that it was wrapped with.
+"""
+
+
+def wrap(
+    settings_file: Path, records: pa.Table, folder: Path, identity: Identity, thresholds: Thresholds
+) -> None:
+    """Write the folder and load it, so that what cannot be scored exactly is refused here.
+
+    Args:
+        settings_file: what ``linker.misc.save_model_to_json`` wrote.
+        records: features of the records whose frequencies count.
+        folder: made if absent.
+        identity: what the model is called.
+        thresholds: where the bands begin, for enterprise IDs and for research alike.
+
+    Raises:
+        TrainingError: the file is not Splink's settings, or a blocking rule has no counterpart.
+        ModelError: a comparison cannot be scored exactly; the message names it.
+    """
+    settings = _read(settings_file)
+    blocking = blocking_rules(settings.get("blocking_rules_to_generate_predictions") or ())
+    adjusted = {
+        level.adjustment.column
+        for comparison in read_levels(settings).comparisons
+        for level in comparison.levels
+        if level.adjustment is not None
+    }
+    unknown = sorted(adjusted - (TEXT_COLUMNS & set(records.column_names)))
+    if unknown:
+        raise TrainingError(
+            f"{settings_file}: it adjusts for frequencies of {unknown[0]!r}, which is no feature of one text"
+        )
+    frequencies = count_frequencies(records, sorted(adjusted))
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "settings.json": json.dumps(settings, indent=1) + "\n",
+        "frequencies.csv": frequencies_csv(frequencies),
+        "metrics.json": json.dumps({"records": len(records)}) + "\n",
+        "card.md": _CARD.format(name=identity.name, version=identity.version, records=len(records)),
+    }
+    for name, text in contents.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    head = _head(identity, len(records), thresholds, blocking, frequencies.tails)
+    (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
+    compile_scorer(load_model(folder))
+
+
+def _read(settings_file: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(settings_file.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise TrainingError(f"{settings_file}: cannot be read as Splink's settings: {fault}") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("comparisons"), list):
+        raise TrainingError(f"{settings_file}: not Splink's settings: it has no list of comparisons")
+    return settings
+
+
+def _head(
+    identity: Identity,
+    records: int,
+    thresholds: Thresholds,
+    blocking: Mapping[str, list[str]],
+    tails: Mapping[str, float],
+) -> str:
+    lines = [
+        f"name = {json.dumps(identity.name)}",
+        f"version = {json.dumps(identity.version)}",
+        f"standardizer = {json.dumps(STANDARDIZER_VERSION)}",
+        f"index_size = {records}",
+        "",
+        "[thresholds]  # bits",
+        *(f"{name} = {value!r}" for name, value in asdict(thresholds).items()),
+        "",
+        "[blocking]  # a pair that agrees on every part of a rule is compared",
+        *(f"{name} = {json.dumps(parts)}" for name, parts in blocking.items()),
+        "",
+        "[tail_frequency]  # share given to every value that frequencies.csv does not list",
+        *(f"{column} = {share!r}" for column, share in tails.items()),
+        "",
+    ]
+    return "\n".join(lines) + "\n"
