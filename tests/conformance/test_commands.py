@@ -132,7 +132,7 @@ def test_the_api_serves_the_same_index(mpi, blank):
 
 
 def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, monkeypatch, request):
-    """As docs/how-to/postgresql.md says: the database by its own tool, and the home beside it."""
+    """As docs/how-to/backup-and-restore.md says: the database by its own tool, and the home beside it."""
     mpi("init", "--test")
     mpi("source", "add", "sis")
     mpi("ingest", a_csv(tmp_path / "sis.csv", many_children(20)), "--source", "sis")
