@@ -16,7 +16,7 @@ from mpi.domain.viewer import operator
 from mpi.matching.scoring.engines import DUCKDB
 from mpi.service.core.index import Index
 from mpi.service.indexing.background_compaction import LeftRuns, merge_apart
-from mpi.service.recluster.run_state import engine_of, is_alive
+from mpi.service.recluster.run_state import get_engine_name, is_alive
 from mpi.storage.repositories.derived.runs import Stage
 
 LOOK_EVERY_S = 60.0
@@ -75,7 +75,7 @@ def resume_interrupted(app: FastAPI) -> bool:
         run = unit.runs.open()
     if run is None or is_alive(run):
         return False
-    if run.stage == Stage.DERIVING and (engine := engine_of(run)) != DUCKDB.name:
+    if run.stage == Stage.DERIVING and (engine := get_engine_name(run)) != DUCKDB.name:
         raise ConflictError(
             f"run {run.id} was begun with {engine}: mpi recluster --resume --engine {engine} carries it on"
         )

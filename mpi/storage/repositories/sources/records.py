@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.storage.driver.bulk_rows import put
 from mpi.storage.driver.chunks import chunked
 from mpi.storage.driver.in_list import among
@@ -304,15 +304,15 @@ class Records:
         for chunk in chunked(record_ids):
             ahead(self._connection, _KEYS, {"ids": chunk})
 
-    def labels(self, record_ids: Collection[int]) -> dict[int, Label]:
+    def labels(self, record_ids: Collection[int]) -> dict[int, RecordRef]:
         """Source code and local ID of records that may show; a sealed record has no label."""
         found = {}
         for chunk in chunked(record_ids):
             rows = self._connection.execute(_LABELS, {"ids": chunk})
-            found.update({row.id: Label(row.code, row.local_id) for row in rows})
+            found.update({row.id: RecordRef(row.code, row.local_id) for row in rows})
         return found
 
-    def every_label(self) -> Iterator[tuple[int, Label]]:
+    def every_label(self) -> Iterator[tuple[int, RecordRef]]:
         """Every active record with its label, by source and local ID."""
         rows = self._connection.execute(
             select(_record.c.id, _source.c.code, _record.c.local_id)
@@ -320,7 +320,7 @@ class Records:
             .where(_record.c.state == RecordState.ACTIVE)
             .order_by(_source.c.code, _record.c.local_id)
         )
-        return ((row.id, Label(row.code, row.local_id)) for row in rows)
+        return ((row.id, RecordRef(row.code, row.local_id)) for row in rows)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many records each source has in each state, by (source code, state)."""
