@@ -20,8 +20,8 @@ from mpi.matching.model.model import FILES, find_model, load_model
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine, DuckDbEngine
 from mpi.service.access.setup import create, require_secret
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.core.index import Index, Matcher, SignInLimits, compiled
-from mpi.service.maintenance.restore_notice import restored
+from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
+from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
@@ -50,9 +50,9 @@ def open_index(settings: Settings, *, to_move: bool = False) -> Index:
 
 def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
     migrate.require_current(database)
-    seal = _read_secret(settings.secret_path)
+    keyed_hash = _read_secret(settings.secret_path)
     with database.read(operator()) as unit:
-        info = require_secret(unit, seal)
+        info = require_secret(unit, keyed_hash)
         active = unit.configs.active()
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
@@ -62,29 +62,32 @@ def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
         )
-    return _index(settings, database, matcher, seal, is_test=info.is_test)
+    return _index(settings, database, matcher, keyed_hash, is_test=info.is_test)
 
 
 def _index(
-    settings: Settings, database: Database, matcher: Matcher, seal: KeyedHash, *, is_test: bool
+    settings: Settings, database: Database, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
 ) -> Index:
     return Index(
-        database,
-        matcher,
-        seal,
-        settings.home,
-        is_test,
-        load_survivorship(settings),
-        second_approver=settings.second_approver,
-        quality_rules=QualityRules(
-            settings.second_review_share,
-            settings.practice_required,
-            settings.practice_agreement,
-            settings.practice_last,
-        ),
-        block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
-        sign_in_limits=SignInLimits(
-            timedelta(minutes=settings.sign_in_idle_minutes), timedelta(hours=settings.sign_in_hours)
+        store=Store(database),
+        matcher=matcher,
+        keyed_hash=keyed_hash,
+        home=settings.home,
+        settings=IndexSettings(
+            is_test=is_test,
+            survivorship=load_survivorship(settings),
+            second_approver=settings.second_approver,
+            quality_rules=QualityRules(
+                settings.second_review_share,
+                settings.practice_required,
+                settings.practice_agreement,
+                settings.practice_last,
+            ),
+            sign_in_limits=SignInLimits(
+                idle=timedelta(minutes=settings.sign_in_idle_minutes),
+                longest=timedelta(hours=settings.sign_in_hours),
+            ),
+            block_limits=BlockLimits(settings.block_alarm, settings.block_hard),
         ),
     )
 
@@ -117,9 +120,9 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         # The index keeps its model, so that an upgrade of the program never takes it away.
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
-        seal = _make_secret(settings.secret_path)
-        key = create(database, operator(), matcher, seal, is_test=is_test)
-        return _index(settings, database, matcher, seal, is_test=is_test), key
+        keyed_hash = _make_secret(settings.secret_path)
+        key = create(database, operator(), matcher, keyed_hash, is_test=is_test)
+        return _index(settings, database, matcher, keyed_hash, is_test=is_test), key
 
 
 @contextmanager
@@ -146,7 +149,7 @@ def load_matcher(settings: Settings, ref: str | None, *, of_any_standardizer: bo
     """
     kept = settings.home / "models" / ref if ref else None
     folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
-    return compiled(load_model(folder, of_any_standardizer=of_any_standardizer))
+    return compile_matcher(load_model(folder, of_any_standardizer=of_any_standardizer))
 
 
 def load_survivorship(settings: Settings) -> Survivorship:
@@ -201,7 +204,7 @@ def open_matcher(ref: str) -> Matcher:
     Raises:
         ModelError: it cannot be found or compiled.
     """
-    return compiled(load_model(find_model(ref)))
+    return compile_matcher(load_model(find_model(ref)))
 
 
 def batch_engine(
@@ -271,7 +274,7 @@ def note_restore(settings: Settings) -> str:
         migrate.require_current(database)
         with database.read(operator()) as unit:
             require_secret(unit, _read_secret(settings.secret_path))
-        return restored(database, operator())
+        return begin_generation_after_restore(database, operator())
     finally:
         database.dispose()
 

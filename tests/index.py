@@ -2,6 +2,7 @@
 
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
 from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
 from mpi.service.core import index as index_module
+from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.statements.sources import NewSource, add_source
@@ -49,6 +51,16 @@ def an_index(
         yield index
     finally:
         index.database.dispose()
+
+
+def with_settings(index: Index, **changes: object) -> Index:
+    """The same open index with other settings."""
+    return replace(index, settings=replace(index.settings, **changes))
+
+
+def with_caches(index: Index, **changes: object) -> Index:
+    """The same open index with other cached values, as another process would have them."""
+    return replace(index, caches=replace(index.caches, **changes))
 
 
 def _compiled(model) -> Scorer:

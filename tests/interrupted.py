@@ -33,7 +33,7 @@ def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("mpi.service.recluster.run_executor._leave_or_abandon", lambda *_: None)
+        patched.setattr("mpi.service.recluster.run_executor._detach_or_abandon", lambda *_: None)
         with pytest.raises(Killed):
             recluster(index, OPERATOR, matcher, apply=True, progress=dies, engine=engine)
 

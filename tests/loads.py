@@ -44,7 +44,7 @@ def sound(index) -> None:
     floor = index.matcher.model.thresholds.stored_from
     with index.database.read(OPERATOR) as unit:
         stored = unit.derived.all_edges(index.config_id(unit))
-        anew = derive(unit, index, index.matcher, floor, silent, index.shared(unit)).edges
+        anew = derive(unit, index, index.matcher, floor, silent, index.shared_values(unit)).edges
     assert stored == anew
 
 
@@ -55,7 +55,7 @@ class PulledPlugError(Exception):
 @contextmanager
 def stopped_after(monkeypatch, chunks: int):
     """A load that is interrupted while it writes a later chunk."""
-    written = chunk_writer.Loading._write
+    written = chunk_writer.ChunkWriter._write
     left = [chunks]
 
     def write(self, *arguments):
@@ -65,14 +65,14 @@ def stopped_after(monkeypatch, chunks: int):
         left[0] -= 1
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(chunk_writer.Loading, "_write", write)
+        patched.setattr(chunk_writer.ChunkWriter, "_write", write)
         yield
 
 
 @contextmanager
 def undo_stopped_after(monkeypatch, chunks: int):
     """An undo of a load that is interrupted while it writes a later chunk."""
-    taken = load_undo._Undoing.take_back
+    taken = load_undo._LoadUndo.take_back
     left = [chunks]
 
     def take_back(self, unit, most, progress):
@@ -82,5 +82,5 @@ def undo_stopped_after(monkeypatch, chunks: int):
         left[0] -= 1
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(load_undo._Undoing, "take_back", take_back)
+        patched.setattr(load_undo._LoadUndo, "take_back", take_back)
         yield

@@ -11,7 +11,7 @@ from tests.index import OPERATOR
 @contextmanager
 def all_waiting(index, calls: int):
     """Hold the one writer's place until so many calls wait, so that they come to share a transaction."""
-    together = index.together
+    together = index.store.group_commit
     with index.database.write(OPERATOR, "test"):
         yield
         until(lambda: len(together._waiting) >= calls)

@@ -36,7 +36,7 @@ from mpi.api.routes import (
 )
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
-from mpi.service.records.deferred_search import Worker
+from mpi.service.records.deferred_search import DeferredSearchWorker
 
 THREADS = 12
 """Calls at once; below the store's 15 connections, so that none waits for one."""
@@ -70,7 +70,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     Raises:
         InputError: open pages of an index that is not a test index.
     """
-    if open_pages and not index.is_test:
+    if open_pages and not index.settings.is_test:
         raise InputError("pages without signing in are for a test index with synthetic records only")
     # The documentation pages that FastAPI brings load their scripts from elsewhere.
     app = DocumentedAPI(
@@ -104,7 +104,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
-    worker = Worker(lambda: app.state.index)
+    worker = DeferredSearchWorker(lambda: app.state.index)
     worker.start()
     yield
     worker.stop()

@@ -3,14 +3,14 @@
 from dataclasses import asdict
 
 from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.service.maintenance.blocking_stop_list import Stops
+from mpi.service.maintenance.blocking_stop_list import StopListPlan
 from mpi.service.recluster.plan import ReclusterPlan
 
 MOST_LINES = 20
 """Lines of a plan that a table shows; ``--json`` has them all."""
 
 
-def _stopping(stops: Stops) -> dict[str, int]:
+def _stopping(stops: StopListPlan) -> dict[str, int]:
     """A list of stopped keys in figures; the keys themselves are hashes that tell nobody anything."""
     return {
         "stopped_keys": stops.stopped,
@@ -22,7 +22,7 @@ def _stopping(stops: Stops) -> dict[str, int]:
     }
 
 
-def show_plan(plan: ReclusterPlan, stops: Stops | None = None, *, as_json: bool) -> None:
+def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json: bool) -> None:
     """Print a plan.
 
     Args:

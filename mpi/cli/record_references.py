@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from mpi.domain.errors import InputError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 
 BETWEEN_GROUPS = "/"
 
 
-def read_label(text: str) -> Label:
+def read_label(text: str) -> RecordRef:
     """A record as typed; the local ID may hold colons.
 
     Raises:
@@ -17,12 +17,12 @@ def read_label(text: str) -> Label:
     source, colon, local_id = text.partition(":")
     if not (source and colon and local_id):
         raise InputError("name a record as SOURCE:LOCAL_ID")
-    return Label(source, local_id)
+    return RecordRef(source, local_id)
 
 
-def read_groups(texts: Sequence[str]) -> list[list[Label]]:
+def read_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
     """Groups of records as typed, parted by ``/``."""
-    groups: list[list[Label]] = [[]]
+    groups: list[list[RecordRef]] = [[]]
     for text in texts:
         if text == BETWEEN_GROUPS:
             groups.append([])
@@ -31,6 +31,6 @@ def read_groups(texts: Sequence[str]) -> list[list[Label]]:
     return groups
 
 
-def shown_group(group: Sequence[Label]) -> str:
+def shown_group(group: Sequence[RecordRef]) -> str:
     """A group as it would be typed."""
     return " ".join(f"{label.source}:{label.local_id}" for label in group)

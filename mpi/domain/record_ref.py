@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class RecordRef:
     """A record named by its source and local ID."""
 
     source: str

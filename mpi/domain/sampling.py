@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+MONTHLY_PAIRS = 105
+"""Pairs of a monthly blind sample unless another number is given."""
 Z = 1.959963984540054
 """Standard normal deviate of a two-sided 95 % interval."""
 

@@ -23,7 +23,7 @@ from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.viewer import operator
 from mpi.service.maintenance.verify import verify
-from mpi.service.recluster.run_executor import runs
+from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
 from tests.bench.__main__ import machine, step
 from tests.bench.state import measured
@@ -86,7 +86,7 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
     writer.join()
     index = replace(open_index(settings), matcher=open_matcher(str(stricter)))
     try:
-        [run] = runs(index, operator())
+        [run] = list_runs(index, operator())
         step(f"{store}: verifying")
         findings = verify(index, operator())
     finally:

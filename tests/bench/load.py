@@ -69,7 +69,8 @@ def main() -> int:
     from mpi.config import Settings
     from mpi.domain.viewer import operator
     from mpi.intake.reader import open_file
-    from mpi.service.loads.load import LoadOptions, Snapshot, load
+    from mpi.domain.snapshot import Snapshot
+    from mpi.service.loads.load import LoadOptions, load
 
     file, source = Path(sys.argv[1]), sys.argv[2]
     began, phases, peak = time.perf_counter(), _Phases(), _Peak()

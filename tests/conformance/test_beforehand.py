@@ -9,7 +9,7 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.core.group_commit import Together
+from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
 from mpi.service.indexing.background_compaction import merge_left
 from mpi.service.maintenance.verify import verify
@@ -23,7 +23,7 @@ from mpi.storage.key_index.key_segments import RecentKeys
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.session import Session
-from tests.index import OPERATOR, a_child, an_index, partition_of
+from tests.index import OPERATOR, a_child, an_index, partition_of, with_settings
 from tests.models import tiny_model
 
 MOST = 3
@@ -106,7 +106,7 @@ MEANWHILE = (
 @pytest.fixture
 def index(tmp_path, database_url, monkeypatch):
     # Where nobody else writes, PostgreSQL searches in the transaction.
-    monkeypatch.setattr(Together, "are_alone", False)
+    monkeypatch.setattr(GroupCommit, "are_alone", False)
     with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
         begin(index)
         yield index
@@ -122,12 +122,12 @@ def with_meanwhile(index, act, child):
     found = []
 
     def and_then(*asked):
-        found.append(optimistic_candidates.find_beforehand(*asked))
-        with patch.object(upsert_module, "find_beforehand", optimistic_candidates.find_beforehand):
+        found.append(optimistic_candidates.find_optimistic_pairs(*asked))
+        with patch.object(upsert_module, "find_optimistic_pairs", optimistic_candidates.find_optimistic_pairs):
             act(index)
         return found[0]
 
-    with patch.object(upsert_module, "find_beforehand", and_then):
+    with patch.object(upsert_module, "find_optimistic_pairs", and_then):
         answer = upsert(index, OPERATOR, "ccwis", child)
     return answer, found[0]
 
@@ -143,14 +143,14 @@ def edges_of(index):
 def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_transaction(
     index, tmp_path, monkeypatch, act
 ):
-    monkeypatch.setattr(optimistic_candidates, "MOST_SINCE", MOST)
+    monkeypatch.setattr(optimistic_candidates, "LARGEST_CHANGE_COUNT", MOST)
     answer, found = with_meanwhile(index, act, SAME)
     assert found is not None
     assert found.near
     with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
         begin(plain)
         act(plain)
-        with patch.object(upsert_module, "find_beforehand", lambda *_: None):
+        with patch.object(upsert_module, "find_optimistic_pairs", lambda *_: None):
             expected = upsert(plain, OPERATOR, "ccwis", SAME)
         assert (answer.outcome, answer.record, answer.tasks) == (
             expected.outcome, expected.record, expected.tasks,
@@ -169,36 +169,36 @@ def searched_in_the_transaction(index, act):
 
 def test_what_was_found_beforehand_is_not_looked_for_again(index):
     assert searched_in_the_transaction(index, comes_by_another) == [0]
-    with patch.object(upsert_module, "find_beforehand", lambda *_: None):
+    with patch.object(upsert_module, "find_optimistic_pairs", lambda *_: None):
         assert searched_in_the_transaction(index, another_of_the_same) == [1]
 
 
 def test_what_says_nothing_new_is_not_searched_for(index):
     with patch.object(
-        upsert_module, "find_beforehand", wraps=optimistic_candidates.find_beforehand
+        upsert_module, "find_optimistic_pairs", wraps=optimistic_candidates.find_optimistic_pairs
     ) as looked:
         upsert(index, OPERATOR, "sis", KNOWN)
     [call] = looked.call_args_list
-    assert optimistic_candidates.find_beforehand(*call.args) is None
+    assert optimistic_candidates.find_optimistic_pairs(*call.args) is None
 
 
 def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_in_the_transaction(
     index, monkeypatch
 ):
-    monkeypatch.setattr(Together, "wait_for_each_other", True)
+    monkeypatch.setattr(GroupCommit, "wait_for_each_other", True)
     searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([0] if index.database.is_postgresql else [1])
 
 
 def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
-    monkeypatch.setattr(Together, "are_alone", True)
-    with patch.object(upsert_module, "seek", lambda *_: None):
+    monkeypatch.setattr(GroupCommit, "are_alone", True)
+    with patch.object(upsert_module, "start_pipelined_search", lambda *_: None):
         searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([1] if index.database.is_postgresql else [0])
 
 
 def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
-    limited = replace(index, block_limits=BlockLimits(alarm=1, hard=10))
+    limited = with_settings(index, block_limits=BlockLimits(alarm=1, hard=10))
     _, found = with_meanwhile(limited, nothing, SAME)
     assert found is None
     with index.database.read(OPERATOR) as unit:
@@ -273,12 +273,13 @@ def wrong_keys(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         upsert_module = unit.derived.record_ids(config_id)
-        stored, blocking = unit.derived.features(config_id, upsert_module), index.blocking(unit, config_id)
+        stored, blocking = unit.derived.features(config_id, upsert_module), index.blocking_of(unit, config_id)
         own = unit.keys.own(config_id, upsert_module)
     return {
         record
         for record, features in stored.items()
-        if own[record].keys != array("q", keys(features_from_bytes(features), blocking, index.seal)).tobytes()
+        if own[record].keys
+        != array("q", keys(features_from_bytes(features), blocking, index.keyed_hash)).tobytes()
     }
 
 
@@ -308,10 +309,10 @@ def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
     found = []
 
     def kept(*asked):
-        found.append(optimistic_candidates.find_beforehand(*asked))
+        found.append(optimistic_candidates.find_optimistic_pairs(*asked))
         return found[-1]
 
-    with patch.object(upsert_module, "find_beforehand", kept):
+    with patch.object(upsert_module, "find_optimistic_pairs", kept):
         upsert(index, OPERATOR, "ccwis", a_child("second"))
     with index.database.read(OPERATOR) as unit:
         assert found[0].wanted.config_id == index.config_id(unit)

@@ -12,7 +12,8 @@ from mpi.service.sampling.blind_review import answer_blind, next_blind
 from mpi.service.sampling.blind_sample import draw
 from mpi.service.sampling.labels import export_labels
 from mpi.service.sampling.practice import answer_practice, next_practice
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.figures import Answers
 from mpi.storage.repositories.review.task_work import Act, Work

@@ -15,7 +15,7 @@ from mpi.service.indexing import key_lookup
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster import derived_sync
-from mpi.service.recluster.key_verification import are_sound
+from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index import blocking_keys, key_segments
 from mpi.storage.key_index.key_segments import RecentKeys
@@ -490,7 +490,7 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
             for over in (0, 1, 2):
                 large = {key: size for key, size in sizes.items() if size > over}
                 assert dict(unit.keys.large(each, over)) == large
-            assert are_sound(unit, each)
+            assert are_keys_consistent(unit, each)
     runs = sorted(run for config in CONFIGS for run in unit.keys.recent.runs(config))
     assert [run.records for run in runs] == [len(records) for records in stored(unit)]
 
@@ -543,13 +543,13 @@ def test_keys_of_a_record_that_changes_while_others_are_mended_are_mended_too(in
         connection.execute(text("DELETE FROM blocking_key WHERE record_id = 1"))
     [finding] = verify(index, OPERATOR)
     assert finding.law == 5
-    mend = derived_sync.mend
+    mend = derived_sync.repair_keys
 
     def meanwhile(carrier, config_id):
         for child in known:
             upsert(index, OPERATOR, "ccwis", child | {"postal_code": "43999"})
         mend(carrier, config_id)
 
-    with patch.object(derived_sync, "mend", meanwhile):
+    with patch.object(derived_sync, "repair_keys", meanwhile):
         rebuild(index, OPERATOR)
     assert verify(index, OPERATOR) == []

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mpi.domain.errors import NotFoundError, StoreError
 from mpi.domain.viewer import Action
 from mpi.matching.scoring.feature_batches import packed_parts
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.in_list import among
 from mpi.storage.key_index import blocking_keys

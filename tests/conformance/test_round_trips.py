@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from mpi.service.access.clients import add_client, authenticate
-from mpi.service.core.group_commit import MOST, Together
+from mpi.service.core.group_commit import MOST, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
 from tests.index import OPERATOR, a_child, an_index, many_children
@@ -57,7 +57,7 @@ def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_th
     index, waits, monkeypatch
 ):
     inside = []
-    do_some = Together._do_some
+    do_some = GroupCommit._do_some
 
     def counted(self, database):
         # Others, which have no turn yet, look for their pairs at the same time, each in a thread of its own.
@@ -68,7 +68,7 @@ def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_th
     for start in (0, 100):  # the first time connections are opened
         inside.clear()
         with monkeypatch.context() as patched:
-            patched.setattr(Together, "_do_some", counted)
+            patched.setattr(GroupCommit, "_do_some", counted)
             children = many_children(MOST, start)
             at_once(index, [lambda c=c: upsert(index, OPERATOR, "sis", c) for c in children])
     # One that is answered before the next is begun waits twice: for what it begins with, and for its answer.

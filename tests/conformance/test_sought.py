@@ -1,25 +1,24 @@
 """Pairs asked for with the first questions of a transaction are those that a search in it would find."""
 
-from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 
 from mpi.domain import clock
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.core.group_commit import Together
+from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
 from mpi.service.maintenance.verify import verify
 from mpi.service.records import candidates
 from mpi.service.records import upsert as upsert_module
-from mpi.service.records.pipelined_candidates import seek
+from mpi.service.records.pipelined_candidates import start_pipelined_search
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.statements.statement import statement
 from mpi.standardize.record_validation import receive
 from mpi.storage.repositories.sources.sources import Source
 from tests.conformance.test_beforehand import edges_of
-from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of
+from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of, with_caches, with_settings
 
 KNOWN = a_child("known", ssn="532-11-8842")
 SAME = a_child("same", ssn="532-11-8842")
@@ -58,7 +57,7 @@ def searched_for(index, act):
 
 
 def nothing_sought():
-    return patch.object(upsert_module, "seek", lambda *_: None)
+    return patch.object(upsert_module, "start_pipelined_search", lambda *_: None)
 
 
 def test_what_records_are_answered_and_settle_is_what_a_search_gives(index, tmp_path):
@@ -79,12 +78,12 @@ def test_what_records_are_answered_and_settle_is_what_a_search_gives(index, tmp_
 def test_those_of_a_group_that_came_since_the_sources_were_read_are_found(index):
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
-    elsewhere = replace(index, known_sources=dict(index.known_sources))
+    elsewhere = with_caches(index, sources=dict(index.caches.sources))
     with elsewhere.database.write(OPERATOR, "test") as unit:
         court = Source(9, "court", "Court", "court", "other", group_id=2, paused=False)
         unit.sources.add(9, 9, court, unit.commit_no)
     upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
-    assert "court" not in index.known_sources
+    assert "court" not in index.caches.sources
     withdraw(elsewhere, OPERATOR, "sis", "known")
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
@@ -93,7 +92,7 @@ def test_those_of_a_group_that_came_since_the_sources_were_read_are_found(index)
 
 def test_a_source_that_another_process_added_is_found_and_so_are_its_records(index):
     upsert(index, OPERATOR, "sis", OTHER)
-    elsewhere = replace(index, known_sources=dict(index.known_sources))
+    elsewhere = with_caches(index, sources=dict(index.caches.sources))
     add_source(elsewhere, OPERATOR, NewSource("court", "Court", "court"))
     upsert(elsewhere, OPERATOR, "court", {**KNOWN, "local_id": "k"})
     assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
@@ -123,7 +122,7 @@ def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
 
 
 def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
-    limited = replace(index, block_limits=BlockLimits(alarm=1, hard=10))
+    limited = with_settings(index, block_limits=BlockLimits(alarm=1, hard=10))
     for child in (KNOWN, {**KNOWN, "local_id": "twin"}):
         upsert(limited, OPERATOR, "sis", child)
     answer, searched = searched_for(limited, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -133,7 +132,7 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
 
 
 def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(index, monkeypatch):
-    monkeypatch.setattr(candidates, "MOST_A_KEY", 1)
+    monkeypatch.setattr(candidates, "LARGEST_AVERAGE_BLOCK", 1)
     for number in range(4):
         upsert(index, OPERATOR, "sis", {**KNOWN, "local_id": f"k{number}"})
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -143,13 +142,13 @@ def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(i
 def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_the_old_one(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     lists, blocking = (
-        known[index.config_last_in_force] for known in (index.known_lists, index.known_blocking)
+        known[index.last_config_id] for known in (index.caches.shared_values, index.caches.blocking)
     )
-    stale = replace(
+    stale = with_caches(
         index,
-        known_in_force={index.matcher.model.digest: 77},
-        known_lists={**index.known_lists, 77: lists},
-        known_blocking={**index.known_blocking, 77: blocking},
+        active_config_ids={index.matcher.model.digest: 77},
+        shared_values={**index.caches.shared_values, 77: lists},
+        blocking={**index.caches.blocking, 77: blocking},
     )
     answer, searched = searched_for(stale, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
@@ -159,8 +158,8 @@ def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_t
 def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_what_is_written(index):
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
-    came = receive({**OTHER, "local_id": "same"}, index.seal, clock.now())
-    with patch.object(upsert_module._Upsert, "_dated", lambda *_: statement(came.record, came.issues)):
+    came = receive({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
+    with patch.object(upsert_module._PreparedUpsert, "_dated", lambda *_: statement(came.record, came.issues)):
         answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
     assert {frozenset({("sis", "other"), ("ccwis", "same")})} <= partition_of(index)
@@ -169,9 +168,9 @@ def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_
 
 def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index, monkeypatch):
     upsert(index, OPERATOR, "sis", KNOWN)
-    monkeypatch.setattr(Together, "are_alone", False)
+    monkeypatch.setattr(GroupCommit, "are_alone", False)
     sought = []
-    with patch.object(upsert_module, "seek", lambda *asked: sought.append(seek(*asked))):
+    with patch.object(upsert_module, "start_pipelined_search", lambda *asked: sought.append(start_pipelined_search(*asked))):
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
         # The same again is not looked for beforehand.
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "unchanged"

@@ -92,7 +92,7 @@ def test_one_that_is_refused_costs_the_others_nothing(index):
 
 def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanwhile(index, monkeypatch):
     """On PostgreSQL a page that notes what was seen takes no turn, and commits beside them."""
-    take, good = upsert_module._Upsert.take, many_children(4)
+    take, good = upsert_module._PreparedUpsert.take, many_children(4)
 
     def beside_another(step, unit):
         if step.source_code == "nowhere" and index.database.is_postgresql:
@@ -100,7 +100,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
                 other.note_commit()
         return take(step, unit)
 
-    monkeypatch.setattr(upsert_module._Upsert, "take", beside_another)
+    monkeypatch.setattr(upsert_module._PreparedUpsert, "take", beside_another)
     works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in good]
     works.append(lambda: upsert(index, OPERATOR, "nowhere", a_child("x")))
     answers = at_once(index, works)
@@ -132,7 +132,7 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
 
 
 def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alone(index, monkeypatch):
-    together, children = index.together, many_children(CALLS + 4)
+    together, children = index.store.group_commit, many_children(CALLS + 4)
     assert (together.are_alone, together.wait_for_each_other) == (True, False)
     for child in children[-2:]:
         upsert(index, OPERATOR, "ccwis", child)
@@ -149,7 +149,7 @@ def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alo
 
 
 def test_one_writer_that_another_wrote_beside_is_not_alone(index):
-    together, children = index.together, many_children(2)
+    together, children = index.store.group_commit, many_children(2)
     upsert(index, OPERATOR, "ccwis", children[0])
     with index.database.write(OPERATOR, "another") as unit:
         unit.note_commit()
@@ -160,7 +160,7 @@ def test_one_writer_that_another_wrote_beside_is_not_alone(index):
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
     @contextmanager
     def busy(*_, **__):
-        until(lambda: len(index.together._waiting) == 5)
+        until(lambda: len(index.store.group_commit._waiting) == 5)
         raise StoreError("the database is busy with another writer: try again")
         yield
 
@@ -180,7 +180,7 @@ def test_a_failure_of_the_work_reaches_its_own_caller_only(index):
         return unit.commit_no
 
     def call(work):
-        return lambda: index.together.write(index.database, OPERATOR, "test", work)
+        return lambda: index.store.group_commit.write(index.database, OPERATOR, "test", work)
 
     answers = at_once(index, [call(fine), call(failing), call(fine), call(fine)])
     assert isinstance(answers[1], ConflictError)
@@ -196,7 +196,7 @@ def test_what_upserts_ask_is_planned_once_a_session_and_what_others_ask_is_not(i
     def planned(unit):
         return unit.connection.execute(show).scalar()
 
-    assert index.together.write(index.database, OPERATOR, "test", planned) == "force_generic_plan"
+    assert index.store.group_commit.write(index.database, OPERATOR, "test", planned) == "force_generic_plan"
     with index.database.write(OPERATOR, "test") as unit:
         assert planned(unit) == "auto"
     with index.database.read(OPERATOR) as unit:
@@ -224,7 +224,11 @@ def test_what_is_read_once_steps_are_kept_finds_them_kept(index):
         return there, {source.code for source in unit.sources.all()}, unit.last_commit()
 
     told = at_once(
-        index, [lambda: index.together.write(index.database, OPERATOR, "test", later(seen)) for _ in range(3)]
+        index,
+        [
+            lambda: index.store.group_commit.write(index.database, OPERATOR, "test", later(seen))
+            for _ in range(3)
+        ],
     )
     assert [codes for _, codes, _ in told] == [{"sis", "ccwis"}] * 3
     assert max(last for last, _, _ in told) == before + 3
@@ -245,6 +249,6 @@ def test_where_the_connection_is_lost_once_a_step_is_kept_it_says_that_it_was(in
 
     before = commits(index)
     with pytest.raises(StoreError, match="the step was kept"):
-        index.together.write(index.database, OPERATOR, "test", later(lost))
+        index.store.group_commit.write(index.database, OPERATOR, "test", later(lost))
     assert commits(index) == before + 1
     assert upsert(index, OPERATOR, "ccwis", a_child("after")).outcome == "linked"

@@ -8,13 +8,14 @@ import pytest
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import EVERY, ONE, Criterion, Rule, Survivorship
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.explanations.person_history import built
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from tests.index import OPERATOR, crosswalk
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -65,7 +66,7 @@ def test_the_rules_that_the_page_shows_can_be_read():
 def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):
     put_example(index, EXPLAINED)
     sentence, *steps = re.findall(r"^> (.*)$", EXPLAINED, re.MULTILINE)
-    found = explain_pair(index, OPERATOR, Label("sis", "1"), Label("ccwis", "9"))
+    found = explain_pair(index, OPERATOR, RecordRef("sis", "1"), RecordRef("ccwis", "9"))
     assert found.sentence == sentence
     assert f"{-found.parts[0].bits:.1f} bits" in EXPLAINED
     eid = crosswalk(index)["sis", "1"]

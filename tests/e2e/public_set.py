@@ -19,7 +19,8 @@ from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
 from mpi.intake.rows import SentRow
 from mpi.service.core.index import Index
-from mpi.service.loads.load import LoadOptions, Receipt, Snapshot, load
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, Receipt, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.records.upsert import upsert
 from mpi.service.statements.sources import NewSource, add_source

@@ -16,11 +16,12 @@ from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import operator
 from mpi.intake.rows import SentRow
 from mpi.service.core.index import Index
-from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import read, upsert
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from tests.golden.scenes import OTHERS, RECLUSTERED, Other
 from training.simulate.simulation import simulate
@@ -94,7 +95,7 @@ def _decision(index: Index, case: Case) -> str:
         return "link"
     asked = (
         {(label.source, label.local_id) for label in task.records}
-        for task in review_tasks(index, OPERATOR, _MOST_TASKS)
+        for task in list_review_tasks(index, OPERATOR, _MOST_TASKS)
     )
     return "review" if {left, right} in asked else "no_link"
 

@@ -19,7 +19,7 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.service.indexing import compaction
 from mpi.service.loads import chunk_writer
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
@@ -75,7 +75,7 @@ class Place:
 def work(place: Place, turn: int) -> None:
     """Upsert, load, take loads back and re-cluster without end, and say what has been acknowledged."""
     index = open_index(place.settings)
-    chunk_writer.CHUNK = chunk_writer.CHUNK_AFAR = CHUNK
+    chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
     compaction.LARGE_RECORDS = compaction.FEW_STATEMENTS = 1
     compaction.MERGED_RECORDS, compaction.WORTH_RECORDS = 4 * CHUNK, 1

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from mpi.standardize.record import standardize
@@ -26,7 +26,9 @@ class Overlays:
 
     def _features(self, said):
         sent = a_child("x", **{**dict.fromkeys(a_child(None)), **self.sent(said.content)}, as_of=said.as_of)
-        return standardize(receive(sent, self.index.seal, self.time).record, "sis", self.index.seal)
+        return standardize(
+            receive(sent, self.index.keyed_hash, self.time).record, "sis", self.index.keyed_hash
+        )
 
     @precondition(lambda self: self.oracle.active)
     @rule(data=st.data())
@@ -49,7 +51,9 @@ class Overlays:
     def answer_an_overlay(self, data, release):
         address = data.draw(st.sampled_from(sorted(self.oracle.asked)))
         answer = release_overlay if release else refuse_overlay
-        done = self.previewed(lambda preview: answer(self.index, OPERATOR, Label(*address), preview=preview))
+        done = self.previewed(
+            lambda preview: answer(self.index, OPERATOR, RecordRef(*address), preview=preview)
+        )
         if release:
             self.oracle.release(address, done.step)
         else:

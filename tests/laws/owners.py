@@ -3,7 +3,6 @@
 Whose word a step needs is told from the settings, and from who was one person with whom before it.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -18,7 +17,7 @@ from mpi.service.stewardship.freeze_windows import freeze, lift, windows
 from mpi.service.stewardship.owner_consent import ask_consent, consent, refuse_consent
 from mpi.service.stewardship.pending_steps import waiting_steps
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, crosswalk
+from tests.index import OPERATOR, crosswalk, with_settings
 
 SECOND = Viewer("second", None, frozenset(Action), None)
 OWNERS = {
@@ -38,7 +37,7 @@ class Owners:
 
     @rule(which=st.sampled_from(SecondApprover))
     def ask_for_approval(self, which):
-        self.index = replace(self.index, second_approver=which)
+        self.index = with_settings(self.index, second_approver=which)
 
     def others_needed(self, named, links):
         """Whether a second approver, and whose consent, what is decided of records needs now."""
@@ -48,7 +47,7 @@ class Owners:
             SecondApprover.NEVER: False,
             SecondApprover.ALWAYS: True,
             SecondApprover.CROSS_AGENCY: len(agencies) > 1,
-        }[self.index.second_approver]
+        }[self.index.settings.second_approver]
         return second, self.asked_of(named, links)
 
     def asked_of(self, named, links, *, alone=False):

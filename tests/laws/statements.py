@@ -70,4 +70,4 @@ def _settle(unit, index, touched) -> None:
         thresholds,
         today(),
     )
-    publish(unit, settlement, "decision", test=index.is_test)
+    publish(unit, settlement, "decision", test=index.settings.is_test)

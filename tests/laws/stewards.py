@@ -12,11 +12,11 @@ from hypothesis.stateful import precondition, rule
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.gates.holds import holds, refuse_hold, release_hold
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons.persons import person
-from mpi.service.recluster.proposals import apply_proposal, proposal, propose, roll_back_proposal
+from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.stewardship.decisions import Asked, decide, decision
 from mpi.service.stewardship.merge import Why, merge, move, split
@@ -43,7 +43,7 @@ def bare(effect):
 
 
 def labels(addresses):
-    return tuple(Label(*address) for address in addresses)
+    return tuple(RecordRef(*address) for address in addresses)
 
 
 class Stewards:
@@ -397,7 +397,7 @@ class Stewards:
         assert not done.changed or done.held
         old, self.index = self.index, replace(self.index, matcher=matcher)
         links = crosswalk(self.index)
-        for item in proposal(self.index, OPERATOR, made.id).items:
+        for item in get_proposal(self.index, OPERATOR, made.id).items:
             for group in item.after if item.no in approved else item.before:
                 eids = {links[r.source, r.local_id] for r in group.records}
                 assert eids == {group.enterprise_id} or (group.enterprise_id is None and len(eids) == 1)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw

@@ -31,7 +31,7 @@ from mpi.matching.scoring import engines
 from mpi.matching.scoring.batch import WEIGHTS, candidate_pairs
 from mpi.service.core.index import Matcher
 from mpi.service.indexing import pairing
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import events
@@ -40,7 +40,7 @@ from mpi.service.persons.persons import lineage, person
 from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import decisions
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.record import standardize
@@ -298,10 +298,10 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def make_again(self):
         self.tick()
         before = crosswalk(self.index)
-        tasks, asked = review_tasks(self.index, OPERATOR), self.asked()
+        tasks, asked = list_review_tasks(self.index, OPERATOR), self.asked()
         rebuild(self.index, OPERATOR)
         assert crosswalk(self.index) == before
-        assert review_tasks(self.index, OPERATOR) == tasks
+        assert list_review_tasks(self.index, OPERATOR) == tasks
         assert self.asked() == asked
 
     def asked(self):
@@ -385,7 +385,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             config_id = self.index.config_id(unit)
             meant = self.meant(unit)
             assert {r: features_from_bytes(f) for r, f in unit.derived.all_features(config_id)} == meant
-            blocks = {record: set(keys(f, model.blocking, self.index.seal)) for record, f in meant.items()}
+            blocks = {
+                record: set(keys(f, model.blocking, self.index.keyed_hash)) for record, f in meant.items()
+            }
             assert all_keys(unit, config_id) == sorted(
                 (key, record) for record, own in blocks.items() for key in own
             )
@@ -402,9 +404,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         found = {}
         for (source, local_id), said in self.oracle.active.items():
             sent = dict.fromkeys(a_child(None)) | plain(said.content)
-            came = receive(a_child(local_id, **sent, as_of=said.as_of), self.index.seal, self.time)
+            came = receive(a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time)
             number = unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
-            found[number] = standardize(came.record, source, self.index.seal)
+            found[number] = standardize(came.record, source, self.index.keyed_hash)
         return found
 
     @invariant()
@@ -459,7 +461,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 with pytest.raises(NotFoundError):
                     asked(address)
         shown = {(e.source, e.local_id) for e in events(self.index, OPERATOR, limit=1000).events}
-        for task in review_tasks(self.index, OPERATOR):
+        for task in list_review_tasks(self.index, OPERATOR):
             shown |= {(label.source, label.local_id) for label in task.records}
         for eid in self.oracle.standing:
             shown |= {(r.source, r.local_id) for r in person(self.index, OPERATOR, eid).records}

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from mpi.domain import clock
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import withdraw
@@ -105,7 +105,9 @@ class Walk(Laws):
         address = self.random.choice(sorted(self.oracle.asked))
         release = self.random.random() < 0.5
         give = release_overlay if release else refuse_overlay
-        done = self.previewed(lambda preview: give(self.index, OPERATOR, Label(*address), preview=preview))
+        done = self.previewed(
+            lambda preview: give(self.index, OPERATOR, RecordRef(*address), preview=preview)
+        )
         (self.oracle.release if release else self.oracle.refuse)(address, done.step)
         self.answered += 1
 

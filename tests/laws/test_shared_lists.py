@@ -32,7 +32,7 @@ def state_of(index):
         edges = {
             frozenset(map(label.get, edge)): bits for edge, bits in unit.derived.all_edges(config_id).items()
         }
-        return index.shared(unit), features, edges, partition_of(index)
+        return index.shared_values(unit), features, edges, partition_of(index)
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])

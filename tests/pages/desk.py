@@ -8,7 +8,7 @@ from mpi.api.app import create_app
 from mpi.api.pages.rendering.paths import question_path
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
 from mpi.service.access.accounts import NewAccount, add_account
@@ -16,11 +16,12 @@ from mpi.service.core.block_limits import note_large
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
 from mpi.service.review.answer import defer
-from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import question
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_sample import draw
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import Asked, report_link
 from tests.index import a_child, an_index, crosswalk, load_rows, many_children
 from tests.unit.api.live import serving
@@ -116,14 +117,14 @@ def _fill_up(index):
     )
     other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
     upsert(index, operator(), "sis", other)
-    together = [[Label("sis", "wrong-1")], [Label("ccwis", "wrong-2")]]
+    together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
     report_link(index, operator("sis-feed"), Asked(DecisionKind.DIFFERENT, together, "wrong-link"))
     waiting = questions(index, operator(), Filters(kind="pair")).questions
     single = [one for one in waiting if not one.burst]
     later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
     defer(index, operator("Ida Steward"), single[-1].key, later)
     record = next(label for label in single[-2].records if label.source == "sis")
-    ask_source(index, operator("Ida Steward"), single[-2].key, record, "confirm-name")
+    ask_owner(index, operator("Ida Steward"), single[-2].key, record, "confirm-name")
     propose(index, operator("Ada Approver"), index.matcher)
     with index.database.write(operator(), "probe") as unit:
         note_large(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})

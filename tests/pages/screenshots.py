@@ -20,7 +20,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
-from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import question
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_review import answer_blind, next_blind
@@ -77,7 +77,7 @@ def _furnish(index, demo: Path) -> None:
     for one in questions(index, operator(), Filters(), limit=60).questions:
         record = next((label for label in one.records if label.source == "district_north"), None)
         if record is not None and asked < 3:
-            ask_source(
+            ask_owner(
                 index,
                 operator("Ida Steward"),
                 one.key,

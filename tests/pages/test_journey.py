@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from mpi.domain import clock
-from mpi.service.review.assignments import LEASE
+from mpi.service.review.assignments import LEASE_DURATION
 from tests.pages.axe import RULES
 from tests.pages.desk import PASSWORD
 
@@ -215,7 +215,7 @@ def test_a_lease_that_has_run_out_lets_another_take_the_question_and_an_answer_t
     ida.page.keyboard.press("s")
     ida.tab_to("#note")
     ida.page.keyboard.type("called the school")
-    with later(LEASE + timedelta(minutes=1)):
+    with later(LEASE_DURATION + timedelta(minutes=1)):
         jon.page.goto(asked)
         assert jon.says("Claim it to answer")
         jon.press("c")

@@ -105,5 +105,5 @@ async def _on_the_ledger(index: Index, viewer: Viewer, make: Callable[[], Disclo
             loop.call_soon_threadsafe(settle, error)
 
     # Calls that have come at one time share a transaction.
-    index.ledger.have_made(index.database, viewer, make, told, loop.call_soon)
+    index.store.ledger.have_made(index.database, viewer, make, told, loop.call_soon)
     await durable

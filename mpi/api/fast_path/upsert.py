@@ -17,7 +17,7 @@ from mpi.domain.errors import ModelMovedError, RecordError
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index
 from mpi.service.records import upsert
-from mpi.service.records.upsert import Resolved
+from mpi.service.records.upsert import UpsertResult
 
 
 class SendingRoute(ShortRoute):
@@ -61,7 +61,7 @@ def require_address(sent: dict[str, object], local_id: str) -> None:
         raise RecordError("local_id", "conflict", "differs from the one in the path")
 
 
-def _shown(answer: Resolved) -> dict[str, object]:
+def _shown(answer: UpsertResult) -> dict[str, object]:
     """As ``ResolvedOut``, in its order."""
     return {
         "source": answer.source,

@@ -21,7 +21,7 @@ from mpi.api.request.model_reload import follow
 from mpi.api.request.problems import log_unexpected, problem_of
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
-from mpi.service.records.upsert import Resolved, upsert
+from mpi.service.records.upsert import UpsertResult, upsert
 
 MEDIA_TYPE = "application/x-ndjson"
 MOST_LINES = 50_000
@@ -68,7 +68,7 @@ def answer(app: FastAPI, shown: Credentials, line: Line, request_id: str) -> byt
         return _line({"line": line.number, **key, "problem": problem_of(error)})
 
 
-def _upsert(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> Resolved:
+def _upsert(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> UpsertResult:
     try:
         return upsert(app.state.index, viewer, source, sent)
     except ModelMovedError:

@@ -8,10 +8,10 @@ from mpi.service.core.index import Index, Matcher
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.processes.child_process import computed_apart
 from mpi.service.recluster import proposals
-from mpi.service.recluster.proposals import Applied, ProposalView
+from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.run_state import RunView
-from mpi.service.recluster.threshold_simulation import Bits, Simulation
-from mpi.service.recluster.threshold_simulation import simulate as simulate_here
+from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
+from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_here
 
 LARGE_RECORDS = 5_000
 """From this many records on a process is begun, which takes one to two seconds: of 20,000 a proposal takes
@@ -29,12 +29,12 @@ def propose(
 
 def apply_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
-) -> Applied:
+) -> ProposalResult:
     """``proposals.apply_proposal``."""
     return _computed(index, viewer, proposals.apply_proposal, matcher, number, approved)
 
 
-def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> Applied:
+def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> ProposalResult:
     """``proposals.roll_back_proposal``."""
     return _computed(index, viewer, proposals.roll_back_proposal, matcher, number)
 
@@ -44,8 +44,8 @@ def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> R
     return _computed(index, viewer, proposals.resume_run, matcher, number)
 
 
-def simulate(index: Index, viewer: Viewer, bits: Bits) -> Simulation:
-    """``mpi.service.recluster.threshold_simulation.simulate``."""
+def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
+    """``mpi.service.recluster.threshold_simulation.simulate_thresholds``."""
     return _computed(index, viewer, simulate_here, bits)
 
 

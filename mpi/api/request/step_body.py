@@ -11,7 +11,7 @@ from fastapi import Depends
 
 from mpi.api.request.body import RawDep, json_object
 from mpi.domain.errors import InputError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 
 Kind = TypeVar("Kind", str, int, bool)
 Found = TypeVar("Found")
@@ -81,16 +81,16 @@ class Body:
             raise InputError(f"{name}: give a list of numbers")
         return tuple(cast("list[int]", found))
 
-    def groups(self, name: str) -> list[list[Label]]:
+    def groups(self, name: str) -> list[list[RecordRef]]:
         """A list of lists of records that has to be there."""
         found = _required(name, self._list(name))
         return [self._labels(name, group) for group in found]
 
-    def records(self, name: str) -> list[Label]:
+    def records(self, name: str) -> list[RecordRef]:
         """A list of records that has to be there."""
         return self._labels(name, self._sent.get(name))
 
-    def record(self, name: str) -> Label:
+    def record(self, name: str) -> RecordRef:
         """A record that has to be there."""
         return self._label(name, self._sent.get(name))
 
@@ -98,7 +98,7 @@ class Body:
         """Anything that has to be there; whether it can be one, the field that it is of says."""
         return _required(name, self._sent.get(name))
 
-    def optional_record(self, name: str) -> Label | None:
+    def optional_record(self, name: str) -> RecordRef | None:
         """A record, if it is there."""
         found = self._sent.get(name)
         return None if found is None else self._label(name, found)
@@ -107,30 +107,30 @@ class Body:
         """A whole number that has to be there."""
         return _required(name, self.optional_number(name))
 
-    def verdicts(self, name: str) -> list[tuple[Label, Label, str]]:
+    def verdicts(self, name: str) -> list[tuple[RecordRef, RecordRef, str]]:
         """A list of verdicts on pairs of records that has to be there."""
         return [self._verdict(name, each) for each in _required(name, self._list(name))]
 
-    def part(self, name: str) -> int | Label | None:
+    def part(self, name: str) -> int | RecordRef | None:
         """A place, or a record; None where it is left out."""
         found = self._sent.get(name)
         if found is None or (isinstance(found, int) and not isinstance(found, bool)):
             return found
         return self._label(name, found)
 
-    def _labels(self, name: str, sent: object) -> list[Label]:
+    def _labels(self, name: str, sent: object) -> list[RecordRef]:
         if not isinstance(sent, Sequence) or isinstance(sent, str):
             raise InputError(f"{name}: give lists of records, each with source and local_id")
         return [self._label(name, each) for each in sent]
 
-    def _label(self, name: str, sent: object) -> Label:
+    def _label(self, name: str, sent: object) -> RecordRef:
         if isinstance(sent, Mapping) and set(sent) == {"source", "local_id"}:
             source, local_id = sent["source"], sent["local_id"]
             if isinstance(source, str) and isinstance(local_id, str):
-                return Label(source, local_id)
+                return RecordRef(source, local_id)
         raise InputError(f"{name}: a record is given by source and local_id, both text")
 
-    def _verdict(self, name: str, sent: object) -> tuple[Label, Label, str]:
+    def _verdict(self, name: str, sent: object) -> tuple[RecordRef, RecordRef, str]:
         if isinstance(sent, Mapping) and set(sent) == {"left", "right", "kind"}:
             kind = sent["kind"]
             if isinstance(kind, str):

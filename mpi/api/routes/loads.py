@@ -10,7 +10,7 @@ from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.loads.load_undo import LoadUndone, undo_load
+from mpi.service.loads.load_undo import LoadUndoResult, undo_load
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["records"], route_class=FollowingRoute)
 )
 def post_load_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
-) -> LoadUndone:
+) -> LoadUndoResult:
     """Nothing that it said counts any more: records, people and IDs are as they would be without it.
 
     What came since stays. A record that it sealed stays sealed. It is written step by step, and others write

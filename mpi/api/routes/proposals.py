@@ -31,8 +31,8 @@ from mpi.service.core.index import Index, Matcher
 from mpi.service.gates import holds
 from mpi.service.gates.holds import HoldView, require_whole_index
 from mpi.service.recluster import proposals
-from mpi.service.recluster.proposals import Applied, ProposalView
-from mpi.service.recluster.threshold_simulation import Bits, Simulation
+from mpi.service.recluster.proposals import ProposalResult, ProposalView
+from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
 
 router = APIRouter(tags=["recluster"], route_class=FollowingRoute)
 _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -64,7 +64,7 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
 )
 def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[ProposalView]:
     """Without their items."""
-    return proposals.proposals(index, viewer)
+    return proposals.list_proposals(index, viewer)
 
 
 @router.get(
@@ -75,7 +75,7 @@ def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Pro
 )
 def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> ProposalView:
     """With its items, and what became of each."""
-    return proposals.proposal(index, viewer, number)
+    return proposals.get_proposal(index, viewer, number)
 
 
 @router.post(
@@ -88,12 +88,12 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
 )
 def post_apply(
     request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
-) -> Applied:
+) -> ProposalResult:
     """What is not approved is held, and so is an item that has changed since it was read."""
     require_whole_index(viewer)
     body = Body(sent, "items")
     approved = body.numbers("items") if "items" in sent else None
-    matcher = matcher_of(index, proposals.proposal(index, viewer, number).model)
+    matcher = matcher_of(index, proposals.get_proposal(index, viewer, number).model)
     expect(request.app, matcher)
     done = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
@@ -110,7 +110,7 @@ def post_apply(
 )
 def post_reject(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
-) -> Applied:
+) -> ProposalResult:
     """Nothing of it is applied or held."""
     require_whole_index(viewer)
     Body(sent, "reason")
@@ -127,11 +127,11 @@ def post_reject(
 )
 def post_rollback(
     request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
-) -> Applied:
+) -> ProposalResult:
     """The same step with the earlier configuration; what came since stays, and its holds end."""
     require_whole_index(viewer)
     Body(sent, "reason")
-    matcher = matcher_of(index, proposals.proposal(index, viewer, number).model_before)
+    matcher = matcher_of(index, proposals.get_proposal(index, viewer, number).model_before)
     expect(request.app, matcher)
     done = recluster_process.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
@@ -151,7 +151,7 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
     require_whole_index(viewer)
     body = Body(sent, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
-    return recluster_process.simulate(index, viewer, Bits(*(body.bits(name) for name in names)))
+    return recluster_process.simulate(index, viewer, TrialThresholds(*(body.bits(name) for name in names)))
 
 
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())

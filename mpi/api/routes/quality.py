@@ -25,10 +25,11 @@ from mpi.domain.viewer import Action, permit
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.quality.dashboard import Quality, quality
 from mpi.service.quality.forecast import Forecast, forecast
-from mpi.service.recluster.threshold_simulation import Bits
+from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.service.sampling import blind_review, blind_sample, practice
 from mpi.service.sampling.blind_review import BlindTold, BlindView
-from mpi.service.sampling.blind_sample import SIZE, Drawn
+from mpi.domain.sampling import MONTHLY_PAIRS
+from mpi.service.sampling.blind_sample import Drawn
 from mpi.service.sampling.practice import PracticeTold, PracticeView
 
 router = APIRouter(tags=["quality"], route_class=FollowingRoute)
@@ -57,8 +58,8 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Quality:
 )
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
     """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
-    bits = Bits(query.link, query.review, query.margin, query.cohesion)
-    return forecast(index, viewer, None if bits == Bits() else bits)
+    bits = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
+    return forecast(index, viewer, None if bits == TrialThresholds() else bits)
 
 
 @router.post(
@@ -73,7 +74,7 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
     """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
     require_whole_index(viewer)
     body = Body(sent, "month", "size")
-    return blind_sample.draw(index, viewer, body.optional_text("month"), body.optional_number("size") or SIZE)
+    return blind_sample.draw(index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS)
 
 
 @router.get(

@@ -33,12 +33,12 @@ from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
 from mpi.service.review import answer as answer_module
-from mpi.service.review.answer import Answered, Saying, Verdict
+from mpi.service.review.answer import AnswerResult, ResponseOptions, PairVerdict
 from mpi.service.review.owner_questions import (
     OwnerQuestion,
     answer_owner_question,
-    ask_source,
-    owner_questions,
+    ask_owner,
+    list_owner_questions,
 )
 from mpi.service.review.question import QuestionView, question
 from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, questions
@@ -93,7 +93,7 @@ def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
     """Each for itself; no answer is ever given in bulk."""
     permit(viewer, Action.TASK_WORK)
     body = Body(sent, "keys", "action", "until", "to", "due_on", "note")
-    told = answer_module.in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
+    told = answer_module.apply_in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
     return [
         {"key": key, "done": why is None, "why": None if why is None else str(why)}
         for key, why in told.items()
@@ -214,7 +214,7 @@ def post_ask(
     permit(viewer, Action.TASK_WORK)
     body = Body(sent, "record", "asks", "due_on", "note")
     day, note = body.optional_text("due_on"), body.optional_text("note")
-    numbers = ask_source(
+    numbers = ask_owner(
         index, viewer, question_key, body.optional_record("record"), body.text("asks"), day, note
     )
     return {"numbers": numbers}
@@ -230,7 +230,7 @@ def post_ask(
 )
 def post_decide(
     index: IndexDep, viewer: WriterDep, question_key: KeyDep, tags: IfMatchDep, _: NoQueryDep, sent: AskedDep
-) -> Answered:
+) -> AnswerResult:
     """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
 
     Verdicts that contradict each other are refused; one that contradicts decisions in force is answered 409
@@ -243,15 +243,15 @@ def post_decide(
     reason, note, preview = body.text("reason"), body.optional_text("note"), body.flag("preview")
     response = body.optional_text("response")
     if response is not None:
-        how = Saying(reason, note, tags, preview)
-        return answer_module.respond(
+        how = ResponseOptions(reason, note, tags, preview)
+        return answer_module.respond_to_question(
             index, viewer, question_key, response, how, body.optional_number("decision")
         )
-    return answer_module.answer(
+    return answer_module.answer_question(
         index,
         viewer,
         question_key,
-        [Verdict(left, right, kind) for left, right, kind in body.verdicts("verdicts")],
+        [PairVerdict(left, right, kind) for left, right, kind in body.verdicts("verdicts")],
         reason,
         note,
         tags,
@@ -271,7 +271,7 @@ def post_decide(
 )
 def post_undo_answer(
     index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
-) -> Answered:
+) -> AnswerResult:
     """Whole; the question is asked again, with its history, and is the caller's."""
     permit(viewer, Action.DECIDE)
     body = Body(sent, "step", "reason", "preview")
@@ -291,7 +291,7 @@ def get_owner_questions(
     index: IndexDep, viewer: CallerDep, query: OwnerQuestionsDep
 ) -> tuple[OwnerQuestion, ...]:
     """About records of the caller's sources, the first due first; nothing of any other record."""
-    return owner_questions(index, viewer, answered=query.answered)
+    return list_owner_questions(index, viewer, answered=query.answered)
 
 
 @router.post(

@@ -27,7 +27,7 @@ from mpi.api.schemas.records import (
 )
 from mpi.domain.viewer import Action, permit
 from mpi.service.records import upsert
-from mpi.service.records.upsert import Resolved, Withdrawn
+from mpi.service.records.upsert import UpsertResult, WithdrawalResult
 from mpi.service.stewardship.rekey import Rekeyed, rekey
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
@@ -44,7 +44,7 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
 )
 def put_record(
     index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep, sent: SentDep
-) -> Resolved:
+) -> UpsertResult:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
     require_address(sent, address.local_id)
     return upsert.upsert(index, viewer, address.source, sent)
@@ -67,7 +67,7 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
     summary="Withdraw a record",
     responses=problems(404, 409, 422),
 )
-def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> Withdrawn:
+def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> WithdrawalResult:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return upsert.withdraw(index, viewer, address.source, address.local_id)
 

@@ -10,7 +10,7 @@ from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action, permit
-from mpi.service.records.source_pause import Paused, pause, resume
+from mpi.service.records.source_pause import PauseResult, pause, resume
 
 router = APIRouter(tags=["records"], route_class=FollowingRoute)
 _WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
@@ -26,7 +26,7 @@ _WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLe
 )
 def post_pause(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
-) -> Paused:
+) -> PauseResult:
     """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
     permit(viewer, Action.SOURCE_ADMIN, source)
     return pause(index, viewer, source, Body(sent, "reason").optional_text("reason") or "pause")
@@ -42,7 +42,7 @@ def post_pause(
 )
 def post_resume(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
-) -> Paused:
+) -> PauseResult:
     """In the order of as-of and receipt, as if it had never been held."""
     permit(viewer, Action.SOURCE_ADMIN, source)
     return resume(index, viewer, source, Body(sent, "reason").optional_text("reason") or "resume")

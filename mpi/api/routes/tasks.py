@@ -7,7 +7,7 @@ from mpi.api.request.model_reload import FollowingRoute
 from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.tasks import TaskOut
-from mpi.service.review.tasks import TaskView, review_tasks
+from mpi.service.review.tasks import TaskView, list_review_tasks
 
 router = APIRouter(tags=["review"], route_class=FollowingRoute)
 
@@ -20,4 +20,4 @@ router = APIRouter(tags=["review"], route_class=FollowingRoute)
 )
 def get_tasks(index: IndexDep, viewer: CallerDep, query: TasksDep) -> list[TaskView]:
     """Open tasks, the most harmful question first; none about a record that the caller may not see."""
-    return review_tasks(index, viewer, query.limit)
+    return list_review_tasks(index, viewer, query.limit)

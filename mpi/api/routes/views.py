@@ -12,7 +12,7 @@ from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters
-from mpi.service.review.saved_views import forget_view, save_view, saved_views
+from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
 
 router = APIRouter(tags=["review"])
 _ANY = "any"
@@ -55,7 +55,7 @@ def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
 def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
     """Answers those that are left."""
     permit(viewer, Action.TASK_READ)
-    forget_view(index, viewer, Body(sent, "name").text("name"))
+    delete_view(index, viewer, Body(sent, "name").text("name"))
     return _listed(index, viewer)
 
 
@@ -72,7 +72,7 @@ def _filters(body: Body) -> Filters:
 
 
 def _listed(index: Index, viewer: Viewer) -> list[dict[str, object]]:
-    found: Mapping[str, Filters] = saved_views(index, viewer)
+    found: Mapping[str, Filters] = list_saved_views(index, viewer)
     return [
         {
             "name": name,

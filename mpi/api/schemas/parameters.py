@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.service.persons.change_feed import MOST_EVENTS
-from mpi.service.review.tasks import MOST_TASKS
+from mpi.service.review.tasks import MAX_TASKS
 from mpi.service.stewardship.decisions import MOST_LISTED
 
 _AS_OF = (
@@ -49,7 +49,7 @@ class EventsQuery(NoQuery):
 class TasksQuery(NoQuery):
     """How many."""
 
-    limit: int = Field(100, ge=1, le=MOST_TASKS, description="How many tasks at most.")
+    limit: int = Field(100, ge=1, le=MAX_TASKS, description="How many tasks at most.")
 
 
 class DecisionsQuery(NoQuery):

@@ -9,9 +9,9 @@ from mpi.api.schemas.decisions import EffectOut, json_body
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
-from mpi.service.review.owner_questions import ANSWERS, ASKS
+from mpi.service.review.owner_questions import OWNER_ANSWERS, FIELDS_BY_REQUEST
 from mpi.service.review.queue import MOST_QUESTIONS, STATES
-from mpi.service.review.verdicts import REASONS, VerdictKind
+from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 
 _ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
 _OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
@@ -68,7 +68,7 @@ ASK = json_body(
         **_LABEL,
         "description": "The record; left out, each is asked of its own owner; of a burst, each of the feed.",
     },
-    asks={"enum": list(ASKS)},
+    asks={"enum": list(FIELDS_BY_REQUEST)},
     due_on={**_DATE, "description": "Day by which an answer is wanted; in a fortnight if left out."},
     note={**_NOTE, "description": "For the question's history; the owner does not see it."},
 )
@@ -81,7 +81,7 @@ ANSWER = json_body(
         "description": "Of a question that is not about pairs: those that it names in `responses`.",
     },
     decision={"type": "integer", "description": "Of a conflict: which decision of the chain to revoke."},
-    reason={"type": "string", "enum": list(REASONS)},
+    reason={"type": "string", "enum": list(ANSWER_REASONS)},
     note=_NOTE,
     recheck_on={**_DATE, "description": "Of `unsure`: day from which it is asked again."},
     supersedes={"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
@@ -97,7 +97,7 @@ UNDO_ANSWER = json_body(
 OWNER_ANSWER = json_body(
     {"answer": "wrong", "note": "mistyped; corrected tomorrow"},
     ("answer",),
-    answer={"enum": list(ANSWERS)},
+    answer={"enum": list(OWNER_ANSWERS)},
     note=_NOTE,
     alike={"type": "boolean", "description": "Answer the same to all that was asked with it at once."},
 )
@@ -313,7 +313,7 @@ class OwnerQuestionOut(BaseModel):
                 "number": 4, "record": _ONE, "asks": "confirm-birth-date",
                 "values": {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"},
                 "asked_at": EXAMPLE_AT, "due_on": _DAY, "overdue": False, "state": "open",
-                "answers": list(ANSWERS), "answer": None, "note": None, "alike": 1,
+                "answers": list(OWNER_ANSWERS), "answer": None, "note": None, "alike": 1,
             }
         }
     )  # fmt: skip

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import json_body
 from mpi.service.review.queue import STATES
-from mpi.service.review.saved_views import LONGEST_NAME
+from mpi.service.review.saved_views import MAX_NAME_LENGTH
 
-_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
+_NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
 _EXAMPLE: dict[str, Any] = {
     "name": "due in the north",
     "kind": None,

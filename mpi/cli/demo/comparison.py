@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mpi.cli.demo.world import Truth
 from mpi.domain.features import Features
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import operator
 from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes
@@ -29,7 +29,7 @@ class Knowledge:
         tags_of: by record, the truth's tags.
     """
 
-    labels: dict[int, Label]
+    labels: dict[int, RecordRef]
     features: dict[int, Features]
     persons: dict[int, int]
     members: dict[int, list[int]]

@@ -19,8 +19,10 @@ from mpi.intake.reader import open_file
 from mpi.matching.model.model import find_model, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
-from mpi.service.loads.load import LoadOptions, Snapshot, load
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import newest
 from training.simulate.files.output import save
 from training.simulate.simulation import simulate

@@ -159,7 +159,7 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
 
 def csrf_of(index: Index, token: str) -> str:
     """What a form bears so that only a page of that browser can have sent it: nothing of it is stored."""
-    return index.seal.token("csrf", token)
+    return index.keyed_hash.token("csrf", token)
 
 
 def _tried(index: Index, name: str) -> Account | None:
@@ -197,14 +197,14 @@ def _is_stale(account: Account) -> bool:
 def _begin(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
     token = secrets.token_urlsafe(32)
     now = clock.now()
-    limits = index.sign_in_limits
+    limits = index.settings.sign_in_limits
     unit.sign_ins.drop_over(clock.iso(now - limits.longest), clock.iso(now - limits.idle))
     unit.sign_ins.add(key_hash(token), account.id, purpose, clock.iso(now))
     return token
 
 
 def _is_over(index: Index, found: SignIn) -> bool:
-    now, limits = clock.now(), index.sign_in_limits
+    now, limits = clock.now(), index.settings.sign_in_limits
     return found.begun_at <= clock.iso(now - limits.longest) or found.seen_at <= clock.iso(now - limits.idle)
 
 

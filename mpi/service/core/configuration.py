@@ -17,7 +17,7 @@ def lists_for(
     A process that missed a move to another model must not move the index back in passing.
     """
     active = unit.configs.active()
-    in_force = NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
+    in_force = NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
     if matcher is index.matcher:
         index.config_id(unit)
     keep = not refresh and active is not None and matcher.runs(active)

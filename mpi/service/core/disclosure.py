@@ -33,7 +33,7 @@ def disclose(
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    index.ledger.write(index.database, viewer, line_of(viewer, action, record_ids, fields, handle))
+    index.store.ledger.write(index.database, viewer, line_of(viewer, action, record_ids, fields, handle))
 
 
 def line_of(

@@ -51,7 +51,7 @@ class _Line:
             self.told(error)
 
 
-class Ledger:
+class DisclosureLedger:
     """Takes disclosures from many threads and returns when each is durable."""
 
     def __init__(self) -> None:

@@ -69,7 +69,7 @@ class _Call:
             self.settle(answer)
 
 
-class Together:
+class GroupCommit:
     """Takes steps from many threads, and returns when each is durable."""
 
     def __init__(self) -> None:

@@ -75,4 +75,4 @@ def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Colle
 
 def _digest(unit: WriteUnit, index: Index) -> str:
     once = unit.viewer.once
-    return "" if once is None else index.seal.token("once", once.call.hex())
+    return "" if once is None else index.keyed_hash.token("once", once.call.hex())

@@ -1,4 +1,4 @@
-"""What every use case needs: the database, the compiled model, the secret, and where files may go."""
+"""An open index: store, model, keyed hash, settings and caches."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.model import MatchModel
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
-from mpi.service.core.disclosure_ledger import Ledger
-from mpi.service.core.group_commit import Together
+from mpi.service.core.disclosure_ledger import DisclosureLedger
+from mpi.service.core.group_commit import GroupCommit
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.repositories.derived.configs import ActiveConfig
@@ -29,42 +29,54 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A loaded model and its compiled scorer."""
+    """A match model and its compiled scorer.
+
+    Args:
+        model: the loaded model.
+        scorer: the function that scores two records under the model.
+    """
 
     model: MatchModel
     scorer: Scorer
 
     def __reduce__(self) -> tuple[Callable[[MatchModel], "Matcher"], tuple[MatchModel]]:
-        """What goes to another process is the model, which is compiled there."""
-        return compiled, (self.model,)
+        """Pickle only the model, which the receiving process compiles again."""
+        return compile_matcher, (self.model,)
 
     def digest(self, shared: SharedValues) -> str:
-        """Names the configuration: everything of the model, and of the lists, that enters the partition."""
+        """Return the digest that identifies a configuration of this model.
+
+        Args:
+            shared: the lists of shared values of the configuration.
+
+        Returns:
+            SHA-256 in hexadecimal over everything of the model and the lists that affects the partition.
+        """
         parts = [self.model.digest, self.model.standardizer, *([shared.digest] if shared else [])]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
     def runs(self, config: ActiveConfig) -> bool:
-        """Whether the configuration is one of this model."""
-        mine = (self.model.digest, self.model.standardizer)
-        return mine == (config.model_digest, config.standardizer)
+        """Return whether a configuration uses this model and standardizer."""
+        own = (self.model.digest, self.model.standardizer)
+        return own == (config.model_digest, config.standardizer)
 
 
-def compiled(model: MatchModel) -> Matcher:
-    """A model with its scorer.
+def compile_matcher(model: MatchModel) -> Matcher:
+    """Compile a loaded model into a matcher.
 
     Raises:
-        ModelError: it cannot be compiled.
+        ModelError: the model cannot be compiled.
     """
     return Matcher(model, compile_scorer(model))
 
 
 @dataclass(frozen=True, slots=True)
 class SignInLimits:
-    """How long a person stays signed in.
+    """Time limits of a sign-in session.
 
     Args:
-        idle: without asking for a page.
-        longest: in any case.
+        idle: longest time without a page request.
+        longest: longest time since the sign-in.
     """
 
     idle: timedelta = timedelta(minutes=30)
@@ -72,53 +84,94 @@ class SignInLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """An open index.
+class IndexSettings:
+    """Settings of an open index; they do not change while the process runs.
 
     Args:
-        database: where it is kept.
-        matcher: the model in force when it was opened.
-        seal: keyed hashes under the index's secret.
-        home: folder for spills and rejects, readable by this user only.
-        is_test: whether its IDs are marked as test IDs.
-        survivorship: which value stands in the golden record.
-        second_approver: which steps of a steward wait for a second one.
-        quality_rules: how stewards' work is watched.
-        sign_in_limits: how long a person stays signed in.
-        known_in_force: by model, its configuration that was last seen in force.
-        known_lists: lists of configurations read so far; a configuration never changes.
-        known_blocking: blocking of configurations, the keys that they stop left out.
-        known_sources: every source as last read, by code: what is asked of one can be sent ahead.
-        known_figures: figures that took long to count, by name.
-        known_quiet: up to which commit the feed has nothing for whoever may see certain sources, by cursor.
-        block_limits: when many records that share a blocking key are told of, and wait for the worker.
-        block_counts: how often that was so in this process.
-        ledger: writes down what leaves.
-        together: does upserts that wait at one moment in one transaction.
+        is_test: whether enterprise IDs are marked as test IDs.
+        survivorship: rules that choose the values of the golden record.
+        second_approver: which steps of a steward need a second approver.
+        quality_rules: shares and thresholds of second reviews and practice.
+        sign_in_limits: time limits of a sign-in session.
+        block_limits: alarm size and hard limit of a block.
     """
 
-    database: Database
-    matcher: Matcher
-    seal: KeyedHash
-    home: Path
     is_test: bool
     survivorship: Survivorship
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
-    sign_in_limits: SignInLimits = SignInLimits()
-    known_in_force: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
-    known_lists: dict[int, SharedValues] = field(default_factory=dict, repr=False, compare=False)
-    known_blocking: dict[int, BlockingSpec] = field(default_factory=dict, repr=False, compare=False)
-    known_sources: dict[str, Source] = field(default_factory=dict, repr=False, compare=False)
-    known_figures: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
-    known_quiet: dict[tuple[object, ...], int] = field(default_factory=dict, repr=False, compare=False)
+    sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     block_limits: BlockLimits = field(default_factory=BlockLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database of an index with the two writers that batch calls into shared transactions.
+
+    Args:
+        database: SQLite or PostgreSQL.
+        ledger: batched writer of the disclosure ledger.
+        group_commit: batched writer of upserts.
+    """
+
+    database: Database
+    ledger: DisclosureLedger = field(default_factory=DisclosureLedger)
+    group_commit: GroupCommit = field(default_factory=GroupCommit)
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """Values that this process remembers between calls; losing them costs time only.
+
+    Args:
+        active_config_ids: configuration last seen in force, by digest of the model.
+        shared_values: lists of shared values by configuration, which never change.
+        blocking: blocking rules without stopped keys, by configuration.
+        sources: every source as last read, by code, so that requests can be pipelined.
+        figures: dashboard figures that are slow to count, by name.
+        quiet_until: last commit up to which a change-feed cursor has no events, by cursor.
+    """
+
+    active_config_ids: dict[str, int] = field(default_factory=dict)
+    shared_values: dict[int, SharedValues] = field(default_factory=dict)
+    blocking: dict[int, BlockingSpec] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    figures: dict[str, object] = field(default_factory=dict)
+    quiet_until: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An open index, which every use case receives.
+
+    Args:
+        store: the database and its batched writers.
+        matcher: the model that was in force when the index was opened.
+        keyed_hash: keyed hashes under the secret of the index.
+        home: folder for spill files and reject files, readable by this user only.
+        settings: settings of the index.
+        caches: values that this process remembers between calls.
+        block_counts: counts of large blocks that this process met.
+    """
+
+    store: Store
+    matcher: Matcher
+    keyed_hash: KeyedHash
+    home: Path
+    settings: IndexSettings
+    caches: Caches = field(default_factory=Caches, repr=False, compare=False)
     block_counts: BlockCounts = field(default_factory=BlockCounts, repr=False, compare=False)
-    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
-    together: Together = field(default_factory=Together, repr=False, compare=False)
+
+    @property
+    def database(self) -> Database:
+        """The database of the index."""
+        return self.store.database
 
     def config_id(self, unit: ReadUnit) -> int:
-        """The configuration in force, read in the caller's own transaction.
+        """Return the number of the configuration in force.
+
+        Args:
+            unit: the caller's transaction.
 
         Raises:
             ModelMovedError: another process has moved the index to another model.
@@ -126,51 +179,65 @@ class Index:
         active = unit.configs.active()
         if active is None or not self.matcher.runs(active):
             raise ModelMovedError("the index has moved to another model: start this process again")
-        self.known_in_force[self.matcher.model.digest] = active.id
+        self.caches.active_config_ids[self.matcher.model.digest] = active.id
         return active.id
 
     @property
-    def config_last_in_force(self) -> int:
-        """The configuration of this model that was in force when last looked at; 0 where none was."""
-        return self.known_in_force.get(self.matcher.model.digest, 0)
+    def last_config_id(self) -> int:
+        """The configuration of this model that was last seen in force; 0 for none."""
+        return self.caches.active_config_ids.get(self.matcher.model.digest, 0)
 
-    def shared(self, unit: ReadUnit) -> SharedValues:
-        """The shared values listed by the configuration in force, read in the caller's own transaction.
+    def shared_values(self, unit: ReadUnit) -> SharedValues:
+        """Return the shared values that the configuration in force lists.
+
+        Args:
+            unit: the caller's transaction.
 
         Raises:
             ModelMovedError: another process has moved the index to another model.
         """
-        return self.lists_of(unit, self.config_id(unit))
+        return self.shared_values_of(unit, self.config_id(unit))
 
-    def lists_of(self, unit: ReadUnit, config_id: int) -> SharedValues:
-        """The shared values that a configuration lists."""
-        if config_id not in self.known_lists:
-            self.known_lists[config_id] = SharedValues.from_text(unit.configs.lists(config_id))
-        return self.known_lists[config_id]
+    def shared_values_of(self, unit: ReadUnit, config_id: int) -> SharedValues:
+        """Return the shared values that a configuration lists."""
+        cached = self.caches.shared_values
+        if config_id not in cached:
+            cached[config_id] = SharedValues.from_text(unit.configs.lists(config_id))
+        return cached[config_id]
 
-    def blocking(self, unit: ReadUnit, config_id: int) -> BlockingSpec:
-        """The model's blocking without the keys that a configuration stops: which keys a record has.
+    def blocking_of(self, unit: ReadUnit, config_id: int) -> BlockingSpec:
+        """Return the blocking rules of a configuration, without its stopped keys.
 
         Args:
-            unit: the caller's own transaction.
+            unit: the caller's transaction.
             config_id: a configuration of this model.
         """
-        if config_id not in self.known_blocking:
-            stopped = self.lists_of(unit, config_id).stopped
-            self.known_blocking[config_id] = self.matcher.model.blocking.stopping(stopped)
-        return self.known_blocking[config_id]
+        cached = self.caches.blocking
+        if config_id not in cached:
+            stopped = self.shared_values_of(unit, config_id).stopped
+            cached[config_id] = self.matcher.model.blocking.stopping(stopped)
+        return cached[config_id]
 
-    def comparable(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
-        """A record as every path compares it: standardized, and without shared values.
+    def features_of(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
+        """Return the features of a record, standardized and without shared values.
 
         Args:
-            record: as it came through the door.
-            source: the code of its source.
-            shared: the lists of the configuration in force.
+            record: a validated record.
+            source: code of its source.
+            shared: shared values of the configuration in force.
         """
-        return without_shared(standardize(record, source, self.seal), shared, self.seal)
+        return without_shared(standardize(record, source, self.keyed_hash), shared, self.keyed_hash)
 
 
-def canonical_key(seal: KeyedHash, source: str, local_id: str) -> int:
-    """The keyed hash of (source, local ID): pair order and ties, on every store alike."""
-    return seal.int64("canonical", f"{len(source)}|{source}|{local_id}")
+def canonical_key(keyed_hash: KeyedHash, source: str, local_id: str) -> int:
+    """Return the keyed hash of a record's label, which orders pairs and breaks ties.
+
+    Args:
+        keyed_hash: keyed hash of the index, whose key never rotates.
+        source: code of the source.
+        local_id: the source's key of the record.
+
+    Returns:
+        A signed 64-bit integer, equal on every store.
+    """
+    return keyed_hash.int64("canonical", f"{len(source)}|{source}|{local_id}")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import STEWARD
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
@@ -14,7 +14,7 @@ Groups = tuple[tuple[int, ...], ...]
 """Record numbers, by group."""
 
 
-def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[Label]]) -> Groups:
+def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> Groups:
     """The numbers of records that a caller names.
 
     Raises:
@@ -25,11 +25,11 @@ def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[Label]]) -> Groups:
     wanted: dict[str, set[str]] = {}
     for label in (label for group in groups for label in group):
         wanted.setdefault(label.source, set()).add(label.local_id)
-    found: dict[Label, StoredRecord] = {}
+    found: dict[RecordRef, StoredRecord] = {}
     for source, local_ids in wanted.items():
         if source in sources:
             records = nameable(unit, sources[source], local_ids)
-            found.update({Label(source, local_id): record for local_id, record in records.items()})
+            found.update({RecordRef(source, local_id): record for local_id, record in records.items()})
     for place, group in enumerate(groups, 1):
         for number, label in enumerate(group, 1):
             if label not in found:
@@ -37,7 +37,7 @@ def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[Label]]) -> Groups:
     return tuple(tuple(found[label].id for label in group) for group in groups)
 
 
-def numbers_shown(unit: ReadUnit, labels: Iterable[Label]) -> set[int]:
+def numbers_shown(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
     """The numbers of records whose labels an answer shows to the viewer, corrections among them."""
     sources = {source.code: source.id for source in unit.sources.all()}
     wanted: dict[str, set[str]] = {}
@@ -75,7 +75,7 @@ def known(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[st
     }
 
 
-def visible(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Label]:
+def visible(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Labels of those records that exist for the viewer, and of corrections that did."""
     labels = _of_sources(unit, record_ids)
     if unit.viewer.sources is None:
@@ -86,7 +86,7 @@ def visible(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Label]:
     return {number: label for number, label in labels.items() if number not in hidden}
 
 
-def _of_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Label]:
+def _of_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Labels of records that are not sealed, of sources that the viewer may see."""
     labels = unit.records.labels(record_ids)
     return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -17,8 +17,8 @@ FIELDS = ("source", "local_id", "match_weight")
 class Link:
     """Two records of one person, and the bits between them."""
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     match_weight: float
 
 

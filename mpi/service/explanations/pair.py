@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.features import Features
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, probability, rounded
 from mpi.matching.compiler.online_scorer import Contribution, level_bits
@@ -99,7 +99,7 @@ class Explanation:
     standing: tuple[str, ...] = ()
 
 
-def explain_pair(index: Index, viewer: Viewer, left: Label, right: Label) -> Explanation:
+def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Explanation:
     """Why two records are taken for one child's, or not; the same whichever is named first.
 
     Args:
@@ -123,7 +123,7 @@ def explain_pair(index: Index, viewer: Viewer, left: Label, right: Label) -> Exp
             raise InputError("give two different records")
         keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
         config_id = index.config_id(unit)
-        known, blocking = load_features(unit, config_id, numbers), index.blocking(unit, config_id)
+        known, blocking = load_features(unit, config_id, numbers), index.blocking_of(unit, config_id)
         standing = _standing(unit, *numbers)
     if len(known) < len(numbers):
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
@@ -246,7 +246,7 @@ def _says(each: Contribution) -> str:
 
 
 def _found_by(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
-    mine, other = (keys_by_rule(each, blocking, index.seal) for each in (left, right))
+    mine, other = (keys_by_rule(each, blocking, index.keyed_hash) for each in (left, right))
     shared = {rule for rule, _ in mine.keys() & other.keys()}
     return tuple(rule.name for rule in blocking.rules if rule.name in shared)
 

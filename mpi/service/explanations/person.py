@@ -13,7 +13,7 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.features import Features
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, Thresholds, rounded
 from mpi.service.core.disclosure import disclose
@@ -53,8 +53,8 @@ class Line:
         sentence: the same in words.
     """
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     because: str
     match_weight: float | None
     band: Band | None
@@ -77,7 +77,7 @@ class PersonExplanation:
     enterprise_id: str
     sentence: str
     lines: tuple[Line, ...]
-    parts: tuple[tuple[Label, ...], ...]
+    parts: tuple[tuple[RecordRef, ...], ...]
 
 
 def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation:
@@ -120,7 +120,7 @@ def _weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dic
     return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}
 
 
-def _decided(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[Pair, StoredDecision]:
+def _decided(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
     """The decision that says of a pair that it is one child; of several the weightiest, then the latest."""
     found: dict[Pair, StoredDecision] = {}
     made = unit.decisions.of_records(list(labels)).values()
@@ -174,7 +174,7 @@ def _tree(
 
 def _line(
     index: Index,
-    labels: Mapping[int, Label],
+    labels: Mapping[int, RecordRef],
     known: Mapping[int, Features],
     weights: Mapping[Pair, float],
     decided: Mapping[Pair, StoredDecision],
@@ -193,7 +193,7 @@ def _line(
     return Line(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
 
 
-def _sentence(lines: Iterable[Line], parts: tuple[tuple[Label, ...], ...]) -> str:
+def _sentence(lines: Iterable[Line], parts: tuple[tuple[RecordRef, ...], ...]) -> str:
     count = sum(len(part) for part in parts)
     if count < len(("one", "other")):
         return "There is only one record of this person." if count else "This person holds no record now."

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.resolution.settlement import Settlement
 from mpi.storage.repositories.derived.proposals import Item
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -18,7 +18,7 @@ class Group:
     """Records of one person; ``enterprise_id`` is None for one that is to be minted."""
 
     enterprise_id: str | None
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
 
 
 def items_of(settlement: Settlement) -> list[Item]:

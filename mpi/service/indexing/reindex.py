@@ -210,9 +210,9 @@ def write_derived(
         BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
     """
     unit.derived.drop(config_id, stale, but_keys_of=changed)
-    blocking = index.blocking(unit, config_id)
+    blocking = index.blocking_of(unit, config_id)
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
-    packed = {r: c.packed_keys(blocking, index.seal) for r, c in changed.items()}
+    packed = {r: c.packed_keys(blocking, index.keyed_hash) for r, c in changed.items()}
     if changed:
         own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
         had = own.keys() & stale
@@ -289,7 +289,7 @@ def _score_few(
 def _tell_of_large(
     unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], most: int | None
 ) -> None:
-    limits = index.block_limits
+    limits = index.settings.block_limits
     told = limits.alarm if most is None else min(limits.alarm, most)
     sizes = {key: len(records) for key, records in blocks.items() if len(records) > told}
     if not sizes:

@@ -4,21 +4,21 @@ from collections.abc import Iterator
 
 from mpi.service.indexing.pairing import MOST_KEPT, of_this_machine
 
-FIRST = 20_000
+FIRST_WINDOW = 20_000
 """Statements of the first window: for its pairs the writing waits."""
-LEAST = 4_000
+SMALLEST_WINDOW = 4_000
 """The least statements of a later window, but for the last, which may have half as many: each costs some."""
-WORTH_ANOTHER = 40_000
+SECOND_WINDOW_FROM = 40_000
 """Statements after the first window; fewer are paired with it. By itself a process pairs on one core, and for
 each window the writing would wait for it: fifty thousand took 45 s beside five million, in one window 37."""
-MOST = 60_000
+LARGEST_WINDOW = 60_000
 """Statements of the largest window, where the index is not large: three windows at a time bound memory."""
-SHARE = 40
+INDEX_PART = 40
 """Of a larger index the largest window is one in so many: for each window keys that lie everywhere in the
 index are looked for, and most of its pages are read."""
 
 
-def window_sizes(statements: int, most: int) -> Iterator[int]:
+def plan_window_sizes(statements: int, most: int) -> Iterator[int]:
     """How many statements are looked ahead for at a time: few at first, and few at last.
 
     For the pairs of the first the writing waits, and while the last are written nothing is looked for.
@@ -27,23 +27,23 @@ def window_sizes(statements: int, most: int) -> Iterator[int]:
         statements: how many there are.
         most: of a window.
     """
-    some = statements if statements < FIRST + WORTH_ANOTHER else FIRST
-    size = FIRST
+    some = statements if statements < FIRST_WINDOW + SECOND_WINDOW_FROM else FIRST_WINDOW
+    size = FIRST_WINDOW
     while statements > 0:
         yield some
         statements -= some
         size = min(2 * size, most)
-        some = max(LEAST, min(size, -(-statements // 2)))
-        some = statements if statements - some < LEAST // 2 else some
+        some = max(SMALLEST_WINDOW, min(size, -(-statements // 2)))
+        some = statements if statements - some < SMALLEST_WINDOW // 2 else some
 
 
-def largest_window(records: int) -> int:
+def compute_largest_window(records: int) -> int:
     """How many statements a window may have.
 
     Args:
         records: so many the index will hold at most.
     """
-    wanted = records // SHARE
-    if wanted <= MOST:
-        return MOST
-    return max(MOST, min(wanted, MOST * of_this_machine().most_kept // MOST_KEPT))
+    wanted = records // INDEX_PART
+    if wanted <= LARGEST_WINDOW:
+        return LARGEST_WINDOW
+    return max(LARGEST_WINDOW, min(wanted, LARGEST_WINDOW * of_this_machine().most_kept // MOST_KEPT))

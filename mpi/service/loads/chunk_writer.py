@@ -18,13 +18,13 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import KeyRuns
 from mpi.service.indexing.reindex import Progress
-from mpi.service.loads.batch_sizes import LEAST, largest_window, window_sizes
-from mpi.service.loads.pair_prefetch import Ahead, LookingAhead, look_ahead
-from mpi.service.loads.pair_worker import PairsApart
+from mpi.service.loads.batch_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
+from mpi.service.loads.pair_prefetch import PrefetchedPairs, PairPrefetcher, prefetch_pairs
+from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.loads.receipt import Receipt, count_verdicts
-from mpi.service.loads.row_intake import Sent
-from mpi.service.loads.snapshots import Survey, survey
-from mpi.service.loads.standardize_pool import Meanwhile
+from mpi.service.loads.row_intake import ValidatedFile
+from mpi.service.loads.snapshots import FileImpact, assess_file
+from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.processes.core_reservation import LeavingRoom
 from mpi.service.processes.pacing import Portions, with_all_that_is_there_kept
 from mpi.service.processes.yielding import giving_way
@@ -38,24 +38,24 @@ from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-CHUNK = 2_000
+SQLITE_CHUNK = 2_000
 """Statements of one transaction, at most: others wait for it."""
-CHUNK_AFAR = 10_000
+POSTGRESQL_CHUNK = 10_000
 """The same on PostgreSQL, where each transaction waits for the server some ten times."""
-LONG = 10_000
+CHECKPOINTER_FROM = 10_000
 """Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
 
 LOADED, HELD = "loaded", "held"
-_KEPT = ("created", "updated", "unchanged", "withdrawn", "history", "held")
+_PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
-def portions_of(index: Index) -> Portions:
+def new_transaction_sizer(index: Index) -> Portions:
     """How much a load writes in one transaction, and its undo."""
-    return Portions(CHUNK_AFAR if index.database.is_postgresql else CHUNK)
+    return Portions(POSTGRESQL_CHUNK if index.database.is_postgresql else SQLITE_CHUNK)
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class LoadFile:
     """A file that is loaded.
 
     Args:
@@ -68,7 +68,7 @@ class File:
     """
 
     source: Source
-    sent: Sent
+    sent: ValidatedFile
     as_of: str
     digest: str
     snapshot: str
@@ -76,7 +76,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lacking:
+class _MissingRecords:
     """Records that a full snapshot lacks, and that are to be settled.
 
     Args:
@@ -88,11 +88,11 @@ class _Lacking:
     doubted: set[int]
 
 
-_NONE = _Lacking(set(), set())
+_NO_MISSING_RECORDS = _MissingRecords(set(), set())
 
 
 @dataclass(slots=True)
-class Loading:
+class ChunkWriter:
     """One load, chunk by chunk.
 
     Args:
@@ -107,7 +107,7 @@ class Loading:
 
     index: Index
     viewer: Viewer
-    file: File
+    file: LoadFile
     receipt: Receipt
     room: LeavingRoom
     progress: Progress
@@ -121,7 +121,7 @@ class Loading:
 
     def __post_init__(self) -> None:
         statements = len(self.file.sent.headings)
-        self._portions = portions_of(self.index)
+        self._portions = new_transaction_sizer(self.index)
         self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def go_on(self, batch: Batch) -> None:
@@ -131,7 +131,7 @@ class Loading:
         self.receipt.batch = batch.id
         self._named.extend(self.done)
         self._counts = batch.counts
-        for name in _KEPT:
+        for name in _PARTIAL_COUNTS:
             setattr(self.receipt, name, batch.counts[name])
         self.receipt.received += self.receipt.withdrawn
 
@@ -144,13 +144,13 @@ class Loading:
 
     def run(self) -> None:
         """Write everything."""
-        is_long = len(self.file.sent.headings) >= LONG
+        is_long = len(self.file.sent.headings) >= CHECKPOINTER_FROM
         with self.index.database.checkpoints_apart() if is_long else nullcontext():
             self._run()
 
     def _run(self) -> None:
         # Of a large file a search would go through a million names, at the end of each window.
-        with with_all_that_is_there_kept(), Meanwhile(self.file.sent) as meanwhile:
+        with with_all_that_is_there_kept(), StandardizePool(self.file.sent) as meanwhile:
             windows = self._windows(meanwhile)
             said = next(windows, None)
             left = self._write_windows(said, windows) if said else None
@@ -162,13 +162,13 @@ class Loading:
                 self._finish(unit, left)
         self._runs.merge_at_the_end()
 
-    def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> Survey | None:
+    def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> FileImpact | None:
         """Write every window, the pairs of the next being looked for meanwhile."""
         index, viewer, source = self.index, self.viewer, self.file.source
-        left: Survey | None = None
+        left: FileImpact | None = None
         ahead = self._look_ahead(said)
-        with PairsApart(index, viewer) as apart:
-            looking = LookingAhead(apart, index, viewer, source)
+        with PairWorker(index, viewer) as apart:
+            looking = PairPrefetcher(apart, index, viewer, source)
             following = next(windows, [])
             coming = looking.begin(looking.prepare(following), ahead) if following else None
             while said:
@@ -189,13 +189,13 @@ class Loading:
                 gc.collect()
         return left
 
-    def _look_ahead(self, said: list[Statement]) -> Ahead:
-        look = partial(look_ahead, self.index, self.viewer, self.file.source, said, self.progress)
+    def _look_ahead(self, said: list[Statement]) -> PrefetchedPairs:
+        look = partial(prefetch_pairs, self.index, self.viewer, self.file.source, said, self.progress)
         return giving_way(look)
 
-    def _write_window(self, ahead: Ahead, said: list[Statement], *, is_last: bool) -> Survey | None:
+    def _write_window(self, ahead: PrefetchedPairs, said: list[Statement], *, is_last: bool) -> FileImpact | None:
         """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
-        left: Survey | None = None
+        left: FileImpact | None = None
         first = 0
         while first < len(said):
             left = None
@@ -212,7 +212,7 @@ class Loading:
                 if places.stop < len(said):
                     left = None
                 self._require_mine(unit)
-                lacking = _NONE if left is None else self._lacking(unit, left)
+                lacking = _NO_MISSING_RECORDS if left is None else self._lacking(unit, left)
                 self._write(unit, ahead, said[first : places.stop], places, lacking)
                 self._keep(unit, LOADING) if left is None else self._finish(unit, left)
                 ahead.last_commit = unit.commit_no
@@ -222,7 +222,7 @@ class Loading:
             first = places.stop
         return left
 
-    def _windows(self, meanwhile: Meanwhile) -> Iterator[list[Statement]]:
+    def _windows(self, meanwhile: StandardizePool) -> Iterator[list[Statement]]:
         """The statements that are not yet written, as many at a time as are looked ahead for at once.
 
         Those after them are made comparable meanwhile.
@@ -230,7 +230,7 @@ class Loading:
         waiting = self._waiting()
         # What a full snapshot has withdrawn is done as well, and none of its rows.
         statements = max(0, len(self.file.sent.headings) - len(self.done))
-        sizes = chain(window_sizes(statements, largest_window(self._indexed() + statements)), repeat(LEAST))
+        sizes = chain(plan_window_sizes(statements, compute_largest_window(self._indexed() + statements)), repeat(SMALLEST_WINDOW))
         coming = meanwhile.begin(list(islice(waiting, next(sizes))))
         while coming.said:
             following = meanwhile.begin(list(islice(waiting, next(sizes))))
@@ -247,7 +247,7 @@ class Loading:
         if not self.done:
             yield from statements
             return
-        while some := list(islice(statements, CHUNK_AFAR)):
+        while some := list(islice(statements, POSTGRESQL_CHUNK)):
             with self.index.database.read(self.viewer) as unit:
                 known = unit.records.find(self.file.source.id, [one.local_id for one in some])
             for one in some:
@@ -266,7 +266,7 @@ class Loading:
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
     def _write(
-        self, unit: WriteUnit, ahead: Ahead, said: list[Statement], places: range, lacking: _Lacking
+        self, unit: WriteUnit, ahead: PrefetchedPairs, said: list[Statement], places: range, lacking: _MissingRecords
     ) -> None:
         said = [
             one._replace(made=ahead.made.get(place, one.made))
@@ -287,15 +287,15 @@ class Loading:
         self._written += len(said)
         self.progress("loading records", self._written, len(self.file.sent.headings))
 
-    def _withdrawn_but_for_the_last(self) -> Survey:
+    def _withdrawn_but_for_the_last(self) -> FileImpact:
         """Withdraw what a full snapshot lacks, but for as many as the last transaction can take."""
         file = self.file
         if not file.full:
-            return Survey(0)
+            return FileImpact(0)
         with self.index.database.read(self.viewer) as unit:
             if self._has_named_all(unit):
-                return Survey(0)
-            left = survey(unit, file.source.id, file.sent, file.as_of, full=True)
+                return FileImpact(0)
+            left = assess_file(unit, file.source.id, file.sent, file.as_of, full=True)
         self.receipt.spared = left.spared
         while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
             some = absent[: self._portions.most]
@@ -304,7 +304,7 @@ class Loading:
                 self._require_mine(unit)
                 gone = self._withdraw(unit, some)
                 self._note_gone(unit, some)
-                self._settle(unit, _Lacking(gone, set()))
+                self._settle(unit, _MissingRecords(gone, set()))
                 unit.records.seen(dict.fromkeys(gone, file.as_of))
                 self._keep(unit, LOADING)
                 self._withdrew = unit.commit_no
@@ -320,11 +320,11 @@ class Loading:
         states = unit.records.states_of(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._named))
 
-    def _settle(self, unit: WriteUnit, lacking: _Lacking) -> None:
+    def _settle(self, unit: WriteUnit, lacking: _MissingRecords) -> None:
         besides = Besides(touched=lacking.doubted) if lacking.doubted else NOTHING
         resolve(unit, self.index, {}, lacking.withdrawn, "load", self.progress, besides)
 
-    def _lacking(self, unit: WriteUnit, left: Survey) -> _Lacking:
+    def _lacking(self, unit: WriteUnit, left: FileImpact) -> _MissingRecords:
         """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
 
         Noted before they are settled: what waits of a record, and is older than that, waits no more.
@@ -332,7 +332,7 @@ class Loading:
         gone = self._withdraw(unit, left.absent(self.file.as_of))
         self._note_gone(unit, left.lacking)
         # One that its source has stated since stays active: only what waits of it may be over.
-        return _Lacking(gone, {record.id for record in left.lacking if record.overlaid} - gone)
+        return _MissingRecords(gone, {record.id for record in left.lacking if record.overlaid} - gone)
 
     def _withdraw(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
         """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
@@ -353,7 +353,7 @@ class Loading:
         )
         unit.sightings.add(said, unit.commit_no)
 
-    def _finish(self, unit: WriteUnit, left: Survey) -> None:
+    def _finish(self, unit: WriteUnit, left: FileImpact) -> None:
         """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
         as_of = self.file.as_of
         gone = left.absent(as_of) + left.still_gone(as_of)
@@ -372,7 +372,7 @@ class Loading:
             receipt.batch = unit.counters.take("batch")
         self._counts = receipt.counts
         if status == LOADING:
-            so_far = {name: getattr(receipt, name) for name in _KEPT}
+            so_far = {name: getattr(receipt, name) for name in _PARTIAL_COUNTS}
             self._counts |= so_far | {"rejected": 0, "superseded": 0, "received": sum(so_far.values())}
         if begun:
             unit.batches.go_on(receipt.batch, status, self._counts)

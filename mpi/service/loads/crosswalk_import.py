@@ -18,7 +18,7 @@ from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import nameable
 from mpi.service.gates.holds import hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.loads.id_adoption import adopt
+from mpi.service.loads.id_adoption import adopt_old_ids
 from mpi.service.resolution.resolve import planned
 from mpi.service.resolution.settlement import Settlement, publish
 from mpi.service.statements.placeholders import empty_places
@@ -32,7 +32,7 @@ ORIGIN = "import"
 
 
 @dataclass(frozen=True, slots=True)
-class OldLink:
+class OldCrosswalkLine:
     """A line of an old crosswalk."""
 
     source: str
@@ -41,7 +41,7 @@ class OldLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class CrosswalkImportResult:
     """What became of an old crosswalk.
 
     Args:
@@ -67,12 +67,12 @@ def import_crosswalk(
     index: Index,
     viewer: Viewer,
     source_code: str,
-    lines: Iterable[OldLink],
+    lines: Iterable[OldCrosswalkLine],
     reason: str = "cut-over",
     *,
     adopt_ids: bool = False,
     progress: Progress = silent,
-) -> Imported:
+) -> CrosswalkImportResult:
     """Take over the IDs of another system.
 
     Args:
@@ -94,7 +94,7 @@ def import_crosswalk(
     permit(viewer, Action.LOAD, source_code)
     require_whole_index(viewer)
     code = reason_code(reason)
-    wanted: dict[str, list[OldLink]] = {}
+    wanted: dict[str, list[OldCrosswalkLine]] = {}
     for line in lines:
         wanted.setdefault(line.old_id, []).append(line)
     olds = {old: local_id_of(old) for old in wanted}
@@ -105,7 +105,7 @@ def import_crosswalk(
         missing = [local_id for local_id in olds.values() if local_id not in known]
         known |= empty_places(unit, index, (source.id, source.code, source.group_id), missing)
         progress("old IDs", len(olds), len(olds))
-        members, unknown = _members(unit, wanted)
+        members, unknown = _find_linked_records(unit, wanted)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
         # A line may link an old ID to the very record that stands for it.
         groups = {
@@ -114,17 +114,17 @@ def import_crosswalk(
         }
         for group in groups.values():
             if len(group) > 1:
-                _same(unit, index, step_id, group)
+                _add_same_decision(unit, index, step_id, group)
         touched = {record for group in groups.values() for record in group}
-        differing = list(_differences(planned(unit, index, touched), groups))
+        differing = list(_find_differences(planned(unit, index, touched), groups))
         for number, item in enumerate(differing, 1):
             hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
         settled, adopted = planned(unit, index, touched), 0
         if adopt_ids:
-            settled, adopted = adopt(unit, settled, members, test=index.is_test)
-        publish(unit, settled, ORIGIN, test=index.is_test)
+            settled, adopted = adopt_old_ids(unit, settled, members, test=index.settings.is_test)
+        publish(unit, settled, ORIGIN, test=index.settings.is_test)
         after = unit.persons.current(settled.current)
-        return Imported(
+        return CrosswalkImportResult(
             step_id,
             len(groups),
             sum(len(group) - 1 for group in groups.values()),
@@ -135,7 +135,7 @@ def import_crosswalk(
         )
 
 
-def _members(unit: WriteUnit, wanted: Mapping[str, Sequence[OldLink]]) -> tuple[dict[str, list[int]], int]:
+def _find_linked_records(unit: WriteUnit, wanted: Mapping[str, Sequence[OldCrosswalkLine]]) -> tuple[dict[str, list[int]], int]:
     local_ids: dict[str, set[str]] = {}
     for line in (line for links in wanted.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)
@@ -160,7 +160,7 @@ def _members(unit: WriteUnit, wanted: Mapping[str, Sequence[OldLink]]) -> tuple[
     return members, unknown
 
 
-def _same(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
+def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
     unit.decisions.add(
         NewDecision(
             unit.counters.take("decision"),
@@ -179,7 +179,7 @@ def _same(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -
     )
 
 
-def _differences(settlement: Settlement, groups: Mapping[str, tuple[int, ...]]) -> Iterable[dict[str, Any]]:
+def _find_differences(settlement: Settlement, groups: Mapping[str, tuple[int, ...]]) -> Iterable[dict[str, Any]]:
     """People of the partition that hold the records of several old IDs."""
     old_of = {record: old for old, group in groups.items() for record in group}
     for bearer in settlement.bearers:

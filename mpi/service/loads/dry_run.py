@@ -17,12 +17,13 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pairing import MEMORY, pair_up
 from mpi.service.indexing.reindex import BATCH_RECORDS, Progress, candidates, silent
-from mpi.service.loads.guards import held_because
-from mpi.service.loads.load import LoadOptions, Snapshot, as_of_file, receive_rows
-from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_of
-from mpi.service.loads.row_intake import Sent
-from mpi.service.loads.snapshots import survey
-from mpi.service.loads.standardize_pool import Meanwhile
+from mpi.service.loads.guards import find_hold_reason
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
+from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
+from mpi.service.loads.row_intake import ValidatedFile
+from mpi.service.loads.snapshots import assess_file
+from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.statements.intake import Verdict, judge_all
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import features_to_bytes
@@ -35,7 +36,7 @@ SAMPLE_PER_BAND = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DryRunSample:
     """A record of the file and its best match, to look at; no personal values.
 
     Args:
@@ -71,7 +72,7 @@ class DryRun:
     receipt: Receipt
     sealed: int
     bands: dict[Band, int]
-    sample: tuple[Sample, ...]
+    sample: tuple[DryRunSample, ...]
 
 
 def dry_run(
@@ -103,35 +104,35 @@ def dry_run(
         index.database.read(viewer) as unit,
     ):
         source = unit.sources.by_code(source_code)
-        receipt = receipt_of(source_code, sent)
-        said = {one.local_id: one for one in _comparable(sent)}
+        receipt = receipt_from(source_code, sent)
+        said = {one.local_id: one for one in _standardize_statements(sent)}
         existing = unit.records.of_source(source.id)
         judged = judge_all(unit, index, source, said.values(), existing)
         verdicts = judged.verdicts
-        sealed = _foresee(unit, receipt, options, as_of_file(sent, moment, options), source, sent)
+        sealed = _predict_hold(unit, receipt, options, choose_file_as_of(sent, moment, options), source, sent)
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _File(index, index.blocking(unit, index.config_id(unit)), news, judged.features, existing)
-        best = _best(_score(unit, index, file, progress), file.features)
-        return DryRun(receipt, sealed, _bands(index, file, best), _sample(unit, index, file, best))
+        file = _NumberedFile(index, index.blocking_of(unit, index.config_id(unit)), news, judged.features, existing)
+        best = _find_best_pairs(_score_pairs(unit, index, file, progress), file.features)
+        return DryRun(receipt, sealed, _count_bands(index, file, best), _draw_samples(unit, index, file, best))
 
 
-def _comparable(sent: Sent) -> list[Statement]:
-    with Meanwhile(sent) as meanwhile:
+def _standardize_statements(sent: ValidatedFile) -> list[Statement]:
+    with StandardizePool(sent) as meanwhile:
         return meanwhile.end(meanwhile.begin(list(sent.statements())))
 
 
-def _foresee(
-    unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, sent: Sent
+def _predict_hold(
+    unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, sent: ValidatedFile
 ) -> int:
     """Put into the receipt whether the load would be held, and what it would withdraw.
 
     Returns how many active records it would seal or expunge.
     """
-    found = survey(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
+    found = assess_file(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
     receipt.spared = found.spared
-    reason = None if options.confirm else held_because(found.effect(as_of))
+    reason = None if options.confirm else find_hold_reason(found.effect(as_of))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
         return found.sealed
@@ -141,7 +142,7 @@ def _foresee(
     return found.sealed
 
 
-class _File:
+class _NumberedFile:
     """The file's new and changed records under numbers of their own.
 
     A record that the index has keeps its number, so that it is never compared with its own past; a new one
@@ -164,18 +165,18 @@ class _File:
             number = -position if old is None else old.id
             self.said[number] = one
             self.features[number] = unpacked(made[one.local_id])
-            self.keys[number] = keys(self.features[number], blocking, index.seal)
+            self.keys[number] = keys(self.features[number], blocking, index.keyed_hash)
 
 
-def _score(unit: ReadUnit, index: Index, file: _File, progress: Progress) -> Edges:
+def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
     """Weights of every pair that has an end in the file, as a load would find them."""
     config_id = index.config_id(unit)
     if len(file.said) < BATCH_RECORDS:
-        return _score_few(unit, index, config_id, file)
-    return _score_many(unit, index, config_id, file, progress)
+        return _score_small_file(unit, index, config_id, file)
+    return _score_large_file(unit, index, config_id, file, progress)
 
 
-def _score_few(unit: ReadUnit, index: Index, config_id: int, file: _File) -> Edges:
+def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
     near = candidates(unit, config_id, file.keys)
     by_key: dict[int, list[int]] = {}
     for number, own_keys in file.keys.items():
@@ -195,7 +196,7 @@ def _score_few(unit: ReadUnit, index: Index, config_id: int, file: _File) -> Edg
     return edges
 
 
-def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progress: Progress) -> Edges:
+def _score_large_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress) -> Edges:
     mine = {
         number: Packed(features_to_bytes(file.features[number]), array("q", own).tobytes(), "")
         for number, own in file.keys.items()
@@ -204,7 +205,7 @@ def _score_many(unit: ReadUnit, index: Index, config_id: int, file: _File, progr
     return pair_up(unit, index.matcher, config_id, mine, told).edges()
 
 
-def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:
+def _find_best_pairs(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:
     """Each record's best pair: (bits, the other record)."""
     best: dict[int, tuple[float, int]] = {}
     for (lo, hi), bits in edges.items():
@@ -214,7 +215,7 @@ def _best(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:
     return best
 
 
-def _bands(index: Index, file: _File, best: Mapping[int, tuple[float, int]]) -> dict[Band, int]:
+def _count_bands(index: Index, file: _NumberedFile, best: Mapping[int, tuple[float, int]]) -> dict[Band, int]:
     counts = dict.fromkeys(Band, 0)
     for bits, _ in best.values():
         counts[index.matcher.model.thresholds.band(bits)] += 1
@@ -222,9 +223,9 @@ def _bands(index: Index, file: _File, best: Mapping[int, tuple[float, int]]) -> 
     return counts
 
 
-def _sample(
-    unit: ReadUnit, index: Index, file: _File, best: Mapping[int, tuple[float, int]]
-) -> tuple[Sample, ...]:
+def _draw_samples(
+    unit: ReadUnit, index: Index, file: _NumberedFile, best: Mapping[int, tuple[float, int]]
+) -> tuple[DryRunSample, ...]:
     thresholds = index.matcher.model.thresholds
     nearest = sorted(best, key=lambda n: (abs(best[n][0] - thresholds.link), file.said[n].local_id))
     chosen = [
@@ -234,20 +235,20 @@ def _sample(
     ]
     persons = unit.persons.current([best[n][1] for n in chosen if best[n][1] not in file.said])
     eids = {number: one.eid for number, one in unit.persons.get(set(persons.values())).items()}
-    return tuple(_one(file, thresholds.band(best[n][0]), n, best[n], persons, eids) for n in chosen)
+    return tuple(_sample_from(file, thresholds.band(best[n][0]), n, best[n], persons, eids) for n in chosen)
 
 
-def _one(
-    file: _File,
+def _sample_from(
+    file: _NumberedFile,
     band: Band,
     number: int,
     match: tuple[float, int],
     persons: Mapping[int, int],
     eids: Mapping[int, str],
-) -> Sample:
+) -> DryRunSample:
     said, (bits, other) = file.said[number], match
     other_said = file.said.get(other)
-    return Sample(
+    return DryRunSample(
         said.local_id,
         said.line,
         band,

@@ -6,11 +6,11 @@ LARGEST_LOST_SHARE = 0.05
 """Of the active records: withdrawn, or sealed and expunged."""
 LARGEST_CHANGED_SHARE = 0.02
 SMALLEST_COUNT = 20
-HALF = 0.5
+SMALL_SOURCE_LOST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class LoadEffect:
     """What a load would do to a source.
 
     Args:
@@ -26,7 +26,7 @@ class Effect:
     sealed: int
 
 
-def held_because(effect: Effect) -> str | None:
+def find_hold_reason(effect: LoadEffect) -> str | None:
     """Why the load is to be held whole until somebody confirms it; None where it is not.
 
     Held: over 5 % of the source's active records withdrawn, or sealed or expunged, or name or birth date
@@ -36,13 +36,13 @@ def held_because(effect: Effect) -> str | None:
     """
     if effect.active == 0:
         return None
-    if _are_many_lost(effect.sealed, effect.active):
+    if _is_loss_suspicious(effect.sealed, effect.active):
         return (
             f"it would seal or expunge {effect.sealed:,} of {effect.active:,} active records "
             f"({effect.sealed / effect.active:.1%}), which cannot be undone: are its restrictions "
             "on the right rows?"
         )
-    if _are_many_lost(effect.withdrawn, effect.active):
+    if _is_loss_suspicious(effect.withdrawn, effect.active):
         return (
             f"it would withdraw {effect.withdrawn:,} of {effect.active:,} active records "
             f"({effect.withdrawn / effect.active:.1%}): is the file whole?"
@@ -56,6 +56,6 @@ def held_because(effect: Effect) -> str | None:
     return None
 
 
-def _are_many_lost(lost: int, active: int) -> bool:
+def _is_loss_suspicious(lost: int, active: int) -> bool:
     share = lost / active
-    return share >= HALF or (share > LARGEST_LOST_SHARE and lost >= SMALLEST_COUNT)
+    return share >= SMALL_SOURCE_LOST_SHARE or (share > LARGEST_LOST_SHARE and lost >= SMALLEST_COUNT)

@@ -13,7 +13,7 @@ from mpi.service.resolution.settlement import Bearer, Settlement
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
-def adoptable(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
+def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
     """Those old IDs that are enterprise IDs of such an index, in their one written form."""
     found = {}
     for old in old_ids:
@@ -26,7 +26,7 @@ def adoptable(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
     return found
 
 
-def adopt(
+def adopt_old_ids(
     unit: WriteUnit, settlement: Settlement, members: Mapping[str, Collection[int]], *, test: bool
 ) -> tuple[Settlement, int]:
     """Let persons of a settlement that is not published yet bear old IDs.
@@ -45,7 +45,7 @@ def adopt(
     """
     bearer_of = {record: n for n, bearer in enumerate(settlement.bearers) for record in bearer.records}
     wanted: dict[int, list[tuple[int, str]]] = {}
-    for old, eid in adoptable(members, test=test).items():
+    for old, eid in find_adoptable_ids(members, test=test).items():
         held: dict[int, int] = {}
         for record in members[old]:
             if record in bearer_of:
@@ -64,10 +64,10 @@ def adopt(
             for place in sorted(chosen)
         ]
     )
-    return _borne(settlement, numbers), len(chosen)
+    return _assign_ids(settlement, numbers), len(chosen)
 
 
-def _borne(settlement: Settlement, numbers: Mapping[int, int]) -> Settlement:
+def _assign_ids(settlement: Settlement, numbers: Mapping[int, int]) -> Settlement:
     bearers = tuple(
         Bearer(bearer.records, numbers[place], revived=False) if place in numbers else bearer
         for place, bearer in enumerate(settlement.bearers)

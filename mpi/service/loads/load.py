@@ -4,30 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from mpi.domain import clock
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.loads.chunk_writer import File, Loading
-from mpi.service.loads.guards import held_because
-from mpi.service.loads.receipt import Receipt, receipt_of
-from mpi.service.loads.row_intake import Door, Sent, let_in
-from mpi.service.loads.snapshots import survey
+from mpi.service.loads.chunk_writer import LoadFile, ChunkWriter
+from mpi.service.loads.guards import find_hold_reason
+from mpi.service.loads.receipt import Receipt, receipt_from
+from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
+from mpi.service.loads.snapshots import assess_file
 from mpi.service.processes.core_reservation import leaving_room
 from mpi.service.processes.pacing import seeking_no_cycles
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
-
-
-class Snapshot(StrEnum):
-    """Whether a file holds all of a source's records, or only those that changed."""
-
-    FULL = "full"
-    DELTA = "delta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +73,7 @@ def load(
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
         last = unit.last_moment()
-        unfinished = _unfinished(unit, source, options)
+        unfinished = _find_interrupted_load(unit, source, options)
         left = set(unit.batches.loading(source.id)) - ({unfinished.id} if unfinished else set())
     # A clock set back must not make what is loaded now look older than what was loaded before.
     moment = options.as_of or max(clock.now(), last)
@@ -91,17 +84,17 @@ def load(
         leaving_room(index.database, viewer) as room,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
     ):
-        as_of = clock.iso(moment) if unfinished is not None else as_of_file(sent, moment, options)
-        file = File(source, sent, as_of, options.digest, options.snapshot.value, full)
-        loading = Loading(index, viewer, file, receipt_of(source_code, sent), room, progress)
+        as_of = clock.iso(moment) if unfinished is not None else choose_file_as_of(sent, moment, options)
+        file = LoadFile(source, sent, as_of, options.digest, options.snapshot.value, full)
+        loading = ChunkWriter(index, viewer, file, receipt_from(source_code, sent), room, progress)
         loading.receipt.unfinished = tuple(sorted(left))
         reason = None
         if unfinished is not None:
             loading.go_on(unfinished)
         elif not options.confirm:
             with index.database.read(viewer) as unit:
-                found = survey(unit, source.id, sent, as_of, full=full)
-                reason = held_because(found.effect(as_of))
+                found = assess_file(unit, source.id, sent, as_of, full=full)
+                reason = find_hold_reason(found.effect(as_of))
         if reason is None:
             loading.run()
         else:
@@ -109,7 +102,7 @@ def load(
     return loading.receipt
 
 
-def _unfinished(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
+def _find_interrupted_load(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
     """The load of this very file, read in this very way, that stopped, if there is one."""
     if not options.digest:
         return None
@@ -119,7 +112,7 @@ def _unfinished(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch |
     return None
 
 
-def as_of_file(sent: Sent, moment: datetime, options: LoadOptions) -> str:
+def choose_file_as_of(sent: ValidatedFile, moment: datetime, options: LoadOptions) -> str:
     """When a file was true at its source.
 
     A full file states absences as well, and as of when its rows were true: what it lacks may come back with a
@@ -144,7 +137,7 @@ def receive_rows(
     source_code: str,
     rows: Iterable[SentRow | RejectedRow],
     moment: datetime,
-) -> Sent:
+) -> ValidatedFile:
     """Let rows in by the door, and make them comparable; nothing is stored.
 
     Args:
@@ -162,7 +155,7 @@ def receive_rows(
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
         config_id = index.config_id(unit)
-        lists, blocking = index.lists_of(unit, config_id), index.blocking(unit, config_id)
+        lists, blocking = index.shared_values_of(unit, config_id), index.blocking_of(unit, config_id)
     config = index.matcher.digest(lists)
-    door = Door(index.seal, moment, source_code, config, lists.to_text(), blocking)
-    return let_in(door, rows, known, str(index.home))
+    door = RowValidator(index.keyed_hash, moment, source_code, config, lists.to_text(), blocking)
+    return validate_rows(door, rows, known, str(index.home))

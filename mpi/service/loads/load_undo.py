@@ -21,7 +21,7 @@ from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code, step
 from mpi.service.indexing.reindex import Progress, Reindexed, Scored, reindex, silent
-from mpi.service.loads.chunk_writer import LOADED, portions_of
+from mpi.service.loads.chunk_writer import LOADED, new_transaction_sizer
 from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
 from mpi.service.persons.effects import PersonEffect, Received, changes_of
 from mpi.service.processes.pacing import BESIDE_S, LEAST_REST_S, Portions, seeking_no_cycles
@@ -32,12 +32,12 @@ from mpi.service.statements.current_version import Restated, restate
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-FIELDS = ("source", "local_id", "disclosures")
-KIND = "undo load"
+DISCLOSED_FIELDS = ("source", "local_id", "disclosures")
+COMMIT_KIND = "undo load"
 
 
 @dataclass(frozen=True, slots=True)
-class LoadUndone:
+class LoadUndoResult:
     """What undoing a load did, or in a preview would do; figures, because a load may be large.
 
     Args:
@@ -83,7 +83,7 @@ def undo_load(
     *,
     preview: bool = False,
     progress: Progress = silent,
-) -> LoadUndone:
+) -> LoadUndoResult:
     """Take a load back, whatever came since.
 
     What it created is gone unless another statement says it; what it changed or withdrew is as it would be
@@ -106,14 +106,14 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     permit(viewer, Action.LOAD)
-    code, portions = reason_code(reason), portions_of(index)
-    with seeking_no_cycles(), portions.turn(), step(index, viewer, KIND, preview=preview) as unit:
+    code, portions = reason_code(reason), new_transaction_sizer(index)
+    with seeking_no_cycles(), portions.turn(), step(index, viewer, COMMIT_KIND, preview=preview) as unit:
         portions.begun(unit)
         if (kept := kept_answer(unit, index)) is not None:
-            return _again(kept, viewer)
-        if _others_write(unit):
+            return _result_from(kept, viewer)
+        if _has_concurrent_writer(unit):
             portions.others_write()
-        undoing = _begun(unit, index, number, code, preview=preview)
+        undoing = _begin_or_resume(unit, index, number, code, preview=preview)
         # A preview is taken back, and can be so as one transaction only.
         undoing.take_back(unit, len(undoing.left) if preview else portions.most, progress)
         undone = None
@@ -121,38 +121,38 @@ def undo_load(
             undone = undoing.told(unit)
             undoing.end(unit, undone)
     try:
-        undone = undone or _go_on(undoing, viewer, portions, progress)
+        undone = undone or _undo_remaining_chunks(undoing, viewer, portions, progress)
     except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
         with suppress(MpiError):  # what went wrong first is what is told
             undoing.leave(viewer)
         raise
     if undoing.received.latest:
-        disclose(index, viewer, Action.LOAD, undoing.received.records, FIELDS)
+        disclose(index, viewer, Action.LOAD, undoing.received.records, DISCLOSED_FIELDS)
     return replace(undone, disclosures=undoing.received.latest)
 
 
-def _go_on(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndone:
+def _undo_remaining_chunks(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndoResult:
     """Take back what is left after the first chunk."""
     database = undoing.index.database
     while undoing.left:
         # There is more to come: it is not too late to stop, and who waits in this process comes in.
         database.commit_begun = False
         time.sleep(LEAST_REST_S)
-        with seeking_no_cycles(), portions.turn(), database.write(viewer, KIND) as unit:
+        with seeking_no_cycles(), portions.turn(), database.write(viewer, COMMIT_KIND) as unit:
             portions.begun(unit)
             if undoing.others_wrote(unit):
                 portions.others_write()
             undoing.take_back(unit, portions.most, progress)
     with database.read(viewer) as reading:
         undone = undoing.told(reading)
-    with database.write(viewer, KIND) as unit:
+    with database.write(viewer, COMMIT_KIND) as unit:
         undoing.require_mine(unit)
         undoing.end(unit, undone)
     return undone
 
 
 @dataclass(slots=True)
-class _Undoing:
+class _LoadUndo:
     """One undo, chunk by chunk.
 
     Args:
@@ -231,7 +231,7 @@ class _Undoing:
         choice = Choice(as_of=self.batch.commit_no - 1)
         besides = Besides(choice, followed=restated.told, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))
-        settled = resolve_indexed(unit, self.index, restated.changed, indexed, KIND, besides)
+        settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, besides)
         self._restored += len(restated.changed)
         self._removed += len(restated.gone)
         # Who bore a record that was settled in a chunk before is who bore it before that.
@@ -257,7 +257,7 @@ class _Undoing:
         self.left -= some
         return some
 
-    def told(self, unit: ReadUnit) -> LoadUndone:
+    def told(self, unit: ReadUnit) -> LoadUndoResult:
         """What the undo did, once nothing is left.
 
         Args:
@@ -267,7 +267,7 @@ class _Undoing:
             unit, lambda: {*self.commits}, self._before, self._settled, preview=self.preview
         )
         self.received = receipts_until(unit, self._before, self.since)
-        return LoadUndone(
+        return LoadUndoResult(
             self.batch.id,
             self.batch.source,
             self.preview,
@@ -276,12 +276,12 @@ class _Undoing:
             self._restored,
             self._removed,
             len(moved),
-            _counted(persons),
+            _count_changes(persons),
             told,
             self.received.number,
         )
 
-    def end(self, unit: WriteUnit, undone: LoadUndone) -> None:
+    def end(self, unit: WriteUnit, undone: LoadUndoResult) -> None:
         """End the undo, and keep what is answered."""
         unit.batches.end_undo(self.batch.id)
         keep_answer(unit, self.index, undone.as_dict(), ())
@@ -292,34 +292,34 @@ class _Undoing:
             now = reading.batches.get(self.batch.id)
         # The last of the commits may not have been kept.
         if now is not None and now.undoing_worker == worker_name() and now.undoing_commit in self.commits:
-            with self.index.database.write(viewer, KIND) as unit:
+            with self.index.database.write(viewer, COMMIT_KIND) as unit:
                 unit.batches.leave_undo(self.batch.id)
 
 
-def _begun(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _Undoing:
+def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _LoadUndo:
     """Begin with an undo, or go on with one that was interrupted.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
         ConflictError: it was held, or undone before, or is being taken back.
     """
-    batch = _batch(unit, number)
+    batch = _require_loaded_batch(unit, number)
     stated = unit.sightings.of_batch(batch.id)
     if batch.undone_commit is None:
         since = unit.commit_no
         step_id = add_step(unit, "undo", reason, {"batch": batch.id})
         unit.batches.begin_undo(batch.id, since)
     else:
-        _require_left(unit, batch)
+        _require_interrupted(unit, batch)
         since = batch.undone_commit
         [step_id] = [one.id for one in unit.steps.at([since]) if one.detail.get("batch") == batch.id]
     left = stated - unit.batches.taken_back(batch.id)
-    people = _together(unit, left, batch.commit_no)
+    people = _group_by_person(unit, left, batch.commit_no)
     place_of = {record: place for place, mine in enumerate(people) for record in mine}
-    return _Undoing(index, batch, step_id, since, people, place_of, left, len(stated), preview)
+    return _LoadUndo(index, batch, step_id, since, people, place_of, left, len(stated), preview)
 
 
-def _others_write(unit: ReadUnit) -> bool:
+def _has_concurrent_writer(unit: ReadUnit) -> bool:
     """Whether somebody wrote but now; a load that has just ended is likely to be the one that is undone."""
     last = unit.last_commit()
     if last not in (written := unit.commit_info({last})):
@@ -328,14 +328,14 @@ def _others_write(unit: ReadUnit) -> bool:
     return kind != "load" and at > clock.iso(clock.now() - timedelta(seconds=BESIDE_S))
 
 
-def _require_left(unit: ReadUnit, batch: Batch) -> None:
+def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
     """No process may be at it still, as when a caller was not answered in time and asks again."""
     last = batch.undoing_commit
     if last is not None and is_at_work(batch.undoing_worker or "", unit.commit_info({last})[last][0]):
         raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")
 
 
-def _together(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
+def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
     """Records that are one person, or were from just before a commit on, side by side.
 
     What is one person without the load may be two with it, and the other way round.
@@ -355,20 +355,20 @@ def _together(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[
     return list(found.values())
 
 
-def _again(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndone:
+def _result_from(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
     """What a call was answered before, less what its viewer may no longer know."""
     number = kept.get("disclosed") if viewer.sources is None else None
-    return LoadUndone(**{**kept, "disclosed": number, "disclosures": ()})
+    return LoadUndoResult(**{**kept, "disclosed": number, "disclosures": ()})
 
 
-def _counted(persons: Iterable[PersonEffect]) -> dict[str, int]:
+def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for person in persons:
         counts[person.change] = counts.get(person.change, 0) + 1
     return dict(sorted(counts.items()))
 
 
-def _batch(unit: ReadUnit, number: int) -> Batch:
+def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
     found = unit.batches.get(number)
     if found is None or not unit.viewer.may_see(found.source):
         raise NotFoundError(f"there is no load {number}")

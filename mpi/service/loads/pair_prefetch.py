@@ -27,24 +27,24 @@ from mpi.service.indexing.reindex import (
     pack,
 )
 from mpi.service.indexing.scalar_scoring import weighed
-from mpi.service.loads.pair_worker import PairsApart
+from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.statements.intake import Verdict, comparable, judge
 from mpi.service.statements.statement import Statement
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-NOBODY = -1
-WRITTEN_BEFORE = -1
+NO_RECORD = -1
+ALREADY_WRITTEN = -1
 """The place of what is written before the first."""
-WORTH_A_PROCESS = 2_000
+WORKER_FROM_STATEMENTS = 2_000
 """Statements that take effect; the pairs of fewer are found before a process has started."""
-_NONE = np.empty(0, np.int64)
-NO_PAIRS = Scored(_NONE, _NONE, np.empty(0))
+_NO_NUMBERS = np.empty(0, np.int64)
+NO_PAIRS = Scored(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
 
 
 @dataclass(slots=True)
-class Ahead:
+class PrefetchedPairs:
     """Statements of which the pairs are known, as of a snapshot.
 
     A statement is known by its place; among the pairs it bears the number ``-1 - place``, and a stored record
@@ -70,9 +70,9 @@ class Ahead:
     last_commit: int
     here: int
     scored: Scored = NO_PAIRS
-    written: np.ndarray = field(default_factory=_NONE.copy)
+    written: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
     made: dict[int, Packed] = field(default_factory=dict)
-    record_of: np.ndarray = field(default_factory=_NONE.copy)
+    record_of: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
     replaced: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     outdated: bool = False
@@ -81,9 +81,9 @@ class Ahead:
 
     def score(self, scored: Scored, written_before: int = 0) -> None:
         """Take in the pairs, of these statements and so many that were written before them."""
-        self.record_of = np.full(self.here + written_before, NOBODY, np.int64)
-        lo, hi = (np.where(e < 0, -1 - e, WRITTEN_BEFORE) for e in (scored.lo, scored.hi))
-        lo, hi = (np.where(place < self.here, place, WRITTEN_BEFORE) for place in (lo, hi))
+        self.record_of = np.full(self.here + written_before, NO_RECORD, np.int64)
+        lo, hi = (np.where(e < 0, -1 - e, ALREADY_WRITTEN) for e in (scored.lo, scored.hi))
+        lo, hi = (np.where(place < self.here, place, ALREADY_WRITTEN) for place in (lo, hi))
         later = np.maximum(lo, hi)
         order = np.argsort(later, kind="stable")
         self.written = later[order]
@@ -140,7 +140,7 @@ class Ahead:
         here = slice(*np.searchsorted(self.written, [places.start, places.stop]))
         ends = (self._numbers(self.scored.lo[here]), self._numbers(self.scored.hi[here]))
         lo, hi = np.minimum(*ends), np.maximum(*ends)
-        keep = (lo != NOBODY) & (lo != hi)
+        keep = (lo != NO_RECORD) & (lo != hi)
         return edges_in(lo[keep], hi[keep], self.scored.bits[here][keep])
 
     def _numbers(self, ends: np.ndarray) -> np.ndarray:
@@ -148,7 +148,7 @@ class Ahead:
         found = np.where(ends < 0, self.record_of[np.where(ends < 0, -1 - ends, 0)], ends)
         replaced = self.replaced | self.gone | self.before
         stale = np.fromiter(replaced, np.int64, len(replaced))
-        found[(ends >= 0) & np.isin(ends, stale)] = NOBODY
+        found[(ends >= 0) & np.isin(ends, stale)] = NO_RECORD
         return found
 
     def _up_to_date(
@@ -169,29 +169,29 @@ class Ahead:
         standing = mine.keys() | unit.keys.having(config_id, ends)
         found = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
         if others:
-            found |= _scored_with(unit, index, config_id, mine, others)
+            found |= _score_against_changed(unit, index, config_id, mine, others)
         return found
 
 
-def _scored_with(
+def _score_against_changed(
     unit: ReadUnit, index: Index, config_id: int, mine: Mapping[int, Changed], others: set[int]
 ) -> Edges:
     """Edges between records of a chunk and others that share a key with them."""
-    blocking = index.blocking(unit, config_id)
-    own_keys = {record: one.keys(blocking, index.seal) for record, one in mine.items()}
+    blocking = index.blocking_of(unit, config_id)
+    own_keys = {record: one.keys(blocking, index.keyed_hash) for record, one in mine.items()}
     near = {record: found & others for record, found in candidates(unit, config_id, own_keys).items()}
     known = load_features(unit, config_id, {other for found in near.values() for other in found})
     pairs = [(record, other) for record, found in near.items() for other in found & known.keys()]
     return weighed(index.matcher, {**known, **{r: one.features for r, one in mine.items()}}, pairs)
 
 
-def look_ahead(
+def prefetch_pairs(
     index: Index,
     viewer: Viewer,
     source: Source,
     said: Sequence[Statement],
     progress: Progress,
-) -> Ahead:
+) -> PrefetchedPairs:
     """Find and score the pairs of statements before they are written.
 
     Args:
@@ -202,15 +202,15 @@ def look_ahead(
         progress: told of long steps.
     """
     with index.database.read(viewer) as unit:
-        found = _prepared(unit, index, source, said)
+        found = _prepare_statements(unit, index, source, said)
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
             again = partial(index.database.read, viewer)
-            found.score(pair_up(unit, index.matcher, found.config_id, _numbered(found.made), told, again))
+            found.score(pair_up(unit, index.matcher, found.config_id, _number_by_position(found.made), told, again))
     return found
 
 
-class LookingAhead:
+class PairPrefetcher:
     """Finds the pairs of statements in a process of its own, while those before them are written.
 
     Args:
@@ -220,24 +220,24 @@ class LookingAhead:
         source: who says them.
     """
 
-    def __init__(self, apart: PairsApart, index: Index, viewer: Viewer, source: Source) -> None:
+    def __init__(self, apart: PairWorker, index: Index, viewer: Viewer, source: Source) -> None:
         self._apart = apart
         self._index = index
         self._viewer = viewer
         self._source = source
-        self._asked: Ahead | None = None
-        self._awaited: Ahead | None = None
+        self._asked: PrefetchedPairs | None = None
+        self._awaited: PrefetchedPairs | None = None
 
-    def prepare(self, said: Sequence[Statement]) -> Ahead:
+    def prepare(self, said: Sequence[Statement]) -> PrefetchedPairs:
         """Make statements comparable as the index stands, which is that after the window before the last.
 
         Args:
             said: the statements, in the order in which they will be written.
         """
         with self._index.database.read(self._viewer) as unit:
-            return _prepared(unit, self._index, self._source, said)
+            return _prepare_statements(unit, self._index, self._source, said)
 
-    def begin(self, found: Ahead, earlier: Ahead) -> Ahead | None:
+    def begin(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> PrefetchedPairs | None:
         """Begin to look for the pairs of what was prepared; None where that is not worth a process.
 
         Args:
@@ -247,13 +247,13 @@ class LookingAhead:
         if (
             found.config_id is None
             or found.config_id != earlier.config_id
-            or len(found.made) < WORTH_A_PROCESS
+            or len(found.made) < WORKER_FROM_STATEMENTS
         ):
             return None
         beside = {found.here + place: one for place, one in earlier.made.items() if place < earlier.here}
         # The process has those before them already, if it was asked about them.
-        asked = AskedLast(found.here) if self._asked is earlier else _numbered(beside)
-        self._apart.ask(found.config_id, _numbered(found.made), asked)
+        asked = AskedLast(found.here) if self._asked is earlier else _number_by_position(beside)
+        self._apart.ask(found.config_id, _number_by_position(found.made), asked)
         self._asked = self._awaited = found
         # What others commit between these snapshots is seen before the next chunk is written.
         found.outdated = found.last_commit != earlier.last_commit
@@ -264,7 +264,7 @@ class LookingAhead:
         """Whether pairs were asked for, and are not found yet."""
         return self._awaited is not None and not self._apart.has_answered()
 
-    def end(self, found: Ahead, earlier: Ahead) -> None:
+    def end(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> None:
         """Take in the pairs that were found, once everything before these statements is written."""
         found.score(self._apart.answer(), earlier.here)
         self._awaited = None
@@ -275,20 +275,20 @@ class LookingAhead:
         found.last_commit = earlier.last_commit
 
 
-def _prepared(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> Ahead:
+def _prepare_statements(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> PrefetchedPairs:
     """The statements made comparable, no pairs found yet."""
-    found = Ahead(None, unit.last_commit(), len(said))
+    found = PrefetchedPairs(None, unit.last_commit(), len(said))
     if len(said) >= BATCH_RECORDS:
         found.config_id = index.config_id(unit)
-        found.made = _made(unit, index, source, said)
+        found.made = _standardize_effective(unit, index, source, said)
     return found
 
 
-def _numbered(made: Mapping[int, Packed]) -> dict[int, Packed]:
+def _number_by_position(made: Mapping[int, Packed]) -> dict[int, Packed]:
     return {-1 - place: one for place, one in made.items()}
 
 
-def _made(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> dict[int, Packed]:
+def _standardize_effective(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> dict[int, Packed]:
     """By place: the statements that would take effect as the index stands, made comparable."""
     known = unit.records.find(source.id, [one.local_id for one in said])
     effective = (Verdict.CREATED, Verdict.UPDATED)
@@ -299,5 +299,5 @@ def _made(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement
     }
     made = comparable(unit, index, source, [said[place] for place in places.values()])
     config_id = index.config_id(unit)
-    blocking, config = index.blocking(unit, config_id), index.matcher.digest(index.lists_of(unit, config_id))
-    return {place: pack(made[name], blocking, index.seal, config) for name, place in places.items()}
+    blocking, config = index.blocking_of(unit, config_id), index.matcher.digest(index.shared_values_of(unit, config_id))
+    return {place: pack(made[name], blocking, index.keyed_hash, config) for name, place in places.items()}

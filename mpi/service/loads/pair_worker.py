@@ -24,14 +24,14 @@ from mpi.service.processes.child_process import mappings_can_be_sent
 from mpi.standardize.process_pool import give_way
 from mpi.storage.unit_of_work.database import Database
 
-WORTH_A_THREAD_BESIDE = 250_000
+SECOND_THREAD_FROM_PAIRS = 250_000
 """Pairs, while others are written, which takes a core: two threads in place of one take a tenth more time."""
-_PATIENCE_S = 60.0
+_EXIT_TIMEOUT_S = 60.0
 """For the process to end: until what it has DuckDB do is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _WorkerSettings:
     """What the process is given once.
 
     Args:
@@ -47,7 +47,7 @@ class _Work:
     folder: Path
 
 
-class _Wanted(NamedTuple):
+class _PairRequest(NamedTuple):
     """Records of which the pairs are wanted; see ``Pairing.pair_up``."""
 
     config_id: int
@@ -55,7 +55,7 @@ class _Wanted(NamedTuple):
     beside: Beside
 
 
-class PairsApart:
+class PairWorker:
     """A process that finds and scores pairs; begun when it is first asked, ended on leaving.
 
     Args:
@@ -80,7 +80,7 @@ class PairsApart:
             self._pipe.close()
         if self._process is not None:
             self._process.terminate()
-            self._process.join(_PATIENCE_S)
+            self._process.join(_EXIT_TIMEOUT_S)
             if self._process.exitcode is None:
                 self._process.kill()
                 self._process.join()
@@ -97,12 +97,12 @@ class PairsApart:
         """
         self._begin()
         try:
-            self._connection.send(_Wanted(config_id, mine, beside))
+            self._connection.send(_PairRequest(config_id, mine, beside))
         except OSError:
-            raise _ended() from None
+            raise _worker_ended_error() from None
         commit = self._received()
         if not isinstance(commit, int):
-            raise _ended()
+            raise _worker_ended_error()
         return commit
 
     def has_answered(self) -> bool:
@@ -114,7 +114,7 @@ class PairsApart:
         try:
             return self._connection.poll()
         except OSError:
-            raise _ended() from None
+            raise _worker_ended_error() from None
 
     def answer(self) -> Scored:
         """The pairs of what was asked last; waits for them.
@@ -124,20 +124,20 @@ class PairsApart:
         """
         scored = self._received()
         if not isinstance(scored, Scored):
-            raise _ended()
+            raise _worker_ended_error()
         return scored
 
     @property
     def _connection(self) -> Connection:
         if self._pipe is None:
-            raise _ended()
+            raise _worker_ended_error()
         return self._pipe
 
     def _received(self) -> object:
         try:
             received = self._connection.recv()
         except (EOFError, OSError):
-            raise _ended() from None
+            raise _worker_ended_error() from None
         if isinstance(received, str):
             raise EngineError(received)
         return received
@@ -148,24 +148,24 @@ class PairsApart:
         # Made by the one that is not ended in the middle of its work, so that nothing of it stays.
         self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
         index, folder = self._index, Path(self._folder.name)
-        work = _Work(index.database.url, self._viewer, index.matcher.model, folder)
+        work = _WorkerSettings(index.database.url, self._viewer, index.matcher.model, folder)
         # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
         spawn = get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         mappings_can_be_sent()
-        process = spawn.Process(target=_serve, args=(theirs, work), daemon=True)
+        process = spawn.Process(target=_serve_requests, args=(theirs, work), daemon=True)
         process.start()
         self._process = process
         theirs.close()
 
 
-def _ended() -> EngineError:
+def _worker_ended_error() -> EngineError:
     return EngineError(
         "the process that finds pairs was ended from outside, for want of memory perhaps: run it again"
     )
 
 
-def _serve(pipe: Connection, work: _Work) -> None:
+def _serve_requests(pipe: Connection, work: _WorkerSettings) -> None:
     """Answer until nobody asks any more: first the last commit, then the pairs; or an error in one line."""
     give_way()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
@@ -177,16 +177,16 @@ def _serve(pipe: Connection, work: _Work) -> None:
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
-        Pairing(work.model, place, bounds.most_kept, again, WORTH_A_THREAD_BESIDE) as pairing,
+        Pairing(work.model, place, bounds.most_kept, again, SECOND_THREAD_FROM_PAIRS) as pairing,
     ):
         while True:
-            _answer(pipe, database, work.viewer, pairing, pipe.recv())
+            _answer_request(pipe, database, work.viewer, pairing, pipe.recv())
             gc.collect()
     # Nothing is left to be put away, and this process is about to end by itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _answer(pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _Wanted) -> None:
+def _answer_request(pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _PairRequest) -> None:
     try:
         with ExitStack() as reading:
             unit = reading.enter_context(database.read(viewer))

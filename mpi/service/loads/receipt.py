@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mpi.service.loads.row_intake import Reject, Sent
+from mpi.service.loads.row_intake import Reject, ValidatedFile
 from mpi.service.statements.intake import Verdict
 from mpi.service.statements.statement import Statement
 from mpi.storage.repositories.sources.records import StoredRecord
@@ -52,7 +52,7 @@ class Receipt:
         return self.received == sum(n for name, n in self.counts.items() if name != "received")
 
 
-def receipt_of(source: str, sent: Sent) -> Receipt:
+def receipt_from(source: str, sent: ValidatedFile) -> Receipt:
     """The receipt of a file as far as the door can tell."""
     return Receipt(
         source,

@@ -28,14 +28,14 @@ from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import receive
 from mpi.standardize.shared_values import SharedValues, without_shared
 
-ROWS_A_BLOCK = 500
+BLOCK_ROWS = 500
 """So few that no process is left alone with much of a night's delta when its last rows are dealt."""
-MADE_AT_ONCE = 20_000
+EAGER_ROWS = 20_000
 """Rows that are made comparable as they are let in: for those that come first the writing would wait."""
 IN_MEMORY_BYTES = 64_000_000
 """What is larger goes into a file without a name, which a kill leaves nothing of."""
 
-KnownHashes = Callable[[Sequence[str]], Mapping[str, str]]
+HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
 """The hash of what stands for each of a source's local IDs, where something does."""
 
 
@@ -50,7 +50,7 @@ class Reject:
     field: str | None = None
 
 
-class Rows(NamedTuple):
+class RowBlock(NamedTuple):
     """Some rows on their way to the door.
 
     Args:
@@ -62,7 +62,7 @@ class Rows(NamedTuple):
     at_once: bool
 
 
-class Block(NamedTuple):
+class ValidatedBlock(NamedTuple):
     """What became of some rows.
 
     Args:
@@ -85,7 +85,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Door:
+class RowValidator:
     """Lets rows in; can be sent to another process.
 
     Args:
@@ -109,9 +109,9 @@ class Door:
         """The shared values."""
         return SharedValues.from_text(self.lists)
 
-    def __call__(self, rows: Rows) -> Block:
+    def __call__(self, rows: RowBlock) -> ValidatedBlock:
         """Let rows in."""
-        block = Block(len(rows.sent), b"", [], [], [], 0, {})
+        block = ValidatedBlock(len(rows.sent), b"", [], [], [], 0, {})
         made: list[Statement] = []
         nameless = 0
         for row, known in rows.sent:
@@ -150,7 +150,7 @@ class Door:
 
 
 @dataclass
-class Sent:
+class ValidatedFile:
     """The rows of a file, let in by the door; closed, nothing of them is left.
 
     Args:
@@ -167,7 +167,7 @@ class Sent:
         issues: counts by field and code.
     """
 
-    door: Door
+    door: RowValidator
     spill: IO[bytes]
     headings: dict[str, Heading] = field(default_factory=dict)
     latest: str = ""
@@ -179,7 +179,7 @@ class Sent:
     issues: dict[str, int] = field(default_factory=dict)
     _blocks: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, block: Block) -> None:
+    def add(self, block: ValidatedBlock) -> None:
         """Take in what became of the next rows."""
         self.received += block.rows
         self.rejects += block.rejects
@@ -187,14 +187,14 @@ class Sent:
         self.nameless += block.nameless
         for name, count in block.issues.items():
             self.issues[name] = self.issues.get(name, 0) + count
-        first = len(self._blocks) * ROWS_A_BLOCK
+        first = len(self._blocks) * BLOCK_ROWS
         self._blocks.append((self.spill.tell(), len(block.packed)))
         self.spill.write(block.packed)
         self.latest = max([self.latest, *(heading.as_of for _, heading in block.headings)])
         for local_id, heading in block.headings:
             old = self.headings.get(local_id)
             self.superseded += old is not None
-            if old is None or _counts_over(heading, old):
+            if old is None or _has_precedence(heading, old):
                 self.headings[local_id] = heading._replace(place=first + heading.place)
 
     def statements(self) -> Iterator[Statement]:
@@ -203,7 +203,7 @@ class Sent:
             self.spill.seek(begin)
             # Written by this process's own workers, and readable by nobody else.
             said: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301
-            for place, one in enumerate(said, number * ROWS_A_BLOCK):
+            for place, one in enumerate(said, number * BLOCK_ROWS):
                 if self.headings[one.local_id].place == place:
                     yield one
 
@@ -212,7 +212,7 @@ class Sent:
         self.spill.close()
 
 
-def _counts_over(heading: Heading, old: Heading) -> bool:
+def _has_precedence(heading: Heading, old: Heading) -> bool:
     """Whether a row counts in place of an earlier one of the same local ID.
 
     One that seals its record does, and no other in its place: a seal that came in a file of its own would
@@ -222,7 +222,7 @@ def _counts_over(heading: Heading, old: Heading) -> bool:
     return seals > sealed or (seals == sealed and old.as_of <= heading.as_of)
 
 
-def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes, folder: str) -> Sent:
+def validate_rows(door: RowValidator, rows: Iterable[SentRow | RejectedRow], known: HashLookup, folder: str) -> ValidatedFile:
     """Let rows in by the door; nothing is stored.
 
     Args:
@@ -231,9 +231,9 @@ def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes
         known: what stands for records now: what says the same again need not be standardized.
         folder: where statements go that are too many for memory; readable by this user only.
     """
-    sent = Sent(door, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
+    sent = ValidatedFile(door, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
     try:
-        for block in spread(door, _blocks(rows, known)):
+        for block in spread(door, _split_into_blocks(rows, known)):
             sent.add(block)
     except BaseException:  # whatever ended it, an interrupt too: what was let in goes
         sent.close()
@@ -241,22 +241,22 @@ def let_in(door: Door, rows: Iterable[SentRow | RejectedRow], known: KnownHashes
     return sent
 
 
-def _blocks(rows: Iterable[SentRow | RejectedRow], known: KnownHashes) -> Iterator[Rows]:
+def _split_into_blocks(rows: Iterable[SentRow | RejectedRow], known: HashLookup) -> Iterator[RowBlock]:
     rest, taken = iter(rows), 0
-    while some := list(islice(rest, ROWS_A_BLOCK)):
-        yield Rows(_with_hashes(some, known), at_once=taken < MADE_AT_ONCE)
+    while some := list(islice(rest, BLOCK_ROWS)):
+        yield RowBlock(_attach_hashes(some, known), at_once=taken < EAGER_ROWS)
         taken += len(some)
 
 
-def _with_hashes(
-    block: Sequence[SentRow | RejectedRow], known: KnownHashes
+def _attach_hashes(
+    block: Sequence[SentRow | RejectedRow], known: HashLookup
 ) -> list[tuple[SentRow | RejectedRow, str | None]]:
-    named = [_local_id(row) for row in block]
+    named = [_read_local_id(row) for row in block]
     hashes = known([name for name in named if name is not None])
     return [(row, hashes.get(name or "")) for row, name in zip(block, named, strict=True)]
 
 
-def _local_id(row: SentRow | RejectedRow) -> str | None:
+def _read_local_id(row: SentRow | RejectedRow) -> str | None:
     """The local ID as the door will read it; None where it will not."""
     if isinstance(row, RejectedRow):
         return None

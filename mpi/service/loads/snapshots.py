@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mpi.service.core.identity_key import who
-from mpi.service.loads.guards import Effect
-from mpi.service.loads.row_intake import Sent
+from mpi.service.loads.guards import LoadEffect
+from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.statements.intake import Verdict, judge
 from mpi.standardize.payload import from_payload
 from mpi.storage.driver.chunks import chunked
@@ -14,7 +14,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(slots=True)
-class Survey:
+class FileImpact:
     """What a source has, as far as its file bears on it.
 
     Args:
@@ -35,7 +35,7 @@ class Survey:
 
     def absent(self, as_of: str) -> list[StoredRecord]:
         """Active records that a full snapshot lacks, and that their source has not stated since."""
-        return _not_seen_since(self.lacking, as_of, RecordState.ACTIVE)
+        return _select_not_seen_since(self.lacking, as_of, RecordState.ACTIVE)
 
     def still_gone(self, as_of: str) -> list[StoredRecord]:
         """Withdrawn records that a full snapshot lacks as well: their source says again that they are gone.
@@ -43,14 +43,14 @@ class Survey:
         Without that, a statement from before the snapshot would bring one back if it came late, and not if
         it came in time.
         """
-        return _not_seen_since(self.lacking, as_of, RecordState.WITHDRAWN)
+        return _select_not_seen_since(self.lacking, as_of, RecordState.WITHDRAWN)
 
-    def effect(self, as_of: str) -> Effect:
+    def effect(self, as_of: str) -> LoadEffect:
         """What the load would do to its source, for the guards."""
-        return Effect(self.active, len(self.absent(as_of)), self.renamed, self.sealed)
+        return LoadEffect(self.active, len(self.absent(as_of)), self.renamed, self.sealed)
 
 
-def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool) -> Survey:
+def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
     """See what a file means for its source's records; of a delta only those that it names are read.
 
     A record whose row was refused is not lacking. Where a row had no readable local ID it may be any
@@ -63,9 +63,9 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
         as_of: when the file was true at its source.
         full: whether the file is a full snapshot.
     """
-    found = Survey(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
+    found = FileImpact(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
     updated: list[StoredRecord] = []
-    for record in _unlike(unit, source_id, sent) if full else _named(unit, source_id, sent):
+    for record in _each_differing(unit, source_id, sent) if full else _each_named(unit, source_id, sent):
         heading = sent.headings.get(record.local_id)
         if heading is not None:
             verdict = judge(record, heading)
@@ -76,13 +76,13 @@ def survey(unit: ReadUnit, source_id: int, sent: Sent, as_of: str, *, full: bool
             found.lacking.append(record)
         if full and record.state == RecordState.HELD:
             found.held.append(record.id)
-    found.renamed = sum(_renamed(unit, sent, some) for some in chunked(updated))
+    found.renamed = sum(_count_renamed(unit, sent, some) for some in chunked(updated))
     if sent.nameless:
         found.spared, found.lacking = len(found.absent(as_of)), []
     return found
 
 
-def _unlike(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
+def _each_differing(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iterator[StoredRecord]:
     """The records of which the file does not say again what stands, and those that it seals.
 
     A seal that was to begin later is said in the same words when it has begun.
@@ -95,16 +95,16 @@ def _unlike(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord
     return unit.records.each_but(source_id, said)
 
 
-def _named(unit: ReadUnit, source_id: int, sent: Sent) -> Iterator[StoredRecord]:
+def _each_named(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iterator[StoredRecord]:
     for names in chunked(sent.headings):
         yield from unit.records.find(source_id, names).values()
 
 
-def _renamed(unit: ReadUnit, sent: Sent, updated: Iterable[StoredRecord]) -> int:
+def _count_renamed(unit: ReadUnit, sent: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
     now = {record.id: sent.headings[record.local_id].who for record in updated}
     old = unit.records.payloads(now)
     return sum(said is not None and who(from_payload(old[number][1])) != said for number, said in now.items())
 
 
-def _not_seen_since(records: Iterable[StoredRecord], as_of: str, state: RecordState) -> list[StoredRecord]:
+def _select_not_seen_since(records: Iterable[StoredRecord], as_of: str, state: RecordState) -> list[StoredRecord]:
     return [record for record in records if record.state == state and record.last_seen <= as_of]

@@ -8,23 +8,23 @@ from types import TracebackType
 from typing import Self
 
 from mpi.service.core.comparable_record import Packed
-from mpi.service.loads.row_intake import Door, Sent
+from mpi.service.loads.row_intake import RowValidator, ValidatedFile
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import from_payload
 from mpi.standardize.process_pool import ended_from_outside, processes, submit, workers
 
-AT_A_TIME = 1_000
+TASK_STATEMENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class PayloadStandardizer:
     """Makes records comparable; can be sent to another process.
 
     Args:
         door: it let them in.
     """
 
-    door: Door
+    door: RowValidator
 
     def __call__(self, payloads: Sequence[bytes]) -> list[Packed]:
         """Make records comparable, given as they are stored."""
@@ -32,7 +32,7 @@ class Maker:
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingWindow:
     """Statements of which some are being made comparable.
 
     Args:
@@ -46,16 +46,16 @@ class Coming:
     parts: list[Future[list[Packed]]]
 
 
-class Meanwhile:
+class StandardizePool:
     """Makes a file's statements comparable, in processes that begin with the first and end on leaving.
 
     Args:
         sent: the file.
     """
 
-    def __init__(self, sent: Sent) -> None:
+    def __init__(self, sent: ValidatedFile) -> None:
         self._sent = sent
-        self._work = Maker(sent.door)
+        self._work = PayloadStandardizer(sent.door)
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -67,17 +67,17 @@ class Meanwhile:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def begin(self, said: list[Statement]) -> Coming:
+    def begin(self, said: list[Statement]) -> PendingWindow:
         """Begin with those of the statements that are not comparable yet."""
         headings = self._sent.headings
         places = [n for n, one in enumerate(said) if headings[one.local_id].unmade]
         if places and self._pool is None:
             self._pool = workers(processes(), self._work)
         payloads = [said[place].payload for place in places]
-        some = [payloads[at : at + AT_A_TIME] for at in range(0, len(payloads), AT_A_TIME)]
-        return Coming(said, places, [submit(self._pool, each) for each in some] if self._pool else [])
+        some = [payloads[at : at + TASK_STATEMENTS] for at in range(0, len(payloads), TASK_STATEMENTS)]
+        return PendingWindow(said, places, [submit(self._pool, each) for each in some] if self._pool else [])
 
-    def end(self, coming: Coming) -> list[Statement]:
+    def end(self, coming: PendingWindow) -> list[Statement]:
         """The statements, once they are comparable.
 
         Raises:

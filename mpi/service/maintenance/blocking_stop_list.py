@@ -16,14 +16,14 @@ from mpi.service.core.stored_features import load_features
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-SAMPLED_BLOCKS = 100
+SAMPLE_BLOCKS = 100
 """The largest blocks, of which pairs are looked at."""
-SAMPLED_PAIRS = 300
+SAMPLE_PAIRS = 300
 """Pairs of each that are looked at, drawn by a seed that is the key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stops:
+class StopListPlan:
     """A list of stopped keys, before it is in force.
 
     Args:
@@ -45,7 +45,7 @@ class Stops:
     lost: int
 
 
-def propose_stops(index: Index, viewer: Viewer, over: int) -> Stops:
+def plan_stop_list(index: Index, viewer: Viewer, over: int) -> StopListPlan:
     """Which keys would be stopped, where every block of more records than so many is.
 
     Keys that are stopped already stay so; nothing is changed.
@@ -61,18 +61,18 @@ def propose_stops(index: Index, viewer: Viewer, over: int) -> Stops:
     permit(viewer, Action.RECLUSTER)
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        lists = index.lists_of(unit, config_id)
+        lists = index.shared_values_of(unit, config_id)
         if not over:
-            return Stops(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
+            return StopListPlan(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
         blocks = unit.keys.large(config_id, over)
         stopped = lists.stopped | {key for key, _ in blocks}
         rest = index.matcher.model.blocking.stopping(stopped)
         pairs = sum(comb(size, 2) for _, size in blocks)
-        looked_at = _Looked()
-        for key, size in blocks[:SAMPLED_BLOCKS]:
-            looked_at.add(comb(size, 2), _look(unit, index, rest, config_id, key))
+        looked_at = _SampleSums()
+        for key, size in blocks[:SAMPLE_BLOCKS]:
+            looked_at.add(comb(size, 2), _measure_block(unit, index, rest, config_id, key))
     scale = pairs / looked_at.pairs if looked_at.pairs else 0.0
-    return Stops(
+    return StopListPlan(
         replace(lists, stopped=stopped),
         len(stopped),
         len(blocks),
@@ -84,7 +84,7 @@ def propose_stops(index: Index, viewer: Viewer, over: int) -> Stops:
 
 
 @dataclass(slots=True)
-class _Looked:
+class _SampleSums:
     """Sums over the blocks that were looked at."""
 
     pairs: int = 0
@@ -97,25 +97,25 @@ class _Looked:
         self.lost += pairs * shares[1]
 
 
-def _look(unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int) -> tuple[float, float]:
+def _measure_block(unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int) -> tuple[float, float]:
     """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
     members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
-    drawn = _drawn(members, key)
+    drawn = _draw_pairs(members, key)
     features = load_features(unit, config_id, {end for pair in drawn for end in pair})
-    own = {record: set(keys(each, rest, index.seal)) for record, each in features.items()}
+    own = {record: set(keys(each, rest, index.keyed_hash)) for record, each in features.items()}
     review = index.matcher.model.thresholds.stored_from
     saved = [(a, b) for a, b in drawn if not own[a] & own[b]]
     lost = sum(index.matcher.scorer.weight(features[a], features[b]) >= review for a, b in saved)
     return len(saved) / len(drawn), lost / len(drawn)
 
 
-def _drawn(members: Sequence[int], key: int) -> list[tuple[int, int]]:
+def _draw_pairs(members: Sequence[int], key: int) -> list[tuple[int, int]]:
     """Distinct pairs of a block: all of a small one."""
-    if comb(len(members), 2) <= SAMPLED_PAIRS:
+    if comb(len(members), 2) <= SAMPLE_PAIRS:
         return [(a, b) for place, a in enumerate(members) for b in members[place + 1 :]]
     chance = random.Random(key)  # noqa: S311 - a sample, not a secret
     found: set[tuple[int, int]] = set()
-    while len(found) < SAMPLED_PAIRS:
+    while len(found) < SAMPLE_PAIRS:
         a, b = chance.sample(members, 2)
         found.add((min(a, b), max(a, b)))
     return sorted(found)

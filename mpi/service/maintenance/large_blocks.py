@@ -20,7 +20,7 @@ class LargeBlockView:
 
 
 @dataclass(frozen=True, slots=True)
-class LargeBlocks:
+class LargeBlockReport:
     """What is too large to be searched without a word.
 
     Args:
@@ -32,7 +32,7 @@ class LargeBlocks:
     pending: int
 
 
-def large_blocks(index: Index, viewer: Viewer) -> LargeBlocks:
+def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
     """Every blocking key past the alarm size, and how many requests wait because of one.
 
     Raises:
@@ -43,4 +43,4 @@ def large_blocks(index: Index, viewer: Viewer) -> LargeBlocks:
         found = unit.blocks.queued(index.config_id(unit))
         pending = unit.blocks.count_waiting()
     blocks = tuple(LargeBlockView(f"{one.key & (1 << 64) - 1:016x}", one.records) for one in found)
-    return LargeBlocks(blocks, pending)
+    return LargeBlockReport(blocks, pending)

@@ -11,11 +11,11 @@ from math import log2
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 
-TOLD_FROM_BITS = 1.0
+REPORTED_FROM_BITS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outgrown:
+class CapacityExcess:
     """How far an index is beyond its model.
 
     Args:
@@ -32,7 +32,7 @@ class Outgrown:
         return log2(self.records / self.fitted_for)
 
 
-def outgrown(index: Index, viewer: Viewer) -> Outgrown | None:
+def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
     """How far an index is beyond the model in force; None where it is less than a bit.
 
     Args:
@@ -41,5 +41,5 @@ def outgrown(index: Index, viewer: Viewer) -> Outgrown | None:
     """
     with index.database.read(viewer) as unit:
         records = unit.keys.greatest(index.config_id(unit))
-    found = Outgrown(records, index.matcher.model.index_size)
-    return found if records and found.bits >= TOLD_FROM_BITS else None
+    found = CapacityExcess(records, index.matcher.model.index_size)
+    return found if records and found.bits >= REPORTED_FROM_BITS else None

@@ -6,7 +6,7 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 
 
-def restored(database: Database, viewer: Viewer) -> str:
+def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
     """Begin another generation of the feed after a backup was restored; returns it.
 
     What was acknowledged after the backup is not in the index, and its commit numbers are given again to

@@ -10,7 +10,7 @@ from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
-from mpi.service.recluster.key_verification import are_sound
+from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.plan import recluster
 from mpi.storage.repositories.derived.runs import Stage
 from mpi.storage.repositories.persons.persons import PersonStatus
@@ -48,13 +48,13 @@ def verify(
     permit(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         findings = [
-            *_ids(unit),
-            *_memberships(unit),
-            *_records(unit, index),
-            *_words(unit),
-            *_stopped(unit, index),
-            *_keys(unit, index),
-            *_ledger(unit),
+            *_check_ids(unit),
+            *_check_memberships(unit),
+            *_check_records(unit, index),
+            *_check_pending_decisions(unit),
+            *_check_stopped_keys(unit, index),
+            *_check_keys(unit, index),
+            *_check_ledger(unit),
         ]
         run = unit.runs.open()
         pending = unit.blocks.count_waiting()
@@ -65,21 +65,21 @@ def verify(
     return findings
 
 
-def _stopped(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+def _check_stopped_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
-    stopped = index.lists_of(unit, config_id).stopped
+    stopped = index.shared_values_of(unit, config_id).stopped
     having = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped)}
     if having:
         yield Finding(5, f"{len(having)} records have a blocking key that is stopped")
 
 
-def _keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
-    if not are_sound(unit, config_id):
+    if not are_keys_consistent(unit, config_id):
         yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
 
 
-def _ids(unit: ReadUnit) -> Iterator[Finding]:
+def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
     current = set(unit.persons.all_current().values())
     for person in unit.persons.every():
         try:
@@ -91,7 +91,7 @@ def _ids(unit: ReadUnit) -> Iterator[Finding]:
             yield Finding(2, f"person {person.id} is {person.status} and that does not fit its records")
 
 
-def _memberships(unit: ReadUnit) -> Iterator[Finding]:
+def _check_memberships(unit: ReadUnit) -> Iterator[Finding]:
     last: dict[int, int | None] = {}
     for membership in unit.persons.all_memberships():
         ended = last.get(membership.record_id, 0)
@@ -100,7 +100,7 @@ def _memberships(unit: ReadUnit) -> Iterator[Finding]:
         last[membership.record_id] = membership.to_commit
 
 
-def _words(unit: ReadUnit) -> Iterator[Finding]:
+def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
     waiting = {one.decision_id: one.step_id for one in unit.awaited.all()}
     for number, decision in sorted(unit.decisions.get(waiting).items()):
         if decision.step_id != waiting[number]:
@@ -112,7 +112,7 @@ def _words(unit: ReadUnit) -> Iterator[Finding]:
             yield Finding(3, f"decision {number} waits for others, and nobody is awaited")
 
 
-def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     active = unit.records.active()
     current = unit.persons.all_current()
     labels = unit.records.labels(active)
@@ -123,11 +123,11 @@ def _records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     for record in sorted(set(active) - set(unit.records.payloads(active))):
         yield Finding(6, f"active record {record} has no active version")
     for record, label in labels.items():
-        if active[record] != canonical_key(index.seal, label.source, label.local_id):
+        if active[record] != canonical_key(index.keyed_hash, label.source, label.local_id):
             yield Finding(1, f"record {record} has a canonical key that is not its own")
 
 
-def _ledger(unit: ReadUnit) -> Iterator[Finding]:
+def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:
     lines, last = unit.disclosures.extent()
     if lines != last:
         yield Finding(7, f"the ledger has {lines} lines, and its last is number {last}")

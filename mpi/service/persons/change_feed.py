@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from mpi.domain.errors import ConflictError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -83,7 +83,7 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         sources = visible_sources(unit)
         # A cursor stands still over what is hidden, which would be gone through at each poll.
         polled = ("" if info is None else info.generation, sources, after)
-        begin = index.known_quiet.get(polled, after)
+        begin = index.caches.quiet_until.get(polled, after)
         shown = unit.persons.events_after(begin, min(limit, MOST_EVENTS), sources)
         quiet_until = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in shown})
@@ -117,14 +117,14 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
 
 def _note_quiet(index: Index, polled: tuple[object, ...], commit: int) -> None:
     """Remember that there is nothing for a reader between its cursor and a commit."""
-    index.known_quiet.pop(polled, None)
-    index.known_quiet[polled] = commit
-    for oldest in list(index.known_quiet)[:-MOST_POLLED]:
-        index.known_quiet.pop(oldest, None)
+    index.caches.quiet_until.pop(polled, None)
+    index.caches.quiet_until[polled] = commit
+    for oldest in list(index.caches.quiet_until)[:-MOST_POLLED]:
+        index.caches.quiet_until.pop(oldest, None)
 
 
 def _placed(
-    shown: Iterable[IdentityEvent], labels: Mapping[int, Label]
+    shown: Iterable[IdentityEvent], labels: Mapping[int, RecordRef]
 ) -> Iterator[tuple[int, IdentityEvent]]:
     """Each event with its place in its commit, by label: the order of writing follows the rest too."""
 

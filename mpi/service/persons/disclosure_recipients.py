@@ -10,7 +10,7 @@ its client may see. What leaves while the step is being made is not on the ledge
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, permits
 from mpi.service.core.visibility import visible
 from mpi.service.persons.effects import Effect, Received
@@ -128,7 +128,7 @@ def _just_before(history: Sequence[Membership], commit: int) -> Membership | Non
     return next(held, None)
 
 
-def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, Label]) -> list[Received]:
+def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, RecordRef]) -> list[Received]:
     """The answers, newest first."""
     if not apart:
         return []
@@ -158,7 +158,7 @@ def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, Label]) -> list
 
 
 def _told(
-    line: Disclosure, apart: Apart, labels: Mapping[int, Label], sources: frozenset[str] | None
+    line: Disclosure, apart: Apart, labels: Mapping[int, RecordRef], sources: frozenset[str] | None
 ) -> list[int]:
     """The parted records that an answer was about; an export is of all that its client may see."""
     if line.handle is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.service.core.visibility import visible
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
@@ -27,8 +27,8 @@ class PersonEffect:
 
     enterprise_id: str | None
     change: str
-    before: tuple[Label, ...]
-    after: tuple[Label, ...]
+    before: tuple[RecordRef, ...]
+    after: tuple[RecordRef, ...]
     flags: tuple[str, ...]
 
 
@@ -77,7 +77,7 @@ class Received:
     action: str
     fields: tuple[str, ...]
     handle: str | None
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +219,8 @@ def _change(person: Person, held: bool, commits: Collection[int]) -> str:
 def _seen_change(
     unit: ReadUnit,
     persons: Collection[int],
-    held_before: Mapping[int, Mapping[int, Label]],
-    held_after: Mapping[int, Mapping[int, Label]],
+    held_before: Mapping[int, Mapping[int, RecordRef]],
+    held_after: Mapping[int, Mapping[int, RecordRef]],
     after: Mapping[int, int],
     commits: Collection[int],
 ) -> dict[int, str]:
@@ -241,15 +241,15 @@ def _seen_change(
     return becomes
 
 
-def _by_person(of: Mapping[int, int], labels: Mapping[int, Label]) -> dict[int, dict[int, Label]]:
-    found: dict[int, dict[int, Label]] = {}
+def _by_person(of: Mapping[int, int], labels: Mapping[int, RecordRef]) -> dict[int, dict[int, RecordRef]]:
+    found: dict[int, dict[int, RecordRef]] = {}
     for record, bearer in of.items():
         if record in labels:
             found.setdefault(bearer, {})[record] = labels[record]
     return found
 
 
-def _sorted(held: Mapping[int, Label]) -> tuple[Label, ...]:
+def _sorted(held: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
     return tuple(sorted(held.values(), key=lambda label: (label.source, label.local_id)))
 
 

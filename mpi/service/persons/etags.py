@@ -28,7 +28,7 @@ def etag(unit: ReadUnit, index: Index, persons: Iterable[Person]) -> str:
 
 def tag_of(index: Index, seen: Sequence[tuple[str, str | None, Sequence[tuple[int, int | None]]]]) -> str:
     """The tag of persons, by number: the enterprise ID, status and (record, version) seen of each."""
-    return index.seal.token("etag", orjson.dumps(seen).decode())
+    return index.keyed_hash.token("etag", orjson.dumps(seen).decode())
 
 
 def _status(unit: ReadUnit, person: Person) -> str | None:

@@ -2,7 +2,7 @@
 
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, RecordError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, permit
 from mpi.service.core.disclosure import line_of
 from mpi.service.core.index import Index
@@ -55,7 +55,7 @@ def person_at_a_glance(
     shown = {row.record_id: row for row in rows if row.state != RecordState.SEALED}
     if not shown:
         return None
-    labels = {number: Label(shown[number].code, shown[number].local_id) for number in sorted(shown)}
+    labels = {number: RecordRef(shown[number].code, shown[number].local_id) for number in sorted(shown)}
     flagged = sorted(
         (row for row in rows if row.seq is not None), key=lambda row: (row.canonical_key, row.seq)
     )

@@ -13,7 +13,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import EVERY, ONE, Chosen, Said, choose, every
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
@@ -36,7 +36,7 @@ class OtherValue:
     """Another value of an attribute, and the record that states it; unpacks as these two."""
 
     value: Any
-    record: Label
+    record: RecordRef
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.value, self.record))
@@ -78,10 +78,10 @@ class GoldenValue:
 
     attribute: str
     value: Any
-    record: Label
+    record: RecordRef
     as_of: str
     rule: str
-    agreeing: tuple[Label, ...] = ()
+    agreeing: tuple[RecordRef, ...] = ()
     others: tuple[OtherValue, ...] = ()
     correction: CorrectionView | None = None
 
@@ -173,7 +173,7 @@ def read_golden(unit: ReadUnit, index: Index, person: Person) -> Read:
         {one.record: one.corrects for one in corrected},
         frozenset(payloads),
         tuple(sorted(members)),
-        index.seal.token("golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()),
+        index.keyed_hash.token("golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()),
     )
 
 
@@ -200,14 +200,14 @@ def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]
     for number, record in records.items():
         source = sources[payloads[number][0]]
         origin = Origin(number, keys[number], source.code, source.kind)
-        for attribute, said in stated(record, origin, index.survivorship.verifying):
+        for attribute, said in stated(record, origin, index.settings.survivorship.verifying):
             if not (confidential and attribute in WITHHELD_WHERE_CONFIDENTIAL):
                 found.setdefault(attribute, []).append(said)
     return found
 
 
 def _chosen(index: Index, said: Mapping[str, list[Said]]) -> list[tuple[str, Chosen]]:
-    rules = index.survivorship.rules
+    rules = index.settings.survivorship.rules
     chosen = []
     for attribute in ONE:
         one = choose(said.get(attribute, ()), rules[attribute])
@@ -220,7 +220,7 @@ def _chosen(index: Index, said: Mapping[str, list[Said]]) -> list[tuple[str, Cho
 
 
 def _shown(
-    attribute: str, chosen: Chosen, labels: Mapping[int, Label], told: Mapping[int, CorrectionView]
+    attribute: str, chosen: Chosen, labels: Mapping[int, RecordRef], told: Mapping[int, CorrectionView]
 ) -> GoldenValue:
     said = chosen.said
     return GoldenValue(

@@ -7,7 +7,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose, line_of
 from mpi.service.core.index import Index
@@ -60,7 +60,7 @@ class PersonView:
     enterprise_id: str
     status: str
     now: tuple[str, ...]
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
     flags: tuple[FlagView, ...]
     since: str
     etag: str = ""
@@ -76,7 +76,7 @@ class LineageStep:
     at: str
     client: str | None
     cause: str
-    record: Label | None
+    record: RecordRef | None
     before: str | None
     after: str | None
     step: int | None = None
@@ -100,7 +100,7 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
     """
     with index.database.read(viewer) as unit:
         view, line = person_in(unit, index, text, as_of)
-    index.ledger.write(index.database, viewer, line)
+    index.store.ledger.write(index.database, viewer, line)
     return view
 
 
@@ -182,7 +182,7 @@ def _told(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
     return client if viewer.sources is None or by_act or client == viewer.client else None
 
 
-def _acts(unit: ReadUnit, labels: Mapping[int, Label]) -> dict[int, tuple[int, str]]:
+def _acts(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
     """By commit: the step about any of the records that was done or undone in it, and what to call that."""
     made = unit.decisions.of_records(labels).values()
     seen = {one.step_id for one in made if one.step_id is not None and projected(unit, one) is not None}
@@ -210,7 +210,7 @@ class Addressed:
     """Records of an enterprise ID: the crosswalk the other way."""
 
     enterprise_id: str
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
 
 
 def crosswalk(
@@ -226,7 +226,7 @@ def crosswalk(
     """
     with index.database.read(viewer) as unit:
         entry, line = crosswalk_in(unit, source_code, local_id, as_of)
-    index.ledger.write(index.database, viewer, line)
+    index.store.ledger.write(index.database, viewer, line)
     return entry
 
 
@@ -310,12 +310,12 @@ def _members(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
     return unit.persons.members_at(found.id, at)
 
 
-def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, Label]) -> tuple[FlagView, ...]:
+def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]) -> tuple[FlagView, ...]:
     rows = unit.records.flags(members)
     return tuple(flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
 
 
-def flag_view(row: Any, label: Label) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
+def flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
     """A flag of a record, as it is shown."""
     return FlagView(
         row.population, row.value, row.definition, row.detail, row.begin, row.end,

@@ -52,15 +52,15 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
     """
     permit(viewer, Action.PERSON_SEARCH)
     fields = {name: value for name, value in sent.items() if name != "source"}
-    came = receive({**fields, "local_id": "-"}, index.seal, clock.now())
-    sent_features = standardize(came.record, SEARCHED_AS, index.seal)
+    came = receive({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
+    sent_features = standardize(came.record, SEARCHED_AS, index.keyed_hash)
     # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
-    if not keys(sent_features, index.matcher.model.blocking, index.seal):
+    if not keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        query = without_shared(sent_features, index.lists_of(unit, config_id), index.seal)
-        own_keys = keys(query, index.blocking(unit, config_id), index.seal)
+        query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
+        own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
         persons = unit.persons.current(near)
         best: dict[int, tuple[float, int]] = {}

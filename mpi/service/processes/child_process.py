@@ -6,15 +6,16 @@ A thread that computes keeps those that answer from the interpreter, for millise
 import copyreg
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from pickle import PicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from mpi.domain.errors import EngineError, MpiError, raised_at
-from mpi.service.core.index import Index
+from mpi.domain.keyed_hash import KeyedHash
+from mpi.service.core.index import Index, IndexSettings, Matcher, Store
 from mpi.standardize.process_pool import NICE, give_way
 from mpi.storage.unit_of_work.database import Database
 
@@ -35,6 +36,15 @@ class _Raised(NamedTuple):
         made.args = self.arguments
         made.__dict__.update(self.attributes)
         return made
+
+
+class _IndexParts(NamedTuple):
+    """The parts of an index that a child process receives."""
+
+    matcher: Matcher
+    keyed_hash: KeyedHash
+    home: Path
+    settings: IndexSettings
 
 
 def in_own_process(
@@ -86,10 +96,9 @@ def computed_apart(index: Index, work: Callable[..., Result], *given: object) ->
         MpiError: what the function raised.
         EngineError: no process can be begun, it failed, or was ended from outside.
     """
-    # What is compared is what an index is; the rest this process has come to know, or is at.
-    sent = {one.name: getattr(index, one.name) for one in fields(index) if one.compare}
-    del sent["database"]
-    computed: Result = in_own_process(_compute, index.database.url, sent, work, given)
+    # The store and the caches stay in this process: the child opens the database itself.
+    parts = _IndexParts(index.matcher, index.keyed_hash, index.home, index.settings)
+    computed: Result = in_own_process(_compute, index.database.url, parts, work, given)
     return computed
 
 
@@ -133,11 +142,16 @@ def _failed(error: Exception) -> _Raised:
     return _Raised(EngineError, (told,), {"__notes__": [note]})
 
 
-def _compute(
-    url: str, sent: dict[str, Any], work: Callable[..., Result], given: tuple[object, ...]
-) -> Result:
+def _compute(url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]) -> Result:
     database = Database(url)
     try:
-        return work(Index(database, **sent), *given)
+        index = Index(
+            store=Store(database),
+            matcher=parts.matcher,
+            keyed_hash=parts.keyed_hash,
+            home=parts.home,
+            settings=parts.settings,
+        )
+        return work(index, *given)
     finally:
         database.dispose()

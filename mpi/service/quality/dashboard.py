@@ -20,9 +20,9 @@ from mpi.service.quality.forecast import require_figures
 from mpi.service.quality.live_accuracy import LiveMonth, less_small, live_quality, sizes_shown
 from mpi.service.quality.throughput import Throughput, throughputs
 from mpi.service.quality.throughput import less_small as less_small_answers
-from mpi.service.review.waiting_count import waiting
+from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.service.sampling.blind_sample import Stratum
-from mpi.service.statements.sources import SourceKind
+from mpi.domain.source_kind import SourceKind
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MONTHS = 12
@@ -209,7 +209,7 @@ def _months_before(now: datetime, months: int) -> str:
 def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
     today, moment = now.date().isoformat(), clock.iso(now)
     cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGES]
-    found = waiting(unit, now, cuts)
+    found = count_waiting_questions(unit, now, cuts)
     newest = AGES.index(NEW_DAYS) + 1
     kinds = sorted({one.kind for one in found})
     by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}
@@ -260,13 +260,13 @@ def _in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
     moment. So what took long is good for a while longer: the counting takes a twentieth of the time at most.
     """
     stamp, began = (unit.last_commit(), today), time.monotonic()
-    kept = index.known_figures.get(IN_CARE)
+    kept = index.caches.figures.get(IN_CARE)
     if isinstance(kept, _Kept) and (kept.stamp == stamp or began < kept.good_until):
         return kept.counted
     counted = unit.figures.in_care(IN_CARE, (SourceKind.CCWIS.value,), _SCHOOLS, today)
     took = time.monotonic() - began
     longer = _TIMES_AS_LONG * took if took > _LONG_S else 0.0
-    index.known_figures[IN_CARE] = _Kept(stamp, began + took + longer, counted)
+    index.caches.figures[IN_CARE] = _Kept(stamp, began + took + longer, counted)
     return counted
 
 

@@ -12,8 +12,8 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.quality.throughput import ANSWERED, Throughput, less_small, minutes_an_answer, throughputs
 from mpi.service.recluster.proposals import MINUTES_A_TASK
-from mpi.service.recluster.threshold_simulation import Bits, simulate
-from mpi.service.review.waiting_count import waiting
+from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
+from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 LOOKS_BACK = timedelta(days=28)
@@ -84,7 +84,7 @@ class Forecast:
     other: OtherThresholds | None = None
 
 
-def forecast(index: Index, viewer: Viewer, bits: Bits | None = None, progress: Progress = silent) -> Forecast:
+def forecast(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, progress: Progress = silent) -> Forecast:
     """What the desk has before it, from what the last four weeks were.
 
     Args:
@@ -105,7 +105,7 @@ def forecast(index: Index, viewer: Viewer, bits: Bits | None = None, progress: P
         tasks = unit.tasks.count()
     if bits is None:
         return found
-    tried = simulate(index, viewer, bits, progress)
+    tried = simulate_thresholds(index, viewer, bits, progress)
     more = tried.tasks / tasks if tasks else None
     a_week = None if found.hours_a_week is None or more is None else found.hours_a_week * more
     hours = round(tried.tasks * found.minutes / 60, 1)
@@ -142,7 +142,7 @@ def forecast_in(unit: ReadUnit, *, small: bool) -> Forecast:
     answered = unit.figures.answered_by_day(since, ANSWERED)
     names = [(start + timedelta(days=n)).isoformat() for n in range(max((today - start).days, 0) + 1)]
     days = tuple(Day(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
-    backlog = sum(one.questions for one in waiting(unit, now, ()))
+    backlog = sum(one.questions for one in count_waiting_questions(unit, now, ()))
     return _said(backlog, days, people, today, small=small)
 
 

@@ -31,13 +31,13 @@ from mpi.storage.key_index.segment_arrays import AS_STORED
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-RECORDS_A_BLOCK = 2_000
+BLOCK_RECORDS = 2_000
 
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class DerivedData:
     """What follows from the active records under one configuration.
 
     Args:
@@ -66,7 +66,7 @@ class Derived:
         return self.keys[first:last, 1].astype(AS_STORED).tobytes()
 
 
-class Said(NamedTuple):
+class RecordPayload(NamedTuple):
     """What stands for a record.
 
     Args:
@@ -80,7 +80,7 @@ class Said(NamedTuple):
     body: bytes
 
 
-class Block(NamedTuple):
+class DerivedBlock(NamedTuple):
     """What was made of some records, in their order.
 
     Args:
@@ -97,7 +97,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Deriver:
+class BlockDeriver:
     """Derives what follows from one record alone; can be sent to another process.
 
     Args:
@@ -117,9 +117,9 @@ class Deriver:
         """The shared values."""
         return None if self.lists is None else SharedValues.from_text(self.lists)
 
-    def __call__(self, said: Sequence[Said]) -> Block:
+    def __call__(self, said: Sequence[RecordPayload]) -> DerivedBlock:
         """What follows from some records."""
-        block = Block([], array("q"), array("q"), Borne())
+        block = DerivedBlock([], array("q"), array("q"), Borne())
         for one in said:
             if self.standardized:
                 features = features_from_bytes(one.body)
@@ -143,7 +143,7 @@ def derive(
     progress: Progress,
     shared: SharedValues | None = None,
     engine: BatchEngine = DUCKDB,
-) -> Derived:
+) -> DerivedData:
     """Derive everything under a model.
 
     Args:
@@ -161,33 +161,33 @@ def derive(
     require_standardizer(matcher.model)
     groups = unit.records.active_groups()
     records = sorted(groups)
-    stopped = _stopped(unit, index, matcher) if shared is None else shared.stopped
+    stopped = _find_stopped_keys(unit, index, matcher) if shared is None else shared.stopped
     blocking = matcher.model.blocking.stopping(stopped)
-    deriver = Deriver(index.seal, blocking, None if shared is None else shared.to_text())
-    made = _Made()
-    made.take(deriver, _said(unit, records), records, progress)
+    deriver = BlockDeriver(index.keyed_hash, blocking, None if shared is None else shared.to_text())
+    made = _DerivedColumns()
+    made.take(deriver, _read_payload_blocks(unit, records), records, progress)
     found = replace(made.borne.shared(), stopped=stopped)
     listed = found if shared is None else shared
     if shared is None:
         # Which values are shared is known only when every record was read.
-        again = Deriver(index.seal, blocking, listed.to_text(), standardized=True)
-        first, made = made, _Made()
-        made.take(again, _blocks([Said(r, "", first.features[r]) for r in records]), records, progress)
+        again = BlockDeriver(index.keyed_hash, blocking, listed.to_text(), standardized=True)
+        first, made = made, _DerivedColumns()
+        made.take(again, _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]), records, progress)
     rows = made.keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     features = packed(made.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
-    return Derived(made.features, groups, rows, edges_of(scored), listed, found)
+    return DerivedData(made.features, groups, rows, edges_of(scored), listed, found)
 
 
-def _stopped(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
+def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
     """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
     active = unit.configs.active()
     same = active is not None and matcher.runs(active)
-    return index.lists_of(unit, active.id).stopped if same and active is not None else frozenset()
+    return index.shared_values_of(unit, active.id).stopped if same and active is not None else frozenset()
 
 
-class _Made:
+class _DerivedColumns:
     """Blocks put together."""
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class _Made:
         self._keys = array("q")
 
     def take(
-        self, deriver: Deriver, said: Iterator[list[Said]], records: Sequence[int], progress: Progress
+        self, deriver: BlockDeriver, said: Iterator[list[RecordPayload]], records: Sequence[int], progress: Progress
     ) -> None:
         """Derive from records, in the order of their numbers."""
         for block in spread(deriver, said):
@@ -216,15 +216,15 @@ class _Made:
         return rows
 
 
-def _said(unit: ReadUnit, records: Sequence[int]) -> Iterator[list[Said]]:
+def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[list[RecordPayload]]:
     """What stands for the records, in their order, a block at a time."""
     codes = {source.id: source.code for source in unit.sources.all()}
-    for start in range(0, len(records), RECORDS_A_BLOCK):
-        block = records[start : start + RECORDS_A_BLOCK]
+    for start in range(0, len(records), BLOCK_RECORDS):
+        block = records[start : start + BLOCK_RECORDS]
         payloads = unit.records.payloads(block)
-        yield [Said(record, codes[payloads[record][0]], payloads[record][1]) for record in block]
+        yield [RecordPayload(record, codes[payloads[record][0]], payloads[record][1]) for record in block]
 
 
-def _blocks(said: Sequence[Said]) -> Iterator[list[Said]]:
-    for start in range(0, len(said), RECORDS_A_BLOCK):
-        yield list(said[start : start + RECORDS_A_BLOCK])
+def _split_into_blocks(said: Sequence[RecordPayload]) -> Iterator[list[RecordPayload]]:
+    for start in range(0, len(said), BLOCK_RECORDS):
+        yield list(said[start : start + BLOCK_RECORDS])

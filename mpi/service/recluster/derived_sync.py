@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mpi.service.core.configuration import put_in_force
 from mpi.service.indexing.reindex import Changed, write_derived
-from mpi.service.recluster.derive import Derived
-from mpi.service.recluster.key_verification import mend
-from mpi.service.recluster.run_state import Carrier
+from mpi.service.recluster.derive import DerivedData
+from mpi.service.recluster.key_verification import repair_keys
+from mpi.service.recluster.run_state import RunContext
 from mpi.standardize.payload import from_payload
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.key_index.blocking_keys import OwnKeys
@@ -21,16 +21,16 @@ from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 WRITING, CATCHING_UP, CLEARING = "writing what was derived", "catching up", "dropping what was before"
-PAGE = 2_000
+PAGE_RECORDS = 2_000
 """Records compared at once."""
-FEW = 10
+ACTIVATION_RECORDS = 10
 """So many changed records are derived anew in the transaction that puts the configuration in force."""
-ROUNDS = 50
+CATCH_UP_ROUNDS = 50
 """Times that what came meanwhile is caught up with before more than a few are put into that transaction."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _RecordData:
     """What is derived from one record: features, keys, and the edges of which it is the lower end."""
 
     features: bytes | None
@@ -38,14 +38,14 @@ class _Own:
     edges: Mapping[tuple[int, int], int]
 
 
-class Beside:
+class DerivedByRecord:
     """What a snapshot says, by record.
 
     Args:
         derived: what follows from the snapshot.
     """
 
-    def __init__(self, derived: Derived) -> None:
+    def __init__(self, derived: DerivedData) -> None:
         self._derived = derived
         self._edges: dict[int, dict[tuple[int, int], int]] = {}
         for edge, bits in derived.edges.items():
@@ -56,62 +56,62 @@ class Beside:
         """Every record, ascending."""
         return sorted(self._derived.features)
 
-    def own(self, record: int) -> _Own:
+    def own(self, record: int) -> _RecordData:
         """What is to be stored of a record; nothing of one that takes no part."""
         features = self._derived.features.get(record)
-        return _Own(features, self._derived.keys_of(record), self._edges.get(record, {}))
+        return _RecordData(features, self._derived.keys_of(record), self._edges.get(record, {}))
 
     def group(self, record: int) -> int:
         """The visibility group of a record that takes part."""
         return self._derived.groups[record]
 
 
-def put_beside(carrier: Carrier, config_id: int, wanted: Beside) -> None:
+def sync_derived(carrier: RunContext, config_id: int, wanted: DerivedByRecord) -> None:
     """Bring what is stored under a configuration in line with a snapshot, but for what changed since."""
     with carrier.index.database.read(carrier.viewer) as unit:
         stored = unit.derived.record_ids(config_id)
     if stored:
-        mend(carrier, config_id)
+        repair_keys(carrier, config_id)
     records = sorted(stored | set(wanted.records))
-    for start in range(0, len(records), PAGE):
-        page = records[start : start + PAGE]
+    for start in range(0, len(records), PAGE_RECORDS):
+        page = records[start : start + PAGE_RECORDS]
         differing = page
         if stored:
             with carrier.index.database.read(carrier.viewer) as unit:
-                differing = _differing(unit, config_id, page, wanted)
+                differing = _find_differing(unit, config_id, page, wanted)
         for part in carrier.pace.parts(differing):
             with part.turn() as unit:
-                _put(unit, carrier.run.id, config_id, part.items, wanted)
+                _write_differences(unit, carrier.run.id, config_id, part.items, wanted)
         carrier.say_alive()
-        carrier.progress(WRITING, min(start + PAGE, len(records)), len(records))
+        carrier.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
 
 
-def _stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _Own]:
+def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
     features = unit.derived.features(config_id, records)
     keys = unit.keys.own(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
     for edge, weight in unit.derived.edges_from(config_id, records).items():
         edges.setdefault(edge[0], {})[edge] = weight
     return {
-        record: _Own(
+        record: _RecordData(
             features.get(record), keys[record].keys if record in keys else b"", edges.get(record, {})
         )
         for record in records
     }
 
 
-def _differing(unit: ReadUnit, config_id: int, page: Sequence[int], wanted: Beside) -> list[int]:
-    stored = _stored(unit, config_id, page)
+def _find_differing(unit: ReadUnit, config_id: int, page: Sequence[int], wanted: DerivedByRecord) -> list[int]:
+    stored = _read_stored(unit, config_id, page)
     return [record for record in page if stored[record] != wanted.own(record)]
 
 
-def _put(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: Beside) -> None:
+def _write_differences(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: DerivedByRecord) -> None:
     own = {record: wanted.own(record) for record in records}
-    stored = _stored(unit, config_id, records)
+    stored = _read_stored(unit, config_id, records)
     ends = {end for one in (*own.values(), *stored.values()) for edge in one.edges for end in edge}
     changed = unit.runs.changed_among(run, ends | set(records))
-    anew = [r for r in records if r not in changed and _said(own[r]) != _said(stored[r])]
-    unit.derived.drop_own(config_id, [r for r in anew if _said(stored[r]) != _NOTHING])
+    anew = [r for r in records if r not in changed and _features_and_keys(own[r]) != _features_and_keys(stored[r])]
+    unit.derived.drop_own(config_id, [r for r in anew if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS])
     unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
     found = {r: OwnKeys(wanted.group(r), own[r].keys) for r in anew if own[r].keys}
     if found:
@@ -123,34 +123,34 @@ def _put(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wa
     unit.derived.put_edges(config_id, {edge: after[edge] / MICROBITS for edge in differ & after.keys()})
 
 
-def _said(own: _Own) -> tuple[bytes | None, bytes]:
+def _features_and_keys(own: _RecordData) -> tuple[bytes | None, bytes]:
     return own.features, own.keys
 
 
-_NOTHING: tuple[bytes | None, bytes] = (None, b"")
+_NO_FEATURES_OR_KEYS: tuple[bytes | None, bytes] = (None, b"")
 
 
-def catch_up(carrier: Carrier, config_id: int, shared: SharedValues) -> None:
+def catch_up(carrier: RunContext, config_id: int, shared: SharedValues) -> None:
     """Derive under a configuration not in force what changed since the snapshot, until few are left."""
-    for _ in range(ROUNDS):
+    for _ in range(CATCH_UP_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
-            rest = unit.runs.changed(carrier.run.id, PAGE)
-        if len(rest) <= FEW:
+            rest = unit.runs.changed(carrier.run.id, PAGE_RECORDS)
+        if len(rest) <= ACTIVATION_RECORDS:
             return
         for part in carrier.pace.parts(rest):
             with part.turn() as unit:
-                _derive_anew(unit, carrier, config_id, shared, part.items)
+                _derive_again(unit, carrier, config_id, shared, part.items)
             carrier.progress(CATCHING_UP, len(part.items), len(rest))
 
 
-def flip(carrier: Carrier, config_id: int, shared: SharedValues) -> int:
+def activate_configuration(carrier: RunContext, config_id: int, shared: SharedValues) -> int:
     """Derive the rest and put the configuration in force, in one transaction; returns its commit."""
     carrier.pace.may_stop = False
     with carrier.pace.turn() as unit:
         active = unit.configs.active()
         if active is not None and active.id != config_id:
-            while rest := unit.runs.changed(carrier.run.id, PAGE):
-                _derive_anew(unit, carrier, config_id, shared, rest)
+            while rest := unit.runs.changed(carrier.run.id, PAGE_RECORDS):
+                _derive_again(unit, carrier, config_id, shared, rest)
         before = carrier.run.model if active is None else active.model
         put_in_force(unit, config_id)
         unit.runs.note(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
@@ -159,23 +159,23 @@ def flip(carrier: Carrier, config_id: int, shared: SharedValues) -> int:
         return unit.commit_no
 
 
-def _derive_anew(
-    unit: WriteUnit, carrier: Carrier, config_id: int, shared: SharedValues, records: Collection[int]
+def _derive_again(
+    unit: WriteUnit, carrier: RunContext, config_id: int, shared: SharedValues, records: Collection[int]
 ) -> None:
     index = carrier.index
-    # Written with the other end before the record changed, maybe, and without its own features (``_put``).
+    # Written with the other end before the record changed, maybe, and without its own features (``_write_differences``).
     unit.derived.drop_edges_of(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
     groups = {number: one.group_id for number, one in unit.records.get(records).items()}
     changed = {
-        record: Changed(groups[record], index.comparable(from_payload(payload), codes[source], shared))
+        record: Changed(groups[record], index.features_of(from_payload(payload), codes[source], shared))
         for record, (source, payload) in unit.records.payloads(records).items()
     }
     write_derived(unit, index, config_id, changed, records)
     unit.runs.forget(carrier.run.id, records)
 
 
-def clear(carrier: Carrier) -> None:
+def drop_inactive(carrier: RunContext) -> None:
     """Drop what is stored under every configuration but the one in force, a little at a time."""
     with carrier.index.database.read(carrier.viewer) as unit:
         active = unit.configs.active()

@@ -8,41 +8,41 @@ import pyarrow as pa
 
 from mpi.matching.scoring.table_diff import differences
 from mpi.service.indexing.compaction import merge_recent
-from mpi.service.recluster.run_state import Carrier
+from mpi.service.recluster.run_state import RunContext
 from mpi.storage.key_index.segment_arrays import Numbers
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """An odd number whose multiples lie far apart (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
 _FIRST, _SECOND = np.uint64(31), np.uint64(29)
 _ROWS = pa.schema([(name, pa.int64()) for name in ("group_id", "key", "record_id")])
 
-Row = tuple[int, int, int]
+KeyRow = tuple[int, int, int]
 """Visibility group, key and record."""
 
 
-def are_sound(unit: ReadUnit, config_id: int) -> bool:
+def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
     """Whether a record is found by the keys that it has, and by no others."""
-    return _digest(unit.keys.pages(config_id)) == _digest(unit.keys.searched(config_id))
+    return _compute_digest(unit.keys.pages(config_id)) == _compute_digest(unit.keys.searched(config_id))
 
 
-def _digest(pages: Iterable[Numbers]) -> tuple[int, int]:
+def _compute_digest(pages: Iterable[Numbers]) -> tuple[int, int]:
     """How many rows there are, and a number that tells them from others, in whatever order they come."""
     rows, total = 0, 0
     for page in pages:
         groups, keys, records = page.astype(np.uint64)
-        mixed = (((groups * _MIX) ^ keys) * _MIX ^ records) * _MIX
-        mixed = (mixed ^ (mixed >> _FIRST)) * _MIX
+        mixed = (((groups * _MULTIPLIER) ^ keys) * _MULTIPLIER ^ records) * _MULTIPLIER
+        mixed = (mixed ^ (mixed >> _FIRST)) * _MULTIPLIER
         rows += len(keys)
         total = (total + int((mixed ^ (mixed >> _SECOND)).sum(dtype=np.uint64))) % 2**64
     return rows, total
 
 
-def mend(carrier: Carrier, config_id: int) -> None:
+def repair_keys(carrier: RunContext, config_id: int) -> None:
     """Make the keys by which records are searched those that they have, a few in each transaction."""
     merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
     wrong = carrier.computed(
-        lambda unit: [] if are_sound(unit, config_id) else list(_wrong(unit, config_id, carrier.index.home))
+        lambda unit: [] if are_keys_consistent(unit, config_id) else list(_find_wrong_rows(unit, config_id, carrier.index.home))
     )
     for part in carrier.pace.parts(wrong):
         with part.turn() as unit:
@@ -50,13 +50,13 @@ def mend(carrier: Carrier, config_id: int) -> None:
             unit.keys.correct(config_id, part.items)
 
 
-def _wrong(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[Row]:
-    own, searched = _tables(unit.keys.pages(config_id)), _tables(unit.keys.searched(config_id))
+def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
+    own, searched = _read_tables(unit.keys.pages(config_id)), _read_tables(unit.keys.searched(config_id))
     for row, _is_own in differences(own, searched, folder):
         yield row[0], row[1], row[2]
 
 
-def _tables(pages: Iterable[Numbers]) -> Iterator[pa.Table]:
+def _read_tables(pages: Iterable[Numbers]) -> Iterator[pa.Table]:
     yield _ROWS.empty_table()
     for page in pages:
         yield pa.table(list(page), _ROWS)

@@ -28,7 +28,7 @@ _KEYS = pa.schema([("key", pa.int64()), ("record_id", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class IndexScores:
     """Pairs of the whole index, and what settling them needs.
 
     Args:
@@ -47,7 +47,7 @@ class Weighed:
     is_found_whole: bool
 
 
-def weigh(
+def score_index(
     unit: ReadUnit,
     index: Index,
     matcher: Matcher,
@@ -55,7 +55,7 @@ def weigh(
     progress: Progress,
     shared: SharedValues | None = None,
     engine: BatchEngine = DUCKDB,
-) -> Weighed:
+) -> IndexScores:
     """Score every candidate pair of the active records.
 
     Args:
@@ -69,20 +69,20 @@ def weigh(
     """
     active = unit.configs.active()
     if shared is not None and active is not None and active.digest == matcher.digest(shared):
-        stored = _Stored(unit, active.id)
+        stored = _StoredData(unit, active.id)
         if stored.is_whole:
             with watching(index.home) as watched:
                 features = watched.passing(packed(stored.features(progress)))
                 scored = engine.weights(matcher.model, features, stored.keys(), floor, index.home, progress)
-                found = replace(listed(watched.shared(), index.seal), stopped=shared.stopped)
-            return Weighed(
+                found = replace(listed(watched.shared(), index.keyed_hash), stopped=shared.stopped)
+            return IndexScores(
                 edges_of(scored), stored.features_of, shared, found, is_found_whole=not shared.hashes
             )
     derived = derive(unit, index, matcher, floor, progress, shared, engine)
-    return Weighed(derived.edges, derived.features_of, derived.shared, derived.found, is_found_whole=True)
+    return IndexScores(derived.edges, derived.features_of, derived.shared, derived.found, is_found_whole=True)
 
 
-class _Stored:
+class _StoredData:
     """What is stored under the configuration in force.
 
     Args:

@@ -8,9 +8,9 @@ from mpi.service.core.configuration import lists_for
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
-from mpi.service.recluster.pair_scoring import Weighed, weigh
-from mpi.service.recluster.run_executor import CarriedOut, carry_out
-from mpi.service.recluster.run_state import asked
+from mpi.service.recluster.pair_scoring import IndexScores, score_index
+from mpi.service.recluster.run_executor import RunResult, execute_run
+from mpi.service.recluster.run_state import new_run_request
 from mpi.service.resolution.closure import everything
 from mpi.service.resolution.resolve import today
 from mpi.service.resolution.settlement import Settlement, settle
@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PlanChange:
     """One line of the plan.
 
     Args:
@@ -35,7 +35,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class SharedListComparison:
     """Lists of shared values, by how many values they have.
 
     Args:
@@ -79,9 +79,9 @@ class ReclusterPlan:
     split: int
     moved: int
     tasks: int
-    changes: tuple[Change, ...]
+    changes: tuple[PlanChange, ...]
     model: str
-    lists: Lists
+    lists: SharedListComparison
     applied: bool
 
     @property
@@ -124,33 +124,33 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
     permit(viewer, Action.RECLUSTER)
     if apply:
         stated = None if lists is None else lists.to_text()
-        wanted = asked(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists, lists=stated)
-        return _applied(index, viewer, matcher, carry_out(index, viewer, matcher, wanted, progress, engine))
+        wanted = new_run_request(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists, lists=stated)
+        return _describe_applied(index, viewer, matcher, execute_run(index, viewer, matcher, wanted, progress, engine))
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
         shared = shared if lists is None else lists
-        weighed = weigh(unit, index, matcher, floor, progress, shared, engine)
+        weighed = score_index(unit, index, matcher, floor, progress, shared, engine)
         settlement = _settle(unit, matcher, weighed)
-        return _plan(unit, settlement, matcher, _compared(before, weighed), applied=False)
+        return _build_plan(unit, settlement, matcher, _compare_lists(before, weighed), applied=False)
 
 
-def _applied(index: Index, viewer: Viewer, matcher: Matcher, done: CarriedOut) -> ReclusterPlan:
+def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, done: RunResult) -> ReclusterPlan:
     """What was carried out, as it was planned once the configuration was in force."""
     found = done.shared if done.found is None else done.found
-    lists = Lists(len(done.shared), done.shared == found, found - done.before, done.before - found)
+    lists = SharedListComparison(len(done.shared), done.shared == found, found - done.before, done.before - found)
     with index.database.read(viewer) as unit:
-        return _plan(unit, done.settlement, matcher, lists, applied=True)
+        return _build_plan(unit, done.settlement, matcher, lists, applied=True)
 
 
-def _compared(before: SharedValues, weighed: Weighed) -> Lists:
+def _compare_lists(before: SharedValues, weighed: IndexScores) -> SharedListComparison:
     found, listed = weighed.found, weighed.shared
     if not weighed.is_found_whole:
-        return Lists(len(listed), not found - listed, found - listed, None)
-    return Lists(len(listed), listed == found, found - before, before - found)
+        return SharedListComparison(len(listed), not found - listed, found - listed, None)
+    return SharedListComparison(len(listed), listed == found, found - before, before - found)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed) -> Settlement:
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores) -> Settlement:
     return settle(
         unit,
         everything(unit, weighed.edges),
@@ -161,10 +161,10 @@ def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed) -> Settlement:
     )
 
 
-def _plan(
-    unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: Lists, *, applied: bool
+def _build_plan(
+    unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: SharedListComparison, *, applied: bool
 ) -> ReclusterPlan:
-    changes = list(_lines(unit, settlement))
+    changes = list(_build_changes(unit, settlement))
     moved = sum(
         settlement.current.get(record) != bearer.person
         for bearer in settlement.bearers
@@ -187,7 +187,7 @@ def _plan(
     )
 
 
-def _lines(unit: ReadUnit, settlement: Settlement) -> list[Change]:
+def _build_changes(unit: ReadUnit, settlement: Settlement) -> list[PlanChange]:
     current = settlement.current
     changing = [
         bearer
@@ -198,20 +198,20 @@ def _lines(unit: ReadUnit, settlement: Settlement) -> list[Change]:
     numbers |= {current[record] for bearer in changing for record in bearer.records if record in current}
     eids = {number: person.eid for number, person in unit.persons.get(numbers).items()}
     losing: dict[int, list[int]] = {}
-    lines: list[Change] = []
+    lines: list[PlanChange] = []
     for bearer in changing:
         before = {r: current[r] for r in bearer.records if r in current}
         movers = sum(person != bearer.person for person in before.values())
         others = sorted({p for p in before.values() if p != bearer.person and p in settlement.retired})
         if bearer.person is None and not before:
-            lines.append(Change("mint", (), len(bearer.records)))
+            lines.append(PlanChange("mint", (), len(bearer.records)))
         if bearer.revived and bearer.person is not None:
-            lines.append(Change("revive", (eids[bearer.person],), len(bearer.records)))
+            lines.append(PlanChange("revive", (eids[bearer.person],), len(bearer.records)))
         if bearer.person is not None and others:
             merged = (eids[bearer.person], *(eids[p] for p in others))
-            lines.append(Change("merge", merged, movers))
+            lines.append(PlanChange("merge", merged, movers))
         for person in before.values():
             if person != bearer.person and person not in settlement.retired:
                 losing.setdefault(person, []).append(bearer.person or 0)
-    lines += [Change("split", (eids[person],), len(to)) for person, to in sorted(losing.items())]
+    lines += [PlanChange("split", (eids[person],), len(to)) for person, to in sorted(losing.items())]
     return lines

@@ -23,9 +23,9 @@ from mpi.service.gates.plan_items import Group, groups_of, items_of
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
 from mpi.service.persons.effects import Received
-from mpi.service.recluster.pair_scoring import Weighed, weigh
-from mpi.service.recluster.run_executor import carry_out, resume
-from mpi.service.recluster.run_state import RunView, asked, is_alive, view_run
+from mpi.service.recluster.pair_scoring import IndexScores, score_index
+from mpi.service.recluster.run_executor import execute_run, resume
+from mpi.service.recluster.run_state import RunView, new_run_request, is_alive, view_run
 from mpi.service.resolution.closure import everything
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.storage.repositories.derived.proposals import Item, Proposal, ProposalStatus
@@ -87,7 +87,7 @@ class ProposalView:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ProposalResult:
     """What applying, or rolling back, did.
 
     Args:
@@ -139,7 +139,7 @@ def propose(
     code = reason_code(reason)
     day = clock.today()
     with index.database.read(viewer) as unit:
-        weighed = _weigh(unit, index, matcher, progress, refresh=refresh_lists)
+        weighed = _score_index(unit, index, matcher, progress, refresh=refresh_lists)
         settlement = _settle(unit, matcher, weighed, day)
         items = items_of(settlement)
     with index.database.write(viewer, "proposal") as unit:
@@ -156,12 +156,12 @@ def propose(
         )
         unit.proposals.add(made, items)
         add_step(unit, "proposal", code, {"proposal": number, "tasks": tasks})
-        view = _view(unit, made, items, tasks)
-    _disclose(index, viewer, items)
+        view = _view_proposal(unit, made, items, tasks)
+    _disclose_items(index, viewer, items)
     return view
 
 
-def proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
+def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
     """Read a proposal.
 
     Raises:
@@ -170,14 +170,14 @@ def proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        found = _require(unit, number)
+        found = _require_proposal(unit, number)
         items = unit.proposals.items(number)
-        view = _view(unit, found, items, _tasks_of(unit, found))
-    _disclose(index, viewer, items)
+        view = _view_proposal(unit, found, items, _read_task_count(unit, found))
+    _disclose_items(index, viewer, items)
     return view
 
 
-def proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
+def list_proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
     """Every proposal, newest first, without its items.
 
     Raises:
@@ -186,7 +186,7 @@ def proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
         return [
-            _view(unit, found, unit.proposals.items(found.id), _tasks_of(unit, found), with_items=False)
+            _view_proposal(unit, found, unit.proposals.items(found.id), _read_task_count(unit, found), with_items=False)
             for found in unit.proposals.all()
         ]
 
@@ -198,7 +198,7 @@ def apply_proposal(
     number: int,
     approved: Collection[int] | None = None,
     progress: Progress = silent,
-) -> Applied:
+) -> ProposalResult:
     """Carry a proposal out, whole or in part; the rest becomes holds.
 
     It is written in many short steps. One that was interrupted is carried on, with the items approved then.
@@ -219,8 +219,8 @@ def apply_proposal(
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        found = _require(unit, number)
-        left = _interrupted(unit, number, RunKind.PROPOSAL)
+        found = _require_proposal(unit, number)
+        left = _find_interrupted_run(unit, number, RunKind.PROPOSAL)
         if left is None:
             _require_open(found)
         if matcher.model.ref != found.model:
@@ -229,22 +229,22 @@ def apply_proposal(
     if approved is not None and set(approved) - numbers:
         raise InputError(f"items: proposal {number} has {len(numbers):,} items, numbered from 1")
     if left is not None:
-        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+        return _summarize_run(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
 
     def begun(unit: WriteUnit) -> dict[str, Any]:
-        _require_open(_require(unit, number))
+        _require_open(_require_proposal(unit, number))
         unit.proposals.set_status(number, ProposalStatus.APPLYING)
         return {}
 
-    wanted = asked(
+    wanted = new_run_request(
         RunKind.PROPOSAL,
         found.on_date,
         number,
         approved=None if approved is None else sorted(set(approved)),
         digest=found.config_digest,
     )
-    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
-    return _carried_out(index, viewer, done.run, matcher)
+    done = execute_run(index, viewer, matcher, wanted, progress, begun=begun)
+    return _summarize_run(index, viewer, done.run, matcher)
 
 
 def resume_run(
@@ -261,7 +261,7 @@ def resume_run(
         return view_run(unit, done.run)
 
 
-def _carried_out(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> Applied:
+def _summarize_run(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> ProposalResult:
     """What a run did, with who received what because of links that it parted."""
     number = run.proposal_id or 0
     first, last = run.flipped_commit or run.began_commit, run.ended_commit
@@ -271,9 +271,9 @@ def _carried_out(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> Ap
         held = unit.persons.held_at(set(left.values()), first - 1)
         before = {record: person for person, records in held.items() for record in records}
         counts = unit.proposals.item_counts(number)
-        done = Applied(
+        done = ProposalResult(
             number,
-            _require(unit, number).status,
+            _require_proposal(unit, number).status,
             counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
             run.held,
             run.changed,
@@ -281,10 +281,10 @@ def _carried_out(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> Ap
             matcher.model.ref,
         )
         received = receipts_until(unit, before, first)
-    return _with_received(index, viewer, done, received)
+    return _disclose_recipients(index, viewer, done, received)
 
 
-def reject_proposal(index: Index, viewer: Viewer, number: int) -> Applied:
+def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult:
     """Say no to a proposal: nothing of it is applied or held.
 
     Raises:
@@ -294,15 +294,15 @@ def reject_proposal(index: Index, viewer: Viewer, number: int) -> Applied:
     """
     require_whole_index(viewer)
     with index.database.write(viewer, "proposal") as unit:
-        found = _require(unit, number)
+        found = _require_proposal(unit, number)
         _require_open(found)
         unit.proposals.set_status(number, ProposalStatus.REJECTED, ended=unit.commit_no)
-    return Applied(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
+    return ProposalResult(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
 
 
 def roll_back_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
-) -> Applied:
+) -> ProposalResult:
     """Take an applied proposal back: the same step with the earlier configuration, and its holds released.
 
     Args:
@@ -320,54 +320,54 @@ def roll_back_proposal(
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        left = _interrupted(unit, number, RunKind.ROLLBACK)
+        left = _find_interrupted_run(unit, number, RunKind.ROLLBACK)
     if left is not None:
-        return _carried_out(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+        return _summarize_run(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
 
     def begun(unit: WriteUnit) -> dict[str, Any]:
-        found = _require(unit, number)
+        found = _require_proposal(unit, number)
         if found.status != ProposalStatus.APPLIED or found.applied_commit is None:
             raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
         if matcher.model.ref != found.model_before:
             raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
-        _require_last(unit, found, found.applied_commit)
+        _require_latest(unit, found, found.applied_commit)
         config = unit.configs.in_force_at(found.applied_commit - 1)
         return {
             "digest": None if config is None else unit.configs.digest(config),
             "from_commit": found.applied_commit,
         }
 
-    wanted = asked(RunKind.ROLLBACK, clock.today(), number)
-    done = carry_out(index, viewer, matcher, wanted, progress, begun=begun)
-    return _carried_out(index, viewer, done.run, matcher)
+    wanted = new_run_request(RunKind.ROLLBACK, clock.today(), number)
+    done = execute_run(index, viewer, matcher, wanted, progress, begun=begun)
+    return _summarize_run(index, viewer, done.run, matcher)
 
 
-def _with_received(index: Index, viewer: Viewer, done: Applied, received: Receipts) -> Applied:
+def _disclose_recipients(index: Index, viewer: Viewer, done: ProposalResult, received: Receipts) -> ProposalResult:
     """What was done, with who received what because of links that it parted, once the ledger says so."""
     if received.latest:
         disclose(index, viewer, Action.RECLUSTER, received.records, (*FIELDS, "disclosures"))
     return replace(done, disclosed=received.number or 0, disclosures=received.latest)
 
 
-def _weigh(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> Weighed:
+def _score_index(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> IndexScores:
     """Weigh everything under a model, with the lists that the rules give."""
     _, shared = lists_for(unit, index, matcher, refresh=refresh)
-    return weigh(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
+    return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, weighed: Weighed, day: str) -> Settlement:
+def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores, day: str) -> Settlement:
     scope = everything(unit, weighed.edges)
     return settle(unit, scope, weighed.features_of, matcher.scorer, matcher.model.thresholds, day)
 
 
-def _require(unit: ReadUnit, number: int) -> Proposal:
+def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
     found = unit.proposals.get(number)
     if found is None:
         raise NotFoundError(f"there is no proposal {number}")
     return found
 
 
-def _interrupted(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
+def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
     """The run that carries a proposal out and that no process carries on."""
     run = unit.runs.open()
     if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
@@ -380,7 +380,7 @@ def _require_open(found: Proposal) -> None:
         raise ConflictError(f"proposal {found.id} is {found.status}: make another one")
 
 
-def _require_last(unit: ReadUnit, found: Proposal, applied: int) -> None:
+def _require_latest(unit: ReadUnit, found: Proposal, applied: int) -> None:
     """Nothing may have put another configuration in force that is not rolled back: it would be lost."""
     later = [
         (other.applied_commit, other.id)
@@ -399,12 +399,12 @@ def _require_last(unit: ReadUnit, found: Proposal, applied: int) -> None:
         )
 
 
-def _tasks_of(unit: ReadUnit, found: Proposal) -> int:
+def _read_task_count(unit: ReadUnit, found: Proposal) -> int:
     steps = [step for step in unit.steps.at([found.commit_no]) if step.kind == "proposal"]
     return int(steps[0].detail["tasks"]) if steps and found.status == ProposalStatus.OPEN else 0
 
 
-def _view(
+def _view_proposal(
     unit: ReadUnit, found: Proposal, items: Sequence[Item], tasks: int, *, with_items: bool = True
 ) -> ProposalView:
     at, by, _ = unit.commit_info({found.commit_no})[found.commit_no]
@@ -439,6 +439,6 @@ def _view(
     )
 
 
-def _disclose(index: Index, viewer: Viewer, items: Iterable[Item]) -> None:
+def _disclose_items(index: Index, viewer: Viewer, items: Iterable[Item]) -> None:
     records = {record for item in items for _, group in item.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

@@ -14,14 +14,14 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
-from mpi.service.recluster.pair_scoring import weigh
+from mpi.service.recluster.pair_scoring import score_index
 from mpi.service.resolution.closure import everything
 from mpi.service.resolution.settlement import canonical_edges, partitions
 
 _ID_LENGTH = 16
 
 
-def research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent) -> Iterator[CrosswalkRow]:
+def export_research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent) -> Iterator[CrosswalkRow]:
     """Every active record with the research ID of its cluster, by source and local ID.
 
     The partition has the model's statistical thresholds and the prior of the records at hand. Decisions in
@@ -36,14 +36,14 @@ def research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent
         AccessDenied: the viewer may not export.
     """
     permit(viewer, Action.CROSSWALK_EXPORT)
-    return _rows(index, viewer, progress)
+    return _each_row(index, viewer, progress)
 
 
-def _rows(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
+def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
-        shared = index.shared(unit)
-        weighed = weigh(unit, index, index.matcher, LOWEST_BITS, progress, shared)
+        shared = index.shared_values(unit)
+        weighed = score_index(unit, index, index.matcher, LOWEST_BITS, progress, shared)
         scope = everything(unit, weighed.edges)
         source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
         priors = priors_at_hand(canonical_edges(scope), source, scorer.levels.prior)

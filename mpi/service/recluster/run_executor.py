@@ -23,19 +23,19 @@ from mpi.service.core.steps import add_step
 from mpi.service.gates.holds import let_go, require_whole_index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
-from mpi.service.recluster.derive import Derived, derive
-from mpi.service.recluster.derived_sync import Beside, catch_up, clear, flip, put_beside
-from mpi.service.recluster.run_publisher import end_holds, forget_changes, hold_before, release
+from mpi.service.recluster.derive import DerivedData, derive
+from mpi.service.recluster.derived_sync import DerivedByRecord, catch_up, drop_inactive, activate_configuration, sync_derived
+from mpi.service.recluster.run_publisher import release_holds, forget_changes, hold_unapproved, publish_changes
 from mpi.service.recluster.run_state import (
-    ENGINE,
-    KIND,
-    Carrier,
+    ENGINE_KEY,
+    COMMIT_KIND,
+    RunContext,
     RunView,
-    begin,
+    begin_run,
     is_alive,
-    leave,
+    detach_worker,
     require_run,
-    take_over,
+    take_over_run,
     view_run,
 )
 from mpi.service.resolution.resolve import resettle
@@ -45,11 +45,11 @@ from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.derived.runs import Run, RunKind, Stage
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-FLIPPING = "putting the configuration in force"
+ACTIVATING = "putting the configuration in force"
 
 
 @dataclass(frozen=True, slots=True)
-class CarriedOut:
+class RunResult:
     """What carrying a run out did.
 
     Args:
@@ -68,7 +68,7 @@ class CarriedOut:
     before: SharedValues
 
 
-def carry_out(
+def execute_run(
     index: Index,
     viewer: Viewer,
     matcher: Matcher,
@@ -76,14 +76,14 @@ def carry_out(
     progress: Progress = silent,
     engine: BatchEngine = DUCKDB,
     begun: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
-) -> CarriedOut:
+) -> RunResult:
     """Begin a run and carry it out to its end.
 
     Args:
         index: the open index.
         viewer: who acts.
         matcher: the model to put in force.
-        wanted: what is asked, from ``mpi.service.recluster.run_state.asked``.
+        wanted: what is asked, from ``mpi.service.recluster.run_state.new_run_request``.
         progress: told of long steps.
         engine: what finds the candidate pairs and scores them.
         begun: checks and notes, in the transaction that begins the run, what else it needs; returns what to
@@ -93,14 +93,14 @@ def carry_out(
         ConflictError: another run is under way, or this process missed a move to another model.
         EngineError: the engine is not there, or failed; nothing was changed.
     """
-    _end_interrupted(index, viewer, matcher, progress)
-    with index.database.write(viewer, KIND) as unit:
+    _finish_interrupted(index, viewer, matcher, progress)
+    with index.database.write(viewer, COMMIT_KIND) as unit:
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
-        detail = {**wanted.detail, **begun(unit), ENGINE: engine.name}
-        run = begin(unit, viewer, matcher, replace(wanted, detail=detail))
+        detail = {**wanted.detail, **begun(unit), ENGINE_KEY: engine.name}
+        run = begin_run(unit, viewer, matcher, replace(wanted, detail=detail))
     index.database.commit_begun = False  # it is not too late to stop
-    carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
-    return _to_the_end(carrier, index)
+    carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
+    return _execute_or_detach(carrier, index)
 
 
 def resume(
@@ -110,7 +110,7 @@ def resume(
     number: int,
     progress: Progress = silent,
     engine: BatchEngine = DUCKDB,
-) -> CarriedOut:
+) -> RunResult:
     """Carry on a run that was interrupted.
 
     Args:
@@ -127,15 +127,15 @@ def resume(
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
-    with index.database.write(viewer, KIND) as unit:
+    with index.database.write(viewer, COMMIT_KIND) as unit:
         found = require_run(unit, number)
         if found.ended_commit is not None:
             raise ConflictError(f"run {number} is {found.stage}: there is nothing to resume")
         if matcher.model.ref != found.model:
             raise ConflictError(f"run {number} puts model {found.model} in force")
-        run = take_over(unit, found, engine)
-    carrier = Carrier(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
-    return _to_the_end(carrier, index)
+        run = take_over_run(unit, found, engine)
+    carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
+    return _execute_or_detach(carrier, index)
 
 
 def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
@@ -147,19 +147,19 @@ def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
-    with index.database.write(viewer, KIND) as unit:
+    with index.database.write(viewer, COMMIT_KIND) as unit:
         found = require_run(unit, number)
         if found.stage != Stage.DERIVING:
             raise ConflictError(
                 f"run {number} is {found.stage}: resume it, and roll it back if it is not wanted"
             )
-        run = take_over(unit, found)
-    _abandon(Carrier(index, viewer, run, run.worker))
+        run = take_over_run(unit, found)
+    _abandon(RunContext(index, viewer, run, run.worker))
     with index.database.read(viewer) as unit:
         return view_run(unit, require_run(unit, number))
 
 
-def runs(index: Index, viewer: Viewer) -> list[RunView]:
+def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
     """Every run, newest first.
 
     Raises:
@@ -170,7 +170,7 @@ def runs(index: Index, viewer: Viewer) -> list[RunView]:
         return [view_run(unit, run) for run in unit.runs.all()]
 
 
-def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
+def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
     """Carry on, or give up, what a process that is no more has left."""
     with index.database.read(viewer) as unit:
         left = unit.runs.open()
@@ -178,12 +178,12 @@ def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: P
     if left is None or is_alive(left):
         return
     if left.stage == Stage.DERIVING and left.kind != RunKind.PROPOSAL:
-        with index.database.write(viewer, KIND) as unit:
+        with index.database.write(viewer, COMMIT_KIND) as unit:
             # Another may have carried it on meanwhile, to its end even.
             left = require_run(unit, left.id)
-            run = take_over(unit, left) if left.stage == Stage.DERIVING else None
+            run = take_over_run(unit, left) if left.stage == Stage.DERIVING else None
         if run is not None:
-            _abandon(Carrier(index, viewer, run, run.worker))
+            _abandon(RunContext(index, viewer, run, run.worker))
         return
     fitting = [one for one in (index.matcher, matcher) if active is not None and one.runs(active)]
     if left.stage != Stage.DERIVING and fitting:
@@ -191,67 +191,67 @@ def _end_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: P
 
 
 @seeking_no_cycles()
-def _to_the_end(carrier: Carrier, index: Index) -> CarriedOut:
+def _execute_or_detach(carrier: RunContext, index: Index) -> RunResult:
     try:
-        return _carried(carrier)
+        return _execute_stages(carrier)
     except BaseException:  # an interrupt too: what is left is on record, for whoever comes next
         with suppress(MpiError):  # what went wrong first is what is told
-            _leave_or_abandon(carrier, index)
+            _detach_or_abandon(carrier, index)
         raise
 
 
-def _leave_or_abandon(carrier: Carrier, index: Index) -> None:
+def _detach_or_abandon(carrier: RunContext, index: Index) -> None:
     with carrier.index.database.read(carrier.viewer) as unit:
         now = unit.runs.get(carrier.run.id)
     if now is None or now.worker != carrier.worker:
         return
     if now.stage == Stage.DERIVING:
         # With the model that is still in force.
-        _abandon(Carrier(index, carrier.viewer, now, carrier.worker))
+        _abandon(RunContext(index, carrier.viewer, now, carrier.worker))
     else:
-        leave(carrier)
+        detach_worker(carrier)
 
 
-def _carried(carrier: Carrier) -> CarriedOut:
+def _execute_stages(carrier: RunContext) -> RunResult:
     with carrier.index.database.read(carrier.viewer) as unit:
-        before = _lists_in_force(unit, carrier.index)
+        before = _read_active_lists(unit, carrier.index)
     shared, found = before, None
     settlement = NOTHING_SETTLED
     if carrier.run.stage == Stage.DERIVING:
-        derived = carrier.computed(lambda unit: _derived(unit, carrier))
+        derived = carrier.computed(lambda unit: _derive_for_run(unit, carrier))
         shared, found = derived.shared, derived.found
-        _bring_into_force(carrier, derived)
+        _write_and_activate(carrier, derived)
         carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
     carrier.pace.may_stop = False
     if carrier.run.stage == Stage.RELEASING:
         if carrier.run.kind == RunKind.ROLLBACK:
-            end_holds(carrier)
-        settlement = release(carrier)
+            release_holds(carrier)
+        settlement = publish_changes(carrier)
         with carrier.pace.turn() as unit:
             unit.runs.note(carrier.run.id, stage=Stage.CLEARING.value)
-    clear(carrier)
+    drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
-        _finish(unit, carrier.run)
+        _mark_done(unit, carrier.run)
         run = require_run(unit, carrier.run.id)
-    return CarriedOut(run, settlement, shared, found, before)
+    return RunResult(run, settlement, shared, found, before)
 
 
-def _lists_in_force(unit: ReadUnit, index: Index) -> SharedValues:
+def _read_active_lists(unit: ReadUnit, index: Index) -> SharedValues:
     active = unit.configs.active()
-    return NO_SHARED_VALUES if active is None else index.lists_of(unit, active.id)
+    return NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
 
 
-def _derived(unit: ReadUnit, carrier: Carrier) -> Derived:
+def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
     """What follows from a snapshot under the run's model and lists."""
     index, matcher = carrier.index, carrier.matcher
     active = unit.configs.active()
     keeps = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
-    shared = _lists_in_force(unit, index) if keeps else None
+    shared = _read_active_lists(unit, index) if keeps else None
     digest = carrier.run.detail.get("digest")
     known = None if digest is None else unit.configs.by_digest(digest)
     if known is not None:
-        shared = index.lists_of(unit, known)
+        shared = index.shared_values_of(unit, known)
     stated = carrier.run.detail.get("lists")
     if stated is not None:
         shared = SharedValues.from_text(str(stated))
@@ -259,24 +259,24 @@ def _derived(unit: ReadUnit, carrier: Carrier) -> Derived:
     return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
 
 
-def _bring_into_force(carrier: Carrier, derived: Derived) -> None:
+def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
     with carrier.pace.turn() as unit:
         config_id = require_config(unit, carrier.matcher, derived.shared)
         active = unit.configs.active()
         beside = active is None or active.id != config_id
         unit.runs.note(carrier.run.id, config_id=config_id)
-    put_beside(carrier, config_id, Beside(derived))
+    sync_derived(carrier, config_id, DerivedByRecord(derived))
     if beside:
         catch_up(carrier, config_id, derived.shared)
-    hold_before(carrier, config_id)
+    hold_unapproved(carrier, config_id)
     if beside:
         catch_up(carrier, config_id, derived.shared)
-    carrier.progress(FLIPPING, 0, 1)
-    flip(carrier, config_id, derived.shared)
-    carrier.progress(FLIPPING, 1, 1)
+    carrier.progress(ACTIVATING, 0, 1)
+    activate_configuration(carrier, config_id, derived.shared)
+    carrier.progress(ACTIVATING, 1, 1)
 
 
-def _finish(unit: WriteUnit, run: Run) -> None:
+def _mark_done(unit: WriteUnit, run: Run) -> None:
     unit.runs.note(run.id, stage=Stage.DONE.value, ended_commit=unit.commit_no, worker="")
     if run.proposal_id is None:
         return
@@ -288,7 +288,7 @@ def _finish(unit: WriteUnit, run: Run) -> None:
         add_step(unit, "undo", "rollback", {"proposal": run.proposal_id})
 
 
-def _abandon(carrier: Carrier) -> None:
+def _abandon(carrier: RunContext) -> None:
     """Drop what was derived beside, and end what was held for a proposal that is open again."""
     run, index = carrier.run, carrier.index
     with index.database.read(carrier.viewer) as unit:
@@ -303,7 +303,7 @@ def _abandon(carrier: Carrier) -> None:
             touched = {record for one in still for record in let_go(unit, one, "released")}
             if touched:
                 resettle(unit, index, touched, "hold released")
-    clear(carrier)
+    drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
         unit.runs.note(run.id, stage=Stage.ABANDONED.value, ended_commit=unit.commit_no, worker="")

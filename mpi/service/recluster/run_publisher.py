@@ -19,7 +19,7 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.gates.freeze_rules import free_from
 from mpi.service.gates.holds import hold, let_go
 from mpi.service.gates.plan_items import items_of
-from mpi.service.recluster.run_state import Carrier
+from mpi.service.recluster.run_state import RunContext
 from mpi.service.resolution.closure import everything
 from mpi.service.resolution.publication_parts import parts_of, together
 from mpi.service.resolution.resolve import planned
@@ -29,14 +29,14 @@ from mpi.storage.repositories.derived.runs import RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
-ROUNDS = 10
+PUBLISH_ROUNDS = 10
 """Times that the whole index is looked through for what is left; one is enough unless much came meanwhile."""
 HOLD_ROUNDS = 3
-FORGOTTEN_AT_ONCE = 500
+FORGET_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReviewedItems:
     """What of a proposal was read: the numbers of its items by fingerprint, and those that were approved."""
 
     numbers: Mapping[str, int]
@@ -51,7 +51,7 @@ class Read:
         return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
 
 
-def whole(unit: ReadUnit, index: Index, config_id: int, day: str, choice: Choice = NO_CHOICE) -> Settlement:
+def settle_index(unit: ReadUnit, index: Index, config_id: int, day: str, choice: Choice = NO_CHOICE) -> Settlement:
     """What settling everything would change, from what is stored under a configuration of this model."""
     scope = everything(unit, unit.derived.all_edges(config_id))
 
@@ -61,7 +61,7 @@ def whole(unit: ReadUnit, index: Index, config_id: int, day: str, choice: Choice
     return settle(unit, scope, features, index.matcher.scorer, index.matcher.model.thresholds, day, choice)
 
 
-def read_of(unit: ReadUnit, carrier: Carrier) -> Read | None:
+def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | None:
     """What of a proposal was read; None of a run that carries out none."""
     run = carrier.run
     if run.kind != RunKind.PROPOSAL or run.proposal_id is None:
@@ -69,52 +69,52 @@ def read_of(unit: ReadUnit, carrier: Carrier) -> Read | None:
     numbers = unit.proposals.numbers_by_fingerprint(run.proposal_id)
     approved = run.detail["approved"]
     wanted = None if approved is None else set(approved)
-    return Read(numbers, frozenset(f for f, no in numbers.items() if wanted is None or no in wanted))
+    return ReviewedItems(numbers, frozenset(f for f, no in numbers.items() if wanted is None or no in wanted))
 
 
-def hold_before(carrier: Carrier, config_id: int) -> None:
+def hold_unapproved(carrier: RunContext, config_id: int) -> None:
     """Hold what is not to happen while the old configuration is in force, where a hold changes nothing."""
     for _ in range(HOLD_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
-            read = read_of(unit, carrier)
+            read = read_reviewed_items(unit, carrier)
         if read is None:
             return
         carrier.progress(HOLDING, 0, 1)
-        held = carrier.computed(partial(_to_be_held, carrier=carrier, config_id=config_id, read=read))
+        held = carrier.computed(partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=read))
         if not held:
             return
         for part in carrier.pace.parts(held):
             with part.turn() as unit:
-                _hold_some(unit, carrier, part.items, read)
+                _hold_items(unit, carrier, part.items, read)
 
 
-def _to_be_held(unit: ReadUnit, carrier: Carrier, config_id: int, read: Read) -> "list[Held]":
+def _find_items_to_hold(unit: ReadUnit, carrier: RunContext, config_id: int, read: ReviewedItems) -> "list[HeldItem]":
     """What a proposal's run would change, and nobody approved, or a freeze window holds."""
-    items = items_of(whole(unit, carrier.index, config_id, carrier.run.on_date))
+    items = items_of(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
     unread = [(item, None) for item in items if item.fingerprint not in read.approved]
-    return [*unread, *_frozen(unit, [item for item in items if item.fingerprint in read.approved])]
+    return [*unread, *_find_frozen_items(unit, [item for item in items if item.fingerprint in read.approved])]
 
 
-def _frozen(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, tuple[str, set[int]]]]:
+def _find_frozen_items(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, tuple[str, set[int]]]]:
     """The items that a freeze window holds: until when, and the sources whose windows they heed."""
     today = clock.today()
     if not unit.freezes.all():
         return []
     found = []
     for item in items:
-        sources = {record.source_id for record in unit.records.get(_records(item)).values()}
+        sources = {record.source_id for record in unit.records.get(_collect_records(item)).values()}
         until = free_from(unit, sources, today)
         if until > today:
             found.append((item, (until, sources)))
     return found
 
 
-Held = tuple[Item, tuple[str, set[int]] | None]
+HeldItem = tuple[Item, tuple[str, set[int]] | None]
 """An item, and the window that holds it; None for one that was not approved."""
 
 
-def _hold_some(unit: WriteUnit, carrier: Carrier, held: Sequence[Held], read: Read) -> None:
-    records = {record for item, _ in held for record in _records(item)}
+def _hold_items(unit: WriteUnit, carrier: RunContext, held: Sequence[HeldItem], read: ReviewedItems) -> None:
+    records = {record for item, _ in held for record in _collect_records(item)}
     current = unit.persons.current(records)
     for item, window in held:
         # What is published of it has changed since it was looked at: it is looked at again.
@@ -127,16 +127,16 @@ def _hold_some(unit: WriteUnit, carrier: Carrier, held: Sequence[Held], read: Re
         unit.proposals.set_items(carrier.run.proposal_id or 0, read.names([item]), "held")
 
 
-def _records(item: Item) -> set[int]:
+def _collect_records(item: Item) -> set[int]:
     return {record for _, group in item.detail["before"] for record in group}
 
 
-def release(carrier: Carrier) -> Settlement:
+def publish_changes(carrier: RunContext) -> Settlement:
     """Publish, item by item, what the configuration in force changes; returns what that was at first."""
     first: Settlement | None = None
-    for _ in range(ROUNDS):
+    for _ in range(PUBLISH_ROUNDS):
         forget_changes(carrier)
-        read, settlement = carrier.computed(partial(_to_be_published, carrier=carrier))
+        read, settlement = carrier.computed(partial(_find_items_to_publish, carrier=carrier))
         first = first or settlement
         work = list(parts_of(settlement))
         del settlement
@@ -147,38 +147,38 @@ def release(carrier: Carrier) -> Settlement:
         done = 0
         for some in carrier.pace.parts(known):
             with some.turn() as unit:
-                _publish_settled(unit, carrier, some.items, read)
+                _publish_parts(unit, carrier, some.items, read)
             done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
         for some in carrier.pace.parts(unread):
             with some.turn() as unit:
                 touched = {record for part in some.items for record in part.records}
-                _publish_some(unit, carrier, touched, read)
+                _settle_and_publish(unit, carrier, touched, read)
             done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
     return first or NOTHING_SETTLED
 
 
-def _to_be_published(unit: ReadUnit, carrier: Carrier) -> tuple[Read | None, Settlement]:
+def _find_items_to_publish(unit: ReadUnit, carrier: RunContext) -> tuple[ReviewedItems | None, Settlement]:
     """What of a proposal was read, and what the configuration changes."""
     config_id = carrier.index.config_id(unit)
-    settlement = whole(unit, carrier.index, config_id, carrier.run.on_date, _choice(carrier))
-    return read_of(unit, carrier), settlement
+    settlement = settle_index(unit, carrier.index, config_id, carrier.run.on_date, _choose_ids(carrier))
+    return read_reviewed_items(unit, carrier), settlement
 
 
-def forget_changes(carrier: Carrier) -> None:
+def forget_changes(carrier: RunContext) -> None:
     """Forget what changed beside the run: a snapshot that is taken after this has it."""
     while True:
         with carrier.index.database.read(carrier.viewer) as unit:
-            rest = unit.runs.changed(carrier.run.id, FORGOTTEN_AT_ONCE)
+            rest = unit.runs.changed(carrier.run.id, FORGET_PAGE)
         if not rest:
             return
         with carrier.pace.turn() as unit:
             unit.runs.forget(carrier.run.id, rest)
 
 
-def _publish_settled(
-    unit: WriteUnit, carrier: Carrier, parts: Sequence[Settlement], read: Read | None
+def _publish_parts(
+    unit: WriteUnit, carrier: RunContext, parts: Sequence[Settlement], read: ReviewedItems | None
 ) -> None:
     """Publish parts as they were settled, but for those of which anything has changed since."""
     run = carrier.run
@@ -186,12 +186,12 @@ def _publish_settled(
     sound = together(part for part in parts if not changed or not part.concerned & changed)
     if read is not None:
         unit.proposals.set_items(run.proposal_id or 0, read.names(items_of(sound)), "applied")
-    moved = publish(unit, sound, cause_of(carrier), test=carrier.index.is_test, by_run=True)
+    moved = publish(unit, sound, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True)
     unit.runs.count(run.id, moved=moved)
 
 
-def _publish_some(unit: WriteUnit, carrier: Carrier, touched: Collection[int], read: Read | None) -> None:
-    run, index, choice = carrier.run, carrier.index, _choice(carrier)
+def _settle_and_publish(unit: WriteUnit, carrier: RunContext, touched: Collection[int], read: ReviewedItems | None) -> None:
+    run, index, choice = carrier.run, carrier.index, _choose_ids(carrier)
     settlement = planned(unit, index, touched, choice, run.on_date)
     if read is not None:
         items = items_of(settlement)
@@ -205,22 +205,22 @@ def _publish_some(unit: WriteUnit, carrier: Carrier, touched: Collection[int], r
         unit.proposals.set_items(run.proposal_id or 0, read.names(unread), "held")
         if unread:
             settlement = planned(unit, index, touched, choice, run.on_date)
-    moved = publish(unit, settlement, cause_of(carrier), test=index.is_test, by_run=True)
+    moved = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
     unit.runs.count(run.id, moved=moved)
 
 
-def cause_of(carrier: Carrier) -> str:
+def get_cause(carrier: RunContext) -> str:
     """What a run's changes bear as their cause, in the lineage and the feed."""
     return "rollback" if carrier.run.kind == RunKind.ROLLBACK else "recluster"
 
 
-def _choice(carrier: Carrier) -> Choice:
+def _choose_ids(carrier: RunContext) -> Choice:
     """Of a rollback: each person's ID stays with those of its records that it held before the proposal."""
     run = carrier.run
     return Choice(as_of=run.detail["from_commit"] - 1) if run.kind == RunKind.ROLLBACK else NO_CHOICE
 
 
-def end_holds(carrier: Carrier) -> None:
+def release_holds(carrier: RunContext) -> None:
     """End what the proposal held that is rolled back; its records are settled at once."""
     run = carrier.run
     with carrier.index.database.read(carrier.viewer) as unit:
@@ -230,4 +230,4 @@ def end_holds(carrier: Carrier) -> None:
             still = {one.id for one in unit.proposals.open_among([one.id for one in part.items])}
             touched = {r for one in part.items if one.id in still for r in let_go(unit, one, "released")}
             if touched:
-                _publish_some(unit, carrier, touched, None)
+                _settle_and_publish(unit, carrier, touched, None)

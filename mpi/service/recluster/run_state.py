@@ -17,10 +17,10 @@ from mpi.service.processes.yielding import giving_way
 from mpi.storage.repositories.derived.runs import OPEN, Run, Stage
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-KIND = "recluster"
-ENGINE = "engine"
+COMMIT_KIND = "recluster"
+ENGINE_KEY = "engine"
 """In the detail of a run: the name of what it was begun with."""
-BEAT_S = 10.0
+HEARTBEAT_S = 10.0
 """How often a worker says that it is alive, at the least."""
 
 Result = TypeVar("Result")
@@ -60,7 +60,7 @@ class RunView:
 
 
 @dataclass(slots=True)
-class Carrier:
+class RunContext:
     """All that carrying a run out needs.
 
     Args:
@@ -82,7 +82,7 @@ class Carrier:
     _beaten: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.index.database, self.viewer, KIND, self.beat)
+        self.pace = Pace(self.index.database, self.viewer, COMMIT_KIND, self.beat)
 
     @property
     def matcher(self) -> Matcher:
@@ -101,7 +101,7 @@ class Carrier:
 
     def say_alive(self) -> None:
         """The same in a transaction of its own, unless one has said so lately; for steps without any."""
-        if time.monotonic() - self._beaten >= BEAT_S:
+        if time.monotonic() - self._beaten >= HEARTBEAT_S:
             with self.pace.turn():
                 pass
 
@@ -119,7 +119,7 @@ class Carrier:
             with self.index.database.read(self.viewer) as unit:
                 return compute(unit)
 
-        return giving_way(read, self.say_alive, BEAT_S)
+        return giving_way(read, self.say_alive, HEARTBEAT_S)
 
 
 def is_alive(run: Run) -> bool:
@@ -127,7 +127,7 @@ def is_alive(run: Run) -> bool:
     return run.stage in OPEN and is_at_work(run.worker, run.beat)
 
 
-def begin(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
+def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
     """Begin a run in the caller's transaction; ``run`` says what is asked.
 
     Raises:
@@ -135,7 +135,7 @@ def begin(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
     """
     other = unit.runs.open()
     if other is not None:
-        raise ConflictError(_under_way(other))
+        raise ConflictError(_describe_open_run(other))
     begun = replace(
         run,
         id=unit.counters.take("recluster_run"),
@@ -150,12 +150,12 @@ def begin(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
     return begun
 
 
-def asked(kind: str, on_date: str, proposal_id: int | None = None, **detail: object) -> Run:
+def new_run_request(kind: str, on_date: str, proposal_id: int | None = None, **detail: object) -> Run:
     """What a run is to carry out; the rest is filled in when it is begun."""
     return Run(0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail))
 
 
-def take_over(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> Run:
+def take_over_run(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> Run:
     """Carry on, in this process, what another left.
 
     Args:
@@ -167,18 +167,18 @@ def take_over(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> R
         ConflictError: the other is alive.
     """
     if is_alive(run):
-        raise ConflictError(_under_way(run))
+        raise ConflictError(_describe_open_run(run))
     detail = dict(run.detail)
     if engine is not None and run.stage == Stage.DERIVING:
-        detail[ENGINE] = engine.name
+        detail[ENGINE_KEY] = engine.name
     taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()), detail=detail)
     unit.runs.note(run.id, worker=taken.worker, beat=taken.beat, detail=detail)
     return taken
 
 
-def leave(carrier: Carrier) -> None:
+def detach_worker(carrier: RunContext) -> None:
     """Say that this process carries the run out no more, so that another can at once."""
-    with carrier.index.database.write(carrier.viewer, KIND) as unit:
+    with carrier.index.database.write(carrier.viewer, COMMIT_KIND) as unit:
         if unit.runs.beat(carrier.run.id, carrier.worker, carrier.run.beat):
             unit.runs.note(carrier.run.id, worker="")
 
@@ -200,15 +200,15 @@ def view_run(unit: ReadUnit, run: Run) -> RunView:
     at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
     return RunView(
         run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, at, run.moved, run.held,
-        run.changed, is_alive(run), engine_of(run),
+        run.changed, is_alive(run), get_engine_name(run),
     )  # fmt: skip
 
 
-def engine_of(run: Run) -> str:
+def get_engine_name(run: Run) -> str:
     """What finds and scores the pairs of a run, by its name; DuckDB where an older version began it."""
-    return str(run.detail.get(ENGINE, DUCKDB.name))
+    return str(run.detail.get(ENGINE_KEY, DUCKDB.name))
 
 
-def _under_way(run: Run) -> str:
+def _describe_open_run(run: Run) -> str:
     state = "is under way" if is_alive(run) else "was interrupted: resume or abandon it first"
     return f"re-cluster run {run.id} ({run.stage}) {state}"

@@ -12,7 +12,7 @@ from mpi.service.recluster.proposals import MINUTES_A_TASK
 
 
 @dataclass(frozen=True, slots=True)
-class Bits:
+class TrialThresholds:
     """Thresholds to try, in bits; None for the one in force."""
 
     link: float | None = None
@@ -52,7 +52,7 @@ class Simulation:
     steward_hours: float
 
 
-def simulate(index: Index, viewer: Viewer, bits: Bits, progress: Progress = silent) -> Simulation:
+def simulate_thresholds(index: Index, viewer: Viewer, bits: TrialThresholds, progress: Progress = silent) -> Simulation:
     """Think the whole index through with other thresholds of the model in force.
 
     Args:

@@ -19,14 +19,14 @@ from mpi.storage.key_index.candidates import Found
 from mpi.storage.key_index.segment_arrays import AS_STORED
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_A_KEY = 20
+LARGEST_AVERAGE_BLOCK = 20
 """Records that share a key, on average, beyond which a record is searched for once it is written."""
-_MINE = 0
+_SELF = 0
 """Stands for the record itself; no stored record has this number."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookedFor:
+class CandidateQuery:
     """A record whose pairs are looked for.
 
     Args:
@@ -46,19 +46,19 @@ class LookedFor:
     @property
     def keys(self) -> list[int]:
         """Its blocking keys."""
-        return numbers(self.made.keys)
+        return keys_from_bytes(self.made.keys)
 
     @property
     def most(self) -> int:
         """Pairs of a key and a record that shares it, beyond which it is searched for once it is written."""
-        return MOST_A_KEY * (len(self.made.keys) // AS_STORED.itemsize)
+        return LARGEST_AVERAGE_BLOCK * (len(self.made.keys) // AS_STORED.itemsize)
 
     def holds(self, unit: ReadUnit, index: Index) -> bool:
         """Whether the configuration and the groups are those in force."""
         return index.config_id(unit) == self.config_id and tuple(unit.sources.groups()) == self.groups
 
 
-class Near(NamedTuple):
+class ScoredCandidates(NamedTuple):
     """Records that pair with one.
 
     Args:
@@ -70,7 +70,7 @@ class Near(NamedTuple):
     features: dict[int, Features]
 
 
-def look_for(index: Index, source_code: str, said: Statement) -> LookedFor | None:
+def build_query(index: Index, source_code: str, said: Statement) -> CandidateQuery | None:
     """A record whose pairs are looked for before it is written; None where too little is known for that.
 
     Args:
@@ -78,16 +78,16 @@ def look_for(index: Index, source_code: str, said: Statement) -> LookedFor | Non
         source_code: the record's source.
         said: what is said of it, made comparable.
     """
-    source, made = index.known_sources.get(source_code), said.made
+    source, made = index.caches.sources.get(source_code), said.made
     # Copied at one go: another thread may add to what is known.
-    config_id, sources = index.config_last_in_force, list(index.known_sources.values())
+    config_id, sources = index.last_config_id, list(index.caches.sources.values())
     if source is None or made is None or source.paused or not config_id:
         return None
     groups = tuple(sorted({one.group_id for one in sources}))
-    return LookedFor(said, made, source.id, config_id, groups)
+    return CandidateQuery(said, made, source.id, config_id, groups)
 
 
-def ask(unit: ReadUnit, wanted: LookedFor) -> Callable[[], Found]:
+def request_candidates(unit: ReadUnit, wanted: CandidateQuery) -> Callable[[], Found]:
     """Ask for a record's candidates; what is returned reads the answer, once.
 
     On PostgreSQL it is sent ahead, and answered with whatever is waited for next. Which runs there are is
@@ -95,14 +95,14 @@ def ask(unit: ReadUnit, wanted: LookedFor) -> Callable[[], Found]:
     """
     config_id, groups, keys, most = wanted.config_id, wanted.groups, wanted.keys, wanted.most
     if not unit.candidates.are_asked_for:
-        return lambda: Found(unit.keys.sharing(config_id, groups, keys, MOST_A_KEY), {})
+        return lambda: Found(unit.keys.sharing(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
     unit.keys.recent.ask()
     read = unit.candidates.ask(config_id, groups, keys, most + 1)
 
     return lambda: read(unit.keys.recent.sharing(config_id, groups, keys))
 
 
-def near(unit: ReadUnit, index: Index, wanted: LookedFor, found: Found, mine: int | None) -> Near | None:
+def score_candidates(unit: ReadUnit, index: Index, wanted: CandidateQuery, found: Found, mine: int | None) -> ScoredCandidates | None:
     """Those of a record's candidates that pair with it; None where they have to be searched for otherwise.
 
     That is where so many share its keys, or one of them, that the transaction tells of it.
@@ -114,30 +114,30 @@ def near(unit: ReadUnit, index: Index, wanted: LookedFor, found: Found, mine: in
         found: its candidates.
         mine: the record's number, which is not its candidate; None of one that is new.
     """
-    if len(found.sharing) > wanted.most or _tells_of_any(index, found.sharing):
+    if len(found.sharing) > wanted.most or _has_large_block(index, found.sharing):
         return None
     others = {record for _, record in found.sharing} - {mine}
-    known = _features(unit, wanted.config_id, others, found.payloads)
-    return weigh(index, wanted.made, known)
+    known = _read_features(unit, wanted.config_id, others, found.payloads)
+    return score_records(index, wanted.made, known)
 
 
-def weigh(index: Index, made: Packed, known: Mapping[int, Features]) -> Near:
+def score_records(index: Index, made: Packed, known: Mapping[int, Features]) -> ScoredCandidates:
     """Those of some records that pair with one."""
     if not known:
-        return Near({}, {})
-    pairs = [(_MINE, other) for other in known]
-    edges = weighed(index.matcher, {**known, _MINE: unpacked(made)}, pairs)
+        return ScoredCandidates({}, {})
+    pairs = [(_SELF, other) for other in known]
+    edges = weighed(index.matcher, {**known, _SELF: unpacked(made)}, pairs)
     bits = {other: weight for (_, other), weight in edges.items()}
-    return Near(bits, {other: known[other] for other in bits} if len(bits) <= KNOWN_AT_MOST else {})
+    return ScoredCandidates(bits, {other: known[other] for other in bits} if len(bits) <= KNOWN_AT_MOST else {})
 
 
-def numbers(keys: bytes) -> list[int]:
+def keys_from_bytes(keys: bytes) -> list[int]:
     """Blocking keys as they are stored, as numbers."""
     each: list[int] = np.frombuffer(keys, AS_STORED).tolist()
     return each
 
 
-def _features(
+def _read_features(
     unit: ReadUnit, config_id: int, records: Collection[int], payloads: Mapping[int, bytes]
 ) -> dict[int, Features]:
     """Features of records, those that are not at hand read from the store."""
@@ -146,7 +146,7 @@ def _features(
     return known | load_features(unit, config_id, rest) if rest else known
 
 
-def _tells_of_any(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
+def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
     """Whether a block is so large that the transaction tells of it."""
     sizes = Counter(key for key, _ in sharing)
-    return max(sizes.values(), default=0) > min(index.block_limits.alarm, index.block_limits.hard)
+    return max(sizes.values(), default=0) > min(index.settings.block_limits.alarm, index.settings.block_limits.hard)

@@ -21,12 +21,12 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 _log = logging.getLogger("mpi.pending")
 
-EVERY_S = 2.0
+POLL_INTERVAL_S = 2.0
 """How often a process that serves looks whether something waits."""
-AT_ONCE = 50
+PAGE_RECORDS = 50
 
 
-def finish_pending(index: Index, viewer: Viewer, over: Callable[[], bool] = lambda: False) -> int:
+def finish_deferred_searches(index: Index, viewer: Viewer, over: Callable[[], bool] = lambda: False) -> int:
     """Search for every record that waits, one transaction each; returns how many were finished.
 
     Args:
@@ -41,7 +41,7 @@ def finish_pending(index: Index, viewer: Viewer, over: Callable[[], bool] = lamb
     done = 0
     while True:
         with index.database.read(viewer) as unit:
-            waiting = unit.blocks.waiting(AT_ONCE)
+            waiting = unit.blocks.waiting(PAGE_RECORDS)
         if not waiting:
             return done
         for record in waiting:
@@ -49,22 +49,22 @@ def finish_pending(index: Index, viewer: Viewer, over: Callable[[], bool] = lamb
                 return done
             with index.database.write(viewer, "pending") as unit:
                 if unit.blocks.take(record):
-                    _finish(unit, index, record)
+                    _search_and_resolve(unit, index, record)
                     done += 1
 
 
-def _finish(unit: WriteUnit, index: Index, record: int) -> None:
+def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
     stored = unit.records.get([record]).get(record)
     if stored is None or stored.state != RecordState.ACTIVE:
         return
     codes = {source.id: source.code for source in unit.sources.all()}
     for source_id, payload in unit.records.payloads([record]).values():
         said = from_payload(payload)
-        features = index.comparable(said, codes[source_id], index.shared(unit))
+        features = index.features_of(said, codes[source_id], index.shared_values(unit))
         resolve(unit, index, {record: Changed(stored.group_id, features, said.merged_into)}, (), "upsert")
 
 
-class Worker:
+class DeferredSearchWorker:
     """Finishes what waits, in a thread of its own, as long as a process serves.
 
     Args:
@@ -86,9 +86,9 @@ class Worker:
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._over.wait(EVERY_S):
+        while not self._over.wait(POLL_INTERVAL_S):
             try:
-                finish_pending(self._index(), operator("worker"), self._over.is_set)
+                finish_deferred_searches(self._index(), operator("worker"), self._over.is_set)
             except ModelMovedError:
                 continue  # whoever answers next follows the index to it
             except MpiError as fault:

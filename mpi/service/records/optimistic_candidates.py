@@ -14,18 +14,18 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
-from mpi.service.records.candidates import LookedFor, ask, look_for, near, numbers, weigh
+from mpi.service.records.candidates import CandidateQuery, request_candidates, build_query, score_candidates, keys_from_bytes, score_records
 from mpi.service.statements.intake import Verdict, judge
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import Found
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-MOST_SINCE = 100
+LARGEST_CHANGE_COUNT = 100
 """Records that others wrote meanwhile, beyond which it is sooner done to search anew, as beside a load."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beforehand:
+class OptimisticPairs:
     """The pairs of a record as they were a moment ago.
 
     Args:
@@ -35,14 +35,14 @@ class Beforehand:
         features: of those.
     """
 
-    wanted: LookedFor
+    wanted: CandidateQuery
     last_commit: int
     near: Mapping[int, float]
     features: Mapping[int, Features]
 
     def ask(self, unit: WriteUnit) -> None:
         """Send ahead what ``now`` will ask."""
-        unit.keys.ask_written_after(self.wanted.config_id, self.last_commit, MOST_SINCE + 1)
+        unit.keys.ask_written_after(self.wanted.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
         unit.keys.ask_having(self.wanted.config_id, self.near)
 
     def now(self, unit: WriteUnit, index: Index) -> Self | None:
@@ -55,8 +55,8 @@ class Beforehand:
         wanted = self.wanted
         if not wanted.holds(unit, index):
             return None
-        since = unit.keys.written_after(wanted.config_id, self.last_commit, MOST_SINCE + 1)
-        if len(since) > MOST_SINCE:
+        since = unit.keys.written_after(wanted.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        if len(since) > LARGEST_CHANGE_COUNT:
             return None
         having = unit.keys.having(wanted.config_id, self.near)
         standing = {other: bits for other, bits in self.near.items() if other in having - since.keys()}
@@ -64,9 +64,9 @@ class Beforehand:
         sharing = [
             other
             for other, own in since.items()
-            if own.group_id in wanted.groups and not mine.isdisjoint(numbers(own.keys))
+            if own.group_id in wanted.groups and not mine.isdisjoint(keys_from_bytes(own.keys))
         ]
-        found = weigh(index, wanted.made, load_features(unit, wanted.config_id, sharing))
+        found = score_records(index, wanted.made, load_features(unit, wanted.config_id, sharing))
         features = {other: self.features[other] for other in standing if other in self.features}
         return replace(self, near=standing | found.bits, features=features | found.features)
 
@@ -82,7 +82,7 @@ class Beforehand:
         return paired_with(record, self.near, self.features)
 
 
-def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statement) -> Beforehand | None:
+def find_optimistic_pairs(index: Index, viewer: Viewer, source_code: str, said: Statement) -> OptimisticPairs | None:
     """Find and score the pairs of a record before it is written; None where that is of no use.
 
     Args:
@@ -91,47 +91,47 @@ def find_beforehand(index: Index, viewer: Viewer, source_code: str, said: Statem
         source_code: its source.
         said: what is said, made comparable.
     """
-    if _is_of_no_use(index):
+    if _is_pointless(index):
         return None
-    looked_for = look_for(index, source_code, said)
+    looked_for = build_query(index, source_code, said)
     if looked_for is None:
         return None
     with index.database.peek(viewer) as unit:
-        asked = _ask(unit, looked_for)
+        asked = _send_requests(unit, looked_for)
         if not (index.database.is_postgresql and unit.keys.recent.runs(looked_for.config_id)):
-            return _find(unit, index, looked_for, asked)
+            return _score_requested(unit, index, looked_for, asked)
     # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
     with index.database.read(viewer) as unit:
-        return _find(unit, index, looked_for, _ask(unit, looked_for))
+        return _score_requested(unit, index, looked_for, _send_requests(unit, looked_for))
 
 
-class _Asked(NamedTuple):
+class _SearchRequests(NamedTuple):
     """What was asked: each is read once."""
 
     last_commit: Callable[[], int]
     candidates: Callable[[], Found]
 
 
-def _ask(unit: ReadUnit, wanted: LookedFor) -> _Asked:
+def _send_requests(unit: ReadUnit, wanted: CandidateQuery) -> _SearchRequests:
     """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
     read_last_commit = unit.ask_last_commit()
     unit.records.ask_find(wanted.source_id, [wanted.said.local_id])
-    return _Asked(read_last_commit, ask(unit, wanted))
+    return _SearchRequests(read_last_commit, request_candidates(unit, wanted))
 
 
-def _find(unit: ReadUnit, index: Index, wanted: LookedFor, asked: _Asked) -> Beforehand | None:
+def _score_requested(unit: ReadUnit, index: Index, wanted: CandidateQuery, asked: _SearchRequests) -> OptimisticPairs | None:
     said = wanted.said
     existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
     last_commit = asked.last_commit()
     if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
         return None
-    found = near(unit, index, wanted, asked.candidates(), existing.id if existing else None)
-    return None if found is None else Beforehand(wanted, last_commit, found.bits, found.features)
+    found = score_candidates(unit, index, wanted, asked.candidates(), existing.id if existing else None)
+    return None if found is None else OptimisticPairs(wanted, last_commit, found.bits, found.features)
 
 
-def _is_of_no_use(index: Index) -> bool:
+def _is_pointless(index: Index) -> bool:
     if index.database.is_postgresql:
         # Nobody waits for the writer's place, and what would be asked again is asked once.
-        return index.together.are_alone
+        return index.store.group_commit.are_alone
     # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
-    return index.together.wait_for_each_other
+    return index.store.group_commit.wait_for_each_other

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
-from mpi.service.records.candidates import LookedFor, ask, look_for, near
+from mpi.service.records.candidates import CandidateQuery, request_candidates, build_query, score_candidates
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import Found
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class PipelinedSearch:
     """A record's candidates, as they were before its transaction wrote anything of it.
 
     Args:
@@ -24,7 +24,7 @@ class Sought:
         read: reads who shares a key with it.
     """
 
-    wanted: LookedFor
+    wanted: CandidateQuery
     read: Callable[[], Found]
 
     def paired(self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, Changed]) -> Paired:
@@ -43,11 +43,11 @@ class Sought:
             return NOT_PAIRED
         if not self.wanted.holds(unit, index):
             return NOT_PAIRED
-        found = near(unit, index, self.wanted, self.read(), record)
+        found = score_candidates(unit, index, self.wanted, self.read(), record)
         return NOT_PAIRED if found is None else paired_with(record, found.bits, found.features)
 
 
-def seek(unit: WriteUnit, index: Index, source_code: str, said: Statement) -> Sought | None:
+def start_pipelined_search(unit: WriteUnit, index: Index, source_code: str, said: Statement) -> PipelinedSearch | None:
     """Ask for a record's candidates; None where too little is known to ask, or nothing is gained by it.
 
     Beside others they were looked for before the turn, for which all wait.
@@ -58,7 +58,7 @@ def seek(unit: WriteUnit, index: Index, source_code: str, said: Statement) -> So
         source_code: its source.
         said: what is said, made comparable.
     """
-    if not (unit.candidates.are_asked_for and index.together.are_alone):
+    if not (unit.candidates.are_asked_for and index.store.group_commit.are_alone):
         return None
-    wanted = look_for(index, source_code, said)
-    return Sought(wanted, ask(unit, wanted)) if wanted is not None and wanted.made.keys else None
+    wanted = build_query(index, source_code, said)
+    return PipelinedSearch(wanted, request_candidates(unit, wanted)) if wanted is not None and wanted.made.keys else None

@@ -17,7 +17,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class PauseResult:
     """How sources stand.
 
     Args:
@@ -33,7 +33,7 @@ class Paused:
     moved: int = 0
 
 
-def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause") -> Paused:
+def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause") -> PauseResult:
     """Hold what a source says from now on, or what all sources say.
 
     Args:
@@ -47,13 +47,13 @@ def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause")
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
-    _permit(viewer, code)
+    _require_permission(viewer, code)
     code_of_reason = reason_code(reason)
     with index.database.write(viewer, "pause") as unit:
-        sources = _sources(unit, code)
+        sources = _select_sources(unit, code)
         unit.sources.set_paused([source.id for source in sources], paused=True)
         add_step(unit, "pause", code_of_reason, {"sources": [source.id for source in sources]})
-    return Paused(tuple(source.code for source in sources), paused=True)
+    return PauseResult(tuple(source.code for source in sources), paused=True)
 
 
 def resume(
@@ -62,7 +62,7 @@ def resume(
     code: str | None,
     reason: str = "resume",
     progress: Progress = silent,
-) -> Paused:
+) -> PauseResult:
     """Let what was held take effect, in the order of as-of and receipt as if it had never been held.
 
     Args:
@@ -77,10 +77,10 @@ def resume(
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
-    _permit(viewer, code)
+    _require_permission(viewer, code)
     code_of_reason = reason_code(reason)
     with index.database.write(viewer, "resume") as unit:
-        sources = _sources(unit, code)
+        sources = _select_sources(unit, code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
         held = {record for source in sources for record in unit.records.release(source.id)}
         restated = restate(unit, index, held)
@@ -95,14 +95,14 @@ def resume(
             after = unit.persons.current(seen)
             moved = sum(settled.current.get(record) != after.get(record) for record in seen)
         add_step(unit, "resume", code_of_reason, {"sources": [source.id for source in sources]})
-    return Paused(tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved)
+    return PauseResult(tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved)
 
 
-def _permit(viewer: Viewer, code: str | None) -> None:
+def _require_permission(viewer: Viewer, code: str | None) -> None:
     permit(viewer, Action.SOURCE_ADMIN, code)
 
 
-def _sources(unit: ReadUnit, code: str | None) -> list[Source]:
+def _select_sources(unit: ReadUnit, code: str | None) -> list[Source]:
     if code is not None:
         return [unit.sources.by_code(code)]
     return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

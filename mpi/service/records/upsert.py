@@ -23,8 +23,8 @@ from mpi.service.decisions.decision_log import projected
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, note_changed
 from mpi.service.persons.disclosure_recipients import Receipts, receipts
 from mpi.service.persons.effects import Received
-from mpi.service.records.optimistic_candidates import Beforehand, find_beforehand
-from mpi.service.records.pipelined_candidates import Sought, seek
+from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
+from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.resolution.resolve import NOTHING, Besides, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAID, PAIR
 from mpi.service.resolution.source_assertions import Asserted, assert_persons, taken_out
@@ -57,7 +57,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class UpsertResult:
     """The answer to an upsert.
 
     Args:
@@ -88,7 +88,7 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn(Resolved):
+class WithdrawalResult(UpsertResult):
     """The answer to a withdrawal.
 
     Args:
@@ -102,7 +102,7 @@ class Withdrawn(Resolved):
     disclosures: tuple[Received, ...] = ()
 
 
-def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> Resolved:
+def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, object]) -> UpsertResult:
     """Take one whole record, resolve it, and answer with its enterprise ID, durably.
 
     Args:
@@ -119,20 +119,20 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
     sent, asserted = taken_out(sent)
-    came = receive(sent, index.seal, clock.now())
+    came = receive(sent, index.keyed_hash, clock.now())
     said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
-    found = find_beforehand(index, viewer, source_code, said)
-    step = _Upsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
+    found = find_optimistic_pairs(index, viewer, source_code, said)
+    step = _PreparedUpsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
     try:
-        return index.together.write(index.database, viewer, "upsert", step.take)
+        return index.store.group_commit.write(index.database, viewer, "upsert", step.take)
     except BlockTooLargeError as blocks:
         # Nothing was kept. Once more, with the search left to the worker.
         waiting = replace(step, large=blocks)
-        return index.together.write(index.database, viewer, "upsert", waiting.take)
+        return index.store.group_commit.write(index.database, viewer, "upsert", waiting.take)
 
 
 @dataclass(frozen=True, slots=True)
-class _Upsert:
+class _PreparedUpsert:
     """An upsert, prepared as far as it can be before anybody else has to wait for it.
 
     Args:
@@ -152,14 +152,14 @@ class _Upsert:
     dated: bool
     said: Statement
     asserted: Asserted
-    beforehand: Beforehand | None = None
+    beforehand: OptimisticPairs | None = None
     large: BlockTooLargeError | None = None
 
-    def take(self, unit: WriteUnit) -> Resolved | Later[Resolved]:
+    def take(self, unit: WriteUnit) -> UpsertResult | Later[UpsertResult]:
         """Take it in one transaction, which it may share."""
         index, large, local_id = self.index, self.large, self.came.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
-            return _kept(kept)
+            return _result_from(kept)
         source, existing, sought = self._found(unit)
         pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
         said = self._dated(existing.get(local_id))
@@ -168,31 +168,31 @@ class _Upsert:
         before = unit.persons.current([record_id]).get(record_id) if existing else None
         changed, touched = taken.changed, set(taken.doubted)
         if large is not None:
-            touched |= _hold_pending(unit, index, changed, large)
+            touched |= _defer_search(unit, index, changed, large)
             changed = {}
         known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
         if sought is not None:
             unit.set_off()
             known = sought.paired(unit, index, record_id, changed)
-        paired = replace(known, most=index.block_limits.hard)
+        paired = replace(known, most=index.settings.block_limits.hard)
         besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
-        if self.asserted != Asserted() and _is_heard(said, verdict, existing.get(local_id)):
+        if self.asserted != Asserted() and _is_assertion_current(said, verdict, existing.get(local_id)):
             waits = source.paused or verdict is Verdict.HELD
             besides = Besides(
                 said=lambda: assert_persons(unit, index, record_id, self.asserted, waits=waits),
                 touched=touched,
                 paired=paired,
             )
-        resolve(unit, index, changed, taken.gone & _known(existing), "upsert", besides=besides)
-        told = Later(partial(self._told, _Asked(unit, record_id), verdict, before))
+        resolve(unit, index, changed, taken.gone & _record_ids(existing), "upsert", besides=besides)
+        told = Later(partial(self._told, _AnswerRequests(unit, record_id), verdict, before))
         # SQLite answers at once, and an answer that is to be kept is written down by this very step.
         return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
 
-    def _told(self, asked: "_Asked", verdict: Verdict, before: int | None) -> Resolved:
+    def _told(self, asked: "_Asked", verdict: Verdict, before: int | None) -> UpsertResult:
         """The answer, as things stood after the step."""
         unit, record_id = asked.unit, asked.record_id
         address = (self.source_code, self.came.record.local_id)
-        answer = _answer(asked, address, verdict, before, self.came.issues)
+        answer = _build_result(asked, address, verdict, before, self.came.issues)
         waits = self.large is not None
         if waits or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
             answer = replace(
@@ -201,12 +201,12 @@ class _Upsert:
         keep_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
-    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], Sought | None]:
+    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
         """The source, the record if there is one, and its candidates where they were not found beforehand.
 
         In one round trip where the source was met before.
         """
-        local_ids, known = [self.came.record.local_id], self.index.known_sources
+        local_ids, known = [self.came.record.local_id], self.index.caches.sources
         unit.ask_ahead()
         if self.source_code in known:
             unit.records.ask_find(known[self.source_code].id, local_ids)
@@ -214,25 +214,25 @@ class _Upsert:
         if self.beforehand is not None:
             self.beforehand.ask(unit)
         elif self.large is None:
-            sought = seek(unit, self.index, self.source_code, self.said)
+            sought = start_pipelined_search(unit, self.index, self.source_code, self.said)
         source = unit.sources.by_code(self.source_code)
         known.update({one.code: one for one in unit.sources.all()})
         return source, unit.records.find(source.id, local_ids), sought
 
     def _dated(self, old: StoredRecord | None) -> Statement:
-        record = self.came.record if self.dated else _as_received(self.came.record, old)
+        record = self.came.record if self.dated else _date_by_receipt(self.came.record, old)
         # Another date may mean another record: then what was prepared does not count.
         return self.said if record is self.came.record else statement(record, self.came.issues)
 
 
-def _is_heard(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
+def _is_assertion_current(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
     """Whether what comes with a statement says anything of now: an older one does not, nor one of a seal."""
     if verdict is Verdict.UNCHANGED and old is not None:
         return said.as_of >= old.last_seen
     return verdict not in (Verdict.SEALED, Verdict.REFUSED, Verdict.HISTORY)
 
 
-def _hold_pending(
+def _defer_search(
     unit: WriteUnit, index: Index, changed: Mapping[int, Changed], large: BlockTooLargeError
 ) -> set[int]:
     """Let records wait for the worker: a new one by itself, one that was there as it was compared before.
@@ -251,7 +251,7 @@ def _hold_pending(
     return set(fresh)
 
 
-def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> Withdrawn:
+def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> WithdrawalResult:
     """Withdraw one record: it keeps its history and leaves its person; sending it again returns it.
 
     Raises:
@@ -264,8 +264,8 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
     with index.database.write(viewer, "withdraw") as unit:
         if (kept := kept_answer(unit, index)) is not None:
             number = kept.get("disclosed") if viewer.sources is None else None
-            return Withdrawn(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number)
-        record = _record(unit, source_code, local_id)
+            return WithdrawalResult(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number)
+        record = _require_record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
             raise ConflictError("a correction is taken back by undoing its step")
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
@@ -275,7 +275,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
             settled = resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
             received = Receipts() if settled is None else receipts(unit, settled.current)
-        answer = Withdrawn(
+        answer = WithdrawalResult(
             source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=received.number
         )
         keep_answer(unit, index, answer.as_dict(), [record.id])
@@ -297,12 +297,12 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     """
     permit(viewer, Action.RECORD_READ, source_code)
     with index.database.read(viewer) as unit:
-        record = _record(unit, source_code, local_id)
+        record = _require_record(unit, source_code, local_id)
         person = unit.persons.current([record.id]).get(record.id)
-        version = _shown(unit, record)
+        version = _choose_version(unit, record)
         stated = from_payload(version.payload)
         told = to_sent(stated)
-        withheld = WITHHELD & told.keys() if _keeps_home(unit, record, stated) else frozenset()
+        withheld = WITHHELD & told.keys() if _is_home_confidential(unit, record, stated) else frozenset()
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
@@ -316,13 +316,13 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     return answer
 
 
-def _kept(kept: Mapping[str, Any]) -> Resolved:
+def _result_from(kept: Mapping[str, Any]) -> UpsertResult:
     issues = tuple(QualityIssue(**issue) for issue in kept["issues"])
     plain = {**kept, "outcome": Outcome(kept["outcome"]), "tasks": tuple(kept["tasks"]), "issues": issues}
-    return Resolved(**plain)
+    return UpsertResult(**plain)
 
 
-def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
+def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     source = unit.sources.by_code(source_code)
     record = known(unit, source.id, [local_id]).get(local_id)
     if record is None:
@@ -330,7 +330,7 @@ def _record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
     return record
 
 
-def _shown(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
+def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
     """The active version; of a record that has none yet, the one that is held."""
     versions = unit.records.versions(record.id)
     found = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
@@ -340,7 +340,7 @@ def _shown(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
     return found[-1]
 
 
-def _keeps_home(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -> bool:
+def _is_home_confidential(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -> bool:
     """Whether where the child lives is not the reader's to know."""
     if unit.viewer.sources is not None:
         # What may be read at all is of a source that the reader is named for.
@@ -349,18 +349,18 @@ def _keeps_home(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -
     return is_confidential(stated) or any_confidential(unit, about)
 
 
-def _as_received(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
+def _date_by_receipt(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
     """The record as of its receipt, which is after all that was received before, whatever the clock says."""
     if old is None or record.as_of is None or old.last_seen <= record.as_of:
         return record
     return record._replace(as_of=old.last_seen)
 
 
-def _known(existing: Mapping[str, StoredRecord]) -> set[int]:
+def _record_ids(existing: Mapping[str, StoredRecord]) -> set[int]:
     return {record.id for record in existing.values()}
 
 
-class _Asked:
+class _AnswerRequests:
     """What an upsert is answered from, asked as things stand after it; read when the answer is made.
 
     Args:
@@ -374,28 +374,28 @@ class _Asked:
         self.holder = unit.persons.ask_holder(record_id)
 
 
-def _answer(
-    asked: _Asked,
+def _build_result(
+    asked: _AnswerRequests,
     address: tuple[str, str],
     verdict: Verdict,
     before: int | None,
     issues: tuple[QualityIssue, ...],
-) -> Resolved:
+) -> UpsertResult:
     source, local_id = address
     unit, record_id, after = asked.unit, asked.record_id, asked.holder()
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
-        return Resolved(source, local_id, None, Outcome.REFUSED, "refused")
+        return UpsertResult(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
         eid = None if after is None else after.eid
-        return Resolved(source, local_id, eid, Outcome.HELD, "held", tasks=_tasks(asked), issues=issues)
+        return UpsertResult(source, local_id, eid, Outcome.HELD, "held", tasks=_visible_task_keys(asked), issues=issues)
     if after is None:
-        return Resolved(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
-    tasks = _tasks(asked)
+        return UpsertResult(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
+    tasks = _visible_task_keys(asked)
     # Who else is here counts as far as the viewer may know of them.
     others = {code for record, code in after.sources.items() if record != record_id}
     alone = not any(unit.viewer.may_see(code) for code in others)
-    outcome = _outcome(verdict, before, after.person_id, alone=alone, doubted=bool(tasks))
-    return Resolved(
+    outcome = _choose_outcome(verdict, before, after.person_id, alone=alone, doubted=bool(tasks))
+    return UpsertResult(
         source,
         local_id,
         after.eid,
@@ -407,7 +407,7 @@ def _answer(
     )
 
 
-def _tasks(asked: _Asked) -> tuple[str, ...]:
+def _visible_task_keys(asked: _AnswerRequests) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
     unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAID)]
     if not tasks:
@@ -422,7 +422,7 @@ def _tasks(asked: _Asked) -> tuple[str, ...]:
     )
 
 
-def _outcome(verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool) -> Outcome:
+def _choose_outcome(verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool) -> Outcome:
     if verdict is Verdict.HISTORY:
         return Outcome.HISTORY
     if before == after:

@@ -132,7 +132,7 @@ def resettle(
         known: what need not be read.
     """
     settlement = _settled(unit, index, touched, choice, known)
-    publish(unit, settlement, cause, test=index.is_test)
+    publish(unit, settlement, cause, test=index.settings.is_test)
     return settlement
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
@@ -21,25 +21,25 @@ from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAID
 from mpi.service.resolution.settlement import NO_CHOICE
-from mpi.service.review.answer_outcome import closed, left_of, put_answered, put_standing
+from mpi.service.review.answer_outcome import mark_closed, find_remaining_questions, close_question, save_outcome
 from mpi.service.review.assignments import (
-    add_act,
+    record_action,
     assign,
     claim,
     claimed,
     coming_day,
     defer,
     escalate,
-    held,
-    in_bulk,
+    claim_work,
+    apply_in_bulk,
     permit_live,
     release,
 )
 from mpi.service.review.open_questions import OpenQuestion, load_questions
-from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw
+from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw_owner_questions
 from mpi.service.review.question import APPROVE, RESPONSES, REVOKE, require_fresh, require_question, tag
-from mpi.service.review.queue_reader import next_key
-from mpi.service.review.verdicts import Reading, VerdictKind, answer_reason, read_verdicts, verdict_kind
+from mpi.service.review.queue_reader import find_next_key
+from mpi.service.review.verdicts import GroupedVerdicts, VerdictKind, check_answer_reason, group_verdicts, parse_verdict_kind
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import Step, say
 from mpi.service.stewardship.approvals import approve_step
@@ -51,24 +51,24 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 __all__ = [
-    "Answered", "Verdict", "answer", "assign", "claim", "defer", "escalate", "in_bulk", "release", "respond",
+    "AnswerResult", "PairVerdict", "answer_question", "assign", "claim", "defer", "escalate", "apply_in_bulk", "release", "respond_to_question",
     "undo_answer",
 ]  # fmt: skip
 
-ANSWER, UNDONE = "answer", "undo"
+ANSWER_ACTION, UNDO_ACTION = "answer", "undo"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PairVerdict:
     """What is said of one pair: ``same``, ``different``, ``unsure`` or ``ask``."""
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnswerResult:
     """What an answer did.
 
     Args:
@@ -84,7 +84,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class ResponseOptions:
     """How an answer is given.
 
     Args:
@@ -100,11 +100,11 @@ class Saying:
     preview: bool = False
 
 
-def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
+def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give them
     index: Index,
     viewer: Viewer,
     key: str,
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[PairVerdict],
     reason: str,
     note: str | None = None,
     if_match: str | Collection[str] | None = None,
@@ -112,7 +112,7 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
     preview: bool = False,
     recheck_on: str | None = None,
     supersedes: Collection[int] = (),
-) -> Answered:
+) -> AnswerResult:
     """Answer a question pair by pair; pairs that are left out stay asked.
 
     Args:
@@ -120,7 +120,7 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
         viewer: the steward.
         key: the question's, or that of one of its tasks.
         verdicts: on pairs of its records.
-        reason: a code of ``mpi.service.review.verdicts.REASONS``.
+        reason: a code of ``mpi.service.review.verdicts.ANSWER_REASONS``.
         note: free text.
         if_match: the question's tag as it was read, or several; None for any.
         preview: change nothing.
@@ -137,22 +137,22 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
     """
     permit(viewer, Action.DECIDE)
     permit_live(index, viewer)
-    code, text = answer_reason(reason), note_text(note)
+    code, text = check_answer_reason(reason), note_text(note)
     day = None if recheck_on is None else coming_day(recheck_on, "recheck_on")
     with step(index, viewer, "decision", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _again(index, viewer, effect_of(kept, viewer), key)
-        one = _fresh(unit, index, key, if_match)
-        said = _numbered(unit, one, verdicts)
-        reading = read_verdicts(said)
-        claims = _claims_answered(one, said)
-        statements = _statements(reading, code, text, day, supersedes)
+            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
+        one = _load_unchanged_question(unit, index, key, if_match)
+        said = _resolve_verdicts(unit, one, verdicts)
+        reading = group_verdicts(said)
+        claims = _find_answered_claims(one, said)
+        statements = _build_statements(reading, code, text, day, supersedes)
         # Before anything is settled: how the index held each pair is kept with it.
         sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
-        put_answered(unit, one)
-        effect, shown = _carry_out(unit, index, one, statements, claims, code, preview=preview)
-        rest = left_of(unit, one)
-        numbers = _ask(unit, one, rest, reading.ask)
+        close_question(unit, one)
+        effect, shown = _apply_statements(unit, index, one, statements, claims, code, preview=preview)
+        rest = find_remaining_questions(unit, one)
+        numbers = _ask_owners(unit, one, rest, reading.ask)
         detail = {
             "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
             "reason": code,
@@ -160,15 +160,15 @@ def answer(  # noqa: PLR0913 - as the desk's pages and the API give them
             "asked": numbers,
             "rest": sorted(set(rest.values()) - {one.key}),
         }
-        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
-        put_standing(unit, one, effect, rest.values())
+        record_action(unit, one.key, ANSWER_ACTION, one.records, one.decisions, effect.step, text, **detail)
+        save_outcome(unit, one, effect, rest.values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
-    return Answered(effect, effect.step, _next(index, viewer, one.key))
+    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, one.key))
 
 
-def respond(
-    index: Index, viewer: Viewer, key: str, response: str, how: Saying, decision: int | None = None
-) -> Answered:
+def respond_to_question(
+    index: Index, viewer: Viewer, key: str, response: str, how: ResponseOptions, decision: int | None = None
+) -> AnswerResult:
     """Answer a question that is not about pairs.
 
     Of a decision, ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, and
@@ -198,31 +198,31 @@ def respond(
     code, text = reason_code(how.reason), note_text(how.note)
     with step(index, viewer, "decision", preview=how.preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _again(index, viewer, effect_of(kept, viewer), key)
-        one = _fresh(unit, index, key, how.if_match)
+            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
+        one = _load_unchanged_question(unit, index, key, how.if_match)
         if response not in RESPONSES.get(one.first.kind, ()):
             known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
             raise InputError(f"response: this question is answered by {known}")
-        put_answered(unit, one)
+        close_question(unit, one)
         if one.first.kind == OVERLAID:
             effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
             keep_answer(unit, index, effect.as_dict(), shown)
             detail: dict[str, object] = {"response": response, "reason": code}
         else:
             about = require_decision(unit, decision or one.first.decision_id or 0)
-            effect, shown, claims = _responded(
+            effect, shown, claims = _apply_response(
                 unit, index, one, about, response, code, text, preview=how.preview
             )
             detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
-        add_act(unit, one.key, ANSWER, one.records, one.decisions, effect.step, text, **detail)
-        put_standing(unit, one, effect, left_of(unit, one).values())
+        record_action(unit, one.key, ANSWER_ACTION, one.records, one.decisions, effect.step, text, **detail)
+        save_outcome(unit, one, effect, find_remaining_questions(unit, one).values())
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
-    return Answered(effect, effect.step, _next(index, viewer, one.key))
+    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, one.key))
 
 
 def undo_answer(
     index: Index, viewer: Viewer, key: str, step_number: int, *, reason: str = "undo", preview: bool = False
-) -> Answered:
+) -> AnswerResult:
     """Take an answer back, whole: its question is asked again, with its history.
 
     Args:
@@ -244,14 +244,14 @@ def undo_answer(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _again(index, viewer, effect_of(kept, viewer), key)
-        given = _answer_of(unit, key, step_number)
+            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
+        given = _find_answer(unit, key, step_number)
         work = unit.task_work.get([key]).get(key) or Work(key, OPEN, given.at)
-        _require_free(unit, work)
+        _require_unclaimed(unit, work)
         unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
-        withdraw(unit, given.detail.get("asked", ()))
+        withdraw_owner_questions(unit, given.detail.get("asked", ()))
         for other in unit.task_work.get(given.detail.get("rest", ())).values():
-            unit.task_work.put(closed(other))
+            unit.task_work.put(mark_closed(other))
         effect, shown = undo_whole(unit, index, step_number, code, preview=preview)
         claims = given.detail.get("claims", [])
         if claims and not effect.awaiting:
@@ -260,46 +260,46 @@ def undo_answer(
                 unit, index, {r for one in unit.decisions.get(claims).values() for r in one.seen}, "undo"
             )
         was = given.detail
-        add_act(
-            unit, key, UNDONE, was.get("records", ()), was.get("decisions", {}), effect.step, of=step_number
+        record_action(
+            unit, key, UNDO_ACTION, was.get("records", ()), was.get("decisions", {}), effect.step, of=step_number
         )
         if load_questions(unit, [key]):
-            unit.task_work.put(held(unit.task_work.get([key])[key], viewer))
+            unit.task_work.put(claim_work(unit.task_work.get([key])[key], viewer))
         else:
             unit.task_work.close_gone([key], clock.iso(clock.now()))
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
-    return Answered(effect, effect.step, key)
+    return AnswerResult(effect, effect.step, key)
 
 
-def _fresh(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
+def _load_unchanged_question(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
     """The question, if nobody else has it and it is as its reader read it."""
     one = require_question(unit, key)
     if one.work is not None:
-        _require_free(unit, one.work)
+        _require_unclaimed(unit, one.work)
     require_fresh(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
     return one
 
 
-def _require_free(unit: ReadUnit, work: Work) -> None:
+def _require_unclaimed(unit: ReadUnit, work: Work) -> None:
     now = clock.iso(clock.now())
     others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
     if others and (work.lease_until or "") > now:
         raise claimed(unit, work)
 
 
-def _numbered(
-    unit: ReadUnit, one: OpenQuestion, verdicts: Sequence[Verdict]
+def _resolve_verdicts(
+    unit: ReadUnit, one: OpenQuestion, verdicts: Sequence[PairVerdict]
 ) -> list[tuple[int, int, VerdictKind]]:
     known = {label: record for record, label in visible(unit, one.records).items()}
     found = []
     for number, verdict in enumerate(verdicts, 1):
         if verdict.left not in known or verdict.right not in known:
             raise InputError(f"verdicts: pair {number} names a record that is not of this question")
-        found.append((known[verdict.left], known[verdict.right], verdict_kind(verdict.kind)))
+        found.append((known[verdict.left], known[verdict.right], parse_verdict_kind(verdict.kind)))
     return found
 
 
-def _claims_answered(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
+def _find_answered_claims(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
     """Claims about pairs that are decided: nobody needs to look at them any more."""
     decided = {
         frozenset((lo, hi)) for lo, hi, kind in said if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
@@ -311,8 +311,8 @@ def _claims_answered(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKi
     )
 
 
-def _statements(
-    reading: Reading, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
+def _build_statements(
+    reading: GroupedVerdicts, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
 ) -> list[Statement]:
     groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in reading.same]
     groups += [(DecisionKind.DIFFERENT, apart) for apart in reading.different]
@@ -325,7 +325,7 @@ def _statements(
     return [replace(one, note=note, supersedes=supersedes) if n == 0 else one for n, one in enumerate(found)]
 
 
-def _carry_out(
+def _apply_statements(
     unit: WriteUnit,
     index: Index,
     one: OpenQuestion,
@@ -349,7 +349,7 @@ def _carry_out(
     return say(unit, index, made, preview=preview)
 
 
-def _responded(  # noqa: PLR0913 - what is answered, to what, and how
+def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     unit: WriteUnit,
     index: Index,
     one: OpenQuestion,
@@ -378,10 +378,10 @@ def _responded(  # noqa: PLR0913 - what is answered, to what, and how
         note=note,
         supersedes=() if claims else (about.id,),
     )
-    return (*_carry_out(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
+    return (*_apply_statements(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
 
 
-def _ask(
+def _ask_owners(
     unit: WriteUnit, one: OpenQuestion, rest: Mapping[str, str], pairs: Collection[tuple[int, int]]
 ) -> list[int]:
     """Ask the owners of both records of each pair; returns the numbers of what is asked."""
@@ -394,19 +394,19 @@ def _ask(
     return found
 
 
-def _answer_of(unit: ReadUnit, key: str, step_number: int) -> Act:
-    found = [act for act in unit.task_work.acts(key) if act.action == ANSWER and act.step == step_number]
+def _find_answer(unit: ReadUnit, key: str, step_number: int) -> Act:
+    found = [act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number]
     records: set[int] = {record for act in found for record in act.detail.get("records", ())}
     if not found or visible(unit, records).keys() != records:
         raise NotFoundError(f"the question was not answered by a step {step_number}")
     return found[-1]
 
 
-def _again(index: Index, viewer: Viewer, effect: Effect, key: str) -> Answered:
+def _repeat_result(index: Index, viewer: Viewer, effect: Effect, key: str) -> AnswerResult:
     """What a call that is made again is answered."""
-    return Answered(effect, effect.step, _next(index, viewer, key))
+    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, key))
 
 
-def _next(index: Index, viewer: Viewer, key: str) -> str | None:
+def _find_next_key(index: Index, viewer: Viewer, key: str) -> str | None:
     with index.database.read(viewer) as unit:
-        return next_key(unit, key)
+        return find_next_key(unit, key)

@@ -17,25 +17,25 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text
 from mpi.service.resolution.task_visibility import DATED, GIVEN, as_known, noted, still_given
-from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, first_asked, is_burst, summaries
+from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, find_opening_time, is_burst_key, summarize_questions
 from mpi.service.review.question import require_question
 from mpi.service.review.queue import FIELDS
-from mpi.service.review.queue_reader import burst_of, burst_summary
+from mpi.service.review.queue_reader import find_burst, summarize_burst
 from mpi.service.sampling.practice import may_work_live
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import ASLEEP, OPEN, Act, Work
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-LEASE = timedelta(minutes=20)
+LEASE_DURATION = timedelta(minutes=20)
 """How long a claim holds after the last act of its holder."""
-LONGEST_SLEEP = timedelta(days=366)
-MOST_AT_ONCE = 200
+MAX_DEFERRAL = timedelta(days=366)
+MAX_BULK_QUESTIONS = 200
 """Questions of one bulk act."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WorkTarget:
     """What is worked on: a question, or the burst that stands for many.
 
     Args:
@@ -54,7 +54,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class _QueueAction:
     """What is done with a question.
 
     Args:
@@ -89,7 +89,7 @@ def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> Qu
         AccessDenied: the viewer may not work on questions, or has to practise first.
     """
     permit_live(index, viewer)
-    return _act(index, viewer, key, _Act("claim", lambda work: held(work, viewer), note=note))
+    return _act(index, viewer, key, _QueueAction("claim", lambda work: claim_work(work, viewer), note=note))
 
 
 def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -105,7 +105,7 @@ def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> 
     def free(work: Work) -> Work:
         return replace(work, claimed_by=None, lease_until=None)
 
-    return _act(index, viewer, key, _Act("release", free, note=note))
+    return _act(index, viewer, key, _QueueAction("release", free, note=note))
 
 
 def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None = None) -> QuestionSummary:
@@ -130,7 +130,7 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
     def asleep(work: Work) -> Work:
         return replace(work, state=ASLEEP, asleep_until=day, claimed_by=None, lease_until=None)
 
-    return _act(index, viewer, key, _Act("defer", asleep, {"until": day}, note))
+    return _act(index, viewer, key, _QueueAction("defer", asleep, {"until": day}, note))
 
 
 def assign(
@@ -162,7 +162,7 @@ def assign(
 
     detail = {"to": to} | ({"due_on": day} if day else {})
     gives = (GIVEN, DATED) if day else (GIVEN,)
-    return _act(index, viewer, key, _Act("assign", given, detail, note, to, gives))
+    return _act(index, viewer, key, _QueueAction("assign", given, detail, note, to, gives))
 
 
 def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -179,10 +179,10 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
         return replace(work, state=OPEN, asleep_until=None, assigned_to=APPROVERS, claimed_by=None,
                        lease_until=None)  # fmt: skip
 
-    return _act(index, viewer, key, _Act("escalate", given, note=note, gives=(GIVEN,)))
+    return _act(index, viewer, key, _QueueAction("escalate", given, note=note, gives=(GIVEN,)))
 
 
-def in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiError | None]:
+def apply_in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiError | None]:
     """Do one thing with several questions, each for itself; by key: why it could not be done, or None.
 
     Args:
@@ -194,8 +194,8 @@ def in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiE
         InputError: there are too many, or what is to be done is not well formed.
         AccessDenied: the viewer may not work on questions.
     """
-    if len(keys) > MOST_AT_ONCE:
-        raise InputError(f"keys: at most {MOST_AT_ONCE} questions at once")
+    if len(keys) > MAX_BULK_QUESTIONS:
+        raise InputError(f"keys: at most {MAX_BULK_QUESTIONS} questions at once")
     found: dict[str, MpiError | None] = {}
     for key in dict.fromkeys(keys):
         try:
@@ -206,32 +206,32 @@ def in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiE
     return found
 
 
-def target_of(unit: ReadUnit, key: str) -> Target:
+def load_target(unit: ReadUnit, key: str) -> WorkTarget:
     """What a key names, as the reader may see it.
 
     Raises:
         NotFoundError: there is nothing open of that key.
     """
     now = clock.iso(clock.now())
-    if is_burst(key):
-        burst = burst_of(unit, key)
+    if is_burst_key(key):
+        burst = find_burst(unit, key)
         if burst is None:
             raise NotFoundError("there is no such question, or it is closed")
         work = unit.task_work.get([key]).get(key) or Work(key, OPEN, now)
         seen = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
-        return Target(key, burst, (), {**seen, **still_given(work)}, work)
+        return WorkTarget(key, burst, (), {**seen, **still_given(work)}, work)
     one = require_question(unit, key)
-    work = one.work or Work(one.key, OPEN, first_asked(unit, one))
-    return Target(one.key, one, one.records, one.about(), work)
+    work = one.work or Work(one.key, OPEN, find_opening_time(unit, one))
+    return WorkTarget(one.key, one, one.records, one.about(), work)
 
 
-def held(work: Work, viewer: Viewer) -> Work:
+def claim_work(work: Work, viewer: Viewer) -> Work:
     """The work with the viewer's claim, which begins anew."""
-    until = clock.iso(clock.now() + LEASE)
+    until = clock.iso(clock.now() + LEASE_DURATION)
     return replace(work, state=OPEN, asleep_until=None, claimed_by=viewer.client, lease_until=until)
 
 
-def put_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], **more: Any) -> None:  # noqa: ANN401 - codes and numbers of the act
+def save_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], **more: Any) -> None:  # noqa: ANN401 - codes and numbers of the act
     """Put where a question stands, with a line of its history, unless somebody else has claimed it.
 
     Args:
@@ -247,10 +247,10 @@ def put_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], *
     now = clock.iso(clock.now())
     if not unit.task_work.put(work, unit.viewer.client, now):
         raise claimed(unit, unit.task_work.get([work.question])[work.question])
-    add_act(unit, work.question, act, records, work.about.get("decisions", {}), **more)
+    record_action(unit, work.question, act, records, work.about.get("decisions", {}), **more)
 
 
-def add_act(
+def record_action(
     unit: WriteUnit,
     key: str,
     act: str,
@@ -284,7 +284,7 @@ def coming_day(text: str, name: str, least: int = 1) -> str:
     except ValueError:
         raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
     today = date.fromisoformat(clock.today())
-    if not today + timedelta(days=least) <= day <= today + LONGEST_SLEEP:
+    if not today + timedelta(days=least) <= day <= today + MAX_DEFERRAL:
         raise InputError(f"{name}: give a day to come, within a year")
     return day.isoformat()
 
@@ -302,28 +302,28 @@ def permit_live(index: Index, viewer: Viewer) -> None:
         )
 
 
-def _act(index: Index, viewer: Viewer, key: str, act: _Act) -> QuestionSummary:
+def _act(index: Index, viewer: Viewer, key: str, act: _QueueAction) -> QuestionSummary:
     text = note_text(act.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
-        target = target_of(unit, key)
+        target = load_target(unit, key)
         if act.to is not None:
             _require_able(unit, target, act.to)
         about = {**target.about, **dict.fromkeys(act.gives, noted(target.about))}
         work = replace(act.change(target.work), about=about, closed_at=None, closed_because=None)
-        put_work(unit, work, act=act.name, records=target.records, note=text, **act.detail)
+        save_work(unit, work, act=act.name, records=target.records, note=text, **act.detail)
         summary = _summary(unit, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
 
 
-def _summary(unit: ReadUnit, target: Target) -> QuestionSummary:
+def _summary(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
     if isinstance(target.asked, Burst):
-        return burst_summary(unit, target.asked, unit.task_work.get([target.key])[target.key])
-    [summary] = summaries(unit, [require_question(unit, target.key)])
+        return summarize_burst(unit, target.asked, unit.task_work.get([target.key])[target.key])
+    [summary] = summarize_questions(unit, [require_question(unit, target.key)])
     return summary
 
 
-def _require_able(unit: WriteUnit, target: Target, to: str) -> None:
+def _require_able(unit: WriteUnit, target: WorkTarget, to: str) -> None:
     """Whom a question is given to has to be somebody who may work on it, and see all of it.
 
     Raises:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from mpi.service.resolution.expected_harm import MILLIONTHS
 
-DAYS: Mapping[str, int] = {
+DAYS_BY_KIND: Mapping[str, int] = {
     "pair": 30,
     "multiple": 30,
     "conflict": 5,
@@ -18,11 +18,11 @@ DAYS: Mapping[str, int] = {
     "overlay": 2,
 }
 """Days from the day on which it was first asked, by kind."""
-BY_HARM = ((3 * MILLIONTHS, 2), (1 * MILLIONTHS, 10))
+DAYS_BY_HARM = ((3 * MILLIONTHS, 2), (1 * MILLIONTHS, 10))
 """(expected harm from which on, days at most), the greatest first."""
 
 
-def due_on(kind: str, harm: int, opened_at: str) -> str:
+def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
     """The day by which a task is to be answered, ``YYYY-MM-DD``.
 
     Args:
@@ -30,20 +30,20 @@ def due_on(kind: str, harm: int, opened_at: str) -> str:
         harm: its expected harm in millionths, as far as the reader may know of it.
         opened_at: when it was first asked (ISO, UTC).
     """
-    return (date.fromisoformat(opened_at[:10]) + timedelta(days=_days(kind, harm))).isoformat()
+    return (date.fromisoformat(opened_at[:10]) + timedelta(days=_days_to_answer(kind, harm))).isoformat()
 
 
-def opened_by(today: str) -> dict[tuple[str, int], list[str]]:
+def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
     """What is due by a day: by (the last day on which it was first asked, least harm), the kinds."""
     day = date.fromisoformat(today)
     found: dict[tuple[str, int], list[str]] = {}
-    for kind in DAYS:
-        for least in (*(harm for harm, _ in BY_HARM), -MILLIONTHS):
-            last = (day - timedelta(days=_days(kind, least))).isoformat()
+    for kind in DAYS_BY_KIND:
+        for least in (*(harm for harm, _ in DAYS_BY_HARM), -MILLIONTHS):
+            last = (day - timedelta(days=_days_to_answer(kind, least))).isoformat()
             found.setdefault((last, least), []).append(kind)
     return found
 
 
-def _days(kind: str, harm: int) -> int:
-    most = DAYS.get(kind, DAYS["pair"])
-    return min([most, *(days for least, days in BY_HARM if harm >= least)])
+def _days_to_answer(kind: str, harm: int) -> int:
+    most = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
+    return min([most, *(days for least, days in DAYS_BY_HARM if harm >= least)])

@@ -13,11 +13,11 @@ from mpi.service.core.stored_features import load_features
 from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_LOOKED_AT = 200
+MAX_CANDIDATES = 200
 """Records of one child's blocks, the first by number."""
 
 
-def households(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
+def find_household_members(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """By record: others of its source that live with it, by number; none where the record is not active.
 
     Args:
@@ -33,29 +33,29 @@ def households(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dic
     every_key = {key for own in keys.values() for key in own}
     for key, other in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
         sharing.setdefault(key, []).append(other)
-    near = {record: _near(record, own, sharing) for record, own in keys.items()}
+    near = {record: _select_candidates(record, own, sharing) for record, own in keys.items()}
     others = unit.records.get({other for found in near.values() for other in found})
     features = load_features(unit, config_id, {*keys, *others})
     return {
         record: tuple(
             other
             for other in found
-            if _of_one_source(stored[record], others[other]) and _live_together(features, record, other)
+            if _share_source(stored[record], others[other]) and _share_household(features, record, other)
         )
         for record, found in near.items()
     }
 
 
-def _near(record: int, keys: Iterable[int], sharing: Mapping[int, Collection[int]]) -> list[int]:
+def _select_candidates(record: int, keys: Iterable[int], sharing: Mapping[int, Collection[int]]) -> list[int]:
     found = {other for key in keys for other in sharing.get(key, ()) if other != record}
-    return sorted(found)[:MOST_LOOKED_AT]
+    return sorted(found)[:MAX_CANDIDATES]
 
 
-def _of_one_source(one: StoredRecord, other: StoredRecord) -> bool:
+def _share_source(one: StoredRecord, other: StoredRecord) -> bool:
     return one.source_id == other.source_id
 
 
-def _live_together(features: Mapping[int, Features], one: int, other: int) -> bool:
+def _share_household(features: Mapping[int, Features], one: int, other: int) -> bool:
     if one not in features or other not in features:
         return False
     left, right = features[one], features[other]

@@ -11,12 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from mpi.domain import clock
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.core.visibility import visible_sources
 from mpi.service.decisions.decision_log import conflict, projected, seen_whole
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.task_visibility import as_known, may_know, still_given
-from mpi.service.review.due_dates import due_on
+from mpi.service.review.due_dates import compute_due_date
 from mpi.storage.driver.chunks import LARGEST_NUMBER
 from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
@@ -26,9 +26,9 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 CLAIMED = "claimed"
 """Somebody has it, until the lease ends."""
-LEAST_OF_A_BURST = 20
+MIN_BURST_QUESTIONS = 20
 """Questions of one pattern from one load that are shown as one."""
-BURST = "burst:"
+BURST_PREFIX = "burst:"
 _DIGEST_BYTES = 6
 
 
@@ -58,8 +58,8 @@ class QuestionSummary:
     key: str
     kind: str
     reason: str
-    subject: Label | None
-    records: tuple[Label, ...]
+    subject: RecordRef | None
+    records: tuple[RecordRef, ...]
     match_weight: float
     state: str
     claimed_by: str | None
@@ -163,7 +163,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     """Questions as the reader may see them; those of which nothing shows are left out."""
     sources = visible_sources(unit)
     found = unit.queue.tasks(keys, sources)
-    about = {task.key: about_decisions(unit, task) for tasks in found.values() for task in tasks}
+    about = {task.key: find_task_decisions(unit, task) for tasks in found.values() for task in tasks}
     works = unit.task_work.get(found)
     now = clock.iso(clock.now())
     questions = {}
@@ -175,14 +175,14 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     return questions
 
 
-def about_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
+def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     """The decisions that a task is about; None where the reader may not know of what it asks."""
     if task.decision_id is None:
         return ()
     found = unit.decisions.get([task.decision_id]).get(task.decision_id)
     if found is None or projected(unit, found) is None:
         return None
-    if task.kind == APPROVAL and not _sees_approval(unit, found):
+    if task.kind == APPROVAL and not _can_see_approval(unit, found):
         return None
     if task.kind != CONFLICT:
         return (found.id,)
@@ -191,35 +191,35 @@ def about_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     return None if chain is None else tuple(sorted({*chain, found.id}))
 
 
-def _sees_approval(unit: ReadUnit, about: StoredDecision) -> bool:
+def _can_see_approval(unit: ReadUnit, about: StoredDecision) -> bool:
     """Whether the reader sees all that it is about: else that it waits would tell of another agency."""
     return all(seen_whole(unit, about, one.step_id) for one in unit.awaited.of([about.id]))
 
 
-def summaries(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
+def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
     """Questions as the queue lists them."""
     listed = list(questions)
     labels = unit.records.labels({record for one in listed for record in one.records})
     times = unit.commit_info({task.opened_commit for one in listed for task in one.tasks})
     works = {one.key: as_known(unit, one.work) for one in listed if one.work is not None}
-    return [_summary(one, works.get(one.key), labels, times) for one in listed]
+    return [_summarize_question(one, works.get(one.key), labels, times) for one in listed]
 
 
-def first_asked(unit: ReadUnit, one: OpenQuestion) -> str:
+def find_opening_time(unit: ReadUnit, one: OpenQuestion) -> str:
     """When the oldest of a question's tasks was opened (ISO, UTC)."""
     oldest = min(task.opened_commit for task in one.asked or one.tasks)
     return unit.commit_info({oldest}).get(oldest, (one.now, "", ""))[0]
 
 
-def _summary(
+def _summarize_question(
     one: OpenQuestion,
     work: Work | None,
-    labels: Mapping[int, Label],
+    labels: Mapping[int, RecordRef],
     times: Mapping[int, tuple[str, str, str]],
 ) -> QuestionSummary:
     asked = one.asked or one.tasks
     opened = {task.key: times[task.opened_commit][0] for task in asked if task.opened_commit in times}
-    due = [due_on(task.kind, one.harm(task), opened[task.key]) for task in asked if task.key in opened]
+    due = [compute_due_date(task.kind, one.harm(task), opened[task.key]) for task in asked if task.key in opened]
     pairs = [task.bits for task in one.tasks if task.kind == PAIR]
     claimed = one.claimed_by is not None and work is not None
     subject = one.subject
@@ -238,38 +238,38 @@ def _summary(
         (None if work is None else work.due_on) or min(due, default=None),
         min(opened.values(), default=one.now),
         0,
-        _asleep_until(one) if asleep else None,
+        _find_wake_day(one) if asleep else None,
     )
 
 
-def _asleep_until(one: OpenQuestion) -> str | None:
+def _find_wake_day(one: OpenQuestion) -> str | None:
     if one.asked and one.work is not None:
         return one.work.asleep_until
     days = (task.quiet_until for task in one.tasks if task.quiet_until not in {None, NEVER})
     return min((day for day in days if day is not None), default=None)
 
 
-def burst_key(batch_id: int, pattern: str) -> str:
+def make_burst_key(batch_id: int, pattern: str) -> str:
     """Names a burst; a pattern is words of a model, which do not go into a path."""
     digest = hashlib.blake2b(pattern.encode(), digest_size=_DIGEST_BYTES).hexdigest()
-    return f"{BURST}{batch_id}:{digest}"
+    return f"{BURST_PREFIX}{batch_id}:{digest}"
 
 
-def is_burst(key: str) -> bool:
+def is_burst_key(key: str) -> bool:
     """Whether a key names a burst."""
-    return key.startswith(BURST)
+    return key.startswith(BURST_PREFIX)
 
 
-def burst_named(unit: ReadUnit, key: str) -> tuple[int, str] | None:
+def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
     """The load and pattern that a key names; None where there are none such."""
-    batch = key.removeprefix(BURST).partition(":")[0]
-    if not is_burst(key) or not batch.isdecimal() or int(batch) > LARGEST_NUMBER:
+    batch = key.removeprefix(BURST_PREFIX).partition(":")[0]
+    if not is_burst_key(key) or not batch.isdecimal() or int(batch) > LARGEST_NUMBER:
         return None
     patterns = unit.queue.patterns(int(batch))
-    return next(((int(batch), each) for each in patterns if burst_key(int(batch), each) == key), None)
+    return next(((int(batch), each) for each in patterns if make_burst_key(int(batch), each) == key), None)
 
 
-def closed_summary(unit: ReadUnit, work: Work) -> QuestionSummary | None:
+def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | None:
     """A closed question as the queue lists it; None where the reader may not see all of it."""
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # It names the ends of its decision only, and that something waited would tell of the rest.

@@ -10,15 +10,15 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text
 from mpi.service.core.visibility import numbers_of
-from mpi.service.review.assignments import add_act, coming_day, put_work, target_of
-from mpi.service.review.open_questions import is_burst
-from mpi.service.review.queue_reader import Filters, members_of
+from mpi.service.review.assignments import record_action, coming_day, save_work, load_target
+from mpi.service.review.open_questions import is_burst_key
+from mpi.service.review.queue_reader import Filters, list_single_questions
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
@@ -26,7 +26,7 @@ from mpi.storage.repositories.review.task_work import WAITING, Work
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 CONFIRM_RECORD = "confirm-record"
-ASKS: Mapping[str, tuple[str, ...]] = {
+FIELDS_BY_REQUEST: Mapping[str, tuple[str, ...]] = {
     CONFIRM_RECORD: ("first_name", "middle_name", "last_name", "birth_date", "sex"),
     "confirm-birth-date": ("first_name", "last_name", "birth_date", "birth_date_quality"),
     "confirm-name": ("first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names"),
@@ -37,10 +37,10 @@ ASKS: Mapping[str, tuple[str, ...]] = {
     "another-child": ("first_name", "last_name", "birth_date", "previous_birth_dates", "other_names"),
 }
 """What can be asked, and which fields of the record its owner is shown with it."""
-ANSWERS = ("right", "wrong", "two-children", "cannot-say")
+OWNER_ANSWERS = ("right", "wrong", "two-children", "cannot-say")
 """The record is right; it is wrong and will be corrected; it holds two children; the owner cannot say."""
 DAYS_TO_ANSWER = 14
-MOST_OF_A_BURST = 200
+MAX_BURST_RECORDS = 200
 """Records about which one question is asked."""
 
 
@@ -51,7 +51,7 @@ class OwnerQuestion:
     Args:
         number: its number.
         record: the record.
-        asks: what is asked, a key of ``ASKS``.
+        asks: what is asked, a key of ``FIELDS_BY_REQUEST``.
         values: what the record states of that now; empty where it is withdrawn.
         asked_at: when (ISO, UTC).
         due_on: the day by which an answer is wanted.
@@ -64,7 +64,7 @@ class OwnerQuestion:
     """
 
     number: int
-    record: Label
+    record: RecordRef
     asks: str
     values: Mapping[str, object]
     asked_at: str
@@ -77,11 +77,11 @@ class OwnerQuestion:
     alike: int
 
 
-def ask_source(
+def ask_owner(
     index: Index,
     viewer: Viewer,
     key: str,
-    record: Label | None,
+    record: RecordRef | None,
     asks: str,
     due_on: str | None = None,
     note: str | None = None,
@@ -94,7 +94,7 @@ def ask_source(
         key: the question's, or a burst's.
         record: one of its records; None for each of them, each asked of its own owner, who learns nothing of
             the others; of a burst, for each record of the feed that brought it.
-        asks: what is asked, a key of ``ASKS``.
+        asks: what is asked, a key of ``FIELDS_BY_REQUEST``.
         due_on: the day by which an answer is wanted; a fortnight from now where none is given.
         note: free text for the question's history; the owner does not see it.
 
@@ -109,29 +109,29 @@ def ask_source(
         AccessDenied: the viewer may not work on questions.
     """
     permit(viewer, Action.TASK_WORK)
-    if asks not in ASKS:
-        raise InputError(f"asks: one of {', '.join(ASKS)}")
-    day = _day(due_on)
+    if asks not in FIELDS_BY_REQUEST:
+        raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST)}")
+    day = _choose_due_date(due_on)
     text = note_text(note)
     with index.database.write(viewer, "task") as unit:
-        target = target_of(unit, key)
-        if is_burst(target.key):
-            records = _records_of_feed(unit, target.key)
+        target = load_target(unit, key)
+        if is_burst_key(target.key):
+            records = _list_feed_records(unit, target.key)
         elif record is None:
-            records = _not_asked_yet(unit, target.key, target.records, asks)
+            records = _select_unasked_records(unit, target.key, target.records, asks)
         else:
-            records = [_record_of(unit, target.records, record)]
+            records = [_find_record_number(unit, target.records, record)]
         waiting = replace(target.work, state=WAITING, asleep_until=day, claimed_by=None, lease_until=None,
                           about=target.about, closed_at=None, closed_because=None)  # fmt: skip
         detail = {"asks": asks, "due_on": day} | ({} if record is None else {"record": records[0]})
-        put_work(unit, waiting, act="ask", records=target.records, note=text, **detail)
+        save_work(unit, waiting, act="ask", records=target.records, note=text, **detail)
         now = clock.iso(clock.now())
         numbers = tuple(add_owner_question(unit, target.key, each, asks, day, now) for each in records)
     disclose(index, viewer, Action.TASK_WORK, records, ("source", "local_id"))
     return numbers
 
 
-def owner_questions(index: Index, viewer: Viewer, *, answered: bool = False) -> tuple[OwnerQuestion, ...]:
+def list_owner_questions(index: Index, viewer: Viewer, *, answered: bool = False) -> tuple[OwnerQuestion, ...]:
     """What the owner of the viewer's sources is asked, the first due first.
 
     Args:
@@ -146,7 +146,7 @@ def owner_questions(index: Index, viewer: Viewer, *, answered: bool = False) -> 
     with index.database.read(viewer) as unit:
         sources = [source.id for source in unit.sources.all() if viewer.may_see(source.code)]
         found = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
-        views = _views(unit, found)
+        views = _build_views(unit, found)
         shown = {one.record_id for one in found}
     fields = {name for view in views for name in view.values}
     disclose(index, viewer, Action.QUESTION_ANSWER, shown, ("source", "local_id", *sorted(fields)))
@@ -162,7 +162,7 @@ def answer_owner_question(
         index: the open index.
         viewer: the owner.
         number: of the question.
-        answer: one of ``ANSWERS``.
+        answer: one of ``OWNER_ANSWERS``.
         note: free text, for whoever asked.
         alike: answer the same to all that was asked with it at once, of one burst.
 
@@ -176,23 +176,23 @@ def answer_owner_question(
         AccessDenied: the viewer may not answer for a source.
     """
     permit(viewer, Action.QUESTION_ANSWER)
-    if answer not in ANSWERS:
-        raise InputError(f"answer: one of {', '.join(ANSWERS)}")
+    if answer not in OWNER_ANSWERS:
+        raise InputError(f"answer: one of {', '.join(OWNER_ANSWERS)}")
     text = note_text(note)
     with index.database.write(viewer, "task") as unit:
         asked = unit.owner_questions.get(number)
-        if asked is None or not _is_mine(unit, asked):
+        if asked is None or not _can_viewer_answer(unit, asked):
             raise NotFoundError(f"there is no question {number}")
         if asked.state != OPEN:
             raise ConflictError(f"question {number} was answered, or is no longer asked")
-        answered = [asked, *(_alike(unit, asked) if alike else ())]
+        answered = [asked, *(_find_similar_questions(unit, asked) if alike else ())]
         now = clock.iso(clock.now())
         for one in answered:
             unit.owner_questions.answer(one.id, answer, viewer.client, now, text)
         records = [one.record_id for one in answered]
-        add_act(unit, asked.question, "answered", records, {}, None, text, asks=asked.asks, answer=answer,
+        record_action(unit, asked.question, "answered", records, {}, None, text, asks=asked.asks, answer=answer,
                 record=asked.record_id)  # fmt: skip
-        _wake(unit, asked.question, asked.asked_by)
+        _reopen_question(unit, asked.question, asked.asked_by)
     disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))
     return tuple(one.id for one in answered)
 
@@ -210,14 +210,14 @@ def add_owner_question(
         raise ConflictError("the source of that record is asked already: wait for its answer")
     number = unit.counters.take("owner_question")
     source_id = unit.records.get([record_id])[record_id].source_id
-    day, moment = due_on or _day(None), at or clock.iso(clock.now())
+    day, moment = due_on or _choose_due_date(None), at or clock.iso(clock.now())
     unit.owner_questions.add(
         StoredOwnerQuestion(number, key, record_id, source_id, asks, unit.viewer.client, moment, day)
     )
     return number
 
 
-def withdraw(unit: WriteUnit, numbers: Collection[int]) -> None:
+def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
     """Ask no more what is not answered yet."""
     for number in numbers:
         asked = unit.owner_questions.get(number)
@@ -225,7 +225,7 @@ def withdraw(unit: WriteUnit, numbers: Collection[int]) -> None:
             unit.owner_questions.withdraw(number)
 
 
-def _views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
+def _build_views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
     labels = unit.records.labels({one.record_id for one in found})
     payloads = unit.records.payloads(labels)
     today = clock.today()
@@ -235,18 +235,18 @@ def _views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuest
         if label is None or not unit.viewer.may_see(label.source):
             continue
         sent = to_sent(from_payload(payloads[one.record_id][1])) if one.record_id in payloads else {}
-        together = [each for each in found if _same_asking(each, one)]
+        together = [each for each in found if _is_same_request(each, one)]
         views.append(
             OwnerQuestion(
                 one.id,
                 label,
                 one.asks,
-                {name: sent[name] for name in ASKS.get(one.asks, ()) if name in sent},
+                {name: sent[name] for name in FIELDS_BY_REQUEST.get(one.asks, ()) if name in sent},
                 one.asked_at,
                 one.due_on,
                 one.due_on < today,
                 one.state,
-                ANSWERS,
+                OWNER_ANSWERS,
                 one.answer,
                 one.note,
                 len(together),
@@ -255,28 +255,28 @@ def _views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuest
     return tuple(views)
 
 
-def _same_asking(one: StoredOwnerQuestion, other: StoredOwnerQuestion) -> bool:
+def _is_same_request(one: StoredOwnerQuestion, other: StoredOwnerQuestion) -> bool:
     """Whether two were asked at once, of one source, of one burst."""
     if one.id == other.id:
         return True
     mine, others = ((each.question, each.source_id, each.asks, each.asked_at) for each in (one, other))
-    return is_burst(one.question) and mine == others
+    return is_burst_key(one.question) and mine == others
 
 
-def _alike(unit: ReadUnit, asked: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
+def _find_similar_questions(unit: ReadUnit, asked: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
     return [
         one
         for one in unit.owner_questions.of_questions([asked.question])
-        if one.id != asked.id and one.state == OPEN and _same_asking(one, asked)
+        if one.id != asked.id and one.state == OPEN and _is_same_request(one, asked)
     ]
 
 
-def _is_mine(unit: ReadUnit, asked: StoredOwnerQuestion) -> bool:
+def _can_viewer_answer(unit: ReadUnit, asked: StoredOwnerQuestion) -> bool:
     label = unit.records.labels([asked.record_id]).get(asked.record_id)
     return label is not None and unit.viewer.may_see(label.source)
 
 
-def _not_asked_yet(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
+def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
     """Both halves of a question, or however many it has, but for those that are asked about already."""
     open_asks = (one for one in unit.owner_questions.of_questions([key]) if one.state == OPEN)
     asked = {one.record_id for one in open_asks if one.asks == asks}
@@ -286,16 +286,16 @@ def _not_asked_yet(unit: ReadUnit, key: str, records: Collection[int], asks: str
     return left
 
 
-def _record_of(unit: ReadUnit, records: tuple[int, ...], record: Label) -> int:
+def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: RecordRef) -> int:
     [[number]] = numbers_of(unit, [[record]])
     if number not in records:
         raise InputError("record: it is not of this question")
     return number
 
 
-def _records_of_feed(unit: ReadUnit, key: str) -> list[int]:
+def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
     """The records of a burst that its load brought, the most harmful question first."""
-    members = members_of(unit, Filters(state=None, burst=key), MOST_OF_A_BURST)
+    members = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
     source = unit.queue.source_of_batch(members[0].first.batch_id or 0) if members else None
     stored = unit.records.get({record for one in members for record in one.records})
     return [
@@ -305,7 +305,7 @@ def _records_of_feed(unit: ReadUnit, key: str) -> list[int]:
     ]
 
 
-def _wake(unit: WriteUnit, key: str, asker: str) -> None:
+def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
     """Ask the steward's question again once nothing is waited for, for whoever asked."""
     work = unit.task_work.get([key]).get(key)
     still = any(one.state == OPEN for one in unit.owner_questions.of_questions([key]))
@@ -315,7 +315,7 @@ def _wake(unit: WriteUnit, key: str, asker: str) -> None:
     unit.task_work.put(awake)
 
 
-def _day(due_on: str | None) -> str:
+def _choose_due_date(due_on: str | None) -> str:
     if due_on is not None:
         return coming_day(due_on, "due_on")
     return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

@@ -8,7 +8,7 @@ import orjson
 
 from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.core.disclosure import disclose
@@ -17,16 +17,16 @@ from mpi.service.core.visibility import numbers_shown, visible
 from mpi.service.persons.etags import etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAID, RECHECK
 from mpi.service.resolution.task_visibility import may_know
-from mpi.service.review.households import households
+from mpi.service.review.households import find_household_members
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
-    closed_summary,
-    is_burst,
+    summarize_closed_question,
+    is_burst_key,
     load_questions,
-    summaries,
+    summarize_questions,
 )
-from mpi.service.review.queue_reader import Filters, burst_of, burst_summary, members_of
+from mpi.service.review.queue_reader import Filters, find_burst, summarize_burst, list_single_questions
 from mpi.service.statements.overlay_detection import awaited
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
 from mpi.standardize.address.addresses import is_confidential
@@ -64,11 +64,11 @@ class RecordCard:
         withheld: fields that it states and that are not shown, as an address is confidential.
     """
 
-    label: Label
+    label: RecordRef
     as_of: str
     values: Mapping[str, object]
     enterprise_id: str | None
-    household: tuple[Label, ...]
+    household: tuple[RecordRef, ...]
     withheld: tuple[str, ...] = ()
 
 
@@ -76,8 +76,8 @@ class RecordCard:
 class PairView:
     """A pair of a question; ``verdict`` is what was said of it and left it open: ``unsure`` or ``ask``."""
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     match_weight: float
     verdict: str | None
 
@@ -186,7 +186,7 @@ def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
         answers,
         sorted([record, sorted(versions)] for record, versions in awaited(unit, one.records).items()),
     ]
-    return index.seal.token("question", orjson.dumps([one.key, *seen]).decode())
+    return index.keyed_hash.token("question", orjson.dumps([one.key, *seen]).decode())
 
 
 def require_fresh(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
@@ -216,7 +216,7 @@ def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[Reco
     stated = {record: from_payload(payload) for record, (_, payload) in payloads.items()}
     current = unit.persons.current(labels)
     persons = unit.persons.get(current.values())
-    living = households(unit, index, labels)
+    living = find_household_members(unit, index, labels)
     names = visible(unit, {other for others in living.values() for other in others})
     confidential = any_confidential(unit, labels)
     shown = []
@@ -269,7 +269,7 @@ def history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
     return tuple(_told(unit, act, labels) for act in acts if _may_know_of(unit, act))
 
 
-def _labels_in(view: QuestionView) -> tuple[Label, ...]:
+def _labels_in(view: QuestionView) -> tuple[RecordRef, ...]:
     """The label of every record that a view names, each once."""
     found = [*view.summary.records, *(card.label for card in view.cards)]
     found += [other for card in view.cards for other in card.household]
@@ -278,7 +278,7 @@ def _labels_in(view: QuestionView) -> tuple[Label, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _labels_of(act: ActionView) -> Iterator[Label]:
+def _labels_of(act: ActionView) -> Iterator[RecordRef]:
     for verdict in act.detail.get("verdicts", ()):
         yield from (verdict["left"], verdict["right"])
     if "record" in act.detail:
@@ -294,13 +294,13 @@ def _fields_of(view: QuestionView) -> tuple[str, ...]:
 
 
 def _view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    if is_burst(key):
+    if is_burst_key(key):
         return _burst_view(unit, index, key)
     try:
         one = require_question(unit, key)
     except NotFoundError:
         return _closed_view(unit, index, key)
-    [summary] = summaries(unit, [one])
+    [summary] = summarize_questions(unit, [one])
     labels = visible(unit, one.records)
     open_asks = {
         asked.record_id for asked in unit.owner_questions.of_questions([one.key]) if asked.state == "open"
@@ -318,7 +318,7 @@ def _view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     )
 
 
-def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, Label], asked: Collection[int]) -> PairView:
+def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, RecordRef], asked: Collection[int]) -> PairView:
     verdict = None if task in one.asked else "unsure"
     if verdict is None and {task.lo, task.hi} & set(asked):
         verdict = "ask"
@@ -326,13 +326,13 @@ def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, Label], asked: Col
 
 
 def _burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
-    burst = burst_of(unit, key)
+    burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
-    members = members_of(unit, Filters(state=None, burst=key), CARDS_OF_A_BURST)
+    members = list_single_questions(unit, Filters(state=None, burst=key), CARDS_OF_A_BURST)
     records = list(dict.fromkeys(record for one in members for record in one.records))
     labels = visible(unit, records)
-    summary = burst_summary(unit, burst, unit.task_work.get([key]).get(key))
+    summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
     pairs = tuple(_pair(task, one, labels, ()) for one in members for task in one.asked)
     return QuestionView(
         summary, BURST, cards(unit, index, records), pairs, history(unit, key), burst_tag(index, burst)
@@ -341,17 +341,17 @@ def _burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 def burst_tag(index: Index, burst: Burst) -> str:
     """Names a burst as it is: another as soon as it stands for more or fewer questions."""
-    return index.seal.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
+    return index.keyed_hash.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
 
 
 def _closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     work = unit.task_work.get([key]).get(key)
-    summary = None if work is None or work.state != "closed" else closed_summary(unit, work)
+    summary = None if work is None or work.state != "closed" else summarize_closed_question(unit, work)
     if work is None or summary is None:
         raise NotFoundError("there is no such question")
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
     shown = cards(unit, index, records)
-    named = index.seal.token("question", orjson.dumps([key, work.closed_at]).decode())
+    named = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
     return QuestionView(summary, STAR, shown, (), history(unit, key), named)
 
 
@@ -366,7 +366,7 @@ def _records_of(act: Act) -> list[int]:
     return [record for record in found if isinstance(record, int)]
 
 
-def _told(unit: ReadUnit, act: Act, labels: Mapping[int, Label]) -> ActionView:
+def _told(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionView:
     # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
     own = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
     detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _NUMBERS}

@@ -14,26 +14,26 @@ import orjson
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import APPROVERS
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import numbers_shown
-from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, closed_summary, summaries
+from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, summarize_closed_question, summarize_questions
 from mpi.service.review.queue_reader import (
-    MOST_COUNTED,
+    MAX_COUNTED,
     STATES,
     Filters,
-    Item,
-    burst_summary,
+    QueueItem,
+    summarize_burst,
     check_filters,
-    find,
-    find_among,
-    key_of,
-    parted,
-    total_of,
-    wanted_by,
+    iterate_queue,
+    merge_bursts,
+    get_item_key,
+    separate_bursts,
+    count_items,
+    build_search,
 )
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
 from mpi.storage.repositories.review.task_queue import Burst, Place
@@ -41,7 +41,7 @@ from mpi.storage.repositories.review.task_work import CLOSED, WENT, Work
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 __all__ = [
-    "APPROVERS", "FIELDS", "MOST_COUNTED", "STATES", "Filters", "Landing", "Overdue", "QuestionSummary",
+    "APPROVERS", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "Overdue", "QuestionSummary",
     "QueuePage", "landing", "questions",
 ]  # fmt: skip
 
@@ -59,7 +59,7 @@ class QueuePage:
 
     Args:
         questions: the most harmful first.
-        total: how many there are; ``MOST_COUNTED`` + 1 for any more than that.
+        total: how many there are; ``MAX_COUNTED`` + 1 for any more than that.
         after: what to go on with; None at the end.
     """
 
@@ -93,7 +93,7 @@ class Overdue:
 
     number: int
     question: str
-    record: Label
+    record: RecordRef
     asks: str
     due_on: str
 
@@ -150,40 +150,40 @@ def landing(index: Index, viewer: Viewer) -> Landing:
 def _page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
     if filters.state == CLOSED and not filters.mine:
         return _closed(unit, limit, after)
-    wanted = wanted_by(unit, filters)
+    wanted = build_search(unit, filters)
     if wanted is None:
         return QueuePage((), 0, None)
     place = None if after is None else _read_place(after)
-    wanted, bursts = parted(unit, wanted, filters)
-    found = list(islice(find_among(unit, wanted, bursts, filters, place), limit + 1))
+    wanted, bursts = separate_bursts(unit, wanted, filters)
+    found = list(islice(merge_bursts(unit, wanted, bursts, filters, place), limit + 1))
     more = len(found) > limit
     found = found[:limit]
-    total = total_of(unit, wanted, filters, len(bursts))
+    total = count_items(unit, wanted, filters, len(bursts))
     return QueuePage(
         tuple(_listed(unit, found)), max(total, len(found)), _written(found[-1][0]) if more else None
     )
 
 
-def _listed(unit: ReadUnit, found: Sequence[Item]) -> list[QuestionSummary]:
-    shown = {one.key: one for one in summaries(unit, (q for _, q in found if isinstance(q, OpenQuestion)))}
-    works = unit.task_work.get([key_of(b) for _, b in found if isinstance(b, Burst)])
+def _listed(unit: ReadUnit, found: Sequence[QueueItem]) -> list[QuestionSummary]:
+    shown = {one.key: one for one in summarize_questions(unit, (q for _, q in found if isinstance(q, OpenQuestion)))}
+    works = unit.task_work.get([get_item_key(b) for _, b in found if isinstance(b, Burst)])
     return [
-        burst_summary(unit, item, works.get(key_of(item))) if isinstance(item, Burst) else shown[item.key]
+        summarize_burst(unit, item, works.get(get_item_key(item))) if isinstance(item, Burst) else shown[item.key]
         for _, item in found
     ]
 
 
 def _first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
-    wanted = wanted_by(unit, filters, since)
+    wanted = build_search(unit, filters, since)
     if wanted is None:
         return ()
-    return tuple(_listed(unit, list(islice(find(unit, wanted, filters, None), LISTED_ON_LANDING))))
+    return tuple(_listed(unit, list(islice(iterate_queue(unit, wanted, filters, None), LISTED_ON_LANDING))))
 
 
 def _closed_by_themselves(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
-    went = [work for work in unit.task_work.closed(since, MOST_COUNTED) if work.closed_because == WENT]
+    went = [work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == WENT]
     mine = unit.task_work.acted_on(unit.viewer.client, [work.question for work in went])
-    found = (closed_summary(unit, work) for work in went if work.question in mine)
+    found = (summarize_closed_question(unit, work) for work in went if work.question in mine)
     shown = [each for each in found if each is not None]
     return tuple(shown[:LISTED_ON_LANDING])
 
@@ -212,7 +212,7 @@ def _closed(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
     while works := unit.task_work.closed(since, limit + 1, place):
         for work in works:
             place = (work.closed_at or "", work.question)
-            summary = closed_summary(unit, work)
+            summary = summarize_closed_question(unit, work)
             if summary is not None and len(shown) == limit:
                 return QueuePage(tuple(shown), limit + 1, None if last is None else _written(_closing(last)))
             if summary is not None:
@@ -225,7 +225,7 @@ def _closing(work: Work) -> tuple[str, str]:
     return work.closed_at or "", work.question
 
 
-def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: Label) -> set[int]:
+def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: RecordRef) -> set[int]:
     """Record numbers of what is shown, for the ledger."""
     labels = {*others, *(label for summary in shown for label in summary.records)}
     return numbers_shown(unit, labels)

@@ -9,11 +9,11 @@ from mpi.service.core.index import Index
 from mpi.service.review.queue_reader import Filters, check_filters
 from mpi.storage.unit_of_work.database import Lock
 
-LONGEST_NAME = 64
-MOST_VIEWS = 50
+MAX_NAME_LENGTH = 64
+MAX_VIEWS = 50
 
 
-def saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
+def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
     """The viewer's filters, by name.
 
     Raises:
@@ -38,17 +38,17 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
     """
     permit(viewer, Action.TASK_READ)
     check_filters(filters)
-    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InputError(f"name: 1 to {LONGEST_NAME} characters on one line")
+    if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise InputError(f"name: 1 to {MAX_NAME_LENGTH} characters on one line")
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
         kept = unit.saved_views.of(viewer.client)
-        if name not in kept and len(kept) >= MOST_VIEWS:
-            raise InputError(f"name: at most {MOST_VIEWS} views; forget one first")
+        if name not in kept and len(kept) >= MAX_VIEWS:
+            raise InputError(f"name: at most {MAX_VIEWS} views; forget one first")
         # A local ID is data of a person's, and a view is for many.
         unit.saved_views.put(viewer.client, name, {**asdict(filters), "text": None})
 
 
-def forget_view(index: Index, viewer: Viewer, name: str) -> None:
+def delete_view(index: Index, viewer: Viewer, name: str) -> None:
     """Drop a filter.
 
     Raises:

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, about_decisions, summaries
+from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, find_task_decisions, summarize_questions
 from mpi.service.review.queue import FIELDS
-from mpi.service.review.queue_reader import every_asked
+from mpi.service.review.queue_reader import iterate_asked_questions
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_TASKS = 1000
+MAX_TASKS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class TaskView:
     kind: str
     reason: str
     match_weight: float
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
     decisions: tuple[int, ...] = ()
     question: str = ""
     state: str = "open"
@@ -49,7 +49,7 @@ class TaskView:
     opened_at: str | None = None
 
 
-def review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskView]:
+def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskView]:
     """Tasks that are asked today, question by question, the most harmful first; bursts are not put together.
 
     None is about a record or decision that the viewer may not see.
@@ -57,30 +57,30 @@ def review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[TaskVie
     Args:
         index: the open index.
         viewer: who asks.
-        limit: how many, up to ``MOST_TASKS``.
+        limit: how many, up to ``MAX_TASKS``.
 
     Raises:
         AccessDenied: the viewer may not read tasks.
     """
     permit(viewer, Action.TASK_READ)
-    wanted = min(limit, MOST_TASKS)
+    wanted = min(limit, MAX_TASKS)
     shown: list[TaskView] = []
     ends: set[int] = set()
     with index.database.read(viewer) as unit:
         found: list[OpenQuestion] = []
-        for question in every_asked(unit):
+        for question in iterate_asked_questions(unit):
             found.append(question)
             if sum(len(one.asked) for one in found) >= wanted:
                 break
-        for one, summary in zip(found, summaries(unit, found), strict=True):
-            views = _views(unit, one, summary)[: wanted - len(shown)]
+        for one, summary in zip(found, summarize_questions(unit, found), strict=True):
+            views = _build_task_views(unit, one, summary)[: wanted - len(shown)]
             shown += views
             ends |= {end for task in one.asked[: len(views)] for end in (task.lo, task.hi)}
     disclose(index, viewer, Action.TASK_READ, ends, FIELDS)
     return shown
 
 
-def _views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
+def _build_task_views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
     labels = unit.records.labels(one.records)
     return [
         TaskView(
@@ -89,7 +89,7 @@ def _views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummary) -> list[
             task.reason,
             task.bits,
             tuple(labels[end] for end in sorted({task.lo, task.hi})),
-            about_decisions(unit, task) or (),
+            find_task_decisions(unit, task) or (),
             summary.key,
             summary.state,
             summary.claimed_by,

@@ -20,7 +20,7 @@ class VerdictKind(StrEnum):
     ASK = "ask"
 
 
-REASONS: Mapping[str, str] = {
+ANSWER_REASONS: Mapping[str, str] = {
     "same-child": "one child, by all that the records say",
     "typo": "one child: a name, date or number is mistyped",
     "name-change": "one child under an earlier or later name",
@@ -41,12 +41,12 @@ REASONS: Mapping[str, str] = {
 }
 """Codes of reasons for an answer, and what each means."""
 
-Group = tuple[int, ...]
-Pair = tuple[int, int]
+RecordGroup = tuple[int, ...]
+RecordPair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class GroupedVerdicts:
     """Verdicts as decisions can say them, over record numbers.
 
     Args:
@@ -56,10 +56,10 @@ class Reading:
         ask: pairs about which the sources are to be asked.
     """
 
-    same: tuple[Group, ...]
-    different: tuple[tuple[Group, Group], ...]
-    unsure: tuple[Pair, ...]
-    ask: tuple[Pair, ...]
+    same: tuple[RecordGroup, ...]
+    different: tuple[tuple[RecordGroup, RecordGroup], ...]
+    unsure: tuple[RecordPair, ...]
+    ask: tuple[RecordPair, ...]
 
     @property
     def decided(self) -> set[int]:
@@ -68,7 +68,7 @@ class Reading:
         return {record for group in groups for record in group}
 
 
-def read_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> Reading:
+def group_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> GroupedVerdicts:
     """Read verdicts over pairs of record numbers.
 
     Raises:
@@ -84,8 +84,8 @@ def read_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> Reading:
         if pair in pairs[: number - 1]:
             raise InputError(f"verdicts: pair {number} was answered before")
     kinds = [kind for _, _, kind in said]
-    group_of = _groups(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME)
-    apart: dict[frozenset[Group], tuple[Group, Group]] = {}
+    group_of = _group_records(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME)
+    apart: dict[frozenset[RecordGroup], tuple[RecordGroup, RecordGroup]] = {}
     for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
         one, other = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
         if kind is not VerdictKind.SAME and one == other:
@@ -100,7 +100,7 @@ def read_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> Reading:
             raise InputError(
                 f"verdicts: pair {number} contradicts others, which together say that it is two children"
             )
-    return Reading(
+    return GroupedVerdicts(
         tuple(sorted(set(group_of.values()))),
         tuple(apart.values()),
         tuple(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.UNSURE),
@@ -108,7 +108,7 @@ def read_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> Reading:
     )
 
 
-def verdict_kind(text: str) -> VerdictKind:
+def parse_verdict_kind(text: str) -> VerdictKind:
     """A verdict as given.
 
     Raises:
@@ -120,18 +120,18 @@ def verdict_kind(text: str) -> VerdictKind:
         raise InputError(f"verdicts: one of {', '.join(kind.value for kind in VerdictKind)}") from None
 
 
-def answer_reason(text: str) -> str:
+def check_answer_reason(text: str) -> str:
     """The code of a reason for an answer.
 
     Raises:
         InputError: there is no such reason.
     """
-    if text not in REASONS:
-        raise InputError(f"reason: one of {', '.join(REASONS)}")
+    if text not in ANSWER_REASONS:
+        raise InputError(f"reason: one of {', '.join(ANSWER_REASONS)}")
     return text
 
 
-def _groups(same: Iterable[Pair]) -> dict[int, Group]:
+def _group_records(same: Iterable[RecordPair]) -> dict[int, RecordGroup]:
     together: dict[int, set[int]] = {}
     for lo, hi in same:
         joined = together.get(lo, {lo}) | together.get(hi, {hi})

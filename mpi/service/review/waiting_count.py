@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mpi.domain import clock
-from mpi.service.review.open_questions import LEAST_OF_A_BURST
+from mpi.service.review.open_questions import MIN_BURST_QUESTIONS
 from mpi.storage.repositories.review.figures import Waiting
 from mpi.storage.repositories.review.task_queue import Wanted
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
-def waiting(unit: ReadUnit, now: datetime, cuts: Sequence[int]) -> list[Waiting]:
+def count_waiting_questions(unit: ReadUnit, now: datetime, cuts: Sequence[int]) -> list[Waiting]:
     """Questions that are asked at a moment, by kind and age.
 
     Args:
@@ -22,7 +22,7 @@ def waiting(unit: ReadUnit, now: datetime, cuts: Sequence[int]) -> list[Waiting]
         (one.kind, one.age): one.questions for one in unit.figures.waiting(now.date().isoformat(), cuts)
     }
     wanted = Wanted(None, unit.viewer.client, clock.iso(now))
-    for burst in unit.queue.bursts(wanted, LEAST_OF_A_BURST):
+    for burst in unit.queue.bursts(wanted, MIN_BURST_QUESTIONS):
         place = burst.kind, sum(burst.opened_commit > cut for cut in cuts)
         # One load brought them, so that they are of one age, but for those that changed since.
         counts[place] = max(counts.get(place, 0) - burst.questions, 0) + 1

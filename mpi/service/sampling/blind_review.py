@@ -11,7 +11,7 @@ from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import APPROVERS
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
@@ -57,7 +57,7 @@ class BlindRecord:
         values: what it says, by canonical field.
     """
 
-    label: Label
+    label: RecordRef
     as_of: str | None
     values: Mapping[str, object]
 
@@ -113,7 +113,7 @@ def next_blind(index: Index, viewer: Viewer) -> BlindView | None:
         if not waiting:
             return None
         # In an order of each judge's own, so that two at once rarely meet.
-        order = {pair.id: index.seal.int64("blind-next", f"{viewer.client}|{pair.id}") for pair in waiting}
+        order = {pair.id: index.keyed_hash.int64("blind-next", f"{viewer.client}|{pair.id}") for pair in waiting}
         pair = min(waiting, key=lambda one: order[one.id])
         shown = _records(unit, index, pair)
     fields = sorted({name for one in shown for name in one.values})
@@ -172,12 +172,12 @@ def sample_second_review(
         How many were taken.
     """
     now = clock.iso(clock.now())
-    share = round(index.quality_rules.second_share * _SHARE_OF)
+    share = round(index.settings.quality_rules.second_share * _SHARE_OF)
     taken = [
         (min(left, right), max(left, right), verdict)
         for left, right, verdict in verdicts
         if verdict in VERDICTS
-        and index.seal.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_OF < 2 * share
+        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_OF < 2 * share
     ]
     if not taken:
         return 0
@@ -248,10 +248,10 @@ def _records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord
     hidden = NOT_SHOWN | WITHHELD if any_confidential(unit, ends) else NOT_SHOWN
     one, other = (_shown(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
-    return (one, other) if index.seal.int64("blind-order", str(pair.id)) % 2 else (other, one)
+    return (one, other) if index.keyed_hash.int64("blind-order", str(pair.id)) % 2 else (other, one)
 
 
-def _shown(label: Label, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
+def _shown(label: RecordRef, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
     values = {name: value for name, value in to_sent(record).items() if name not in hidden}
     return BlindRecord(label, record.as_of, values)
 

@@ -28,8 +28,6 @@ from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-SIZE = 105
-"""Pairs a month, where nothing else is asked for."""
 MOST_LOOKED_THROUGH = 20_000
 """Records whose pairs are counted; with fewer in the index, every pair is."""
 MOST_SEARCHED = 1_000
@@ -108,7 +106,7 @@ class _Found:
     part: dict[Stratum, float] = field(default_factory=dict)
 
 
-def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = SIZE) -> Drawn:
+def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS) -> Drawn:
     """Draw a month's blind sample; a second time, say what was drawn.
 
     Args:
@@ -131,7 +129,7 @@ def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = SIZ
             return _drawn(wanted, before, new=False)
         if wanted != this:
             raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
-        seed = index.seal.int64("blind-sample", wanted)
+        seed = index.keyed_hash.int64("blind-sample", wanted)
         chosen = _chosen(unit, index, _looked_through(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:
         if before := unit.blind.drawn(wanted, wanted):
@@ -214,8 +212,8 @@ def _apart(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[
 def _searched(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
     """Every candidate pair of the records in which they are the lower, scored anew."""
     own = load_features(unit, config_id, records)
-    blocking = index.blocking(unit, config_id)
-    own_keys = {record: keys(features, blocking, index.seal) for record, features in own.items()}
+    blocking = index.blocking_of(unit, config_id)
+    own_keys = {record: keys(features, blocking, index.keyed_hash) for record, features in own.items()}
     found = candidates(unit, config_id, own_keys)
     known = load_features(unit, config_id, {other for near in found.values() for other in near}) | own
     weigh = index.matcher.scorer.weight

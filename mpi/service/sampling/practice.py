@@ -131,7 +131,7 @@ def next_practice(index: Index, viewer: Viewer) -> PracticeView:
     permit(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
         answers = unit.practice.of(viewer.client)
-        standing = _standing(answers, index.quality_rules)
+        standing = _standing(answers, index.settings.quality_rules)
     known = {answer.item: place for place, answer in enumerate(answers)}
     # Answers come latest first: what was answered longest ago has the last place, and what never was, none.
     pair = max(_in_turn(index, viewer.client), key=lambda one: known.get(one.id, len(known)))
@@ -162,7 +162,7 @@ def answer_practice(index: Index, viewer: Viewer, item: int, verdict: str) -> Pr
     with index.database.write(viewer, "practice") as unit:
         at = clock.iso(clock.now())
         unit.practice.put(PracticeAnswer(viewer.client, item, verdict, right, at))
-        standing = _standing(unit.practice.of(viewer.client), index.quality_rules)
+        standing = _standing(unit.practice.of(viewer.client), index.settings.quality_rules)
         parts = _explained(unit, index, pair)
     return PracticeTold(
         right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, standing
@@ -171,13 +171,13 @@ def answer_practice(index: Index, viewer: Viewer, item: int, verdict: str) -> Pr
 
 def may_work_live(index: Index, viewer: Viewer) -> bool:
     """Whether the viewer may claim live questions: always, but for a steward who has to practise first."""
-    if not index.quality_rules.practice_required:
+    if not index.settings.quality_rules.practice_required:
         return True
     with index.database.read(viewer) as unit:
         account = unit.accounts.by_name(viewer.client)
         if account is None or account.role != Role.STEWARD:
             return True
-        return _standing(unit.practice.of(viewer.client), index.quality_rules).open
+        return _standing(unit.practice.of(viewer.client), index.settings.quality_rules).open
 
 
 @cache
@@ -194,7 +194,7 @@ def _pair(read: Mapping[str, Any]) -> PracticePair:
 
 def _in_turn(index: Index, actor: str) -> list[PracticePair]:
     """Every pair in an order of the person's own, in which the kinds take turns."""
-    order = {item: index.seal.int64("practice", f"{actor}|{item}") for item in practice_pairs()}
+    order = {item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in practice_pairs()}
     by_kind: dict[str, list[PracticePair]] = {}
     for item in sorted(order, key=lambda each: order[each]):
         by_kind.setdefault(practice_pairs()[item].kind, []).append(practice_pairs()[item])
@@ -224,10 +224,10 @@ def _standing(answers: Sequence[PracticeAnswer], rules: QualityRules) -> Standin
 
 
 def _explained(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[Contribution, ...]:
-    shared = index.shared(unit)
+    shared = index.shared_values(unit)
     one, other = (
-        index.comparable(
-            receive({**record.values, "local_id": "-"}, index.seal, clock.now()).record, record.source, shared
+        index.features_of(
+            receive({**record.values, "local_id": "-"}, index.keyed_hash, clock.now()).record, record.source, shared
         )
         for record in pair.records
     )

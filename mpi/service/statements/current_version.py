@@ -103,11 +103,11 @@ def _features(
     payloads = unit.records.payloads(activated)
     if not payloads:
         return {}
-    shared = index.shared(unit)
+    shared = index.shared_values(unit)
     found = {}
     for number, (source_id, payload) in payloads.items():
         record = from_payload(payload)
-        features = index.comparable(record, codes[source_id], shared)
+        features = index.features_of(record, codes[source_id], shared)
         found[number] = Changed(records[number].group_id, features, record.merged_into)
     return found
 

@@ -139,12 +139,12 @@ def comparable(
     unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
 ) -> dict[str, Comparable]:
     """Statements made comparable under the configuration in force, by local ID."""
-    shared = index.shared(unit)
+    shared = index.shared_values(unit)
     config = index.matcher.digest(shared) if any(one.made for one in said) else None
     return {
         one.local_id: one.made
         if one.made is not None and one.made.config == config
-        else index.comparable(one.record, source.code, shared)
+        else index.features_of(one.record, source.code, shared)
         for one in said
     }
 
@@ -154,12 +154,12 @@ def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> 
 
     Where another configuration is in force by then, ``comparable`` makes it anew.
     """
-    last = index.config_last_in_force
-    shared, blocking = index.known_lists.get(last), index.known_blocking.get(last)
+    last = index.last_config_id
+    shared, blocking = index.caches.shared_values.get(last), index.caches.blocking.get(last)
     if shared is None or blocking is None:
         return None
-    features = index.comparable(record, source_code, shared)
-    own = array("q", keys(features, blocking, index.seal))
+    features = index.features_of(record, source_code, shared)
+    own = array("q", keys(features, blocking, index.keyed_hash))
     return Packed(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
 
 
@@ -328,7 +328,7 @@ class _Writer:
         )
 
     def _key(self, said: Statement) -> int:
-        return canonical_key(self._index.seal, self._source.code, said.local_id)
+        return canonical_key(self._index.keyed_hash, self._source.code, said.local_id)
 
     def _version(self, record_id: int, said: Statement, state: str) -> None:
         row = {

@@ -71,9 +71,9 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[Heard]]
     said_by = {one.version_id: n for n, said in waiting.items() for one in said if _counts(one)}
     payloads = unit.records.payloads_of([version for version in said_by if version is not None])
     codes = {source.id: source.code for source in unit.sources.all()}
-    shared = index.shared(unit)
+    shared = index.shared_values(unit)
     features = {
-        version: index.comparable(from_payload(body), codes[records[said_by[version]].source_id], shared)
+        version: index.features_of(from_payload(body), codes[records[said_by[version]].source_id], shared)
         for version, body in payloads.items()
     }
     cleared = {version for said in waiting.values() for version in _cleared(index, said, features)}
@@ -137,8 +137,8 @@ def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord])
             last[number] = version
     codes = {source.id: source.code for source in unit.sources.all()}
     payloads = unit.records.payloads_of(last.values())
-    shared = index.shared(unit)
+    shared = index.shared_values(unit)
     return {
-        number: index.comparable(from_payload(payloads[version]), codes[records[number].source_id], shared)
+        number: index.features_of(from_payload(payloads[version]), codes[records[number].source_id], shared)
         for number, version in last.items()
     }

@@ -31,7 +31,7 @@ def empty_places(
                 "group_id": group,
                 "subject": None,
                 "state": RecordState.WITHDRAWN.value,
-                "canonical_key": canonical_key(index.seal, code, local_id),
+                "canonical_key": canonical_key(index.keyed_hash, code, local_id),
                 "version_id": None,
                 "last_seen": "",
             }

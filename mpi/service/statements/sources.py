@@ -1,9 +1,9 @@
 """Sources: add one, list them."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mpi.domain.errors import ConflictError, InputError
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.survivorship import STEWARD
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
@@ -11,16 +11,6 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 _MOST_CHARACTERS = 64
-
-
-class SourceKind(StrEnum):
-    """What sort of system a source is."""
-
-    SIS = "sis"
-    CCWIS = "ccwis"
-    STATE_ID = "state_id"
-    OTHER = "other"
-    STEWARD = STEWARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _freeze(
 
 def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
     """Whether a step about the records, of those that the viewer may see, waits for a second approver."""
-    match index.second_approver:
+    match index.settings.second_approver:
         case SecondApprover.NEVER:
             return False
         case SecondApprover.ALWAYS:

@@ -133,8 +133,8 @@ def _corrected(unit: WriteUnit, read: Read, attribute: str) -> int:
 def _add(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
     number = unit.counters.take("record")
     local_id = f"correction-{number}"
-    came = receive({"local_id": local_id, **fields}, index.seal, clock.now())
-    key = canonical_key(index.seal, source.code, local_id)
+    came = receive({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
+    key = canonical_key(index.keyed_hash, source.code, local_id)
     origin = Origin(number, key, source.code, source.kind)
     if came.issues or attribute not in dict(stated(came.record, origin, ())):
         raise InputError(f"value: it says nothing of {attribute}, or cannot be one")

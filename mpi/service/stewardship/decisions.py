@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit, permits
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
@@ -55,7 +55,7 @@ class Asked:
     """
 
     kind: DecisionKind
-    groups: Sequence[Sequence[Label]]
+    groups: Sequence[Sequence[RecordRef]]
     reason: str
     effective_from: str | None = None
     recheck_on: str | None = None
@@ -100,7 +100,7 @@ class DecisionView:
     at: str
     reason: str
     notes: tuple[str, ...]
-    groups: tuple[tuple[Label, ...], ...]
+    groups: tuple[tuple[RecordRef, ...], ...]
     seen: tuple[Mapping[str, str | None], ...]
     evidence: Mapping[str, Any]
     effective_from: str | None
@@ -325,7 +325,7 @@ def _known(unit: ReadUnit, number: int) -> bool:
 
 
 def _seen(
-    unit: ReadUnit, one: StoredDecision, labels: Mapping[int, Label]
+    unit: ReadUnit, one: StoredDecision, labels: Mapping[int, RecordRef]
 ) -> tuple[Mapping[str, str | None], ...]:
     versions = {one.seen.get(record) for record in labels} - {None}
     as_of = unit.records.as_of({version for version in versions if version is not None})
@@ -339,7 +339,7 @@ def _seen(
     )
 
 
-def _evidence(one: StoredDecision, labels: Mapping[int, Label]) -> Mapping[str, Any]:
+def _evidence(one: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
     pairs = [
         {
             "records": [labels[record] for record in each["records"]],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mpi.domain import eid as eids
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import kept_answer
@@ -90,9 +90,9 @@ def split(
     index: Index,
     viewer: Viewer,
     text: str,
-    groups: Sequence[Sequence[Label]],
+    groups: Sequence[Sequence[RecordRef]],
     why: Why,
-    keep: int | Label | None = None,
+    keep: int | RecordRef | None = None,
     one_child: Collection[int] = (),
 ) -> Effect:
     """Part one person's records into several persons.
@@ -137,7 +137,7 @@ def split(
     return made.disclosed()
 
 
-def move(index: Index, viewer: Viewer, text: str, records: Sequence[Label], to: str, why: Why) -> Effect:
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: Why) -> Effect:
     """Move records from one person to another.
 
     Args:
@@ -281,7 +281,7 @@ def _chosen(parts: Groups, places: Collection[int]) -> Groups:
     return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
 
 
-def _kept(unit: ReadUnit, parts: Groups, keep: int | Label | None) -> tuple[int, ...] | None:
+def _kept(unit: ReadUnit, parts: Groups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
     if keep is None:
         return None
     if isinstance(keep, int):

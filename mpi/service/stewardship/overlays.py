@@ -8,7 +8,7 @@ when it is said again. Either is undone like any other step.
 from collections.abc import Collection
 
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
@@ -31,7 +31,7 @@ RELEASE, REFUSE = "release", "refuse"
 
 
 def release_overlay(
-    index: Index, viewer: Viewer, record: Label, reason: str = "overlay-released", *, preview: bool = False
+    index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-released", *, preview: bool = False
 ) -> Effect:
     """Let the version that waits stand: the record is that child's from now on.
 
@@ -52,7 +52,7 @@ def release_overlay(
 
 
 def refuse_overlay(
-    index: Index, viewer: Viewer, record: Label, reason: str = "overlay-refused", *, preview: bool = False
+    index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-refused", *, preview: bool = False
 ) -> Effect:
     """Keep the version before: what waits counts for nothing, now and whenever it is said again.
 
@@ -149,7 +149,7 @@ def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection
     return Choice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
 
 
-def _answer(index: Index, viewer: Viewer, record: Label, answer: tuple[str, str], *, preview: bool) -> Effect:
+def _answer(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
     permit(viewer, Action.DECIDE, record.source)
     verdict, code = answer[0], reason_code(answer[1])
     with step(index, viewer, OVERLAY, preview=preview) as unit:

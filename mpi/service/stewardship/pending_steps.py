@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, owns, permit, permits
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -26,7 +26,7 @@ class WaitingDecision:
 
     id: int
     kind: DecisionKind
-    groups: tuple[tuple[Label, ...], ...]
+    groups: tuple[tuple[RecordRef, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class WaitingStep:
     decisions: tuple[WaitingDecision, ...]
     approval: bool
     consents: tuple[ConsentView, ...]
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
     may_approve: bool
     may_consent: tuple[str, ...]
 
@@ -132,7 +132,7 @@ def _view(
 
 def _records(
     unit: ReadUnit, made: Sequence[StoredDecision], sources: set[int], *, whole: bool
-) -> dict[int, Label]:
+) -> dict[int, RecordRef]:
     """The records that are named, and of some sources those that are one person with them."""
     named = {record for one in made for record in one.seen}
     touched = named | fellows(unit, named)

@@ -163,12 +163,12 @@ def _rename(unit: WriteUnit, index: Index, source: str, names: Mapping[StoredRec
     """Two passes, so that a record may take the ID that another gives up."""
     unit.records.rename(
         {
-            record.id: (f"{REKEY}:{record.id}", canonical_key(index.seal, REKEY, str(record.id)))
+            record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
             for record in names
         }
     )
     unit.records.rename(
-        {record.id: (new, canonical_key(index.seal, source, new)) for record, new in names.items()}
+        {record.id: (new, canonical_key(index.keyed_hash, source, new)) for record, new in names.items()}
     )
     for record in names:
         unit.records.add_alias(

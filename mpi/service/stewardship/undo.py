@@ -11,7 +11,7 @@ from typing import Any
 
 from mpi.domain.decision import CORRECTION, Decision, DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
@@ -338,7 +338,7 @@ def _said_together(group: tuple[int, ...], of: Step | None) -> Groups:
 
 
 def _together(
-    parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+    parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
 ) -> list[Stays]:
     bearers = [{persons[record] for record in part if record in persons} for part in parts]
     held: dict[int, list[int]] = {}
@@ -354,7 +354,7 @@ def _together(
 
 
 def _apart(
-    groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, Label]
+    groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
 ) -> list[Stays]:
     bearers = [{persons[record] for record in group if record in persons} for group in groups]
     alone = [
@@ -375,7 +375,7 @@ def _apart(
 def _offer(
     kind: DecisionKind,
     groups: Sequence[Collection[int]],
-    labels: Mapping[int, Label],
+    labels: Mapping[int, RecordRef],
     by_decision: bool,
 ) -> Stays:
     named = [

@@ -17,8 +17,8 @@ from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
-from mpi.service.review.answer import Answered, Saying, Verdict, answer, respond, undo_answer
-from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.answer import AnswerResult, ResponseOptions, PairVerdict, answer_question, respond_to_question, undo_answer
+from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import question
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -28,8 +28,8 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Take the verdicts, and go on to the next question; or show what they would do."""
 
-    def say() -> Answered:
-        return answer(
+    def say() -> AnswerResult:
+        return answer_question(
             index,
             visit.viewer,
             key,
@@ -48,18 +48,18 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Take the word on a decision, and go on to the next question; or show what it would do."""
 
-    def say() -> Answered:
+    def say() -> AnswerResult:
         response = form.optional("response")
         if response is None:
             raise InputError(f"response: {words().question.nothing_chosen}")
-        how = Saying(
+        how = ResponseOptions(
             form.optional("reason") or "other",
             form.optional("note"),
             (form.text("etag"),),
             form.checked("preview"),
         )
         which = form.whole("decision")
-        return respond(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
+        return respond_to_question(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
 
     return _answered(index, visit, key, form, say)
 
@@ -79,13 +79,13 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
     """Ask the owner of one record, and go on to the next question."""
     try:
         record = label_of(form.whole("record")) if form.whole("record") else None
-        ask_source(index, visit.viewer, key, record, form.whole("asks"), note=form.optional("note"))
+        ask_owner(index, visit.viewer, key, record, form.whole("asks"), note=form.optional("note"))
     except (InputError, ConflictError) as error:
         return render(index, visit, question(index, visit.viewer, key), form, error)
     return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
 
 
-def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], Answered]) -> Response:
+def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]) -> Response:
     try:
         answered = say()
     except (InputError, ConflictError) as error:
@@ -108,13 +108,13 @@ def _reason(form: Form) -> str:
     return "same-child" if "same" in said else "not-enough"
 
 
-def _verdicts(form: Form) -> list[Verdict]:
+def _verdicts(form: Form) -> list[PairVerdict]:
     found = []
     for key, verdict in chosen_in(form).items():
         pair = pair_of(key)
         if pair is None:
             raise InputError("verdicts: a pair is not one of this page")
-        found.append(Verdict(*pair, verdict))
+        found.append(PairVerdict(*pair, verdict))
     if not found:
         raise InputError(f"verdicts: {words().question.nothing_said}")
     return found

@@ -12,7 +12,7 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
-from mpi.service.review.owner_questions import OwnerQuestion, answer_owner_question, owner_questions
+from mpi.service.review.owner_questions import OwnerQuestion, answer_owner_question, list_owner_questions
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -28,7 +28,7 @@ class Card:
 @router.get("/asked")
 def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
     """What is asked of the viewer's sources, the first due first."""
-    found = owner_questions(index, visit.viewer, answered=bool(answered))
+    found = list_owner_questions(index, visit.viewer, answered=bool(answered))
     # The owner sees its own record: nothing of it is confidential to them.
     cards = [Card(one, rows_of(one.values, confidential=False)) for one in found]
     return page("asked.html", visit=visit, cards=cards, answered=bool(answered))

@@ -27,7 +27,7 @@ from mpi.domain.errors import (
     NotFoundError,
     StaleError,
 )
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, permit, permits
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
@@ -162,7 +162,7 @@ def _links_to(found: tuple[str, ...]) -> Markup:
     return Markup(", ").join(Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in found)
 
 
-def _label(key: str) -> Label:
+def _label(key: str) -> RecordRef:
     found = label_of(key)
     if found is None:
         raise InputError("record: not one of this page")

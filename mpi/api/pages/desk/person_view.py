@@ -7,7 +7,7 @@ from mpi.api.pages.rendering.charts import Arcs, arcs
 from mpi.api.pages.rendering.record_links import record_link
 from mpi.api.pages.rendering.record_values import is_confidential, rows_of, value_text
 from mpi.domain.errors import AccessDenied, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.index import Index
 from mpi.service.explanations.links import Link, links
@@ -23,7 +23,7 @@ from mpi.storage.repositories.sources.sources import Source
 class Card:
     """One source record in words."""
 
-    label: Label
+    label: RecordRef
     agency: str
     system: str
     as_of: str
@@ -38,10 +38,10 @@ class GoldenRow:
 
     attribute: str
     value: str
-    record: Label
+    record: RecordRef
     rule: str
     agreeing: int
-    others: tuple[tuple[str, Label], ...]
+    others: tuple[tuple[str, RecordRef], ...]
     said: str | None
 
 
@@ -106,7 +106,7 @@ def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
     )
 
 
-def cards_of(index: Index, viewer: Viewer, records: tuple[Label, ...]) -> tuple[Card, ...]:
+def cards_of(index: Index, viewer: Viewer, records: tuple[RecordRef, ...]) -> tuple[Card, ...]:
     """The records in words, in their order; one that the viewer may not read is left out."""
     sources = {source.code: source for source in known_sources(index, viewer)}
     held = []

@@ -14,7 +14,7 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.sampling.practice import PracticeRecord, answer_practice, next_practice, practice_pairs
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 class Column:
     """The head of one of the two records: what system it is from."""
 
-    label: Label
+    label: RecordRef
     as_of: str | None = None
 
 
@@ -69,4 +69,4 @@ def _rows(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[Row, ...]:
 
 
 def _columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[Column, ...]:
-    return tuple(Column(Label(record.source, "")) for record in records)
+    return tuple(Column(RecordRef(record.source, "")) for record in records)

@@ -31,10 +31,10 @@ from mpi.domain.viewer import Action, permits
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
-from mpi.service.review.owner_questions import ASKS
+from mpi.service.review.owner_questions import FIELDS_BY_REQUEST
 from mpi.service.review.question import QuestionView, question
 from mpi.service.review.queue import Filters, questions
-from mpi.service.review.verdicts import REASONS
+from mpi.service.review.verdicts import ANSWER_REASONS
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -149,7 +149,7 @@ def render(
         may_answer=may_work and mine and one.state != "closed",
         may_see_person=permits(visit.viewer, Action.PERSON_READ),
         options=OPTIONS,
-        reasons=tuple(REASONS),
+        reasons=tuple(ANSWER_REASONS),
         reason=form.whole("reason"),
         note=form.whole("note"),
         effect=effect,
@@ -158,7 +158,7 @@ def render(
         said=form.whole("response"),
         chain=error.chain if isinstance(error, DecisionConflict) else (),
         supersedes=form.whole("supersedes"),
-        asks=tuple(ASKS),
+        asks=tuple(FIELDS_BY_REQUEST),
         undoable=_undoable(view) if may_work else frozenset(),
         changes=changes_since(view, form.texts("seen")) if stale else [],
         tomorrow=str(today + timedelta(days=1)),

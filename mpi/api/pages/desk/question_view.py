@@ -9,7 +9,7 @@ from mpi.api.pages.rendering.record_links import record_link
 from mpi.api.pages.rendering.record_values import rows_of
 from mpi.api.pages.rendering.words import put, words
 from mpi.domain.errors import ConflictError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.index import Index
 from mpi.service.explanations.pair import Explanation, explain_pair
@@ -28,13 +28,13 @@ _BETWEEN = "\t"
 class Column:
     """The head of one record."""
 
-    label: Label
+    label: RecordRef
     key: str
     system: str
     agency: str
     as_of: str
     enterprise_id: str | None
-    household: tuple[Label, ...]
+    household: tuple[RecordRef, ...]
     subject: bool
     url: str | None
     version: str
@@ -46,8 +46,8 @@ class Asked:
 
     no: int
     key: str
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     match_weight: float
     verdict: str | None
     chosen: str
@@ -57,8 +57,8 @@ class Asked:
 class Alike:
     """One of the pairs that a burst stands for: only what is not the same on both sides."""
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     rows: tuple[Row, ...]
 
 
@@ -66,8 +66,8 @@ class Alike:
 class Why:
     """A pair explained, with its bits drawn."""
 
-    left: Label
-    right: Label
+    left: RecordRef
+    right: RecordRef
     told: Explanation
     chart: Waterfall
 
@@ -175,7 +175,7 @@ def _version(cards: Sequence[RecordCard], place: int) -> str:
     return "stands" if same[0] == place else "waits"
 
 
-def why_of(index: Index, viewer: Viewer, left: Label, right: Label) -> Why | None:
+def why_of(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Why | None:
     """A pair explained; None where one of its records takes no part now."""
     try:
         told = explain_pair(index, viewer, left, right)
@@ -184,15 +184,15 @@ def why_of(index: Index, viewer: Viewer, left: Label, right: Label) -> Why | Non
     return Why(left, right, told, waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts]))
 
 
-def key_of(label: Label) -> str:
+def key_of(label: RecordRef) -> str:
     """A record as a form's value."""
     return f"{label.source}{_BETWEEN}{label.local_id}"
 
 
-def label_of(key: str) -> Label | None:
+def label_of(key: str) -> RecordRef | None:
     """The record of a form's value; None where it is none."""
     source, between, local_id = key.partition(_BETWEEN)
-    return Label(source, local_id) if between and _BETWEEN not in local_id else None
+    return RecordRef(source, local_id) if between and _BETWEEN not in local_id else None
 
 
 def pair_key(pair: PairView) -> str:
@@ -200,12 +200,12 @@ def pair_key(pair: PairView) -> str:
     return f"{key_of(pair.left)}{_BETWEEN}{key_of(pair.right)}"
 
 
-def pair_of(key: str) -> tuple[Label, Label] | None:
+def pair_of(key: str) -> tuple[RecordRef, RecordRef] | None:
     """The pair of a form's value; None where it is none."""
     parts = key.split(_BETWEEN)
     if len(parts) != len(("source", "local ID", "source", "local ID")):
         return None
-    return Label(parts[0], parts[1]), Label(parts[2], parts[3])
+    return RecordRef(parts[0], parts[1]), RecordRef(parts[2], parts[3])
 
 
 def seen_in(view: QuestionView) -> tuple[str, ...]:

@@ -22,9 +22,9 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, permits
 from mpi.service.core.index import Index
-from mpi.service.review.answer import assign, defer, in_bulk
-from mpi.service.review.queue import MOST_COUNTED, STATES, Filters, questions
-from mpi.service.review.saved_views import forget_view, save_view, saved_views
+from mpi.service.review.answer import assign, defer, apply_in_bulk
+from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, questions
+from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
 from mpi.service.statements.sources import known_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -70,7 +70,7 @@ def _page(
     filters = filters_of(asked)
     found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
     sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
-    views = [View(name, query_of(kept)) for name, kept in saved_views(index, visit.viewer).items()]
+    views = [View(name, query_of(kept)) for name, kept in list_saved_views(index, visit.viewer).items()]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return page(
         "queue.html",
@@ -87,7 +87,7 @@ def _page(
         sources=sources,
         question_path=question_path,
         today=clock.today(),
-        most=MOST_COUNTED,
+        most=MAX_COUNTED,
         views=views,
         saved=next((view.name for view in views if view.query == query_of(filters)), None),
         can_save=permits(visit.viewer, Action.TASK_WORK),
@@ -121,9 +121,9 @@ def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Map
     until, to = form.whole("until"), form.whole("to")
     match form.text("do"):
         case "defer":
-            return in_bulk(keys, lambda key: defer(index, visit.viewer, key, until))
+            return apply_in_bulk(keys, lambda key: defer(index, visit.viewer, key, until))
         case "assign":
-            return in_bulk(keys, lambda key: assign(index, visit.viewer, key, to))
+            return apply_in_bulk(keys, lambda key: assign(index, visit.viewer, key, to))
         case _:
             raise InputError("do: defer or assign")
 
@@ -133,7 +133,7 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Keep a view of the queue under a name, or forget one."""
     gone = form.optional("forget")
     if gone is not None:
-        forget_view(index, visit.viewer, gone)
+        delete_view(index, visit.viewer, gone)
         return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
     filters = Filters(
         kind=form.optional("kind"),

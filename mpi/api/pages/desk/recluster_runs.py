@@ -19,7 +19,7 @@ from mpi.api.request.problems import status_of
 from mpi.api.routes.proposals import matcher_of
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.service.core.index import Index
-from mpi.service.maintenance.large_blocks import large_blocks
+from mpi.service.maintenance.large_blocks import list_large_blocks
 from mpi.service.recluster import proposals
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -31,8 +31,8 @@ _BLOCKS_SHOWN = 20
 @router.get("/runs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Every run, newest first."""
-    runs = proposals.proposals(index, visit.viewer)
-    found = large_blocks(index, visit.viewer)
+    runs = proposals.list_proposals(index, visit.viewer)
+    found = list_large_blocks(index, visit.viewer)
     shown = found.blocks[:_BLOCKS_SHOWN]
     return page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
 
@@ -61,7 +61,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: F
 
 
 def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
-    run = proposals.proposal(index, visit.viewer, number)
+    run = proposals.get_proposal(index, visit.viewer, number)
     match form.text("do"):
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _items(form)
@@ -91,7 +91,7 @@ def _items(form: Form) -> list[int]:
 
 
 def _run_page(index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None) -> Response:
-    run = proposals.proposal(index, visit.viewer, number)
+    run = proposals.get_proposal(index, visit.viewer, number)
     pages = max(1, -(-len(run.items) // _A_PAGE))
     part = min(max(part, 1), pages)
     return page(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 
 _BAR_SPACE = 200.0
 _LEAST_BAR = 1.0
@@ -93,7 +93,7 @@ class Arcs:
     height: int
 
 
-def arcs(records: Sequence[Label], pairs: Sequence[tuple[Label, Label, float]]) -> Arcs | None:
+def arcs(records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]) -> Arcs | None:
     """The drawing of a cluster; None where it would be too large to read."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _DRAWN_ROWS:

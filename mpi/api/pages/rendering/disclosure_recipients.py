@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.persons.effects import Received
 
 
@@ -16,7 +16,7 @@ class Recipient:
     times: int
     latest: str
     fields: tuple[str, ...]
-    records: tuple[Label, ...]
+    records: tuple[RecordRef, ...]
 
 
 def by_client(received: Sequence[Received]) -> list[Recipient]:
@@ -38,5 +38,5 @@ def by_client(received: Sequence[Received]) -> list[Recipient]:
     return sorted(found, key=lambda one: one.latest, reverse=True)
 
 
-def _by_name(label: Label) -> tuple[str, str]:
+def _by_name(label: RecordRef) -> tuple[str, str]:
     return label.source, label.local_id

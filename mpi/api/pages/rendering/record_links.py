@@ -14,14 +14,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mpi.domain.errors import InputError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.core.index import Index
 
 FILE = "record-links.toml"
 _PLACE = "{local_id}"
 
 
-def record_link(index: Index, label: Label) -> str | None:
+def record_link(index: Index, label: RecordRef) -> str | None:
     """The address of a record in its own system; None where none is known.
 
     Raises:

@@ -24,7 +24,7 @@ def made_up(index: Index, role: str | None) -> Signed:
     if acting is Role.SOURCE_OWNER:
         sources = _first_school(index)
     viewer = Viewer(name, PURPOSES_OF[acting][0], ACTIONS[acting], sources)
-    return Signed(viewer, name, full_name, acting, index.seal.token("csrf", "open pages"))
+    return Signed(viewer, name, full_name, acting, index.keyed_hash.token("csrf", "open pages"))
 
 
 def _first_school(index: Index) -> frozenset[str]:

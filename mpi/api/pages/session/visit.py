@@ -94,14 +94,14 @@ class Visit:
 def visit_of(request: Request, index: Index, signed: Signed | None) -> Visit:
     """The visit of a request; of nobody where nobody is signed in."""
     if signed is None:
-        return Visit(Viewer("nobody"), test=index.is_test)
+        return Visit(Viewer("nobody"), test=index.settings.is_test)
     return Visit(
         signed.viewer,
         signed.name,
         signed.full_name,
         signed.role,
         signed.csrf,
-        index.is_test,
+        index.settings.is_test,
         tuple(role.value for role in Role) if request.app.state.open_pages else (),
         _flash(request),
     )

@@ -11,15 +11,6 @@ from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
-from mpi.service.access.accounts import (
-    NewAccount,
-    add_account,
-    change_account,
-    end_account,
-    list_accounts,
-    set_password,
-    unlock_account,
-)
 
 _NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
 
@@ -47,18 +38,24 @@ def add(
 
     The person sets a password of their own before anything else. It opens nothing after seven days.
     """
+
+    from mpi.service.access import accounts
+
     sources = _sources(role, source, all_sources=all_sources)
     typed = _asked() if ask else None
     with opened() as session:
-        new = NewAccount(name, full_name, role, sources)
-        given = add_account(session.index, session.viewer, new, typed)
+        new = accounts.NewAccount(name, full_name, role, sources)
+        given = accounts.add_account(session.index, session.viewer, new, typed)
     _show_given(name, None if ask else given, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the accounts and what each person is here for."""
+
+    from mpi.service.access import accounts as accounts_XX
+
     with opened() as session:
-        accounts = [asdict(account) for account in list_accounts(session.index, session.viewer)]
+        accounts = [asdict(account) for account in accounts_XX.list_accounts(session.index, session.viewer)]
     if as_json:
         print_json(accounts)
         return
@@ -91,9 +88,12 @@ def change(
 
     All is said anew: what is not named is taken away. The person is signed out everywhere.
     """
+
+    from mpi.service.access import accounts
+
     sources = _sources(role, source, all_sources=all_sources)
     with opened() as session:
-        change_account(session.index, session.viewer, name, role, sources)
+        accounts.change_account(session.index, session.viewer, name, role, sources)
     _show({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
 
 
@@ -102,16 +102,22 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
 
     The person is signed out everywhere, and unlocked; they set a password of their own before anything else.
     """
+
+    from mpi.service.access import accounts
+
     typed = _asked() if ask else None
     with opened() as session:
-        given = set_password(session.index, session.viewer, name, typed)
+        given = accounts.set_password(session.index, session.viewer, name, typed)
     _show_given(name, None if ask else given, as_json=as_json)
 
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
     """Let a person try again who was locked out."""
+
+    from mpi.service.access import accounts
+
     with opened() as session:
-        unlock_account(session.index, session.viewer, name)
+        accounts.unlock_account(session.index, session.viewer, name)
     _show({"account": name, "unlocked": True}, as_json=as_json)
 
 
@@ -120,8 +126,11 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     Its name is never given again, because commits and the ledger bear it.
     """
+
+    from mpi.service.access import accounts
+
     with opened() as session:
-        end_account(session.index, session.viewer, name)
+        accounts.end_account(session.index, session.viewer, name)
     _show({"account": name, "ended": True}, as_json=as_json)
 
 

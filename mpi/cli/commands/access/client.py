@@ -8,7 +8,6 @@ import typer
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
-from mpi.service.access.clients import add_client, list_clients, revoke_client
 
 _NAME = "1 to 64 letters, digits, '_', '-' or '.'."
 
@@ -26,10 +25,13 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Add a client of the API and show its key, this once."""
+
+    from mpi.service.access import clients
+
     if bool(source) == all_sources:
         raise InputError("name the client's sources with --source, or give --all-sources")
     with opened() as session:
-        key = add_client(session.index, session.viewer, name, scope, None if all_sources else source)
+        key = clients.add_client(session.index, session.viewer, name, scope, None if all_sources else source)
     made = {"client": name, "api_key": key}
     if as_json:
         print_json(made)
@@ -40,8 +42,11 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the clients of the API and what each may do."""
+
+    from mpi.service.access import clients as clients_XX
+
     with opened() as session:
-        clients = [asdict(client) for client in list_clients(session.index, session.viewer)]
+        clients = [asdict(client) for client in clients_XX.list_clients(session.index, session.viewer)]
     if as_json:
         print_json(clients)
         return
@@ -56,8 +61,11 @@ def list_all(as_json: JsonFlag = False) -> None:
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:
     """End a client's key: its next call is refused."""
+
+    from mpi.service.access import clients
+
     with opened() as session:
-        revoke_client(session.index, session.viewer, name)
+        clients.revoke_client(session.index, session.viewer, name)
     if as_json:
         print_json({"client": name, "revoked": True})
     else:

@@ -1,7 +1,9 @@
 """``mpi source``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +11,10 @@ from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
 from mpi.domain.errors import InputError
-from mpi.service.records.source_pause import Paused
-from mpi.service.records.source_pause import pause as pause_source
-from mpi.service.records.source_pause import resume as resume_source
-from mpi.service.statements.sources import NewSource, SourceKind, add_source, list_sources
-from mpi.service.stewardship.owner_consent import ask_consent
+from mpi.domain.source_kind import SourceKind
+
+if TYPE_CHECKING:
+    from mpi.service.records.source_pause import PauseResult
 
 _COLUMNS = ("code", "name", "agency", "kind")
 
@@ -32,9 +33,12 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Add a source, whose records then may be loaded."""
+
+    from mpi.service.statements import sources
+
     with opened() as session:
-        new = NewSource(code, name, agency, kind, one_id_a_child)
-        source = asdict(add_source(session.index, session.viewer, new))
+        new = sources.NewSource(code, name, agency, kind, one_id_a_child)
+        source = asdict(sources.add_source(session.index, session.viewer, new))
     shown = {column: source[column] for column in _COLUMNS}
     if as_json:
         print_json(shown)
@@ -44,8 +48,11 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
+
+    from mpi.service.statements import sources as sources_XX
+
     with opened() as session:
-        sources = [asdict(source) for source in list_sources(session.index, session.viewer)]
+        sources = [asdict(source) for source in sources_XX.list_sources(session.index, session.viewer)]
     columns = (*_COLUMNS, "asks_consent")
     if as_json:
         print_json([{column: source[column] for column in columns} for source in sources])
@@ -62,8 +69,11 @@ def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> N
 
     Records are accepted and held. Withdrawals and seals take effect at once.
     """
+
+    from mpi.service.records import source_pause
+
     with opened() as session:
-        _show(pause_source(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json)
+        _show(source_pause.pause(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json)
 
 
 def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
@@ -71,8 +81,11 @@ def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> 
 
     It does so in the order of as-of and receipt, as if it had never been held.
     """
+
+    from mpi.service.records import source_pause
+
     with opened() as session, shown_progress() as report:
-        resumed = resume_source(
+        resumed = source_pause.resume(
             session.index, session.viewer, _one_or_all(code, every=every), progress=report
         )
     _show(resumed, as_json=as_json)
@@ -88,8 +101,11 @@ def ask_owner(
 
     What waits already goes on waiting for those who were asked.
     """
+
+    from mpi.service.stewardship import owner_consent
+
     with opened() as session:
-        found = asdict(ask_consent(session.index, session.viewer, code, asks=not no, reason=reason))
+        found = asdict(owner_consent.ask_consent(session.index, session.viewer, code, asks=not no, reason=reason))
     if as_json:
         print_json(found)
     else:
@@ -102,7 +118,7 @@ def _one_or_all(code: str | None, *, every: bool) -> str | None:
     return code
 
 
-def _show(paused: Paused, *, as_json: bool) -> None:
+def _show(paused: PauseResult, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(paused))
     else:

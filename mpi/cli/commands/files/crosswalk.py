@@ -9,7 +9,6 @@ from mpi.cli.arguments import AsOf, read_moment
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json
 from mpi.domain import clock
-from mpi.service.persons.persons import crosswalk
 
 
 def run(
@@ -22,10 +21,13 @@ def run(
 
     With --as-of it answers what the index knew at that moment.
     """
+
+    from mpi.service.persons import persons
+
     moment = read_moment(as_of)
     known_at = None if moment is None else clock.iso(moment)
     with opened() as session:
-        found = crosswalk(session.index, session.viewer, source, local_id, known_at)
+        found = persons.crosswalk(session.index, session.viewer, source, local_id, known_at)
     entry = asdict(found)
     if as_json:
         print_json(entry)

@@ -1,10 +1,12 @@
 """``mpi import``."""
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +14,9 @@ from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.cli.progress import shown_progress
 from mpi.domain.errors import FileError
-from mpi.service.loads.crosswalk_import import OldLink, import_crosswalk
-from mpi.service.persons.crosswalk_export import HEADER
+
+if TYPE_CHECKING:
+    from mpi.service.loads.crosswalk_import import OldCrosswalkLine
 
 
 def crosswalk(
@@ -29,9 +32,12 @@ def crosswalk(
 
     Each old ID becomes a record of the source. Where the model takes two of them for one person, it is held.
     """
+
+    from mpi.service.loads import crosswalk_import
+
     lines = list(_read(file))
     with opened() as session, shown_progress() as report:
-        done = import_crosswalk(
+        done = crosswalk_import.import_crosswalk(
             session.index, session.viewer, source, lines, reason, adopt_ids=adopt, progress=report
         )
     if as_json:
@@ -42,15 +48,18 @@ def crosswalk(
         note(f"{done.held:,} differences are held: mpi hold list")
 
 
-def _read(file: Path) -> Iterator[OldLink]:
+def _read(file: Path) -> Iterator[OldCrosswalkLine]:
+    from mpi.service.loads import crosswalk_import
+    from mpi.service.persons import crosswalk_export
+
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)
-            if tuple(rows.fieldnames or ()) != HEADER:
-                raise FileError(f"{file}: the columns must be {','.join(HEADER)}")
+            if tuple(rows.fieldnames or ()) != crosswalk_export.HEADER:
+                raise FileError(f"{file}: the columns must be {','.join(crosswalk_export.HEADER)}")
             for row in rows:
                 if None in row.values() or None in row:
                     raise FileError(f"{file}: line {rows.line_num}: not three values")
-                yield OldLink(row["source"], row["local_id"], row["enterprise_id"])
+                yield crosswalk_import.OldCrosswalkLine(row["source"], row["local_id"], row["enterprise_id"])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"cannot read {file}: {type(error).__name__}") from error

@@ -11,8 +11,6 @@ from mpi.cli.command_session import opened
 from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.cli.progress import shown_progress
-from mpi.service.persons.crosswalk_export import HEADER, export_crosswalk
-from mpi.service.recluster.research_partition import research_crosswalk
 
 
 class Purpose(StrEnum):
@@ -34,12 +32,16 @@ def crosswalk(
     The columns are source, local_id, enterprise_id. The file is written whole or not at all. For research the
     third column holds IDs that are drawn anew for each export, of a partition that misses less and errs more.
     """
+
+    from mpi.service.persons import crosswalk_export
+    from mpi.service.recluster import research_partition
+
     with opened() as session, shown_progress() as report:
         if purpose is Purpose.STATISTICAL:
-            rows = research_crosswalk(session.index, session.viewer, report)
+            rows = research_partition.export_research_crosswalk(session.index, session.viewer, report)
         else:
-            rows = export_crosswalk(session.index, session.viewer)
-        count = write_csv(out, HEADER, (astuple(row) for row in rows))
+            rows = crosswalk_export.export_crosswalk(session.index, session.viewer)
+        count = write_csv(out, crosswalk_export.HEADER, (astuple(row) for row in rows))
     written = {"file": str(out), "rows": count}
     if as_json:
         print_json(written)

@@ -1,8 +1,10 @@
 """``mpi ingest``."""
 
+from __future__ import annotations
+
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,14 +18,13 @@ from mpi.cli.progress import shown_progress, watched
 from mpi.cli.receipt_view import REJECT_HEADER, reject_rows, show_receipt
 from mpi.domain import clock
 from mpi.domain.errors import InputError
-from mpi.intake.file_profile import profile
-from mpi.intake.mapping_reader import canonical_mapping, load_mapping
-from mpi.intake.mapping_types import FileMapping
-from mpi.intake.reader import FileRows, open_file
-from mpi.service.loads.dry_run import dry_run
-from mpi.service.loads.load import LoadOptions, Snapshot, load
-from mpi.service.loads.receipt import Receipt
-from mpi.service.maintenance.model_capacity import Outgrown, outgrown
+from mpi.domain.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from mpi.intake.mapping_types import FileMapping
+    from mpi.intake.reader import FileRows
+    from mpi.service.loads.receipt import Receipt
+    from mpi.service.maintenance.model_capacity import CapacityExcess
 
 
 class Format(StrEnum):
@@ -68,20 +69,27 @@ def run(  # noqa: PLR0913 - a command's options
     same file, read in the same way. While others are answered it leaves them a core. Every row is accounted
     for: received = created + updated + unchanged + withdrawn + history + superseded + held + rejected.
     """
+
+    from mpi.intake import file_profile
+    from mpi.intake import reader
+    from mpi.service.loads import dry_run
+    from mpi.service.loads import load
+    from mpi.service.maintenance import model_capacity
+
     layout = _layout(mapping, where or [], snapshot)
     with opened() as session, shown_progress() as report:
-        rows = open_file(file, layout, file_format)
-        options = LoadOptions(snapshot, read_moment(as_of), confirm, rows.digest())
+        rows = reader.open_file(file, layout, file_format)
+        options = load.LoadOptions(snapshot, read_moment(as_of), confirm, rows.digest())
         if trial:
-            found = dry_run(session.index, session.viewer, source, watched(rows, report), options, report)
-            again = open_file(file, layout, file_format)
-            look = profile(again, session.index.seal, clock.now())
+            found = dry_run.dry_run(session.index, session.viewer, source, watched(rows, report), options, report)
+            again = reader.open_file(file, layout, file_format)
+            look = file_profile.profile(again, session.index.keyed_hash, clock.now())
             if rejects is not None:
                 write_csv(rejects, REJECT_HEADER, reject_rows(found.receipt.rejects))
             show_dry_run(look, found, as_json=as_json)
             return
-        receipt = load(session.index, session.viewer, source, watched(rows, report), options, report)
-        beyond = outgrown(session.index, session.viewer)
+        receipt = load.load(session.index, session.viewer, source, watched(rows, report), options, report)
+        beyond = model_capacity.find_capacity_excess(session.index, session.viewer)
     if beyond is not None:
         _tell(beyond)
     _finish(session, rows, receipt, rejects, as_json=as_json)
@@ -89,14 +97,17 @@ def run(  # noqa: PLR0913 - a command's options
 
 def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
     """The mapping of the file, narrowed to the rows asked for; None for a file that is canonical."""
-    layout = None if mapping is None else load_mapping(mapping)
+
+    from mpi.intake import mapping_reader
+
+    layout = None if mapping is None else mapping_reader.load_mapping(mapping)
     if layout is not None and layout.local_id_from_row and snapshot is not Snapshot.FULL:
         raise InputError(f"{layout.name} takes local IDs from row numbers: add --snapshot full")
     for condition in where:
         column, equals, value = condition.partition("=")
         if not equals or not column:
             raise InputError("--where: give COLUMN=VALUE")
-        layout = (layout or canonical_mapping()).with_where(column, value)
+        layout = (layout or mapping_reader.canonical_mapping()).with_where(column, value)
     return layout
 
 
@@ -113,7 +124,7 @@ def _finish(
     _judge(receipt, listed)
 
 
-def _tell(beyond: Outgrown) -> None:
+def _tell(beyond: CapacityExcess) -> None:
     note(
         f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
         f"every match weight is {beyond.bits:.1f} bits too high. "

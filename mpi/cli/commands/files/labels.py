@@ -11,7 +11,6 @@ from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import PURPOSES
-from mpi.service.sampling.labels import HEADER, export_labels
 
 
 def run(
@@ -25,12 +24,15 @@ def run(
     The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
     decided_on and reason. The file is written whole or not at all.
     """
+
+    from mpi.service.sampling import labels
+
     if purpose not in PURPOSES:
         raise InputError(f"--purpose: one of {', '.join(PURPOSES)}")
     with opened() as session:
         viewer = replace(session.viewer, purpose=purpose)
-        rows = export_labels(session.index, viewer, with_blind=blind)
-        count = write_csv(out, HEADER, (astuple(row) for row in rows))
+        rows = labels.export_labels(session.index, viewer, with_blind=blind)
+        count = write_csv(out, labels.HEADER, (astuple(row) for row in rows))
     written = {"file": str(out), "rows": count}
     if as_json:
         print_json(written)

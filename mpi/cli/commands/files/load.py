@@ -9,7 +9,6 @@ from mpi.cli.commands.stewardship.decide import Preview
 from mpi.cli.effect_view import show_received
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.cli.progress import shown_progress
-from mpi.service.loads.load_undo import undo_load
 
 
 def undo(
@@ -23,8 +22,11 @@ def undo(
     Records, people and IDs are as they would be without it. What it sealed stays sealed. It is written in
     steps as a load is; interrupted, it goes on when it is asked for again.
     """
+
+    from mpi.service.loads import load_undo
+
     with opened() as session, shown_progress() as report:
-        undone = undo_load(session.index, session.viewer, batch, reason, preview=preview, progress=report)
+        undone = load_undo.undo_load(session.index, session.viewer, batch, reason, preview=preview, progress=report)
     if as_json:
         print_json(undone.as_dict())
         return

@@ -10,7 +10,6 @@ import typer
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
 from mpi.domain.errors import FileError
-from mpi.service.stewardship.rekey import rekey
 
 _COLUMNS = ["old", "new"]
 
@@ -25,9 +24,12 @@ def run(
 
     Decisions, links and enterprise IDs follow. A new ID that another record bears is a claim for a steward.
     """
+
+    from mpi.service.stewardship import rekey
+
     new_of = _read(file)
     with opened() as session:
-        done = asdict(rekey(session.index, session.viewer, source, new_of, reason))
+        done = asdict(rekey.rekey(session.index, session.viewer, source, new_of, reason))
     if as_json:
         print_json(done)
         return

@@ -1,29 +1,22 @@
 """``mpi proposal`` and ``mpi hold``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.bootstrap import keep_model, load_matcher, open_matcher
 from mpi.cli.command_session import Session, opened
 from mpi.cli.effect_view import show_received
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
 from mpi.cli.record_references import shown_group
-from mpi.service.core.index import Matcher
-from mpi.service.gates.holds import holds, refuse_hold, release_hold
-from mpi.service.gates.plan_items import Group
-from mpi.service.recluster.proposals import (
-    Applied,
-    ProposalView,
-    apply_proposal,
-    proposal,
-    proposals,
-    propose,
-    reject_proposal,
-    roll_back_proposal,
-)
+
+if TYPE_CHECKING:
+    from mpi.service.core.index import Matcher
+    from mpi.service.gates.plan_items import Group
+    from mpi.service.recluster.proposals import ProposalResult, ProposalView
 
 Number = Annotated[int, typer.Argument(help="The proposal.")]
 HoldNumber = Annotated[int, typer.Argument(help="The hold.")]
@@ -44,12 +37,16 @@ def make(
 
     Nothing else changes.
     """
+
+    from mpi import bootstrap
+    from mpi.service.recluster import proposals
+
     with opened() as session, shown_progress() as report:
         matcher = session.index.matcher
         if model is not None:
-            keep_model(session.settings, model)
-            matcher = open_matcher(model)
-        made = propose(session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report)
+            bootstrap.keep_model(session.settings, model)
+            matcher = bootstrap.open_matcher(model)
+        made = proposals.propose(session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report)
     _show(made, as_json=as_json)
 
 
@@ -58,11 +55,14 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """List proposals, or read one with its items."""
+
+    from mpi.service.recluster import proposals
+
     with opened() as session:
         if number is not None:
-            _show(proposal(session.index, session.viewer, number), as_json=as_json)
+            _show(proposals.get_proposal(session.index, session.viewer, number), as_json=as_json)
             return
-        listed = proposals(session.index, session.viewer)
+        listed = proposals.list_proposals(session.index, session.viewer)
     if as_json:
         print_json([asdict(one) for one in listed])
         return
@@ -81,32 +81,44 @@ def apply(
     as_json: JsonFlag = False,
 ) -> None:
     """Carry a proposal out, whole or in part; the rest is held."""
+
+    from mpi.service.recluster import proposals
+
     with opened() as session, shown_progress() as report:
-        matcher = _matcher(session, proposal(session.index, session.viewer, number).model)
+        matcher = _matcher(session, proposals.get_proposal(session.index, session.viewer, number).model)
         approved = [] if none else item or None
-        done = apply_proposal(session.index, session.viewer, matcher, number, approved, report)
+        done = proposals.apply_proposal(session.index, session.viewer, matcher, number, approved, report)
     _show_applied(done, as_json=as_json)
 
 
 def reject(number: Number, as_json: JsonFlag = False) -> None:
     """Say no to a proposal."""
+
+    from mpi.service.recluster import proposals
+
     with opened() as session:
-        done = reject_proposal(session.index, session.viewer, number)
+        done = proposals.reject_proposal(session.index, session.viewer, number)
     _show_applied(done, as_json=as_json)
 
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
     """Take an applied proposal back; what came since stays."""
+
+    from mpi.service.recluster import proposals
+
     with opened() as session, shown_progress() as report:
-        matcher = _matcher(session, proposal(session.index, session.viewer, number).model_before)
-        done = roll_back_proposal(session.index, session.viewer, matcher, number, report)
+        matcher = _matcher(session, proposals.get_proposal(session.index, session.viewer, number).model_before)
+        done = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
     _show_applied(done, as_json=as_json)
 
 
 def list_holds(as_json: JsonFlag = False) -> None:
     """List computed changes that wait for a person."""
+
+    from mpi.service.gates import holds
+
     with opened() as session:
-        found = holds(session.index, session.viewer)
+        found = holds.holds(session.index, session.viewer)
     if as_json:
         print_json([asdict(one) for one in found])
         return
@@ -121,22 +133,30 @@ def list_holds(as_json: JsonFlag = False) -> None:
 
 def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Let a held change happen."""
+
+    from mpi.service.gates import holds
+
     with opened() as session:
-        moved = release_hold(session.index, session.viewer, number)
+        moved = holds.release_hold(session.index, session.viewer, number)
     _show_ended(number, "released", moved, as_json=as_json)
 
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Say no to a held change, as a steward's decision."""
+
+    from mpi.service.gates import holds
+
     with opened() as session:
-        moved = refuse_hold(session.index, session.viewer, number)
+        moved = holds.refuse_hold(session.index, session.viewer, number)
     _show_ended(number, "refused", moved, as_json=as_json)
 
 
 def _matcher(session: Session, ref: str) -> Matcher:
+    from mpi import bootstrap
+
     if ref == session.index.matcher.model.ref:
         return session.index.matcher
-    return load_matcher(session.settings, ref)
+    return bootstrap.load_matcher(session.settings, ref)
 
 
 def _show(made: ProposalView, *, as_json: bool) -> None:
@@ -163,7 +183,7 @@ def _groups(groups: tuple[Group, ...]) -> str:
     return " / ".join(f"{group.enterprise_id or '(new)'}: {shown_group(group.records)}" for group in groups)
 
 
-def _show_applied(done: Applied, *, as_json: bool) -> None:
+def _show_applied(done: ProposalResult, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return

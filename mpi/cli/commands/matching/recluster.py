@@ -1,26 +1,24 @@
 """``mpi recluster``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.bootstrap import keep_model, load_matcher, open_matcher
 from mpi.cli.command_session import opened
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
 from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import shown_progress
 from mpi.domain.errors import ConflictError, InputError
-from mpi.matching.scoring.engines import BatchEngine
-from mpi.service.maintenance.blocking_stop_list import Stops, propose_stops
-from mpi.service.processes.core_reservation import leaving_room
-from mpi.service.recluster.plan import ReclusterPlan, recluster
-from mpi.service.recluster.proposals import resume_run
-from mpi.service.recluster.run_executor import abandon
-from mpi.service.recluster.run_executor import runs as all_runs
-from mpi.service.recluster.run_state import RunView
-from mpi.storage.repositories.derived.runs import OPEN, Stage
+
+if TYPE_CHECKING:
+    from mpi.matching.scoring.engines import BatchEngine
+    from mpi.service.maintenance.blocking_stop_list import StopListPlan
+    from mpi.service.recluster.plan import ReclusterPlan
+    from mpi.service.recluster.run_state import RunView
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -81,17 +79,22 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _thought_through(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
-) -> tuple[ReclusterPlan, Stops | None]:
+) -> tuple[ReclusterPlan, StopListPlan | None]:
+    from mpi import bootstrap
+    from mpi.service.maintenance import blocking_stop_list
+    from mpi.service.processes import core_reservation
+    from mpi.service.recluster import plan as plan_XX
+
     with (
         opened(to_move=model is not None) as session,
         shown_progress() as report,
-        leaving_room(session.index.database, session.viewer),
+        core_reservation.leaving_room(session.index.database, session.viewer),
     ):
-        matcher = session.index.matcher if model is None else open_matcher(model)
-        stops = None if stop_over is None else propose_stops(session.index, session.viewer, stop_over)
+        matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
+        stops = None if stop_over is None else blocking_stop_list.plan_stop_list(session.index, session.viewer, stop_over)
         if model is not None and apply:
-            keep_model(session.settings, model)
-        plan = recluster(
+            bootstrap.keep_model(session.settings, model)
+        plan = plan_XX.recluster(
             session.index,
             session.viewer,
             matcher,
@@ -106,13 +109,20 @@ def _thought_through(
 
 def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
+
+    from mpi import bootstrap
+    from mpi.service.processes import core_reservation
+    from mpi.service.recluster import proposals
+    from mpi.service.recluster import run_executor
+    from mpi.storage.repositories.derived import runs
+
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
     with opened(to_move=True) as session, shown_progress() as report:
         index, viewer = session.index, session.viewer
-        listed = all_runs(index, viewer)
+        listed = run_executor.list_runs(index, viewer)
         if resume or give_up:
-            left = [run for run in listed if run.stage in OPEN]
+            left = [run for run in listed if run.stage in runs.OPEN]
             if not left:
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
@@ -120,12 +130,12 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
                     _require_engine_of(left[0], engine)
                 matcher = index.matcher
                 if left[0].model != matcher.model.ref:
-                    matcher = load_matcher(session.settings, left[0].model)
-                with leaving_room(index.database, viewer):
-                    resume_run(index, viewer, matcher, left[0].id, report, engine)
+                    matcher = bootstrap.load_matcher(session.settings, left[0].model)
+                with core_reservation.leaving_room(index.database, viewer):
+                    proposals.resume_run(index, viewer, matcher, left[0].id, report, engine)
             else:
-                abandon(index, viewer, left[0].id)
-            listed = all_runs(index, viewer)
+                run_executor.abandon(index, viewer, left[0].id)
+            listed = run_executor.list_runs(index, viewer)
     if as_json:
         print_json([asdict(run) for run in listed])
         return
@@ -136,7 +146,10 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
 
 def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
     """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
-    if run.stage == Stage.DERIVING and run.engine != engine.name:
+
+    from mpi.storage.repositories.derived import runs
+
+    if run.stage == runs.Stage.DERIVING and run.engine != engine.name:
         raise InputError(
             f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
             "to score its pairs on this machine"

@@ -3,7 +3,6 @@
 from mpi.cli.arguments import read_record, take_source
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json
-from mpi.service.records.upsert import upsert
 
 
 def run(as_json: JsonFlag = False) -> None:
@@ -11,10 +10,13 @@ def run(as_json: JsonFlag = False) -> None:
 
     The record is one JSON object: a canonical record (docs/canonical-record.md) and its "source".
     """
+
+    from mpi.service.records import upsert
+
     record = read_record()
     source = take_source(record)
     with opened() as session:
-        answer = upsert(session.index, session.viewer, source, record).as_dict()
+        answer = upsert.upsert(session.index, session.viewer, source, record).as_dict()
     if as_json:
         print_json(answer)
         return

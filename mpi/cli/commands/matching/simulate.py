@@ -8,7 +8,6 @@ import typer
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json
 from mpi.cli.progress import shown_progress
-from mpi.service.recluster.threshold_simulation import Bits, simulate
 
 Threshold = Annotated[float | None, typer.Option(metavar="BITS", help="The one in force if not given.")]
 
@@ -21,8 +20,11 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Try other thresholds on the live index, storing nothing."""
+
+    from mpi.service.recluster import threshold_simulation
+
     with opened() as session, shown_progress() as report:
-        found = simulate(session.index, session.viewer, Bits(link, review, margin, cohesion), report)
+        found = threshold_simulation.simulate_thresholds(session.index, session.viewer, threshold_simulation.TrialThresholds(link, review, margin, cohesion), report)
     if as_json:
         print_json(asdict(found))
     else:

@@ -6,8 +6,6 @@ import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_json, print_table
-from mpi.service.maintenance.large_blocks import large_blocks
-from mpi.service.records.deferred_search import finish_pending
 
 
 def run(
@@ -18,9 +16,13 @@ def run(
 
     A key is a hash: it tells nobody what the records have in common.
     """
+
+    from mpi.service.maintenance import large_blocks
+    from mpi.service.records import deferred_search
+
     with opened() as session:
-        finished = finish_pending(session.index, session.viewer) if finish else 0
-        found = large_blocks(session.index, session.viewer)
+        finished = deferred_search.finish_deferred_searches(session.index, session.viewer) if finish else 0
+        found = large_blocks.list_large_blocks(session.index, session.viewer)
     rows = [(one.key, one.records) for one in found.blocks]
     if as_json:
         blocks = [{"key": key, "records": records} for key, records in rows]

@@ -2,7 +2,6 @@
 
 import typer
 
-from mpi.bootstrap import check_database, note_restore, upgrade_database
 from mpi.cli.command_session import read_settings
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, note, print_facts, print_json
@@ -17,7 +16,10 @@ _ADVICE = {
 
 def upgrade(as_json: JsonFlag = False) -> None:
     """Bring the database to this version."""
-    before = upgrade_database(read_settings())
+
+    from mpi import bootstrap
+
+    before = bootstrap.upgrade_database(read_settings())
     done = {"before": before.value, "now": "current"}
     if as_json:
         print_json(done)
@@ -30,7 +32,10 @@ def check(as_json: JsonFlag = False) -> None:
 
     Exits 1 where it is of another version or differs from what the version declares.
     """
-    state, differences = check_database(read_settings())
+
+    from mpi import bootstrap
+
+    state, differences = bootstrap.check_database(read_settings())
     found = {"state": state.value, "differences": differences}
     if as_json:
         print_json(found)
@@ -47,7 +52,10 @@ def restored(as_json: JsonFlag = False) -> None:
     The feed of events gets another generation, at which its readers start over: what they read after the
     backup was made is not in the index.
     """
-    done = {"generation": note_restore(read_settings())}
+
+    from mpi import bootstrap
+
+    done = {"generation": bootstrap.note_restore(read_settings())}
     if as_json:
         print_json(done)
     else:

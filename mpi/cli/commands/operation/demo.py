@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.demo.run import FOLDER
-from mpi.cli.demo.run import run as run_demo
 
 
 def run(
@@ -17,4 +15,7 @@ def run(
     folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
 ) -> None:
     """Simulate a small state, resolve it, and tell the story."""
-    run_demo(serving=serve, records=records, folder=folder)
+
+    from mpi.cli.demo import run
+
+    run.run(serving=serve, records=records, folder=folder)

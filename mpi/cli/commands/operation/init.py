@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from mpi.bootstrap import init_index
 from mpi.cli.command_session import read_settings
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 
@@ -25,8 +24,11 @@ def run(
 
     The index is made in MPI_HOME. The API key is shown this once and kept only as a hash.
     """
+
+    from mpi import bootstrap
+
     settings = read_settings()
-    index, key = init_index(settings, is_test=test)
+    index, key = bootstrap.init_index(settings, is_test=test)
     index.database.dispose()
     made = {
         "home": str(settings.home),

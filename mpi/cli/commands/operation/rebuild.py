@@ -5,7 +5,6 @@ from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, cho
 from mpi.cli.output import JsonFlag
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import shown_progress
-from mpi.service.maintenance.rebuild import rebuild
 
 
 def run(
@@ -15,7 +14,10 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Make everything derived again, with the same IDs."""
+
+    from mpi.service.maintenance import rebuild
+
     chosen = chosen_engine(engine, master, memory)
     with opened() as session, shown_progress() as report:
-        plan = rebuild(session.index, session.viewer, report, chosen)
+        plan = rebuild.rebuild(session.index, session.viewer, report, chosen)
     show_plan(plan, as_json=as_json)

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from mpi.api.server.serve import serve
-from mpi.api.server.workers import serve_with
 from mpi.cli.command_session import opened
 from mpi.cli.output import note
 
@@ -22,12 +20,16 @@ def run(
 
     It listens on this machine only. Ctrl-C stops it once open requests are answered.
     """
+
+    from mpi.api.server import serve
+    from mpi.api.server import workers as workers_XX
+
     with opened() as session, suppress(KeyboardInterrupt):
         address = session.settings.host if host is None else host
         number = session.settings.port if port is None else port
         note(f"serving on {address}, port {number}; Ctrl-C stops it")
         if workers == 1:
-            serve(session.index, address, number)
+            serve.serve(session.index, address, number)
         else:
             session.index.database.dispose()
-            serve_with(address, number, workers)
+            workers_XX.serve_with(address, number, workers)

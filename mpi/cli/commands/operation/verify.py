@@ -9,7 +9,6 @@ from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, cho
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.output import JsonFlag, note, print_json, print_table
 from mpi.cli.progress import shown_progress
-from mpi.service.maintenance.verify import verify
 
 
 def run(
@@ -22,9 +21,12 @@ def run(
 
     Exits 1 where a law is broken.
     """
+
+    from mpi.service.maintenance import verify
+
     chosen = chosen_engine(engine, master, memory)
     with opened() as session, shown_progress() as report:
-        findings = verify(session.index, session.viewer, report, chosen)
+        findings = verify.verify(session.index, session.viewer, report, chosen)
         with session.index.database.read(session.viewer) as unit:
             pending = unit.blocks.count_waiting()
     if as_json:

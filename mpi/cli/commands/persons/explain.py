@@ -1,7 +1,9 @@
 """``mpi explain``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,10 +11,9 @@ from mpi.cli.command_session import Session, opened
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.record_references import read_label, shown_group
 from mpi.domain.errors import InputError
-from mpi.service.explanations import wording
-from mpi.service.explanations.pair import Explanation, explain_pair
-from mpi.service.explanations.person import explain_person
-from mpi.service.explanations.person_history import built
+
+if TYPE_CHECKING:
+    from mpi.service.explanations.pair import Explanation
 
 _PAIR = 2
 
@@ -38,8 +39,10 @@ def run(
 
 
 def _pair(session: Session, what: list[str], *, as_json: bool) -> None:
+    from mpi.service.explanations import pair
+
     left, right = (read_label(text) for text in what)
-    found = explain_pair(session.index, session.viewer, left, right)
+    found = pair.explain_pair(session.index, session.viewer, left, right)
     if as_json:
         print_json(asdict(found))
     else:
@@ -47,6 +50,8 @@ def _pair(session: Session, what: list[str], *, as_json: bool) -> None:
 
 
 def _show(found: Explanation) -> None:
+    from mpi.service.explanations import wording
+
     print_facts({"": found.sentence})
     print_table(
         ("compared", "how", "bits", "of it for rarity"),
@@ -68,8 +73,11 @@ def _show(found: Explanation) -> None:
 
 
 def _person(session: Session, text: str, *, as_json: bool) -> None:
-    found = explain_person(session.index, session.viewer, text)
-    steps = built(session.index, session.viewer, text)
+    from mpi.service.explanations import person
+    from mpi.service.explanations import person_history
+
+    found = person.explain_person(session.index, session.viewer, text)
+    steps = person_history.built(session.index, session.viewer, text)
     if as_json:
         print_json({**asdict(found), "built": [asdict(step) for step in steps]})
         return

@@ -1,8 +1,10 @@
 """``mpi golden`` and ``mpi correct``."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -15,10 +17,9 @@ from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.output import note as remark
 from mpi.cli.record_references import shown_group
 from mpi.domain.errors import InputError
-from mpi.service.explanations import wording
-from mpi.service.persons.golden_record import GoldenRecord, GoldenValue, golden
-from mpi.service.stewardship.corrections import correct as correct_value
-from mpi.service.stewardship.merge import Why
+
+if TYPE_CHECKING:
+    from mpi.service.persons.golden_record import GoldenRecord, GoldenValue
 
 _OBJECT = "birth_place"
 
@@ -30,8 +31,11 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
 
     It is made over all records of the person. A retired ID has no values: it says who took over.
     """
+
+    from mpi.service.persons import golden_record
+
     with opened() as session:
-        found = golden(session.index, session.viewer, eid)
+        found = golden_record.golden(session.index, session.viewer, eid)
     if as_json:
         print_json(asdict(found))
     else:
@@ -52,10 +56,14 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
 
     --note says what that rests on, and has to be given. It is undone with mpi undo STEP --step.
     """
+
+    from mpi.service.stewardship import corrections
+    from mpi.service.stewardship import merge
+
     expected = None if if_match is None else (if_match.strip(' "'),)
-    why = Why(reason, note, expected=expected, preview=preview)
+    why = merge.Why(reason, note, expected=expected, preview=preview)
     with opened() as session:
-        effect = correct_value(session.index, session.viewer, eid, attribute, _value(attribute, value), why)
+        effect = corrections.correct(session.index, session.viewer, eid, attribute, _value(attribute, value), why)
     show_effect(effect, as_json=as_json)
 
 
@@ -81,6 +89,8 @@ def _show(found: GoldenRecord) -> None:
 
 
 def _row(each: GoldenValue) -> tuple[object, ...]:
+    from mpi.service.explanations import wording
+
     others = "; ".join(f"{_told(other.value)} ({shown_group([other.record])})" for other in each.others)
     of = shown_group([each.record, *each.agreeing])
     return each.attribute, _told(each.value), of, wording.rule(each.rule), others

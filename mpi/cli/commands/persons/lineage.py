@@ -1,13 +1,17 @@
 """``mpi lineage``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_json, print_table
-from mpi.service.persons.persons import LineageStep, lineage
+
+if TYPE_CHECKING:
+    from mpi.service.persons.persons import LineageStep
 
 
 def run(
@@ -15,8 +19,11 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """List every change of an enterprise ID's records."""
+
+    from mpi.service.persons import persons
+
     with opened() as session:
-        steps = lineage(session.index, session.viewer, eid)
+        steps = persons.lineage(session.index, session.viewer, eid)
     if as_json:
         print_json([asdict(step) for step in steps])
     else:

@@ -1,7 +1,9 @@
 """``mpi person``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +11,9 @@ from mpi.cli.arguments import AsOf, read_moment
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.domain import clock
-from mpi.service.persons.persons import PersonView, person
+
+if TYPE_CHECKING:
+    from mpi.service.persons.persons import PersonView
 
 
 def run(
@@ -22,10 +26,13 @@ def run(
     A retired ID answers with the persons that now hold its records. With --as-of it answers what the
     index knew at that moment.
     """
+
+    from mpi.service.persons import persons
+
     moment = read_moment(as_of)
     known_at = None if moment is None else clock.iso(moment)
     with opened() as session:
-        found = person(session.index, session.viewer, eid, known_at)
+        found = persons.person(session.index, session.viewer, eid, known_at)
     if as_json:
         print_json(asdict(found))
     else:

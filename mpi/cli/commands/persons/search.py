@@ -1,11 +1,17 @@
 """``mpi search``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from dataclasses import asdict
 
 from mpi.cli.arguments import read_record
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_json, print_table
-from mpi.service.persons.search import Found, search
+
+if TYPE_CHECKING:
+    from mpi.service.persons.search import Found
 
 
 def run(as_json: JsonFlag = False) -> None:
@@ -13,9 +19,12 @@ def run(as_json: JsonFlag = False) -> None:
 
     The record is one JSON object, as for mpi resolve; nothing of it is stored.
     """
+
+    from mpi.service.persons import search
+
     record = read_record()
     with opened() as session:
-        found = search(session.index, session.viewer, record)
+        found = search.search(session.index, session.viewer, record)
     if as_json:
         print_json([asdict(one) for one in found])
         return

@@ -1,19 +1,21 @@
 """``mpi quality`` and ``mpi sample``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
-from mpi.domain.sampling import Estimate
-from mpi.service.quality.dashboard import Quality, quality
-from mpi.service.quality.forecast import Forecast, forecast
-from mpi.service.quality.live_accuracy import StratumJudged
-from mpi.service.recluster.threshold_simulation import Bits
-from mpi.service.sampling.blind_sample import SIZE, draw
+from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
+
+if TYPE_CHECKING:
+    from mpi.service.quality.dashboard import Quality
+    from mpi.service.quality.forecast import Forecast
+    from mpi.service.quality.live_accuracy import StratumJudged
 
 Threshold = Annotated[
     float | None, typer.Option(metavar="BITS", help="Forecast at another; thinks the index through.")
@@ -28,10 +30,15 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Show how good the index and its stewards are, and what waits."""
-    bits = Bits(link, review, margin, cohesion)
+
+    from mpi.service.quality import dashboard
+    from mpi.service.quality import forecast
+    from mpi.service.recluster import threshold_simulation
+
+    bits = threshold_simulation.TrialThresholds(link, review, margin, cohesion)
     with opened() as session, shown_progress() as report:
-        found = quality(session.index, session.viewer)
-        coming = forecast(session.index, session.viewer, None if bits == Bits() else bits, report)
+        found = dashboard.quality(session.index, session.viewer)
+        coming = forecast.forecast(session.index, session.viewer, None if bits == threshold_simulation.TrialThresholds() else bits, report)
     if as_json:
         print_json({"quality": asdict(found), "forecast": asdict(coming)})
         return
@@ -42,12 +49,15 @@ def sample(
     month: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="Say what was drawn then; only this month is drawn.")
     ] = None,
-    size: Annotated[int, typer.Option(help="How many pairs at most.")] = SIZE,
+    size: Annotated[int, typer.Option(help="How many pairs at most.")] = MONTHLY_PAIRS,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw this month's pairs for blind review; once a month."""
+
+    from mpi.service.sampling import blind_sample
+
     with opened() as session:
-        drawn = draw(session.index, session.viewer, month, size)
+        drawn = blind_sample.draw(session.index, session.viewer, month, size)
     if as_json:
         print_json(asdict(drawn))
         return

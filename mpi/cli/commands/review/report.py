@@ -6,7 +6,6 @@ import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_json, print_table
-from mpi.service.quality.reports import report
 
 
 def run(
@@ -14,8 +13,11 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Show figures about the index."""
+
+    from mpi.service.quality import reports
+
     with opened() as session:
-        found = report(session.index, session.viewer, name)
+        found = reports.report(session.index, session.viewer, name)
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
         print_json({"name": found.name, "title": found.title, "rows": rows})

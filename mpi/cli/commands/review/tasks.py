@@ -1,15 +1,19 @@
 """``mpi tasks``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.record_references import shown_group
-from mpi.service.review.question import QuestionView, question
-from mpi.service.review.queue import MOST_COUNTED, Filters, QueuePage, questions
+
+if TYPE_CHECKING:
+    from mpi.service.review.question import QuestionView
+    from mpi.service.review.queue import QueuePage
 
 _ANY = "any"
 
@@ -28,12 +32,16 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonFlag = False,
 ) -> None:
     """List what waits for a steward, or show one question."""
+
+    from mpi.service.review import question
+    from mpi.service.review import queue
+
     with opened() as session:
         if key is not None:
-            _show_one(question(session.index, session.viewer, key), as_json=as_json)
+            _show_one(question.question(session.index, session.viewer, key), as_json=as_json)
             return
-        filters = Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
-        page = questions(session.index, session.viewer, filters, limit, after)
+        filters = queue.Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
+        page = queue.questions(session.index, session.viewer, filters, limit, after)
     if as_json:
         print_json(asdict(page))
         return
@@ -41,6 +49,8 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 def _show(page: QueuePage) -> None:
+    from mpi.service.review import queue
+
     print_table(
         ("question", "kind", "why", "records", "bits", "state", "due", "of", "to do"),
         [
@@ -58,7 +68,7 @@ def _show(page: QueuePage) -> None:
             for one in page.questions
         ],
     )
-    more = f"more than {MOST_COUNTED:,}" if page.total > MOST_COUNTED else f"{page.total:,}"
+    more = f"more than {queue.MAX_COUNTED:,}" if page.total > queue.MAX_COUNTED else f"{page.total:,}"
     going_on = "" if page.after is None else f"; go on with --after {page.after}"
     note(f"{more} in all{going_on}")
 

@@ -1,7 +1,9 @@
 """``mpi decide`` and ``mpi decisions``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +12,9 @@ from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.record_references import read_groups, shown_group
 from mpi.domain.decision import DecisionKind
-from mpi.service.stewardship.decisions import Asked, DecisionView, decide, decision, decisions, report_link
-from mpi.service.stewardship.deferred_steps import put_due_in_force
+
+if TYPE_CHECKING:
+    from mpi.service.stewardship.decisions import DecisionView
 
 Reason = Annotated[str, typer.Option(help="A code, such as same-child, sibling or twin.")]
 Note = Annotated[str | None, typer.Option(help="Free text, kept apart so that it can be expunged.")]
@@ -40,19 +43,22 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
     SAME and UNSURE take one group of records, DIFFERENT two or more.
     """
-    asked = Asked(
+
+    from mpi.service.stewardship import decisions
+
+    asked = decisions.Asked(
         kind, read_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
     )
     if claim:
         with opened() as session:
-            number = report_link(session.index, session.viewer, asked)
+            number = decisions.report_link(session.index, session.viewer, asked)
         if as_json:
             print_json({"claim": number})
         else:
             print_facts({"claim": number})
         return
     with opened() as session:
-        effect = decide(session.index, session.viewer, asked, preview=preview)
+        effect = decisions.decide(session.index, session.viewer, asked, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
@@ -63,14 +69,18 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """List decisions, or show one with its evidence."""
+
+    from mpi.service.stewardship import decisions
+    from mpi.service.stewardship import deferred_steps
+
     with opened() as session:
         if due:
-            note(f"{put_due_in_force(session.index, session.viewer):,} decisions put in force")
+            note(f"{deferred_steps.put_due_in_force(session.index, session.viewer):,} decisions put in force")
         if number is not None:
-            found = decision(session.index, session.viewer, number)
+            found = decisions.decision(session.index, session.viewer, number)
             _show_one(found, as_json=as_json)
             return
-        listed = decisions(session.index, session.viewer, None, limit)
+        listed = decisions.decisions(session.index, session.viewer, None, limit)
     if as_json:
         print_json([asdict(one) for one in listed])
         return

@@ -1,13 +1,17 @@
 """``mpi freeze``."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpi.cli.command_session import opened
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.service.stewardship.freeze_windows import FreezeWindow, freeze, lift, windows
+
+if TYPE_CHECKING:
+    from mpi.service.stewardship.freeze_windows import FreezeWindow
 
 Reason = Annotated[str, typer.Option(help="A code.")]
 
@@ -20,15 +24,21 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Name days on which what is decided of a source's records waits."""
+
+    from mpi.service.stewardship import freeze_windows
+
     with opened() as session:
-        made = freeze(session.index, session.viewer, source, begins_on, ends_on, reason)
+        made = freeze_windows.freeze(session.index, session.viewer, source, begins_on, ends_on, reason)
     _show(made, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the freeze windows."""
+
+    from mpi.service.stewardship import freeze_windows
+
     with opened() as session:
-        found = [asdict(window) for window in windows(session.index, session.viewer)]
+        found = [asdict(window) for window in freeze_windows.windows(session.index, session.viewer)]
     if as_json:
         print_json(found)
         return
@@ -45,8 +55,11 @@ def lift_one(
 
     What waits for it alone takes effect at once.
     """
+
+    from mpi.service.stewardship import freeze_windows
+
     with opened() as session:
-        ended = lift(session.index, session.viewer, number, reason)
+        ended = freeze_windows.lift(session.index, session.viewer, number, reason)
     _show(ended, as_json=as_json)
 
 

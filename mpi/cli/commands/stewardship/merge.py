@@ -1,6 +1,8 @@
 """``mpi merge``, ``mpi split``, ``mpi move`` and ``mpi undo``."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,12 +11,9 @@ from mpi.cli.commands.stewardship.decide import Note, Preview, Reason, Supersede
 from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag
 from mpi.cli.record_references import read_groups, read_label
-from mpi.service.stewardship.approvals import approve as approve_step
-from mpi.service.stewardship.merge import Why
-from mpi.service.stewardship.merge import merge as merge_persons
-from mpi.service.stewardship.merge import move as move_records
-from mpi.service.stewardship.merge import split as split_person
-from mpi.service.stewardship.undo import undo_decision, undo_step
+
+if TYPE_CHECKING:
+    from mpi.service.stewardship.merge import Why
 
 IfMatch = Annotated[
     str | None, typer.Option(metavar="ETAG", help="Do it only if the persons are as the preview read them.")
@@ -35,9 +34,12 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
 
     The ID that stays is that of an open enrolment, then of most records, then the oldest.
     """
+
+    from mpi.service.stewardship import merge
+
     why = _why(reason, note, supersedes, if_match, preview=preview)
     with opened() as session:
-        effect = merge_persons(session.index, session.viewer, eids, why, survivor)
+        effect = merge.merge(session.index, session.viewer, eids, why, survivor)
     show_effect(effect, as_json=as_json)
 
 
@@ -60,10 +62,13 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
 
     Of one part alone, the rest is the other. The ID stays with the part that holds most, unless --keep says.
     """
+
+    from mpi.service.stewardship import merge
+
     why = _why(reason, note, supersedes, if_match, preview=preview)
     kept = None if keep is None else read_label(keep)
     with opened() as session:
-        effect = split_person(session.index, session.viewer, eid, read_groups(records), why, kept)
+        effect = merge.split(session.index, session.viewer, eid, read_groups(records), why, kept)
     show_effect(effect, as_json=as_json)
 
 
@@ -79,10 +84,13 @@ def move(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonFlag = False,
 ) -> None:
     """Move records from one person to another."""
+
+    from mpi.service.stewardship import merge
+
     why = _why(reason, note, supersedes, if_match, preview=preview)
     labels = [read_label(text) for text in records]
     with opened() as session:
-        effect = move_records(session.index, session.viewer, eid, labels, to, why)
+        effect = merge.move(session.index, session.viewer, eid, labels, to, why)
     show_effect(effect, as_json=as_json)
 
 
@@ -97,8 +105,11 @@ def undo(
 
     The result is what would be without it, with all that came since.
     """
+
+    from mpi.service.stewardship import undo
+
     with opened() as session:
-        taking_back = undo_step if step else undo_decision
+        taking_back = undo.undo_step if step else undo.undo_decision
         effect = taking_back(session.index, session.viewer, number, reason, preview=preview)
     show_effect(effect, as_json=as_json)
 
@@ -112,8 +123,11 @@ def approve(
 
     Whoever made it cannot approve it; at this command line everybody is the operator.
     """
+
+    from mpi.service.stewardship import approvals
+
     with opened() as session:
-        effect = approve_step(session.index, session.viewer, number, preview=preview)
+        effect = approvals.approve(session.index, session.viewer, number, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
@@ -125,5 +139,7 @@ def _why(
     *,
     preview: bool,
 ) -> Why:
+    from mpi.service.stewardship import merge
+
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))
-    return Why(reason, note, tuple(supersedes or ()), expected, preview)
+    return merge.Why(reason, note, tuple(supersedes or ()), expected, preview)

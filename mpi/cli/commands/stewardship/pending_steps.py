@@ -1,8 +1,10 @@
 """``mpi waiting`` and ``mpi consent``."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +14,10 @@ from mpi.cli.output import JsonFlag, print_json, print_table
 from mpi.cli.record_references import shown_group
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
-from mpi.service.access.clients import authenticate
-from mpi.service.core.index import Index
-from mpi.service.stewardship.owner_consent import consent, refuse_consent
-from mpi.service.stewardship.pending_steps import WaitingStep, waiting_steps
+
+if TYPE_CHECKING:
+    from mpi.service.core.index import Index
+    from mpi.service.stewardship.pending_steps import WaitingStep
 
 KEY = "MPI_API_KEY"
 """Environment variable with the API key of whoever speaks for a source."""
@@ -29,9 +31,12 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
 
     The oldest first.
     """
+
+    from mpi.service.stewardship import pending_steps
+
     with opened() as session:
         viewer = _owner(session.index) if owner else session.viewer
-        found = waiting_steps(session.index, viewer)
+        found = pending_steps.waiting_steps(session.index, viewer)
     if as_json:
         print_json([asdict(one) for one in found])
         return
@@ -63,18 +68,23 @@ def answer(
 
     The operator owns no source: the API key of a client who does is read from MPI_API_KEY.
     """
+
+    from mpi.service.stewardship import owner_consent
+
     with opened() as session:
         viewer = _owner(session.index)
-        said, code = (refuse_consent, "refused") if refuse else (consent, "consent")
+        said, code = (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.consent, "consent")
         effect = said(session.index, viewer, number, reason or code, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
 def _owner(index: Index) -> Viewer:
+    from mpi.service.access import clients
+
     key = os.environ.get(KEY)
     if not key:
         raise InputError(f"put the API key of a client who owns the source into {KEY}")
-    return authenticate(index, key, None)
+    return clients.authenticate(index, key, None)
 
 
 def _for(one: WaitingStep) -> str:

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,11 +19,9 @@ def put(call, source: str, path: str, **changes):
 
 
 def test_pages_of_a_real_index_cannot_be_opened(index):
-    class Real:
-        is_test = False
-
+    real = SimpleNamespace(settings=SimpleNamespace(is_test=False))
     with pytest.raises(InputError, match="test index"):
-        create_app(Real(), open_pages=True)
+        create_app(real, open_pages=True)
 
 
 def test_a_person_is_shown_with_what_each_agency_holds(call, people):

@@ -14,7 +14,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.derived_sync import WRITING
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import resume_run
-from mpi.service.recluster.run_executor import abandon, runs
+from mpi.service.recluster.run_executor import abandon, list_runs
 from mpi.service.recluster.run_publisher import RELEASING
 from mpi.service.records.upsert import upsert
 from tests.index import OPERATOR, a_child, an_index
@@ -67,7 +67,7 @@ def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are
     engine = Elsewhere()
     interrupt(monkeypatch, index, stricter, step, engine)
     forget_who_began(monkeypatch)
-    [run] = runs(index, OPERATOR)
+    [run] = list_runs(index, OPERATOR)
     assert (run.engine, engine.asked) == ("spark", 1)
     if left_to_it:
         with pytest.raises(ConflictError, match="--resume --engine spark carries it on"):
@@ -75,7 +75,7 @@ def test_what_was_begun_with_more_machines_is_carried_on_by_them_while_pairs_are
         resume_run(index, OPERATOR, stricter, run.id, engine=engine)
     else:
         assert resume_interrupted(app)
-    assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
+    assert [run.stage for run in list_runs(index, OPERATOR)] == ["done"]
     assert engine.asked == 1 + left_to_it
     assert verify(replace(index, matcher=stricter), OPERATOR) == []
 
@@ -84,7 +84,7 @@ def test_one_that_is_given_up_says_with_what_it_was_begun(waiting, monkeypatch):
     index, _, stricter = waiting
     interrupt(monkeypatch, index, stricter, WRITING, Elsewhere())
     forget_who_began(monkeypatch)
-    given_up = abandon(index, OPERATOR, runs(index, OPERATOR)[0].id)
+    given_up = abandon(index, OPERATOR, list_runs(index, OPERATOR)[0].id)
     assert (given_up.stage, given_up.engine) == ("abandoned", "spark")
 
 
@@ -95,5 +95,5 @@ def test_whoever_serves_carries_on_what_was_interrupted(waiting, monkeypatch):
     forget_who_began(monkeypatch)
     assert resume_interrupted(app)
     assert not resume_interrupted(app)
-    assert [run.stage for run in runs(index, OPERATOR)] == ["done"]
+    assert [run.stage for run in list_runs(index, OPERATOR)] == ["done"]
     assert app.state.index.matcher.model.version == "2"

@@ -13,7 +13,7 @@ from mpi.domain.roles import ACTIONS, Role
 from mpi.service.access import passwords
 from mpi.service.access.accounts import NewAccount, add_account, end_account, unlock_account
 from mpi.service.access.sign_in import REFUSED, change_password, sign_in, sign_out, viewer_of
-from mpi.service.maintenance.restore_notice import restored
+from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from tests.index import OPERATOR, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
 
@@ -310,7 +310,7 @@ def test_signing_out_ends_one_sign_in_and_signing_in_anew_the_browsers_own(index
 
 def test_nobody_is_signed_in_by_a_backup(index, ana):
     token = sign_in(index, "ana", PASSWORD)
-    restored(index.database, OPERATOR)
+    begin_generation_after_restore(index.database, OPERATOR)
     assert not is_in(index, token)
 
 

@@ -6,12 +6,12 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import Verdict, answer
+from mpi.service.review.answer import PairVerdict, answer_question
 from mpi.service.review.assignments import claim
-from mpi.service.review.owner_questions import ask_source
+from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import question
 from mpi.service.review.queue import landing
 from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
@@ -19,8 +19,8 @@ from tests.desk import ANN, BEN, at, keys, later, one_pair, the_question
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 
 SIS_CLIENT = Viewer("sis-client", None, frozenset(Action), frozenset({"sis"}))
-SIBLING = Label("sis", "sibling")
-FIRST, SECOND, HIDDEN = Label("sis", "c0"), Label("sis", "c1"), Label("ccwis", "c50")
+SIBLING = RecordRef("sis", "sibling")
+FIRST, SECOND, HIDDEN = RecordRef("sis", "c0"), RecordRef("sis", "c1"), RecordRef("ccwis", "c50")
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def doubted(tmp_path, database_url):
         yield index
 
 
-def named_in(told) -> set[Label]:
+def named_in(told) -> set[RecordRef]:
     """Every label in an answer, wherever it stands."""
     match told:
-        case Label():
+        case RecordRef():
             return {told}
         case {"source": str(source), "local_id": str(local_id)}:
-            return {Label(source, local_id)}
+            return {RecordRef(source, local_id)}
         case Mapping():
             return named_in(tuple(told.values()))
         case tuple() | list():
@@ -75,8 +75,8 @@ def test_a_question_discloses_who_lives_with_its_children_and_that_it_does(doubt
 
 def test_a_question_discloses_of_whom_its_history_tells(doubted):
     key = the_question(doubted).key
-    verdict = Verdict(Label("sis", "1"), Label("ccwis", "4"), "different")
-    answer(doubted, ANN, key, [verdict], "different-children")
+    verdict = PairVerdict(RecordRef("sis", "1"), RecordRef("ccwis", "4"), "different")
+    answer_question(doubted, ANN, key, [verdict], "different-children")
     withdraw(doubted, OPERATOR, "ccwis", "4")
     for each in keys(doubted, state=None):
         told, disclosed, _ = line_of(doubted, lambda each=each: question(doubted, ANN, each))
@@ -86,11 +86,11 @@ def test_a_question_discloses_of_whom_its_history_tells(doubted):
 def test_what_a_steward_sees_first_discloses_what_owners_did_not_answer_in_time(index):
     one_pair(index)
     key = the_question(index).key
-    ask_source(index, ANN, key, Label("sis", "1"), "confirm-record")
+    ask_owner(index, ANN, key, RecordRef("sis", "1"), "confirm-record")
     with at(later(days=30)):
         claim(index, BEN, key)
         told, disclosed, _ = line_of(index, lambda: landing(index, ANN))
-    assert disclosed == named_in(told) == {Label("sis", "1")}
+    assert disclosed == named_in(told) == {RecordRef("sis", "1")}
 
 
 def test_of_a_decision_only_the_records_that_its_reader_is_shown_are_disclosed(index):

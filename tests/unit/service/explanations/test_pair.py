@@ -8,7 +8,7 @@ import pytest
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, probability, rounded
 from mpi.service.explanations.pair import explain, explain_pair
@@ -23,7 +23,7 @@ from tests.unit.service.stewardship.test_decisions import SIS_ONLY, said
 
 HOME = {"address_line1": "12 Elm St", "city": "Dayton", "state": "OH", "postal_code": "45402"}
 AWAY = {"address_line1": "77 Oak Ave", "city": "Akron", "state": "OH", "postal_code": "44301"}
-ONE = Label("sis", "1")
+ONE = RecordRef("sis", "1")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def made(tmp_path_factory):
 def against(index, local_id: str, viewer=OPERATOR, **changes):
     """The explanation of a record that is put, compared with the first."""
     upsert(index, OPERATOR, "ccwis", a_child(local_id, **{**HOME, **changes}))
-    return explain_pair(index, viewer, ONE, Label("ccwis", local_id))
+    return explain_pair(index, viewer, ONE, RecordRef("ccwis", local_id))
 
 
 def test_a_pair_is_told_in_one_sentence_with_its_weight_and_band(made):
@@ -129,7 +129,7 @@ def test_the_explanation_is_the_same_whichever_record_is_named_first(made):
     for local_id, name in (("order", "Maria"), ("other", "Emma")):
         found = against(made, local_id, first_name=name)
         assert any("given name" in change.sentence for change in found.changes)
-        assert explain_pair(made, OPERATOR, Label("ccwis", local_id), ONE) == found
+        assert explain_pair(made, OPERATOR, RecordRef("ccwis", local_id), ONE) == found
 
 
 def test_no_value_of_either_record_is_told(made):
@@ -147,7 +147,7 @@ def test_what_stands_is_told_beside_what_the_model_makes_of_the_pair(made):
     found = against(made, "stands", first_name="Bo", last_name="Zwart", birth_date="2001-01-05", **AWAY)
     assert found.standing == ("They are two persons now.",)
     number = said(made, "SAME", ["sis:1", "ccwis:stands"])
-    found = explain_pair(made, OPERATOR, ONE, Label("ccwis", "stands"))
+    found = explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", "stands"))
     assert found.band is Band.NON_LINK
     assert found.standing == (
         "They are one person now.",
@@ -155,16 +155,16 @@ def test_what_stands_is_told_beside_what_the_model_makes_of_the_pair(made):
     )
     upsert(made, OPERATOR, "ccwis", a_child("stood", **AWAY))
     other = said(made, "DIFFERENT", ["sis:1"], ["ccwis:stood"])
-    found = explain_pair(made, OPERATOR, ONE, Label("ccwis", "stood"))
+    found = explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", "stood"))
     assert f"Decision {other} of a steward says that they are different children." in found.standing
 
 
 def test_no_pair_with_a_record_that_the_viewer_may_not_see_is_explained(made):
     upsert(made, OPERATOR, "ccwis", a_child("hidden"))
     with pytest.raises(NotFoundError) as refused:
-        explain_pair(made, SIS_ONLY, ONE, Label("ccwis", "hidden"))
+        explain_pair(made, SIS_ONLY, ONE, RecordRef("ccwis", "hidden"))
     with pytest.raises(NotFoundError) as unknown:
-        explain_pair(made, SIS_ONLY, ONE, Label("ccwis", "never"))
+        explain_pair(made, SIS_ONLY, ONE, RecordRef("ccwis", "never"))
     assert str(refused.value) == str(unknown.value)
 
 
@@ -173,14 +173,14 @@ def test_no_pair_with_a_sealed_record_is_explained(made, kind):
     upsert(made, OPERATOR, "ccwis", a_child(kind))
     upsert(made, OPERATOR, "ccwis", a_child(kind, restrictions=[{"kind": kind}]))
     with pytest.raises(NotFoundError):
-        explain_pair(made, OPERATOR, ONE, Label("ccwis", kind))
+        explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", kind))
 
 
 def test_a_record_that_takes_no_part_is_not_compared(made):
     upsert(made, OPERATOR, "ccwis", a_child("gone"))
     withdraw(made, OPERATOR, "ccwis", "gone")
     with pytest.raises(ConflictError):
-        explain_pair(made, OPERATOR, ONE, Label("ccwis", "gone"))
+        explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", "gone"))
     eid = crosswalk(made)["sis", "1"]
     correct(made, OPERATOR, eid, "preferred_name", "Mara", WHY)
     [record] = {v.record for v in golden(made, OPERATOR, eid).values if v.attribute == "preferred_name"}
@@ -193,7 +193,7 @@ def test_a_record_that_takes_no_part_is_not_compared(made):
 def test_who_may_not_read_records_is_refused_and_what_is_told_is_on_the_ledger(made):
     viewer = replace(OPERATOR, actions=frozenset(Action) - {Action.RECORD_READ})
     with pytest.raises(AccessDenied):
-        explain_pair(made, viewer, ONE, Label("ccwis", "day"))
+        explain_pair(made, viewer, ONE, RecordRef("ccwis", "day"))
     against(made, "ledger")
     with made.database.read(OPERATOR) as unit:
         [record] = unit.records.find(unit.sources.by_code("ccwis").id, ["ledger"]).values()

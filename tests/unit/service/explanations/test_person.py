@@ -7,7 +7,7 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person import explain_person
 from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
@@ -31,7 +31,7 @@ def test_links_of_the_model_make_a_tree_of_the_strongest(index):
     eid = put(index, "ccwis:1", ssn="412-55-9182")
     found = explain_person(index, OPERATOR, eid)
     assert found.sentence == "3 records are one person by 2 links of the model."
-    assert frozenset((Label("sis", "1"), Label("ccwis", "1"))) in joined(found.lines)
+    assert frozenset((RecordRef("sis", "1"), RecordRef("ccwis", "1"))) in joined(found.lines)
     assert found.lines[0].match_weight >= found.lines[1].match_weight
     assert len(found.lines) == 2
     assert len(found.parts) == 1
@@ -72,9 +72,11 @@ def test_a_reader_is_told_of_its_own_records_and_what_joins_those_alone(index):
     put(index, "sis:1")
     put(index, "sis:2", **STRANGER)
     put(index, "ccwis:1", **OTHER)
-    groups = [[Label("sis", "1"), Label("ccwis", "1")]]
+    groups = [[RecordRef("sis", "1"), RecordRef("ccwis", "1")]]
     decide(index, OPERATOR, Asked(DecisionKind.SAME, groups, "test"))
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, [[Label("ccwis", "1"), Label("sis", "2")]], "test"))
+    decide(
+        index, OPERATOR, Asked(DecisionKind.SAME, [[RecordRef("ccwis", "1"), RecordRef("sis", "2")]], "test")
+    )
     eid = crosswalk(index)["sis", "1"]
     assert len(explain_person(index, OPERATOR, eid).parts) == 1
     seen = explain_person(index, SIS_ONLY, eid)

@@ -1,6 +1,6 @@
 """How a person was built: each step in a sentence, with what it did, who did it and how to undo it."""
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person_history import built
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.corrections import correct
@@ -53,7 +53,7 @@ def test_what_people_did_shows_with_what_it_did_and_how_it_is_undone(index):
 def test_a_split_tells_where_the_records_went(index):
     eid = put(index, "sis:1")
     put(index, "sis:2")
-    split(index, OPERATOR, eid, [[Label("sis", "1")], [Label("sis", "2")]], Why("test"))
+    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("sis", "2")]], Why("test"))
     links = crosswalk(index)
     [gone] = [name for name in ("1", "2") if links["sis", name] != eid]
     assert sentences(index, eid)[-1] == (

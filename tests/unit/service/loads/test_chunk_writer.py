@@ -11,9 +11,10 @@ from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
 from mpi.service.indexing import compaction
 from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch, row_intake, standardize_pool
-from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.loads.pair_worker import PairsApart
+from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.processes.pacing import Portions
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.payload import from_payload
@@ -38,7 +39,7 @@ def test_chunks_leave_what_one_transaction_leaves(index, tmp_path, monkeypatch):
     receipts.append(load_rows(index, "sis", *second, *children("43009")[400:1_000]))
     sound(index)
     assert all(receipt.adds_up for receipt in receipts)
-    monkeypatch.setattr(chunk_writer, "CHUNK", 100_000)
+    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
     monkeypatch.setattr(compaction, "FEW_STATEMENTS", 100_000)
     with an_index(tmp_path / "other", "sis", "ccwis") as whole:
         expected = [load_rows(whole, "sis", *children()), load_rows(whole, "ccwis", *children("43009"))]
@@ -182,7 +183,7 @@ def test_what_a_chunk_sets_right_again_is_not_linked_by_what_another_said_of_it_
 def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
     load_rows(index, "ccwis", *many_children(600))
     known, sizes = many_children(600), []
-    written = chunk_writer.Loading._write
+    written = chunk_writer.ChunkWriter._write
 
     def write(self, unit, pair_prefetch, said, *rest):
         sizes.append(len(said))
@@ -203,7 +204,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
         while others:
             upsert(index, OPERATOR, "ccwis", others.pop())
 
-    monkeypatch.setattr(chunk_writer.Loading, "_write", write)
+    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write", write)
     monkeypatch.setattr(Portions, "turn", and_they_come_in)
     assert load_rows_watched(index, "sis", and_others, *children()).adds_up
     assert sizes[0] == 200
@@ -214,13 +215,13 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
 def test_what_a_load_withdraws_itself_is_nobody_else_s_writing(index, monkeypatch):
     load_rows(index, "sis", *many_children(900))
     sizes = []
-    written = chunk_writer.Loading._write
+    written = chunk_writer.ChunkWriter._write
 
     def write(self, unit, pair_prefetch, said, *rest):
         sizes.append(len(said))
         written(self, unit, pair_prefetch, said, *rest)
 
-    monkeypatch.setattr(chunk_writer.Loading, "_write", write)
+    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write", write)
     rest = [child | {"postal_code": "43009"} for child in many_children(350)]
     receipt = load_rows(index, "sis", *rest, snapshot=Snapshot.FULL, confirm=True)
     assert receipt.withdrawn == 550
@@ -273,12 +274,12 @@ def test_what_an_earlier_chunk_seals_is_compared_with_nothing_that_follows(index
 @pytest.fixture
 def apart(monkeypatch):
     """Pairs of all but the first statements are found in a process of their own."""
-    monkeypatch.setattr(pair_prefetch, "WORTH_A_PROCESS", 100)
-    monkeypatch.setattr(batch_sizes, "FIRST", 600)
-    monkeypatch.setattr(batch_sizes, "LEAST", 600)
-    monkeypatch.setattr(batch_sizes, "WORTH_ANOTHER", 300)
+    monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
+    monkeypatch.setattr(batch_sizes, "FIRST_WINDOW", 600)
+    monkeypatch.setattr(batch_sizes, "SMALLEST_WINDOW", 600)
+    monkeypatch.setattr(batch_sizes, "SECOND_WINDOW_FROM", 300)
     begun = []
-    begin, end = pair_prefetch.LookingAhead.begin, pair_prefetch.LookingAhead.end
+    begin, end = pair_prefetch.PairPrefetcher.begin, pair_prefetch.PairPrefetcher.end
 
     def noted(self, *arguments):
         begun.append(begin(self, *arguments))
@@ -288,8 +289,8 @@ def apart(monkeypatch):
         end(self, *arguments)
         assert not self.is_at_work(), "keys would be merged for as long as nobody answers"
 
-    monkeypatch.setattr(pair_prefetch.LookingAhead, "begin", noted)
-    monkeypatch.setattr(pair_prefetch.LookingAhead, "end", ended)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", noted)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "end", ended)
     return begun
 
 
@@ -352,7 +353,7 @@ def test_the_log_of_a_long_load_is_copied_by_a_process_of_its_own_and_of_a_short
             yield process
 
     monkeypatch.setattr(checkpoint_thread, "copying_apart", noted)
-    monkeypatch.setattr(chunk_writer, "LONG", 1_000)
+    monkeypatch.setattr(chunk_writer, "CHECKPOINTER_FROM", 1_000)
     load_rows(index, "sis", *children()[:999])
     assert begun == []
     load_rows(index, "ccwis", *children())
@@ -365,7 +366,7 @@ def test_the_log_of_a_long_load_is_copied_by_a_process_of_its_own_and_of_a_short
 def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(index, apart, monkeypatch):
     load_rows(index, "ccwis", *many_children(600))
     known = many_children(1_000)
-    begin = pair_prefetch.LookingAhead.begin
+    begin = pair_prefetch.PairPrefetcher.begin
 
     def and_others_commit(self, *arguments):
         begun = begin(self, *arguments)
@@ -374,7 +375,7 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
         withdraw(index, OPERATOR, "ccwis", known[400]["local_id"])
         return begun
 
-    monkeypatch.setattr(pair_prefetch.LookingAhead, "begin", and_others_commit)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", and_others_commit)
     load_rows(index, "sis", *children())
     [window] = apart
     assert window.outdated
@@ -382,16 +383,16 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
 
 
 def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index, apart, monkeypatch):
-    monkeypatch.setattr(batch_sizes, "MOST", 600)
+    monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     load_rows(index, "ccwis", *children())
     apart.clear()
-    begin, known = pair_prefetch.LookingAhead.begin, iter(many_children(900)[801::9])
+    begin, known = pair_prefetch.PairPrefetcher.begin, iter(many_children(900)[801::9])
 
     def after_others_commit(self, *arguments):
         upsert(index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
         return begin(self, *arguments)
 
-    monkeypatch.setattr(pair_prefetch.LookingAhead, "begin", after_others_commit)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", after_others_commit)
     # Children whose records are reached by the statements of one window, and again by those of the next.
     load_rows(index, "sis", *children("43009"), *many_children(700, 5_000)[100:])
     assert [window is not None for window in apart] == [True, True]
@@ -401,18 +402,18 @@ def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index,
 @pytest.fixture
 def made_later(monkeypatch):
     """All but the first rows are made comparable while others are written; how many of each window."""
-    monkeypatch.setattr(row_intake, "ROWS_A_BLOCK", 100)
-    monkeypatch.setattr(row_intake, "MADE_AT_ONCE", 300)
-    monkeypatch.setattr(standardize_pool, "AT_A_TIME", 40)
+    monkeypatch.setattr(row_intake, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(row_intake, "EAGER_ROWS", 300)
+    monkeypatch.setattr(standardize_pool, "TASK_STATEMENTS", 40)
     counted = []
-    begin = standardize_pool.Meanwhile.begin
+    begin = standardize_pool.StandardizePool.begin
 
     def noted(self, said):
         coming = begin(self, said)
         counted.append(len(coming.places))
         return coming
 
-    monkeypatch.setattr(standardize_pool.Meanwhile, "begin", noted)
+    monkeypatch.setattr(standardize_pool.StandardizePool, "begin", noted)
     return counted
 
 
@@ -429,7 +430,7 @@ def test_what_is_made_comparable_while_others_are_written_is_the_same(
     # What says the same again is never made comparable.
     assert counts == [800, 800, len(renamed)]
     sound(index)
-    monkeypatch.setattr(row_intake, "MADE_AT_ONCE", 100_000)
+    monkeypatch.setattr(row_intake, "EAGER_ROWS", 100_000)
     with an_index(tmp_path / "other", "sis", "ccwis") as whole:
         assert [load_rows(whole, source, *file).counts for source, file in files] == [
             receipt.counts for receipt in receipts
@@ -439,7 +440,7 @@ def test_what_is_made_comparable_while_others_are_written_is_the_same(
 
 
 def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later, monkeypatch):
-    end = standardize_pool.Meanwhile.end
+    end = standardize_pool.StandardizePool.end
 
     def killed(self, coming):
         if coming.places:
@@ -449,7 +450,7 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
 
     with monkeypatch.context() as patched:
         patched.setattr(standardize_pool, "processes", lambda: 1)
-        patched.setattr(standardize_pool.Meanwhile, "end", killed)
+        patched.setattr(standardize_pool.StandardizePool, "end", killed)
         with pytest.raises(EngineError, match="run it again"):
             load_rows(index, "sis", *children(), digest="file")
     assert load_rows(index, "sis", *children(), digest="file").adds_up
@@ -460,8 +461,8 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
 def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again(
     index, apart, monkeypatch, window
 ):
-    monkeypatch.setattr(batch_sizes, "MOST", 600)
-    begin, asked, file = PairsApart.ask, [], [*children(), *many_children(600, 5_000)]
+    monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
+    begin, asked, file = PairWorker.ask, [], [*children(), *many_children(600, 5_000)]
 
     def killed(self, *arguments):
         commit = begin(self, *arguments)
@@ -472,7 +473,7 @@ def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again
         return commit
 
     with monkeypatch.context() as patched:
-        patched.setattr(PairsApart, "ask", killed)
+        patched.setattr(PairWorker, "ask", killed)
         with pytest.raises(EngineError, match="run it again"):
             load_rows(index, "sis", *file, digest="file")
     assert len(crosswalk(index)) == 600 * window

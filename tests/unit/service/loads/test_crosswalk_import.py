@@ -6,12 +6,12 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import holds, release_hold
-from mpi.service.loads.crosswalk_import import OldLink, import_crosswalk
+from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import crosswalk as look_up
 from mpi.service.persons.persons import person
 from mpi.service.recluster.plan import recluster
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import decisions
 from mpi.service.stewardship.undo import undo_step
@@ -31,7 +31,7 @@ def cut_over(index):
 
 
 def imported(index, *lines: str):
-    return import_crosswalk(index, OPERATOR, "old", [OldLink(*line.split(",")) for line in lines])
+    return import_crosswalk(index, OPERATOR, "old", [OldCrosswalkLine(*line.split(",")) for line in lines])
 
 
 def test_an_old_id_answers_and_what_it_linked_stays_linked(cut_over):
@@ -75,7 +75,7 @@ def test_an_import_that_contradicts_a_decision_gives_way_and_is_asked_about(cut_
     said(cut_over, "DIFFERENT", ["sis:1"], ["sis:2"])
     imported(cut_over, "sis,1,S-1", "sis,2,S-1")
     assert not together(cut_over, "sis:1", "sis:2")
-    assert "conflict" in [task.kind for task in review_tasks(cut_over, OPERATOR)]
+    assert "conflict" in [task.kind for task in list_review_tasks(cut_over, OPERATOR)]
 
 
 def test_only_who_sees_every_source_imports(cut_over):
@@ -90,7 +90,7 @@ def test_only_who_sees_every_source_imports(cut_over):
 
 
 def test_a_line_that_links_an_old_id_to_itself_says_nothing(cut_over):
-    done = import_crosswalk(cut_over, OPERATOR, "sis", [OldLink("sis", "1", "1")])
+    done = import_crosswalk(cut_over, OPERATOR, "sis", [OldCrosswalkLine("sis", "1", "1")])
     assert (done.old_ids, done.records, done.moved) == (1, 0, 0)
 
 
@@ -100,7 +100,7 @@ def valid(start: int) -> str:
 
 
 def adopted(index, *lines: str):
-    old = [OldLink(*line.split(",")) for line in lines]
+    old = [OldCrosswalkLine(*line.split(",")) for line in lines]
     return import_crosswalk(index, OPERATOR, "old", old, adopt_ids=True)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpi.service.loads.guards import Effect, held_because
+from mpi.service.loads.guards import LoadEffect, find_hold_reason
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from mpi.service.loads.guards import Effect, held_because
     ],
 )
 def test_a_load_is_held_for_what_is_likelier_a_mistake(active, withdrawn, renamed, sealed, held):
-    assert (held_because(Effect(active, withdrawn, renamed, sealed)) is not None) is held
+    assert (find_hold_reason(LoadEffect(active, withdrawn, renamed, sealed)) is not None) is held
 
 
 def test_of_several_reasons_that_which_cannot_be_undone_is_said():
-    assert "cannot be undone" in held_because(Effect(100, 60, 30, 60))
+    assert "cannot be undone" in find_hold_reason(LoadEffect(100, 60, 30, 60))

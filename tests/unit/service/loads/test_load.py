@@ -10,7 +10,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.intake.reader import open_file
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.loads.dry_run import dry_run
-from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read
 from tests.index import (

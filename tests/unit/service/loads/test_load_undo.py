@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads import load_undo
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import lineage, person
@@ -22,7 +22,7 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 def chunks(request, monkeypatch):
     """How many records a chunk of an undo has: what comes of it is the same."""
     if request.param:
-        monkeypatch.setattr(load_undo, "portions_of", lambda _index: Portions(request.param))
+        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _index: Portions(request.param))
     return request.param
 
 

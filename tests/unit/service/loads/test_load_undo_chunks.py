@@ -10,7 +10,7 @@ import pytest
 
 from mpi.domain.errors import ConflictError
 from mpi.service.loads import chunk_writer, load_undo
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import person
@@ -67,7 +67,7 @@ def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_p
         return told, partition_of(opened)
 
     found = undone(index)
-    monkeypatch.setattr(chunk_writer, "CHUNK", 100_000)
+    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
     with an_index(tmp_path / "other", "sis", "ccwis") as whole:
         assert undone(whole) == found
 
@@ -75,27 +75,27 @@ def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_p
 @pytest.fixture
 def sizes(monkeypatch):
     """How many records each chunk of an undo has."""
-    found, taken = [], load_undo._Undoing.take_back
+    found, taken = [], load_undo._LoadUndo.take_back
 
     def take_back(self, unit, most, progress):
         before = len(self.left)
         taken(self, unit, most, progress)
         found.append(before - len(self.left))
 
-    monkeypatch.setattr(load_undo._Undoing, "take_back", take_back)
+    monkeypatch.setattr(load_undo._LoadUndo, "take_back", take_back)
     return found
 
 
 def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch, sizes):
     bad = load_rows(index, "sis", *children())
-    taken = load_undo._Undoing.take_back
+    taken = load_undo._LoadUndo.take_back
 
     def take_back(self, *asked):
         taken(self, *asked)
         if len(sizes) == 1:
             threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
 
-    monkeypatch.setattr(load_undo._Undoing, "take_back", take_back)
+    monkeypatch.setattr(load_undo._LoadUndo, "take_back", take_back)
     undo_load(index, OPERATOR, bad.batch)
     assert sizes[0] == 200
     assert 20 in sizes
@@ -157,8 +157,8 @@ def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, m
 
 
 def test_while_a_load_is_taken_back_what_it_said_of_later_records_counts(index, monkeypatch):
-    monkeypatch.setattr(chunk_writer, "CHUNK", 1)
-    monkeypatch.setattr(chunk_writer, "CHUNK_AFAR", 1)
+    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
+    monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
 
     def grades():
         return [read(index, OPERATOR, "sis", child["local_id"])["record"]["grade"] for child in named]
@@ -181,8 +181,8 @@ def test_while_a_load_is_taken_back_another_is_and_of_each_record_what_counts_st
     named = [child | {"grade": "01"} for child in many_children(6)]
     first = load_rows(index, "sis", *named)
     later = load_rows(index, "sis", *(child | {"grade": "02"} for child in named[3:]))
-    monkeypatch.setattr(chunk_writer, "CHUNK", 1)
-    monkeypatch.setattr(chunk_writer, "CHUNK_AFAR", 1)
+    monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 1)
+    monkeypatch.setattr(chunk_writer, "POSTGRESQL_CHUNK", 1)
     with undo_stopped_after(monkeypatch, 1):
         undo_load(index, OPERATOR, first.batch)
     with index.database.read(OPERATOR) as unit:
@@ -217,7 +217,7 @@ def day(number: int) -> datetime:
 def test_whatever_its_chunks_an_undo_leaves_and_tells_the_same(tmp_path, monkeypatch, seed):
     histories = []
     for size in (1, 3, 10_000):
-        monkeypatch.setattr(load_undo, "portions_of", lambda _, n=size: Portions(n))
+        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: Portions(n))
         with an_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
             histories.append(a_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band
 from mpi.matching.model.blocking_keys import keys_by_rule
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
-from mpi.service.maintenance.blocking_stop_list import propose_stops
+from mpi.service.maintenance.blocking_stop_list import plan_stop_list
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
@@ -37,7 +37,7 @@ def namesake(number: int, **changes: object):
 
 def stop(index, over: int):
     return recluster(
-        index, OPERATOR, index.matcher, apply=True, lists=propose_stops(index, OPERATOR, over).lists
+        index, OPERATOR, index.matcher, apply=True, lists=plan_stop_list(index, OPERATOR, over).lists
     )
 
 
@@ -45,23 +45,23 @@ def stored(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         pairs = set(all_keys(unit, config_id))
-        return config_id, index.lists_of(unit, config_id).stopped, pairs
+        return config_id, index.shared_values_of(unit, config_id).stopped, pairs
 
 
 def test_a_proposal_tells_what_stopping_saves_and_changes_nothing(index):
     before = stored(index)
-    stops = propose_stops(index, OPERATOR, NAMESAKES - 1)
+    stops = plan_stop_list(index, OPERATOR, NAMESAKES - 1)
     assert (stops.stopped, stops.added, stops.largest) == (1, 1, NAMESAKES)
     assert stops.pairs == stops.saved == NAMESAKES * (NAMESAKES - 1) // 2
     assert stops.lost == 4, "who is of one name, place and year is asked about, and nothing else finds them"
     assert stored(index) == before
-    assert propose_stops(index, OPERATOR, NAMESAKES).stopped == 0
+    assert plan_stop_list(index, OPERATOR, NAMESAKES).stopped == 0
 
 
 def test_what_only_a_stopped_key_finds_is_told_as_lost(tmp_path):
     with an_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *(namesake(n, birth_date=None, ssn="219-09-9999") for n in range(6)))
-        assert propose_stops(index, OPERATOR, 5).lost == 15
+        assert plan_stop_list(index, OPERATOR, 5).lost == 15
 
 
 def test_a_stopped_key_is_another_configuration_that_everybody_keeps(index):
@@ -99,7 +99,7 @@ def test_searches_dry_runs_and_explanations_do_without_it_too(index):
     new = rows(a_child("N", birth_date="2010-12-31"))
     assert search(index, OPERATOR, asked)
     assert dry_run(index, OPERATOR, "ccwis", new, LoadOptions()).bands[Band.REVIEW] == 1
-    two = (Label("sis", "S1"), Label("sis", "S2"))
+    two = (RecordRef("sis", "S1"), RecordRef("sis", "S2"))
     assert "names" in explain_pair(index, OPERATOR, *two).found_by
     stop(index, NAMESAKES - 1)
     assert search(index, OPERATOR, asked) == []
@@ -141,5 +141,5 @@ def test_the_stopped_key_is_that_of_the_name(index):
     config_id, stopped, _ = stored(index)
     with index.database.read(OPERATOR) as unit:
         [payload] = list(unit.derived.features(config_id, [1]).values())
-    made = keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.seal)
+    made = keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.keyed_hash)
     assert [rule for (rule, _), key in made.items() if key in stopped] == ["names"]

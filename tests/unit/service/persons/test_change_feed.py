@@ -136,9 +136,9 @@ def test_nothing_is_remembered_of_what_may_yet_be_lost(tmp_path, monkeypatch):
         with monkeypatch.context() as patched, pytest.raises(StoreError):
             patched.setattr("mpi.service.persons.change_feed.disclose", crashed)
             events(index, SIS_CLIENT)
-        assert not index.known_quiet
+        assert not index.caches.quiet_until
         events(index, SIS_CLIENT)
-        assert index.known_quiet
+        assert index.caches.quiet_until
 
 
 def test_no_more_cursors_are_remembered_than_there_is_room_for(tmp_path, monkeypatch):
@@ -148,4 +148,4 @@ def test_no_more_cursors_are_remembered_than_there_is_room_for(tmp_path, monkeyp
             upsert(index, OPERATOR, "ccwis", child)
         for cursor in range(6):
             events(index, SIS_CLIENT, cursor)
-        assert sorted(after for *_, after in index.known_quiet) == [3, 4, 5]
+        assert sorted(after for *_, after in index.caches.quiet_until) == [3, 4, 5]

@@ -18,7 +18,7 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, decide
 from mpi.service.stewardship.merge import Why, merge, move, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, load_rows
+from tests.index import OPERATOR, a_child, crosswalk, load_rows, with_settings
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import labels, put
 
@@ -171,7 +171,7 @@ def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
 
 
 def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one):
-    careful = replace(one, second_approver=SecondApprover.ALWAYS)
+    careful = with_settings(one, second_approver=SecondApprover.ALWAYS)
     person(careful, SCHOOL, links(one)["sis:1"])
     waiting = parted(careful, why=WHY)
     assert (waiting.awaiting, waiting.disclosed) == (True, 0)

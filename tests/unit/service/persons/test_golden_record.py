@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, EidError, NotFoundError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.attribute_values import Origin, stated
 from mpi.service.persons.golden_record import OtherValue, golden
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge import Why, merge
 from mpi.standardize.record_validation import receive
 from tests.index import OPERATOR, a_child, an_index, crosswalk
@@ -58,8 +59,8 @@ def test_a_value_names_its_record_and_rule_and_what_others_say(index):
     put(index, "sis:2", birth_date="2014-03-09", middle_name="LOU")
     middle = the(index, eid, "middle_name")
     assert (middle.value, middle.rule) in (("Lou", "completeness"), ("LOU", "completeness"))
-    assert middle.others == (OtherValue("L", Label("sis", "1")),)
-    assert {middle.record, *middle.agreeing} == {Label("ccwis", "1"), Label("sis", "2")}
+    assert middle.others == (OtherValue("L", RecordRef("sis", "1")),)
+    assert {middle.record, *middle.agreeing} == {RecordRef("ccwis", "1"), RecordRef("sis", "2")}
     born = the(index, eid, "birth_date")
     assert (born.value, born.rule, len(born.agreeing)) == ("2014-03-09", "agreed", 2)
 
@@ -69,7 +70,7 @@ def test_a_verified_birth_date_stands_before_a_later_one_of_a_trusted_source(ind
     put(index, "sis:1", birth_date="2014-03-09", birth_date_quality="verified", **NUMBER)
     eid = put(index, "sea:1", birth_date="2014-03-08", **NUMBER)
     born = the(index, eid, "birth_date")
-    assert (born.value, born.record, born.rule) == ("2014-03-09", Label("sis", "1"), "verification")
+    assert (born.value, born.record, born.rule) == ("2014-03-09", RecordRef("sis", "1"), "verification")
 
 
 def test_a_document_that_proves_who_a_child_is_counts_as_verification(index):
@@ -143,7 +144,7 @@ def test_of_lists_every_value_stands_with_those_who_state_it_current_first(index
     eid = put(index, "ccwis:1", address_line1="12 ELM STREET", city="Dayton", postal_code="45402")
     homes = values(index, eid)["addresses"]
     assert [home.value["address_line1"] for home in homes][1] == "9 Oak Ave"
-    assert {homes[0].record, *homes[0].agreeing} == {Label("sis", "1"), Label("ccwis", "1")}
+    assert {homes[0].record, *homes[0].agreeing} == {RecordRef("sis", "1"), RecordRef("ccwis", "1")}
     assert {home.rule for home in homes} == {"every"}
 
 
@@ -153,8 +154,8 @@ def test_flags_and_identifiers_show_with_the_record_that_bears_them(index):
     put(index, "sis:1", identifiers=[number])
     eid = put(index, "ccwis:1", flags=[flag])
     found = values(index, eid)
-    assert (found["flags"][0].value, found["flags"][0].record) == (flag, Label("ccwis", "1"))
-    assert (found["identifiers"][0].value, found["identifiers"][0].record) == (number, Label("sis", "1"))
+    assert (found["flags"][0].value, found["flags"][0].record) == (flag, RecordRef("ccwis", "1"))
+    assert (found["identifiers"][0].value, found["identifiers"][0].record) == (number, RecordRef("sis", "1"))
 
 
 def test_of_a_social_security_number_nothing_shows(index):

@@ -1,22 +1,21 @@
 """What a client of one source may tell of persons: nothing that only records of another source explain."""
 
-from dataclasses import replace
-
 import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, SecondApprover, Viewer
-from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.persons import lineage, person
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
 from mpi.service.stewardship.merge import Why, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, crosswalk, rows
+from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
@@ -208,7 +207,7 @@ def test_a_decision_that_gave_way_to_an_unseen_one_shows_as_any_in_force(index):
 
 def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
     """In part it would tell that there is an agency more, for which it waits."""
-    made = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
     for name in ("sis:1", "sis:2", "ccwis:1"):
         put(made, name)
     effect = decide(made, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x"))
@@ -216,6 +215,6 @@ def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
     with pytest.raises(NotFoundError):
         decision(made, SIS_ONLY, effect.decisions[0])
     assert decisions(made, SIS_ONLY) == []
-    assert review_tasks(made, SIS_ONLY) == []
+    assert list_review_tasks(made, SIS_ONLY) == []
     approve(made, OPERATOR, effect.step)
     assert len(decision(made, SIS_ONLY, effect.decisions[0]).groups[0]) == 2

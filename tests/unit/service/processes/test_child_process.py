@@ -47,7 +47,7 @@ def sleeps():
 def records_of(index, viewer):
     with index.database.read(viewer) as unit:
         keys = unit.keys.greatest(index.config_id(unit))
-    return keys, index.matcher.model.ref, index.seal.int64("a", "b"), index.is_test
+    return keys, index.matcher.model.ref, index.keyed_hash.int64("a", "b"), index.settings.is_test
 
 
 def test_a_process_gives_way_and_what_it_returns_comes_back():

@@ -9,7 +9,7 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.dashboard import quality
@@ -19,7 +19,8 @@ from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_review import answer_blind, next_blind
 from mpi.service.sampling.blind_sample import Stratum, draw
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import Asked, decide
 from mpi.storage.repositories.review.figures import Figures
 from mpi.storage.repositories.review.task_work import Act, Work
@@ -182,9 +183,15 @@ def test_links_are_counted_by_stratum_and_apart_from_what_people_decided(index):
     assert quality(index, OPERATOR).links.automatic is None
     draw(index, OPERATOR)
     decide(
-        index, OPERATOR, Asked(DecisionKind.DIFFERENT, [[Label("sis", "c0")], [Label("ccwis", "c0")]], "twin")
+        index,
+        OPERATOR,
+        Asked(DecisionKind.DIFFERENT, [[RecordRef("sis", "c0")], [RecordRef("ccwis", "c0")]], "twin"),
     )
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, [[Label("sis", "r0"), Label("ccwis", "r0")]], "same"))
+    decide(
+        index,
+        OPERATOR,
+        Asked(DecisionKind.SAME, [[RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]], "same"),
+    )
     found = quality(index, OPERATOR).links
     assert (found.automatic, found.joined, found.parted) == (6, 1, 1)
     assert {one.stratum: one.pairs for one in found.bands}[Stratum.LINKED_STRONG] == 6

@@ -9,7 +9,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast
-from mpi.service.recluster.threshold_simulation import Bits
+from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import Act, Work
 from tests.index import OPERATOR, a_child, an_index, load_rows
 from tests.unit.service.sampling.test_blind_review import a_state
@@ -122,9 +122,9 @@ def test_on_the_first_day_there_is_no_day_to_tell_of(tmp_path):
 
 
 def test_other_thresholds_ask_for_more_or_less_in_the_measure_of_the_whole_index(index):
-    found = forecast(index, OPERATOR, Bits(review=6.5)).other
+    found = forecast(index, OPERATOR, TrialThresholds(review=6.5)).other
     assert (found.review, found.questions, found.hours, found.hours_a_week) == (6.5, 0, 0.0, 0.0)
-    same = forecast(index, OPERATOR, Bits()).other
+    same = forecast(index, OPERATOR, TrialThresholds()).other
     assert (same.questions, same.hours) == (6, 0.3)
 
 
@@ -159,7 +159,7 @@ def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_
 
 def test_what_other_thresholds_ask_for_is_not_told_where_it_is_little(index):
     reclusters = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
-    other = forecast(index, reclusters, Bits()).other
+    other = forecast(index, reclusters, TrialThresholds()).other
     assert (other.questions, other.hours, other.hours_a_week) == (None, None, None)
 
 

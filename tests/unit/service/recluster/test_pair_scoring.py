@@ -1,17 +1,15 @@
 """The whole index weighed: from what is stored where that is what would be made, and anew elsewhere."""
 
-from dataclasses import replace
-
 import pytest
 
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.indexing.reindex import silent
 from mpi.service.recluster import pair_scoring
 from mpi.service.recluster.derive import derive
-from mpi.service.recluster.pair_scoring import weigh
+from mpi.service.recluster.pair_scoring import score_index
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert
-from tests.index import OPERATOR, a_child, load_rows, many_children
+from tests.index import OPERATOR, a_child, load_rows, many_children, with_settings
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
 
@@ -25,12 +23,12 @@ def filled(index):
 
 
 def both(index, lists):
-    """Edges as ``weigh`` finds them, and as they are made anew."""
+    """Edges as ``score_index`` finds them, and as they are made anew."""
     matcher = index.matcher
     floor = matcher.model.thresholds.stored_from
     with index.database.read(OPERATOR) as unit:
         made = derive(unit, index, matcher, floor, silent, lists(unit))
-        weighed = weigh(unit, index, matcher, floor, silent, lists(unit))
+        weighed = score_index(unit, index, matcher, floor, silent, lists(unit))
         features = {record: weighed.features_of([record])[record] for record in made.features}
         assert features == made.features_of(made.features)
     return weighed.edges, made.edges
@@ -56,7 +54,7 @@ def test_under_the_configuration_in_force_stored_features_and_keys_are_taken(fil
 
 
 def test_while_a_record_waits_to_be_searched_everything_is_made_anew(filled, monkeypatch):
-    hot = replace(filled, block_limits=BlockLimits(2, 3))
+    hot = with_settings(filled, block_limits=BlockLimits(2, 3))
     assert upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
     found, expected = both(filled, filled.shared)
     assert found == expected

@@ -12,14 +12,14 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import (
     apply_proposal,
-    proposal,
-    proposals,
+    get_proposal,
+    list_proposals,
     propose,
     reject_proposal,
     roll_back_proposal,
 )
 from mpi.service.records.upsert import upsert
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
@@ -72,8 +72,8 @@ def test_a_proposal_says_what_it_would_change_and_changes_nothing(three, stricte
     for item in made.items:
         [person] = item.before
         assert {group.enterprise_id for group in item.after} == {person.enterprise_id, None}
-    assert proposal(three, OPERATOR, made.id) == made
-    assert [one.id for one in proposals(three, OPERATOR)] == [made.id]
+    assert get_proposal(three, OPERATOR, made.id) == made
+    assert [one.id for one in list_proposals(three, OPERATOR)] == [made.id]
 
 
 def test_a_proposal_applied_whole_gives_the_ids_that_were_read(three, stricter):
@@ -101,7 +101,7 @@ def test_a_new_model_with_half_its_items_approved_then_rolled_back(three, strict
     assert len(holds(now, OPERATOR)) == 2
     assert recluster(now, OPERATOR, stricter, apply=True).is_empty
     assert verify(now, OPERATOR) == []
-    assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
+    assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
     rolled = roll_back_proposal(now, OPERATOR, three.matcher, made.id)
     assert rolled.status == "rolled_back"
     assert crosswalk(three) == before
@@ -178,7 +178,7 @@ def test_a_rollback_puts_the_model_in_force_that_was_so_just_before_the_proposal
     before = crosswalk(now)
     apply_proposal(now, OPERATOR, stricter, made.id)
     now = replace(three, matcher=stricter)
-    assert proposal(now, OPERATOR, made.id).model_before == "tiny/3"
+    assert get_proposal(now, OPERATOR, made.id).model_before == "tiny/3"
     with pytest.raises(ConflictError, match="before proposal 1 model tiny/3 was in force"):
         roll_back_proposal(now, OPERATOR, three.matcher, made.id)
     roll_back_proposal(now, OPERATOR, strictest, made.id)
@@ -202,7 +202,7 @@ def test_a_proposal_read_on_monday_and_applied_on_friday_with_one_item_changed(t
     assert [apart(now, number) for number in range(3)] == [False, True, True]
     [held] = holds(now, OPERATOR)
     assert len(held.before[0].records) == 3
-    assert [item.status for item in proposal(now, OPERATOR, made.id).items].count("changed") == 1
+    assert [item.status for item in get_proposal(now, OPERATOR, made.id).items].count("changed") == 1
     assert verify(now, OPERATOR) == []
 
 
@@ -278,7 +278,7 @@ def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it
     assert verify(three, OPERATOR) == []
     said(three, "SAME", ["sis:0", "ccwis:0"])
     assert not apart(three, 0)
-    assert review_tasks(three, OPERATOR) == []
+    assert list_review_tasks(three, OPERATOR) == []
     assert verify(three, OPERATOR) == []
 
 
@@ -308,8 +308,8 @@ def test_what_cannot_be_applied_is_refused_and_nothing_changes(three, stricter):
     ):
         for asked in (
             lambda v: propose(three, v, stricter),
-            lambda v: proposal(three, v, made.id),
-            lambda v: proposals(three, v),
+            lambda v: get_proposal(three, v, made.id),
+            lambda v: list_proposals(three, v),
             lambda v: holds(three, v),
             lambda v: apply_proposal(three, v, stricter, made.id),
             lambda v: reject_proposal(three, v, made.id),

@@ -13,13 +13,14 @@ from mpi.service.gates.holds import holds
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import events
+from mpi.service.processes import worker_liveness
 from mpi.service.processes.pacing import Pace, Part
 from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster import run_state as service_runs
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.plan import recluster
-from mpi.service.recluster.proposals import apply_proposal, proposal, propose, resume_run, roll_back_proposal
-from mpi.service.recluster.run_executor import FLIPPING, abandon, runs
+from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, resume_run, roll_back_proposal
+from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw
 from tests.index import OPERATOR, a_child, all_keys, crosswalk, load_rows, many_children
@@ -27,7 +28,7 @@ from tests.models import tiny_model
 from tests.unit.service.recluster.test_proposals import apart, pair
 from tests.unit.service.stewardship.test_decisions import said
 
-STAGES = (WRITING, FLIPPING, RELEASING, CLEARING)
+STAGES = (WRITING, ACTIVATING, RELEASING, CLEARING)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def kill(monkeypatch):
     """A step to take at which the run dies as if its process had been killed."""
 
     def dies():
-        monkeypatch.setattr("mpi.service.recluster.run_executor._leave_or_abandon", lambda *_: None)
+        monkeypatch.setattr("mpi.service.recluster.run_executor._detach_or_abandon", lambda *_: None)
         raise Killed
 
     return dies
@@ -118,7 +119,7 @@ def test_a_run_that_is_killed_leaves_a_sound_index_and_is_carried_on_or_begun_an
     flipped = step in (RELEASING, CLEARING)
     left = now if flipped else three
     another_process(monkeypatch)
-    [run] = runs(three, OPERATOR)
+    [run] = list_runs(three, OPERATOR)
     assert (run.alive, run.stage) == (
         False,
         {RELEASING: "releasing", CLEARING: "clearing"}.get(step, "deriving"),
@@ -130,29 +131,29 @@ def test_a_run_that_is_killed_leaves_a_sound_index_and_is_carried_on_or_begun_an
     recluster(left, OPERATOR, stricter, apply=True)
     assert all(apart(now, number) for number in range(3))
     assert verify(now, OPERATOR) == []
-    assert [one.stage for one in runs(now, OPERATOR)] == ["done", "done" if flipped else "abandoned"]
+    assert [one.stage for one in list_runs(now, OPERATOR)] == ["done", "done" if flipped else "abandoned"]
     with now.database.read(OPERATOR) as unit:
         assert unit.derived.configs() == {now.config_id(unit)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [WRITING, HOLDING, FLIPPING, RELEASING, CLEARING])
+@pytest.mark.parametrize("step", [WRITING, HOLDING, ACTIVATING, RELEASING, CLEARING])
 def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stricter, step, kill, monkeypatch):
     now = replace(three, matcher=stricter)
     made = propose(three, OPERATOR, stricter)
     with pytest.raises(Killed):
         apply_proposal(three, OPERATOR, stricter, made.id, [made.items[0].no], At(step, kill))
     another_process(monkeypatch)
-    [run] = runs(three, OPERATOR)
-    assert proposal(three, OPERATOR, made.id).status == "applying"
+    [run] = list_runs(three, OPERATOR)
+    assert get_proposal(three, OPERATOR, made.id).status == "applying"
     if step in (WRITING, RELEASING):
         done = apply_proposal(three, OPERATOR, stricter, made.id)
         assert (done.applied, done.held, done.changed) == (1, 2, 0)
     else:
         assert resume_run(three, OPERATOR, stricter, run.id).stage == "done"
-    assert proposal(now, OPERATOR, made.id).status == "applied"
+    assert get_proposal(now, OPERATOR, made.id).status == "applied"
     assert [apart(now, number) for number in range(3)].count(True) == 1
-    assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
+    assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
     assert len(holds(now, OPERATOR)) == 2
     assert verify(now, OPERATOR) == []
     with pytest.raises(ConflictError, match="nothing to resume"):
@@ -160,7 +161,7 @@ def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stric
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [WRITING, FLIPPING])
+@pytest.mark.parametrize("step", [WRITING, ACTIVATING])
 def test_a_proposal_that_was_killed_before_its_flip_can_be_abandoned_and_is_open_again(
     three, stricter, step, kill, monkeypatch
 ):
@@ -169,17 +170,17 @@ def test_a_proposal_that_was_killed_before_its_flip_can_be_abandoned_and_is_open
     with pytest.raises(Killed):
         apply_proposal(three, OPERATOR, stricter, made.id, [1], At(step, kill))
     another_process(monkeypatch)
-    [run] = runs(three, OPERATOR)
+    [run] = list_runs(three, OPERATOR)
     assert abandon(three, OPERATOR, run.id).stage == "abandoned"
     assert (crosswalk(three), holds(three, OPERATOR)) == (before, [])
-    assert proposal(three, OPERATOR, made.id).status == "open"
+    assert get_proposal(three, OPERATOR, made.id).status == "open"
     assert verify(three, OPERATOR) == []
     apply_proposal(three, OPERATOR, stricter, made.id)
     assert all(apart(replace(three, matcher=stricter), number) for number in range(3))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [WRITING, FLIPPING, RELEASING, CLEARING])
+@pytest.mark.parametrize("step", [WRITING, ACTIVATING, RELEASING, CLEARING])
 def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monkeypatch):
     before = crosswalk(three)
     made = propose(three, OPERATOR, stricter)
@@ -188,11 +189,11 @@ def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monk
     with pytest.raises(Killed):
         roll_back_proposal(now, OPERATOR, three.matcher, made.id, At(step, kill))
     another_process(monkeypatch)
-    run = runs(three, OPERATOR)[0]
+    run = list_runs(three, OPERATOR)[0]
     resume_run(now, OPERATOR, three.matcher, run.id)
     assert crosswalk(three) == before
     assert holds(three, OPERATOR) == []
-    assert proposal(three, OPERATOR, made.id).status == "rolled_back"
+    assert get_proposal(three, OPERATOR, made.id).status == "rolled_back"
     assert verify(three, OPERATOR) == []
 
 
@@ -221,9 +222,9 @@ def test_a_run_that_fails_before_its_flip_leaves_nothing(three, stricter):
         raise ConflictError("no")
 
     with pytest.raises(ConflictError, match="no"):
-        recluster(three, OPERATOR, stricter, apply=True, progress=At(FLIPPING, fails))
+        recluster(three, OPERATOR, stricter, apply=True, progress=At(ACTIVATING, fails))
     assert crosswalk(three) == before
-    assert [run.stage for run in runs(three, OPERATOR)] == ["abandoned"]
+    assert [run.stage for run in list_runs(three, OPERATOR)] == ["abandoned"]
     with three.database.read(OPERATOR) as unit:
         assert unit.derived.configs() == {three.config_id(unit)}
     assert verify(three, OPERATOR) == []
@@ -236,7 +237,7 @@ def test_a_worker_that_another_has_taken_over_from_writes_no_more(three, stricte
 
     with pytest.raises(ConflictError, match="another process"):
         recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, taken))
-    assert [run.stage for run in runs(three, OPERATOR)] == ["deriving"]
+    assert [run.stage for run in list_runs(three, OPERATOR)] == ["deriving"]
 
 
 def test_rebuild_mends_what_was_damaged_and_leaves_the_ids(three):
@@ -280,7 +281,7 @@ def test_runs_are_for_whom_may_re_cluster_everything(three, stricter):
         Viewer("reader", None, frozenset(Action) - {Action.RECLUSTER}, None),
     ):
         for asked in (
-            lambda v: runs(three, v),
+            lambda v: list_runs(three, v),
             lambda v: resume_run(three, v, stricter, 1),
             lambda v: abandon(three, v, 1),
         ):
@@ -299,7 +300,7 @@ def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, str
         late.setdefault(step, three.database.commit_begun)
 
     recluster(three, OPERATOR, stricter, apply=True, progress=look)
-    assert (late[WRITING], late[FLIPPING], late[RELEASING]) == (False, False, True)
+    assert (late[WRITING], late[ACTIVATING], late[RELEASING]) == (False, False, True)
 
 
 def number_of(index, source, local_id):
@@ -368,10 +369,10 @@ def test_a_run_that_settles_for_long_says_that_it_is_alive_meanwhile(three, stri
         began = time.monotonic()
         while time.monotonic() - began < 1.0:
             time.sleep(0.1)
-            seen.append(runs(three, OPERATOR)[0].alive)
+            seen.append(list_runs(three, OPERATOR)[0].alive)
         return settles(unit, **given)
 
-    monkeypatch.setattr(service_runs, "BEAT_S", 0.1)
+    monkeypatch.setattr(service_runs, "HEARTBEAT_S", 0.1)
     monkeypatch.setattr(worker_liveness, "SILENT_S", 0.5)
     monkeypatch.setattr(run_publisher, step, slowly)
     apply_proposal(three, OPERATOR, stricter, made.id)
@@ -401,6 +402,6 @@ def test_of_two_that_find_one_interrupted_run_the_later_leaves_it_to_the_other(
 
     monkeypatch.setattr(run_executor, "is_alive", ended_by_another)
     recluster(three, OPERATOR, stricter, apply=True)
-    first, later = sorted(runs(three, OPERATOR), key=lambda run: run.id)
+    first, later = sorted(list_runs(three, OPERATOR), key=lambda run: run.id)
     assert (first.stage, later.stage) == ("abandoned", "done")
     assert [run_of(first.id).ended_commit] == ended

@@ -17,7 +17,7 @@ from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.payload import features_from_bytes
-from tests.index import OPERATOR, a_child, load_rows, many_children, rows
+from tests.index import OPERATOR, a_child, load_rows, many_children, rows, with_caches
 from tests.models import tiny_model
 
 HAVEN = {"address_line1": "500 Haven Rd", "postal_code": "43010"}
@@ -36,7 +36,7 @@ def refresh(index, *, apply=True, matcher=None):
 def config(index):
     """The number of the configuration in force and how many values it lists."""
     with index.database.read(OPERATOR) as unit:
-        return index.config_id(unit), len(index.shared(unit))
+        return index.config_id(unit), len(index.shared_values(unit))
 
 
 def addresses_of(index, source, local_id):
@@ -144,7 +144,7 @@ def test_another_model_comes_with_fresh_lists(tmp_path, index):
 def test_a_process_that_was_open_before_obeys_the_new_lists_at_once(index):
     load_rows(index, "ccwis", *residents())
     config(index)
-    refresh(replace(index, known_lists={}))
+    refresh(with_caches(index, shared_values={}))
     upsert(index, OPERATOR, "sis", a_child("n1", **HAVEN))
     assert addresses_of(index, "sis", "n1") == ()
     assert verify(index, OPERATOR) == []

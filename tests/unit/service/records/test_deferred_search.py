@@ -1,7 +1,6 @@
 """Blocks past the alarm size are told of once; past the hard size a request waits for the worker."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -9,9 +8,9 @@ from mpi.service.core.block_limits import BlockLimits
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
-from mpi.service.records.deferred_search import finish_pending
+from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of
+from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, partition_of, with_settings
 
 NAMESAKES = 8
 
@@ -24,7 +23,7 @@ def index(tmp_path, database_url):
 
 
 def limited(index, alarm: int, hard: int):
-    return replace(index, block_limits=BlockLimits(alarm, hard))
+    return with_settings(index, block_limits=BlockLimits(alarm, hard))
 
 
 def waiting(index) -> int:
@@ -64,7 +63,7 @@ def test_past_the_hard_size_a_request_is_answered_pending_and_the_worker_finishe
     again = upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01"))
     assert (again.outcome, again.pending) == (Outcome.REVIEW, True)
     assert verify(index, OPERATOR) == [], "what waits is a hold on record, no breach"
-    assert finish_pending(hot, OPERATOR) == 1
+    assert finish_deferred_searches(hot, OPERATOR) == 1
     links = crosswalk(index)
     assert links["ccwis", "u1"] == links["sis", "S0"]
     assert waiting(index) == 0
@@ -79,7 +78,7 @@ def test_a_record_that_was_there_stays_where_it_was_until_it_is_finished(index):
     answer = upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-02"))
     assert (answer.outcome, answer.pending, answer.provisional) == (Outcome.REVIEW, True, False)
     assert crosswalk(index) == before
-    finish_pending(hot, OPERATOR)
+    finish_deferred_searches(hot, OPERATOR)
     links = crosswalk(index)
     assert links["ccwis", "u1"] == links["sis", "S1"]
     assert verify(index, OPERATOR) == []
@@ -94,9 +93,9 @@ def test_the_partition_is_the_same_finished_at_once_or_after_others_in_any_order
             for record in sent if hard != 5 else reversed(sent):
                 upsert(hot, OPERATOR, "ccwis", record)
                 if hard == 3 and record["local_id"] == "u4":
-                    finish_pending(hot, OPERATOR)
+                    finish_deferred_searches(hot, OPERATOR)
             assert (waiting(made) > 0) == (hard < 1_000)
-            finish_pending(hot, OPERATOR)
+            finish_deferred_searches(hot, OPERATOR)
             assert verify(made, OPERATOR) == []
             found.append(partition_of(made))
     assert found[0] == found[1] == found[2]
@@ -108,7 +107,7 @@ def test_what_is_withdrawn_or_loaded_while_it_waits_is_not_brought_back_or_done_
         upsert(hot, OPERATOR, "ccwis", a_child(f"u{number}", birth_date="2014-01-01"))
     withdraw(hot, OPERATOR, "ccwis", "u1")
     load_rows(hot, "ccwis", a_child("u2", birth_date="2014-01-03"))
-    finish_pending(hot, OPERATOR)
+    finish_deferred_searches(hot, OPERATOR)
     links = crosswalk(index)
     assert ("ccwis", "u1") not in links
     assert links["ccwis", "u2"] == links["sis", "S2"]
@@ -126,11 +125,11 @@ def test_a_kill_while_a_record_is_finished_leaves_it_waiting(index, monkeypatch)
 
     monkeypatch.setattr("mpi.service.resolution.resolve.publish", killed)
     with pytest.raises(KeyboardInterrupt):
-        finish_pending(hot, OPERATOR)
+        finish_deferred_searches(hot, OPERATOR)
     monkeypatch.undo()
     assert waiting(index) == 1
     assert crosswalk(index) == before
-    assert finish_pending(hot, OPERATOR) == 1
+    assert finish_deferred_searches(hot, OPERATOR) == 1
 
 
 def test_a_block_read_in_parts_is_found_whole_by_requests_and_searches(index, monkeypatch):

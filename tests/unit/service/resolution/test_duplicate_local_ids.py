@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.decision import DecisionKind
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
@@ -29,7 +29,7 @@ def asked(index, kind="multiple"):
 
 
 def said(index, kind, *local_ids):
-    labels = [Label("ssid", local_id) for local_id in local_ids]
+    labels = [RecordRef("ssid", local_id) for local_id in local_ids]
     decide(index, OPERATOR, Asked(kind, [labels], "checked"))
 
 

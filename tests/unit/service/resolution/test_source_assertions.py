@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.loads.load import Snapshot
+from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import crosswalk as look_up
 from mpi.service.persons.persons import person
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import Saying, respond
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.answer import ResponseOptions, respond_to_question
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import decision, decisions
 from mpi.service.stewardship.merge import Why, merge, split
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
@@ -38,7 +38,7 @@ def sent(index, name: str, viewer=OPERATOR, **changes):
 
 
 def kinds(index) -> list[str]:
-    return [task.kind for task in review_tasks(index, OPERATOR)]
+    return [task.kind for task in list_review_tasks(index, OPERATOR)]
 
 
 def eid_of(index, name: str) -> str:
@@ -93,12 +93,12 @@ def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
     answer = sent(index, "sis:9", **ZOE, same_as=eid)
     assert (answer.outcome, answer.provisional, len(answer.tasks)) == ("review", True, 1)
     assert len(partition_of(index)) == 2
-    [task] = review_tasks(index, OPERATOR)
+    [task] = list_review_tasks(index, OPERATOR)
     assert (task.kind, task.records) == ("claim", labels("sis:9"))
     [number] = task.decisions
     assert decision(index, OPERATOR, number).status == "review"
     undo_decision(index, OPERATOR, number)
-    assert review_tasks(index, OPERATOR) == []
+    assert list_review_tasks(index, OPERATOR) == []
 
 
 def test_an_eid_that_its_source_may_not_know_of_answers_as_one_never_given(index, amara):
@@ -137,7 +137,7 @@ def test_a_re_used_local_id_is_a_review_and_never_a_link(index, amara):
     assert together(index, "sis:9", "ccwis:1")
     sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
     assert kinds(index) == ["overlay"]
-    release_overlay(index, OPERATOR, Label("sis", "9"))
+    release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert not together(index, "sis:9", "ccwis:1")
     assert kinds(index) == ["claim"]
     assert verify(index, OPERATOR) == []
@@ -166,7 +166,7 @@ def test_what_comes_with_an_overlay_binds_once_it_is_released_and_no_longer(inde
     assert (answer.outcome, len(answer.tasks)) == ("held", 2)
     assert partition_of(index) == before
     assert sorted(kinds(index)) == ["claim", "overlay"]
-    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "in_force")]
     assert together(index, "sis:9", "ccwis:7")
     assert kinds(index) == []
@@ -180,7 +180,7 @@ def test_what_was_said_of_the_child_before_is_a_claim_while_the_overlay_stands(i
     sent(index, "sis:9", same_as=amara)
     sent(index, "sis:9", **ZOE, **{"same_as": zoe, "not": [amara]})
     assert statuses(index) == [("SAME", "in_force"), ("SAME", "review"), ("DIFFERENT", "review")]
-    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "review"), ("SAME", "in_force"), ("DIFFERENT", "in_force")]
     assert together(index, "sis:9", "ccwis:7")
     undo_step(index, OPERATOR, released.step)
@@ -197,7 +197,7 @@ def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_
         sent(index, "sis:8", **statements[month], as_of=f"2026-0{month}-01T00:00:00Z")
     before = standing(index)
     assert together(index, "sis:8", "ccwis:1")
-    released = release_overlay(index, OPERATOR, Label("sis", "8"))
+    released = release_overlay(index, OPERATOR, RecordRef("sis", "8"))
     assert together(index, "sis:8", "ccwis:7")
     assert sorted(statuses(index)) == [("SAME", "in_force"), ("SAME", "review")]
     undo_step(index, OPERATOR, released.step)
@@ -208,7 +208,7 @@ def test_what_comes_with_an_overlay_waits_though_an_older_statement_comes_after_
 def test_what_comes_with_a_version_that_was_refused_binds_nothing(index, zoe):
     before = partition_of(index)
     sent(index, "sis:9", **ZOE)
-    refuse_overlay(index, OPERATOR, Label("sis", "9"))
+    refuse_overlay(index, OPERATOR, RecordRef("sis", "9"))
     for _ in range(2):
         assert sent(index, "sis:9", **ZOE, same_as=zoe).outcome == "held"
     assert partition_of(index) == before
@@ -313,7 +313,7 @@ def revoked_where_it_gave_way(index):
 def revoked_on_the_desk(index, kind: str):
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.kind == kind]
-    respond(index, OPERATOR, task.question or task.key, "revoke", Saying("wrong-link"))
+    respond_to_question(index, OPERATOR, task.question or task.key, "revoke", ResponseOptions("wrong-link"))
 
 
 @pytest.mark.parametrize(
@@ -340,11 +340,11 @@ def test_a_merge_that_went_with_the_release_of_an_overlay_comes_with_the_next(in
     put(index, "ccwis:1")
     put(index, "ccwis:2", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
     sent(index, "ccwis:2", **ZOE, merged_into="1")
-    released = release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    released = release_overlay(index, OPERATOR, RecordRef("ccwis", "2"))
     assert together(index, "ccwis:1", "ccwis:2")
     undo_step(index, OPERATOR, released.step)
     assert not together(index, "ccwis:1", "ccwis:2")
-    release_overlay(index, OPERATOR, Label("ccwis", "2"))
+    release_overlay(index, OPERATOR, RecordRef("ccwis", "2"))
     assert together(index, "ccwis:1", "ccwis:2")
 
 
@@ -380,7 +380,7 @@ def test_what_a_released_overlay_made_a_claim_is_in_force_again_once_that_is_und
     sent(index, "sis:9", **ZOE, same_as=amara)
     sent(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08", postal_code="45555")
     before = standing(index)
-    released = release_overlay(index, OPERATOR, Label("sis", "9"))
+    released = release_overlay(index, OPERATOR, RecordRef("sis", "9"))
     assert statuses(index) == [("SAME", "review")]
     undo_step(index, OPERATOR, released.step)
     assert standing(index) == before
@@ -450,7 +450,7 @@ def test_a_rekey_to_an_id_that_another_record_bears_is_a_review_and_never_a_link
     done = rekey(index, OPERATOR, "sis", {"1": "2"})
     assert (done.rekeyed, done.review, done.step) == (0, ("2",), None)
     assert crosswalk(index) == before
-    [task] = review_tasks(index, OPERATOR)
+    [task] = list_review_tasks(index, OPERATOR)
     assert (task.kind, task.records) == ("claim", labels("sis:1", "sis:2"))
 
 
@@ -480,4 +480,4 @@ def test_a_rekey_that_cannot_be_is_refused_whole(index):
     with pytest.raises(NotFoundError):
         rekey(index, OPERATOR, "sis", {"5": "6"})
     assert rekey(index, OPERATOR, "sis", {"1": "5"}).rekeyed == 0
-    assert review_tasks(index, OPERATOR) == []
+    assert list_review_tasks(index, OPERATOR) == []

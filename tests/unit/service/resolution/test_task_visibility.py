@@ -7,11 +7,11 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ClaimedError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import Saying, respond
+from mpi.service.review.answer import ResponseOptions, respond_to_question
 from mpi.service.review.assignments import assign, claim, escalate, release
 from mpi.service.review.question import question
 from mpi.service.stewardship.decisions import Asked, decide, report_link
@@ -25,7 +25,7 @@ CCWIS_STEWARD = replace(SIS_STEWARD, client="ccwis-steward", sources=frozenset({
 SIS_APPROVER = replace(
     SIS_STEWARD, client="sis-approver", actions=ACTIONS[Role.APPROVER] | ACTIONS[Role.STEWARD]
 )
-FIRST, SECOND, HIDDEN = Label("sis", "c0"), Label("sis", "c1"), Label("ccwis", "c50")
+FIRST, SECOND, HIDDEN = RecordRef("sis", "c0"), RecordRef("sis", "c1"), RecordRef("ccwis", "c50")
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_question_that_a_reader_could_not_see_while_it_was_open_is_not_shown_o
     key = the_question(three, kind=kind).key
     assert keys(three, SIS_STEWARD, state=None) == []
     claim(three, ANN, key)
-    respond(three, ANN, key, "revoke", Saying("not-so", "secret"))
+    respond_to_question(three, ANN, key, "revoke", ResponseOptions("not-so", "secret"))
     assert key in keys(three, state="closed")
     assert keys(three, SIS_STEWARD, state="closed") == []
     with pytest.raises(NotFoundError):
@@ -102,7 +102,7 @@ def test_who_saw_a_question_while_it_was_open_sees_it_and_its_history_once_it_is
     [key] = keys(three)
     seen = keys(three, reader)
     claim(three, ANN, key)
-    respond(three, ANN, key, "revoke", Saying("not-so"))
+    respond_to_question(three, ANN, key, "revoke", ResponseOptions("not-so"))
     assert keys(three, reader, state="closed") == seen
     for each in seen:
         told = question(three, reader, each).history

@@ -18,7 +18,7 @@ from mpi.domain.errors import (
     NotFoundError,
     StaleError,
 )
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import OnceOnly, SecondApprover, Viewer
 from mpi.service.access.clients import add_client
@@ -26,33 +26,33 @@ from mpi.service.core.index import canonical_key
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.service.review.answer import (
-    Saying,
-    Verdict,
-    answer,
+    ResponseOptions,
+    PairVerdict,
+    answer_question,
     assign,
     claim,
     defer,
     escalate,
-    in_bulk,
+    apply_in_bulk,
     release,
-    respond,
+    respond_to_question,
     undo_answer,
 )
 from mpi.service.review.question import question
 from mpi.service.review.queue import Filters, landing, questions
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import Asked, decide, decision, report_link
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, with_settings
 
 CLEO = Viewer("cleo", None, ACTIONS[Role.APPROVER], None)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def verdicts(index, kind: str, key: str | None = None, viewer=ANN) -> list[Verdict]:
+def verdicts(index, kind: str, key: str | None = None, viewer=ANN) -> list[PairVerdict]:
     """One verdict on every pair of a question."""
     view = question(index, viewer, key or the_question(index).key)
-    return [Verdict(pair.left, pair.right, kind) for pair in view.pairs]
+    return [PairVerdict(pair.left, pair.right, kind) for pair in view.pairs]
 
 
 def together(index, *names: str) -> bool:
@@ -80,7 +80,7 @@ def test_of_two_stewards_on_one_task_at_once_one_has_it_and_the_other_is_told_wh
             claim(index, BEN, key)
         assert (refused.value.claimed_by, refused.value.until) == ("ann", mine.lease_until)
         for act in (
-            lambda: answer(index, BEN, key, verdicts(index, "same", key), "typo"),
+            lambda: answer_question(index, BEN, key, verdicts(index, "same", key), "typo"),
             lambda: defer(index, BEN, key, "2026-04-01"),
             lambda: release(index, BEN, key),
         ):
@@ -129,7 +129,7 @@ def test_an_expired_lease_is_free_to_others_and_a_claim_made_again_begins_anew(i
         assert the_question(index, BEN).state == "open"
         assert claim(index, BEN, key).claimed_by == "ben"
         with pytest.raises(ClaimedError):
-            answer(index, ANN, key, verdicts(index, "same", key), "typo")
+            answer_question(index, ANN, key, verdicts(index, "same", key), "typo")
 
 
 def test_a_deferred_question_sleeps_until_its_day_or_until_its_evidence_changes(index):
@@ -183,12 +183,12 @@ def test_same_links_closes_the_question_and_is_taken_back_whole(index):
     claim(index, ANN, one.key)
     view = question(index, ANN, one.key)
     said = [
-        Verdict(pair.left, pair.right, "same" if n == 0 else "different") for n, pair in enumerate(view.pairs)
+        PairVerdict(pair.left, pair.right, "same" if n == 0 else "different") for n, pair in enumerate(view.pairs)
     ]
-    seen = answer(index, ANN, one.key, said, "typo", preview=True)
+    seen = answer_question(index, ANN, one.key, said, "typo", preview=True)
     assert (seen.step, keys(index)) == (None, [one.key])
     before = crosswalk(index)
-    done = answer(index, ANN, one.key, said, "typo", "the mother says so", view.etag)
+    done = answer_question(index, ANN, one.key, said, "typo", "the mother says so", view.etag)
     assert done.effect.moved == seen.effect.moved
     assert len(done.effect.decisions) > 1
     first = view.pairs[0]
@@ -220,7 +220,7 @@ def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     view = question(index, ANN, the_question(index).key)
     assert len(view.pairs) > 1
     first, *rest = view.pairs
-    answer(index, ANN, view.summary.key, [Verdict(first.left, first.right, "different")], "sibling")
+    answer_question(index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling")
     [left] = questions(index, ANN, Filters()).questions
     # What is left of a grid may bear another name; it stays with whoever answered.
     assert left.claimed_by == "ann"
@@ -235,18 +235,18 @@ def test_who_sees_a_part_of_a_question_answers_that_part_and_the_rest_stays_open
     upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amaro", last_name="Okonkwu", **bare))
     upsert(index, OPERATOR, "sis", a_child("5", first_name="Amarabel", last_name="Okonkwoh", **bare))
     # A question of two records is named by the lower canonical key: let that be its centre's.
-    least = canonical_key(index.seal, "ccwis", "2")
-    name = next(str(n) for n in count(100) if canonical_key(index.seal, "sis", str(n)) < least)
+    least = canonical_key(index.keyed_hash, "ccwis", "2")
+    name = next(str(n) for n in count(100) if canonical_key(index.keyed_hash, "sis", str(n)) < least)
     upsert(index, OPERATOR, "sis", a_child(name))
     whole, mine = the_question(index), the_question(index, SIS_STEWARD)
     assert whole.key == mine.key
     assert (len(whole.records), len(mine.records)) == (3, 2)
     assert {card.label.source for card in question(index, SIS_STEWARD, mine.key).cards} == {"sis"}
-    for task in review_tasks(index, ANN):
+    for task in list_review_tasks(index, ANN):
         if {label.source for label in task.records} != {"sis"}:
             with pytest.raises(NotFoundError):
                 claim(index, SIS_STEWARD, task.key)
-    answer(index, SIS_STEWARD, mine.key, verdicts(index, "different", mine.key, SIS_STEWARD), "sibling")
+    answer_question(index, SIS_STEWARD, mine.key, verdicts(index, "different", mine.key, SIS_STEWARD), "sibling")
     assert keys(index, SIS_STEWARD) == []
     left = the_question(index)
     assert (left.key, left.state, len(left.records)) == (whole.key, "open", 2)
@@ -257,7 +257,7 @@ def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
     one_pair(index)
     key = the_question(index).key
     day = later(days=30).date().isoformat()
-    answer(index, ANN, key, verdicts(index, "unsure"), "not-enough", recheck_on=day)
+    answer_question(index, ANN, key, verdicts(index, "unsure"), "not-enough", recheck_on=day)
     assert keys(index) == []
     [asleep] = questions(index, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.asleep_until) == (key, day)
@@ -280,9 +280,9 @@ def test_verdicts_that_contradict_each_other_are_refused_and_nothing_of_them_is_
     several(index)
     view = question(index, ANN, the_question(index).key)
     a, b, c = (card.label for card in view.cards[:3])
-    said = [Verdict(a, b, kinds[0]), Verdict(b, c, kinds[1]), Verdict(a, c, kinds[2])]
+    said = [PairVerdict(a, b, kinds[0]), PairVerdict(b, c, kinds[1]), PairVerdict(a, c, kinds[2])]
     with pytest.raises(InputError, match=why):
-        answer(index, ANN, view.summary.key, said, "typo")
+        answer_question(index, ANN, view.summary.key, said, "typo")
     assert question(index, ANN, view.summary.key).etag == view.etag
     assert history(index, view.summary.key) == []
 
@@ -292,17 +292,17 @@ def test_what_is_no_answer_to_the_question_is_refused(index):
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     key = the_question(index).key
     [pair] = question(index, ANN, key).pairs
-    stranger = Verdict(pair.left, Label("sis", "9"), "same")
-    twice = [Verdict(pair.left, pair.right, "same"), Verdict(pair.right, pair.left, "same")]
+    stranger = PairVerdict(pair.left, RecordRef("sis", "9"), "same")
+    twice = [PairVerdict(pair.left, pair.right, "same"), PairVerdict(pair.right, pair.left, "same")]
     for said, why in (([stranger], "not of this question"), (twice, "answered before"), ([], "at least one"),
-                      ([Verdict(pair.left, pair.left, "same")], "twice"),
-                      ([Verdict(pair.left, pair.right, "maybe")], "one of same")):  # fmt: skip
+                      ([PairVerdict(pair.left, pair.left, "same")], "twice"),
+                      ([PairVerdict(pair.left, pair.right, "maybe")], "one of same")):  # fmt: skip
         with pytest.raises(InputError, match=why):
-            answer(index, ANN, key, said, "typo")
+            answer_question(index, ANN, key, said, "typo")
     with pytest.raises(InputError, match="reason: one of"):
-        answer(index, ANN, key, verdicts(index, "same"), "because")
+        answer_question(index, ANN, key, verdicts(index, "same"), "because")
     with pytest.raises(AccessDenied):
-        answer(index, NOBODY, key, verdicts(index, "same"), "typo")
+        answer_question(index, NOBODY, key, verdicts(index, "same"), "typo")
     with pytest.raises(NotFoundError):
         claim(index, SIS_STEWARD, key)
     with pytest.raises(NotFoundError):
@@ -315,14 +315,16 @@ def test_a_person_merged_under_the_readers_feet_makes_the_answer_stale_and_nothi
     view = question(index, ANN, the_question(index).key)
     claim(index, ANN, view.summary.key)
     assert question(index, ANN, view.summary.key).etag == view.etag
-    decide(index, BEN, Asked(DecisionKind.SAME, ((Label("sis", "1"), Label("sis", "9")),), "same-child"))
+    decide(
+        index, BEN, Asked(DecisionKind.SAME, ((RecordRef("sis", "1"), RecordRef("sis", "9")),), "same-child")
+    )
     key = the_question(index).key
     with pytest.raises(StaleError):
-        answer(index, ANN, key, verdicts(index, "same", key), "typo", if_match=view.etag)
+        answer_question(index, ANN, key, verdicts(index, "same", key), "typo", if_match=view.etag)
     assert keys(index) == [key]
     now = question(index, ANN, key)
     assert now.etag != view.etag
-    assert answer(index, ANN, key, verdicts(index, "same", key), "typo", if_match=now.etag).step
+    assert answer_question(index, ANN, key, verdicts(index, "same", key), "typo", if_match=now.etag).step
 
 
 def test_new_content_makes_an_answer_stale_too(index):
@@ -335,7 +337,7 @@ def test_new_content_makes_an_answer_stale_too(index):
         a_child("2", first_name="Amarah", last_name="Okonkwoh", postal_code=None, sex="M"),
     )
     with pytest.raises(StaleError):
-        answer(index, ANN, view.summary.key, verdicts(index, "same"), "typo", if_match=view.etag)
+        answer_question(index, ANN, view.summary.key, verdicts(index, "same"), "typo", if_match=view.etag)
 
 
 def test_an_answer_against_a_decision_in_force_is_refused_with_the_chain_and_may_take_its_place(index):
@@ -343,20 +345,20 @@ def test_an_answer_against_a_decision_in_force_is_refused_with_the_chain_and_may
     key = the_question(index).key
     said = verdicts(index, "same")
     apart = decide(
-        index, BEN, Asked(DecisionKind.DIFFERENT, ((Label("sis", "1"),), (Label("ccwis", "2"),)), "x")
+        index, BEN, Asked(DecisionKind.DIFFERENT, ((RecordRef("sis", "1"),), (RecordRef("ccwis", "2"),)), "x")
     )
     with pytest.raises(NotFoundError):
-        answer(index, ANN, key, said, "typo")
+        answer_question(index, ANN, key, said, "typo")
     upsert(
         index, OPERATOR, "ccwis", a_child("3", first_name="Amarah", last_name="Okonkwoh", postal_code=None)
     )
     other = the_question(index)
     pairs = verdicts(index, "same", other.key)
-    both = [*pairs, Verdict(Label("ccwis", "2"), Label("ccwis", "3"), "same")]
+    both = [*pairs, PairVerdict(RecordRef("ccwis", "2"), RecordRef("ccwis", "3"), "same")]
     assert {label.local_id for label in other.records} >= {"3"}
-    if Label("ccwis", "2") in other.records:
+    if RecordRef("ccwis", "2") in other.records:
         with pytest.raises(DecisionConflict) as refused:
-            answer(index, ANN, other.key, both, "typo")
+            answer_question(index, ANN, other.key, both, "typo")
         assert apart.decisions[0] in refused.value.chain
 
 
@@ -365,7 +367,7 @@ def test_one_call_under_one_key_answers_once(index):
     key = the_question(index).key
     once = replace(ANN, once=OnceOnly("k", b"call"))
     said = verdicts(index, "same")
-    first, again = (answer(index, once, key, said, "typo") for _ in range(2))
+    first, again = (answer_question(index, once, key, said, "typo") for _ in range(2))
     assert first.step == again.step
     assert history(index, key) == [("ann", "answer")]
 
@@ -375,11 +377,11 @@ def test_a_claim_is_confirmed_or_revoked_and_both_close_its_question(index):
     upsert(
         index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
-    group = ((Label("sis", "1"), Label("ccwis", "2")),)
+    group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     number = report_link(index, OPERATOR, Asked(DecisionKind.SAME, group, "two-ids"))
     view = question(index, ANN, the_question(index).key)
     assert (view.shape, view.responses, view.decisions) == ("decision", ("confirm", "revoke"), (number,))
-    done = respond(index, ANN, view.summary.key, "confirm", Saying("source-confirmed", if_match=[view.etag]))
+    done = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed", if_match=[view.etag]))
     assert together(index, "sis:1", "ccwis:2")
     assert keys(index) == []
     assert decision(index, OPERATOR, number).status == "revoked"
@@ -387,11 +389,11 @@ def test_a_claim_is_confirmed_or_revoked_and_both_close_its_question(index):
     assert not together(index, "sis:1", "ccwis:2")
     assert decision(index, OPERATOR, number).status == "review"
     assert keys(index) == [view.summary.key]
-    respond(index, ANN, view.summary.key, "revoke", Saying("other"))
+    respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("other"))
     assert keys(index) == []
     assert not together(index, "sis:1", "ccwis:2")
     with pytest.raises(NotFoundError):
-        respond(index, ANN, view.summary.key, "confirm", Saying("other"))
+        respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("other"))
 
 
 def test_a_decision_to_look_at_again_is_confirmed_as_it_stands_or_revoked(index):
@@ -399,18 +401,18 @@ def test_a_decision_to_look_at_again_is_confirmed_as_it_stands_or_revoked(index)
     upsert(
         index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
-    group = ((Label("sis", "1"), Label("ccwis", "2")),)
+    group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     old = decide(index, OPERATOR, Asked(DecisionKind.SAME, group, "x", recheck_on="2020-01-01")).decisions[0]
     view = question(index, ANN, the_question(index).key)
     assert (view.summary.kind, view.responses) == ("recheck", ("confirm", "revoke"))
     with pytest.raises(InputError, match="confirm, revoke"):
-        respond(index, CLEO, view.summary.key, "approve", Saying("other"))
-    done = respond(index, ANN, view.summary.key, "confirm", Saying("source-confirmed"))
+        respond_to_question(index, CLEO, view.summary.key, "approve", ResponseOptions("other"))
+    done = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed"))
     assert keys(index) == []
     assert decision(index, OPERATOR, old).status == "superseded"
     undo_answer(index, ANN, view.summary.key, done.step)
     assert keys(index) == [view.summary.key]
-    respond(index, ANN, view.summary.key, "revoke", Saying("source-mistake"))
+    respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("source-mistake"))
     assert (keys(index), together(index, "sis:1", "ccwis:2")) == ([], False)
 
 
@@ -427,29 +429,29 @@ def test_an_overlay_shows_both_versions_and_is_released_or_refused_and_taken_bac
     tag = [view.etag]
     upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41112"))
     with pytest.raises(StaleError):
-        respond(index, ANN, view.summary.key, "release", Saying("record-of-two", if_match=tag))
-    done = respond(index, ANN, view.summary.key, "refuse", Saying("source-mistake"))
+        respond_to_question(index, ANN, view.summary.key, "release", ResponseOptions("record-of-two", if_match=tag))
+    done = respond_to_question(index, ANN, view.summary.key, "refuse", ResponseOptions("source-mistake"))
     assert keys(index, state=None) == []
     undo_answer(index, ANN, view.summary.key, done.step)
     assert keys(index) == [view.summary.key]
-    respond(index, ANN, view.summary.key, "release", Saying("record-of-two"))
+    respond_to_question(index, ANN, view.summary.key, "release", ResponseOptions("record-of-two"))
     assert keys(index, state=None) == []
     assert verify(index, OPERATOR) == []
 
 
 def test_a_step_that_waits_for_a_second_word_is_approved_in_the_queue_by_somebody_else(index):
-    careful = replace(index, second_approver=SecondApprover.ALWAYS)
+    careful = with_settings(index, second_approver=SecondApprover.ALWAYS)
     one_pair(careful)
     key = the_question(careful).key
-    done = answer(careful, ANN, key, verdicts(careful, "same"), "typo")
+    done = answer_question(careful, ANN, key, verdicts(careful, "same"), "typo")
     assert done.effect.awaiting
     assert not together(careful, "sis:1", "ccwis:2")
     [approval] = questions(careful, CLEO, Filters()).questions
     assert approval.kind == "approval"
     assert keys(careful, state="waiting") == [key]
     with pytest.raises(AccessDenied):
-        respond(careful, ANN, approval.key, "approve", Saying("other"))
-    respond(careful, CLEO, approval.key, "approve", Saying("other"))
+        respond_to_question(careful, ANN, approval.key, "approve", ResponseOptions("other"))
+    respond_to_question(careful, CLEO, approval.key, "approve", ResponseOptions("other"))
     assert together(careful, "sis:1", "ccwis:2")
     assert keys(careful, state=None) == []
 
@@ -458,10 +460,10 @@ def test_what_is_done_in_bulk_is_done_to_each_by_itself_and_told_for_each(index)
     one_pair(index)
     key = the_question(index).key
     day = later(days=5).date().isoformat()
-    told = in_bulk([key, "q-0", key], lambda each: defer(index, ANN, each, day))
+    told = apply_in_bulk([key, "q-0", key], lambda each: defer(index, ANN, each, day))
     assert told[key] is None
     assert isinstance(told["q-0"], NotFoundError)
     assert keys(index, state="asleep") == [key]
     assert history(index, key) == [("ann", "defer")]
     with pytest.raises(InputError):
-        in_bulk([f"q{n}" for n in range(201)], lambda each: defer(index, ANN, each, day))
+        apply_in_bulk([f"q{n}" for n in range(201)], lambda each: defer(index, ANN, each, day))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from mpi.service.resolution.expected_harm import MILLIONTHS
-from mpi.service.review.due_dates import BY_HARM, DAYS, due_on, opened_by
+from mpi.service.review.due_dates import DAYS_BY_HARM, DAYS_BY_KIND, compute_due_date, compute_due_cutoffs
 
 OPENED = "2026-03-02T09:00:00.000000Z"
 
@@ -23,17 +23,17 @@ OPENED = "2026-03-02T09:00:00.000000Z"
     ],
 )
 def test_the_more_harm_and_the_graver_the_kind_the_sooner(kind, harm, day):
-    assert due_on(kind, harm, OPENED) == day
+    assert compute_due_date(kind, harm, OPENED) == day
 
 
-@pytest.mark.parametrize("kind", DAYS)
-@pytest.mark.parametrize("harm", [0, *(least + step for least, _ in BY_HARM for step in (-1, 0, 1))])
+@pytest.mark.parametrize("kind", DAYS_BY_KIND)
+@pytest.mark.parametrize("harm", [0, *(least + step for least, _ in DAYS_BY_HARM for step in (-1, 0, 1))])
 def test_what_is_due_by_a_day_is_what_has_that_due_date_or_an_earlier_one(kind, harm):
     today = date(2026, 3, 31)
     for age in range(40):
         opened = (today - timedelta(days=age)).isoformat()
         found = any(
             kind in kinds and harm >= least and opened <= last
-            for (last, least), kinds in opened_by(today.isoformat()).items()
+            for (last, least), kinds in compute_due_cutoffs(today.isoformat()).items()
         )
-        assert found == (due_on(kind, harm, opened) <= today.isoformat()), (kind, harm, age)
+        assert found == (compute_due_date(kind, harm, opened) <= today.isoformat()), (kind, harm, age)

@@ -4,11 +4,11 @@ import orjson
 import pytest
 
 from mpi.domain.errors import AccessDenied, ClaimedError, ConflictError, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import Verdict, answer, claim, defer, undo_answer
-from mpi.service.review.open_questions import burst_key
-from mpi.service.review.owner_questions import answer_owner_question, ask_source, owner_questions
+from mpi.service.review.answer import PairVerdict, answer_question, claim, defer, undo_answer
+from mpi.service.review.open_questions import make_burst_key
+from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions
 from mpi.service.review.question import question
 from mpi.service.review.queue import Filters, landing, questions
 from mpi.storage.repositories.review.tasks import Task
@@ -26,7 +26,7 @@ from tests.desk import (
 )
 from tests.index import OPERATOR, a_child, all_that_is_stored, load_rows, many_children
 
-OURS = Label("sis", "1")
+OURS = RecordRef("sis", "1")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def asked(index):
     """A question whose record of sis its owner is asked about."""
     one_pair(index)
     key = the_question(index).key
-    [number] = ask_source(
+    [number] = ask_owner(
         index, ANN, key, OURS, "confirm-birth-date", note="ccwis has another day for Amarah"
     )
     return index, key, number
@@ -42,17 +42,17 @@ def asked(index):
 
 def test_the_owner_sees_that_record_and_the_question_and_nothing_of_the_other_record(asked):
     index, _, number = asked
-    [one] = owner_questions(index, SIS_OWNER)
+    [one] = list_owner_questions(index, SIS_OWNER)
     assert (one.number, one.record, one.asks, one.state) == (number, OURS, "confirm-birth-date", "open")
     assert one.values == {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
     shown = orjson.dumps(one).decode()
     for other in ("ccwis", "Amarah", "Okonkwoh", '"ann"', '"2"', "another day", "q-"):
         assert other not in shown
-    assert owner_questions(index, CCWIS_OWNER) == ()
+    assert list_owner_questions(index, CCWIS_OWNER) == ()
     with pytest.raises(NotFoundError):
         answer_owner_question(index, CCWIS_OWNER, number, "right")
     with pytest.raises(AccessDenied):
-        owner_questions(index, ANN)
+        list_owner_questions(index, ANN)
     with pytest.raises(AccessDenied):
         questions(index, SIS_OWNER, Filters())
     with index.database.read(OPERATOR) as unit:
@@ -78,8 +78,8 @@ def test_the_question_waits_and_is_asked_again_with_the_answer_in_its_history(as
     assert said.detail["record"] == OURS
     assert (answered.actor, answered.action, answered.note) == ("sis-owner", "answered", "typed a day early")
     assert (answered.detail["answer"], answered.detail["record"]) == ("wrong", OURS)
-    assert owner_questions(index, SIS_OWNER) == ()
-    assert [one.answer for one in owner_questions(index, SIS_OWNER, answered=True)] == ["wrong"]
+    assert list_owner_questions(index, SIS_OWNER) == ()
+    assert [one.answer for one in list_owner_questions(index, SIS_OWNER, answered=True)] == ["wrong"]
     with pytest.raises(ConflictError):
         answer_owner_question(index, SIS_OWNER, number, "right")
 
@@ -97,13 +97,13 @@ def test_what_nobody_answers_in_time_is_shown_to_who_asked_and_the_question_is_o
         )
         assert landing(index, BEN).overdue == ()
         assert keys(index) == [key]
-        assert owner_questions(index, SIS_OWNER)[0].overdue
+        assert list_owner_questions(index, SIS_OWNER)[0].overdue
 
 
 def test_a_steward_of_one_source_asks_about_its_own_records_only_and_sees_no_other_asking(asked):
     index, key, _ = asked
     with pytest.raises(NotFoundError):
-        ask_source(index, SIS_STEWARD, key, OURS, "confirm-name")
+        ask_owner(index, SIS_STEWARD, key, OURS, "confirm-name")
     upsert(index, OPERATOR, "sis", a_child("5", first_name="Amaro", last_name="Okonkwu", postal_code=None))
     own = questions(index, SIS_STEWARD, Filters()).questions
     for one in own:
@@ -116,21 +116,21 @@ def test_a_steward_of_one_source_asks_about_its_own_records_only_and_sees_no_oth
 def test_each_side_answers_its_half_blind_and_the_question_waits_for_both(index):
     one_pair(index)
     [key] = keys(index)
-    ask_source(index, ANN, key, None, "confirm-birth-date", note="do both agree?")
-    for owner, theirs, other in ((SIS_OWNER, OURS, "ccwis"), (CCWIS_OWNER, Label("ccwis", "2"), "sis")):
-        [half] = owner_questions(index, owner)
+    ask_owner(index, ANN, key, None, "confirm-birth-date", note="do both agree?")
+    for owner, theirs, other in ((SIS_OWNER, OURS, "ccwis"), (CCWIS_OWNER, RecordRef("ccwis", "2"), "sis")):
+        [half] = list_owner_questions(index, owner)
         assert half.record == theirs
         for secret in (other, "do both agree?", key, "Amarah" if other == "ccwis" else "Amara'"):
             assert secret not in repr(half)
     assert question(index, ANN, key).pairs[0].verdict == "ask"
-    answer_owner_question(index, SIS_OWNER, owner_questions(index, SIS_OWNER)[0].number, "right")
+    answer_owner_question(index, SIS_OWNER, list_owner_questions(index, SIS_OWNER)[0].number, "right")
     assert keys(index) == []
     with pytest.raises(ConflictError, match="asked already"):
-        ask_source(index, ANN, key, Label("ccwis", "2"), "confirm-birth-date")
+        ask_owner(index, ANN, key, RecordRef("ccwis", "2"), "confirm-birth-date")
     # Who has answered may be asked again; who has not is not asked twice.
-    [again] = ask_source(index, ANN, key, None, "confirm-birth-date")
+    [again] = ask_owner(index, ANN, key, None, "confirm-birth-date")
     answer_owner_question(index, SIS_OWNER, again, "right")
-    answer_owner_question(index, CCWIS_OWNER, owner_questions(index, CCWIS_OWNER)[0].number, "wrong")
+    answer_owner_question(index, CCWIS_OWNER, list_owner_questions(index, CCWIS_OWNER)[0].number, "wrong")
     assert keys(index) == [key]
     told = [act.detail for act in question(index, ANN, key).history if act.action == "answered"]
     assert [(each["record"].source, each["answer"]) for each in told] == [
@@ -138,40 +138,40 @@ def test_each_side_answers_its_half_blind_and_the_question_waits_for_both(index)
         ("sis", "right"),
         ("ccwis", "wrong"),
     ]
-    ask_source(index, ANN, key, None, "confirm-name")
+    ask_owner(index, ANN, key, None, "confirm-name")
     with pytest.raises(ConflictError, match="all these records"):
-        ask_source(index, ANN, key, None, "confirm-name")
+        ask_owner(index, ANN, key, None, "confirm-name")
 
 
 def test_asking_twice_asking_nothing_known_or_of_a_strange_record_is_refused(asked):
     index, key, _ = asked
     with pytest.raises(ConflictError, match="asked already"):
-        ask_source(index, ANN, key, OURS, "confirm-birth-date")
+        ask_owner(index, ANN, key, OURS, "confirm-birth-date")
     with pytest.raises(InputError, match="asks: one of"):
-        ask_source(index, ANN, key, OURS, "anything")
+        ask_owner(index, ANN, key, OURS, "anything")
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     with pytest.raises(InputError, match="not of this question"):
-        ask_source(index, ANN, key, Label("sis", "9"), "confirm-name")
+        ask_owner(index, ANN, key, RecordRef("sis", "9"), "confirm-name")
     with pytest.raises(InputError, match="answer: one of"):
         answer_owner_question(index, SIS_OWNER, 1, "yes")
     with pytest.raises(NotFoundError):
         answer_owner_question(index, SIS_OWNER, 99, "right")
     claim(index, BEN, key)
     with pytest.raises(ClaimedError):
-        ask_source(index, ANN, key, OURS, "confirm-name")
+        ask_owner(index, ANN, key, OURS, "confirm-name")
 
 
 def test_the_verdict_ask_asks_both_sources_and_its_undo_asks_them_no_more(index):
     one_pair(index)
     key = the_question(index).key
     [pair] = question(index, ANN, key).pairs
-    done = answer(index, ANN, key, [Verdict(pair.left, pair.right, "ask")], "not-enough")
+    done = answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "ask")], "not-enough")
     assert (done.step, done.effect.kind) == (None, "ask")
     assert keys(index, state="waiting") == [key]
-    assert [len(owner_questions(index, owner)) for owner in (SIS_OWNER, CCWIS_OWNER)] == [1, 1]
+    assert [len(list_owner_questions(index, owner)) for owner in (SIS_OWNER, CCWIS_OWNER)] == [1, 1]
     for owner in (SIS_OWNER, CCWIS_OWNER):
         assert keys(index) == []
-        answer_owner_question(index, owner, owner_questions(index, owner)[0].number, "right")
+        answer_owner_question(index, owner, list_owner_questions(index, owner)[0].number, "right")
     assert keys(index) == [key]
 
 
@@ -180,26 +180,26 @@ def test_what_was_asked_with_an_answer_is_withdrawn_with_it(index):
     upsert(index, OPERATOR, "ccwis", a_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
     one = the_question(index)
     pairs = question(index, ANN, one.key).pairs
-    said = [Verdict(p.left, p.right, "ask" if n == 0 else "different") for n, p in enumerate(pairs)]
-    done = answer(index, ANN, one.key, said, "not-enough")
-    assert owner_questions(index, CCWIS_OWNER)
+    said = [PairVerdict(p.left, p.right, "ask" if n == 0 else "different") for n, p in enumerate(pairs)]
+    done = answer_question(index, ANN, one.key, said, "not-enough")
+    assert list_owner_questions(index, CCWIS_OWNER)
     undo_answer(index, ANN, one.key, done.step)
-    assert owner_questions(index, CCWIS_OWNER) == owner_questions(index, SIS_OWNER) == ()
+    assert list_owner_questions(index, CCWIS_OWNER) == list_owner_questions(index, SIS_OWNER) == ()
 
 
 def test_what_is_asked_about_a_question_that_is_closed_is_asked_no_more(asked):
     index, key, number = asked
     withdraw(index, OPERATOR, "ccwis", "2")
     assert keys(index, state=None) == []
-    assert owner_questions(index, SIS_OWNER) == ()
+    assert list_owner_questions(index, SIS_OWNER) == ()
     with pytest.raises(ConflictError, match="no longer asked"):
         answer_owner_question(index, SIS_OWNER, number, "right")
     one_pair(index)
     assert keys(index) == [key]
-    ask_source(index, ANN, key, OURS, "confirm-name")
+    ask_owner(index, ANN, key, OURS, "confirm-name")
     [pair] = question(index, ANN, key).pairs
-    answer(index, ANN, key, [Verdict(pair.left, pair.right, "same")], "typo")
-    assert owner_questions(index, SIS_OWNER) == ()
+    answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "same")], "typo")
+    assert list_owner_questions(index, SIS_OWNER) == ()
 
 
 def test_what_people_wrote_about_a_record_goes_when_it_is_expunged(asked):
@@ -228,17 +228,17 @@ def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_o
             for lo, hi in zip(ours, theirs, strict=True)
         ]  # fmt: skip
         unit.tasks.replace([], tasks, unit.commit_no)
-    key = burst_key(receipt.batch, "birth_date: a day off")
+    key = make_burst_key(receipt.batch, "birth_date: a day off")
     assert keys(index) == [key]
     view = question(index, ANN, key)
     assert (view.shape, view.summary.burst, len(view.pairs)) == ("burst", 25, 10)
-    numbers = ask_source(index, ANN, key, None, "confirm-birth-date")
+    numbers = ask_owner(index, ANN, key, None, "confirm-birth-date")
     assert len(numbers) == 25
     assert (keys(index), keys(index, state="waiting")) == ([], [key])
-    assert owner_questions(index, SIS_OWNER) == ()
-    listed = owner_questions(index, CCWIS_OWNER)
+    assert list_owner_questions(index, SIS_OWNER) == ()
+    listed = list_owner_questions(index, CCWIS_OWNER)
     assert {one.alike for one in listed} == {25}
     assert len(answer_owner_question(index, CCWIS_OWNER, listed[3].number, "wrong", alike=True)) == 25
-    assert owner_questions(index, CCWIS_OWNER) == ()
+    assert list_owner_questions(index, CCWIS_OWNER) == ()
     assert keys(index) == [key]
     assert [act.action for act in question(index, ANN, key).history] == ["ask", "answered"]

@@ -7,10 +7,10 @@ from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.service.records.upsert import withdraw
-from mpi.service.review.open_questions import burst_key
-from mpi.service.review.queue import MOST_COUNTED, Filters, landing, questions
+from mpi.service.review.open_questions import make_burst_key
+from mpi.service.review.queue import MAX_COUNTED, Filters, landing, questions
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import Asked, decide
 from mpi.storage.repositories.review.task_work import Act, Work
@@ -19,7 +19,7 @@ from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, doubtful, keys, later,
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
 FAR = "2099-01-01"
-BURST = burst_key(1, "day-off")
+BURST = make_burst_key(1, "day-off")
 
 
 def add_tasks(index, *tasks: Task) -> None:
@@ -109,7 +109,7 @@ def test_a_reader_of_one_source_is_asked_what_an_index_without_the_others_would_
 def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counted(index):
     load_rows(index, "sis", *many_children(2))
     load_rows(index, "ccwis", *many_children(1, start=50))
-    groups = ((Label("sis", "c0"), Label("ccwis", "c50"), Label("sis", "c1")),)
+    groups = ((RecordRef("sis", "c0"), RecordRef("ccwis", "c50"), RecordRef("sis", "c1")),)
     decide(index, OPERATOR, Asked(DecisionKind.SAME, groups, "x", recheck_on="2020-01-01"))
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.decision_id]
@@ -128,7 +128,12 @@ def test_filters_narrow_by_kind_source_local_id_and_day(index):
     decide(
         index,
         OPERATOR,
-        Asked(DecisionKind.SAME, ((Label("sis", "c0"), Label("sis", "c1")),), "x", recheck_on="2020-01-01"),
+        Asked(
+            DecisionKind.SAME,
+            ((RecordRef("sis", "c0"), RecordRef("sis", "c1")),),
+            "x",
+            recheck_on="2020-01-01",
+        ),
     )
     every = keys(index)
     assert len(every) >= 3
@@ -202,7 +207,7 @@ def test_a_feed_that_writes_forty_birth_dates_a_day_too_early_makes_one_question
         batch = load_rows(made, "ccwis", *early).batch
         [one] = questions(made, ANN, Filters()).questions
         assert (one.burst, one.reason) == (40, "birth_date: a day off")
-        assert one.key == burst_key(batch, "birth_date: a day off")
+        assert one.key == make_burst_key(batch, "birth_date: a day off")
         assert len(questions(made, ANN, Filters(burst=one.key)).questions) == 40
         # Whoever sees one of the two sources is asked nothing.
         assert questions(made, SIS_STEWARD, Filters()).total == 0
@@ -214,7 +219,7 @@ def test_counting_stops_at_a_thousand_and_one(many):
     add_tasks(many, *(pair(n % 90 + 1, n // 90 + 91, 1, f"q{n}") for n in range(900)))
     more = [replace_key(pair(n % 90 + 1, n // 90 + 91, 1, f"r{n}")) for n in range(200)]
     add_tasks(many, *more)
-    assert questions(many, ANN, Filters()).total == MOST_COUNTED + 1
+    assert questions(many, ANN, Filters()).total == MAX_COUNTED + 1
 
 
 def replace_key(task: Task) -> Task:

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.service.review.queue import Filters
-from mpi.service.review.saved_views import LONGEST_NAME, MOST_VIEWS, forget_view, save_view, saved_views
+from mpi.service.review.saved_views import MAX_NAME_LENGTH, MAX_VIEWS, delete_view, save_view, list_saved_views
 from tests.desk import ANN, BEN, NOBODY
 
 
@@ -12,27 +12,27 @@ def test_a_view_is_kept_under_its_name_for_whoever_saved_it(index):
     save_view(index, ANN, "rechecks of ccwis", Filters(kind="recheck", source="ccwis", text="C-1", due=True))
     save_view(index, ANN, "all", Filters(state=None))
     save_view(index, BEN, "all", Filters(mine=True))
-    assert saved_views(index, ANN) == {
+    assert list_saved_views(index, ANN) == {
         "all": Filters(state=None),
         "rechecks of ccwis": Filters(kind="recheck", source="ccwis", due=True),
     }
     save_view(index, ANN, "all", Filters(kind="claim"))
-    forget_view(index, ANN, "rechecks of ccwis")
-    assert saved_views(index, ANN) == {"all": Filters(kind="claim")}
-    assert saved_views(index, BEN) == {"all": Filters(mine=True)}
+    delete_view(index, ANN, "rechecks of ccwis")
+    assert list_saved_views(index, ANN) == {"all": Filters(kind="claim")}
+    assert list_saved_views(index, BEN) == {"all": Filters(mine=True)}
 
 
 def test_what_is_no_name_or_no_filter_is_refused(index):
-    for name in ("", " ", "a\nb", "x" * (LONGEST_NAME + 1)):
+    for name in ("", " ", "a\nb", "x" * (MAX_NAME_LENGTH + 1)):
         with pytest.raises(InputError, match="name"):
             save_view(index, ANN, name, Filters())
     with pytest.raises(InputError, match="state"):
         save_view(index, ANN, "x", Filters(state="lost"))
-    for number in range(MOST_VIEWS):
+    for number in range(MAX_VIEWS):
         save_view(index, ANN, str(number), Filters())
     with pytest.raises(InputError, match="forget"):
         save_view(index, ANN, "one more", Filters())
     with pytest.raises(NotFoundError):
-        forget_view(index, BEN, "0")
+        delete_view(index, BEN, "0")
     with pytest.raises(AccessDenied):
-        saved_views(index, NOBODY)
+        list_saved_views(index, NOBODY)

@@ -8,19 +8,19 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS, APPROVERS, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.answer import Verdict, answer
+from mpi.service.review.answer import PairVerdict, answer_question
 from mpi.service.review.queue import Filters, questions
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.sampling import blind_sample
 from mpi.service.sampling.blind_review import answer_blind, next_blind, sample_second_review
 from mpi.service.sampling.blind_sample import Stratum, draw
 from mpi.service.stewardship.decisions import Asked, decide
-from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
+from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, with_settings
 
 STEWARD = frozenset({Action.TASK_WORK, Action.TASK_READ, Action.LINK_REPORT, Action.RECORD_READ})
 
@@ -98,7 +98,7 @@ def test_a_month_is_drawn_once_and_another_month_not_at_all(index):
 
 def test_what_is_drawn_follows_from_the_secret_and_the_month(index):
     a_state(index)
-    seed = index.seal.int64("blind-sample", "2026-11")
+    seed = index.keyed_hash.int64("blind-sample", "2026-11")
     with index.database.read(OPERATOR) as unit:
         found = blind_sample._looked_through(unit, index, seed)
         once, again = (blind_sample._chosen(unit, index, found, seed, 8) for _ in range(2))
@@ -127,9 +127,9 @@ def test_a_large_index_is_looked_through_in_part_and_its_strata_are_estimated(in
 
 def test_pairs_that_people_decided_are_in_no_sample(index):
     a_state(index)
-    labels = [Label("sis", "r0"), Label("ccwis", "r0")]
+    labels = [RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]
     decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, [[labels[0]], [labels[1]]], "twin"))
-    joined = [Label("sis", "c0"), Label("ccwis", "c0")]
+    joined = [RecordRef("sis", "c0"), RecordRef("ccwis", "c0")]
     decide(index, OPERATOR, Asked(DecisionKind.SAME, [joined], "same-child"))
     by_name = {one.stratum: one.pairs for one in draw(index, OPERATOR).strata}
     assert by_name[Stratum.LINKED_STRONG] == 5
@@ -198,7 +198,7 @@ def test_a_link_judged_wrong_becomes_a_claim_and_a_right_one_none(index):
     assert judge(index, steward("ana"), "same").claim is None
     told = judge(index, steward("ana"), "different")
     assert told.linked
-    [task] = review_tasks(index, OPERATOR)
+    [task] = list_review_tasks(index, OPERATOR)
     assert (task.kind, task.decisions) == ("claim", (told.claim,))
     assert crosswalk(index) == before
 
@@ -208,7 +208,7 @@ def test_a_pair_left_apart_that_nobody_is_asked_about_becomes_a_claim_if_it_is_o
     load_rows(index, "sis", *twins)
     draw(index, OPERATOR)
     assert {pair.stratum for pair in drawn_pairs(index)} <= {Stratum.BELOW, Stratum.REVIEW, Stratum.NEAR}
-    asked_before = {task.kind for task in review_tasks(index, OPERATOR)}
+    asked_before = {task.kind for task in list_review_tasks(index, OPERATOR)}
     pair = drawn_pairs(index)[0]
     told = judge(index, steward("ana"), "same")
     assert (told.claim is not None) == (pair.stratum == Stratum.BELOW)
@@ -270,7 +270,7 @@ def test_what_a_judge_is_shown_is_on_the_ledger(index):
 
 def seconds(index, actor, verdict, share=1.0):
     """A second review of the first pair of records, whatever it is."""
-    watched = replace(index, quality_rules=QualityRules(second_share=share))
+    watched = with_settings(index, quality_rules=QualityRules(second_share=share))
     with index.database.write(steward(actor), "test") as unit:
         source = {name: unit.sources.by_code(name).id for name in ("sis", "ccwis")}
         lo = unit.records.find(source["sis"], ["c0"])["c0"].id
@@ -298,7 +298,7 @@ def test_two_stewards_who_contradict_each_other_raise_a_claim_and_doubt_raises_n
     ):
         seconds(index, "ana", first)
         assert (judge(index, steward("ben"), second).claim is not None) is raised
-    [key] = [task.key for task in review_tasks(index, OPERATOR) if task.kind == "claim"]
+    [key] = [task.key for task in list_review_tasks(index, OPERATOR) if task.kind == "claim"]
     with index.database.read(OPERATOR) as unit:
         assert unit.task_work.get([key])[key].assigned_to == APPROVERS
         [act] = unit.task_work.acts(key)
@@ -318,10 +318,10 @@ def test_the_share_of_second_reviews_is_as_set(index):
 
 def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(index):
     a_state(index, 2)
-    watched = replace(index, quality_rules=QualityRules(second_share=1.0))
+    watched = with_settings(index, quality_rules=QualityRules(second_share=1.0))
     ana = Viewer("ana", "data_quality", ACTIONS[Role.STEWARD], None)
     for one in questions(watched, ana, Filters()).questions:
-        answer(watched, ana, one.key, [Verdict(*one.records, "different")], "sibling")
+        answer_question(watched, ana, one.key, [PairVerdict(*one.records, "different")], "sibling")
     assert questions(watched, ana, Filters()).total == 0
     ben = replace(ana, client="ben")
     assert next_blind(watched, ana) is None

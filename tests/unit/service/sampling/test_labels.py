@@ -7,7 +7,7 @@ import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.service.records.upsert import upsert
 from mpi.service.sampling.blind_review import answer_blind, next_blind
@@ -28,11 +28,11 @@ def index(tmp_path):
 
 
 def sis(*numbers):
-    return [Label("sis", f"c{n}") for n in numbers]
+    return [RecordRef("sis", f"c{n}") for n in numbers]
 
 
 def ccwis(*numbers):
-    return [Label("ccwis", f"c{n}") for n in numbers]
+    return [RecordRef("ccwis", f"c{n}") for n in numbers]
 
 
 def labelled(index, viewer=OPERATOR, **options):

@@ -11,7 +11,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.sampling.practice import answer_practice, may_work_live, next_practice, practice_pairs
 from mpi.storage.repositories.access.accounts import Account
-from tests.index import OPERATOR, an_index
+from tests.index import OPERATOR, an_index, with_settings
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK}), None)
 RULES = QualityRules(practice_required=True, practice_agreement=0.75, practice_last=8)
@@ -20,7 +20,7 @@ RULES = QualityRules(practice_required=True, practice_agreement=0.75, practice_l
 @pytest.fixture
 def index(tmp_path):
     with an_index(tmp_path / "home", "sis") as made:
-        yield replace(made, quality_rules=RULES)
+        yield with_settings(made, quality_rules=RULES)
 
 
 def an_account(index, name, role):
@@ -130,7 +130,7 @@ def test_only_stewards_accounts_have_to_practise_and_only_where_it_is_required(i
     assert not may_work_live(index, ANA)
     assert may_work_live(index, replace(ANA, client="eve"))
     assert may_work_live(index, replace(ANA, client="an-api-client"))
-    assert may_work_live(replace(index, quality_rules=QualityRules()), ANA)
+    assert may_work_live(with_settings(index, quality_rules=QualityRules()), ANA)
 
 
 def test_what_cannot_be_answered_is_refused(index):

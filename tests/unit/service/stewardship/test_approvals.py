@@ -9,13 +9,13 @@ from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, Not
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, decide, decision
 from mpi.service.stewardship.merge import Why, merge, move
 from mpi.service.stewardship.pending_steps import waiting_steps
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, crosswalk
+from tests.index import OPERATOR, crosswalk, with_settings
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, labels, put, said, together
 
 FIRST = Viewer("first", None, frozenset(Action), None)
@@ -26,7 +26,7 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 @pytest.fixture
 def careful(index):
     """An index where what concerns two agencies waits, and a child of each."""
-    made = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
     put(made, "sis:1")
     put(made, "ccwis:1", **BO)
     return made
@@ -43,7 +43,7 @@ def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
     made = merge(careful, FIRST, eids, Why("x"), survivor=eids[1])
     assert (seen.awaiting, made.awaiting, made.moved) == (True, True, ())
     assert both(careful) == eids
-    [task] = review_tasks(careful, OPERATOR)
+    [task] = list_review_tasks(careful, OPERATOR)
     assert (task.kind, task.decisions) == ("approval", made.decisions)
     assert decision(careful, FIRST, made.decisions[0]).status == "awaiting"
     with pytest.raises(ConflictError, match="your own"):
@@ -51,7 +51,7 @@ def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
     done = approve(careful, SECOND, made.step)
     assert (done.persons, done.moved) == (seen.persons, seen.moved)
     assert set(both(careful)) == {eids[1]}
-    assert review_tasks(careful, OPERATOR) == []
+    assert list_review_tasks(careful, OPERATOR) == []
     with pytest.raises(ConflictError, match="does not wait"):
         approve(careful, SECOND, made.step)
     assert verify(careful, OPERATOR) == []
@@ -82,7 +82,7 @@ def test_the_undo_of_what_needed_two_needs_two(careful):
 def test_what_waits_is_taken_back_by_its_maker_alone(careful):
     made = merge(careful, FIRST, both(careful), Why("x"))
     undo_decision(careful, FIRST, made.decisions[0])
-    assert review_tasks(careful, OPERATOR) == []
+    assert list_review_tasks(careful, OPERATOR) == []
     with pytest.raises(ConflictError):
         approve(careful, SECOND, made.step)
 
@@ -105,18 +105,18 @@ def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
 def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_task_stays(careful):
     put(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
     made = decide(careful, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "ccwis:1", "sis:3"),), "x"))
-    [before] = review_tasks(careful, OPERATOR)
+    [before] = list_review_tasks(careful, OPERATOR)
     put(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
-    assert review_tasks(careful, OPERATOR) == [before]
+    assert list_review_tasks(careful, OPERATOR) == [before]
     approve(careful, SECOND, made.step)
     assert together(careful, "sis:1", "ccwis:1", "sis:3")
-    assert review_tasks(careful, OPERATOR) == []
+    assert list_review_tasks(careful, OPERATOR) == []
     assert verify(careful, OPERATOR) == []
 
 
 def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
     made = merge(careful, FIRST, both(careful), Why("x"))
-    calm = replace(careful, second_approver=SecondApprover.NEVER)
+    calm = with_settings(careful, second_approver=SecondApprover.NEVER)
     apart = said(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
     with pytest.raises(DecisionConflict) as refused:
         approve(careful, SECOND, made.step)
@@ -125,7 +125,7 @@ def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
 
 
 def test_what_it_is_to_supersede_stays_in_force_until_it_is_approved(careful):
-    calm = replace(careful, second_approver=SecondApprover.NEVER)
+    calm = with_settings(careful, second_approver=SecondApprover.NEVER)
     same = said(calm, "SAME", ["sis:1", "ccwis:1"])
     asked = Asked(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "x", supersedes=(same,))
     made = decide(careful, FIRST, asked)
@@ -144,7 +144,7 @@ def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees
     for step in (made.step, 99):
         with pytest.raises(NotFoundError):
             approve(careful, SIS_ONLY, step)
-    always = replace(careful, second_approver=SecondApprover.ALWAYS)
+    always = with_settings(careful, second_approver=SecondApprover.ALWAYS)
     assert decide(always, SIS_ONLY, Asked(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")).awaiting
 
 

@@ -16,11 +16,11 @@ from mpi.domain.errors import (
     RecordError,
     StaleError,
 )
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.core.visibility import visible
 from mpi.service.explanations.pair import explain_pair
-from mpi.service.loads.crosswalk_import import OldLink, import_crosswalk
+from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
@@ -29,7 +29,8 @@ from mpi.service.persons.persons import crosswalk as crosswalk_of
 from mpi.service.persons.persons import lineage, person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.queue import Filters, questions
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.corrections import correct
 from mpi.service.stewardship.decisions import Asked, decide, decisions, report_link
@@ -38,7 +39,16 @@ from mpi.service.stewardship.merge import Why, move, split
 from mpi.service.stewardship.overlays import refuse_overlay
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, a_child, all_that_is_stored, crosswalk, load_rows, partition_of, rows
+from tests.index import (
+    OPERATOR,
+    a_child,
+    all_that_is_stored,
+    crosswalk,
+    load_rows,
+    partition_of,
+    rows,
+    with_settings,
+)
 from tests.unit.service.persons.test_golden_record import put, the, values
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
@@ -109,7 +119,7 @@ def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
 
 def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
     correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    split(index, OPERATOR, eid, [[Label("sis", "1")], [Label("ccwis", "1")]], Why("test"))
+    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "1")]], Why("test"))
     links = crosswalk(index)
     assert the(index, links["sis", "1"], "middle_name").value == "Louise"
     assert "middle_name" not in values(index, links["ccwis", "1"])
@@ -199,9 +209,9 @@ def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for
         read(index, WITH_CORRECTIONS, record.source, record.local_id)
 
 
-def calls_that_take(label: Label, eid: str) -> dict:
+def calls_that_take(label: RecordRef, eid: str) -> dict:
     """Every call by which a caller names a record, of which it names one more of its own."""
-    mine, why = Label("sis", "1"), Why("x")
+    mine, why = RecordRef("sis", "1"), Why("x")
     kinds = {
         "same": (DecisionKind.SAME, [[mine, label]]),
         "different": (DecisionKind.DIFFERENT, [[mine], [label]]),
@@ -214,7 +224,7 @@ def calls_that_take(label: Label, eid: str) -> dict:
         "report": lambda *who: report_link(*who, said["same"]),
         "explain": lambda *who: explain_pair(*who, mine, label),
         "split": lambda *who: split(*who, eid, [[label]], why),
-        "keep": lambda *who: split(*who, eid, [[mine], [Label("sis", "2")]], why, keep=label),
+        "keep": lambda *who: split(*who, eid, [[mine], [RecordRef("sis", "2")]], why, keep=label),
         "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), why),
         "refuse": lambda *who: refuse_overlay(*who, label),
         "crosswalk": lambda *who: crosswalk_of(*who, label.source, label.local_id),
@@ -234,7 +244,7 @@ def other_of(index, eid: str) -> str:
     return next(each for each in crosswalk(index).values() if each != eid)
 
 
-def answer_of(index, viewer: Viewer, call, label: Label) -> tuple[str, str]:
+def answer_of(index, viewer: Viewer, call, label: RecordRef) -> tuple[str, str]:
     """What a call answers or raises, less the name that it was asked about."""
     try:
         found = call(index, viewer)
@@ -250,7 +260,7 @@ def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from
     put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     put(index, "ccwis:1", preferred_name="Mara")
     correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
-    hidden, never = the(index, eid, "preferred_name").record, Label("STEWARD", "correction-999999")
+    hidden, never = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
     viewer = replace(WITH_CORRECTIONS, client="district")
     of_hidden, of_none = calls_that_take(hidden, eid), calls_that_take(never, eid)
     for name in of_hidden:
@@ -272,10 +282,10 @@ def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid)
             with pytest.raises(NotFoundError):
                 calls[name](index, viewer)
     assert (
-        import_crosswalk(index, OPERATOR, "sis", [OldLink("STEWARD", record.local_id, "old-1")]).unknown == 1
+        import_crosswalk(index, OPERATOR, "sis", [OldCrosswalkLine("STEWARD", record.local_id, "old-1")]).unknown == 1
     )
     with pytest.raises(ConflictError):
-        import_crosswalk(index, OPERATOR, "STEWARD", [OldLink("sis", "1", record.local_id)])
+        import_crosswalk(index, OPERATOR, "STEWARD", [OldCrosswalkLine("sis", "1", record.local_id)])
     assert len(decisions(index, OPERATOR)) == before
 
 
@@ -323,9 +333,9 @@ def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
 
 
 def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, eid):
-    crossing = replace(index, second_approver=SecondApprover.CROSS_AGENCY)
+    crossing = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
     assert not correct(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
-    always = replace(index, second_approver=SecondApprover.ALWAYS)
+    always = with_settings(index, second_approver=SecondApprover.ALWAYS)
     effect = correct(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert effect.awaiting
     assert the(index, eid, "middle_name").value == "Louise"

@@ -9,12 +9,12 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, OnceOnly, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.tasks import review_tasks
+from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
 from mpi.service.stewardship.undo import undo_decision
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
@@ -23,8 +23,8 @@ SIS_ONLY = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
 STRANGER = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
 
 
-def labels(*names: str) -> tuple[Label, ...]:
-    return tuple(Label(*name.split(":")) for name in names)
+def labels(*names: str) -> tuple[RecordRef, ...]:
+    return tuple(RecordRef(*name.split(":")) for name in names)
 
 
 def said(index, kind: str, *groups, viewer=OPERATOR, **options) -> int:
@@ -79,7 +79,7 @@ def test_different_parts_what_the_model_links_and_asks_no_more(one_child):
         frozenset({("sis", "1"), ("sis", "2")}),
         frozenset({("ccwis", "1")}),
     }
-    assert review_tasks(one_child, OPERATOR) == []
+    assert list_review_tasks(one_child, OPERATOR) == []
     assert verify(one_child, OPERATOR) == []
 
 
@@ -155,14 +155,14 @@ def test_where_decisions_meet_otherwise_different_holds_and_a_task_shows_the_cha
     far = said(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"])
     undo_decision(strangers, OPERATOR, apart)
     assert not together(strangers, "sis:1", "ccwis:2")
-    [task] = review_tasks(strangers, OPERATOR)
+    [task] = list_review_tasks(strangers, OPERATOR)
     assert (task.kind, task.reason) == ("conflict", "suspended")
     assert set(task.decisions) == {one, two, far}
     [suspended] = [d for d in (one, two) if decision(strangers, OPERATOR, d).suspended]
     undo_decision(strangers, OPERATOR, far)
     assert together(strangers, "sis:1", "ccwis:1", "ccwis:2")
     assert not decision(strangers, OPERATOR, suspended).suspended
-    assert review_tasks(strangers, OPERATOR) == []
+    assert list_review_tasks(strangers, OPERATOR) == []
 
 
 @pytest.fixture
@@ -170,49 +170,49 @@ def doubtful(index):
     """Two records that the model is unsure about: one task."""
     put(index, "sis:1", first_name="Amara", postal_code=None)
     put(index, "ccwis:1", first_name="Amira", last_name="Okonkwa", postal_code=None)
-    [task] = review_tasks(index, OPERATOR)
+    [task] = list_review_tasks(index, OPERATOR)
     assert task.kind == "pair"
     return index
 
 
 def test_unsure_silences_the_task_until_the_evidence_changes(doubtful):
     number = said(doubtful, "UNSURE", ["sis:1", "ccwis:1"])
-    assert review_tasks(doubtful, OPERATOR) == []
+    assert list_review_tasks(doubtful, OPERATOR) == []
     put(doubtful, "sis:1", first_name="Amara", postal_code=None, grade="05")
-    assert review_tasks(doubtful, OPERATOR) == []
+    assert list_review_tasks(doubtful, OPERATOR) == []
     put(doubtful, "sis:1", first_name="Amara", postal_code="43001")
     put(doubtful, "ccwis:1", first_name="Amira", last_name="Okonkwa", postal_code="43001")
-    assert [task.kind for task in review_tasks(doubtful, OPERATOR)] == ["pair"]
+    assert [task.kind for task in list_review_tasks(doubtful, OPERATOR)] == ["pair"]
     undo_decision(doubtful, OPERATOR, number)
-    assert [task.kind for task in review_tasks(doubtful, OPERATOR)] == ["pair"]
+    assert [task.kind for task in list_review_tasks(doubtful, OPERATOR)] == ["pair"]
 
 
 def test_unsure_silences_the_task_until_its_recheck_date(doubtful):
     day = (datetime.now(UTC) + timedelta(days=30)).date()
     said(doubtful, "UNSURE", ["sis:1", "ccwis:1"], recheck_on=day.isoformat())
-    assert review_tasks(doubtful, OPERATOR) == []
+    assert list_review_tasks(doubtful, OPERATOR) == []
     later = datetime.combine(day, datetime.min.time(), UTC)
     with patch.object(clock, "now", lambda: later):
-        assert [task.kind for task in review_tasks(doubtful, OPERATOR)] == ["pair"]
+        assert [task.kind for task in list_review_tasks(doubtful, OPERATOR)] == ["pair"]
 
 
 def test_a_decision_whose_record_has_changed_its_birth_date_holds_and_is_asked_about(strangers):
     number = said(strangers, "SAME", ["sis:1", "ccwis:1"])
     put(strangers, "ccwis:1", **STRANGER | {"postal_code": "45555"})
-    assert review_tasks(strangers, OPERATOR) == []
+    assert list_review_tasks(strangers, OPERATOR) == []
     put(strangers, "ccwis:1", **STRANGER | {"birth_date": "2010-01-02"})
     assert together(strangers, "sis:1", "ccwis:1")
-    [task] = review_tasks(strangers, OPERATOR)
+    [task] = list_review_tasks(strangers, OPERATOR)
     assert (task.kind, task.reason, task.decisions) == ("recheck", "changed", (number,))
     said(strangers, "SAME", ["sis:1", "ccwis:1"], supersedes=(number,))
-    assert review_tasks(strangers, OPERATOR) == []
+    assert list_review_tasks(strangers, OPERATOR) == []
 
 
 def test_a_decision_is_asked_about_from_its_recheck_date_on(strangers):
     number = said(strangers, "SAME", ["sis:1", "ccwis:1"], recheck_on="2999-01-01")
-    assert review_tasks(strangers, OPERATOR) == []
+    assert list_review_tasks(strangers, OPERATOR) == []
     with patch.object(clock, "now", lambda: datetime(2999, 1, 1, tzinfo=UTC)):
-        [task] = review_tasks(strangers, OPERATOR)
+        [task] = list_review_tasks(strangers, OPERATOR)
     assert (task.kind, task.reason, task.decisions) == ("recheck", "due", (number,))
 
 
@@ -308,8 +308,8 @@ def test_what_a_viewer_may_not_see_does_not_refuse_its_decision(strangers):
     said(strangers, "SAME", ["sis:2", "ccwis:1"])
     number = said(strangers, "DIFFERENT", ["sis:1"], ["sis:2"], viewer=SIS_ONLY)
     assert not together(strangers, "sis:1", "sis:2")
-    assert review_tasks(strangers, SIS_ONLY) == []
-    assert [task.kind for task in review_tasks(strangers, OPERATOR)] == ["conflict"]
+    assert list_review_tasks(strangers, SIS_ONLY) == []
+    assert [task.kind for task in list_review_tasks(strangers, OPERATOR)] == ["conflict"]
     assert decision(strangers, SIS_ONLY, number).by == "district"
 
 

@@ -15,14 +15,14 @@ from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.gates.holds import holds, release_hold
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
-from mpi.service.recluster.proposals import apply_proposal, proposal, propose
+from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, decide, decision
 from mpi.service.stewardship.deferred_steps import put_due_in_force
 from mpi.service.stewardship.freeze_windows import freeze, lift, windows
 from mpi.service.stewardship.merge import Why, merge, move, split
 from mpi.service.stewardship.undo import undo_step
-from tests.index import OPERATOR, crosswalk
+from tests.index import OPERATOR, crosswalk, with_settings
 from tests.models import tiny_model
 from tests.unit.service.stewardship.test_decisions import labels, put
 
@@ -151,7 +151,7 @@ def test_what_waits_can_be_taken_back_and_what_binds_cannot_until_the_window_is_
 
 
 def test_what_a_second_approver_lets_pass_within_a_window_waits_for_its_end(two):
-    careful = replace(two, second_approver=SecondApprover.ALWAYS)
+    careful = with_settings(two, second_approver=SecondApprover.ALWAYS)
     with on("2030-03-02"):
         asked = merge(careful, OPERATOR, eids(two), WHY)
     with on("2030-03-04"):
@@ -168,7 +168,7 @@ def careful(two):
     with on("2030-03-01"):
         put(two, "ccwis:1", **CLEO)
         put(two, "ccwis:2", **CLEO)
-    return replace(two, second_approver=SecondApprover.ALWAYS)
+    return with_settings(two, second_approver=SecondApprover.ALWAYS)
 
 
 def statuses(index, done) -> set[tuple[str, str | None]]:
@@ -253,7 +253,7 @@ def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a
         now = replace(index, matcher=stricter)
         links = crosswalk(now)
         assert (done.applied, done.held) == (0, 1)
-        assert [item.status for item in proposal(now, OPERATOR, made.id).items] == ["held"]
+        assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["held"]
         assert links["sis", "1"] == links["ccwis", "1"]
         [held] = holds(now, OPERATOR)
         assert held.held_until == "2030-03-06"

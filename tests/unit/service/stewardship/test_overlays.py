@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.dry_run import dry_run
-from mpi.service.loads.load import LoadOptions, Snapshot
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
@@ -16,14 +17,14 @@ from mpi.service.persons.persons import person
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.answer import Saying, respond, undo_answer
+from mpi.service.review.answer import ResponseOptions, respond_to_question, undo_answer
 from mpi.service.review.question import question
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, rows
 
 ZOE = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06", "postal_code": "41111"}
-RECORD = Label("sis", "1")
+RECORD = RecordRef("sis", "1")
 SCHOOL = Viewer("school", "data_quality", OPERATOR.actions, frozenset({"sis"}))
 AMARA, AS_ZOE = "Amara", "Zoe"
 
@@ -280,7 +281,7 @@ def test_a_client_of_certain_sources_takes_back_its_own_answer_only(overlaid, as
 @pytest.mark.parametrize("verdict", ["release", "refuse"])
 def test_an_answer_in_the_queue_is_taken_back_by_its_maker_or_who_may_see_all_sources(overlaid, verdict):
     key = waiting(overlaid)[0].question
-    answered = respond(overlaid, OPERATOR, key, verdict, Saying("x"))
+    answered = respond_to_question(overlaid, OPERATOR, key, verdict, ResponseOptions("x"))
     with pytest.raises(ConflictError, match="another's"):
         undo_answer(overlaid, SCHOOL, key, answered.step)
     assert waiting(overlaid) == []

@@ -12,8 +12,9 @@ from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import lineage
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.review.tasks import review_tasks
-from mpi.service.statements.sources import NewSource, SourceKind, add_source
+from mpi.service.review.tasks import list_review_tasks
+from mpi.domain.source_kind import SourceKind
+from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
 from mpi.service.stewardship.freeze_windows import freeze
@@ -22,7 +23,7 @@ from mpi.service.stewardship.owner_consent import ask_consent, consent, refuse_c
 from mpi.service.stewardship.pending_steps import waiting_steps
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
-from tests.index import OPERATOR, a_child, crosswalk
+from tests.index import OPERATOR, a_child, crosswalk, with_settings
 from tests.unit.service.stewardship.test_decisions import labels, put, together
 
 STEWARD = Viewer("steward", None, ACTIONS[Role.APPROVER], None)
@@ -63,7 +64,7 @@ def test_a_merge_waits_for_the_owner_of_a_record_and_its_preview_says_whom(askin
     assert (made.awaiting, made.consent_of, made.moved) == (True, ("ccwis",), ())
     assert both(asking) == eids
     assert decision(asking, STEWARD, made.decisions[0]).status == "awaiting"
-    assert review_tasks(asking, OPERATOR) == []
+    assert list_review_tasks(asking, OPERATOR) == []
     shown = one(asking, STEWARD)
     assert (shown.step, shown.kind, shown.by, shown.approval) == (made.step, "merge", "steward", False)
     assert [(c.source, c.status) for c in shown.consents] == [("ccwis", "asked")]
@@ -181,7 +182,7 @@ def test_who_became_an_owner_after_he_made_a_step_does_not_consent_to_it(asking)
 
 
 def test_approval_and_consent_are_both_needed_in_either_order(asking):
-    careful = replace(asking, second_approver=SecondApprover.ALWAYS)
+    careful = with_settings(asking, second_approver=SecondApprover.ALWAYS)
     eids = both(asking)
     for first, second in ((approve, consent), (consent, approve)):
         viewer = {approve: OTHER, consent: OWNER}
@@ -249,7 +250,7 @@ def test_a_setting_approves_nothing_and_its_asking_reaches_what_waits(asking):
     assert len(set(both(asking))) == 1
     undoing = undo_step(asking, STEWARD, made.step)
     consent(asking, OWNER, undoing.step)
-    careful = replace(asking, second_approver=SecondApprover.ALWAYS)
+    careful = with_settings(asking, second_approver=SecondApprover.ALWAYS)
     waits = merged(careful)
     assert waits.consent_of == ()
     ask_consent(asking, OPERATOR, "ccwis", asks=True)

@@ -12,7 +12,7 @@ from alembic import command
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
-from mpi.service.maintenance.restore_notice import restored
+from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import crosswalk
 from mpi.storage import migrate
@@ -137,7 +137,7 @@ def test_a_record_that_the_ledger_names_after_the_backup_gives_its_number_to_no_
             unit.connection.execute(
                 text("INSERT INTO disclosed_record (record_id, disclosure_id) VALUES (50, 1)")
             )
-        restored(index.database, OPERATOR)
+        begin_generation_after_restore(index.database, OPERATOR)
         load_rows(index, "sis", *many_children(2, start=10))
         with index.database.read(OPERATOR) as unit:
             assert sorted(unit.records.active()) == [1, 2, 3, 51, 52]

@@ -1,7 +1,7 @@
 import pytest
 
 from mpi.api.pages.rendering.charts import Point, arcs, lines, waterfall
-from mpi.domain.record_ref import Label
+from mpi.domain.record_ref import RecordRef
 
 
 def test_bars_of_a_waterfall_are_drawn_on_one_scale_from_one_zero():
@@ -16,7 +16,7 @@ def test_bars_of_a_waterfall_are_drawn_on_one_scale_from_one_zero():
 
 
 def test_the_drawing_of_a_cluster_is_the_same_in_whatever_order_its_records_come():
-    a, b, c = Label("ccwis", "1"), Label("sis", "2"), Label("sis", "3")
+    a, b, c = RecordRef("ccwis", "1"), RecordRef("sis", "2"), RecordRef("sis", "3")
     pairs = [(a, b, 12.0), (b, c, 3.0)]
     assert arcs([a, b, c], pairs) == arcs([c, a, b], pairs)
     tones = {node.local_id: node.tone for node in arcs([a, b, c], pairs).nodes}
@@ -24,7 +24,7 @@ def test_the_drawing_of_a_cluster_is_the_same_in_whatever_order_its_records_come
 
 
 def test_a_cluster_too_large_to_read_is_not_drawn():
-    assert arcs([Label("sis", str(n)) for n in range(25)], []) is None
+    assert arcs([RecordRef("sis", str(n)) for n in range(25)], []) is None
 
 
 def test_a_line_has_its_interval_as_a_band_and_the_same_figures_as_rows():

@@ -116,7 +116,7 @@ def test_how_long_a_person_stays_signed_in_is_set_in_the_environment(mpi, home, 
     monkeypatch.setenv("MPI_SIGN_IN_IDLE_MINUTES", "5")
     monkeypatch.setenv("MPI_SIGN_IN_HOURS", "1")
     index = open_index(Settings())
-    assert index.sign_in_limits == SignInLimits(timedelta(minutes=5), timedelta(hours=1))
+    assert index.settings.sign_in_limits == SignInLimits(timedelta(minutes=5), timedelta(hours=1))
     index.database.dispose()
     for value in ("0", "-1", "soon", "100000"):
         monkeypatch.setenv("MPI_SIGN_IN_IDLE_MINUTES", value)

@@ -13,8 +13,9 @@ from mpi.cli.arguments import read_moment
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.reader import open_file
-from mpi.service.loads.guards import Effect, held_because
-from mpi.service.loads.load import LoadOptions, Snapshot, load
+from mpi.service.loads.guards import LoadEffect, find_hold_reason
+from mpi.domain.snapshot import Snapshot
+from mpi.service.loads.load import LoadOptions, load
 from tests.index import OPERATOR, an_index
 from training.__main__ import build
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
@@ -265,7 +266,7 @@ def test_no_week_trips_a_load_guard(feeds) -> None:
         sealed = sum(
             '"sealed"' in rows[number].get("restrictions", "") for number in rows.keys() & before.keys()
         )
-        assert held_because(Effect(len(before), len(gone), renamed, sealed)) is None, line["file"]
+        assert find_hold_reason(LoadEffect(len(before), len(gone), renamed, sealed)) is None, line["file"]
 
 
 def test_blocks_share_no_record_or_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
