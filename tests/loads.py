@@ -55,7 +55,7 @@ class PulledPlugError(Exception):
 @contextmanager
 def stopped_after(monkeypatch, chunks: int):
     """A load that is interrupted while it writes a later chunk."""
-    written = chunk_writer.ChunkWriter._write
+    written = chunk_writer.ChunkWriter._write_chunk
     left = [chunks]
 
     def write(self, *arguments):
@@ -72,7 +72,7 @@ def stopped_after(monkeypatch, chunks: int):
 @contextmanager
 def undo_stopped_after(monkeypatch, chunks: int):
     """An undo of a load that is interrupted while it writes a later chunk."""
-    taken = load_undo._LoadUndo.take_back
+    taken = load_undo._LoadUndo.undo_chunk
     left = [chunks]
 
     def take_back(self, unit, most, progress):

@@ -7,9 +7,9 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from mpi import __version__
-from mpi.api.middleware.fast_path_dispatch import ShortWays
+from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.middleware.middleware import Shell
+from mpi.api.middleware.middleware import RequestMiddleware
 from mpi.api.openapi import DocumentedAPI
 from mpi.api.pages import page_route
 from mpi.api.pages.desk import sign_in, view_as
@@ -38,7 +38,7 @@ from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
-THREADS = 12
+MAX_THREADS = 12
 """Calls at once; below the store's 15 connections, so that none waits for one."""
 
 _DESCRIPTION = """\
@@ -80,10 +80,10 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.index = index
     app.state.matchers = {}
     app.state.metrics = Metrics()
-    problems.install(app)
+    problems.install_error_handlers(app)
     page_route.install(app)
     # What is asked most is found first.
-    asked_most = (crosswalk.looking_up, persons.looking_up, records.sending)
+    asked_most = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
     for router in asked_most:
         app.include_router(router)
     for module in (
@@ -97,13 +97,13 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(view_as.router)
     else:
         sign_in.install(app)
-    app.add_middleware(Shell, metrics=app.state.metrics, short=ShortWays(asked_most))
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, short=FastPathDispatcher(asked_most))
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    to_thread.current_default_thread_limiter().total_tokens = THREADS
+    to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     worker = DeferredSearchWorker(lambda: app.state.index)
     worker.start()
     yield

@@ -10,7 +10,7 @@ from mpi.api.schemas.problem import ProblemOut
 from mpi.api.schemas.records import BulkAnswerOut
 from mpi.api.schemas.refs import SCHEMAS
 
-_SHAPES: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
+_EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
 
 
 class DocumentedAPI(FastAPI):
@@ -21,7 +21,7 @@ class DocumentedAPI(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             _, shapes = models_json_schema(
-                [(shape, "serialization") for shape in _SHAPES], ref_template=SCHEMAS + "{model}"
+                [(shape, "serialization") for shape in _EXTRA_MODELS], ref_template=SCHEMAS + "{model}"
             )
             document["components"]["schemas"].update(shapes["$defs"])
         return super().openapi()

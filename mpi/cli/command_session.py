@@ -1,23 +1,26 @@
-"""What most commands begin with: the settings, the open index, who is asking."""
+"""Opening of the index that a command works on."""
 
+from __future__ import annotations
+
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from mpi.bootstrap import open_index
 from mpi.cli.exit_codes import Interrupted
 from mpi.cli.interrupts import undone_by_interrupt
-from mpi.config import Settings
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer, operator
-from mpi.service.core.index import Index
+
+if TYPE_CHECKING:
+    from mpi.config import Settings
+    from mpi.service.core.index import Index
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """An open index, and the operator at its command line."""
+class CommandSession:
+    """Open index, its settings, and the operator who runs the command."""
 
     settings: Settings
     index: Index
@@ -25,11 +28,15 @@ class Session:
 
 
 def read_settings() -> Settings:
-    """The settings from the environment.
+    """Read the settings from the environment.
 
     Raises:
-        InputError: a variable has a value that it cannot have; the message names it.
+        InputError: a variable has an invalid value; the message names the variable.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - --help needs no settings
+
+    from mpi.config import Settings  # noqa: PLC0415 - --help needs no settings
+
     try:
         return Settings()
     except ValidationError as error:
@@ -38,22 +45,26 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def opened(*, to_move: bool = False) -> Iterator[Session]:
-    """Open the index that the environment names, and close it at the end.
+def opened(*, to_move: bool = False) -> Iterator[CommandSession]:
+    """Open the index that the environment names and close it at the end.
 
-    Nearly every use case is one transaction, so Ctrl-C in here leaves nothing of it; of a large load it
-    leaves whole chunks.
+    Nearly every use case is one transaction, so Ctrl-C leaves nothing of it; of a large load it leaves whole
+    chunks.
 
     Args:
-        to_move: to move it to another model.
+        to_move: open the index in order to move it to another model.
     """
+    from mpi import bootstrap  # noqa: PLC0415 - --help opens no index
+
     settings = read_settings()
     try:
-        index = open_index(settings, to_move=to_move)
+        index = bootstrap.open_index(settings, to_move=to_move)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(undone=True) from interrupt
+    # The imports are done: see PausedCollection.
+    gc.enable()
     with undone_by_interrupt(index.database):
         try:
-            yield Session(settings, index, operator())
+            yield CommandSession(settings, index, operator())
         finally:
             index.database.dispose()

@@ -1,11 +1,16 @@
 """What a dry run found, for people and programs."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mpi.cli.output import note, print_facts, print_json, print_table
 from mpi.cli.receipt_view import receipt_object, show_counts
-from mpi.intake.file_profile import FileProfile
-from mpi.service.loads.dry_run import DryRun
+
+if TYPE_CHECKING:
+    from mpi.intake.file_profile import FileProfile
+    from mpi.service.loads.dry_run import DryRun
 
 
 def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:

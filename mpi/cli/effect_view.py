@@ -1,10 +1,15 @@
 """What a step did or would do, for people and programs."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mpi.cli.output import note, print_facts, print_json, print_table
 from mpi.cli.record_references import shown_group
-from mpi.service.persons.effects import Effect, Received
+
+if TYPE_CHECKING:
+    from mpi.service.persons.effects import Effect, Received
 
 
 def show_effect(effect: Effect, *, as_json: bool) -> None:

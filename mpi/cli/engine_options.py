@@ -1,14 +1,17 @@
 """Options of commands that score a whole index: with which engine, and within how much memory."""
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.bootstrap import batch_engine
 from mpi.cli.command_session import read_settings
 from mpi.domain.errors import InputError
-from mpi.matching.scoring.engines import BatchEngine
+
+if TYPE_CHECKING:
+    from mpi.matching.scoring.engines import BatchEngine
 
 
 class Engine(StrEnum):
@@ -45,8 +48,10 @@ def chosen_engine(engine: Engine | None, master: str | None, memory: str | None)
         EngineError: Spark cannot be had, or has no folder that its workers reach.
         InputError: the options contradict each other, nobody names a master, or the memory is not a size.
     """
+    from mpi import bootstrap  # noqa: PLC0415 - keeps --help quick
+
     if engine is Engine.SPARK:
-        return batch_engine(read_settings(), master, spark=True)
+        return bootstrap.batch_engine(read_settings(), master, spark=True)
     if master is not None:
         raise InputError("--master names a Spark cluster: it goes with --engine spark")
-    return batch_engine(read_settings(), None, spark=False, memory=memory)
+    return bootstrap.batch_engine(read_settings(), None, spark=False, memory=memory)

@@ -1,12 +1,17 @@
 """Ctrl-C, told apart by whether it came in time."""
 
+from __future__ import annotations
+
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mpi.cli.exit_codes import Interrupted
-from mpi.storage.unit_of_work.database import Database
+
+if TYPE_CHECKING:
+    from mpi.storage.unit_of_work.database import Database
 
 
 @contextmanager

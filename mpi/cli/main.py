@@ -12,7 +12,7 @@ import typer
 
 from mpi import __version__
 from mpi.cli.exit_codes import ExitCode, Fault, Interrupted, PipeClosed, fault_of
-from mpi.cli.lazy_commands import LazyGroup, add_commands
+from mpi.cli.lazy_commands import LazyGroup, PausedCollection, add_commands
 
 PROGRAM = "mpi"
 
@@ -21,7 +21,8 @@ class _Root(LazyGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
         # Typer would end the process itself on these two.
         try:
-            return super().invoke(ctx)
+            with PausedCollection():
+                return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
             raise Interrupted(undone=False) from interrupt
         except BrokenPipeError as closed:

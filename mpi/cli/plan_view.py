@@ -1,10 +1,15 @@
 """A re-cluster plan, for people and programs."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.service.maintenance.blocking_stop_list import StopListPlan
-from mpi.service.recluster.plan import ReclusterPlan
+
+if TYPE_CHECKING:
+    from mpi.service.maintenance.blocking_stop_list import StopListPlan
+    from mpi.service.recluster.plan import ReclusterPlan
 
 MOST_LINES = 20
 """Lines of a plan that a table shows; ``--json`` has them all."""

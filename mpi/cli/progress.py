@@ -1,15 +1,20 @@
 """Progress bars, on standard error, for what takes long."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mpi.intake.reader import FileRows
-from mpi.intake.rows import RejectedRow, SentRow
+if TYPE_CHECKING:
+    from mpi.intake.reader import FileRows
+    from mpi.intake.rows import RejectedRow, SentRow
+
 
 PATIENCE_SECONDS = 2.0
 """What is done sooner shows no bar."""

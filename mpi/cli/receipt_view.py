@@ -1,11 +1,16 @@
 """A load's receipt, for people and programs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mpi.cli.output import print_facts, print_json, print_table
-from mpi.service.loads.receipt import Receipt
-from mpi.service.loads.row_intake import Reject
+
+if TYPE_CHECKING:
+    from mpi.service.loads.receipt import Receipt
+    from mpi.service.loads.row_intake import Reject
 
 REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 """Columns of a rejects file, which holds no text of the rows."""

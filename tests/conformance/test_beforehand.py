@@ -315,4 +315,4 @@ def test_pairs_are_found_beforehand_after_the_way_back_too(index, tmp_path):
     with patch.object(upsert_module, "find_optimistic_pairs", kept):
         upsert(index, OPERATOR, "ccwis", a_child("second"))
     with index.database.read(OPERATOR) as unit:
-        assert found[0].wanted.config_id == index.config_id(unit)
+        assert found[0].query.config_id == index.config_id(unit)

@@ -8,7 +8,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.search import search
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
-from mpi.service.resolution.closure import NO_NEWCOMERS
+from mpi.service.resolution.closure import NO_NEW_RECORDS
 from mpi.storage.unit_of_work.session import Session
 from tests.index import OPERATOR, a_child, an_index, partition_of
 
@@ -34,7 +34,7 @@ def index(tmp_path, database_url):
 
 def reading_all():
     """As if every record had been there before."""
-    return patch.object(resolving, "_newcomers", lambda *_: NO_NEWCOMERS)
+    return patch.object(resolving, "_find_new_records", lambda *_: NO_NEW_RECORDS)
 
 
 def send_all(index):

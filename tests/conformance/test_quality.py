@@ -6,8 +6,8 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import quality
-from mpi.service.quality.forecast import forecast
+from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.forecast import forecast_workload
 from mpi.service.sampling.blind_review import answer_blind, next_blind
 from mpi.service.sampling.blind_sample import draw
 from mpi.service.sampling.labels import export_labels
@@ -66,11 +66,11 @@ def test_the_desk_works_whole_from_draw_to_label(index):
     while (shown := next_blind(index, ANA)) is not None:
         answer_blind(index, ANA, shown.id, "same")
     assert answer_practice(index, ANA, next_practice(index, ANA).id, "same").standing.answered == 1
-    found = quality(index, OPERATOR)
+    found = measure_quality(index, OPERATOR)
     assert (found.match_rate.in_care, found.match_rate.found) == (4, 3)
     assert found.live[0].precision.value == 1.0
     assert found.links.automatic == len(export_labels(index, OPERATOR, with_blind=True)) == 3
-    assert forecast(index, OPERATOR).backlog == 0
+    assert forecast_workload(index, OPERATOR).backlog == 0
 
 
 def test_work_is_counted_alike(index):

@@ -92,7 +92,7 @@ def test_one_that_is_refused_costs_the_others_nothing(index):
 
 def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanwhile(index, monkeypatch):
     """On PostgreSQL a page that notes what was seen takes no turn, and commits beside them."""
-    take, good = upsert_module._PreparedUpsert.take, many_children(4)
+    take, good = upsert_module._PreparedUpsert.execute, many_children(4)
 
     def beside_another(step, unit):
         if step.source_code == "nowhere" and index.database.is_postgresql:

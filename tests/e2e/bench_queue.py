@@ -21,7 +21,7 @@ from sqlalchemy import text
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.review.queue import Filters, landing, questions
+from mpi.service.review.queue import Filters, load_landing, questions
 from mpi.storage.repositories.review.task_work import Work
 from mpi.storage.repositories.review.tasks import Task
 from tests.bench.pages import signed_in
@@ -118,7 +118,7 @@ def measured(index) -> dict[str, object]:
         "asleep": lambda: questions(index, STEWARD, Filters(state="asleep")),
         "claimed": lambda: questions(index, STEWARD, Filters(state="claimed")),
         "mine": lambda: questions(index, STEWARD, Filters(state=None, mine=True)),
-        "landing": lambda: landing(index, STEWARD),
+        "landing": lambda: load_landing(index, STEWARD),
     }
     return {name: timed(call) for name, call in asked.items()} | as_pages(index)
 

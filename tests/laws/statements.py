@@ -4,8 +4,8 @@ from sqlalchemy import insert, update
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.core.stored_features import load_features
-from mpi.service.resolution.closure import closure
-from mpi.service.resolution.resolve import today
+from mpi.service.resolution.closure import load_closure
+from mpi.service.resolution.resolve import get_plan_date
 from mpi.service.resolution.settlement import publish, settle
 from mpi.storage.tables import DecisionMemberRow, DecisionRow
 from tests.index import OPERATOR
@@ -61,13 +61,13 @@ def _record(unit, source: str, local_id: str) -> int:
 def _settle(unit, index, touched) -> None:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
+    scope = load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
     settlement = settle(
         unit,
         scope,
         lambda wanted: load_features(unit, config_id, wanted),
         index.matcher.scorer,
         thresholds,
-        today(),
+        get_plan_date(),
     )
     publish(unit, settlement, "decision", test=index.settings.is_test)

@@ -13,7 +13,7 @@ from hypothesis.stateful import precondition, rule
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict
 from mpi.domain.record_ref import RecordRef
-from mpi.service.gates.holds import holds, refuse_hold, release_hold
+from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons.persons import person
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
@@ -434,7 +434,7 @@ class Stewards:
     def hear_holds(self):
         """The holds that there are, as words of the least authority."""
         self.oracle.holding = {}
-        for hold in holds(self.index, OPERATOR):
+        for hold in list_holds(self.index, OPERATOR):
             groups = tuple(tuple((r.source, r.local_id) for r in group.records) for group in hold.before)
             words = [(DecisionKind.SAME, Authority.HOLD, (group,)) for group in groups if len(group) > 1]
             if len([group for group in groups if group]) > 1:

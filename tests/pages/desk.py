@@ -17,7 +17,7 @@ from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
 from mpi.service.review.answer import defer
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import question
+from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_sample import draw
 from mpi.domain.source_kind import SourceKind
@@ -172,6 +172,6 @@ def questions_of(index):
     """The key of one question of each shape that waits."""
     found = {}
     for one in questions(index, operator(), Filters(state=None)).questions:
-        view = question(index, operator(), one.key)
+        view = load_question_view(index, operator(), one.key)
         found.setdefault(f"{view.shape}-{one.kind}-{min(len(view.pairs), 2)}", one.key)
     return found

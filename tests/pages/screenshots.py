@@ -21,7 +21,7 @@ from mpi.domain.viewer import operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import question
+from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_review import answer_blind, next_blind
 from mpi.service.sampling.blind_sample import draw
@@ -99,7 +99,7 @@ def _places(index, demo: Path) -> Iterator[tuple]:
     story = tell(index, know(index, truth(demo)))
     top = questions(index, operator(), Filters(), limit=60).questions
     several = next(
-        (one.key for one in top if len(question(index, operator(), one.key).pairs) > 1), top[0].key
+        (one.key for one in top if len(load_question_view(index, operator(), one.key).pairs) > 1), top[0].key
     )
 
     def claim(page):

@@ -15,17 +15,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from mpi.api.middleware.fast_path_dispatch import ShortRoute
+from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.persons.look_up import Ask, MoreToRead, glance, in_full, look_up
 from mpi.storage.repositories.access.disclosures import Disclosure
 
 _BEARER = "bearer "
-_LOOKING = Viewer("look-up")
+_LOOK_UP_VIEWER = Viewer("look-up")
 
 
-class QuickRoute(ShortRoute):
+class LookUpRoute(FastPathRoute):
     """A route of look-ups."""
 
     def asks(self, request: Request, index: Index) -> Ask[Any] | None:
@@ -37,27 +37,27 @@ class QuickRoute(ShortRoute):
         raise NotImplementedError
 
     async def short(self, request: Request) -> Response | None:
-        """See ``ShortRoute``: the read, and its line on the ledger."""
+        """See ``FastPathRoute``: the read, and its line on the ledger."""
         index: Index = request.app.state.index
         ask = self.asks(request, index)
         if ask is None:
             return None
         headers = request.headers
-        whose = sent_key(headers), headers.get("purpose-of-use")
+        whose = read_api_key(headers), headers.get("purpose-of-use")
         if index.database.is_postgresql:  # which is across a network
-            found = await _asked_afar(index, *whose, ask)
+            found = await _look_up_in_ledger_thread(index, *whose, ask)
         else:
             found, line, viewer = look_up(index, *whose, ask)
-            await _on_the_ledger(index, viewer, lambda: line)
+            await _await_disclosure(index, viewer, lambda: line)
         return self.answer(found)
 
 
-def as_json(found: object, headers: dict[str, str] | None = None) -> Response:
+def json_response(found: object, headers: dict[str, str] | None = None) -> Response:
     """An answer of plain values and dataclasses."""
     return Response(orjson.dumps(found), media_type="application/json", headers=headers)
 
 
-def sent_key(headers: Headers) -> str | None:
+def read_api_key(headers: Headers) -> str | None:
     """The API key that a call bears, in either form."""
     authorization = headers.get("authorization", "")
     if authorization[: len(_BEARER)].lower() == _BEARER and (key := authorization[len(_BEARER) :].strip()):
@@ -65,7 +65,7 @@ def sent_key(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-async def _asked_afar(index: Index, key: str | None, purpose: str | None, ask: Ask[Any]) -> Any:  # noqa: ANN401
+async def _look_up_in_ledger_thread(index: Index, key: str | None, purpose: str | None, ask: Ask[Any]) -> Any:  # noqa: ANN401
     """Look up in the thread that writes the ledger, which does both for all that wait."""
     answers: list[Any] = []
 
@@ -75,15 +75,15 @@ async def _asked_afar(index: Index, key: str | None, purpose: str | None, ask: A
         return line
 
     try:
-        await _on_the_ledger(index, _LOOKING, make)
+        await _await_disclosure(index, _LOOK_UP_VIEWER, make)
     except MoreToRead:
         answer, line, viewer = await run_in_threadpool(in_full, index, key, purpose, ask)
-        await _on_the_ledger(index, viewer, lambda: line)
+        await _await_disclosure(index, viewer, lambda: line)
         return answer
     return answers[0]
 
 
-async def _on_the_ledger(index: Index, viewer: Viewer, make: Callable[[], Disclosure]) -> None:
+async def _await_disclosure(index: Index, viewer: Viewer, make: Callable[[], Disclosure]) -> None:
     """Wait until the line is durable, holding no thread.
 
     Raises:

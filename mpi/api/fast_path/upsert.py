@@ -7,12 +7,12 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mpi.api.fast_path.look_up import as_json, sent_key
-from mpi.api.middleware.fast_path_dispatch import ShortRoute
-from mpi.api.request.access import once_only
-from mpi.api.request.body import json_object, raw_body
+from mpi.api.fast_path.look_up import json_response, read_api_key
+from mpi.api.middleware.fast_path_dispatch import FastPathRoute
+from mpi.api.request.access import add_idempotency_key
+from mpi.api.request.body import parse_json_object, read_raw_body
 from mpi.api.request.problems import TooLargeError
-from mpi.api.request.record_address import address_of
+from mpi.api.request.record_address import address_from_path
 from mpi.domain.errors import ModelMovedError, RecordError
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index
@@ -20,38 +20,38 @@ from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult
 
 
-class SendingRoute(ShortRoute):
+class UpsertRoute(FastPathRoute):
     """Where a record is sent."""
 
     async def short(self, request: Request) -> Response | None:
-        """See ``ShortRoute``: the record taken, in one thread."""
-        if not _is_common(request):
+        """See ``FastPathRoute``: the record taken, in one thread."""
+        if not _is_fast_path_request(request):
             return None
         try:
-            body = await raw_body(request)
-            return await run_in_threadpool(_taken, request, body)
+            body = await read_raw_body(request)
+            return await run_in_threadpool(_upsert_record, request, body)
         except (TooLargeError, ModelMovedError):
             # Nothing was done. The one is told only to whom may send; after the other it is done again.
             return None
 
 
-def _is_common(request: Request) -> bool:
+def _is_fast_path_request(request: Request) -> bool:
     return not request.scope["query_string"]
 
 
-def _taken(request: Request, body: bytes) -> Response:
+def _upsert_record(request: Request, body: bytes) -> Response:
     """Take the record, as ``put_record`` does."""
     index: Index = request.app.state.index
     headers = request.headers
-    viewer = authenticate(index, sent_key(headers), headers.get("purpose-of-use"))
-    viewer = once_only(viewer, headers.get("idempotency-key"), request, body)
-    address = address_of(request.scope["raw_path"])
-    sent = json_object(body)
-    require_address(sent, address.local_id)
-    return as_json(_shown(upsert.upsert(index, viewer, address.source, sent)))
+    viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
+    viewer = add_idempotency_key(viewer, headers.get("idempotency-key"), request, body)
+    address = address_from_path(request.scope["raw_path"])
+    sent = parse_json_object(body)
+    require_matching_local_id(sent, address.local_id)
+    return json_response(_to_plain_values(upsert.upsert(index, viewer, address.source, sent)))
 
 
-def require_address(sent: dict[str, object], local_id: str) -> None:
+def require_matching_local_id(sent: dict[str, object], local_id: str) -> None:
     """Let the path say the local ID where the record does not.
 
     Raises:
@@ -61,7 +61,7 @@ def require_address(sent: dict[str, object], local_id: str) -> None:
         raise RecordError("local_id", "conflict", "differs from the one in the path")
 
 
-def _shown(answer: UpsertResult) -> dict[str, object]:
+def _to_plain_values(answer: UpsertResult) -> dict[str, object]:
     """As ``ResolvedOut``, in its order."""
     return {
         "source": answer.source,

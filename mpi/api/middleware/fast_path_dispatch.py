@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope
 
-from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.model_reload import ModelReloadRoute
 
 
-class ShortRoute(FollowingRoute):
+class FastPathRoute(ModelReloadRoute):
     """A route with a short way; what it is documented as, and answers in any other form, is FastAPI's."""
 
     async def short(self, request: Request) -> Response | None:
@@ -22,7 +22,7 @@ class ShortRoute(FollowingRoute):
         raise NotImplementedError
 
 
-class ShortWays:
+class FastPathDispatcher:
     """The routes that have a short way.
 
     Args:
@@ -31,7 +31,7 @@ class ShortWays:
 
     def __init__(self, routers: Sequence[APIRouter]) -> None:
         self._routes = [
-            route for router in routers for route in router.routes if isinstance(route, ShortRoute)
+            route for router in routers for route in router.routes if isinstance(route, FastPathRoute)
         ]
 
     async def answer(self, scope: Scope, receive: Receive) -> Response | None:

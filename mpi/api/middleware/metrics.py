@@ -10,7 +10,7 @@ from http import HTTPMethod
 from mpi.service.core.block_limits import BlockCounts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
 
 _METHODS = frozenset(HTTPMethod)
@@ -29,7 +29,7 @@ class Metrics:
         """Count one call."""
         # A caller may invent methods; each would be a series for ever.
         self._calls[method if method in _METHODS else "OTHER", route, status] += 1
-        for bound in BUCKETS_S:
+        for bound in LATENCY_BUCKETS_S:
             if seconds <= bound:
                 self._buckets[route, bound] += 1
         self._seconds[route] += seconds
@@ -49,14 +49,14 @@ class Metrics:
         yield f"# HELP {name} Time from the first byte of a call to the last of its answer."
         yield f"# TYPE {name} histogram"
         for route, count in sorted(self._count.items()):
-            for bound in BUCKETS_S:
+            for bound in LATENCY_BUCKETS_S:
                 yield f'{name}_bucket{{route="{route}",le="{bound}"}} {self._buckets[route, bound]}'
             yield f'{name}_bucket{{route="{route}",le="+Inf"}} {count}'
             yield f'{name}_sum{{route="{route}"}} {self._seconds[route]:.6f}'
             yield f'{name}_count{{route="{route}"}} {count}'
 
 
-def block_lines(counts: BlockCounts) -> str:
+def render_block_counts(counts: BlockCounts) -> str:
     """How often this process met blocks that are too large."""
     return (
         "# HELP mpi_blocks_past_alarm_total Searched blocks with more records than the alarm size.\n"

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mpi.api.middleware.fast_path_dispatch import ShortWays
+from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.request.fairness import Fairness, TooManyCalls
-from mpi.api.request.problems import REQUEST_ID, WrongHostError, log_unexpected, refusal, response_of
+from mpi.api.request.fairness import CallLimiter, TooManyCallsError
+from mpi.api.request.problems import REQUEST_ID, WrongHostError, log_unexpected, respond_to_error, response_from_error
 from mpi.domain.errors import MpiError
 
 _log = logging.getLogger("mpi.access")
@@ -28,13 +28,13 @@ _HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
-_ID, _CACHE = b"x-request-id", b"cache-control"
-_SENT = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
-_OURS = {_ID, *(name for name, _ in _SENT)}
+_REQUEST_ID_HEADER, _CACHE_HEADER = b"x-request-id", b"cache-control"
+_ENCODED_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_OVERRIDDEN_HEADERS = {_REQUEST_ID_HEADER, *(name for name, _ in _ENCODED_HEADERS)}
 _NO_ROUTE = "other"
 
 
-class Shell:
+class RequestMiddleware:
     """ASGI middleware, the outermost of ours.
 
     Args:
@@ -43,25 +43,25 @@ class Shell:
         short: tried before the application.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, short: ShortWays) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, short: FastPathDispatcher) -> None:
         self._app = app
         self._metrics = metrics
         self._short = short
-        self._fairness = Fairness()
+        self._fairness = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        call = _Call(scope, send)
+        call = _CallState(scope, send)
         try:
             await self._answer(call, scope, receive)
         # Nothing may reach the server's own handler, which logs messages, and those may hold values.
         except Exception as error:  # noqa: BLE001
             log_unexpected(error, call.id)
             if not call.started:
-                await response_of(error, call.id)(scope, receive, call.send)
+                await response_from_error(error, call.id)(scope, receive, call.send)
         finally:
             self._note(call, scope)
 
@@ -72,17 +72,17 @@ class Shell:
             try:
                 async with self._fairness.turn(scope["path"], headers):
                     await self._let_in(call, scope, receive)
-            except TooManyCalls as too_many:
-                await response_of(too_many, call.id)(scope, receive, call.send)
+            except TooManyCallsError as too_many:
+                await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
-            await response_of(error, call.id)(scope, receive, call.send)
+            await response_from_error(error, call.id)(scope, receive, call.send)
 
     async def _let_in(self, call: "_Call", scope: Scope, receive: Receive) -> None:
         try:
             response = await self._short.answer(scope, receive)
         except MpiError as error:
-            response = refusal(error, call.id)
+            response = respond_to_error(error, call.id)
         await (response or self._app)(scope, receive, call.send)
 
     def _note(self, call: "_Call", scope: Scope) -> None:
@@ -93,7 +93,7 @@ class Shell:
         _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
 
 
-class _Call:
+class _CallState:
     """One call under way."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
@@ -107,8 +107,8 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            kept = [header for header in message.get("headers", ()) if header[0].lower() not in _OURS]
-            if not any(name.lower() == _CACHE for name, _ in kept):
-                kept.append((_CACHE, b"no-store"))
-            message["headers"] = [*kept, *_SENT, (_ID, self.id.encode())]
+            kept = [header for header in message.get("headers", ()) if header[0].lower() not in _OVERRIDDEN_HEADERS]
+            if not any(name.lower() == _CACHE_HEADER for name, _ in kept):
+                kept.append((_CACHE_HEADER, b"no-store"))
+            message["headers"] = [*kept, *_ENCODED_HEADERS, (_REQUEST_ID_HEADER, self.id.encode())]
         await self._send(message)

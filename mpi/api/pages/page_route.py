@@ -14,14 +14,14 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.rendering.words import words
 from mpi.api.pages.session.session import LeadElsewhere, signed_in
 from mpi.api.pages.session.visit import visit_of
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.problems import REQUEST_ID, log_unexpected, problem_of, status_of
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.problems import REQUEST_ID, log_unexpected, problem_from_error, find_status
 from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 
 _UNKNOWN = HTTPStatus.BAD_REQUEST
 
 
-class PageRoute(FollowingRoute):
+class PageRoute(ModelReloadRoute):
     """A route whose errors are pages."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -34,7 +34,7 @@ class PageRoute(FollowingRoute):
             except RequestValidationError:
                 return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
             except MpiError as error:
-                if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+                if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
                     log_unexpected(error, request.scope[REQUEST_ID])
                 return await run_in_threadpool(error_page, request, error)
             # Whoever works here all day is shown a page, and nothing of the message, which may hold values.
@@ -62,7 +62,7 @@ def install(app: FastAPI) -> None:
 
 def error_page(request: Request, error: Exception) -> Response:
     """An error in words, for whoever looks."""
-    problem = problem_of(error)
+    problem = problem_from_error(error)
     status = HTTPStatus(problem["status"])
     w = words().error
     title = w.maybe(f"title_{status.value}") or w[f"title_{_UNKNOWN.value}"]

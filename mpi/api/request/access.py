@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from mpi.api.request.body import RawDep
+from mpi.api.request.body import RawBodyDep
 from mpi.domain.errors import NotFoundError
 from mpi.domain.viewer import PURPOSES, OnceOnly, Viewer
 from mpi.service.access.clients import authenticate
@@ -19,13 +19,13 @@ _api_key = APIKeyHeader(
 
 
 # Not a plain function: those run in the thread pool, and this one waits for nothing.
-async def open_index(request: Request) -> Index:
+async def get_index(request: Request) -> Index:
     """The index that the application serves."""
     index: Index = request.app.state.index
     return index
 
 
-IndexDep = Annotated[Index, Depends(open_index)]
+IndexDep = Annotated[Index, Depends(get_index)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Credentials:
 
 
 # Not a plain function: those run in the thread pool, and this one waits for nothing.
-async def credentials(
+async def read_credentials(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     api_key: Annotated[str | None, Security(_api_key)],
     purpose: Annotated[
@@ -63,21 +63,21 @@ async def credentials(
     return Credentials(bearer.credentials if bearer else api_key, purpose)
 
 
-CredentialsDep = Annotated[Credentials, Depends(credentials)]
+CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 
 
-def caller(index: IndexDep, shown: CredentialsDep) -> Viewer:
+def authenticate_caller(index: IndexDep, shown: CredentialsDep) -> Viewer:
     """Who is calling, by either form of their key, and for what purpose."""
     return shown.viewer(index)
 
 
-CallerDep = Annotated[Viewer, Depends(caller)]
+CallerDep = Annotated[Viewer, Depends(authenticate_caller)]
 
 
-def writer(
+def authenticate_writer(
     request: Request,
     viewer: CallerDep,
-    body: RawDep,
+    body: RawBodyDep,
     key: Annotated[
         str | None,
         Header(
@@ -91,10 +91,10 @@ def writer(
     ] = None,
 ) -> Viewer:
     """Who is calling, with the key that makes the call be done once only."""
-    return once_only(viewer, key, request, body)
+    return add_idempotency_key(viewer, key, request, body)
 
 
-def once_only(viewer: Viewer, key: str | None, request: Request, body: bytes) -> Viewer:
+def add_idempotency_key(viewer: Viewer, key: str | None, request: Request, body: bytes) -> Viewer:
     """Who is calling, by a call that is done once only where it bears an ``Idempotency-Key``."""
     if key is None:
         return viewer
@@ -104,10 +104,10 @@ def once_only(viewer: Viewer, key: str | None, request: Request, body: bytes) ->
     return replace(viewer, once=OnceOnly(key, call))
 
 
-WriterDep = Annotated[Viewer, Depends(writer)]
+WriterDep = Annotated[Viewer, Depends(authenticate_writer)]
 
 
-def tags(
+def parse_if_match(
     if_match: Annotated[
         str | None,
         Header(
@@ -123,10 +123,10 @@ def tags(
     return tuple(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
 
 
-IfMatchDep = Annotated[tuple[str, ...] | None, Depends(tags)]
+IfMatchDep = Annotated[tuple[str, ...] | None, Depends(parse_if_match)]
 
 
-def literal_action(request: Request) -> None:
+def require_unencoded_colon(request: Request) -> None:
     """Refuse a path whose colon came encoded: that is data, never an action.
 
     Raises:
@@ -136,4 +136,4 @@ def literal_action(request: Request) -> None:
         raise NotFoundError("no such path")
 
 
-ActionPath = Depends(literal_action)
+ActionPath = Depends(require_unencoded_colon)

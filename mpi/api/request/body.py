@@ -10,13 +10,13 @@ from fastapi import Depends, Request
 from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
 
-LARGEST_RECORD_BYTES = 1_000_000
+MAX_RECORD_BYTES = 1_000_000
 """Of a body that is one record, and of a line that is one."""
-_TOO_LARGE = f"a record has at most {LARGEST_RECORD_BYTES:,} bytes"
+_TOO_LARGE = f"a record has at most {MAX_RECORD_BYTES:,} bytes"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BodyLine:
     """One line of a body.
 
     Args:
@@ -28,11 +28,11 @@ class Line:
     data: bytes | None
 
 
-async def raw_body(request: Request) -> bytes:
+async def read_raw_body(request: Request) -> bytes:
     """The body, bounded.
 
     Raises:
-        TooLargeError: it has more than ``LARGEST_RECORD_BYTES``.
+        TooLargeError: it has more than ``MAX_RECORD_BYTES``.
     """
     # A call may be answered a second time, see mpi.api.request.model_reload and mpi.api.fast_path.upsert; its body comes once.
     read: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
@@ -47,27 +47,27 @@ async def _read(request: Request) -> bytes | TooLargeError:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > LARGEST_RECORD_BYTES:
+        if len(data) > MAX_RECORD_BYTES:
             return TooLargeError(_TOO_LARGE)
     return bytes(data)
 
 
-RawDep = Annotated[bytes, Depends(raw_body)]
+RawBodyDep = Annotated[bytes, Depends(read_raw_body)]
 
 
-async def sent_record(data: RawDep) -> dict[str, object]:
+async def parse_record_body(data: RawBodyDep) -> dict[str, object]:
     """The body as one JSON object.
 
     Raises:
         InputError: it is no JSON object.
     """
-    return json_object(data)
+    return parse_json_object(data)
 
 
-SentDep = Annotated[dict[str, object], Depends(sent_record)]
+RecordBodyDep = Annotated[dict[str, object], Depends(parse_record_body)]
 
 
-def json_object(data: bytes | None) -> dict[str, object]:
+def parse_json_object(data: bytes | None) -> dict[str, object]:
     """Read one JSON object.
 
     Raises:
@@ -86,19 +86,19 @@ def json_object(data: bytes | None) -> dict[str, object]:
     return parsed
 
 
-async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[Line]:
+async def iterate_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[BodyLine]:
     """The lines of a body, holding at most one and a chunk at a time; blank ones are left out."""
     rest, number, overlong = b"", 0, False
     async for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
         for data in whole:
             number += 1
-            if overlong or len(data) > LARGEST_RECORD_BYTES:
-                yield Line(number, None)
+            if overlong or len(data) > MAX_RECORD_BYTES:
+                yield BodyLine(number, None)
             elif data.strip():
-                yield Line(number, data)
+                yield BodyLine(number, data)
             overlong = False
-        if len(rest) > LARGEST_RECORD_BYTES:
+        if len(rest) > MAX_RECORD_BYTES:
             rest, overlong = b"", True
     if overlong or rest.strip():
-        yield Line(number + 1, None if overlong else rest)
+        yield BodyLine(number + 1, None if overlong else rest)

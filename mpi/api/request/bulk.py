@@ -16,20 +16,20 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mpi.api.request.access import Credentials
-from mpi.api.request.body import Line, json_object, lines
-from mpi.api.request.model_reload import follow
-from mpi.api.request.problems import log_unexpected, problem_of
+from mpi.api.request.body import BodyLine, parse_json_object, iterate_lines
+from mpi.api.request.model_reload import reload_model
+from mpi.api.request.problems import log_unexpected, problem_from_error
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import UpsertResult, upsert
 
 MEDIA_TYPE = "application/x-ndjson"
-MOST_LINES = 50_000
+MAX_LINES = 50_000
 """Of one call: bounds what is kept of answers that are not read. A file is for ``mpi ingest``."""
-_LONGEST_KEY = 200
+_MAX_KEY_LENGTH = 200
 
 
-async def answers(
+async def answer_lines(
     app: FastAPI, shown: Credentials, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
     """The answer to each line, in order.
@@ -42,40 +42,40 @@ async def answers(
         request_id: for the log.
     """
     answered = 0
-    async for line in lines(chunks):
+    async for line in iterate_lines(chunks):
         answered += 1
-        if answered <= MOST_LINES:
-            yield await run_in_threadpool(answer, app, shown, line, request_id)
-        elif answered == MOST_LINES + 1:
-            refusal = RecordError("record", "too-many", f"one call has at most {MOST_LINES:,} lines")
-            yield _line({"line": line.number, "problem": problem_of(refusal)})
+        if answered <= MAX_LINES:
+            yield await run_in_threadpool(answer_line, app, shown, line, request_id)
+        elif answered == MAX_LINES + 1:
+            refusal = RecordError("record", "too-many", f"one call has at most {MAX_LINES:,} lines")
+            yield _encode_line({"line": line.number, "problem": problem_from_error(refusal)})
 
 
-def answer(app: FastAPI, shown: Credentials, line: Line, request_id: str) -> bytes:
+def answer_line(app: FastAPI, shown: Credentials, line: BodyLine, request_id: str) -> bytes:
     """Upsert the record of one line; one that is refused is answered with a problem."""
     key: dict[str, object] = {}
     try:
         viewer = shown.viewer(app.state.index)
-        sent = json_object(line.data)
-        key = _key(sent)
-        resolved = _upsert(app, viewer, _source(sent), sent)
-        return _line({"line": line.number, **resolved.as_dict()})
+        sent = parse_json_object(line.data)
+        key = _extract_record_key(sent)
+        resolved = _upsert_record(app, viewer, _pop_source(sent), sent)
+        return _encode_line({"line": line.number, **resolved.as_dict()})
     except MpiError as error:
-        return _line({"line": line.number, **key, "problem": problem_of(error)})
+        return _encode_line({"line": line.number, **key, "problem": problem_from_error(error)})
     # One line must not cost the answers to the others; what it was is in the log.
     except Exception as error:  # noqa: BLE001
         log_unexpected(error, request_id)
-        return _line({"line": line.number, **key, "problem": problem_of(error)})
+        return _encode_line({"line": line.number, **key, "problem": problem_from_error(error)})
 
 
-def _upsert(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> UpsertResult:
+def _upsert_record(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> UpsertResult:
     try:
         return upsert(app.state.index, viewer, source, sent)
     except ModelMovedError:
-        return upsert(follow(app), viewer, source, sent)
+        return upsert(reload_model(app), viewer, source, sent)
 
 
-class Exchange(Response):
+class BulkResponse(Response):
     """Sends answers while the body of the call is still being read.
 
     Starlette's own streaming response listens for a disconnect meanwhile, and so takes parts of the body.
@@ -112,7 +112,7 @@ class Exchange(Response):
             backlog.put_nowait(None)
 
 
-def _source(sent: dict[str, object]) -> str:
+def _pop_source(sent: dict[str, object]) -> str:
     """Take the source's code out of a line, whose rest is a canonical record."""
     source = sent.pop("source", None)
     if not isinstance(source, str):
@@ -120,11 +120,11 @@ def _source(sent: dict[str, object]) -> str:
     return source
 
 
-def _key(sent: dict[str, object]) -> dict[str, object]:
+def _extract_record_key(sent: dict[str, object]) -> dict[str, object]:
     """The line's key, as far as it has one: for the caller to know which record a problem is about."""
     named = {name: sent.get(name) for name in ("source", "local_id")}
-    return {n: v for n, v in named.items() if isinstance(v, str) and 0 < len(v) <= _LONGEST_KEY}
+    return {n: v for n, v in named.items() if isinstance(v, str) and 0 < len(v) <= _MAX_KEY_LENGTH}
 
 
-def _line(value: dict[str, object]) -> bytes:
+def _encode_line(value: dict[str, object]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)

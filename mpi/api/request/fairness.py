@@ -14,26 +14,26 @@ from starlette.datastructures import Headers
 
 from mpi.domain.errors import InputError
 
-AT_WORK = 6
+MAX_RUNNING_CALLS = 6
 """Calls of one client at work at a time: half of the threads, so that one client never has them all."""
-WAITING = 128
+MAX_WAITING_CALLS = 128
 """Calls of one client that may wait; each holds a connection and no thread."""
-NEVER_WAITING = frozenset({"/healthz", "/readyz", "/metrics"})
+EXEMPT_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked by whoever watches over the service."""
 
 
-class TooManyCalls(InputError):  # noqa: N818 - what is the matter
+class TooManyCallsError(InputError):  # noqa: N818 - what is the matter
     """A client makes more calls at once than may wait."""
 
     code = "too-many-calls"
 
 
-class Fairness:
+class CallLimiter:
     """Lets calls through, a client at a time no more than its share; used on the event loop only."""
 
-    def __init__(self, at_work: int = AT_WORK, waiting: int = WAITING) -> None:
+    def __init__(self, at_work: int = MAX_RUNNING_CALLS, waiting: int = MAX_WAITING_CALLS) -> None:
         self._at_work, self._most = at_work, at_work + waiting
-        self._clients: dict[bytes, _Client] = {}
+        self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
     async def turn(self, path: str, headers: Headers) -> AsyncIterator[None]:
@@ -42,13 +42,13 @@ class Fairness:
         Raises:
             TooManyCalls: too many of its calls wait already.
         """
-        if path in NEVER_WAITING:
+        if path in EXEMPT_PATHS:
             yield
             return
-        name = _credential(headers)
-        client = self._clients.setdefault(name, _Client(self._at_work))
+        name = _hash_credential(headers)
+        client = self._clients.setdefault(name, _ClientCalls(self._at_work))
         if client.calls >= self._most:
-            raise TooManyCalls(f"more than {self._most} calls of yours are under way: make fewer at once")
+            raise TooManyCallsError(f"more than {self._most} calls of yours are under way: make fewer at once")
         client.calls += 1
         try:
             async with client.turns:
@@ -59,7 +59,7 @@ class Fairness:
                 self._clients.pop(name, None)
 
 
-class _Client:
+class _ClientCalls:
     """The calls of one client that are under way or wait."""
 
     def __init__(self, at_work: int) -> None:
@@ -67,7 +67,7 @@ class _Client:
         self.turns = asyncio.Semaphore(at_work)
 
 
-def _credential(headers: Headers) -> bytes:
+def _hash_credential(headers: Headers) -> bytes:
     """What tells one client from another; a hash, so that no key stays in memory for it."""
     sent = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
     return blake2b(sent.encode(), digest_size=16).digest()

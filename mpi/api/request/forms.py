@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
 
-LARGEST_FORM_BYTES = 100_000
-MOST_FIELDS = 1_000
+MAX_FORM_BYTES = 100_000
+MAX_FORM_FIELDS = 1_000
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -57,11 +57,11 @@ class Form:
         return tuple(self._values)
 
 
-async def sent_form(request: Request) -> Form:
+async def read_form(request: Request) -> Form:
     """The body as a form; an empty body is an empty one.
 
     Raises:
-        TooLargeError: it has more than ``LARGEST_FORM_BYTES`` or ``MOST_FIELDS``.
+        TooLargeError: it has more than ``MAX_FORM_BYTES`` or ``MAX_FORM_FIELDS``.
         InputError: it is no form, or holds what no page sends.
     """
     kind = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
@@ -70,14 +70,14 @@ async def sent_form(request: Request) -> Form:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > LARGEST_FORM_BYTES:
-            raise TooLargeError(f"a form has at most {LARGEST_FORM_BYTES:,} bytes")
-    if data.count(b"&") >= MOST_FIELDS:
-        raise TooLargeError(f"a form has at most {MOST_FIELDS:,} fields")
-    return parsed(bytes(data))
+        if len(data) > MAX_FORM_BYTES:
+            raise TooLargeError(f"a form has at most {MAX_FORM_BYTES:,} bytes")
+    if data.count(b"&") >= MAX_FORM_FIELDS:
+        raise TooLargeError(f"a form has at most {MAX_FORM_FIELDS:,} fields")
+    return parse_form(bytes(data))
 
 
-def parsed(data: bytes) -> Form:
+def parse_form(data: bytes) -> Form:
     """A form from its bytes.
 
     Raises:
@@ -97,4 +97,4 @@ def parsed(data: bytes) -> Form:
     return Form(values)
 
 
-SentFormDep = Annotated[Form, Depends(sent_form)]
+SentFormDep = Annotated[Form, Depends(read_form)]

@@ -16,10 +16,10 @@ from mpi.domain.errors import ModelMovedError
 from mpi.domain.viewer import operator
 from mpi.service.core.index import Index, Matcher
 
-_turn = threading.Lock()
+_reload_lock = threading.Lock()
 
 
-class FollowingRoute(APIRoute):
+class ModelReloadRoute(APIRoute):
     """A route that answers with the model that the index has moved to, where it has."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -30,20 +30,20 @@ class FollowingRoute(APIRoute):
             try:
                 return await answer(request)
             except ModelMovedError:
-                await run_in_threadpool(follow, request.app)
+                await run_in_threadpool(reload_model, request.app)
                 return await answer(request)
 
         return handler
 
 
-def follow(app: FastAPI) -> Index:
+def reload_model(app: FastAPI) -> Index:
     """Take the model in force, and answer with it from now on.
 
     Raises:
         ModelError: it cannot be found or compiled here.
         ModelMovedError: the model of that name that is here is another one.
     """
-    with _turn:
+    with _reload_lock:
         index: Index = app.state.index
         with index.database.read(operator()) as unit:
             active = unit.configs.active()
@@ -60,6 +60,6 @@ def follow(app: FastAPI) -> Index:
         return app.state.index  # type: ignore[no-any-return]
 
 
-def expect(app: FastAPI, matcher: Matcher) -> None:
+def cache_model(app: FastAPI, matcher: Matcher) -> None:
     """Keep a model at hand that the index is about to move to, so that nobody waits for it to be loaded."""
     app.state.matchers[matcher.model.ref] = matcher

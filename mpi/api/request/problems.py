@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mpi.api.request.fairness import TooManyCalls
+from mpi.api.request.fairness import TooManyCallsError
 from mpi.domain.errors import (
     AccessDenied,
     ClaimedError,
@@ -50,7 +50,7 @@ class WrongHostError(InputError):
     code = "wrong-host"
 
 
-STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
+STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     MpiError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The index could not do what was asked"),
     InputError: (HTTPStatus.BAD_REQUEST, "The request is wrong"),
     EidError: (HTTPStatus.BAD_REQUEST, "Not an enterprise ID"),
@@ -67,7 +67,7 @@ STATUSES: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     ReusedKeyError: (HTTPStatus.UNPROCESSABLE_ENTITY, "The key names another call"),
     LoadHeld: (HTTPStatus.CONFLICT, "The load is held"),
     ModelError: (HTTPStatus.INTERNAL_SERVER_ERROR, "The model cannot be used"),
-    TooManyCalls: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
+    TooManyCallsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
 """Status and title of each error; a subclass that is not listed is as its nearest ancestor."""
@@ -82,19 +82,19 @@ _UNEXPECTED = "it was logged under the ID in instance, without any value of the 
 Problem = dict[str, Any]
 
 
-def status_of(error: MpiError) -> tuple[HTTPStatus, str]:
+def find_status(error: MpiError) -> tuple[HTTPStatus, str]:
     """Status and title of an error."""
-    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_from_error(error: Exception) -> Problem:
     """An error as a problem object, without ``instance``; an unexpected one says nothing of itself."""
     if not isinstance(error, MpiError):
-        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED)
-    status, title = status_of(error)
+        return _build_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED)
+    status, title = find_status(error)
     # The message of a failure of ours may name files of this machine.
     detail = _UNEXPECTED if status == HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
-    problem = _problem(status, error.code, title, detail)
+    problem = _build_problem(status, error.code, title, detail)
     if isinstance(error, RecordError):
         problem |= {"field": error.field, "reason": error.reason}
     if isinstance(error, DecisionConflict):
@@ -104,16 +104,16 @@ def problem_of(error: Exception) -> Problem:
     return problem
 
 
-def response_of(error: Exception, request_id: str) -> Response:
+def response_from_error(error: Exception, request_id: str) -> Response:
     """An error as the answer to a call."""
-    return _response(problem_of(error), request_id)
+    return _build_response(problem_from_error(error), request_id)
 
 
-def refusal(error: MpiError, request_id: str) -> Response:
+def respond_to_error(error: MpiError, request_id: str) -> Response:
     """An error of ours as the answer to a call; one that is our failure is logged."""
-    if status_of(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
         log_unexpected(error, request_id)
-    return response_of(error, request_id)
+    return response_from_error(error, request_id)
 
 
 def log_unexpected(error: Exception, request_id: str) -> None:
@@ -121,39 +121,39 @@ def log_unexpected(error: Exception, request_id: str) -> None:
     _log.error("%s %s at %s", request_id, type(error).__name__, raised_at(error))
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer every error as a problem."""
 
     @app.exception_handler(MpiError)
     async def _refused(request: Request, error: MpiError) -> Response:
-        return refusal(error, request.scope[REQUEST_ID])
+        return respond_to_error(error, request.scope[REQUEST_ID])
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:
-        problem = _problem(
-            HTTPStatus.BAD_REQUEST, "invalid-parameter", "A parameter is wrong", _told(error.errors())
+        problem = _build_problem(
+            HTTPStatus.BAD_REQUEST, "invalid-parameter", "A parameter is wrong", _describe_parameter_errors(error.errors())
         )
-        return _response(problem, request.scope[REQUEST_ID])
+        return _build_response(problem, request.scope[REQUEST_ID])
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         code = status.phrase.lower().replace(" ", "-")
-        problem = _problem(status, code, status.phrase, status.description or status.phrase)
-        return _response(problem, request.scope[REQUEST_ID], error.headers or {})
+        problem = _build_problem(status, code, status.phrase, status.description or status.phrase)
+        return _build_response(problem, request.scope[REQUEST_ID], error.headers or {})
 
 
-def _problem(status: HTTPStatus, code: str, title: str, detail: str) -> Problem:
+def _build_problem(status: HTTPStatus, code: str, title: str, detail: str) -> Problem:
     return {"type": f"urn:mpi:problem:{code}", "title": title, "status": status.value, "detail": detail}
 
 
-def _response(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+def _build_response(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     status = HTTPStatus(problem["status"])
     body = orjson.dumps({**problem, "instance": f"urn:uuid:{request_id}"})
     return Response(body, status, {**_HEADERS.get(status, {}), **(headers or {})}, MEDIA_TYPE)
 
 
-def _told(errors: Sequence[Mapping[str, Any]]) -> str:
+def _describe_parameter_errors(errors: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong with which parameter. What was sent is not told, nor a name that is not ours."""
     told = []
     for error in errors:

@@ -13,7 +13,7 @@ from mpi.service.recluster.run_state import RunView
 from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
 from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_here
 
-LARGE_RECORDS = 5_000
+MIN_PROCESS_RECORDS = 5_000
 """From this many records on a process is begun, which takes one to two seconds: of 20,000 a proposal takes
 three by itself."""
 
@@ -24,37 +24,37 @@ def propose(
     index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
 ) -> ProposalView:
     """``proposals.propose``."""
-    return _computed(index, viewer, _propose, matcher, refresh_lists, reason)
+    return _run_job(index, viewer, _propose, matcher, refresh_lists, reason)
 
 
 def apply_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
 ) -> ProposalResult:
     """``proposals.apply_proposal``."""
-    return _computed(index, viewer, proposals.apply_proposal, matcher, number, approved)
+    return _run_job(index, viewer, proposals.apply_proposal, matcher, number, approved)
 
 
 def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> ProposalResult:
     """``proposals.roll_back_proposal``."""
-    return _computed(index, viewer, proposals.roll_back_proposal, matcher, number)
+    return _run_job(index, viewer, proposals.roll_back_proposal, matcher, number)
 
 
 def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
     """``proposals.resume_run``."""
-    return _computed(index, viewer, proposals.resume_run, matcher, number)
+    return _run_job(index, viewer, proposals.resume_run, matcher, number)
 
 
 def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
     """``mpi.service.recluster.threshold_simulation.simulate_thresholds``."""
-    return _computed(index, viewer, simulate_here, bits)
+    return _run_job(index, viewer, simulate_in_process, bits)
 
 
-def _computed(index: Index, viewer: Viewer, work: Callable[..., Result], *given: object) -> Result:
+def _run_job(index: Index, viewer: Viewer, work: Callable[..., Result], *given: object) -> Result:
     # No process is begun for who may not ask for it.
     require_whole_index(viewer)
     with index.database.read(operator()) as unit:
         records = unit.keys.greatest(index.config_id(unit))
-    if records < LARGE_RECORDS:
+    if records < MIN_PROCESS_RECORDS:
         return work(index, viewer, *given)
     return computed_apart(index, work, viewer, *given)
 

@@ -19,14 +19,14 @@ _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RecordAddress:
     """A record by its source's words."""
 
     source: str
     local_id: str
 
 
-def record_address(
+def parse_record_address(
     request: Request,
     source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
     local_id: Annotated[  # noqa: ARG001
@@ -36,42 +36,42 @@ def record_address(
             examples=["12345"],
         ),
     ],
-) -> Address:
+) -> RecordAddress:
     """The record that ``/v1/sources/{source}/records/{local_id}`` names.
 
     Raises:
         InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
         RecordError: it is no local ID.
     """
-    return address_of(request.scope["raw_path"])
+    return address_from_path(request.scope["raw_path"])
 
 
-def rekey_address(
+def parse_rekey_address(
     request: Request,
     source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
     local_id: Annotated[  # noqa: ARG001
         str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
     ],
-) -> Address:
-    """The record that ``…/records/{local_id}/rekey`` names; raises as ``record_address``."""
-    return address_of(request.scope["raw_path"].rpartition(b"/")[0])
+) -> RecordAddress:
+    """The record that ``…/records/{local_id}/rekey`` names; raises as ``parse_record_address``."""
+    return address_from_path(request.scope["raw_path"].rpartition(b"/")[0])
 
 
-RekeyAddressDep = Annotated[Address, Depends(rekey_address)]
+RekeyAddressDep = Annotated[RecordAddress, Depends(parse_rekey_address)]
 
 
-def address_of(raw_path: bytes) -> Address:
-    """The record that a path as sent names; raises as ``record_address`` does."""
+def address_from_path(raw_path: bytes) -> RecordAddress:
+    """The record that a path as sent names; raises as ``parse_record_address`` does."""
     segments = raw_path.split(b"/")
     if len(segments) < _SEGMENTS:
         # An encoded slash posed as one of the route's own.
         raise NotFoundError("no such path")
     if len(segments) > _SEGMENTS:
         raise InputError("a local ID is one segment of the path: write / as %2F")
-    return Address(_decoded(segments[_SOURCE]), local_id_of(_decoded(segments[_LOCAL_ID])))
+    return RecordAddress(_decode_segment(segments[_SOURCE]), local_id_of(_decode_segment(segments[_LOCAL_ID])))
 
 
-def _decoded(segment: bytes) -> str:
+def _decode_segment(segment: bytes) -> str:
     if _BROKEN_ESCAPE.search(segment):
         raise InputError("the path holds a % that begins no escape: write % as %25")
     try:
@@ -80,4 +80,4 @@ def _decoded(segment: bytes) -> str:
         raise InputError("the path is not UTF-8") from None
 
 
-AddressDep = Annotated[Address, Depends(record_address)]
+RecordAddressDep = Annotated[RecordAddress, Depends(parse_record_address)]

@@ -9,23 +9,23 @@ from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends
 
-from mpi.api.request.body import RawDep, json_object
+from mpi.api.request.body import RawBodyDep, parse_json_object
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 
-Kind = TypeVar("Kind", str, int, bool)
-Found = TypeVar("Found")
+Value = TypeVar("Value", str, int, bool)
+Member = TypeVar("Member")
 
 
-async def optional_object(data: RawDep) -> dict[str, object]:
+async def parse_optional_object(data: RawBodyDep) -> dict[str, object]:
     """The body as one JSON object; an empty body is an empty one."""
-    return json_object(data) if data.strip() else {}
+    return parse_json_object(data) if data.strip() else {}
 
 
-AskedDep = Annotated[dict[str, object], Depends(optional_object)]
+JsonBodyDep = Annotated[dict[str, object], Depends(parse_optional_object)]
 
 
-class Body:
+class JsonBody:
     """The members of a body, taken one by one.
 
     Args:
@@ -43,7 +43,7 @@ class Body:
 
     def text(self, name: str) -> str:
         """Text that has to be there."""
-        return _required(name, self._of(name, str, "text"))
+        return _require_value(name, self._of(name, str, "text"))
 
     def optional_text(self, name: str) -> str | None:
         """Text, if it is there."""
@@ -83,7 +83,7 @@ class Body:
 
     def groups(self, name: str) -> list[list[RecordRef]]:
         """A list of lists of records that has to be there."""
-        found = _required(name, self._list(name))
+        found = _require_value(name, self._list(name))
         return [self._labels(name, group) for group in found]
 
     def records(self, name: str) -> list[RecordRef]:
@@ -96,7 +96,7 @@ class Body:
 
     def value(self, name: str) -> object:
         """Anything that has to be there; whether it can be one, the field that it is of says."""
-        return _required(name, self._sent.get(name))
+        return _require_value(name, self._sent.get(name))
 
     def optional_record(self, name: str) -> RecordRef | None:
         """A record, if it is there."""
@@ -105,11 +105,11 @@ class Body:
 
     def number(self, name: str) -> int:
         """A whole number that has to be there."""
-        return _required(name, self.optional_number(name))
+        return _require_value(name, self.optional_number(name))
 
     def verdicts(self, name: str) -> list[tuple[RecordRef, RecordRef, str]]:
         """A list of verdicts on pairs of records that has to be there."""
-        return [self._verdict(name, each) for each in _required(name, self._list(name))]
+        return [self._verdict(name, each) for each in _require_value(name, self._list(name))]
 
     def part(self, name: str) -> int | RecordRef | None:
         """A place, or a record; None where it is left out."""
@@ -137,7 +137,7 @@ class Body:
                 return self._label(name, sent["left"]), self._label(name, sent["right"]), kind
         raise InputError(f"{name}: a verdict has left, right (records) and kind (text)")
 
-    def _of(self, name: str, kind: type[Kind], called: str) -> Kind | None:
+    def _of(self, name: str, kind: type[Value], called: str) -> Value | None:
         found = self._sent.get(name)
         if found is None or isinstance(found, kind):
             return found
@@ -150,7 +150,7 @@ class Body:
         raise InputError(f"{name}: give a list")
 
 
-def _required(name: str, found: Found | None) -> Found:
+def _require_value(name: str, found: Member | None) -> Member:
     if found is None:
         raise InputError(f"{name}: is missing")
     return found

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep, WriterDep
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
 from mpi.api.schemas.decisions import UNDO, EffectOut, json_body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
@@ -15,9 +15,9 @@ from mpi.service.stewardship.owner_consent import AskingConsent, ask_consent, co
 from mpi.service.stewardship.pending_steps import WaitingStep, waiting_steps
 
 router = APIRouter(tags=["decisions"])
-_REASON = {"type": "string", "maxLength": 64}
-_SETTING = json_body(
-    {"asks": True, "reason": "agreement"}, ("asks",), asks={"type": "boolean"}, reason=_REASON
+_REASON_SCHEMA = {"type": "string", "maxLength": 64}
+_ASK_CONSENT_BODY = json_body(
+    {"asks": True, "reason": "agreement"}, ("asks",), asks={"type": "boolean"}, reason=_REASON_SCHEMA
 )
 
 
@@ -27,14 +27,14 @@ _SETTING = json_body(
     summary="Let what others decide of a source's records wait for its owner, or not",
     responses=problems(404, 409, 413, 422),
     dependencies=[ActionPath],
-    openapi_extra=_SETTING,
+    openapi_extra=_ASK_CONSENT_BODY,
 )
 def post_ask_consent(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> AskingConsent:
     """From now on. What waits already goes on waiting for those who were asked."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    body = Body(sent, "asks", "reason")
+    body = JsonBody(sent, "asks", "reason")
     if body.value("asks") not in (True, False):
         raise InputError("asks: give true or false")
     reason = body.optional_text("reason") or "setting"
@@ -61,11 +61,11 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
     openapi_extra=UNDO,
 )
 def post_consent(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Effect:
     """For every source that the caller owns. It takes effect once nobody is awaited any more."""
     permit(viewer, Action.CONSENT)
-    body = Body(sent, "reason", "preview")
+    body = JsonBody(sent, "reason", "preview")
     reason = body.optional_text("reason") or "consent"
     return consent(index, viewer, number, reason, preview=body.flag("preview"))
 
@@ -79,10 +79,10 @@ def post_consent(
     openapi_extra=UNDO,
 )
 def post_refusal(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Effect:
     """The step ends, and nothing of it ever took effect."""
     permit(viewer, Action.CONSENT)
-    body = Body(sent, "reason", "preview")
+    body = JsonBody(sent, "reason", "preview")
     reason = body.optional_text("reason") or "refused"
     return refuse_consent(index, viewer, number, reason, preview=body.flag("preview"))

@@ -4,9 +4,9 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
-from mpi.api.fast_path.look_up import QuickRoute, as_json
+from mpi.api.fast_path.look_up import LookUpRoute, json_response
 from mpi.api.request.access import CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import problems
@@ -17,10 +17,10 @@ from mpi.service.persons.fast_look_up import crosswalk_at_a_glance
 from mpi.service.persons.look_up import Ask
 from mpi.service.persons.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
 
-router = APIRouter(tags=["crosswalk"], route_class=FollowingRoute)
+router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 
 
-class _ByLocalId(QuickRoute):
+class _CrosswalkRoute(LookUpRoute):
     def asks(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
         """A source and a local ID, once each and nothing else."""
         sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -35,13 +35,13 @@ class _ByLocalId(QuickRoute):
 
     def answer(self, found: CrosswalkEntry) -> Response:
         """As ``CrosswalkOut``."""
-        return as_json(found)
+        return json_response(found)
 
 
-looking_up = APIRouter(tags=["crosswalk"], route_class=_ByLocalId)
+look_up_router = APIRouter(tags=["crosswalk"], route_class=_CrosswalkRoute)
 
 
-@looking_up.get(
+@look_up_router.get(
     "/v1/crosswalk",
     response_model=CrosswalkOut | AddressedOut,
     summary="From a record to its enterprise ID, or the other way",

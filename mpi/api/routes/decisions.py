@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.decisions import (
     DECIDE,
     MERGE,
@@ -27,9 +27,9 @@ from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import Asked, DecisionView
 from mpi.service.stewardship.merge import Why
 
-router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
-_WHY = ("reason", "note", "supersedes", "preview")
-_UNDONE = "undo"
+router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
+_REASON_MEMBERS = ("reason", "note", "supersedes", "preview")
+_DEFAULT_UNDO_REASON = "undo"
 
 
 @router.post(
@@ -39,15 +39,15 @@ _UNDONE = "undo"
     responses=problems(404, 409, 413, 422),
     openapi_extra=DECIDE,
 )
-def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: AskedDep) -> Effect:
+def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonBodyDep) -> Effect:
     """It holds until it is undone or superseded, whatever its records come to say and whatever the model.
 
     One that contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "kind", "groups", "effective_from", "recheck_on", *_WHY)
+    body = JsonBody(sent, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
     asked = Asked(
-        _kind(body.text("kind")),
+        _parse_decision_kind(body.text("kind")),
         body.groups("groups"),
         body.text("reason"),
         body.optional_text("effective_from"),
@@ -65,12 +65,12 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: Asked
     responses=problems(404, 413, 422),
     openapi_extra=REPORT,
 )
-def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: AskedDep) -> dict[str, int]:
+def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonBodyDep) -> dict[str, int]:
     """It changes nothing by itself: it is a claim, and a task asks a steward about it."""
     permit(viewer, Action.LINK_REPORT)
-    body = Body(sent, "kind", "groups", "reason", "note")
+    body = JsonBody(sent, "kind", "groups", "reason", "note")
     asked = Asked(
-        _kind(body.text("kind")),
+        _parse_decision_kind(body.text("kind")),
         body.groups("groups"),
         body.text("reason"),
         note=body.optional_text("note"),
@@ -109,12 +109,12 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=UNDO,
 )
 def post_decision_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Effect:
     """The result is what would be without it, with all that came since; `stays` tells what stays as it is."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "reason", "preview")
-    reason = body.optional_text("reason") or _UNDONE
+    body = JsonBody(sent, "reason", "preview")
+    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_decision(index, viewer, number, reason, preview=body.flag("preview"))
 
 
@@ -127,12 +127,12 @@ def post_decision_undo(
     openapi_extra=UNDO,
 )
 def post_step_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Effect:
     """All decisions that the step made are revoked, in any order with other steps."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "reason", "preview")
-    reason = body.optional_text("reason") or _UNDONE
+    body = JsonBody(sent, "reason", "preview")
+    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
 
 
@@ -145,11 +145,11 @@ def post_step_undo(
     openapi_extra=UNDO,
 )
 def post_step_approve(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Effect:
     """It takes effect as it would now. Whoever made the step cannot approve it."""
     permit(viewer, Action.APPROVE)
-    return approve(index, viewer, number, preview=Body(sent, "reason", "preview").flag("preview"))
+    return approve(index, viewer, number, preview=JsonBody(sent, "reason", "preview").flag("preview"))
 
 
 @router.post(
@@ -160,14 +160,14 @@ def post_step_approve(
     dependencies=[ActionPath],
     openapi_extra=MERGE,
 )
-def post_merge(index: IndexDep, viewer: WriterDep, tags: IfMatchDep, _: NoQueryDep, sent: AskedDep) -> Effect:
+def post_merge(index: IndexDep, viewer: WriterDep, tags: IfMatchDep, _: NoQueryDep, sent: JsonBodyDep) -> Effect:
     """The survivor keeps its ID; the others are retired and answer with it.
 
     Survivor is the ID with an open enrolment, then of most records, then the oldest, unless `survivor` says.
     """
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "eids", "survivor", *_WHY)
-    why = _why(body, tags)
+    body = JsonBody(sent, "eids", "survivor", *_REASON_MEMBERS)
+    why = _build_reason(body, tags)
     return merge.merge(index, viewer, body.texts("eids"), why, body.optional_text("survivor"))
 
 
@@ -185,12 +185,12 @@ def post_split(
     eid: EidDep,
     tags: IfMatchDep,
     _: NoQueryDep,
-    sent: AskedDep,
+    sent: JsonBodyDep,
 ) -> Effect:
     """The part that holds most of its records keeps the ID, unless `keep` says."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "groups", "keep", "one_child", *_WHY)
-    why = _why(body, tags)
+    body = JsonBody(sent, "groups", "keep", "one_child", *_REASON_MEMBERS)
+    why = _build_reason(body, tags)
     one_child = body.numbers("one_child")
     return merge.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"), one_child)
 
@@ -209,16 +209,16 @@ def post_move(
     eid: EidDep,
     tags: IfMatchDep,
     _: NoQueryDep,
-    sent: AskedDep,
+    sent: JsonBodyDep,
 ) -> Effect:
     """They are held apart from the one person, and together with the other."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "records", "to", *_WHY)
-    why = _why(body, tags)
+    body = JsonBody(sent, "records", "to", *_REASON_MEMBERS)
+    why = _build_reason(body, tags)
     return merge.move(index, viewer, eid, body.records("records"), body.text("to"), why)
 
 
-def _why(body: Body, tags: tuple[str, ...] | None) -> Why:
+def _build_reason(body: JsonBody, tags: tuple[str, ...] | None) -> Why:
     return Why(
         body.text("reason"),
         body.optional_text("note"),
@@ -228,7 +228,7 @@ def _why(body: Body, tags: tuple[str, ...] | None) -> Why:
     )
 
 
-def _kind(text: str) -> DecisionKind:
+def _parse_decision_kind(text: str) -> DecisionKind:
     try:
         return DecisionKind(text)
     except ValueError:

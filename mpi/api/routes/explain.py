@@ -3,17 +3,17 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.explanations.person import PersonExplanation, explain_person
-from mpi.service.explanations.person_history import Built, built
+from mpi.service.explanations.person_history import HistoryStep, built
 
-router = APIRouter(tags=["persons"], route_class=FollowingRoute)
+router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
 @router.post(
@@ -23,10 +23,10 @@ router = APIRouter(tags=["persons"], route_class=FollowingRoute)
     responses=problems(404, 409, 413, 422),
     openapi_extra=EXPLAIN,
 )
-def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Explanation:
+def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Explanation:
     """One sentence, what each comparison adds, what opposes, and what would change the answer; no values."""
     permit(viewer, Action.RECORD_READ)
-    body = Body(sent, "left", "right")
+    body = JsonBody(sent, "left", "right")
     return explain_pair(index, viewer, body.record("left"), body.record("right"))
 
 
@@ -47,6 +47,6 @@ def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryD
     summary="Read in plain sentences how a person was built",
     responses=problems(404),
 )
-def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[Built, ...]:
+def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[HistoryStep, ...]:
     """Step by step, the oldest first."""
     return built(index, viewer, eid)

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
@@ -12,15 +12,15 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.stewardship.freeze_windows import FreezeWindow, freeze, lift, windows
 
-router = APIRouter(tags=["decisions"], route_class=FollowingRoute)
-_DAY = {"type": "string", "format": "date"}
-_REASON = {"type": "string", "maxLength": 64}
-_WINDOW = json_body(
+router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
+_DATE_SCHEMA = {"type": "string", "format": "date"}
+_REASON_SCHEMA = {"type": "string", "maxLength": 64}
+_WINDOW_BODY = json_body(
     {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"},
     ("begins_on", "ends_on"),
-    begins_on=_DAY,
-    ends_on=_DAY,
-    reason=_REASON,
+    begins_on=_DATE_SCHEMA,
+    ends_on=_DATE_SCHEMA,
+    reason=_REASON_SCHEMA,
 )
 
 
@@ -30,14 +30,14 @@ _WINDOW = json_body(
     summary="Name days on which what is decided of a source's records waits",
     responses=problems(404, 413, 422),
     dependencies=[ActionPath],
-    openapi_extra=_WINDOW,
+    openapi_extra=_WINDOW_BODY,
 )
 def post_freeze(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> FreezeWindow:
     """Decisions, merges, splits, moves and approved items of a proposal wait for the first day after it."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    body = Body(sent, "begins_on", "ends_on", "reason")
+    body = JsonBody(sent, "begins_on", "ends_on", "reason")
     reason = body.optional_text("reason") or "reporting-period"
     return freeze(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
 
@@ -59,11 +59,11 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
     summary="End a freeze window before its time",
     responses=problems(404, 409, 413),
     dependencies=[ActionPath],
-    openapi_extra=json_body({"reason": "count-is-done"}, (), reason=_REASON),
+    openapi_extra=json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
 )
 def post_lift(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> FreezeWindow:
     """What waits for it alone takes effect at once."""
     permit(viewer, Action.SOURCE_ADMIN)
-    return lift(index, viewer, number, Body(sent, "reason").optional_text("reason") or "lifted")
+    return lift(index, viewer, number, JsonBody(sent, "reason").optional_text("reason") or "lifted")

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 
 from mpi.api.request.access import CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
@@ -15,7 +15,7 @@ from mpi.service.persons.golden_record import GoldenRecord, golden
 from mpi.service.stewardship.corrections import correct
 from mpi.service.stewardship.merge import Why
 
-router = APIRouter(tags=["persons"], route_class=FollowingRoute)
+router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
 @router.get(
@@ -50,14 +50,14 @@ def post_correction(
     eid: EidDep,
     expected: IfMatchDep,
     _: NoQueryDep,
-    sent: AskedDep,
+    sent: JsonBodyDep,
 ) -> Effect:
     """It is a record of the stewards' own source, stands before every other, and joins nobody.
 
     It goes where the record goes that it corrects, and is taken back by undoing its step.
     """
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "attribute", "value", "reason", "note", "preview")
+    body = JsonBody(sent, "attribute", "value", "reason", "note", "preview")
     why = Why(
         body.text("reason"),
         body.optional_text("note"),

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
-from mpi.api.middleware.metrics import CONTENT_TYPE, Metrics, block_lines
+from mpi.api.middleware.metrics import CONTENT_TYPE, Metrics, render_block_counts
 from mpi.api.request.access import IndexDep
 from mpi.service.core.readiness import require_ready
 
@@ -28,4 +28,4 @@ async def get_metrics(request: Request) -> PlainTextResponse:
     """Calls and latencies."""
     metrics: Metrics = request.app.state.metrics
     counts = request.app.state.index.block_counts
-    return PlainTextResponse(metrics.text() + block_lines(counts), media_type=CONTENT_TYPE)
+    return PlainTextResponse(metrics.text() + render_block_counts(counts), media_type=CONTENT_TYPE)

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, IndexDep, WriterDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.decisions import UNDO
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
@@ -12,7 +12,7 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.loads.load_undo import LoadUndoResult, undo_load
 
-router = APIRouter(tags=["records"], route_class=FollowingRoute)
+router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 
 
 @router.post(
@@ -24,7 +24,7 @@ router = APIRouter(tags=["records"], route_class=FollowingRoute)
     openapi_extra=UNDO,
 )
 def post_load_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> LoadUndoResult:
     """Nothing that it said counts any more: records, people and IDs are as they would be without it.
 
@@ -32,6 +32,6 @@ def post_load_undo(
     in between; interrupted, it goes on when it is asked for again.
     """
     permit(viewer, Action.LOAD)
-    body = Body(sent, "reason", "preview")
+    body = JsonBody(sent, "reason", "preview")
     reason = body.optional_text("reason") or "bad-load"
     return undo_load(index, viewer, number, reason, preview=body.flag("preview"))

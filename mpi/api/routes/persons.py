@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from mpi.api.fast_path.look_up import QuickRoute, as_json
+from mpi.api.fast_path.look_up import LookUpRoute, json_response
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.body import SentDep
-from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.body import RecordBodyDep
+from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
 from mpi.api.schemas.problem import problems
@@ -17,10 +17,10 @@ from mpi.service.persons.look_up import Ask
 from mpi.service.persons.persons import LineageStep, PersonView
 from mpi.service.persons.search import Found, search
 
-router = APIRouter(tags=["persons"], route_class=FollowingRoute)
+router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
-class _ByEid(QuickRoute):
+class _PersonRoute(LookUpRoute):
     def asks(self, request: Request, index: Index) -> Ask[PersonView] | None:
         """An enterprise ID, now."""
         if request.scope["query_string"]:
@@ -41,10 +41,10 @@ class _ByEid(QuickRoute):
             "flags": found.flags,
             "since": found.since,
         }
-        return as_json(view, {"ETag": f'"{found.etag}"'})
+        return json_response(view, {"ETag": f'"{found.etag}"'})
 
 
-looking_up = APIRouter(tags=["persons"], route_class=_ByEid)
+look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
 
 
 @router.post(
@@ -55,12 +55,12 @@ looking_up = APIRouter(tags=["persons"], route_class=_ByEid)
     dependencies=[ActionPath],
     openapi_extra=record_body(CHILD, "What is known of the person, as a canonical record."),
 )
-def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: SentDep) -> list[Found]:
+def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: RecordBodyDep) -> list[Found]:
     """Up to ten persons, best first, explained by comparison and without values."""
     return search(index, viewer, sent)
 
 
-@looking_up.get(
+@look_up_router.get(
     "/v1/persons/{eid}",
     response_model=PersonOut,
     summary="Look up an enterprise ID",

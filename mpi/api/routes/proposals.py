@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 
 from mpi.api.request import recluster_process
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute, expect
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute, cache_model
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.proposals import (
@@ -34,8 +34,8 @@ from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
 
-router = APIRouter(tags=["recluster"], route_class=FollowingRoute)
-_MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
+router = APIRouter(tags=["recluster"], route_class=ModelReloadRoute)
+_MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
 
 @router.post(
@@ -45,12 +45,12 @@ _MODEL = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     responses=problems(404, 409, 413),
     openapi_extra=PROPOSE,
 )
-def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> ProposalView:
+def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> ProposalView:
     """What would merge, split and move, which IDs, and the work that follows. Nothing changes."""
     require_whole_index(viewer)
-    body = Body(sent, "model", "refresh_lists", "reason")
+    body = JsonBody(sent, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
-    matcher = matcher_of(index, body.optional_text("model"), keep=True)
+    matcher = load_matcher_of_ref(index, body.optional_text("model"), keep=True)
     return recluster_process.propose(
         index, viewer, matcher, refresh_lists=body.flag("refresh_lists"), reason=reason
     )
@@ -87,14 +87,14 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=APPLY,
 )
 def post_apply(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> ProposalResult:
     """What is not approved is held, and so is an item that has changed since it was read."""
     require_whole_index(viewer)
-    body = Body(sent, "items")
+    body = JsonBody(sent, "items")
     approved = body.numbers("items") if "items" in sent else None
-    matcher = matcher_of(index, proposals.get_proposal(index, viewer, number).model)
-    expect(request.app, matcher)
+    matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model)
+    cache_model(request.app, matcher)
     done = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
     return done
@@ -109,11 +109,11 @@ def post_apply(
     openapi_extra=NOTHING,
 )
 def post_reject(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> ProposalResult:
     """Nothing of it is applied or held."""
     require_whole_index(viewer)
-    Body(sent, "reason")
+    JsonBody(sent, "reason")
     return proposals.reject_proposal(index, viewer, number)
 
 
@@ -126,13 +126,13 @@ def post_reject(
     openapi_extra=NOTHING,
 )
 def post_rollback(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> ProposalResult:
     """The same step with the earlier configuration; what came since stays, and its holds end."""
     require_whole_index(viewer)
-    Body(sent, "reason")
-    matcher = matcher_of(index, proposals.get_proposal(index, viewer, number).model_before)
-    expect(request.app, matcher)
+    JsonBody(sent, "reason")
+    matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model_before)
+    cache_model(request.app, matcher)
     done = recluster_process.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
     return done
@@ -146,10 +146,10 @@ def post_rollback(
     dependencies=[ActionPath],
     openapi_extra=SIMULATE,
 )
-def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Simulation:
+def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Simulation:
     """What would merge, split and be asked, in figures; nothing is stored."""
     require_whole_index(viewer)
-    body = Body(sent, "link", "review", "margin", "cohesion")
+    body = JsonBody(sent, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
     return recluster_process.simulate(index, viewer, TrialThresholds(*(body.bits(name) for name in names)))
 
@@ -157,7 +157,7 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: Asked
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())
 def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldView]:
     """Computed changes that wait for a person, oldest first."""
-    return holds.holds(index, viewer)
+    return holds.list_holds(index, viewer)
 
 
 @router.post(
@@ -169,11 +169,11 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
     openapi_extra=NOTHING,
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> dict[str, Any]:
     """As it is computed now."""
     require_whole_index(viewer)
-    Body(sent, "reason")
+    JsonBody(sent, "reason")
     return {"hold": number, "status": "released", "moved": holds.release_hold(index, viewer, number)}
 
 
@@ -186,16 +186,16 @@ def post_release(
     openapi_extra=NOTHING,
 )
 def post_refuse(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> dict[str, Any]:
     """What it would have changed is a steward's decision from now on."""
     permit(viewer, Action.DECIDE)
     require_whole_index(viewer)
-    Body(sent, "reason")
+    JsonBody(sent, "reason")
     return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}
 
 
-def matcher_of(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
+def load_matcher_of_ref(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
     """The model of a name and version; no other path of this machine can be named.
 
     Raises:
@@ -204,7 +204,7 @@ def matcher_of(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
     """
     if ref is None or ref == index.matcher.model.ref:
         return index.matcher
-    if not _MODEL.fullmatch(ref):
+    if not _MODEL_REF.fullmatch(ref):
         raise InputError("model: give it as name/version")
     settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
     if not keep:

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.quality import (
@@ -23,8 +23,8 @@ from mpi.api.schemas.quality import (
 )
 from mpi.domain.viewer import Action, permit
 from mpi.service.gates.holds import require_whole_index
-from mpi.service.quality.dashboard import Quality, quality
-from mpi.service.quality.forecast import Forecast, forecast
+from mpi.service.quality.dashboard import QualityFigures, measure_quality
+from mpi.service.quality.forecast import Forecast, forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.service.sampling import blind_review, blind_sample, practice
 from mpi.service.sampling.blind_review import BlindTold, BlindView
@@ -32,7 +32,7 @@ from mpi.domain.sampling import MONTHLY_PAIRS
 from mpi.service.sampling.blind_sample import Drawn
 from mpi.service.sampling.practice import PracticeTold, PracticeView
 
-router = APIRouter(tags=["quality"], route_class=FollowingRoute)
+router = APIRouter(tags=["quality"], route_class=ModelReloadRoute)
 ForecastDep = Annotated[ForecastQuery, Query()]
 
 
@@ -42,12 +42,12 @@ ForecastDep = Annotated[ForecastQuery, Query()]
     summary="Read the figures of the dashboard",
     responses=problems(),
 )
-def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Quality:
+def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFigures:
     """Workload, match rate, live precision and recall, agreement between stewards, links, throughput.
 
     Of the whole index; a caller who may not read records is shown no count under 10.
     """
-    return quality(index, viewer)
+    return measure_quality(index, viewer)
 
 
 @router.get(
@@ -59,7 +59,7 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Quality:
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
     """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
     bits = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
-    return forecast(index, viewer, None if bits == TrialThresholds() else bits)
+    return forecast_workload(index, viewer, None if bits == TrialThresholds() else bits)
 
 
 @router.post(
@@ -70,10 +70,10 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     dependencies=[ActionPath],
     openapi_extra=DRAW,
 )
-def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> Drawn:
+def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Drawn:
     """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
     require_whole_index(viewer)
-    body = Body(sent, "month", "size")
+    body = JsonBody(sent, "month", "size")
     return blind_sample.draw(index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS)
 
 
@@ -97,11 +97,11 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
     openapi_extra=ANSWER,
 )
 def post_blind_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> BlindTold:
     """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
     permit(viewer, Action.TASK_WORK)
-    return blind_review.answer_blind(index, viewer, number, Body(sent, "verdict").text("verdict"))
+    return blind_review.answer_blind(index, viewer, number, JsonBody(sent, "verdict").text("verdict"))
 
 
 @router.get(
@@ -124,8 +124,8 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
     openapi_extra=ANSWER,
 )
 def post_practice_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> PracticeTold:
     """Where the index asks for practice, a steward's account claims no question before it is right enough."""
     permit(viewer, Action.TASK_WORK)
-    return practice.answer_practice(index, viewer, number, Body(sent, "verdict").text("verdict"))
+    return practice.answer_practice(index, viewer, number, JsonBody(sent, "verdict").text("verdict"))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from fastapi import APIRouter, Response
 
 from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.questions import (
@@ -40,14 +40,14 @@ from mpi.service.review.owner_questions import (
     ask_owner,
     list_owner_questions,
 )
-from mpi.service.review.question import QuestionView, question
+from mpi.service.review.question import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, questions
 
-router = APIRouter(tags=["review"], route_class=FollowingRoute)
-_ANY = "any"
-_UNDONE = "undo"
-_WORKED = problems(404, 409, 413)
-_ANSWERED = problems(404, 409, 412, 413, 422)
+router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
+_ANY_STATE = "any"
+_DEFAULT_UNDO_REASON = "undo"
+_WORK_PROBLEMS = problems(404, 409, 413)
+_ANSWER_PROBLEMS = problems(404, 409, 412, 413, 422)
 
 
 @router.get(
@@ -59,7 +59,7 @@ _ANSWERED = problems(404, 409, 412, 413, 422)
 def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> QueuePage:
     """The most harmful first. A burst of one pattern from one load is one question."""
     asked = query.model_dump(exclude={"limit", "after"})
-    asked["state"] = None if query.state == _ANY else query.state
+    asked["state"] = None if query.state == _ANY_STATE else query.state
     return questions(index, viewer, Filters(**asked), query.limit, query.after)
 
 
@@ -76,7 +76,7 @@ def get_question(
 
     `ETag` names what was read, for the `If-Match` of an answer.
     """
-    found = question(index, viewer, question_key)
+    found = load_question_view(index, viewer, question_key)
     response.headers["ETag"] = f'"{found.etag}"'
     return found
 
@@ -89,18 +89,18 @@ def get_question(
     dependencies=[ActionPath],
     openapi_extra=BULK,
 )
-def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
     """Each for itself; no answer is ever given in bulk."""
     permit(viewer, Action.TASK_WORK)
-    body = Body(sent, "keys", "action", "until", "to", "due_on", "note")
-    told = answer_module.apply_in_bulk(body.texts("keys"), _in_bulk(index, viewer, body))
+    body = JsonBody(sent, "keys", "action", "until", "to", "due_on", "note")
+    told = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
     return [
         {"key": key, "done": why is None, "why": None if why is None else str(why)}
         for key, why in told.items()
     ]
 
 
-def _in_bulk(index: Index, viewer: Viewer, body: Body) -> Callable[[str], object]:
+def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[[str], object]:
     """What is to be done with each of several questions."""
     action, note = body.text("action"), body.optional_text("note")
     if action == "defer":
@@ -120,48 +120,48 @@ def _in_bulk(index: Index, viewer: Viewer, body: Body) -> Callable[[str], object
     "/v1/review-tasks/{question_key}:claim",
     response_model=QuestionOut,
     summary="Claim a question",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=NOTED,
 )
 def post_claim(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> QuestionSummary:
     """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.claim(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.claim(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
 
 
 @router.post(
     "/v1/review-tasks/{question_key}:release",
     response_model=QuestionOut,
     summary="Give a question back",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=NOTED,
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> QuestionSummary:
     """It is free to others."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.release(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.release(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
 
 
 @router.post(
     "/v1/review-tasks/{question_key}:defer",
     response_model=QuestionOut,
     summary="Put a question off",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=DEFER,
 )
 def post_defer(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> QuestionSummary:
     """It sleeps until the day, or until its evidence is another."""
     permit(viewer, Action.TASK_WORK)
-    body = Body(sent, "until", "note")
+    body = JsonBody(sent, "until", "note")
     return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
 
 
@@ -169,16 +169,16 @@ def post_defer(
     "/v1/review-tasks/{question_key}:assign",
     response_model=QuestionOut,
     summary="Give a question to somebody",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=ASSIGN,
 )
 def post_assign(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> QuestionSummary:
     """To an account or client that may see all of it, by a day if one is given."""
     permit(viewer, Action.TASK_WORK)
-    body = Body(sent, "to", "due_on", "note")
+    body = JsonBody(sent, "to", "due_on", "note")
     to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
     return answer_module.assign(index, viewer, question_key, to, day, note)
 
@@ -187,32 +187,32 @@ def post_assign(
     "/v1/review-tasks/{question_key}:escalate",
     response_model=QuestionOut,
     summary="Give a question to whoever may approve",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=NOTED,
 )
 def post_escalate(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> QuestionSummary:
     """It is on the list of every approver."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.escalate(index, viewer, question_key, Body(sent, "note").optional_text("note"))
+    return answer_module.escalate(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
 
 
 @router.post(
     "/v1/review-tasks/{question_key}:ask",
     response_model=AskedOut,
     summary="Ask the owner of a record",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=ASK,
 )
 def post_ask(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """The owner sees that one record and nothing else; the question waits for the answer until its day."""
     permit(viewer, Action.TASK_WORK)
-    body = Body(sent, "record", "asks", "due_on", "note")
+    body = JsonBody(sent, "record", "asks", "due_on", "note")
     day, note = body.optional_text("due_on"), body.optional_text("note")
     numbers = ask_owner(
         index, viewer, question_key, body.optional_record("record"), body.text("asks"), day, note
@@ -224,12 +224,12 @@ def post_ask(
     "/v1/review-tasks/{question_key}:decide",
     response_model=AnsweredOut,
     summary="Answer a question",
-    responses=_ANSWERED,
+    responses=_ANSWER_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=ANSWER,
 )
 def post_decide(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, tags: IfMatchDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, tags: IfMatchDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> AnswerResult:
     """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
 
@@ -237,7 +237,7 @@ def post_decide(
     with their numbers in `chain`.
     """
     permit(viewer, Action.DECIDE)
-    body = Body(
+    body = JsonBody(
         sent, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
     )
     reason, note, preview = body.text("reason"), body.optional_text("note"), body.flag("preview")
@@ -265,17 +265,17 @@ def post_decide(
     "/v1/review-tasks/{question_key}:undo",
     response_model=AnsweredOut,
     summary="Take an answer back",
-    responses=_ANSWERED,
+    responses=_ANSWER_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=UNDO_ANSWER,
 )
 def post_undo_answer(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> AnswerResult:
     """Whole; the question is asked again, with its history, and is the caller's."""
     permit(viewer, Action.DECIDE)
-    body = Body(sent, "step", "reason", "preview")
-    reason = body.optional_text("reason") or _UNDONE
+    body = JsonBody(sent, "step", "reason", "preview")
+    reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return answer_module.undo_answer(
         index, viewer, question_key, body.number("step"), reason=reason, preview=body.flag("preview")
     )
@@ -298,15 +298,15 @@ def get_owner_questions(
     "/v1/owner-questions/{number}:answer",
     response_model=AskedOut,
     summary="Answer for a source",
-    responses=_WORKED,
+    responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=OWNER_ANSWER,
 )
 def post_owner_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """It goes into the history of the steward's question, which is asked again."""
     permit(viewer, Action.QUESTION_ANSWER)
-    body = Body(sent, "answer", "note", "alike")
+    body = JsonBody(sent, "answer", "note", "alike")
     answer, note = body.text("answer"), body.optional_text("note")
     return {"numbers": answer_owner_question(index, viewer, number, answer, note, alike=body.flag("alike"))}

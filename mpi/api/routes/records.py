@@ -4,14 +4,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mpi.api.fast_path.upsert import SendingRoute, require_address
+from mpi.api.fast_path.upsert import UpsertRoute, require_matching_local_id
 from mpi.api.request.access import CallerDep, CredentialsDep, IndexDep, WriterDep
-from mpi.api.request.body import SentDep
-from mpi.api.request.bulk import Exchange, answers
-from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.body import RecordBodyDep
+from mpi.api.request.bulk import BulkResponse, answer_lines
+from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
-from mpi.api.request.record_address import AddressDep, RekeyAddressDep
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import (
@@ -30,12 +30,12 @@ from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult, WithdrawalResult
 from mpi.service.stewardship.rekey import Rekeyed, rekey
 
-router = APIRouter(tags=["records"], route_class=FollowingRoute)
-sending = APIRouter(tags=["records"], route_class=SendingRoute)
+router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
+upsert_router = APIRouter(tags=["records"], route_class=UpsertRoute)
 _PATH = "/v1/sources/{source}/records/{local_id:path}"
 
 
-@sending.put(
+@upsert_router.put(
     _PATH,
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
@@ -43,10 +43,10 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     openapi_extra=record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
 )
 def put_record(
-    index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep, sent: SentDep
+    index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep, sent: RecordBodyDep
 ) -> UpsertResult:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
-    require_address(sent, address.local_id)
+    require_matching_local_id(sent, address.local_id)
     return upsert.upsert(index, viewer, address.source, sent)
 
 
@@ -56,7 +56,7 @@ def put_record(
     summary="Read a record as its source last stated it",
     responses=problems(404, 422),
 )
-def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQueryDep) -> dict[str, Any]:
+def get_record(index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _: NoQueryDep) -> dict[str, Any]:
     """The record with its enterprise ID and quality issues; the SSN is not kept, so never shown."""
     return upsert.read(index, viewer, address.source, address.local_id)
 
@@ -67,7 +67,7 @@ def get_record(index: IndexDep, viewer: CallerDep, address: AddressDep, _: NoQue
     summary="Withdraw a record",
     responses=problems(404, 409, 422),
 )
-def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: NoQueryDep) -> WithdrawalResult:
+def delete_record(index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep) -> WithdrawalResult:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return upsert.withdraw(index, viewer, address.source, address.local_id)
 
@@ -80,14 +80,14 @@ def delete_record(index: IndexDep, viewer: WriterDep, address: AddressDep, _: No
     openapi_extra=REKEY,
 )
 def post_rekey(
-    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> Rekeyed:
     """Its versions, decisions, links and enterprise ID follow.
 
     A new ID that another record bears is never taken for it: it is a claim for a steward, and links nothing.
     """
     permit(viewer, Action.RECORD_WRITE, address.source)
-    body = Body(sent, "to", "reason")
+    body = JsonBody(sent, "to", "reason")
     reason = body.optional_text("reason") or "rekey"
     return rekey(index, viewer, address.source, {address.local_id: body.text("to")}, reason)
 
@@ -95,12 +95,12 @@ def post_rekey(
 @router.post(
     "/v1/records:bulk",
     status_code=200,
-    response_class=Exchange,
+    response_class=BulkResponse,
     summary="Send many records, one a line",
     responses={**problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, _: NoQueryDep) -> Exchange:
+async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, _: NoQueryDep) -> BulkResponse:
     """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a
@@ -108,4 +108,4 @@ async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, 
     For a whole file, `mpi ingest` is faster and reads load guards.
     """
     permit(viewer, Action.RECORD_WRITE)
-    return Exchange(answers(request.app, shown, request.stream(), request.scope[REQUEST_ID]))
+    return BulkResponse(answer_lines(request.app, shown, request.stream(), request.scope[REQUEST_ID]))

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.model_reload import ModelReloadRoute
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import problems
@@ -12,8 +12,8 @@ from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action, permit
 from mpi.service.records.source_pause import PauseResult, pause, resume
 
-router = APIRouter(tags=["records"], route_class=FollowingRoute)
-_WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
+router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
+_PAUSE_BODY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
 
 
 @router.post(
@@ -22,14 +22,14 @@ _WHY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLe
     summary="Hold what a source sends, and link nothing of it",
     responses=problems(404, 413),
     dependencies=[ActionPath],
-    openapi_extra=_WHY,
+    openapi_extra=_PAUSE_BODY,
 )
 def post_pause(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> PauseResult:
     """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    return pause(index, viewer, source, Body(sent, "reason").optional_text("reason") or "pause")
+    return pause(index, viewer, source, JsonBody(sent, "reason").optional_text("reason") or "pause")
 
 
 @router.post(
@@ -38,11 +38,11 @@ def post_pause(
     summary="Let what was held take effect",
     responses=problems(404, 413),
     dependencies=[ActionPath],
-    openapi_extra=_WHY,
+    openapi_extra=_PAUSE_BODY,
 )
 def post_resume(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: AskedDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
 ) -> PauseResult:
     """In the order of as-of and receipt, as if it had never been held."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    return resume(index, viewer, source, Body(sent, "reason").optional_text("reason") or "resume")
+    return resume(index, viewer, source, JsonBody(sent, "reason").optional_text("reason") or "resume")

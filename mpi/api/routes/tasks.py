@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import CallerDep, IndexDep
-from mpi.api.request.model_reload import FollowingRoute
+from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import TasksDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.tasks import TaskOut
 from mpi.service.review.tasks import TaskView, list_review_tasks
 
-router = APIRouter(tags=["review"], route_class=FollowingRoute)
+router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 
 
 @router.get(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.step_body import AskedDep, Body
+from mpi.api.request.step_body import JsonBodyDep, JsonBody
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
@@ -15,7 +15,7 @@ from mpi.service.review.queue import Filters
 from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
 
 router = APIRouter(tags=["review"])
-_ANY = "any"
+_ANY_STATE = "any"
 
 
 @router.get(
@@ -26,7 +26,7 @@ _ANY = "any"
 )
 def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, object]]:
     """The caller's own, by name; each holds what `GET /v1/review-questions` takes."""
-    return _listed(index, viewer)
+    return _list_views(index, viewer)
 
 
 @router.post(
@@ -36,12 +36,12 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     responses=problems(413),
     openapi_extra=SAVE,
 )
-def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
     """In place of one of that name; answers all there are. No local ID is kept in one."""
     permit(viewer, Action.TASK_READ)
-    body = Body(sent, "name", "kind", "state", "source", "mine", "due", "burst")
-    save_view(index, viewer, body.text("name"), _filters(body))
-    return _listed(index, viewer)
+    body = JsonBody(sent, "name", "kind", "state", "source", "mine", "due", "burst")
+    save_view(index, viewer, body.text("name"), _build_filters(body))
+    return _list_views(index, viewer)
 
 
 @router.post(
@@ -52,18 +52,18 @@ def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep)
     dependencies=[ActionPath],
     openapi_extra=FORGET,
 )
-def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: AskedDep) -> list[dict[str, object]]:
+def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
     """Answers those that are left."""
     permit(viewer, Action.TASK_READ)
-    delete_view(index, viewer, Body(sent, "name").text("name"))
-    return _listed(index, viewer)
+    delete_view(index, viewer, JsonBody(sent, "name").text("name"))
+    return _list_views(index, viewer)
 
 
-def _filters(body: Body) -> Filters:
+def _build_filters(body: JsonBody) -> Filters:
     state = body.optional_text("state") or Filters().state
     return Filters(
         kind=body.optional_text("kind"),
-        state=None if state == _ANY else state,
+        state=None if state == _ANY_STATE else state,
         source=body.optional_text("source"),
         mine=body.flag("mine"),
         due=body.flag("due"),
@@ -71,13 +71,13 @@ def _filters(body: Body) -> Filters:
     )
 
 
-def _listed(index: Index, viewer: Viewer) -> list[dict[str, object]]:
+def _list_views(index: Index, viewer: Viewer) -> list[dict[str, object]]:
     found: Mapping[str, Filters] = list_saved_views(index, viewer)
     return [
         {
             "name": name,
             "kind": one.kind,
-            "state": one.state or _ANY,
+            "state": one.state or _ANY_STATE,
             "source": one.source,
             "mine": one.mine,
             "due": one.due,

@@ -10,7 +10,7 @@ from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.service.review.owner_questions import OWNER_ANSWERS, FIELDS_BY_REQUEST
-from mpi.service.review.queue import MOST_QUESTIONS, STATES
+from mpi.service.review.queue import MAX_QUESTIONS, STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 
 _ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
@@ -117,7 +117,7 @@ class QuestionsQuery(NoQuery):
     due: bool = Field(default=False, description="Only what is due today or was due before.")
     text: str | None = Field(None, description="Only about a record of exactly this local ID.")
     burst: str | None = Field(None, description="Only those that this burst stands for.")
-    limit: int = Field(50, ge=1, le=MOST_QUESTIONS, description="How many at most.")
+    limit: int = Field(50, ge=1, le=MAX_QUESTIONS, description="How many at most.")
     after: str | None = Field(None, description="`after` of the page before.")
 
 

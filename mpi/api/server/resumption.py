@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fastapi import FastAPI
 
-from mpi.api.request.model_reload import expect, follow
+from mpi.api.request.model_reload import cache_model, reload_model
 from mpi.api.request.recluster_process import resume_run
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
@@ -79,13 +79,13 @@ def resume_interrupted(app: FastAPI) -> bool:
         raise ConflictError(
             f"run {run.id} was begun with {engine}: mpi recluster --resume --engine {engine} carries it on"
         )
-    index = follow(app)
+    index = reload_model(app)
     matcher = index.matcher
     if matcher.model.ref != run.model:
         settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
         matcher = load_matcher(settings, run.model)
-        expect(app, matcher)
+        cache_model(app, matcher)
     _log.info("carrying on re-cluster run %d (%s)", run.id, run.stage)
     resume_run(index, operator(run.client), matcher, run.id)
-    follow(app)
+    reload_model(app)
     return True

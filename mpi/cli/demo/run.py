@@ -1,5 +1,6 @@
 """Run the demo from start to serving."""
 
+import gc
 from pathlib import Path
 
 from rich.console import Console
@@ -15,10 +16,8 @@ from mpi.domain.viewer import operator
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters, questions
 
-FOLDER = Path(".demo")
 
-
-def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
+def run(*, serving: bool, records: int, folder: Path) -> None:
     """Simulate, load, resolve, tell the story, and serve; what is there from an earlier start is used.
 
     Args:
@@ -26,6 +25,7 @@ def run(*, serving: bool, records: int, folder: Path = FOLDER) -> None:
         records: size of the simulated state.
         folder: where it all goes.
     """
+    gc.enable()  # the imports are done: see PausedCollection
     console = Console(highlight=False)
     display.show_banner(console)
     making = made(folder, records)

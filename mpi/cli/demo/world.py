@@ -14,14 +14,14 @@ from mpi import __version__
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError
+from mpi.domain.snapshot import Snapshot
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import operator
 from mpi.intake.reader import open_file
 from mpi.matching.model.model import find_model, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import newest
 from training.simulate.files.output import save

@@ -22,7 +22,7 @@ class Link:
     match_weight: float
 
 
-def links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
+def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
     """Pairs of a person's records from the stored floor up, heaviest first.
 
     Args:

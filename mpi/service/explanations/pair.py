@@ -23,16 +23,16 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 FIELDS = ("match_weight", "explanation")
-MOST_CHANGES = 4
+MAX_CHANGES = 4
 """Told of each way, up and down."""
-_WHO = ("given", "surname", "birth_date")
-_SAME = frozenset({"same", "equal"})
-_TELLING_BITS = 1.0
+_IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
+_EQUAL_LEVELS = frozenset({"same", "equal"})
+_MIN_SENTENCE_BITS = 1.0
 """A comparison of fewer bits, either way, is left out of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WeightPart:
     """What one comparison adds to the match weight, or takes from it.
 
     Args:
@@ -51,7 +51,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BandChange:
     """One thing about the pair that, were it otherwise, would change the answer.
 
     Args:
@@ -90,11 +90,11 @@ class Explanation:
     match_weight: float
     probability: float
     band: Band
-    parts: tuple[Part, ...]
+    parts: tuple[WeightPart, ...]
     cautions: tuple[str, ...]
     opposes: tuple[str, ...]
     found_by: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[BandChange, ...]
     unchangeable: str | None
     standing: tuple[str, ...] = ()
 
@@ -124,16 +124,16 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
         config_id = index.config_id(unit)
         known, blocking = load_features(unit, config_id, numbers), index.blocking_of(unit, config_id)
-        standing = _standing(unit, *numbers)
+        standing = _describe_current_state(unit, *numbers)
     if len(known) < len(numbers):
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
     first, other = (known[number] for number in sorted(known, key=keys.__getitem__))
-    found = replace(explain(index, first, other, blocking), standing=standing)
+    found = replace(explain_features(index, first, other, blocking), standing=standing)
     disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
     return found
 
 
-def explain(
+def explain_features(
     index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
 ) -> Explanation:
     """Why the model takes a pair for one child's, or not.
@@ -149,27 +149,27 @@ def explain(
     weight = rounded(scored.bits)
     band = thresholds.band(weight)
     contributions = scorer.explain(left, right)
-    parts = tuple(_part(index, each) for each in contributions)
-    changes = tuple(_changes(index, left, right, weight, band))
+    parts = tuple(_build_part(index, each) for each in contributions)
+    changes = tuple(_find_changes(index, left, right, weight, band))
     return Explanation(
-        summary(contributions, weight, band),
+        summarize_pair(contributions, weight, band),
         weight,
         probability(weight),
         band,
         parts,
         () if scored.caution is None else (wording.sentence(wording.caution(scored.caution)),),
-        _opposing(contributions),
-        _found_by(index, blocking or index.matcher.model.blocking, left, right),
+        _list_opposing(contributions),
+        _list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
         changes,
         None if changes else "No single thing, were it otherwise, would change this answer.",
     )
 
 
-def summary(contributions: Sequence[Contribution], weight: float, band: Band) -> str:
+def summarize_pair(contributions: Sequence[Contribution], weight: float, band: Band) -> str:
     """How a pair compares and what the model makes of it, in one sentence."""
     compared = [each for each in contributions if each.comparison not in (wording.PRIOR, wording.CAUTION)]
     caution = next((each for each in contributions if each.comparison == wording.CAUTION), None)
-    alike = wording.listed(_told(compared)) or "nothing of both records can be compared"
+    alike = wording.listed(_select_phrases(compared)) or "nothing of both records can be compared"
     words = wording.words()
     if caution is None:
         return wording.sentence(f"{alike}: {wording.bits(weight)}, {words['bands'][band.value]}")
@@ -178,13 +178,13 @@ def summary(contributions: Sequence[Contribution], weight: float, band: Band) ->
     return wording.sentence(f"{alike}: {whole}, held for a person because {because}")
 
 
-def _standing(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
+def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
     persons = unit.persons.current([left, right])
     one = persons.get(left) == persons.get(right)
     told = ["They are one person now." if one else "They are two persons now."]
     for decision in unit.decisions.of_records([left, right]).values():
         groups = projected(unit, decision)
-        kind = None if groups is None else _says_of(decision.kind, groups, left, right)
+        kind = None if groups is None else _describe_decision(decision.kind, groups, left, right)
         if kind is None or decision.status is not DecisionStatus.IN_FORCE:
             continue
         if decision.authority is not Authority.HOLD:
@@ -195,7 +195,7 @@ def _standing(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _says_of(kind: DecisionKind, groups: Groups, left: int, right: int) -> str | None:
+def _describe_decision(kind: DecisionKind, groups: Groups, left: int, right: int) -> str | None:
     """What a decision says of two records; None where it says nothing of the two together."""
     places = [[place for place, group in enumerate(groups) if record in group] for record in (left, right)]
     if not all(places):
@@ -205,53 +205,53 @@ def _says_of(kind: DecisionKind, groups: Groups, left: int, right: int) -> str |
     return "says that they are the same child" if kind is DecisionKind.SAME else "leaves it open"
 
 
-def _told(compared: Iterable[Contribution]) -> list[str]:
+def _select_phrases(compared: Iterable[Contribution]) -> list[str]:
     """What a sentence tells of a pair: names and birth date always, and what else weighs."""
     levels = {each.comparison: each for each in compared if each.level not in wording.SILENT}
-    told, same = [], {name for name in _WHO if name in levels and levels[name].level in _SAME}
+    told, same = [], {name for name in _IDENTITY_COMPARISONS if name in levels and levels[name].level in _EQUAL_LEVELS}
     if {"given", "surname"} <= same:
         told.append("same name and birth date" if "birth_date" in same else "same name")
         levels = {name: each for name, each in levels.items() if name not in same}
-    always = [name for name in _WHO if name in levels]
+    always = [name for name in _IDENTITY_COMPARISONS if name in levels]
     others = sorted(levels.keys() - set(always), key=lambda name: (-abs(levels[name].bits), name))
-    weighty = [name for name in others if abs(levels[name].bits) >= _TELLING_BITS]
+    weighty = [name for name in others if abs(levels[name].bits) >= _MIN_SENTENCE_BITS]
     return told + [wording.level(name, levels[name].level) for name in (*always, *weighty)]
 
 
-def _part(index: Index, each: Contribution) -> Part:
-    found = _comparison(index, each.comparison)
+def _build_part(index: Index, each: Contribution) -> WeightPart:
+    found = _find_comparison(index, each.comparison)
     adjusted = None if found is None else next(x for x in found.levels if x.label == each.level)
     share = 0.0
     if adjusted is not None and adjusted.adjustment is not None:
         share = rounded(each.bits - level_bits(adjusted))
-    return Part(each.comparison, each.level, rounded(each.bits), _says(each), share)
+    return WeightPart(each.comparison, each.level, rounded(each.bits), _describe_contribution(each), share)
 
 
-def _comparison(index: Index, name: str) -> Comparison | None:
+def _find_comparison(index: Index, name: str) -> Comparison | None:
     comparisons = index.matcher.scorer.levels.comparisons
     return next((comparison for comparison in comparisons if comparison.name == name), None)
 
 
-def _opposing(contributions: Iterable[Contribution]) -> tuple[str, ...]:
+def _list_opposing(contributions: Iterable[Contribution]) -> tuple[str, ...]:
     """What speaks against; that any two records are seldom one child's goes without saying."""
     against = [each for each in contributions if each.bits < 0 and each.comparison != wording.PRIOR]
     against.sort(key=lambda each: (each.bits, each.comparison))
-    return tuple(_says(each) for each in against)
+    return tuple(_describe_contribution(each) for each in against)
 
 
-def _says(each: Contribution) -> str:
+def _describe_contribution(each: Contribution) -> str:
     if each.comparison == wording.CAUTION:
         return wording.sentence(f"held for a person because {wording.caution(each.level)}")
     return wording.sentence(wording.level(each.comparison, each.level))
 
 
-def _found_by(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
+def _list_shared_rules(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
     mine, other = (keys_by_rule(each, blocking, index.keyed_hash) for each in (left, right))
     shared = {rule for rule, _ in mine.keys() & other.keys()}
     return tuple(rule.name for rule in blocking.rules if rule.name in shared)
 
 
-def _changes(index: Index, left: Features, right: Features, weight: float, band: Band) -> list[Change]:
+def _find_changes(index: Index, left: Features, right: Features, weight: float, band: Band) -> list[BandChange]:
     """The least change of each thing, upwards and downwards, that takes the pair into another band."""
     thresholds = index.matcher.model.thresholds
     least: dict[tuple[str, bool], tuple[float, WhatIf]] = {}
@@ -262,18 +262,18 @@ def _changes(index: Index, left: Features, right: Features, weight: float, band:
         way = (each.subject, other > weight)
         if way not in least or abs(other - weight) < abs(least[way][0] - weight):
             least[way] = (other, each)
-    told: list[Change] = []
+    told: list[BandChange] = []
     for upwards in (True, False):
         found = [one for (_, way), one in least.items() if way is upwards]
         found.sort(key=lambda one: (abs(one[0] - weight), one[1].subject))
-        told += [_change(each, other, thresholds.band(other)) for other, each in found[:MOST_CHANGES]]
+        told += [_build_change(each, other, thresholds.band(other)) for other, each in found[:MAX_CHANGES]]
     return told
 
 
-def _change(each: WhatIf, weight: float, band: Band) -> Change:
+def _build_change(each: WhatIf, weight: float, band: Band) -> BandChange:
     would_be: Mapping[str, str] = wording.words()["would_be"]
     says = (
         f"if {wording.what_if(each.subject, each.how)}, the pair would weigh {wording.bits(weight)} "
         f"and {would_be[band.value]}"
     )
-    return Change(wording.sentence(says), weight, band)
+    return BandChange(wording.sentence(says), weight, band)

@@ -22,25 +22,25 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.core.visibility import visible
 from mpi.service.decisions.decision_log import projected
 from mpi.service.explanations import wording
-from mpi.service.explanations.pair import FIELDS, summary
+from mpi.service.explanations.pair import FIELDS, summarize_pair
 from mpi.service.persons.golden_record import NEVER
 from mpi.service.persons.person_status import appearance
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_SCORED = 100
+MAX_SCORED_RECORDS = 100
 """Up to so many records every pair is weighed; beyond, those that the index holds as edges."""
 Pair = tuple[int, int]
 
 
-class _Strength(IntEnum):
+class _ConnectionRank(IntEnum):
     """In which order lines are taken into the tree: what the model links first, then what people said."""
 
     LINKED, DECIDED, REVIEW, WEAK = range(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RecordConnection:
     """What joins two records of a person.
 
     Args:
@@ -76,7 +76,7 @@ class PersonExplanation:
 
     enterprise_id: str
     sentence: str
-    lines: tuple[Line, ...]
+    lines: tuple[RecordConnection, ...]
     parts: tuple[tuple[RecordRef, ...], ...]
 
 
@@ -102,17 +102,17 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
         labels = visible(unit, unit.persons.members([found.id])[found.id])
         known = load_features(unit, index.config_id(unit), list(labels))
         keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
-        weights = _weights(unit, index, known)
-        decided = _decided(unit, labels)
-    lines, parts = _tree(weights, decided, keys, index.matcher.model.thresholds)
-    told = tuple(_line(index, labels, known, weights, decided, pair) for pair in lines)
+        weights = _load_weights(unit, index, known)
+        decided = _load_same_decisions(unit, labels)
+    lines, parts = _build_tree(weights, decided, keys, index.matcher.model.thresholds)
+    told = tuple(_build_connection(index, labels, known, weights, decided, pair) for pair in lines)
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
     grouped = tuple(tuple(labels[record] for record in part) for part in parts)
-    return PersonExplanation(found.eid, _sentence(told, grouped), told, grouped)
+    return PersonExplanation(found.eid, _summarize_person(told, grouped), told, grouped)
 
 
-def _weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dict[Pair, float]:
-    if len(known) <= MOST_SCORED:
+def _load_weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dict[Pair, float]:
+    if len(known) <= MAX_SCORED_RECORDS:
         scorer = index.matcher.scorer
         return {(a, b): rounded(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
     floor = index.matcher.model.thresholds.stored_from
@@ -120,7 +120,7 @@ def _weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dic
     return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}
 
 
-def _decided(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
+def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
     """The decision that says of a pair that it is one child; of several the weightiest, then the latest."""
     found: dict[Pair, StoredDecision] = {}
     made = unit.decisions.of_records(list(labels)).values()
@@ -135,7 +135,7 @@ def _decided(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, Stor
     return found
 
 
-def _tree(
+def _build_tree(
     weights: Mapping[Pair, float],
     decided: Mapping[Pair, StoredDecision],
     keys: Mapping[int, int],
@@ -143,14 +143,14 @@ def _tree(
 ) -> tuple[list[Pair], list[list[int]]]:
     """The strongest lines that join the records, and the parts that no line joins."""
 
-    def strength(pair: Pair) -> tuple[_Strength, float, tuple[int, ...]]:
+    def strength(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
         bits = weights.get(pair, 0.0)
         ends = tuple(sorted(keys[record] for record in pair))
         if bits >= thresholds.link:
-            return _Strength.LINKED, -bits, ends
+            return _ConnectionRank.LINKED, -bits, ends
         if pair in decided:
-            return _Strength.DECIDED, -bits, ends
-        return (_Strength.REVIEW if bits >= thresholds.review else _Strength.WEAK), -bits, ends
+            return _ConnectionRank.DECIDED, -bits, ends
+        return (_ConnectionRank.REVIEW if bits >= thresholds.review else _ConnectionRank.WEAK), -bits, ends
 
     root = {record: record for record in keys}
 
@@ -163,7 +163,7 @@ def _tree(
     lines = []
     for pair in sorted({*weights, *decided}, key=strength):
         left, right = map(find, pair)
-        if left != right and strength(pair)[0] is not _Strength.WEAK:
+        if left != right and strength(pair)[0] is not _ConnectionRank.WEAK:
             root[right] = left
             lines.append(pair)
     parts: dict[int, list[int]] = {}
@@ -172,28 +172,28 @@ def _tree(
     return lines, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
 
 
-def _line(
+def _build_connection(
     index: Index,
     labels: Mapping[int, RecordRef],
     known: Mapping[int, Features],
     weights: Mapping[Pair, float],
     decided: Mapping[Pair, StoredDecision],
     pair: Pair,
-) -> Line:
+) -> RecordConnection:
     left, right = pair
     bits = weights.get(pair)
     band = None if bits is None else index.matcher.model.thresholds.band(bits)
     compared = ""
     if bits is not None and band is not None and left in known and right in known:
-        compared = summary(index.matcher.scorer.explain(known[left], known[right]), bits, band)
+        compared = summarize_pair(index.matcher.scorer.explain(known[left], known[right]), bits, band)
     decision = decided.get(pair)
     if decision is None or band is Band.LINK:
-        return Line(labels[left], labels[right], "model", bits, band, None, compared)
+        return RecordConnection(labels[left], labels[right], "model", bits, band, None, compared)
     says = f"Decision {decision.id} of {wording.authority(decision.authority.name)} says so. {compared}"
-    return Line(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
+    return RecordConnection(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
 
 
-def _sentence(lines: Iterable[Line], parts: tuple[tuple[RecordRef, ...], ...]) -> str:
+def _summarize_person(lines: Iterable[RecordConnection], parts: tuple[tuple[RecordRef, ...], ...]) -> str:
     count = sum(len(part) for part in parts)
     if count < len(("one", "other")):
         return "There is only one record of this person." if count else "This person holds no record now."

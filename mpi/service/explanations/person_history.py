@@ -10,12 +10,12 @@ from mpi.service.core.index import Index
 from mpi.service.explanations import wording
 from mpi.service.persons.persons import LineageStep, lineage
 
-MOST_NAMED = 3
+MAX_NAMED_RECORDS = 3
 """Records named in one sentence; of more, how many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class HistoryStep:
     """One step.
 
     Args:
@@ -33,7 +33,7 @@ class Built:
     cause: str
 
 
-def built(index: Index, viewer: Viewer, text: str) -> tuple[Built, ...]:
+def built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
     """How a person came to hold what it holds, step by step.
 
     Args:
@@ -49,10 +49,10 @@ def built(index: Index, viewer: Viewer, text: str) -> tuple[Built, ...]:
     own = eids.parse(text)
     steps = lineage(index, viewer, text)
     at_once = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
-    told: list[Built] = []
+    told: list[HistoryStep] = []
     for (at, client, cause, step), group in at_once:
         sentence = _sentence(own, cause, list(group), began=not told)
-        told.append(Built(at, sentence, client, step, cause))
+        told.append(HistoryStep(at, sentence, client, step, cause))
     return tuple(told)
 
 
@@ -79,7 +79,7 @@ def _sentence(own: str, cause: str, steps: Sequence[LineageStep], *, began: bool
 
 def _records(steps: Sequence[LineageStep]) -> str:
     labels = [step.record for step in steps if step.record is not None]
-    if len(labels) > MOST_NAMED:
+    if len(labels) > MAX_NAMED_RECORDS:
         sources = sorted({label.source for label in labels})
         return f"{len(labels):,} records of {wording.listed(sources)}"
     named = wording.listed([f"{label.local_id} of {label.source}" for label in labels])

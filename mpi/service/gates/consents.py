@@ -58,12 +58,12 @@ class Maker:
         return {"sees": None if self.sees is None else sorted(self.sees), "owned": sorted(self.owned)}
 
 
-def maker_of(viewer: Viewer) -> Maker:
+def maker_from_viewer(viewer: Viewer) -> Maker:
     """The viewer, as the maker of a step."""
     return Maker(viewer.sources, frozenset(code for code in viewer.sources or () if owns(viewer, code)))
 
 
-def maker_kept(detail: Mapping[str, Any]) -> Maker | None:
+def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
     """The maker that a step keeps; None of one that was made before owners could be asked."""
     kept = detail.get(MAKER)
     if kept is None:
@@ -72,7 +72,7 @@ def maker_kept(detail: Mapping[str, Any]) -> Maker | None:
     return Maker(None if sees is None else frozenset(sees), frozenset(kept["owned"]))
 
 
-def owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, alone: bool) -> set[int]:
+def find_owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, alone: bool) -> set[int]:
     """The sources whose owners have to consent to what is decided of records.
 
     Args:
@@ -90,13 +90,13 @@ def owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, alone
     }
     if not asking:
         return set()
-    touched = set(named) if alone else set(named) | fellows(unit, named)
+    touched = set(named) if alone else set(named) | find_person_records(unit, named)
     labels = unit.records.labels(touched)
     sources = {record.source_id for record in unit.records.get(labels).values()}
     return sources & asking.keys()
 
 
-def owners_of_undo(
+def find_owners_to_ask_of_undo(
     unit: ReadUnit, maker: Maker, taken_back: Collection[StoredDecision], step_id: int | None
 ) -> set[int]:
     """The sources whose owners have to consent to an undo: of its records, and all who consented before.
@@ -108,47 +108,47 @@ def owners_of_undo(
         step_id: the step that made them.
     """
     named = {record for one in taken_back for record in one.seen}
-    asked = owners_to_ask(unit, maker, named, alone=only_corrections(one.origin for one in taken_back))
+    asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in taken_back))
     given = unit.consents.of([step_id]).get(step_id, ()) if step_id is not None else ()
     codes = {source.id: source.code for source in unit.sources.all()}
     before = {one.source_id for one in given if one.status is ConsentStatus.GIVEN}
     return asked | {number for number in before if codes[number] not in maker.owned}
 
 
-def only_corrections(origins: Iterable[str | None]) -> bool:
+def is_only_corrections(origins: Iterable[str | None]) -> bool:
     """Whether nothing but corrections is said, which leave people as they are."""
     return all(origin == CORRECTION for origin in origins)
 
 
-def open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
+def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
     """What owners were asked about a step and have not answered."""
     return [one for one in unit.consents.of([step_id]).get(step_id, ()) if one.status is ConsentStatus.ASKED]
 
 
-def ask_anew(
+def ask_new_owners(
     unit: WriteUnit, step_id: int, detail: Mapping[str, Any], made: Collection[StoredDecision]
 ) -> None:
     """Ask the owners who have come to be concerned while a step waited.
 
     Records join the persons that it is about, and sources begin to ask.
     """
-    maker = maker_kept(detail)
+    maker = maker_from_detail(detail)
     if maker is None:
         return
     named = {record for one in made for record in one.seen}
     known = {one.source_id for one in unit.consents.of([step_id]).get(step_id, ())}
-    now = owners_to_ask(unit, maker, named, alone=only_corrections(one.origin for one in made))
+    now = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in made))
     unit.consents.ask(step_id, now - known, unit.commit_no)
 
 
-def shown_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, ...]:
+def list_visible_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, ...]:
     """Codes of those sources that the viewer may know of."""
     wanted = set(source_ids)
     codes = [source.code for source in unit.sources.all() if source.id in wanted]
     return tuple(code for code in codes if unit.viewer.may_see(code))
 
 
-def consent_views(unit: ReadUnit, asked: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
+def build_consent_views(unit: ReadUnit, asked: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
     """What owners were asked and said, of the sources that the viewer may see."""
     codes = {source.id: source.code for source in unit.sources.all()}
     mine = [one for one in asked if unit.viewer.may_see(codes[one.source_id])]
@@ -166,7 +166,7 @@ def consent_views(unit: ReadUnit, asked: Iterable[StoredConsent]) -> tuple[Conse
     )
 
 
-def fellows(unit: ReadUnit, named: Collection[int]) -> set[int]:
+def find_person_records(unit: ReadUnit, named: Collection[int]) -> set[int]:
     """Every record that is one person with any of the records."""
     persons = set(unit.persons.current(named).values())
     return {record for held in unit.persons.members(persons).values() for record in held}

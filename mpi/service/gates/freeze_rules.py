@@ -5,15 +5,15 @@ from collections.abc import Collection
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError
-from mpi.service.gates.consents import fellows
+from mpi.service.gates.consents import find_person_records
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-FROZEN, WANTED = "frozen", "wanted_from"
+FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
 """Members of a step's detail: the sources whose windows it heeds, and the day that its maker asked for."""
 
 
-def concerned(unit: ReadUnit, record_ids: Collection[int], sees: Collection[str] | None) -> set[int]:
+def find_visible_sources(unit: ReadUnit, record_ids: Collection[int], sees: Collection[str] | None) -> set[int]:
     """The sources of records and of those that are one person with them, as somebody may know of them.
 
     What is held for the sake of records that its maker may not see would tell that there are such.
@@ -23,12 +23,12 @@ def concerned(unit: ReadUnit, record_ids: Collection[int], sees: Collection[str]
         record_ids: the records.
         sees: codes of the sources that the maker may see; None for all.
     """
-    labels = unit.records.labels(fellows(unit, record_ids) | set(record_ids)).values()
+    labels = unit.records.labels(find_person_records(unit, record_ids) | set(record_ids)).values()
     codes = {label.source for label in labels if sees is None or label.source in sees}
     return {source.id for source in unit.sources.all() if source.code in codes}
 
 
-def free_from(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
+def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
     """The first day, from a day on, on which no window of the sources is open."""
     for window in unit.freezes.of(source_ids, day):
         if window.begins_on <= day < window.ends_on:
@@ -36,7 +36,7 @@ def free_from(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
     return day
 
 
-def require_thawed(unit: ReadUnit, decisions: Collection[StoredDecision]) -> None:
+def require_not_frozen(unit: ReadUnit, decisions: Collection[StoredDecision]) -> None:
     """Pass what takes back decisions that no window keeps as they are.
 
     Raises:
@@ -48,7 +48,7 @@ def require_thawed(unit: ReadUnit, decisions: Collection[StoredDecision]) -> Non
     binding = [one for one in in_force if one.origin != CORRECTION]
     today = clock.today()
     named = {record for one in binding for record in one.seen}
-    free = free_from(unit, concerned(unit, named, unit.viewer.sources), today)
+    free = find_first_free_day(unit, find_visible_sources(unit, named, unit.viewer.sources), today)
     if free > today:
         raise ConflictError(
             f"a source of these records is frozen until {free}: take it back then, or lift the window first"

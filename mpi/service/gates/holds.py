@@ -14,8 +14,8 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.decisions.decision_log import Statement, revoke, write_down
-from mpi.service.gates.freeze_rules import FROZEN
-from mpi.service.gates.plan_items import Group, groups_of
+from mpi.service.gates.freeze_rules import FROZEN_SOURCES
+from mpi.service.gates.plan_items import PersonGroup, load_groups
 from mpi.service.resolution.resolve import resettle
 from mpi.storage.repositories.derived.proposals import Hold, Item, ProposalStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
@@ -23,7 +23,7 @@ from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id")
-HOLD = "hold"
+REFUSED_HOLD = "hold"
 """Member of a step's detail: the hold that it refuses."""
 HELD_UNTIL = "held_until"
 """Member of a hold's detail: the day from which what was approved may happen."""
@@ -38,8 +38,8 @@ class HoldView:
     status: str
     since: str
     proposal: int | None
-    before: tuple[Group, ...]
-    after: tuple[Group, ...]
+    before: tuple[PersonGroup, ...]
+    after: tuple[PersonGroup, ...]
     held_until: str | None = None
 
 
@@ -54,7 +54,7 @@ def require_whole_index(viewer: Viewer) -> None:
         raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
 
 
-def holds(index: Index, viewer: Viewer) -> list[HoldView]:
+def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
     """What is held, oldest first.
 
     Raises:
@@ -71,7 +71,7 @@ def holds(index: Index, viewer: Viewer) -> list[HoldView]:
                 hold.status,
                 times[hold.commit_no][0],
                 hold.detail.get("proposal"),
-                *groups_of(unit, hold.detail),
+                *load_groups(unit, hold.detail),
                 hold.detail.get(HELD_UNTIL),
             )
             for hold in found
@@ -88,7 +88,7 @@ def release_hold(index: Index, viewer: Viewer, number: int) -> int:
         NotFoundError: there is no such hold that is open.
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
-    return _end_hold(index, viewer, number, "released")
+    return _answer_hold(index, viewer, number, "released")
 
 
 def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
@@ -100,10 +100,10 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
         AccessDenied: the viewer may not re-cluster and decide, or not all sources.
     """
     permit(viewer, Action.DECIDE)
-    return _end_hold(index, viewer, number, "refused")
+    return _answer_hold(index, viewer, number, "refused")
 
 
-def hold(
+def add_hold(
     unit: WriteUnit, number: int | None, item: Item, until: str | None = None, heeded: Collection[int] = ()
 ) -> None:
     """Keep the records of an item of a proposal as they are published.
@@ -150,14 +150,14 @@ def hold(
         )
     detail = {**item.detail, "proposal": number, "decisions": numbers}
     if until is not None:
-        detail |= {HELD_UNTIL: until, FROZEN: sorted(heeded)}
+        detail |= {HELD_UNTIL: until, FROZEN_SOURCES: sorted(heeded)}
     hold = Hold(
         unit.counters.take("hold"), "proposal", item.fingerprint, "open", unit.commit_no, None, detail
     )
     unit.proposals.add_hold(hold)
 
 
-def let_go(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
+def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     """End a hold; returns the records to be settled."""
     held = list(unit.decisions.get(hold.detail["decisions"]).values())
     revoke(unit, held)
@@ -165,7 +165,7 @@ def let_go(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     return {record for one in held for record in one.seen}
 
 
-def wait_again(unit: WriteUnit, of: Step) -> set[int]:
+def reopen_hold(unit: WriteUnit, of: Step) -> set[int]:
     """Let the hold wait again whose refusal is taken back; returns the records to be settled.
 
     Without the refusal it would wait still, unless what it is part of was taken back: its proposal rolled
@@ -175,9 +175,9 @@ def wait_again(unit: WriteUnit, of: Step) -> set[int]:
         unit: the transaction.
         of: the step of the refusal.
     """
-    [found] = [hold for hold in unit.proposals.holds(open_only=False) if hold.id == of.detail[HOLD]]
+    [found] = [hold for hold in unit.proposals.holds(open_only=False) if hold.id == of.detail[REFUSED_HOLD]]
     # It may wait already, or have been refused anew, where a part of the refusal was taken back before.
-    if (found.status, found.ended_commit) != ("refused", of.commit_no) or _over(unit, found):
+    if (found.status, found.ended_commit) != ("refused", of.commit_no) or _is_origin_undone(unit, found):
         return set()
     numbers = found.detail["decisions"]
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
@@ -185,7 +185,7 @@ def wait_again(unit: WriteUnit, of: Step) -> set[int]:
     return {record for one in unit.decisions.get(numbers).values() for record in one.seen}
 
 
-def _over(unit: ReadUnit, hold: Hold) -> bool:
+def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
     """Whether what the hold is part of was taken back."""
     proposal = unit.proposals.get(hold.detail.get("proposal") or 0)
     imported = unit.steps.get(hold.detail.get("step") or 0)
@@ -194,16 +194,16 @@ def _over(unit: ReadUnit, hold: Hold) -> bool:
     )
 
 
-def _end_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
+def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
         found = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
         if found is None:
             raise NotFoundError(f"there is no hold {number} that waits")
         held = list(unit.decisions.get(found.detail["decisions"]).values())
-        touched = let_go(unit, found, status)
+        touched = end_hold(unit, found, status)
         if status == "refused":
-            step_id = add_step(unit, "decision", "hold-refused", {HOLD: number})
+            step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: number})
             for one in held:
                 write_down(unit, index, step_id, Statement(one.kind, one.groups, "hold-refused", "hold"))
         settled = resettle(unit, index, touched, f"hold {status}")

@@ -14,14 +14,14 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PersonGroup:
     """Records of one person; ``enterprise_id`` is None for one that is to be minted."""
 
     enterprise_id: str | None
     records: tuple[RecordRef, ...]
 
 
-def items_of(settlement: Settlement) -> list[Item]:
+def list_items(settlement: Settlement) -> list[Item]:
     """The changes of a settlement, each of people that no other item is about, in a fixed order."""
     bearers = {frozenset(bearer.records): bearer for bearer in settlement.bearers}
     after_of = {record: group for group in bearers for record in group}
@@ -32,17 +32,17 @@ def items_of(settlement: Settlement) -> list[Item]:
     waiting = dict(sorted(before_of.items()))
     found: list[Item] = []
     while waiting:
-        persons, groups = _connected(next(iter(waiting)), before_of, after_of, settlement.current)
+        persons, groups = _collect_connected(next(iter(waiting)), before_of, after_of, settlement.current)
         for person in persons:
             del waiting[person]
         before = sorted((person, sorted(before_of[person])) for person in persons)
         after = sorted(((bearers[group].person, sorted(group)) for group in groups), key=lambda each: each[1])
         if [list(each) for each in before] != [list(each) for each in after]:
-            found.append(_item(len(found) + 1, before, after))
+            found.append(_build_item(len(found) + 1, before, after))
     return found
 
 
-def _connected(
+def _collect_connected(
     person: int,
     before_of: Mapping[int, set[int]],
     after_of: Mapping[int, frozenset[int]],
@@ -60,7 +60,7 @@ def _connected(
     return persons, groups
 
 
-def _item(
+def _build_item(
     no: int, before: Sequence[tuple[int, list[int]]], after: Sequence[tuple[int | None, list[int]]]
 ) -> Item:
     detail = {"before": before, "after": after}
@@ -69,16 +69,16 @@ def _item(
     return Item(no, fingerprint, kind, "open", detail)
 
 
-def groups_of(unit: ReadUnit, detail: Mapping[str, Any]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+def load_groups(unit: ReadUnit, detail: Mapping[str, Any]) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
     """The people before and after an item, by enterprise ID and record."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
     everybody = {person for side in sides for person, _ in side if person is not None}
     eids = {number: person.eid for number, person in unit.persons.get(everybody).items()}
     labels = unit.records.labels({record for side in sides for _, group in side for record in group})
 
-    def shown(side: Iterable[tuple[int | None, list[int]]]) -> tuple[Group, ...]:
+    def shown(side: Iterable[tuple[int | None, list[int]]]) -> tuple[PersonGroup, ...]:
         return tuple(
-            Group(None if person is None else eids[person], tuple(labels[r] for r in group if r in labels))
+            PersonGroup(None if person is None else eids[person], tuple(labels[r] for r in group if r in labels))
             for person, group in side
         )
 

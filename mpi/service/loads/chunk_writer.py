@@ -28,7 +28,7 @@ from mpi.service.loads.standardize_pool import StandardizePool
 from mpi.service.processes.core_reservation import LeavingRoom
 from mpi.service.processes.pacing import Portions, with_all_that_is_there_kept
 from mpi.service.processes.yielding import giving_way
-from mpi.service.resolution.resolve import NOTHING, Besides, resolve
+from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import restate
 from mpi.service.statements.intake import take
 from mpi.service.statements.statement import Statement
@@ -60,7 +60,7 @@ class LoadFile:
 
     Args:
         source: whose records it holds.
-        sent: its rows.
+        rows: its rows.
         as_of: when it was true at its source.
         digest: of its content and of how it is read; empty where nothing is to go on with it.
         snapshot: its kind.
@@ -68,7 +68,7 @@ class LoadFile:
     """
 
     source: Source
-    sent: ValidatedFile
+    rows: ValidatedFile
     as_of: str
     digest: str
     snapshot: str
@@ -81,11 +81,11 @@ class _MissingRecords:
 
     Args:
         withdrawn: those that it withdrew.
-        doubted: others, of which a version waits.
+        overlaid: others, of which a version waits.
     """
 
     withdrawn: set[int]
-    doubted: set[int]
+    overlaid: set[int]
 
 
 _NO_MISSING_RECORDS = _MissingRecords(set(), set())
@@ -100,36 +100,36 @@ class ChunkWriter:
         viewer: who loads.
         file: what is loaded.
         receipt: takes the counts.
-        room: told of others who write.
+        reservation: told of others who write.
         progress: told of long steps.
-        done: records about which this load has said its word, where it was interrupted.
+        recorded: records about which this load has said its word, where it was interrupted.
     """
 
     index: Index
     viewer: Viewer
     file: LoadFile
     receipt: Receipt
-    room: LeavingRoom
+    reservation: LeavingRoom
     progress: Progress
-    done: frozenset[int] = frozenset()
-    _portions: Portions = field(init=False)
-    _runs: KeyRuns = field(init=False)
-    _named: "array[int]" = field(default_factory=lambda: array("q"))
-    _withdrew: int = 0
+    recorded: frozenset[int] = frozenset()
+    _sizer: Portions = field(init=False)
+    _compaction: KeyRuns = field(init=False)
+    _record_ids: "array[int]" = field(default_factory=lambda: array("q"))
+    _withdrawal_commit: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
-    _written: int = 0
+    _written_count: int = 0
 
     def __post_init__(self) -> None:
-        statements = len(self.file.sent.headings)
-        self._portions = new_transaction_sizer(self.index)
-        self._runs = KeyRuns(self.index, self.viewer, statements, self.progress)
+        statements = len(self.file.rows.headings)
+        self._sizer = new_transaction_sizer(self.index)
+        self._compaction = KeyRuns(self.index, self.viewer, statements, self.progress)
 
-    def go_on(self, batch: Batch) -> None:
+    def resume(self, batch: Batch) -> None:
         """Go on with a load that stopped."""
         with self.index.database.read(self.viewer) as unit:
-            self.done = frozenset(unit.sightings.of_batch(batch.id))
+            self.recorded = frozenset(unit.sightings.of_batch(batch.id))
         self.receipt.batch = batch.id
-        self._named.extend(self.done)
+        self._record_ids.extend(self.recorded)
         self._counts = batch.counts
         for name in _PARTIAL_COUNTS:
             setattr(self.receipt, name, batch.counts[name])
@@ -138,58 +138,58 @@ class ChunkWriter:
     def hold(self, reason: str) -> None:
         """Keep the receipt, and nothing else."""
         receipt = self.receipt
-        receipt.status, receipt.held_reason, receipt.held = HELD, reason, len(self.file.sent.headings)
+        receipt.status, receipt.held_reason, receipt.held = HELD, reason, len(self.file.rows.headings)
         with self.index.database.write(self.viewer, "load") as unit:
-            self._keep(unit, HELD)
+            self._save_receipt(unit, HELD)
 
-    def run(self) -> None:
+    def write(self) -> None:
         """Write everything."""
-        is_long = len(self.file.sent.headings) >= CHECKPOINTER_FROM
+        is_long = len(self.file.rows.headings) >= CHECKPOINTER_FROM
         with self.index.database.checkpoints_apart() if is_long else nullcontext():
-            self._run()
+            self._write_file()
 
-    def _run(self) -> None:
+    def _write_file(self) -> None:
         # Of a large file a search would go through a million names, at the end of each window.
-        with with_all_that_is_there_kept(), StandardizePool(self.file.sent) as meanwhile:
-            windows = self._windows(meanwhile)
+        with with_all_that_is_there_kept(), StandardizePool(self.file.rows) as meanwhile:
+            windows = self._each_window(meanwhile)
             said = next(windows, None)
             left = self._write_windows(said, windows) if said else None
         if left is None:
-            left = self._withdrawn_but_for_the_last()
+            left = self._withdraw_surplus()
             with self.index.database.write(self.viewer, "load") as unit:
-                self._require_mine(unit)
-                self._settle(unit, self._lacking(unit, left))
-                self._finish(unit, left)
-        self._runs.merge_at_the_end()
+                self._require_ownership(unit)
+                self._resolve_missing(unit, self._withdraw_missing(unit, left))
+                self._finish_load(unit, left)
+        self._compaction.merge_at_the_end()
 
     def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> FileImpact | None:
         """Write every window, the pairs of the next being looked for meanwhile."""
         index, viewer, source = self.index, self.viewer, self.file.source
         left: FileImpact | None = None
-        ahead = self._look_ahead(said)
+        ahead = self._prefetch(said)
         with PairWorker(index, viewer) as apart:
             looking = PairPrefetcher(apart, index, viewer, source)
             following = next(windows, [])
-            coming = looking.begin(looking.prepare(following), ahead) if following else None
+            coming = looking.start(looking.prepare(following), ahead) if following else None
             while said:
                 left = self._write_window(ahead, said, is_last=not following)
                 # What the other process is asked next is made ready while it is at work still.
                 said, following = following, next(windows, [])
                 prepared = looking.prepare(following)
                 if said:
-                    self._runs.merge_meanwhile(looking.is_at_work)
+                    self._compaction.merge_meanwhile(looking.is_running)
                 if coming is not None:
-                    looking.end(coming, ahead)
+                    looking.finish(coming, ahead)
                     ahead = coming
                 elif said:
-                    ahead = self._look_ahead(said)
+                    ahead = self._prefetch(said)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
-                coming = looking.begin(prepared, ahead) if following else None
+                coming = looking.start(prepared, ahead) if following else None
                 gc.collect()
         return left
 
-    def _look_ahead(self, said: list[Statement]) -> PrefetchedPairs:
+    def _prefetch(self, said: list[Statement]) -> PrefetchedPairs:
         look = partial(prefetch_pairs, self.index, self.viewer, self.file.source, said, self.progress)
         return giving_way(look)
 
@@ -199,22 +199,22 @@ class ChunkWriter:
         first = 0
         while first < len(said):
             left = None
-            if is_last and len(said) - first <= self._portions.most:
-                left = self._withdrawn_but_for_the_last()
-            with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._portions.begun(unit)
+            if is_last and len(said) - first <= self._sizer.most:
+                left = self._withdraw_surplus()
+            with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
+                self._sizer.begun(unit)
                 # Before this transaction has a number of its own, which would look like another's.
-                if ahead.look(unit) and unit.last_commit() != self._withdrew:
-                    self._portions.others_write()
-                    self._runs.others_write()
-                    self.room.is_asked()
-                places = range(first, min(first + self._portions.most, len(said)))
+                if ahead.detect_commits(unit) and unit.last_commit() != self._withdrawal_commit:
+                    self._sizer.others_write()
+                    self._compaction.others_write()
+                    self.reservation.is_asked()
+                places = range(first, min(first + self._sizer.most, len(said)))
                 if places.stop < len(said):
                     left = None
-                self._require_mine(unit)
-                lacking = _NO_MISSING_RECORDS if left is None else self._lacking(unit, left)
-                self._write(unit, ahead, said[first : places.stop], places, lacking)
-                self._keep(unit, LOADING) if left is None else self._finish(unit, left)
+                self._require_ownership(unit)
+                lacking = _NO_MISSING_RECORDS if left is None else self._withdraw_missing(unit, left)
+                self._write_chunk(unit, ahead, said[first : places.stop], places, lacking)
+                self._save_receipt(unit, LOADING) if left is None else self._finish_load(unit, left)
                 ahead.last_commit = unit.commit_no
             if left is None:
                 # There is more to come: it is not too late to stop.
@@ -222,41 +222,41 @@ class ChunkWriter:
             first = places.stop
         return left
 
-    def _windows(self, meanwhile: StandardizePool) -> Iterator[list[Statement]]:
+    def _each_window(self, meanwhile: StandardizePool) -> Iterator[list[Statement]]:
         """The statements that are not yet written, as many at a time as are looked ahead for at once.
 
         Those after them are made comparable meanwhile.
         """
-        waiting = self._waiting()
+        waiting = self._each_unwritten()
         # What a full snapshot has withdrawn is done as well, and none of its rows.
-        statements = max(0, len(self.file.sent.headings) - len(self.done))
-        sizes = chain(plan_window_sizes(statements, compute_largest_window(self._indexed() + statements)), repeat(SMALLEST_WINDOW))
-        coming = meanwhile.begin(list(islice(waiting, next(sizes))))
-        while coming.said:
-            following = meanwhile.begin(list(islice(waiting, next(sizes))))
-            yield meanwhile.end(coming)
+        statements = max(0, len(self.file.rows.headings) - len(self.recorded))
+        sizes = chain(plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)), repeat(SMALLEST_WINDOW))
+        coming = meanwhile.submit(list(islice(waiting, next(sizes))))
+        while coming.statements:
+            following = meanwhile.submit(list(islice(waiting, next(sizes))))
+            yield meanwhile.collect(coming)
             coming = following
 
-    def _indexed(self) -> int:
+    def _count_indexed(self) -> int:
         with self.index.database.read(self.viewer) as unit:
             return unit.keys.greatest(self.index.config_id(unit))
 
-    def _waiting(self) -> Iterator[Statement]:
+    def _each_unwritten(self) -> Iterator[Statement]:
         """The statements that are not yet written."""
-        statements = self.file.sent.statements()
-        if not self.done:
+        statements = self.file.rows.read_statements()
+        if not self.recorded:
             yield from statements
             return
         while some := list(islice(statements, POSTGRESQL_CHUNK)):
             with self.index.database.read(self.viewer) as unit:
                 known = unit.records.find(self.file.source.id, [one.local_id for one in some])
             for one in some:
-                if one.local_id in known and known[one.local_id].id in self.done:
-                    self._written += 1
+                if one.local_id in known and known[one.local_id].id in self.recorded:
+                    self._written_count += 1
                 else:
                     yield one
 
-    def _require_mine(self, unit: WriteUnit) -> None:
+    def _require_ownership(self, unit: WriteUnit) -> None:
         """Nobody else may have gone on with this load, or have taken it back."""
         if self.receipt.batch is None:
             self.receipt.batch = unit.counters.take("batch")
@@ -265,76 +265,76 @@ class ChunkWriter:
         ):
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
-    def _write(
+    def _write_chunk(
         self, unit: WriteUnit, ahead: PrefetchedPairs, said: list[Statement], places: range, lacking: _MissingRecords
     ) -> None:
         said = [
-            one._replace(made=ahead.made.get(place, one.made))
+            one._replace(made=ahead.packed.get(place, one.made))
             for place, one in zip(places, said, strict=True)
         ]
         source = self.file.source
         known = unit.records.find(source.id, [one.local_id for one in said])
         taken = take(unit, self.index, source, said, known, self.receipt.batch)
-        self._named.extend(taken.record_ids.values())
+        self._record_ids.extend(taken.record_ids.values())
         count_verdicts(self.receipt, said, known, taken.verdicts)
         gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
         placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
-        ahead.gone |= gone
-        paired = ahead.paired(unit, self.index, places, taken.changed, placed)
-        paired = replace(paired, in_run=self._runs.is_worth_one(unit))
-        besides = Besides(touched=taken.doubted | lacking.doubted, paired=paired)
+        ahead.inactive |= gone
+        paired = ahead.update_pairs(unit, self.index, places, taken.changed, placed)
+        paired = replace(paired, in_run=self._compaction.is_worth_one(unit))
+        besides = ResolveInputs(touched=taken.doubted | lacking.doubted, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
-        self._written += len(said)
-        self.progress("loading records", self._written, len(self.file.sent.headings))
+        self._written_count += len(said)
+        self.progress("loading records", self._written_count, len(self.file.rows.headings))
 
-    def _withdrawn_but_for_the_last(self) -> FileImpact:
+    def _withdraw_surplus(self) -> FileImpact:
         """Withdraw what a full snapshot lacks, but for as many as the last transaction can take."""
         file = self.file
         if not file.full:
             return FileImpact(0)
         with self.index.database.read(self.viewer) as unit:
-            if self._has_named_all(unit):
+            if self._covers_source(unit):
                 return FileImpact(0)
-            left = assess_file(unit, file.source.id, file.sent, file.as_of, full=True)
-        self.receipt.spared = left.spared
-        while len(absent := left.absent(file.as_of)) > self._portions.most and self.receipt.batch is not None:
-            some = absent[: self._portions.most]
-            with self._portions.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._portions.begun(unit)
-                self._require_mine(unit)
-                gone = self._withdraw(unit, some)
-                self._note_gone(unit, some)
-                self._settle(unit, _MissingRecords(gone, set()))
+            left = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
+        self.receipt.spared = left.spared_count
+        while len(absent := left.select_missing_active(file.as_of)) > self._sizer.most and self.receipt.batch is not None:
+            some = absent[: self._sizer.most]
+            with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
+                self._sizer.begun(unit)
+                self._require_ownership(unit)
+                gone = self._withdraw_records(unit, some)
+                self._note_absence(unit, some)
+                self._resolve_missing(unit, _MissingRecords(gone, set()))
                 unit.records.seen(dict.fromkeys(gone, file.as_of))
-                self._keep(unit, LOADING)
-                self._withdrew = unit.commit_no
+                self._save_receipt(unit, LOADING)
+                self._withdrawal_commit = unit.commit_no
             done = {record.id for record in some}
-            left.lacking = [record for record in left.lacking if record.id not in done]
+            left.missing = [record for record in left.missing if record.id not in done]
         return left
 
-    def _has_named_all(self, unit: ReadUnit) -> bool:
+    def _covers_source(self, unit: ReadUnit) -> bool:
         """Whether the source has no record but those that this load was about, and none of them is held.
 
         Of the first load of a source nothing is lacking: to see so all that it wrote would be read again.
         """
         states = unit.records.states_of(self.file.source.id)
-        return RecordState.HELD not in states and sum(states.values()) == len(set(self._named))
+        return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
-    def _settle(self, unit: WriteUnit, lacking: _MissingRecords) -> None:
-        besides = Besides(touched=lacking.doubted) if lacking.doubted else NOTHING
+    def _resolve_missing(self, unit: WriteUnit, lacking: _MissingRecords) -> None:
+        besides = ResolveInputs(touched=lacking.doubted) if lacking.doubted else NO_FURTHER_INPUTS
         resolve(unit, self.index, {}, lacking.withdrawn, "load", self.progress, besides)
 
-    def _lacking(self, unit: WriteUnit, left: FileImpact) -> _MissingRecords:
+    def _withdraw_missing(self, unit: WriteUnit, left: FileImpact) -> _MissingRecords:
         """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
 
         Noted before they are settled: what waits of a record, and is older than that, waits no more.
         """
-        gone = self._withdraw(unit, left.absent(self.file.as_of))
-        self._note_gone(unit, left.lacking)
+        gone = self._withdraw_records(unit, left.select_missing_active(self.file.as_of))
+        self._note_absence(unit, left.missing)
         # One that its source has stated since stays active: only what waits of it may be over.
-        return _MissingRecords(gone, {record.id for record in left.lacking if record.overlaid} - gone)
+        return _MissingRecords(gone, {record.id for record in left.missing if record.overlaid} - gone)
 
-    def _withdraw(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
+    def _withdraw_records(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
         """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
         file, now = self.file, unit.records.get([record.id for record in absent])
         standing = [
@@ -345,7 +345,7 @@ class ChunkWriter:
         self.receipt.received += len(standing)
         return set(standing)
 
-    def _note_gone(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
+    def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
         """A statement that each record is gone."""
         said = (
             Sighting(record.id, SightingKind.GONE, self.file.as_of, None, self.receipt.batch)
@@ -353,21 +353,21 @@ class ChunkWriter:
         )
         unit.sightings.add(said, unit.commit_no)
 
-    def _finish(self, unit: WriteUnit, left: FileImpact) -> None:
+    def _finish_load(self, unit: WriteUnit, left: FileImpact) -> None:
         """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
         as_of = self.file.as_of
-        gone = left.absent(as_of) + left.still_gone(as_of)
+        gone = left.select_missing_active(as_of) + left.select_missing_withdrawn(as_of)
         # As they stand now: of one that its source has stated since, this file says nothing new.
         now = unit.records.get([record.id for record in gone]).values()
         still = [one.id for one in now if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of]
         unit.records.seen(dict.fromkeys(still, as_of))
-        restate(unit, self.index, left.held)
-        self._keep(unit, LOADED)
+        restate(unit, self.index, left.held_ids)
+        self._save_receipt(unit, LOADED)
 
-    def _keep(self, unit: WriteUnit, status: str) -> None:
+    def _save_receipt(self, unit: WriteUnit, status: str) -> None:
         """Write the receipt as it now stands; the rows that were refused with its last form."""
         receipt, begun = self.receipt, bool(self._counts)
-        self._runs.last_commit = unit.commit_no
+        self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:
             receipt.batch = unit.counters.take("batch")
         self._counts = receipt.counts

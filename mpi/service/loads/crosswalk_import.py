@@ -16,10 +16,10 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import nameable
-from mpi.service.gates.holds import hold, require_whole_index
+from mpi.service.gates.holds import add_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.loads.id_adoption import adopt_old_ids
-from mpi.service.resolution.resolve import planned
+from mpi.service.resolution.resolve import plan_settlement
 from mpi.service.resolution.settlement import Settlement, publish
 from mpi.service.statements.placeholders import empty_places
 from mpi.service.statements.sources import require_stating
@@ -116,10 +116,10 @@ def import_crosswalk(
             if len(group) > 1:
                 _add_same_decision(unit, index, step_id, group)
         touched = {record for group in groups.values() for record in group}
-        differing = list(_find_differences(planned(unit, index, touched), groups))
+        differing = list(_find_differences(plan_settlement(unit, index, touched), groups))
         for number, item in enumerate(differing, 1):
-            hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
-        settled, adopted = planned(unit, index, touched), 0
+            add_hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
+        settled, adopted = plan_settlement(unit, index, touched), 0
         if adopt_ids:
             settled, adopted = adopt_old_ids(unit, settled, members, test=index.settings.is_test)
         publish(unit, settled, ORIGIN, test=index.settings.is_test)

@@ -120,7 +120,7 @@ def dry_run(
 
 def _standardize_statements(sent: ValidatedFile) -> list[Statement]:
     with StandardizePool(sent) as meanwhile:
-        return meanwhile.end(meanwhile.begin(list(sent.statements())))
+        return meanwhile.collect(meanwhile.submit(list(sent.read_statements())))
 
 
 def _predict_hold(
@@ -131,15 +131,15 @@ def _predict_hold(
     Returns how many active records it would seal or expunge.
     """
     found = assess_file(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
-    receipt.spared = found.spared
-    reason = None if options.confirm else find_hold_reason(found.effect(as_of))
+    receipt.spared = found.spared_count
+    reason = None if options.confirm else find_hold_reason(found.to_effect(as_of))
     if reason is not None:
         receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
-        return found.sealed
-    absent = len(found.absent(as_of))
+        return found.sealed_count
+    absent = len(found.select_missing_active(as_of))
     receipt.withdrawn = absent
     receipt.received += absent
-    return found.sealed
+    return found.sealed_count
 
 
 class _NumberedFile:
@@ -157,13 +157,13 @@ class _NumberedFile:
         made: Mapping[str, Comparable],
         existing: Mapping[str, StoredRecord],
     ) -> None:
-        self.said: dict[int, Statement] = {}
+        self.statements: dict[int, Statement] = {}
         self.features: dict[int, Features] = {}
         self.keys: dict[int, list[int]] = {}
         for position, one in enumerate(news, 1):
             old = existing.get(one.local_id)
             number = -position if old is None else old.id
-            self.said[number] = one
+            self.statements[number] = one
             self.features[number] = unpacked(made[one.local_id])
             self.keys[number] = keys(self.features[number], blocking, index.keyed_hash)
 
@@ -171,7 +171,7 @@ class _NumberedFile:
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
     """Weights of every pair that has an end in the file, as a load would find them."""
     config_id = index.config_id(unit)
-    if len(file.said) < BATCH_RECORDS:
+    if len(file.statements) < BATCH_RECORDS:
         return _score_small_file(unit, index, config_id, file)
     return _score_large_file(unit, index, config_id, file, progress)
 
@@ -187,7 +187,7 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
     edges: Edges = {}
     for number, own_keys in file.keys.items():
         # A changed record's stored keys are its old ones: it is found by its new ones only.
-        found = {n for n in near[number] if n not in file.said}
+        found = {n for n in near[number] if n not in file.statements}
         found |= {n for key in own_keys for n in by_key[key]} - {number}
         for other in found:
             edge = (number, other) if number < other else (other, number)
@@ -219,7 +219,7 @@ def _count_bands(index: Index, file: _NumberedFile, best: Mapping[int, tuple[flo
     counts = dict.fromkeys(Band, 0)
     for bits, _ in best.values():
         counts[index.matcher.model.thresholds.band(bits)] += 1
-    counts[Band.NON_LINK] += len(file.said) - len(best)
+    counts[Band.NON_LINK] += len(file.statements) - len(best)
     return counts
 
 
@@ -227,13 +227,13 @@ def _draw_samples(
     unit: ReadUnit, index: Index, file: _NumberedFile, best: Mapping[int, tuple[float, int]]
 ) -> tuple[DryRunSample, ...]:
     thresholds = index.matcher.model.thresholds
-    nearest = sorted(best, key=lambda n: (abs(best[n][0] - thresholds.link), file.said[n].local_id))
+    nearest = sorted(best, key=lambda n: (abs(best[n][0] - thresholds.link), file.statements[n].local_id))
     chosen = [
         number
         for band in Band
         for number in [n for n in nearest if thresholds.band(best[n][0]) is band][:SAMPLE_PER_BAND]
     ]
-    persons = unit.persons.current([best[n][1] for n in chosen if best[n][1] not in file.said])
+    persons = unit.persons.current([best[n][1] for n in chosen if best[n][1] not in file.statements])
     eids = {number: one.eid for number, one in unit.persons.get(set(persons.values())).items()}
     return tuple(_sample_from(file, thresholds.band(best[n][0]), n, best[n], persons, eids) for n in chosen)
 
@@ -246,8 +246,8 @@ def _sample_from(
     persons: Mapping[int, int],
     eids: Mapping[int, str],
 ) -> DryRunSample:
-    said, (bits, other) = file.said[number], match
-    other_said = file.said.get(other)
+    said, (bits, other) = file.statements[number], match
+    other_said = file.statements.get(other)
     return DryRunSample(
         said.local_id,
         said.line,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError
-from mpi.service.resolution.settlement import Bearer, Settlement
+from mpi.service.resolution.settlement import ClusterAssignment, Settlement
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
@@ -69,7 +69,7 @@ def adopt_old_ids(
 
 def _assign_ids(settlement: Settlement, numbers: Mapping[int, int]) -> Settlement:
     bearers = tuple(
-        Bearer(bearer.records, numbers[place], revived=False) if place in numbers else bearer
+        ClusterAssignment(bearer.records, numbers[place], revived=False) if place in numbers else bearer
         for place, bearer in enumerate(settlement.bearers)
     )
     replaced = {settlement.bearers[place].person for place in numbers} - {None}

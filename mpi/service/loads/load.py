@@ -90,13 +90,13 @@ def load(
         loading.receipt.unfinished = tuple(sorted(left))
         reason = None
         if unfinished is not None:
-            loading.go_on(unfinished)
+            loading.resume(unfinished)
         elif not options.confirm:
             with index.database.read(viewer) as unit:
                 found = assess_file(unit, source.id, sent, as_of, full=full)
-                reason = find_hold_reason(found.effect(as_of))
+                reason = find_hold_reason(found.to_effect(as_of))
         if reason is None:
-            loading.run()
+            loading.write()
         else:
             loading.hold(reason)
     return loading.receipt
@@ -126,9 +126,9 @@ def choose_file_as_of(sent: ValidatedFile, moment: datetime, options: LoadOption
         options: how it is loaded.
     """
     latest = clock.iso(moment)
-    if options.as_of is not None or options.snapshot is not Snapshot.FULL or not sent.latest:
+    if options.as_of is not None or options.snapshot is not Snapshot.FULL or not sent.latest_as_of:
         return latest
-    return min(sent.latest, latest)
+    return min(sent.latest_as_of, latest)
 
 
 def receive_rows(

@@ -26,8 +26,8 @@ from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
 from mpi.service.persons.effects import PersonEffect, Received, changes_of
 from mpi.service.processes.pacing import BESIDE_S, LEAST_REST_S, Portions, seeking_no_cycles
 from mpi.service.processes.worker_liveness import is_at_work, worker_name
-from mpi.service.resolution.resolve import Besides, reached, resolve_indexed
-from mpi.service.resolution.settlement import Choice
+from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
+from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.current_version import Restated, restate
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -115,20 +115,20 @@ def undo_load(
             portions.others_write()
         undoing = _begin_or_resume(unit, index, number, code, preview=preview)
         # A preview is taken back, and can be so as one transaction only.
-        undoing.take_back(unit, len(undoing.left) if preview else portions.most, progress)
+        undoing.undo_chunk(unit, len(undoing.remaining) if preview else portions.most, progress)
         undone = None
-        if not undoing.left:
-            undone = undoing.told(unit)
-            undoing.end(unit, undone)
+        if not undoing.remaining:
+            undone = undoing.build_result(unit)
+            undoing.finish(unit, undone)
     try:
         undone = undone or _undo_remaining_chunks(undoing, viewer, portions, progress)
     except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
         with suppress(MpiError):  # what went wrong first is what is told
-            undoing.leave(viewer)
+            undoing.detach(viewer)
         raise
-    if undoing.received.latest:
-        disclose(index, viewer, Action.LOAD, undoing.received.records, DISCLOSED_FIELDS)
-    return replace(undone, disclosures=undoing.received.latest)
+    if undoing.receipts.latest:
+        disclose(index, viewer, Action.LOAD, undoing.receipts.records, DISCLOSED_FIELDS)
+    return replace(undone, disclosures=undoing.receipts.latest)
 
 
 def _undo_remaining_chunks(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndoResult:
@@ -159,46 +159,46 @@ class _LoadUndo:
         index: the open index.
         batch: the load, as it was before.
         step: the step of the undo.
-        since: its first commit.
-        people: records that the load said something about, together where they are, or were, one person.
-        place_of: where each of them is.
-        left: those of them of which what it said counts still.
-        stated: how many it said something about in all.
-        preview: whether all is rolled back.
+        first_commit: its first commit.
+        groups: records that the load said something about, together where they are, or were, one person.
+        group_numbers: where each of them is.
+        remaining: those of them of which what it said counts still.
+        stated_count: how many it said something about in all.
+        is_preview: whether all is rolled back.
 
     Attributes:
         commits: of the chunks.
-        received: answers that left because of links that it parts, once that is told.
+        receipts: answers that left because of links that it parts, once that is told.
     """
 
     index: Index
     batch: Batch
     step: int
-    since: int
-    people: list[list[int]]
-    place_of: dict[int, int]
-    left: set[int]
-    stated: int
-    preview: bool
+    first_commit: int
+    groups: list[list[int]]
+    group_numbers: dict[int, int]
+    remaining: set[int]
+    stated_count: int
+    is_preview: bool
     commits: list[int] = field(default_factory=list)
-    received: Receipts = field(default_factory=Receipts)
-    _place: int = 0
-    _restored: int = 0
-    _removed: int = 0
-    _before: dict[int, int] = field(default_factory=dict)
+    receipts: Receipts = field(default_factory=Receipts)
+    _next_group: int = 0
+    _restored_count: int = 0
+    _removed_count: int = 0
+    _previous_persons: dict[int, int] = field(default_factory=dict)
     _settled: set[int] = field(default_factory=set)
 
-    def others_wrote(self, unit: WriteUnit) -> bool:
+    def detect_commits(self, unit: WriteUnit) -> bool:
         """Look, before a further chunk is written, whether others have written since the last.
 
         Raises:
             ConflictError: they went on with this undo.
         """
         last = unit.last_commit()
-        self.require_mine(unit)
+        self.require_ownership(unit)
         return last != self.commits[-1]
 
-    def require_mine(self, unit: ReadUnit) -> None:
+    def require_ownership(self, unit: ReadUnit) -> None:
         """Nobody else may have gone on with this undo.
 
         Raises:
@@ -208,7 +208,7 @@ class _LoadUndo:
         if now is None or (now.status, now.undoing_commit) != (UNDOING, self.commits[-1]):
             raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
 
-    def take_back(self, unit: WriteUnit, most: int, progress: Progress) -> None:
+    def undo_chunk(self, unit: WriteUnit, most: int, progress: Progress) -> None:
         """Take back what the load said of the next records.
 
         Args:
@@ -218,7 +218,7 @@ class _LoadUndo:
         """
         restated = Restated()
         touched: set[int] = set()
-        some = self._next(most)
+        some = self._take_next(most)
         while some:
             unit.batches.take_back(self.batch.id, some, unit.commit_no, worker_name())
             now = restate(unit, self.index, some)
@@ -227,66 +227,66 @@ class _LoadUndo:
             restated.add(now)
             # What is settled with these has its turn with these: else records that come back would meet
             # others that are to go, and take their IDs.
-            some = self._all_who_are_among(reached(unit, self.index, touched) & self.left)
-        choice = Choice(as_of=self.batch.commit_no - 1)
-        besides = Besides(choice, followed=restated.told, touched=restated.doubted)
+            some = self._all_who_are_among(find_affected_records(unit, self.index, touched) & self.left)
+        choice = IdChoice(as_of=self.batch.commit_no - 1)
+        besides = ResolveInputs(choice, followed=restated.told, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))
         settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, besides)
-        self._restored += len(restated.changed)
-        self._removed += len(restated.gone)
+        self._restored_count += len(restated.changed)
+        self._removed_count += len(restated.gone)
         # Who bore a record that was settled in a chunk before is who bore it before that.
         fresh = settled.current.keys() - self._settled
-        self._before.update((record, settled.current[record]) for record in fresh)
+        self._previous_persons.update((record, settled.current[record]) for record in fresh)
         self._settled |= settled.records
         self.commits.append(unit.commit_no)
-        progress("taking back", self.stated - len(self.left), self.stated)
+        progress("taking back", self.stated_count - len(self.remaining), self.stated_count)
 
-    def _next(self, most: int) -> set[int]:
+    def _take_next(self, most: int) -> set[int]:
         some: set[int] = set()
-        while self._place < len(self.people):
-            mine = self.left.intersection(self.people[self._place])
+        while self._next_group < len(self.groups):
+            mine = self.remaining.intersection(self.groups[self._next_group])
             if some and len(some) + len(mine) > most:
                 break
             some |= mine
-            self._place += 1
-        self.left -= some
+            self._next_group += 1
+        self.remaining -= some
         return some
 
-    def _all_who_are_among(self, records: Collection[int]) -> set[int]:
-        some = {one for record in records for one in self.people[self.place_of[record]]} & self.left
-        self.left -= some
+    def _take_groups_of(self, records: Collection[int]) -> set[int]:
+        some = {one for record in records for one in self.groups[self.group_numbers[record]]} & self.remaining
+        self.remaining -= some
         return some
 
-    def told(self, unit: ReadUnit) -> LoadUndoResult:
+    def build_result(self, unit: ReadUnit) -> LoadUndoResult:
         """What the undo did, once nothing is left.
 
         Args:
             unit: the transaction of the last chunk, or one after it.
         """
         persons, moved, told, _ = changes_of(
-            unit, lambda: {*self.commits}, self._before, self._settled, preview=self.preview
+            unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
         )
-        self.received = receipts_until(unit, self._before, self.since)
+        self.receipts = receipts_until(unit, self._previous_persons, self.first_commit)
         return LoadUndoResult(
             self.batch.id,
             self.batch.source,
-            self.preview,
-            None if self.preview else self.step,
-            self.stated,
-            self._restored,
-            self._removed,
+            self.is_preview,
+            None if self.is_preview else self.step,
+            self.stated_count,
+            self._restored_count,
+            self._removed_count,
             len(moved),
             _count_changes(persons),
             told,
-            self.received.number,
+            self.receipts.number,
         )
 
-    def end(self, unit: WriteUnit, undone: LoadUndoResult) -> None:
+    def finish(self, unit: WriteUnit, undone: LoadUndoResult) -> None:
         """End the undo, and keep what is answered."""
         unit.batches.end_undo(self.batch.id)
         keep_answer(unit, self.index, undone.as_dict(), ())
 
-    def leave(self, viewer: Viewer) -> None:
+    def detach(self, viewer: Viewer) -> None:
         """Say that this process does not go on with what it has begun, where it has."""
         with self.index.database.read(viewer) as reading:
             now = reading.batches.get(self.batch.id)

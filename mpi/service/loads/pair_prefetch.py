@@ -53,53 +53,53 @@ class PrefetchedPairs:
     Args:
         config_id: the configuration that they were compared under; None where they were not.
         last_commit: the last that the pairs take into account.
-        here: how many statements there are; places after them are those of statements written before.
-        scored: the pairs, by ``written``.
-        written: the place with which each pair can be written, the later of its two ends'.
-        made: the statements made comparable, by place.
-        record_of: the record of each place, once it is indexed as it was compared.
-        replaced: records that stood before and are indexed anew by now.
-        gone: records that take no part any more.
-        outdated: whether others have committed since the pairs were found.
-        others: records that were indexed anew since then otherwise than by these statements as compared.
-        before: records that were indexed anew, or went, by the statements written after the snapshot and
+        statement_count: how many statements there are; places after them are those of statements written before.
+        pairs: the pairs, by ``written``.
+        write_positions: the place with which each pair can be written, the later of its two ends'.
+        packed: the statements made comparable, by place.
+        record_ids: the record of each place, once it is indexed as it was compared.
+        reindexed: records that stood before and are indexed anew by now.
+        inactive: records that take no part any more.
+        is_outdated: whether others have committed since the pairs were found.
+        changed_elsewhere: records that were indexed anew since then otherwise than by these statements as compared.
+        changed_before: records that were indexed anew, or went, by the statements written after the snapshot and
             before these.
     """
 
     config_id: int | None
     last_commit: int
-    here: int
-    scored: Scored = NO_PAIRS
-    written: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
-    made: dict[int, Packed] = field(default_factory=dict)
-    record_of: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
-    replaced: set[int] = field(default_factory=set)
-    gone: set[int] = field(default_factory=set)
-    outdated: bool = False
-    others: set[int] = field(default_factory=set)
-    before: frozenset[int] = frozenset()
+    statement_count: int
+    pairs: Scored = NO_PAIRS
+    write_positions: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
+    packed: dict[int, Packed] = field(default_factory=dict)
+    record_ids: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
+    reindexed: set[int] = field(default_factory=set)
+    inactive: set[int] = field(default_factory=set)
+    is_outdated: bool = False
+    changed_elsewhere: set[int] = field(default_factory=set)
+    changed_before: frozenset[int] = frozenset()
 
-    def score(self, scored: Scored, written_before: int = 0) -> None:
+    def set_pairs(self, scored: Scored, written_before: int = 0) -> None:
         """Take in the pairs, of these statements and so many that were written before them."""
-        self.record_of = np.full(self.here + written_before, NO_RECORD, np.int64)
+        self.record_ids = np.full(self.statement_count + written_before, NO_RECORD, np.int64)
         lo, hi = (np.where(e < 0, -1 - e, ALREADY_WRITTEN) for e in (scored.lo, scored.hi))
-        lo, hi = (np.where(place < self.here, place, ALREADY_WRITTEN) for place in (lo, hi))
+        lo, hi = (np.where(place < self.statement_count, place, ALREADY_WRITTEN) for place in (lo, hi))
         later = np.maximum(lo, hi)
         order = np.argsort(later, kind="stable")
-        self.written = later[order]
-        self.scored = Scored(scored.lo[order], scored.hi[order], scored.bits[order])
+        self.write_positions = later[order]
+        self.pairs = Scored(scored.lo[order], scored.hi[order], scored.bits[order])
 
-    def look(self, unit: ReadUnit) -> bool:
+    def detect_commits(self, unit: ReadUnit) -> bool:
         """See, before a chunk is written, whether others have committed since the last."""
         if unit.last_commit() == self.last_commit:
             return False
         # Once and for all: what they changed may bear on the pairs of later chunks too.
-        self.outdated = True
+        self.is_outdated = True
         if self.config_id is not None:
-            self.others.update(unit.keys.written_since(self.config_id, self.last_commit))
+            self.changed_elsewhere.update(unit.keys.written_since(self.config_id, self.last_commit))
         return True
 
-    def paired(
+    def update_pairs(
         self,
         unit: WriteUnit,
         index: Index,
@@ -121,37 +121,37 @@ class PrefetchedPairs:
         mine = {
             record: place
             for record, place in placed.items()
-            if record in changed and changed[record].made == self.made.get(place)
+            if record in changed and changed[record].made == self.packed.get(place)
         }
         # One that changed otherwise, as where a statement waits no more, was compared with none to come.
         if len(mine) < len(changed):
-            self.outdated = True
-            self.others.update(changed.keys() - mine.keys())
+            self.is_outdated = True
+            self.changed_elsewhere.update(changed.keys() - mine.keys())
         for record, place in mine.items():
-            self.record_of[place] = record
+            self.record_ids[place] = record
             if not changed[record].fresh:
-                self.replaced.add(record)
-        edges = self._edges(places)
-        if self.outdated:
-            edges = self._up_to_date(unit, index, {r: changed[r] for r in mine}, edges, changed.keys())
+                self.reindexed.add(record)
+        edges = self._select_edges(places)
+        if self.is_outdated:
+            edges = self._rescore_changed(unit, index, {r: changed[r] for r in mine}, edges, changed.keys())
         return Paired(frozenset(mine), edges)
 
-    def _edges(self, places: range) -> Edges:
-        here = slice(*np.searchsorted(self.written, [places.start, places.stop]))
-        ends = (self._numbers(self.scored.lo[here]), self._numbers(self.scored.hi[here]))
+    def _select_edges(self, places: range) -> Edges:
+        here = slice(*np.searchsorted(self.write_positions, [places.start, places.stop]))
+        ends = (self._convert_to_record_ids(self.pairs.lo[here]), self._convert_to_record_ids(self.pairs.hi[here]))
         lo, hi = np.minimum(*ends), np.maximum(*ends)
         keep = (lo != NO_RECORD) & (lo != hi)
-        return edges_in(lo[keep], hi[keep], self.scored.bits[here][keep])
+        return edges_in(lo[keep], hi[keep], self.pairs.bits[here][keep])
 
-    def _numbers(self, ends: np.ndarray) -> np.ndarray:
+    def _convert_to_record_ids(self, ends: np.ndarray) -> np.ndarray:
         """Record numbers of ends of pairs; NOBODY for a statement without effect, and what was replaced."""
-        found = np.where(ends < 0, self.record_of[np.where(ends < 0, -1 - ends, 0)], ends)
-        replaced = self.replaced | self.gone | self.before
+        found = np.where(ends < 0, self.record_ids[np.where(ends < 0, -1 - ends, 0)], ends)
+        replaced = self.reindexed | self.inactive | self.changed_before
         stale = np.fromiter(replaced, np.int64, len(replaced))
         found[(ends >= 0) & np.isin(ends, stale)] = NO_RECORD
         return found
 
-    def _up_to_date(
+    def _rescore_changed(
         self,
         unit: ReadUnit,
         index: Index,
@@ -164,7 +164,7 @@ class PrefetchedPairs:
         What the chunk itself changed otherwise is not what is stored of it: it is searched for once it is.
         """
         config_id = index.config_id(unit)
-        others = self.others - changed - self.gone
+        others = self.changed_elsewhere - changed - self.inactive
         ends = {end for edge in edges for end in edge} - changed - others
         standing = mine.keys() | unit.keys.having(config_id, ends)
         found = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
@@ -206,7 +206,7 @@ def prefetch_pairs(
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
             again = partial(index.database.read, viewer)
-            found.score(pair_up(unit, index.matcher, found.config_id, _number_by_position(found.made), told, again))
+            found.set_pairs(pair_up(unit, index.matcher, found.config_id, _number_by_position(found.packed), told, again))
     return found
 
 
@@ -221,12 +221,12 @@ class PairPrefetcher:
     """
 
     def __init__(self, apart: PairWorker, index: Index, viewer: Viewer, source: Source) -> None:
-        self._apart = apart
+        self._worker = apart
         self._index = index
         self._viewer = viewer
         self._source = source
-        self._asked: PrefetchedPairs | None = None
-        self._awaited: PrefetchedPairs | None = None
+        self._last_requested: PrefetchedPairs | None = None
+        self._pending: PrefetchedPairs | None = None
 
     def prepare(self, said: Sequence[Statement]) -> PrefetchedPairs:
         """Make statements comparable as the index stands, which is that after the window before the last.
@@ -237,7 +237,7 @@ class PairPrefetcher:
         with self._index.database.read(self._viewer) as unit:
             return _prepare_statements(unit, self._index, self._source, said)
 
-    def begin(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> PrefetchedPairs | None:
+    def start(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> PrefetchedPairs | None:
         """Begin to look for the pairs of what was prepared; None where that is not worth a process.
 
         Args:
@@ -247,31 +247,31 @@ class PairPrefetcher:
         if (
             found.config_id is None
             or found.config_id != earlier.config_id
-            or len(found.made) < WORKER_FROM_STATEMENTS
+            or len(found.packed) < WORKER_FROM_STATEMENTS
         ):
             return None
-        beside = {found.here + place: one for place, one in earlier.made.items() if place < earlier.here}
+        beside = {found.statement_count + place: one for place, one in earlier.packed.items() if place < earlier.statement_count}
         # The process has those before them already, if it was asked about them.
-        asked = AskedLast(found.here) if self._asked is earlier else _number_by_position(beside)
-        self._apart.ask(found.config_id, _number_by_position(found.made), asked)
-        self._asked = self._awaited = found
+        asked = AskedLast(found.statement_count) if self._last_requested is earlier else _number_by_position(beside)
+        self._worker.request(found.config_id, _number_by_position(found.packed), asked)
+        self._last_requested = self._pending = found
         # What others commit between these snapshots is seen before the next chunk is written.
-        found.outdated = found.last_commit != earlier.last_commit
-        found.made |= beside
+        found.is_outdated = found.last_commit != earlier.last_commit
+        found.packed |= beside
         return found
 
-    def is_at_work(self) -> bool:
+    def is_running(self) -> bool:
         """Whether pairs were asked for, and are not found yet."""
-        return self._awaited is not None and not self._apart.has_answered()
+        return self._pending is not None and not self._worker.has_answered()
 
-    def end(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> None:
+    def finish(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> None:
         """Take in the pairs that were found, once everything before these statements is written."""
-        found.score(self._apart.answer(), earlier.here)
-        self._awaited = None
-        found.record_of[found.here :] = earlier.record_of[: earlier.here]
-        found.before = frozenset(earlier.replaced | earlier.gone)
-        found.outdated |= earlier.outdated
-        found.others |= earlier.others
+        found.set_pairs(self._worker.receive_pairs(), earlier.statement_count)
+        self._pending = None
+        found.record_ids[found.statement_count :] = earlier.record_ids[: earlier.statement_count]
+        found.changed_before = frozenset(earlier.reindexed | earlier.inactive)
+        found.is_outdated |= earlier.is_outdated
+        found.changed_elsewhere |= earlier.changed_elsewhere
         found.last_commit = earlier.last_commit
 
 
@@ -280,7 +280,7 @@ def _prepare_statements(unit: ReadUnit, index: Index, source: Source, said: Sequ
     found = PrefetchedPairs(None, unit.last_commit(), len(said))
     if len(said) >= BATCH_RECORDS:
         found.config_id = index.config_id(unit)
-        found.made = _standardize_effective(unit, index, source, said)
+        found.packed = _standardize_effective(unit, index, source, said)
     return found
 
 

@@ -51,8 +51,8 @@ class _PairRequest(NamedTuple):
     """Records of which the pairs are wanted; see ``Pairing.pair_up``."""
 
     config_id: int
-    mine: dict[int, Packed]
-    beside: Beside
+    records: dict[int, Packed]
+    comparison: Beside
 
 
 class PairWorker:
@@ -87,7 +87,7 @@ class PairWorker:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def ask(self, config_id: int, mine: dict[int, Packed], beside: Beside) -> int:
+    def request(self, config_id: int, mine: dict[int, Packed], beside: Beside) -> int:
         """Begin to look for pairs; returns the last commit that is taken into account.
 
         What is committed after this returns is not looked at.
@@ -95,12 +95,12 @@ class PairWorker:
         Raises:
             EngineError: the process failed, or was ended from outside.
         """
-        self._begin()
+        self._start()
         try:
             self._connection.send(_PairRequest(config_id, mine, beside))
         except OSError:
             raise _worker_ended_error() from None
-        commit = self._received()
+        commit = self._receive()
         if not isinstance(commit, int):
             raise _worker_ended_error()
         return commit
@@ -116,13 +116,13 @@ class PairWorker:
         except OSError:
             raise _worker_ended_error() from None
 
-    def answer(self) -> Scored:
+    def receive_pairs(self) -> Scored:
         """The pairs of what was asked last; waits for them.
 
         Raises:
             EngineError: the process failed, or was ended from outside.
         """
-        scored = self._received()
+        scored = self._receive()
         if not isinstance(scored, Scored):
             raise _worker_ended_error()
         return scored
@@ -133,7 +133,7 @@ class PairWorker:
             raise _worker_ended_error()
         return self._pipe
 
-    def _received(self) -> object:
+    def _receive(self) -> object:
         try:
             received = self._connection.recv()
         except (EOFError, OSError):
@@ -142,7 +142,7 @@ class PairWorker:
             raise EngineError(received)
         return received
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         if self._process is not None:
             return
         # Made by the one that is not ended in the middle of its work, so that nothing of it stays.

@@ -56,8 +56,8 @@ def receipt_from(source: str, sent: ValidatedFile) -> Receipt:
     """The receipt of a file as far as the door can tell."""
     return Receipt(
         source,
-        received=sent.received,
-        superseded=sent.superseded,
+        received=sent.received_count,
+        superseded=sent.superseded_count,
         rejected=len(sent.rejects),
         rejects=list(sent.rejects),
         issues=dict(sent.issues),

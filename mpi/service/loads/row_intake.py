@@ -54,33 +54,33 @@ class RowBlock(NamedTuple):
     """Some rows on their way to the door.
 
     Args:
-        sent: each with the hash of what stands for its record now; what says the same is not made comparable.
-        at_once: whether the others are, or are left for later.
+        rows: each with the hash of what stands for its record now; what says the same is not made comparable.
+        is_eager: whether the others are, or are left for later.
     """
 
-    sent: Sequence[tuple[SentRow | RejectedRow, str | None]]
-    at_once: bool
+    rows: Sequence[tuple[SentRow | RejectedRow, str | None]]
+    is_eager: bool
 
 
 class ValidatedBlock(NamedTuple):
     """What became of some rows.
 
     Args:
-        rows: how many there were.
-        packed: the statements of those that were let in, pickled.
+        row_count: how many there were.
+        pickled: the statements of those that were let in, pickled.
         headings: local ID and heading of each of them, the place counted within the block.
         rejects: of those that were not.
-        refused: local IDs of those of them that have one.
-        nameless: how many of them have none that can be read.
+        refused_ids: local IDs of those of them that have one.
+        nameless_count: how many of them have none that can be read.
         issues: counts by field and code.
     """
 
-    rows: int
-    packed: bytes
+    row_count: int
+    pickled: bytes
     headings: list[tuple[str, Heading]]
     rejects: list[Reject]
-    refused: list[str]
-    nameless: int
+    refused_ids: list[str]
+    nameless_count: int
     issues: dict[str, int]
 
 
@@ -90,43 +90,43 @@ class RowValidator:
 
     Args:
         seal: the index's secret.
-        moment: as-of of rows that state none.
+        default_as_of: as-of of rows that state none.
         source: the code of their source.
-        config: digest of the configuration in force.
-        lists: the shared values that it lists, as text.
+        config_digest: digest of the configuration in force.
+        lists_text: the shared values that it lists, as text.
         blocking: the model's, without the keys that the configuration stops.
     """
 
     seal: KeyedHash
-    moment: datetime
+    default_as_of: datetime
     source: str
-    config: str
-    lists: str
+    config_digest: str
+    lists_text: str
     blocking: BlockingSpec
 
     @cached_property
     def shared(self) -> SharedValues:
         """The shared values."""
-        return SharedValues.from_text(self.lists)
+        return SharedValues.from_text(self.lists_text)
 
     def __call__(self, rows: RowBlock) -> ValidatedBlock:
         """Let rows in."""
-        block = ValidatedBlock(len(rows.sent), b"", [], [], [], 0, {})
+        block = ValidatedBlock(len(rows.rows), b"", [], [], [], 0, {})
         made: list[Statement] = []
         nameless = 0
-        for row, known in rows.sent:
+        for row, known in rows.rows:
             if isinstance(row, RejectedRow):
                 block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
                 nameless += 1
                 continue
             try:
-                came = receive(row.fields, self.seal, self.moment)
+                came = receive(row.fields, self.seal, self.default_as_of)
             except RecordError as error:
                 block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
                 if error.field == "local_id":
                     nameless += 1
                 else:
-                    block.refused.append(local_id_of(row.fields.get("local_id")))
+                    block.refused_ids.append(local_id_of(row.fields.get("local_id")))
                 continue
             issues = came.issues + row.issues
             for issue in issues:
@@ -136,17 +136,17 @@ class RowValidator:
             seen = None if known in (None, one.content_hash) else who(came.record)
             news = known != one.content_hash
             heading = Heading(
-                one.as_of, one.content_hash, one.sealing, seen, len(made), news and not rows.at_once
+                one.as_of, one.content_hash, one.sealing, seen, len(made), news and not rows.is_eager
             )
             block.headings.append((one.local_id, heading))
-            made.append(one._replace(made=self.packed(came.record)) if news and rows.at_once else one)
-        return block._replace(packed=pickle.dumps(made, pickle.HIGHEST_PROTOCOL), nameless=nameless)
+            made.append(one._replace(made=self.pack_record(came.record)) if news and rows.is_eager else one)
+        return block._replace(pickled=pickle.dumps(made, pickle.HIGHEST_PROTOCOL), nameless_count=nameless)
 
-    def packed(self, record: CanonicalRecord) -> Packed:
+    def pack_record(self, record: CanonicalRecord) -> Packed:
         """A record made comparable."""
         features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
         own = array("q", keys(features, self.blocking, self.seal))
-        return Packed(features_to_bytes(features), own.tobytes(), self.config)
+        return Packed(features_to_bytes(features), own.tobytes(), self.config_digest)
 
 
 @dataclass
@@ -154,50 +154,50 @@ class ValidatedFile:
     """The rows of a file, let in by the door; closed, nothing of them is left.
 
     Args:
-        door: it let them in.
+        validator: it let them in.
         spill: where the statements are.
         headings: of the statements that count, by local ID: of two the one that seals, then the later as-of,
             then the later row.
-        latest: the latest as-of of those that were let in; empty where none was.
-        received: how many rows there were.
-        superseded: rows that another of the same local ID takes the place of.
+        latest_as_of: the latest as-of of those that were let in; empty where none was.
+        received_count: how many rows there were.
+        superseded_count: rows that another of the same local ID takes the place of.
         rejects: rows that were refused.
-        refused: their local IDs.
-        nameless: rows that could not be read so far as to have a local ID.
+        refused_ids: their local IDs.
+        nameless_count: rows that could not be read so far as to have a local ID.
         issues: counts by field and code.
     """
 
-    door: RowValidator
+    validator: RowValidator
     spill: IO[bytes]
     headings: dict[str, Heading] = field(default_factory=dict)
-    latest: str = ""
-    received: int = 0
-    superseded: int = 0
+    latest_as_of: str = ""
+    received_count: int = 0
+    superseded_count: int = 0
     rejects: list[Reject] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    nameless: int = 0
+    refused_ids: set[str] = field(default_factory=set)
+    nameless_count: int = 0
     issues: dict[str, int] = field(default_factory=dict)
     _blocks: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, block: ValidatedBlock) -> None:
         """Take in what became of the next rows."""
-        self.received += block.rows
+        self.received_count += block.row_count
         self.rejects += block.rejects
-        self.refused.update(block.refused)
-        self.nameless += block.nameless
+        self.refused_ids.update(block.refused_ids)
+        self.nameless_count += block.nameless_count
         for name, count in block.issues.items():
             self.issues[name] = self.issues.get(name, 0) + count
         first = len(self._blocks) * BLOCK_ROWS
-        self._blocks.append((self.spill.tell(), len(block.packed)))
-        self.spill.write(block.packed)
-        self.latest = max([self.latest, *(heading.as_of for _, heading in block.headings)])
+        self._blocks.append((self.spill.tell(), len(block.pickled)))
+        self.spill.write(block.pickled)
+        self.latest_as_of = max([self.latest_as_of, *(heading.as_of for _, heading in block.headings)])
         for local_id, heading in block.headings:
             old = self.headings.get(local_id)
-            self.superseded += old is not None
+            self.superseded_count += old is not None
             if old is None or _has_precedence(heading, old):
                 self.headings[local_id] = heading._replace(place=first + heading.place)
 
-    def statements(self) -> Iterator[Statement]:
+    def read_statements(self) -> Iterator[Statement]:
         """The statements that count, in the order of their rows."""
         for number, (begin, length) in enumerate(self._blocks):
             self.spill.seek(begin)
@@ -244,7 +244,7 @@ def validate_rows(door: RowValidator, rows: Iterable[SentRow | RejectedRow], kno
 def _split_into_blocks(rows: Iterable[SentRow | RejectedRow], known: HashLookup) -> Iterator[RowBlock]:
     rest, taken = iter(rows), 0
     while some := list(islice(rest, BLOCK_ROWS)):
-        yield RowBlock(_attach_hashes(some, known), at_once=taken < EAGER_ROWS)
+        yield RowBlock(_attach_hashes(some, known), is_eager=taken < EAGER_ROWS)
         taken += len(some)
 
 

@@ -18,36 +18,36 @@ class FileImpact:
     """What a source has, as far as its file bears on it.
 
     Args:
-        active: how many active records there are.
-        renamed: how many of them would change name or birth date.
-        sealed: how many of them would be sealed or expunged.
-        lacking: records that a full snapshot says are gone, also those that their source has stated since.
-        held: records of which something waits; only of a full snapshot.
-        spared: active records that would be withdrawn if every row had a local ID.
+        active_count: how many active records there are.
+        renamed_count: how many of them would change name or birth date.
+        sealed_count: how many of them would be sealed or expunged.
+        missing: records that a full snapshot says are gone, also those that their source has stated since.
+        held_ids: records of which something waits; only of a full snapshot.
+        spared_count: active records that would be withdrawn if every row had a local ID.
     """
 
-    active: int
-    renamed: int = 0
-    sealed: int = 0
-    lacking: list[StoredRecord] = field(default_factory=list)
-    held: list[int] = field(default_factory=list)
-    spared: int = 0
+    active_count: int
+    renamed_count: int = 0
+    sealed_count: int = 0
+    missing: list[StoredRecord] = field(default_factory=list)
+    held_ids: list[int] = field(default_factory=list)
+    spared_count: int = 0
 
-    def absent(self, as_of: str) -> list[StoredRecord]:
+    def select_missing_active(self, as_of: str) -> list[StoredRecord]:
         """Active records that a full snapshot lacks, and that their source has not stated since."""
-        return _select_not_seen_since(self.lacking, as_of, RecordState.ACTIVE)
+        return _select_not_seen_since(self.missing, as_of, RecordState.ACTIVE)
 
-    def still_gone(self, as_of: str) -> list[StoredRecord]:
+    def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
         """Withdrawn records that a full snapshot lacks as well: their source says again that they are gone.
 
         Without that, a statement from before the snapshot would bring one back if it came late, and not if
         it came in time.
         """
-        return _select_not_seen_since(self.lacking, as_of, RecordState.WITHDRAWN)
+        return _select_not_seen_since(self.missing, as_of, RecordState.WITHDRAWN)
 
-    def effect(self, as_of: str) -> LoadEffect:
+    def to_effect(self, as_of: str) -> LoadEffect:
         """What the load would do to its source, for the guards."""
-        return LoadEffect(self.active, len(self.absent(as_of)), self.renamed, self.sealed)
+        return LoadEffect(self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count)
 
 
 def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
@@ -69,16 +69,16 @@ def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str,
         heading = sent.headings.get(record.local_id)
         if heading is not None:
             verdict = judge(record, heading)
-            found.sealed += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
+            found.sealed_count += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
             if record.state == RecordState.ACTIVE and verdict is Verdict.UPDATED:
                 updated.append(record)
-        elif full and record.local_id not in sent.refused and record.state != RecordState.SEALED:
-            found.lacking.append(record)
+        elif full and record.local_id not in sent.refused_ids and record.state != RecordState.SEALED:
+            found.missing.append(record)
         if full and record.state == RecordState.HELD:
-            found.held.append(record.id)
-    found.renamed = sum(_count_renamed(unit, sent, some) for some in chunked(updated))
-    if sent.nameless:
-        found.spared, found.lacking = len(found.absent(as_of)), []
+            found.held_ids.append(record.id)
+    found.renamed_count = sum(_count_renamed(unit, sent, some) for some in chunked(updated))
+    if sent.nameless_count:
+        found.spared_count, found.missing = len(found.select_missing_active(as_of)), []
     return found
 
 

@@ -21,14 +21,14 @@ class PayloadStandardizer:
     """Makes records comparable; can be sent to another process.
 
     Args:
-        door: it let them in.
+        validator: it let them in.
     """
 
-    door: RowValidator
+    validator: RowValidator
 
     def __call__(self, payloads: Sequence[bytes]) -> list[Packed]:
         """Make records comparable, given as they are stored."""
-        return [self.door.packed(from_payload(payload)) for payload in payloads]
+        return [self.validator.pack_record(from_payload(payload)) for payload in payloads]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class PendingWindow:
     """Statements of which some are being made comparable.
 
     Args:
-        said: all of them.
-        places: of those that are.
-        parts: what they become.
+        statements: all of them.
+        positions: of those that are.
+        futures: what they become.
     """
 
-    said: list[Statement]
-    places: list[int]
-    parts: list[Future[list[Packed]]]
+    statements: list[Statement]
+    positions: list[int]
+    futures: list[Future[list[Packed]]]
 
 
 class StandardizePool:
@@ -54,8 +54,8 @@ class StandardizePool:
     """
 
     def __init__(self, sent: ValidatedFile) -> None:
-        self._sent = sent
-        self._work = PayloadStandardizer(sent.door)
+        self._file = sent
+        self._standardizer = PayloadStandardizer(sent.validator)
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -67,27 +67,27 @@ class StandardizePool:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def begin(self, said: list[Statement]) -> PendingWindow:
+    def submit(self, said: list[Statement]) -> PendingWindow:
         """Begin with those of the statements that are not comparable yet."""
-        headings = self._sent.headings
+        headings = self._file.headings
         places = [n for n, one in enumerate(said) if headings[one.local_id].unmade]
         if places and self._pool is None:
-            self._pool = workers(processes(), self._work)
+            self._pool = workers(processes(), self._standardizer)
         payloads = [said[place].payload for place in places]
         some = [payloads[at : at + TASK_STATEMENTS] for at in range(0, len(payloads), TASK_STATEMENTS)]
         return PendingWindow(said, places, [submit(self._pool, each) for each in some] if self._pool else [])
 
-    def end(self, coming: PendingWindow) -> list[Statement]:
+    def collect(self, coming: PendingWindow) -> list[Statement]:
         """The statements, once they are comparable.
 
         Raises:
             EngineError: a process was ended from outside.
         """
-        said = list(coming.said)
+        said = list(coming.statements)
         try:
-            made = [one for part in coming.parts for one in part.result()]
+            made = [one for part in coming.futures for one in part.result()]
         except BrokenProcessPool:
             raise ended_from_outside() from None
-        for place, one in zip(coming.places, made, strict=True):
+        for place, one in zip(coming.positions, made, strict=True):
             said[place] = said[place]._replace(made=one)
         return said

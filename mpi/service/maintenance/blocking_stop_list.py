@@ -45,7 +45,7 @@ class StopListPlan:
     lost: int
 
 
-def plan_stop_list(index: Index, viewer: Viewer, over: int) -> StopListPlan:
+def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
     """Which keys would be stopped, where every block of more records than so many is.
 
     Keys that are stopped already stay so; nothing is changed.
@@ -53,7 +53,7 @@ def plan_stop_list(index: Index, viewer: Viewer, over: int) -> StopListPlan:
     Args:
         index: the open index.
         viewer: who asks.
-        over: most records that may share a key; 0 takes the list in force back whole.
+        limit: most records that may share a key; 0 takes the list in force back whole.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.
@@ -62,9 +62,9 @@ def plan_stop_list(index: Index, viewer: Viewer, over: int) -> StopListPlan:
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
         lists = index.shared_values_of(unit, config_id)
-        if not over:
+        if not limit:
             return StopListPlan(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
-        blocks = unit.keys.large(config_id, over)
+        blocks = unit.keys.large(config_id, limit)
         stopped = lists.stopped | {key for key, _ in blocks}
         rest = index.matcher.model.blocking.stopping(stopped)
         pairs = sum(comb(size, 2) for _, size in blocks)

@@ -16,28 +16,28 @@ from mpi.domain.sampling import Estimate, share
 from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.index import Index
-from mpi.service.quality.forecast import require_figures
-from mpi.service.quality.live_accuracy import LiveMonth, less_small, live_quality, sizes_shown
-from mpi.service.quality.throughput import Throughput, throughputs
-from mpi.service.quality.throughput import less_small as less_small_answers
+from mpi.service.quality.forecast import permit_figures
+from mpi.service.quality.live_accuracy import MonthlyAccuracy, suppress_month, measure_live_accuracy, suppress_stratum_sizes
+from mpi.service.quality.throughput import Throughput, measure_throughput
+from mpi.service.quality.throughput import suppress_throughputs as less_small_answers
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.service.sampling.blind_sample import Stratum
 from mpi.domain.source_kind import SourceKind
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MONTHS = 12
+SAMPLE_MONTHS = 12
 """So many months of blind samples are told of."""
 NEW_DAYS, THROUGHPUT_DAYS = 7, 28
-AGES = (30, 7, 1)
+AGE_CUTOFF_DAYS = (30, 7, 1)
 """Ages of questions in days, at which they are parted; the oldest first."""
 AGE_NAMES = ("over 30 days", "8 to 30 days", "2 to 7 days", "up to a day")
-IN_CARE = "foster_care"
-_LONG_S, _TIMES_AS_LONG = 0.1, 20
-_SCHOOLS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
+IN_CARE_FLAG = "foster_care"
+_SLOW_COUNT_S, _CACHE_FACTOR = 0.1, 20
+_SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
 
 
 @dataclass(frozen=True, slots=True)
-class KindLoad:
+class KindCount:
     """Questions of one kind; a count is None where it is too small to be shown."""
 
     kind: str
@@ -46,7 +46,7 @@ class KindLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class AgeLoad:
+class AgeCount:
     """Questions of one age; the count is None where it is too small to be shown."""
 
     age: str
@@ -77,8 +77,8 @@ class Workload:
     waiting: int | None
     answered: int | None
     went: int | None
-    kinds: tuple[KindLoad, ...]
-    ages: tuple[AgeLoad, ...]
+    kinds: tuple[KindCount, ...]
+    ages: tuple[AgeCount, ...]
     oldest_days: int | None
 
 
@@ -99,7 +99,7 @@ class MatchRate:
 
 
 @dataclass(frozen=True, slots=True)
-class StewardsAgree:
+class StewardAgreement:
     """How two stewards agree over pairs that both judged.
 
     Args:
@@ -118,7 +118,7 @@ class StewardsAgree:
 
 
 @dataclass(frozen=True, slots=True)
-class LinksInBand:
+class StratumLinks:
     """Pairs of one stratum of the last sample; None where there are too few to be shown."""
 
     stratum: Stratum
@@ -128,7 +128,7 @@ class LinksInBand:
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class LinkCounts:
     """What joins and parts records.
 
     Args:
@@ -141,7 +141,7 @@ class Links:
     """
 
     month: str | None
-    bands: tuple[LinksInBand, ...]
+    bands: tuple[StratumLinks, ...]
     automatic: int | None
     joined: int | None
     parted: int | None
@@ -149,7 +149,7 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class QualityFigures:
     """The figures of the dashboard.
 
     Args:
@@ -168,49 +168,49 @@ class Quality:
     suppressed: bool
     workload: Workload
     match_rate: MatchRate
-    live: tuple[LiveMonth, ...]
-    agreement: tuple[StewardsAgree, ...]
+    live: tuple[MonthlyAccuracy, ...]
+    agreement: tuple[StewardAgreement, ...]
     seconds_waiting: int | None
-    links: Links
+    links: LinkCounts
     throughput: tuple[Throughput, ...]
 
 
-def quality(index: Index, viewer: Viewer) -> Quality:
+def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
     """The figures of the dashboard, from one snapshot.
 
     Raises:
         AccessDenied: the viewer may not read figures, or not of all sources.
     """
-    require_figures(viewer)
+    permit_figures(viewer)
     small = not permits(viewer, Action.RECORD_READ)
     now = clock.now()
     with index.database.read(viewer) as unit:
-        live = live_quality(unit, _months_before(now, MONTHS - 1), now.strftime("%Y-%m"))
-        people = throughputs(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
-        one = shown if small else _as_is
-        return Quality(
+        live = measure_live_accuracy(unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m"))
+        people = measure_throughput(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
+        one = shown if small else _keep_count
+        return QualityFigures(
             clock.iso(now),
             small,
-            _workload(unit, now, small=small),
-            _match_rate(_in_care(unit, index, now.date().isoformat()), small=small),
-            tuple(map(less_small, live)) if small else live,
-            _agreement(unit, small=small),
+            _measure_workload(unit, now, small=small),
+            _compute_match_rate(_count_in_care(unit, index, now.date().isoformat()), small=small),
+            tuple(map(suppress_month, live)) if small else live,
+            _measure_agreement(unit, small=small),
             one(unit.blind.seconds_waiting()),
-            _links(unit, live, small=small),
+            _count_links(unit, live, small=small),
             less_small_answers(people) if small else people,
         )
 
 
-def _months_before(now: datetime, months: int) -> str:
+def _format_earlier_month(now: datetime, months: int) -> str:
     whole = now.year * 12 + now.month - 1 - months
     return f"{whole // 12:04}-{whole % 12 + 1:02}"
 
 
-def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
+def _measure_workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
     today, moment = now.date().isoformat(), clock.iso(now)
-    cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGES]
+    cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS]
     found = count_waiting_questions(unit, now, cuts)
-    newest = AGES.index(NEW_DAYS) + 1
+    newest = AGE_CUTOFF_DAYS.index(NEW_DAYS) + 1
     kinds = sorted({one.kind for one in found})
     by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}
     new = {kind: sum(o.questions for o in found if o.kind == kind and o.age >= newest) for kind in kinds}
@@ -218,15 +218,15 @@ def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
     standing = unit.figures.standing(moment)
     closed = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
     oldest = unit.figures.oldest(today)
-    one = shown if small else _as_is
+    one = shown if small else _keep_count
     open_all, new_all = sum(by_kind.values()), sum(new.values())
     # Of what is new and what is asked in all follows what is older.
     new_told = None if one(open_all - new_all) is None else one(new_all)
     new_cells: Mapping[str, int | None] = dict.fromkeys(kinds)
     if None not in (one(by_kind[kind] - new[kind]) for kind in kinds):
-        new_cells = _cells(new, small=small)
-    cells = _cells(by_kind, small=small)
-    age_cells = _cells(ages, small=small)
+        new_cells = _suppress_cells(new, small=small)
+    cells = _suppress_cells(by_kind, small=small)
+    age_cells = _suppress_cells(ages, small=small)
     if small and new_told is not None:
         age_cells = suppressed_in_parts(
             [{name: ages[name] for name in names} for names in (AGE_NAMES[:newest], AGE_NAMES[newest:])]
@@ -239,45 +239,45 @@ def _workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
         one(standing.get("waiting", 0)),
         one(closed.get("answered", 0)),
         one(closed.get("went", 0)),
-        tuple(KindLoad(kind, cells[kind], new_cells[kind]) for kind in kinds),
-        tuple(AgeLoad(name, age_cells[name]) for name in AGE_NAMES),
+        tuple(KindCount(kind, cells[kind], new_cells[kind]) for kind in kinds),
+        tuple(AgeCount(name, age_cells[name]) for name in AGE_NAMES),
         None if oldest is None else (now - datetime.fromisoformat(oldest)).days,
     )
 
 
-def _as_is(count: int) -> int | None:
+def _keep_count(count: int) -> int | None:
     return count
 
 
-def _cells(counts: Mapping[str, int], *, small: bool) -> Mapping[str, int | None]:
+def _suppress_cells(counts: Mapping[str, int], *, small: bool) -> Mapping[str, int | None]:
     return suppressed(counts) if small else counts
 
 
-def _in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
+def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
     """Children in care, and those of them whose school is found; counted anew after a commit.
 
     With a million records that takes longer than anything else here, and an index at work commits at every
     moment. So what took long is good for a while longer: the counting takes a twentieth of the time at most.
     """
     stamp, began = (unit.last_commit(), today), time.monotonic()
-    kept = index.caches.figures.get(IN_CARE)
-    if isinstance(kept, _Kept) and (kept.stamp == stamp or began < kept.good_until):
+    kept = index.caches.figures.get(IN_CARE_FLAG)
+    if isinstance(kept, _CachedCount) and (kept.stamp == stamp or began < kept.good_until):
         return kept.counted
-    counted = unit.figures.in_care(IN_CARE, (SourceKind.CCWIS.value,), _SCHOOLS, today)
+    counted = unit.figures.in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
     took = time.monotonic() - began
-    longer = _TIMES_AS_LONG * took if took > _LONG_S else 0.0
-    index.caches.figures[IN_CARE] = _Kept(stamp, began + took + longer, counted)
+    longer = _CACHE_FACTOR * took if took > _SLOW_COUNT_S else 0.0
+    index.caches.figures[IN_CARE_FLAG] = _CachedCount(stamp, began + took + longer, counted)
     return counted
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedCount:
     stamp: tuple[int, str]
     good_until: float
     counted: tuple[int, int]
 
 
-def _match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
+def _compute_match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
     in_care, found = counted
     rate = share(found, in_care) if in_care else None
     if not small:
@@ -287,7 +287,7 @@ def _match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
     return MatchRate(shown(in_care), cells["found"], None if hidden else rate)
 
 
-def _agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardsAgree, ...]:
+def _measure_agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardAgreement, ...]:
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
     for first, second, one, other, count in unit.blind.both_said():
         turned = second < first
@@ -297,14 +297,14 @@ def _agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardsAgree, ...]:
     found = []
     for (first, second), verdicts_of in sorted(counts.items()):
         said = agreement(verdicts_of)
-        cells = _cells({"agreed": said.agreed, "not": said.pairs - said.agreed}, small=small)
+        cells = _suppress_cells({"agreed": said.agreed, "not": said.pairs - said.agreed}, small=small)
         pairs = shown(said.pairs) if small else said.pairs
         kappa = None if pairs is None else said.kappa
-        found.append(StewardsAgree(first, second, pairs, cells["agreed"], kappa))
+        found.append(StewardAgreement(first, second, pairs, cells["agreed"], kappa))
     return tuple(found)
 
 
-def _links(unit: ReadUnit, live: tuple[LiveMonth, ...], *, small: bool) -> Links:
+def _count_links(unit: ReadUnit, live: tuple[MonthlyAccuracy, ...], *, small: bool) -> LinkCounts:
     counts = unit.figures.decisions()
     steward = {kind: counts.get((Authority.STEWARD.value, kind.value), 0) for kind in DecisionKind}
     asserted = sum(
@@ -313,11 +313,11 @@ def _links(unit: ReadUnit, live: tuple[LiveMonth, ...], *, small: bool) -> Links
         if authority in (Authority.SOURCE, Authority.MIGRATION)
     )
     strata = live[0].strata if live else ()
-    one = shown if small else _as_is
-    sizes = sizes_shown(strata) if small else {part.stratum: part.pairs for part in strata}
-    return Links(
+    one = shown if small else _keep_count
+    sizes = suppress_stratum_sizes(strata) if small else {part.stratum: part.pairs for part in strata}
+    return LinkCounts(
         live[0].month if live else None,
-        tuple(LinksInBand(part.stratum, part.linked, sizes[part.stratum], part.estimated) for part in strata),
+        tuple(StratumLinks(part.stratum, part.linked, sizes[part.stratum], part.estimated) for part in strata),
         one(sum(part.pairs or 0 for part in strata if part.linked)) if live else None,
         one(steward[DecisionKind.SAME]),
         one(steward[DecisionKind.DIFFERENT]),

@@ -10,20 +10,20 @@ from mpi.domain.small_cells import LEAST, shown, suppressed
 from mpi.domain.viewer import Action, Viewer, permit, permits
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.quality.throughput import ANSWERED, Throughput, less_small, minutes_an_answer, throughputs
+from mpi.service.quality.throughput import ANSWER_ACTION, Throughput, suppress_throughputs, compute_minutes_per_answer, measure_throughput
 from mpi.service.recluster.proposals import MINUTES_A_TASK
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-LOOKS_BACK = timedelta(days=28)
-LEAST_HISTORY = 14
+HISTORY_PERIOD = timedelta(days=28)
+MIN_HISTORY_DAYS = 14
 """Days of work without which nothing is said of the days to come."""
-_A_WEEK = 7
+_DAYS_PER_WEEK = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DailyCounts:
     """Questions that arrived on a day, and that were answered; None where too few to be shown."""
 
     day: str
@@ -32,7 +32,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherThresholds:
+class ThresholdTrial:
     """What other thresholds would ask for.
 
     Args:
@@ -74,17 +74,17 @@ class Forecast:
     minutes: float
     minutes_measured: bool
     hours: float | None
-    days: tuple[Day, ...]
+    days: tuple[DailyCounts, ...]
     arrive_a_week: float | None
     answered_a_week: float | None
     hours_a_week: float | None
     gone_on: str | None
     says: str
     people: tuple[Throughput, ...]
-    other: OtherThresholds | None = None
+    other: ThresholdTrial | None = None
 
 
-def forecast(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, progress: Progress = silent) -> Forecast:
+def forecast_workload(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, progress: Progress = silent) -> Forecast:
     """What the desk has before it, from what the last four weeks were.
 
     Args:
@@ -98,10 +98,10 @@ def forecast(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, 
         AccessDenied: the viewer may not read figures, or not of all sources; or, with ``bits``, not
             re-cluster.
     """
-    require_figures(viewer)
+    permit_figures(viewer)
     small = not permits(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = forecast_in(unit, small=small)
+        found = forecast_in_transaction(unit, small=small)
         tasks = unit.tasks.count()
     if bits is None:
         return found
@@ -109,13 +109,13 @@ def forecast(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, 
     more = tried.tasks / tasks if tasks else None
     a_week = None if found.hours_a_week is None or more is None else found.hours_a_week * more
     hours = round(tried.tasks * found.minutes / 60, 1)
-    other = OtherThresholds(tried.link, tried.review, tried.tasks, hours, a_week)
+    other = ThresholdTrial(tried.link, tried.review, tried.tasks, hours, a_week)
     if small and None in (shown(tried.tasks), shown(tasks)):
         other = replace(other, questions=shown(tried.tasks), hours=None, hours_a_week=None)
     return replace(found, other=other)
 
 
-def require_figures(viewer: Viewer) -> None:
+def permit_figures(viewer: Viewer) -> None:
     """Pass whoever may read figures, and sees every source: figures tell of all.
 
     Raises:
@@ -126,31 +126,31 @@ def require_figures(viewer: Viewer) -> None:
         raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
 
 
-def forecast_in(unit: ReadUnit, *, small: bool) -> Forecast:
+def forecast_in_transaction(unit: ReadUnit, *, small: bool) -> Forecast:
     """The forecast from one snapshot, of the thresholds in force; without small counts, if that is asked."""
     now = clock.now()
     today = now.date()
     first = unit.figures.first_commit()
     began = today if first is None else datetime.fromisoformat(first).date()
     # The day that filled the index says nothing of the days to come.
-    start = max(began + timedelta(days=1), today - LOOKS_BACK)
+    start = max(began + timedelta(days=1), today - HISTORY_PERIOD)
     since = f"{start.isoformat()}T00:00:00.000000Z"
-    people = throughputs(unit, since)
+    people = measure_throughput(unit, since)
     arrived = unit.figures.opened_by_day(today.isoformat(), unit.commit_at(since))
     for day, count in unit.figures.closed_by_day_opened(since).items():
         arrived[day] = arrived.get(day, 0) + count
-    answered = unit.figures.answered_by_day(since, ANSWERED)
+    answered = unit.figures.answered_by_day(since, ANSWER_ACTION)
     names = [(start + timedelta(days=n)).isoformat() for n in range(max((today - start).days, 0) + 1)]
-    days = tuple(Day(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
+    days = tuple(DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
     backlog = sum(one.questions for one in count_waiting_questions(unit, now, ()))
-    return _said(backlog, days, people, today, small=small)
+    return _build_forecast(backlog, days, people, today, small=small)
 
 
-def _said(
-    backlog: int, days: tuple[Day, ...], people: tuple[Throughput, ...], today: date, *, small: bool
+def _build_forecast(
+    backlog: int, days: tuple[DailyCounts, ...], people: tuple[Throughput, ...], today: date, *, small: bool
 ) -> Forecast:
-    one = shown if small else _as_is
-    measured = minutes_an_answer(people)
+    one = shown if small else _keep_count
+    measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
     whole = [day for day in days if day.day < today.isoformat()]
     waits = one(backlog)
@@ -159,21 +159,21 @@ def _said(
         minutes,
         measured is not None,
         None if waits is None else round(waits * minutes / 60, 1),
-        _less_small(days, len(whole)) if small else days,
+        _suppress_days(days, len(whole)) if small else days,
         None,
         None,
         None,
         None,
         "",
-        less_small(people) if small else people,
+        suppress_throughputs(people) if small else people,
     )
-    if len(whole) < LEAST_HISTORY:
-        return replace(found, says=f"{_waiting(found)}. {_too_young(len(whole))}")
-    arriving = _a_week(one(sum(day.arrived or 0 for day in whole)), len(whole))
-    answering = _a_week(one(sum(day.answered or 0 for day in whole)), len(whole))
+    if len(whole) < MIN_HISTORY_DAYS:
+        return replace(found, says=f"{_describe_backlog(found)}. {_describe_short_history(len(whole))}")
+    arriving = _scale_to_week(one(sum(day.arrived or 0 for day in whole)), len(whole))
+    answering = _scale_to_week(one(sum(day.answered or 0 for day in whole)), len(whole))
     gone_on = None
     if waits and arriving is not None and answering is not None and answering > arriving:
-        gone_on = (today + timedelta(days=round(_A_WEEK * waits / (answering - arriving)))).isoformat()
+        gone_on = (today + timedelta(days=round(_DAYS_PER_WEEK * waits / (answering - arriving)))).isoformat()
     found = replace(
         found,
         arrive_a_week=arriving,
@@ -182,19 +182,19 @@ def _said(
         gone_on=gone_on,
     )
     return replace(
-        found, says=f"{_waiting(found)}; {_arriving(found, len(whole))}. {_then(found, len(whole))}"
+        found, says=f"{_describe_backlog(found)}; {_describe_arrivals(found, len(whole))}. {_describe_outlook(found, len(whole))}"
     )
 
 
-def _as_is(count: int) -> int | None:
+def _keep_count(count: int) -> int | None:
     return count
 
 
-def _a_week(count: int | None, days: int) -> float | None:
-    return None if count is None else _A_WEEK * count / days
+def _scale_to_week(count: int | None, days: int) -> float | None:
+    return None if count is None else _DAYS_PER_WEEK * count / days
 
 
-def _less_small(days: Sequence[Day], whole: int) -> tuple[Day, ...]:
+def _suppress_days(days: Sequence[DailyCounts], whole: int) -> tuple[DailyCounts, ...]:
     """Days without small counts, and what they would follow from.
 
     Args:
@@ -214,27 +214,27 @@ def _less_small(days: Sequence[Day], whole: int) -> tuple[Day, ...]:
     )
 
 
-def _waiting(found: Forecast) -> str:
+def _describe_backlog(found: Forecast) -> str:
     if found.backlog is None or found.hours is None:
         return f"Fewer than {LEAST} questions wait"
     assumed = "" if found.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
     return f"{found.backlog:,} questions wait, {found.hours:,.1f} hours' work{assumed}"
 
 
-def _too_young(days: int) -> str:
+def _describe_short_history(days: int) -> str:
     return (
         f"Of what is to come nothing can be said yet: there are {days} whole days of history, and "
-        f"{LEAST_HISTORY} are needed."
+        f"{MIN_HISTORY_DAYS} are needed."
     )
 
 
-def _arriving(found: Forecast, days: int) -> str:
+def _describe_arrivals(found: Forecast, days: int) -> str:
     if found.arrive_a_week is None or found.hours_a_week is None:
         return f"fewer than {LEAST} arrived in the last {days} days"
     return f"{found.arrive_a_week:,.0f} a week arrive, {found.hours_a_week:,.1f} hours"
 
 
-def _then(found: Forecast, days: int) -> str:
+def _describe_outlook(found: Forecast, days: int) -> str:
     """How the backlog goes on, as far as the counts that are shown tell it."""
     arriving, answering = found.arrive_a_week, found.answered_a_week
     if found.backlog == 0:

@@ -17,7 +17,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class StratumJudged:
+class StratumResult:
     """One stratum of a month's sample, and what people said of it; a count is None where it is not shown.
 
     Args:
@@ -46,7 +46,7 @@ class StratumJudged:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveMonth:
+class MonthlyAccuracy:
     """A month's sample.
 
     Args:
@@ -59,10 +59,10 @@ class LiveMonth:
     month: str
     precision: Estimate | None
     recall: Estimate | None
-    strata: tuple[StratumJudged, ...]
+    strata: tuple[StratumResult, ...]
 
 
-def live_quality(unit: ReadUnit, since: str, until: str) -> tuple[LiveMonth, ...]:
+def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[MonthlyAccuracy, ...]:
     """The months that were drawn, latest first.
 
     Args:
@@ -74,14 +74,14 @@ def live_quality(unit: ReadUnit, since: str, until: str) -> tuple[LiveMonth, ...
     answers = unit.blind.answers([pair.id for pair in pairs])
     still = unchanged(unit, [pair for pair in pairs if pair.id not in answers])
     months = sorted({pair.month for pair in pairs}, reverse=True)
-    return tuple(_month(month, [p for p in pairs if p.month == month], answers, still) for month in months)
+    return tuple(_measure_month(month, [p for p in pairs if p.month == month], answers, still) for month in months)
 
 
-def _month(
+def _measure_month(
     month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], still: set[int]
-) -> LiveMonth:
+) -> MonthlyAccuracy:
     judged: dict[Stratum, Judged] = {}
-    strata: list[StratumJudged] = []
+    strata: list[StratumResult] = []
     for stratum in (*LINKED, *NOT_LINKED):
         held = [pair for pair in pairs if pair.stratum == stratum]
         if not held:
@@ -92,7 +92,7 @@ def _month(
         judged[stratum] = Judged(size, seen, same, different)
         waiting = sum(pair.id in still for pair in held)
         strata.append(
-            StratumJudged(
+            StratumResult(
                 stratum,
                 stratum in LINKED,
                 size,
@@ -107,10 +107,10 @@ def _month(
         )
     linked = [judged[stratum] for stratum in LINKED if stratum in judged]
     apart = [judged[stratum] for stratum in NOT_LINKED if stratum in judged]
-    return LiveMonth(month, precision(linked), recall(linked, apart), tuple(strata))
+    return MonthlyAccuracy(month, precision(linked), recall(linked, apart), tuple(strata))
 
 
-def sizes_shown(strata: Sequence[StratumJudged]) -> dict[Stratum, int | None]:
+def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
     """How many pairs each stratum held, without small counts and what they would follow from.
 
     How many pairs are linked in all is told too, so that those are a table of their own.
@@ -120,7 +120,7 @@ def sizes_shown(strata: Sequence[StratumJudged]) -> dict[Stratum, int | None]:
     return suppressed(linked) | suppressed(apart)
 
 
-def less_small(month: LiveMonth) -> LiveMonth:
+def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
     """A month without its verdicts, small counts, and what they would follow from.
 
     An estimate stays where ten pairs or more are judged in all.
@@ -128,16 +128,16 @@ def less_small(month: LiveMonth) -> LiveMonth:
     judged = [one for one in month.strata if one.same or one.different]
     enough = sum((one.same or 0) + (one.different or 0) for one in judged) >= LEAST
     enough_linked = sum((one.same or 0) + (one.different or 0) for one in judged if one.linked) >= LEAST
-    sizes = sizes_shown(month.strata)
+    sizes = suppress_stratum_sizes(month.strata)
     return replace(
         month,
         precision=month.precision if enough_linked else None,
         recall=month.recall if enough else None,
-        strata=tuple(_less_small(one, sizes[one.stratum]) for one in month.strata),
+        strata=tuple(_suppress_stratum(one, sizes[one.stratum]) for one in month.strata),
     )
 
 
-def _less_small(one: StratumJudged, pairs: int | None) -> StratumJudged:
+def _suppress_stratum(one: StratumResult, pairs: int | None) -> StratumResult:
     drawn, dropped, waiting = one.drawn or 0, one.dropped or 0, one.waiting or 0
     cells = suppressed({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, and what was drawn would tell how many it held.

@@ -20,7 +20,7 @@ class Report:
     rows: tuple[tuple[object, ...], ...]
 
 
-def report(index: Index, viewer: Viewer, name: str) -> Report:
+def make_report(index: Index, viewer: Viewer, name: str) -> Report:
     """One report by name.
 
     Raises:
@@ -34,7 +34,7 @@ def report(index: Index, viewer: Viewer, name: str) -> Report:
         return REPORTS[name](unit)
 
 
-def _summary(unit: ReadUnit) -> Report:
+def _report_summary(unit: ReadUnit) -> Report:
     persons = unit.persons.counts()
     states: dict[str, int] = {}
     for (_, state), count in unit.records.counts().items():
@@ -52,7 +52,7 @@ def _summary(unit: ReadUnit) -> Report:
     return Report("summary", "The index at a glance", ("what", "count"), rows)
 
 
-def _sources(unit: ReadUnit) -> Report:
+def _report_sources(unit: ReadUnit) -> Report:
     counts = unit.records.counts()
     rows = tuple(
         (
@@ -67,7 +67,7 @@ def _sources(unit: ReadUnit) -> Report:
     return Report("sources", "Records by source", ("source", "agency", "kind", "active", "withdrawn"), rows)
 
 
-def _loads(unit: ReadUnit) -> Report:
+def _report_loads(unit: ReadUnit) -> Report:
     batches = unit.batches.all()
     info = unit.commit_info({batch.commit_no for batch in batches})
     names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")
@@ -84,7 +84,7 @@ def _loads(unit: ReadUnit) -> Report:
     return Report("loads", "Receipts of loads", ("batch", "at", "source", "status", *names), rows)
 
 
-def _overlap(unit: ReadUnit) -> Report:
+def _report_overlap(unit: ReadUnit) -> Report:
     """How many persons each pair of sources shares, and each alone has."""
     labels = dict(unit.records.every_label())
     sources_of: dict[int, set[str]] = {}
@@ -100,9 +100,9 @@ def _overlap(unit: ReadUnit) -> Report:
 
 
 REPORTS: dict[str, Callable[[ReadUnit], Report]] = {
-    "summary": _summary,
-    "sources": _sources,
-    "loads": _loads,
-    "overlap": _overlap,
+    "summary": _report_summary,
+    "sources": _report_sources,
+    "loads": _report_loads,
+    "overlap": _report_overlap,
 }
 """Every report by the name that ``mpi report`` takes."""

@@ -7,13 +7,13 @@ from datetime import timedelta
 from mpi.domain.small_cells import shown, suppressed
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-ANSWERED = "answer"
+ANSWER_ACTION = "answer"
 """The action that answers a question."""
-AWAY = timedelta(minutes=15)
+MAX_PAUSE = timedelta(minutes=15)
 """Two acts of one person further apart than this have something else between them."""
-FEWEST_TIMED = 20
+MIN_TIMED_ANSWERS = 20
 """Answers from which on their time is taken as measured."""
-_AN_HOUR = 3600
+_SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Throughput:
     Args:
         actor: who.
         answers: how many.
-        timed: of these, those that another act came before by no more than ``AWAY``.
-        hours: at work: the time between acts that are no more than ``AWAY`` apart.
+        timed: of these, those that another act came before by no more than ``MAX_PAUSE``.
+        hours: at work: the time between acts that are no more than ``MAX_PAUSE`` apart.
         an_hour: timed answers an hour; None where none was timed.
     """
 
@@ -35,33 +35,33 @@ class Throughput:
     an_hour: float | None
 
 
-def throughputs(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
+def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     """What each person answered from a moment (ISO, UTC) on, by name."""
-    found = unit.figures.answers(since, ANSWERED, AWAY.total_seconds())
+    found = unit.figures.answers(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
     return tuple(
         # An answer that nothing came shortly before is not timed: how long it took is not known.
         Throughput(
             one.actor, one.answers, one.timed, hours, one.timed / hours if one.timed and hours else None
         )
         for one in found
-        for hours in (one.seconds / _AN_HOUR,)
+        for hours in (one.seconds / _SECONDS_PER_HOUR,)
     )
 
 
-def less_small(people: Sequence[Throughput]) -> tuple[Throughput, ...]:
+def suppress_throughputs(people: Sequence[Throughput]) -> tuple[Throughput, ...]:
     """Without small counts of answers, and what they would follow from."""
     answers = suppressed({one.actor: one.answers or 0 for one in people})
-    return tuple(_less_small(one, answers[one.actor]) for one in people)
+    return tuple(_suppress_throughput(one, answers[one.actor]) for one in people)
 
 
-def _less_small(one: Throughput, answers: int | None) -> Throughput:
+def _suppress_throughput(one: Throughput, answers: int | None) -> Throughput:
     if answers is None:
         return replace(one, answers=None, timed=None, hours=None, an_hour=None)
     timed = shown(one.timed or 0)
     return replace(one, timed=timed, an_hour=None if timed is None else one.an_hour)
 
 
-def minutes_an_answer(people: Sequence[Throughput]) -> float | None:
+def compute_minutes_per_answer(people: Sequence[Throughput]) -> float | None:
     """Minutes that an answer takes, over all people; None where too few were timed."""
     timed = sum(one.timed or 0 for one in people)
-    return 60 * sum(one.hours or 0.0 for one in people) / timed if timed >= FEWEST_TIMED else None
+    return 60 * sum(one.hours or 0.0 for one in people) / timed if timed >= MIN_TIMED_ANSWERS else None

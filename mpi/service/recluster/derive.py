@@ -46,7 +46,7 @@ class DerivedData:
         keys: two columns, record and key, by record.
         edges: candidate pairs from the floor up.
         shared: the lists of shared values that were taken out.
-        found: the lists as they would be if they were made from the active records now.
+        fresh_shared: the lists as they would be if they were made from the active records now.
     """
 
     features: dict[int, bytes]
@@ -54,13 +54,13 @@ class DerivedData:
     keys: Numbers
     edges: Edges
     shared: SharedValues
-    found: SharedValues
+    fresh_shared: SharedValues
 
-    def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:
+    def read_features(self, wanted: Collection[int]) -> Mapping[int, Features]:
         """Features of some records."""
         return {record: features_from_bytes(self.features[record]) for record in wanted}
 
-    def keys_of(self, record: int) -> bytes:
+    def read_keys(self, record: int) -> bytes:
         """Blocking keys of a record, as they are stored."""
         first, last = np.searchsorted(self.keys[:, 0], [record, record + 1])
         return self.keys[first:last, 1].astype(AS_STORED).tobytes()
@@ -85,15 +85,15 @@ class DerivedBlock(NamedTuple):
 
     Args:
         features: as they are stored.
-        sizes: how many keys each has.
+        key_counts: how many keys each has.
         keys: all of them, one record after the other.
-        borne: which values they bear, to find those that are shared.
+        value_counts: which values they bear, to find those that are shared.
     """
 
     features: list[bytes]
-    sizes: "array[int]"
+    key_counts: "array[int]"
     keys: "array[int]"
-    borne: Borne
+    value_counts: Borne
 
 
 @dataclass(frozen=True)
@@ -103,33 +103,33 @@ class BlockDeriver:
     Args:
         seal: the index's secret.
         blocking: the model's.
-        lists: the shared values that are taken out, as text; None to take out none, and make no keys.
-        standardized: whether the records come as features, and were counted before.
+        lists_text: the shared values that are taken out, as text; None to take out none, and make no keys.
+        is_second_pass: whether the records come as features, and were counted before.
     """
 
     seal: KeyedHash
     blocking: BlockingSpec
-    lists: str | None
-    standardized: bool = False
+    lists_text: str | None
+    is_second_pass: bool = False
 
     @cached_property
     def shared(self) -> SharedValues | None:
         """The shared values."""
-        return None if self.lists is None else SharedValues.from_text(self.lists)
+        return None if self.lists_text is None else SharedValues.from_text(self.lists_text)
 
     def __call__(self, said: Sequence[RecordPayload]) -> DerivedBlock:
         """What follows from some records."""
         block = DerivedBlock([], array("q"), array("q"), Borne())
         for one in said:
-            if self.standardized:
+            if self.is_second_pass:
                 features = features_from_bytes(one.body)
             else:
                 features = standardize(from_payload(one.body), one.source, self.seal)
-                block.borne.add(features, self.seal)
+                block.value_counts.add(features, self.seal)
             if self.shared is not None:
                 features = without_shared(features, self.shared, self.seal)
                 mine = keys(features, self.blocking, self.seal)
-                block.sizes.append(len(mine))
+                block.key_counts.append(len(mine))
                 block.keys.extend(mine)
             block.features.append(features_to_bytes(features))
         return block
@@ -165,15 +165,15 @@ def derive(
     blocking = matcher.model.blocking.stopping(stopped)
     deriver = BlockDeriver(index.keyed_hash, blocking, None if shared is None else shared.to_text())
     made = _DerivedColumns()
-    made.take(deriver, _read_payload_blocks(unit, records), records, progress)
-    found = replace(made.borne.shared(), stopped=stopped)
+    made.derive_blocks(deriver, _read_payload_blocks(unit, records), records, progress)
+    found = replace(made.value_counts.shared(), stopped=stopped)
     listed = found if shared is None else shared
     if shared is None:
         # Which values are shared is known only when every record was read.
-        again = BlockDeriver(index.keyed_hash, blocking, listed.to_text(), standardized=True)
+        again = BlockDeriver(index.keyed_hash, blocking, listed.to_text(), is_second_pass=True)
         first, made = made, _DerivedColumns()
-        made.take(again, _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]), records, progress)
-    rows = made.keys(records)
+        made.derive_blocks(again, _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]), records, progress)
+    rows = made.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     features = packed(made.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
@@ -192,26 +192,26 @@ class _DerivedColumns:
 
     def __init__(self) -> None:
         self.features: dict[int, bytes] = {}
-        self.borne = Borne()
-        self._sizes = array("q")
+        self.value_counts = Borne()
+        self._key_counts = array("q")
         self._keys = array("q")
 
-    def take(
+    def derive_blocks(
         self, deriver: BlockDeriver, said: Iterator[list[RecordPayload]], records: Sequence[int], progress: Progress
     ) -> None:
         """Derive from records, in the order of their numbers."""
         for block in spread(deriver, said):
             done = len(self.features)
             self.features.update(zip(records[done:], block.features, strict=False))
-            self._sizes.extend(block.sizes)
+            self._key_counts.extend(block.key_counts)
             self._keys.extend(block.keys)
-            self.borne.extend(block.borne)
+            self.value_counts.extend(block.value_counts)
             progress("standardizing", len(self.features), len(records))
 
-    def keys(self, records: Sequence[int]) -> Numbers:
+    def build_keys(self, records: Sequence[int]) -> Numbers:
         """Record and key of every key, by record."""
         rows = np.empty((len(self._keys), 2), dtype=np.int64)
-        rows[:, 0] = np.repeat(np.asarray(records, dtype=np.int64), np.asarray(self._sizes, dtype=np.int64))
+        rows[:, 0] = np.repeat(np.asarray(records, dtype=np.int64), np.asarray(self._key_counts, dtype=np.int64))
         rows[:, 1] = np.asarray(self._keys, dtype=np.int64)
         return rows
 

@@ -56,12 +56,12 @@ class DerivedByRecord:
         """Every record, ascending."""
         return sorted(self._derived.features)
 
-    def own(self, record: int) -> _RecordData:
+    def get_record_data(self, record: int) -> _RecordData:
         """What is to be stored of a record; nothing of one that takes no part."""
         features = self._derived.features.get(record)
-        return _RecordData(features, self._derived.keys_of(record), self._edges.get(record, {}))
+        return _RecordData(features, self._derived.read_keys(record), self._edges.get(record, {}))
 
-    def group(self, record: int) -> int:
+    def get_group(self, record: int) -> int:
         """The visibility group of a record that takes part."""
         return self._derived.groups[record]
 
@@ -82,7 +82,7 @@ def sync_derived(carrier: RunContext, config_id: int, wanted: DerivedByRecord) -
         for part in carrier.pace.parts(differing):
             with part.turn() as unit:
                 _write_differences(unit, carrier.run.id, config_id, part.items, wanted)
-        carrier.say_alive()
+        carrier.keep_alive()
         carrier.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
 
 
@@ -102,18 +102,18 @@ def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> di
 
 def _find_differing(unit: ReadUnit, config_id: int, page: Sequence[int], wanted: DerivedByRecord) -> list[int]:
     stored = _read_stored(unit, config_id, page)
-    return [record for record in page if stored[record] != wanted.own(record)]
+    return [record for record in page if stored[record] != wanted.get_record_data(record)]
 
 
 def _write_differences(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: DerivedByRecord) -> None:
-    own = {record: wanted.own(record) for record in records}
+    own = {record: wanted.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
     ends = {end for one in (*own.values(), *stored.values()) for edge in one.edges for end in edge}
     changed = unit.runs.changed_among(run, ends | set(records))
     anew = [r for r in records if r not in changed and _features_and_keys(own[r]) != _features_and_keys(stored[r])]
     unit.derived.drop_own(config_id, [r for r in anew if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS])
     unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
-    found = {r: OwnKeys(wanted.group(r), own[r].keys) for r in anew if own[r].keys}
+    found = {r: OwnKeys(wanted.get_group(r), own[r].keys) for r in anew if own[r].keys}
     if found:
         unit.keys.put(config_id, found, unit.commit_no)
     before = {edge: weight for one in stored.values() for edge, weight in one.edges.items()}

@@ -18,7 +18,7 @@ from mpi.service.core.index import Index, Matcher
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import Progress, edges_of
 from mpi.service.recluster.derive import derive
-from mpi.service.resolution.task_facts import FeatureSource
+from mpi.service.resolution.task_facts import FeatureLoader
 from mpi.standardize.shared_values import SharedValues, listed
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -33,18 +33,18 @@ class IndexScores:
 
     Args:
         edges: candidate pairs from the floor up.
-        features_of: features of records, without shared values.
+        read_features: features of records, without shared values.
         shared: the lists of shared values that were taken out.
-        found: the lists as the active records would make them now.
-        is_found_whole: whether ``found`` was made of all that was said; otherwise of the features that are
+        fresh_shared: the lists as the active records would make them now.
+        is_fresh_complete: whether ``found`` was made of all that was said; otherwise of the features that are
             stored, from which what is listed was taken out, so that it has only what is not listed.
     """
 
     edges: Edges
-    features_of: FeatureSource
+    features_of: FeatureLoader
     shared: SharedValues
-    found: SharedValues
-    is_found_whole: bool
+    fresh_shared: SharedValues
+    is_fresh_complete: bool
 
 
 def score_index(
@@ -70,16 +70,16 @@ def score_index(
     active = unit.configs.active()
     if shared is not None and active is not None and active.digest == matcher.digest(shared):
         stored = _StoredData(unit, active.id)
-        if stored.is_whole:
+        if stored.is_complete:
             with watching(index.home) as watched:
-                features = watched.passing(packed(stored.features(progress)))
-                scored = engine.weights(matcher.model, features, stored.keys(), floor, index.home, progress)
+                features = watched.passing(packed(stored.read_all_features(progress)))
+                scored = engine.weights(matcher.model, features, stored.read_all_keys(), floor, index.home, progress)
                 found = replace(listed(watched.shared(), index.keyed_hash), stopped=shared.stopped)
             return IndexScores(
-                edges_of(scored), stored.features_of, shared, found, is_found_whole=not shared.hashes
+                edges_of(scored), stored.read_features, shared, found, is_fresh_complete=not shared.hashes
             )
     derived = derive(unit, index, matcher, floor, progress, shared, engine)
-    return IndexScores(derived.edges, derived.features_of, derived.shared, derived.found, is_found_whole=True)
+    return IndexScores(derived.edges, derived.read_features, derived.shared, derived.fresh_shared, is_fresh_complete=True)
 
 
 class _StoredData:
@@ -96,11 +96,11 @@ class _StoredData:
         self._records = unit.derived.with_features(config_id)
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether it is what follows from every active record: one that waits to be searched has none yet."""
         return not self._unit.blocks.waiting(1) and self._records == self._unit.records.active().keys()
 
-    def features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
+    def read_all_features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Of every record, as they are stored."""
         total = len(self._records)
         for done, each in enumerate(self._unit.derived.all_features(self._config_id), 1):
@@ -108,12 +108,12 @@ class _StoredData:
                 progress(READING, done, total)
             yield each
 
-    def keys(self) -> pa.Table:
+    def read_all_keys(self) -> pa.Table:
         """Key and record of every key."""
         pages = self._unit.keys.pages(self._config_id)
         tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
-    def features_of(self, wanted: Collection[int]) -> Mapping[int, Features]:
+    def read_features(self, wanted: Collection[int]) -> Mapping[int, Features]:
         """Features of some records."""
         return load_features(self._unit, self._config_id, wanted)

@@ -11,8 +11,8 @@ from mpi.service.processes.pacing import seeking_no_cycles
 from mpi.service.recluster.pair_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import RunResult, execute_run
 from mpi.service.recluster.run_state import new_run_request
-from mpi.service.resolution.closure import everything
-from mpi.service.resolution.resolve import today
+from mpi.service.resolution.closure import load_whole_index
+from mpi.service.resolution.resolve import get_plan_date
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.repositories.derived.runs import RunKind
@@ -124,7 +124,7 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
     permit(viewer, Action.RECLUSTER)
     if apply:
         stated = None if lists is None else lists.to_text()
-        wanted = new_run_request(RunKind.RECLUSTER, today(), refresh_lists=refresh_lists, lists=stated)
+        wanted = new_run_request(RunKind.RECLUSTER, get_plan_date(), refresh_lists=refresh_lists, lists=stated)
         return _describe_applied(index, viewer, matcher, execute_run(index, viewer, matcher, wanted, progress, engine))
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
@@ -137,15 +137,15 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
 
 def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, done: RunResult) -> ReclusterPlan:
     """What was carried out, as it was planned once the configuration was in force."""
-    found = done.shared if done.found is None else done.found
-    lists = SharedListComparison(len(done.shared), done.shared == found, found - done.before, done.before - found)
+    found = done.shared if done.fresh_shared is None else done.fresh_shared
+    lists = SharedListComparison(len(done.shared), done.shared == found, found - done.previous_shared, done.previous_shared - found)
     with index.database.read(viewer) as unit:
         return _build_plan(unit, done.settlement, matcher, lists, applied=True)
 
 
 def _compare_lists(before: SharedValues, weighed: IndexScores) -> SharedListComparison:
-    found, listed = weighed.found, weighed.shared
-    if not weighed.is_found_whole:
+    found, listed = weighed.fresh_shared, weighed.shared
+    if not weighed.is_fresh_complete:
         return SharedListComparison(len(listed), not found - listed, found - listed, None)
     return SharedListComparison(len(listed), listed == found, found - before, before - found)
 
@@ -153,11 +153,11 @@ def _compare_lists(before: SharedValues, weighed: IndexScores) -> SharedListComp
 def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores) -> Settlement:
     return settle(
         unit,
-        everything(unit, weighed.edges),
-        weighed.features_of,
+        load_whole_index(unit, weighed.edges),
+        weighed.read_features,
         matcher.scorer,
         matcher.model.thresholds,
-        today(),
+        get_plan_date(),
     )
 
 

@@ -19,14 +19,14 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.gates.holds import FIELDS, require_whole_index
-from mpi.service.gates.plan_items import Group, groups_of, items_of
+from mpi.service.gates.plan_items import PersonGroup, load_groups, list_items
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
 from mpi.service.persons.effects import Received
 from mpi.service.recluster.pair_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import execute_run, resume
 from mpi.service.recluster.run_state import RunView, new_run_request, is_alive, view_run
-from mpi.service.resolution.closure import everything
+from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.storage.repositories.derived.proposals import Item, Proposal, ProposalStatus
 from mpi.storage.repositories.derived.runs import Run, RunKind
@@ -43,8 +43,8 @@ class ItemView:
     no: int
     kind: str
     status: str
-    before: tuple[Group, ...]
-    after: tuple[Group, ...]
+    before: tuple[PersonGroup, ...]
+    after: tuple[PersonGroup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def propose(
     with index.database.read(viewer) as unit:
         weighed = _score_index(unit, index, matcher, progress, refresh=refresh_lists)
         settlement = _settle(unit, matcher, weighed, day)
-        items = items_of(settlement)
+        items = list_items(settlement)
     with index.database.write(viewer, "proposal") as unit:
         number = unit.counters.take("proposal")
         tasks = len(settlement.tasks)
@@ -243,7 +243,7 @@ def apply_proposal(
         approved=None if approved is None else sorted(set(approved)),
         digest=found.config_digest,
     )
-    done = execute_run(index, viewer, matcher, wanted, progress, begun=begun)
+    done = execute_run(index, viewer, matcher, wanted, progress, on_begin=begun)
     return _summarize_run(index, viewer, done.run, matcher)
 
 
@@ -338,7 +338,7 @@ def roll_back_proposal(
         }
 
     wanted = new_run_request(RunKind.ROLLBACK, clock.today(), number)
-    done = execute_run(index, viewer, matcher, wanted, progress, begun=begun)
+    done = execute_run(index, viewer, matcher, wanted, progress, on_begin=begun)
     return _summarize_run(index, viewer, done.run, matcher)
 
 
@@ -356,8 +356,8 @@ def _score_index(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progr
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores, day: str) -> Settlement:
-    scope = everything(unit, weighed.edges)
-    return settle(unit, scope, weighed.features_of, matcher.scorer, matcher.model.thresholds, day)
+    scope = load_whole_index(unit, weighed.edges)
+    return settle(unit, scope, weighed.read_features, matcher.scorer, matcher.model.thresholds, day)
 
 
 def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
@@ -417,7 +417,7 @@ def _view_proposal(
         new += sum(person not in held.values() for person in kept)
         moved += sum(held.get(r) != person for person, records in item.detail["after"] for r in records)
     shown = (
-        ItemView(item.no, item.kind, item.status, *groups_of(unit, item.detail))
+        ItemView(item.no, item.kind, item.status, *load_groups(unit, item.detail))
         for item in (items if with_items else ())
     )
     return ProposalView(

@@ -15,8 +15,8 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
 from mpi.service.recluster.pair_scoring import score_index
-from mpi.service.resolution.closure import everything
-from mpi.service.resolution.settlement import canonical_edges, partitions
+from mpi.service.resolution.closure import load_whole_index
+from mpi.service.resolution.settlement import map_edges_to_keys, partition_closure
 
 _ID_LENGTH = 16
 
@@ -44,10 +44,10 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
     with index.database.read(viewer) as unit:
         shared = index.shared_values(unit)
         weighed = score_index(unit, index, index.matcher, LOWEST_BITS, progress, shared)
-        scope = everything(unit, weighed.edges)
+        scope = load_whole_index(unit, weighed.edges)
         source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
-        priors = priors_at_hand(canonical_edges(scope), source, scorer.levels.prior)
-        found = partitions(scope, weighed.features_of, scorer, model.statistical, priors)
+        priors = priors_at_hand(map_edges_to_keys(scope), source, scorer.levels.prior)
+        found = partition_closure(scope, weighed.features_of, scorer, model.statistical, priors)
         drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_id = {
             key: f"R-{drawn.token('research', str(cluster[0]))[:_ID_LENGTH]}"

@@ -20,7 +20,7 @@ from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.configuration import lists_for, require_config
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step
-from mpi.service.gates.holds import let_go, require_whole_index
+from mpi.service.gates.holds import end_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
 from mpi.service.recluster.derive import DerivedData, derive
@@ -39,7 +39,7 @@ from mpi.service.recluster.run_state import (
     view_run,
 )
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import NOTHING_SETTLED, Settlement
+from mpi.service.resolution.settlement import EMPTY_SETTLEMENT, Settlement
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
 from mpi.storage.repositories.derived.proposals import ProposalStatus
 from mpi.storage.repositories.derived.runs import Run, RunKind, Stage
@@ -57,25 +57,25 @@ class RunResult:
         settlement: of everything, what was to be changed once the configuration was in force; of a run that
             was carried on, what was left.
         shared: the lists of shared values of the configuration.
-        found: the lists as the active records would make them now; None where they were not looked at.
-        before: the lists that were in force.
+        fresh_shared: the lists as the active records would make them now; None where they were not looked at.
+        previous_shared: the lists that were in force.
     """
 
     run: Run
     settlement: Settlement
     shared: SharedValues
-    found: SharedValues | None
-    before: SharedValues
+    fresh_shared: SharedValues | None
+    previous_shared: SharedValues
 
 
 def execute_run(
     index: Index,
     viewer: Viewer,
     matcher: Matcher,
-    wanted: Run,
+    request: Run,
     progress: Progress = silent,
     engine: BatchEngine = DUCKDB,
-    begun: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
+    on_begin: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
 ) -> RunResult:
     """Begin a run and carry it out to its end.
 
@@ -83,10 +83,10 @@ def execute_run(
         index: the open index.
         viewer: who acts.
         matcher: the model to put in force.
-        wanted: what is asked, from ``mpi.service.recluster.run_state.new_run_request``.
+        request: what is asked, from ``mpi.service.recluster.run_state.new_run_request``.
         progress: told of long steps.
         engine: what finds the candidate pairs and scores them.
-        begun: checks and notes, in the transaction that begins the run, what else it needs; returns what to
+        on_begin: checks and notes, in the transaction that begins the run, what else it needs; returns what to
             add to the run's detail.
 
     Raises:
@@ -96,8 +96,8 @@ def execute_run(
     _finish_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, COMMIT_KIND) as unit:
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
-        detail = {**wanted.detail, **begun(unit), ENGINE_KEY: engine.name}
-        run = begin_run(unit, viewer, matcher, replace(wanted, detail=detail))
+        detail = {**request.detail, **on_begin(unit), ENGINE_KEY: engine.name}
+        run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
     index.database.commit_begun = False  # it is not too late to stop
     carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _execute_or_detach(carrier, index)
@@ -216,10 +216,10 @@ def _execute_stages(carrier: RunContext) -> RunResult:
     with carrier.index.database.read(carrier.viewer) as unit:
         before = _read_active_lists(unit, carrier.index)
     shared, found = before, None
-    settlement = NOTHING_SETTLED
+    settlement = EMPTY_SETTLEMENT
     if carrier.run.stage == Stage.DERIVING:
-        derived = carrier.computed(lambda unit: _derive_for_run(unit, carrier))
-        shared, found = derived.shared, derived.found
+        derived = carrier.compute(lambda unit: _derive_for_run(unit, carrier))
+        shared, found = derived.shared, derived.fresh_shared
         _write_and_activate(carrier, derived)
         carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
     carrier.pace.may_stop = False
@@ -300,7 +300,7 @@ def _abandon(carrier: RunContext) -> None:
     for part in carrier.pace.parts(held if run.kind == RunKind.PROPOSAL else []):
         with part.turn() as unit:
             still = unit.proposals.open_among([one.id for one in part.items])
-            touched = {record for one in still for record in let_go(unit, one, "released")}
+            touched = {record for one in still for record in end_hold(unit, one, "released")}
             if touched:
                 resettle(unit, index, touched, "hold released")
     drop_inactive(carrier)

@@ -16,14 +16,14 @@ from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.gates.freeze_rules import free_from
-from mpi.service.gates.holds import hold, let_go
-from mpi.service.gates.plan_items import items_of
+from mpi.service.gates.freeze_rules import find_first_free_day
+from mpi.service.gates.holds import add_hold, end_hold
+from mpi.service.gates.plan_items import list_items
 from mpi.service.recluster.run_state import RunContext
-from mpi.service.resolution.closure import everything
-from mpi.service.resolution.publication_parts import parts_of, together
-from mpi.service.resolution.resolve import planned
-from mpi.service.resolution.settlement import NO_CHOICE, NOTHING_SETTLED, Choice, Settlement, publish, settle
+from mpi.service.resolution.closure import load_whole_index
+from mpi.service.resolution.publication_parts import split_settlement, combine_settlements
+from mpi.service.resolution.resolve import plan_settlement
+from mpi.service.resolution.settlement import NO_ID_CHOICE, EMPTY_SETTLEMENT, IdChoice, Settlement, publish, settle
 from mpi.storage.repositories.derived.proposals import Item
 from mpi.storage.repositories.derived.runs import RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -44,16 +44,16 @@ class ReviewedItems:
 
     def covers(self, part: Settlement) -> bool:
         """Whether all that a part changes was read and approved."""
-        return all(item.fingerprint in self.approved for item in items_of(part))
+        return all(item.fingerprint in self.approved for item in list_items(part))
 
-    def names(self, items: Sequence[Item]) -> list[int]:
+    def get_numbers(self, items: Sequence[Item]) -> list[int]:
         """The proposal's own numbers of those of the items that it has."""
         return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
 
 
-def settle_index(unit: ReadUnit, index: Index, config_id: int, day: str, choice: Choice = NO_CHOICE) -> Settlement:
+def settle_index(unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE) -> Settlement:
     """What settling everything would change, from what is stored under a configuration of this model."""
-    scope = everything(unit, unit.derived.all_edges(config_id))
+    scope = load_whole_index(unit, unit.derived.all_edges(config_id))
 
     def features(wanted: Collection[int]) -> Mapping[int, Features]:
         return load_features(unit, config_id, wanted)
@@ -80,7 +80,7 @@ def hold_unapproved(carrier: RunContext, config_id: int) -> None:
         if read is None:
             return
         carrier.progress(HOLDING, 0, 1)
-        held = carrier.computed(partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=read))
+        held = carrier.compute(partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=read))
         if not held:
             return
         for part in carrier.pace.parts(held):
@@ -90,7 +90,7 @@ def hold_unapproved(carrier: RunContext, config_id: int) -> None:
 
 def _find_items_to_hold(unit: ReadUnit, carrier: RunContext, config_id: int, read: ReviewedItems) -> "list[HeldItem]":
     """What a proposal's run would change, and nobody approved, or a freeze window holds."""
-    items = items_of(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
+    items = list_items(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
     unread = [(item, None) for item in items if item.fingerprint not in read.approved]
     return [*unread, *_find_frozen_items(unit, [item for item in items if item.fingerprint in read.approved])]
 
@@ -103,7 +103,7 @@ def _find_frozen_items(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item
     found = []
     for item in items:
         sources = {record.source_id for record in unit.records.get(_collect_records(item)).values()}
-        until = free_from(unit, sources, today)
+        until = find_first_free_day(unit, sources, today)
         if until > today:
             found.append((item, (until, sources)))
     return found
@@ -121,10 +121,10 @@ def _hold_items(unit: WriteUnit, carrier: RunContext, held: Sequence[HeldItem], 
         if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
             continue
         until, sources = window or (None, set())
-        hold(unit, carrier.run.proposal_id, item, until, sources)
+        add_hold(unit, carrier.run.proposal_id, item, until, sources)
         known = item.fingerprint in read.numbers
         unit.runs.count(carrier.run.id, held=int(known), changed=int(not known))
-        unit.proposals.set_items(carrier.run.proposal_id or 0, read.names([item]), "held")
+        unit.proposals.set_items(carrier.run.proposal_id or 0, read.get_numbers([item]), "held")
 
 
 def _collect_records(item: Item) -> set[int]:
@@ -136,9 +136,9 @@ def publish_changes(carrier: RunContext) -> Settlement:
     first: Settlement | None = None
     for _ in range(PUBLISH_ROUNDS):
         forget_changes(carrier)
-        read, settlement = carrier.computed(partial(_find_items_to_publish, carrier=carrier))
+        read, settlement = carrier.compute(partial(_find_items_to_publish, carrier=carrier))
         first = first or settlement
-        work = list(parts_of(settlement))
+        work = list(split_settlement(settlement))
         del settlement
         if not work:
             break
@@ -156,7 +156,7 @@ def publish_changes(carrier: RunContext) -> Settlement:
                 _settle_and_publish(unit, carrier, touched, read)
             done += len(some.items)
             carrier.progress(RELEASING, done, len(work))
-    return first or NOTHING_SETTLED
+    return first or EMPTY_SETTLEMENT
 
 
 def _find_items_to_publish(unit: ReadUnit, carrier: RunContext) -> tuple[ReviewedItems | None, Settlement]:
@@ -183,28 +183,28 @@ def _publish_parts(
     """Publish parts as they were settled, but for those of which anything has changed since."""
     run = carrier.run
     changed = unit.runs.changed_among(run.id, {record for part in parts for record in part.concerned})
-    sound = together(part for part in parts if not changed or not part.concerned & changed)
+    sound = combine_settlements(part for part in parts if not changed or not part.concerned & changed)
     if read is not None:
-        unit.proposals.set_items(run.proposal_id or 0, read.names(items_of(sound)), "applied")
+        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(list_items(sound)), "applied")
     moved = publish(unit, sound, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True)
     unit.runs.count(run.id, moved=moved)
 
 
 def _settle_and_publish(unit: WriteUnit, carrier: RunContext, touched: Collection[int], read: ReviewedItems | None) -> None:
     run, index, choice = carrier.run, carrier.index, _choose_ids(carrier)
-    settlement = planned(unit, index, touched, choice, run.on_date)
+    settlement = plan_settlement(unit, index, touched, choice, run.on_date)
     if read is not None:
-        items = items_of(settlement)
+        items = list_items(settlement)
         unread = [item for item in items if item.fingerprint not in read.approved]
         for item in unread:
-            hold(unit, run.proposal_id, item)
+            add_hold(unit, run.proposal_id, item)
             known = item.fingerprint in read.numbers
             unit.runs.count(run.id, held=int(known), changed=int(not known))
         carried_out = [item for item in items if item.fingerprint in read.approved]
-        unit.proposals.set_items(run.proposal_id or 0, read.names(carried_out), "applied")
-        unit.proposals.set_items(run.proposal_id or 0, read.names(unread), "held")
+        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(carried_out), "applied")
+        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(unread), "held")
         if unread:
-            settlement = planned(unit, index, touched, choice, run.on_date)
+            settlement = plan_settlement(unit, index, touched, choice, run.on_date)
     moved = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
     unit.runs.count(run.id, moved=moved)
 
@@ -214,10 +214,10 @@ def get_cause(carrier: RunContext) -> str:
     return "rollback" if carrier.run.kind == RunKind.ROLLBACK else "recluster"
 
 
-def _choose_ids(carrier: RunContext) -> Choice:
+def _choose_ids(carrier: RunContext) -> IdChoice:
     """Of a rollback: each person's ID stays with those of its records that it held before the proposal."""
     run = carrier.run
-    return Choice(as_of=run.detail["from_commit"] - 1) if run.kind == RunKind.ROLLBACK else NO_CHOICE
+    return IdChoice(as_of=run.detail["from_commit"] - 1) if run.kind == RunKind.ROLLBACK else NO_ID_CHOICE
 
 
 def release_holds(carrier: RunContext) -> None:
@@ -228,6 +228,6 @@ def release_holds(carrier: RunContext) -> None:
     for part in carrier.pace.parts(waiting):
         with part.turn() as unit:
             still = {one.id for one in unit.proposals.open_among([one.id for one in part.items])}
-            touched = {r for one in part.items if one.id in still for r in let_go(unit, one, "released")}
+            touched = {r for one in part.items if one.id in still for r in end_hold(unit, one, "released")}
             if touched:
                 _settle_and_publish(unit, carrier, touched, None)

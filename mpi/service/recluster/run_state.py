@@ -79,17 +79,17 @@ class RunContext:
     progress: Progress = silent
     engine: BatchEngine = DUCKDB
     pace: Pace = field(init=False)
-    _beaten: float = field(init=False, default_factory=time.monotonic)
+    _last_heartbeat: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.index.database, self.viewer, COMMIT_KIND, self.beat)
+        self.pace = Pace(self.index.database, self.viewer, COMMIT_KIND, self.send_heartbeat)
 
     @property
     def matcher(self) -> Matcher:
         """The model that the run puts in force."""
         return self.index.matcher
 
-    def beat(self, unit: WriteUnit) -> None:
+    def send_heartbeat(self, unit: WriteUnit) -> None:
         """Say that this process still carries the run out.
 
         Raises:
@@ -97,15 +97,15 @@ class RunContext:
         """
         if not unit.runs.beat(self.run.id, self.worker, clock.iso(clock.now())):
             raise ConflictError(f"run {self.run.id} is carried out by another process")
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
-    def say_alive(self) -> None:
+    def keep_alive(self) -> None:
         """The same in a transaction of its own, unless one has said so lately; for steps without any."""
-        if time.monotonic() - self._beaten >= HEARTBEAT_S:
+        if time.monotonic() - self._last_heartbeat >= HEARTBEAT_S:
             with self.pace.turn():
                 pass
 
-    def computed(self, compute: Callable[[ReadUnit], Result]) -> Result:
+    def compute(self, compute: Callable[[ReadUnit], Result]) -> Result:
         """What follows from a snapshot, however long that takes: it is said meanwhile that this is alive.
 
         Args:
@@ -119,7 +119,7 @@ class RunContext:
             with self.index.database.read(self.viewer) as unit:
                 return compute(unit)
 
-        return giving_way(read, self.say_alive, HEARTBEAT_S)
+        return giving_way(read, self.keep_alive, HEARTBEAT_S)
 
 
 def is_alive(run: Run) -> bool:

@@ -30,15 +30,15 @@ class CandidateQuery:
     """A record whose pairs are looked for.
 
     Args:
-        said: the statement.
-        made: what it is made comparable to.
+        statement: the statement.
+        packed: what it is made comparable to.
         source_id: the number of its source.
         config_id: of the configuration that seems to be in force.
         groups: the visibility groups that there seem to be.
     """
 
-    said: Statement
-    made: Packed
+    statement: Statement
+    packed: Packed
     source_id: int
     config_id: int
     groups: tuple[int, ...]
@@ -46,14 +46,14 @@ class CandidateQuery:
     @property
     def keys(self) -> list[int]:
         """Its blocking keys."""
-        return keys_from_bytes(self.made.keys)
+        return keys_from_bytes(self.packed.keys)
 
     @property
-    def most(self) -> int:
+    def limit(self) -> int:
         """Pairs of a key and a record that shares it, beyond which it is searched for once it is written."""
-        return LARGEST_AVERAGE_BLOCK * (len(self.made.keys) // AS_STORED.itemsize)
+        return LARGEST_AVERAGE_BLOCK * (len(self.packed.keys) // AS_STORED.itemsize)
 
-    def holds(self, unit: ReadUnit, index: Index) -> bool:
+    def is_current(self, unit: ReadUnit, index: Index) -> bool:
         """Whether the configuration and the groups are those in force."""
         return index.config_id(unit) == self.config_id and tuple(unit.sources.groups()) == self.groups
 
@@ -93,7 +93,7 @@ def request_candidates(unit: ReadUnit, wanted: CandidateQuery) -> Callable[[], F
     On PostgreSQL it is sent ahead, and answered with whatever is waited for next. Which runs there are is
     asked before what may be merged from them meanwhile, where each statement is of a moment of its own.
     """
-    config_id, groups, keys, most = wanted.config_id, wanted.groups, wanted.keys, wanted.most
+    config_id, groups, keys, most = wanted.config_id, wanted.groups, wanted.keys, wanted.limit
     if not unit.candidates.are_asked_for:
         return lambda: Found(unit.keys.sharing(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
     unit.keys.recent.ask()
@@ -114,11 +114,11 @@ def score_candidates(unit: ReadUnit, index: Index, wanted: CandidateQuery, found
         found: its candidates.
         mine: the record's number, which is not its candidate; None of one that is new.
     """
-    if len(found.sharing) > wanted.most or _has_large_block(index, found.sharing):
+    if len(found.sharing) > wanted.limit or _has_large_block(index, found.sharing):
         return None
     others = {record for _, record in found.sharing} - {mine}
     known = _read_features(unit, wanted.config_id, others, found.payloads)
-    return score_records(index, wanted.made, known)
+    return score_records(index, wanted.packed, known)
 
 
 def score_records(index: Index, made: Packed, known: Mapping[int, Features]) -> ScoredCandidates:

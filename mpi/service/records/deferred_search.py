@@ -26,13 +26,13 @@ POLL_INTERVAL_S = 2.0
 PAGE_RECORDS = 50
 
 
-def finish_deferred_searches(index: Index, viewer: Viewer, over: Callable[[], bool] = lambda: False) -> int:
+def finish_deferred_searches(index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False) -> int:
     """Search for every record that waits, one transaction each; returns how many were finished.
 
     Args:
         index: the open index.
         viewer: who asks.
-        over: whether to leave the rest.
+        is_stopping: whether to leave the rest.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.
@@ -45,7 +45,7 @@ def finish_deferred_searches(index: Index, viewer: Viewer, over: Callable[[], bo
         if not waiting:
             return done
         for record in waiting:
-            if over():
+            if is_stopping():
                 return done
             with index.database.write(viewer, "pending") as unit:
                 if unit.blocks.take(record):
@@ -73,7 +73,7 @@ class DeferredSearchWorker:
 
     def __init__(self, index: Callable[[], Index]) -> None:
         self._index = index
-        self._over = threading.Event()
+        self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._work, name="pending", daemon=True)
 
     def start(self) -> None:
@@ -82,13 +82,13 @@ class DeferredSearchWorker:
 
     def stop(self) -> None:
         """End after the record at hand."""
-        self._over.set()
+        self._stop_requested.set()
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._over.wait(POLL_INTERVAL_S):
+        while not self._stop_requested.wait(POLL_INTERVAL_S):
             try:
-                finish_deferred_searches(self._index(), operator("worker"), self._over.is_set)
+                finish_deferred_searches(self._index(), operator("worker"), self._stop_requested.is_set)
             except ModelMovedError:
                 continue  # whoever answers next follows the index to it
             except MpiError as fault:

@@ -29,57 +29,57 @@ class OptimisticPairs:
     """The pairs of a record as they were a moment ago.
 
     Args:
-        wanted: the record as it was compared, under which configuration, in which groups.
+        query: the record as it was compared, under which configuration, in which groups.
         last_commit: the last that the pairs take into account.
-        near: weight of each record that it pairs with, in bits.
+        bits: weight of each record that it pairs with, in bits.
         features: of those.
     """
 
-    wanted: CandidateQuery
+    query: CandidateQuery
     last_commit: int
-    near: Mapping[int, float]
+    bits: Mapping[int, float]
     features: Mapping[int, Features]
 
-    def ask(self, unit: WriteUnit) -> None:
+    def prefetch(self, unit: WriteUnit) -> None:
         """Send ahead what ``now`` will ask."""
-        unit.keys.ask_written_after(self.wanted.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
-        unit.keys.ask_having(self.wanted.config_id, self.near)
+        unit.keys.ask_written_after(self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        unit.keys.ask_having(self.query.config_id, self.bits)
 
-    def now(self, unit: WriteUnit, index: Index) -> Self | None:
+    def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
         """The pairs as they are in the transaction; None where they have to be looked for.
 
         Args:
             unit: the record's transaction, before anything is written.
             index: the model.
         """
-        wanted = self.wanted
-        if not wanted.holds(unit, index):
+        wanted = self.query
+        if not wanted.is_current(unit, index):
             return None
         since = unit.keys.written_after(wanted.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
         if len(since) > LARGEST_CHANGE_COUNT:
             return None
-        having = unit.keys.having(wanted.config_id, self.near)
-        standing = {other: bits for other, bits in self.near.items() if other in having - since.keys()}
+        having = unit.keys.having(wanted.config_id, self.bits)
+        standing = {other: bits for other, bits in self.bits.items() if other in having - since.keys()}
         mine = set(wanted.keys)
         sharing = [
             other
             for other, own in since.items()
             if own.group_id in wanted.groups and not mine.isdisjoint(keys_from_bytes(own.keys))
         ]
-        found = score_records(index, wanted.made, load_features(unit, wanted.config_id, sharing))
+        found = score_records(index, wanted.packed, load_features(unit, wanted.config_id, sharing))
         features = {other: self.features[other] for other in standing if other in self.features}
-        return replace(self, near=standing | found.bits, features=features | found.features)
+        return replace(self, bits=standing | found.bits, features=features | found.features)
 
-    def paired(self, record: int, changed: Mapping[int, Changed]) -> Paired:
+    def get_pairs(self, record: int, changed: Mapping[int, Changed]) -> Paired:
         """The pairs of what a statement changed; none where more than the record did, or otherwise.
 
         Args:
             record: the record's number.
             changed: what changed with it.
         """
-        if changed.keys() != {record} or changed[record].made != self.wanted.made:
+        if changed.keys() != {record} or changed[record].made != self.query.packed:
             return NOT_PAIRED
-        return paired_with(record, self.near, self.features)
+        return paired_with(record, self.bits, self.features)
 
 
 def find_optimistic_pairs(index: Index, viewer: Viewer, source_code: str, said: Statement) -> OptimisticPairs | None:
@@ -108,24 +108,24 @@ def find_optimistic_pairs(index: Index, viewer: Viewer, source_code: str, said: 
 class _SearchRequests(NamedTuple):
     """What was asked: each is read once."""
 
-    last_commit: Callable[[], int]
-    candidates: Callable[[], Found]
+    read_last_commit: Callable[[], int]
+    read_candidates: Callable[[], Found]
 
 
 def _send_requests(unit: ReadUnit, wanted: CandidateQuery) -> _SearchRequests:
     """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
     read_last_commit = unit.ask_last_commit()
-    unit.records.ask_find(wanted.source_id, [wanted.said.local_id])
+    unit.records.ask_find(wanted.source_id, [wanted.statement.local_id])
     return _SearchRequests(read_last_commit, request_candidates(unit, wanted))
 
 
 def _score_requested(unit: ReadUnit, index: Index, wanted: CandidateQuery, asked: _SearchRequests) -> OptimisticPairs | None:
-    said = wanted.said
+    said = wanted.statement
     existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
-    last_commit = asked.last_commit()
+    last_commit = asked.read_last_commit()
     if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
         return None
-    found = score_candidates(unit, index, wanted, asked.candidates(), existing.id if existing else None)
+    found = score_candidates(unit, index, wanted, asked.read_candidates(), existing.id if existing else None)
     return None if found is None else OptimisticPairs(wanted, last_commit, found.bits, found.features)
 
 

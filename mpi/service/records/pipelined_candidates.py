@@ -20,14 +20,14 @@ class PipelinedSearch:
     """A record's candidates, as they were before its transaction wrote anything of it.
 
     Args:
-        wanted: the record.
-        read: reads who shares a key with it.
+        query: the record.
+        read_candidates: reads who shares a key with it.
     """
 
-    wanted: CandidateQuery
-    read: Callable[[], Found]
+    query: CandidateQuery
+    read_candidates: Callable[[], Found]
 
-    def paired(self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, Changed]) -> Paired:
+    def get_pairs(self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, Changed]) -> Paired:
         """The pairs of what a statement changed; none where they have to be looked for after all.
 
         That is where more than the record changed, or otherwise; where another configuration is in force,
@@ -39,11 +39,11 @@ class PipelinedSearch:
             record: the record's number.
             changed: what changed with it.
         """
-        if changed.keys() != {record} or changed[record].made != self.wanted.made:
+        if changed.keys() != {record} or changed[record].made != self.query.packed:
             return NOT_PAIRED
-        if not self.wanted.holds(unit, index):
+        if not self.query.is_current(unit, index):
             return NOT_PAIRED
-        found = score_candidates(unit, index, self.wanted, self.read(), record)
+        found = score_candidates(unit, index, self.query, self.read_candidates(), record)
         return NOT_PAIRED if found is None else paired_with(record, found.bits, found.features)
 
 
@@ -61,4 +61,4 @@ def start_pipelined_search(unit: WriteUnit, index: Index, source_code: str, said
     if not (unit.candidates.are_asked_for and index.store.group_commit.are_alone):
         return None
     wanted = build_query(index, source_code, said)
-    return PipelinedSearch(wanted, request_candidates(unit, wanted)) if wanted is not None and wanted.made.keys else None
+    return PipelinedSearch(wanted, request_candidates(unit, wanted)) if wanted is not None and wanted.packed.keys else None

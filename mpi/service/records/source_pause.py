@@ -10,7 +10,7 @@ from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import visible
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.resolution.resolve import NOTHING, Besides, resolve
+from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.statements.current_version import restate
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -86,7 +86,7 @@ def resume(
         restated = restate(unit, index, held)
         claiming = unit.decisions.claiming([source.id for source in sources])
         followed = restated.told | claiming
-        besides = Besides(touched=restated.doubted, followed=followed) if followed else NOTHING
+        besides = ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
         moved = 0
         if settled is not None:

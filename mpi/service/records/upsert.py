@@ -25,9 +25,9 @@ from mpi.service.persons.disclosure_recipients import Receipts, receipts
 from mpi.service.persons.effects import Received
 from mpi.service.records.optimistic_candidates import OptimisticPairs, find_optimistic_pairs
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
-from mpi.service.resolution.resolve import NOTHING, Besides, resolve
-from mpi.service.resolution.review_tasks import CLAIM, OVERLAID, PAIR
-from mpi.service.resolution.source_assertions import Asserted, assert_persons, taken_out
+from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
+from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
+from mpi.service.resolution.source_assertions import PersonAssertions, record_assertions, extract_assertions
 from mpi.service.statements.correction_records import bound_with
 from mpi.service.statements.current_version import restate
 from mpi.service.statements.intake import Verdict, made_beforehand, take
@@ -118,17 +118,17 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         AccessDenied: the viewer may not write this source.
     """
     permit(viewer, Action.RECORD_WRITE, source_code)
-    sent, asserted = taken_out(sent)
+    sent, asserted = extract_assertions(sent)
     came = receive(sent, index.keyed_hash, clock.now())
     said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
     found = find_optimistic_pairs(index, viewer, source_code, said)
     step = _PreparedUpsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
     try:
-        return index.store.group_commit.write(index.database, viewer, "upsert", step.take)
+        return index.store.group_commit.write(index.database, viewer, "upsert", step.execute)
     except BlockTooLargeError as blocks:
         # Nothing was kept. Once more, with the search left to the worker.
-        waiting = replace(step, large=blocks)
-        return index.store.group_commit.write(index.database, viewer, "upsert", waiting.take)
+        waiting = replace(step, large_blocks=blocks)
+        return index.store.group_commit.write(index.database, viewer, "upsert", waiting.execute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,31 +138,31 @@ class _PreparedUpsert:
     Args:
         index: the open index.
         source_code: who says it.
-        came: what came through the door.
-        dated: whether the source said when it was true.
-        said: the same as a statement, made comparable.
-        asserted: what the source also says of whose it is.
-        beforehand: the pairs that it had a moment ago; None where they are looked for in the transaction.
-        large: set where the record is kept and waits for the worker.
+        received: what came through the door.
+        has_as_of: whether the source said when it was true.
+        statement: the same as a statement, made comparable.
+        assertions: what the source also says of whose it is.
+        optimistic_pairs: the pairs that it had a moment ago; None where they are looked for in the transaction.
+        large_blocks: set where the record is kept and waits for the worker.
     """
 
     index: Index
     source_code: str
-    came: Came
-    dated: bool
-    said: Statement
-    asserted: Asserted
-    beforehand: OptimisticPairs | None = None
-    large: BlockTooLargeError | None = None
+    received: Came
+    has_as_of: bool
+    statement: Statement
+    asserted: PersonAssertions
+    optimistic_pairs: OptimisticPairs | None = None
+    large_blocks: BlockTooLargeError | None = None
 
-    def take(self, unit: WriteUnit) -> UpsertResult | Later[UpsertResult]:
+    def execute(self, unit: WriteUnit) -> UpsertResult | Later[UpsertResult]:
         """Take it in one transaction, which it may share."""
-        index, large, local_id = self.index, self.large, self.came.record.local_id
+        index, large, local_id = self.index, self.large_blocks, self.received.record.local_id
         if (kept := kept_answer(unit, index)) is not None:
             return _result_from(kept)
-        source, existing, sought = self._found(unit)
-        pairs = None if self.beforehand is None else self.beforehand.now(unit, index)
-        said = self._dated(existing.get(local_id))
+        source, existing, sought = self._read_stored(unit)
+        pairs = None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
+        said = self._date_statement(existing.get(local_id))
         taken = take(unit, index, source, [said], existing)
         record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
         before = unit.persons.current([record_id]).get(record_id) if existing else None
@@ -170,30 +170,30 @@ class _PreparedUpsert:
         if large is not None:
             touched |= _defer_search(unit, index, changed, large)
             changed = {}
-        known = NOT_PAIRED if pairs is None else pairs.paired(record_id, changed)
+        known = NOT_PAIRED if pairs is None else pairs.get_pairs(record_id, changed)
         if sought is not None:
             unit.set_off()
-            known = sought.paired(unit, index, record_id, changed)
+            known = sought.get_pairs(unit, index, record_id, changed)
         paired = replace(known, most=index.settings.block_limits.hard)
-        besides = Besides(touched=touched, paired=paired) if touched or changed else NOTHING
-        if self.asserted != Asserted() and _is_assertion_current(said, verdict, existing.get(local_id)):
+        besides = ResolveInputs(touched=touched, paired=paired) if touched or changed else NO_FURTHER_INPUTS
+        if self.asserted != PersonAssertions() and _is_assertion_current(said, verdict, existing.get(local_id)):
             waits = source.paused or verdict is Verdict.HELD
-            besides = Besides(
-                said=lambda: assert_persons(unit, index, record_id, self.asserted, waits=waits),
+            besides = ResolveInputs(
+                said=lambda: record_assertions(unit, index, record_id, self.asserted, waits=waits),
                 touched=touched,
                 paired=paired,
             )
         resolve(unit, index, changed, taken.gone & _record_ids(existing), "upsert", besides=besides)
-        told = Later(partial(self._told, _AnswerRequests(unit, record_id), verdict, before))
+        told = Later(partial(self._read_result, _AnswerRequests(unit, record_id), verdict, before))
         # SQLite answers at once, and an answer that is to be kept is written down by this very step.
         return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
 
-    def _told(self, asked: "_Asked", verdict: Verdict, before: int | None) -> UpsertResult:
+    def _read_result(self, asked: "_Asked", verdict: Verdict, before: int | None) -> UpsertResult:
         """The answer, as things stood after the step."""
         unit, record_id = asked.unit, asked.record_id
-        address = (self.source_code, self.came.record.local_id)
-        answer = _build_result(asked, address, verdict, before, self.came.issues)
-        waits = self.large is not None
+        address = (self.source_code, self.received.record.local_id)
+        answer = _build_result(asked, address, verdict, before, self.received.issues)
+        waits = self.large_blocks is not None
         if waits or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
             answer = replace(
                 answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
@@ -201,28 +201,28 @@ class _PreparedUpsert:
         keep_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
-    def _found(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
+    def _read_stored(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
         """The source, the record if there is one, and its candidates where they were not found beforehand.
 
         In one round trip where the source was met before.
         """
-        local_ids, known = [self.came.record.local_id], self.index.caches.sources
+        local_ids, known = [self.received.record.local_id], self.index.caches.sources
         unit.ask_ahead()
         if self.source_code in known:
             unit.records.ask_find(known[self.source_code].id, local_ids)
         sought = None
-        if self.beforehand is not None:
-            self.beforehand.ask(unit)
-        elif self.large is None:
-            sought = start_pipelined_search(unit, self.index, self.source_code, self.said)
+        if self.optimistic_pairs is not None:
+            self.optimistic_pairs.prefetch(unit)
+        elif self.large_blocks is None:
+            sought = start_pipelined_search(unit, self.index, self.source_code, self.statement)
         source = unit.sources.by_code(self.source_code)
         known.update({one.code: one for one in unit.sources.all()})
         return source, unit.records.find(source.id, local_ids), sought
 
-    def _dated(self, old: StoredRecord | None) -> Statement:
-        record = self.came.record if self.dated else _date_by_receipt(self.came.record, old)
+    def _date_statement(self, old: StoredRecord | None) -> Statement:
+        record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, old)
         # Another date may mean another record: then what was prepared does not count.
-        return self.said if record is self.came.record else statement(record, self.came.issues)
+        return self.statement if record is self.received.record else statement(record, self.received.issues)
 
 
 def _is_assertion_current(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
@@ -272,7 +272,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             as_of = max(record.last_seen, clock.iso(clock.now()))
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             restated = restate(unit, index, [record.id])
-            besides = Besides(touched=restated.doubted) if restated.doubted else NOTHING
+            besides = ResolveInputs(touched=restated.doubted) if restated.doubted else NO_FURTHER_INPUTS
             settled = resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
             received = Receipts() if settled is None else receipts(unit, settled.current)
         answer = WithdrawalResult(
@@ -370,8 +370,8 @@ class _AnswerRequests:
 
     def __init__(self, unit: WriteUnit, record_id: int) -> None:
         self.unit, self.record_id = unit, record_id
-        self.tasks = unit.tasks.ask_of(record_id, clock.today())
-        self.holder = unit.persons.ask_holder(record_id)
+        self.read_tasks = unit.tasks.ask_of(record_id, clock.today())
+        self.read_holder = unit.persons.ask_holder(record_id)
 
 
 def _build_result(
@@ -382,7 +382,7 @@ def _build_result(
     issues: tuple[QualityIssue, ...],
 ) -> UpsertResult:
     source, local_id = address
-    unit, record_id, after = asked.unit, asked.record_id, asked.holder()
+    unit, record_id, after = asked.unit, asked.record_id, asked.read_holder()
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return UpsertResult(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
@@ -409,7 +409,7 @@ def _build_result(
 
 def _visible_task_keys(asked: _AnswerRequests) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
-    unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAID)]
+    unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)]
     if not tasks:
         return ()
     seen = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()

@@ -45,7 +45,7 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomers:
+class NewRecords:
     """Records that came in this transaction, of which what is stored is known without reading it.
 
     Args:
@@ -63,16 +63,16 @@ class Newcomers:
         }
 
 
-NO_NEWCOMERS = Newcomers({}, {})
+NO_NEW_RECORDS = NewRecords({}, {})
 
 
-def closure(
+def load_closure(
     unit: ReadUnit,
     config_id: int,
     touched: Collection[int],
     influence_floor: float,
     stored_from: float,
-    newcomers: Newcomers = NO_NEWCOMERS,
+    newcomers: NewRecords = NO_NEW_RECORDS,
 ) -> Closure:
     """Follow edges from the influence floor up, decisions and shared persons until nothing is added.
 
@@ -92,10 +92,10 @@ def closure(
         seen |= frontier
         reached: set[int] = set()
         stored = frontier - newcomers.keys.keys()
-        _ask_ahead(unit, config_id, stored, stored_from)
+        _prefetch_neighbors(unit, config_id, stored, stored_from)
         if len(stored) <= FEW and stored == seen - newcomers.keys.keys():
             # These are mostly all that there are.
-            _ask_about(unit, stored, stored)
+            _prefetch_settlement(unit, stored, stored)
         found = unit.derived.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
         edges.update(found)
         for edge, bits in found.items():
@@ -111,7 +111,7 @@ def closure(
         frontier = reached - seen
     outside = {end for edge in edges for end in edge} - seen
     bare = frozenset(seen & newcomers.keys.keys())
-    keys = _keys(unit, seen, outside, newcomers)
+    keys = _load_canonical_keys(unit, seen, outside, newcomers)
     return Closure(
         {record: key for record, key in keys.items() if record in seen},
         edges,
@@ -123,23 +123,23 @@ def closure(
     )
 
 
-def _ask_ahead(unit: ReadUnit, config_id: int, records: Collection[int], stored_from: float) -> None:
+def _prefetch_neighbors(unit: ReadUnit, config_id: int, records: Collection[int], stored_from: float) -> None:
     unit.derived.ask_edges_of(config_id, records, stored_from)
     unit.decisions.ask_naming(records)
     unit.persons.ask_to_know(records)
 
 
-def _keys(
-    unit: ReadUnit, seen: Collection[int], outside: Collection[int], newcomers: Newcomers
+def _load_canonical_keys(
+    unit: ReadUnit, seen: Collection[int], outside: Collection[int], newcomers: NewRecords
 ) -> dict[int, int]:
     """Canonical keys of the active ones; what settling asks next of a few is asked in the same breath."""
     stored = sorted({*seen, *outside} - newcomers.keys.keys())
-    _ask_about(unit, stored, {*seen} - newcomers.keys.keys())
+    _prefetch_settlement(unit, stored, {*seen} - newcomers.keys.keys())
     mine = {record: newcomers.keys[record] for record in newcomers.keys.keys() & {*seen, *outside}}
     return unit.records.keys(stored) | mine
 
 
-def _ask_about(unit: ReadUnit, records: Collection[int], named: Collection[int]) -> None:
+def _prefetch_settlement(unit: ReadUnit, records: Collection[int], named: Collection[int]) -> None:
     in_order = sorted(named)
     unit.records.ask_keys(sorted(records))
     unit.records.ask_overlays(in_order)
@@ -147,7 +147,7 @@ def _ask_about(unit: ReadUnit, records: Collection[int], named: Collection[int])
     unit.tasks.ask_touching(in_order)
 
 
-def everything(unit: ReadUnit, edges: Edges) -> Closure:
+def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
     """The whole index as one closure, over edges already scored."""
     keys = unit.records.active()
     named = tuple(unit.decisions.in_force())

@@ -8,7 +8,7 @@ from mpi.clustering.question_groups import key_of
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import rounded
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.task_facts import Weighing
+from mpi.service.resolution.task_facts import PairScoring
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -16,7 +16,7 @@ MULTIPLE = "multiple"
 """Are these two local IDs of one source one child?"""
 
 
-class Joined:
+class SameSets:
     """Which records decisions hold together, by canonical key."""
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
@@ -35,8 +35,8 @@ class Joined:
         return record
 
 
-def multiples(
-    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: Weighing
+def derive_duplicate_id_tasks(
+    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: PairScoring
 ) -> Iterator[Task]:
     """A task for each further local ID that such a source has for one person, beside the first.
 
@@ -48,7 +48,7 @@ def multiples(
     number_of = {key: number for number, key in scope.keys.items()}
     persons = [cluster for found in settled for cluster in found.clusters if len(cluster) > 1]
     source_of = unit.records.source_of({number_of[key] for person in persons for key in person})
-    said = Joined(decision for decision in scope.decisions if decision.authority > Authority.HOLD)
+    said = SameSets(decision for decision in scope.decisions if decision.authority > Authority.HOLD)
     for person in persons:
         sources = [source_of[number_of[key]] for key in person]
         if len(set(sources)) == len(sources):
@@ -59,10 +59,10 @@ def multiples(
                 firsts.setdefault((source, said.find(key)), key)
         for source in sorted(single):
             keys = [key for (of, _), key in firsts.items() if of == source]
-            yield from (_task(scope, weighing, number_of, keys[0], key) for key in keys[1:])
+            yield from (_build_task(scope, weighing, number_of, keys[0], key) for key in keys[1:])
 
 
-def _task(scope: Closure, weighing: Weighing, number_of: dict[int, int], first: int, other: int) -> Task:
+def _build_task(scope: Closure, weighing: PairScoring, number_of: dict[int, int], first: int, other: int) -> Task:
     lo, hi = sorted((number_of[first], number_of[other]))
     bits = scope.edges.get((lo, hi))
     if bits is None:

@@ -15,15 +15,15 @@ from typing import Self
 from mpi.domain.weight import probability
 
 MILLIONTHS = 1_000_000
-IN_CARE = 4.0
-HOMELESS = 2.0
-OF_SCHOOL_AGE = 1.0
-OF_OTHER_AGE = {"younger": 0.5, "unknown": 0.5, "older": 0.0}
-PER_FURTHER_SOURCE = 0.5
-MOST_FOR_SOURCES = 2.0
+IN_CARE_STAKE = 4.0
+HOMELESS_STAKE = 2.0
+SCHOOL_AGE_STAKE = 1.0
+OTHER_AGE_STAKES = {"younger": 0.5, "unknown": 0.5, "older": 0.0}
+FURTHER_SOURCE_STAKE = 0.5
+MAX_SOURCES_STAKE = 2.0
 SCHOOL_AGE = range(5, 19)
 
-CHANCES: Mapping[str, float] = {
+ERROR_CHANCES: Mapping[str, float] = {
     "overlay": 0.9,
     "conflict": 0.5,
     "claim": 0.5,
@@ -35,7 +35,7 @@ CHANCES: Mapping[str, float] = {
 
 
 @dataclass(frozen=True, slots=True)
-class AtStake:
+class Stake:
     """What is at stake for one child, or for the two of a question.
 
     Args:
@@ -48,12 +48,12 @@ class AtStake:
     homeless: bool = False
     age: int | None = None
 
-    def with_other(self, other: Self) -> "AtStake":
+    def with_other(self, other: Self) -> "Stake":
         """The more that is at stake of the two."""
-        return AtStake(
+        return Stake(
             self.in_care or other.in_care,
             self.homeless or other.homeless,
-            max(self.age, other.age, key=_of_age),
+            max(self.age, other.age, key=_weigh_age),
         )
 
 
@@ -71,7 +71,7 @@ class Harm:
     unflagged: int
 
 
-def harm(chance: float, stake: AtStake, sources: int) -> Harm:
+def estimate_harm(chance: float, stake: Stake, sources: int) -> Harm:
     """The expected harm of a question that waits.
 
     Args:
@@ -79,23 +79,23 @@ def harm(chance: float, stake: AtStake, sources: int) -> Harm:
         stake: of the children that it is about.
         sources: how many sources hold the persons that it is about.
     """
-    age = _of_age(stake.age)
-    known = IN_CARE * stake.in_care + HOMELESS * stake.homeless
-    holding = min(MOST_FOR_SOURCES, PER_FURTHER_SOURCE * max(0, sources - 1))
+    age = _weigh_age(stake.age)
+    known = IN_CARE_STAKE * stake.in_care + HOMELESS_STAKE * stake.homeless
+    holding = min(MAX_SOURCES_STAKE, FURTHER_SOURCE_STAKE * max(0, sources - 1))
     return Harm(
         round(chance * (1 + age + known + holding) * MILLIONTHS),
         round(chance * (1 + age) * MILLIONTHS),
     )
 
 
-def chance(kind: str, bits: float) -> float:
+def estimate_error_chance(kind: str, bits: float) -> float:
     """The chance that what the index says now is wrong: by the weight of a pair, else by the kind of task."""
-    return CHANCES[kind] if kind in CHANCES else probability(bits)
+    return ERROR_CHANCES[kind] if kind in ERROR_CHANCES else probability(bits)
 
 
-def _of_age(age: int | None) -> float:
+def _weigh_age(age: int | None) -> float:
     if age is None:
-        return OF_OTHER_AGE["unknown"]
+        return OTHER_AGE_STAKES["unknown"]
     if age in SCHOOL_AGE:
-        return OF_SCHOOL_AGE
-    return OF_OTHER_AGE["younger" if age < SCHOOL_AGE.start else "older"]
+        return SCHOOL_AGE_STAKE
+    return OTHER_AGE_STAKES["younger" if age < SCHOOL_AGE.start else "older"]

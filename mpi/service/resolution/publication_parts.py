@@ -7,17 +7,17 @@ together before or after.
 from collections.abc import Iterable, Iterator
 
 from mpi.clustering.component import Sets
-from mpi.service.resolution.settlement import Bearer, Settlement
+from mpi.service.resolution.settlement import ClusterAssignment, Settlement
 from mpi.storage.repositories.review.tasks import Task, differs
 
 
-def parts_of(settlement: Settlement) -> Iterator[Settlement]:
+def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
     """The parts that would change anything: person, ID or task; by their first record."""
-    tied = _tied(settlement)
-    parts: dict[int, _Part] = {}
+    tied = _join_dependent_records(settlement)
+    parts: dict[int, _SettlementBuilder] = {}
 
-    def of(record: int) -> _Part:
-        return parts.setdefault(tied.find(record), _Part())
+    def of(record: int) -> _SettlementBuilder:
+        return parts.setdefault(tied.find(record), _SettlementBuilder())
 
     for bearer in settlement.bearers:
         of(bearer.records[0]).bearers.append(bearer)
@@ -37,7 +37,7 @@ def parts_of(settlement: Settlement) -> Iterator[Settlement]:
             yield part.settlement(retired, emptied, awakened)
 
 
-def _tied(settlement: Settlement) -> Sets:
+def _join_dependent_records(settlement: Settlement) -> Sets:
     tied = Sets()
     held: dict[int, list[int]] = {}
     for record, person in settlement.current.items():
@@ -54,9 +54,9 @@ def _tied(settlement: Settlement) -> Sets:
     return tied
 
 
-class _Part:
+class _SettlementBuilder:
     def __init__(self) -> None:
-        self.bearers: list[Bearer] = []
+        self.bearers: list[ClusterAssignment] = []
         self.current: dict[int, int] = {}
         self.records: list[int] = []
         self.tasks: list[Task] = []
@@ -86,7 +86,7 @@ class _Part:
         )
 
 
-def together(parts: Iterable[Settlement]) -> Settlement:
+def combine_settlements(parts: Iterable[Settlement]) -> Settlement:
     """Parts as one settlement, to be published in one transaction."""
     some = list(parts)
     current: dict[int, int] = {}

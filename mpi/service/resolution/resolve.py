@@ -8,15 +8,15 @@ from mpi.domain.features import Features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, Progress, Reindexed, reindex, silent
-from mpi.service.resolution.closure import NO_NEWCOMERS, Newcomers, closure
-from mpi.service.resolution.settlement import NO_CHOICE, Choice, Settlement, publish, settle
-from mpi.service.resolution.source_assertions import Touched, follow
+from mpi.service.resolution.closure import NO_NEW_RECORDS, NewRecords, load_closure
+from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement, publish, settle
+from mpi.service.resolution.source_assertions import AssertionEffect, update_assertions
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Besides:
+class ResolveInputs:
     """What bears on the partition beside the records that changed.
 
     Args:
@@ -27,14 +27,14 @@ class Besides:
         touched: records that are to be settled though nothing of theirs is to be indexed anew.
     """
 
-    choice: Choice = NO_CHOICE
+    choice: IdChoice = NO_ID_CHOICE
     followed: Collection[int] = ()
     touched: Collection[int] = ()
     paired: Paired = NOT_PAIRED
-    said: Callable[[], Touched] = Touched
+    said: Callable[[], AssertionEffect] = AssertionEffect
 
 
-NOTHING = Besides()
+NO_FURTHER_INPUTS = ResolveInputs()
 
 
 def resolve(
@@ -44,7 +44,7 @@ def resolve(
     gone: Collection[int],
     cause: str,
     progress: Progress = silent,
-    besides: Besides = NOTHING,
+    besides: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement | None:
     """Bring the published partition up to date; None where nothing changed.
 
@@ -57,7 +57,7 @@ def resolve(
         progress: told of long steps.
         besides: what else bears on it.
     """
-    if not changed and not gone and besides is NOTHING:
+    if not changed and not gone and besides is NO_FURTHER_INPUTS:
         return None
     reindexed = reindex(unit, index, changed, gone, progress, besides.paired)
     return resolve_indexed(unit, index, changed, reindexed, cause, besides)
@@ -69,20 +69,20 @@ def resolve_indexed(
     changed: Mapping[int, Changed],
     reindexed: Reindexed,
     cause: str,
-    besides: Besides = NOTHING,
+    besides: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement:
     """``resolve`` where what changed is indexed anew already."""
-    asserted = follow(unit, index, changed, besides.followed)
+    asserted = update_assertions(unit, index, changed, besides.followed)
     asserted.add(besides.said())
     choice = replace(besides.choice, keeps={**asserted.keeps, **besides.choice.keeps})
     touched = reindexed.touched | asserted.records | set(besides.touched)
-    newcomers = _newcomers(unit, changed, asserted.records, reindexed.scored.edges)
-    known = AtHand(changed, reindexed.scored.features, newcomers)
+    newcomers = _find_new_records(unit, changed, asserted.records, reindexed.scored.edges)
+    known = LoadedRecords(changed, reindexed.scored.features, newcomers)
     return resettle(unit, index, touched, cause, choice, known)
 
 
 @dataclass(frozen=True, slots=True)
-class AtHand:
+class LoadedRecords:
     """What is known of records without reading it.
 
     Args:
@@ -93,7 +93,7 @@ class AtHand:
 
     changed: Mapping[int, Changed] = field(default_factory=dict)
     features: Mapping[int, Features] = field(default_factory=dict)
-    newcomers: Newcomers = NO_NEWCOMERS
+    newcomers: NewRecords = NO_NEW_RECORDS
 
     def of(self, records: Collection[int]) -> dict[int, Features]:
         """Features of those of the records that are at hand."""
@@ -101,16 +101,16 @@ class AtHand:
         return mine | {r: self.features[r] for r in records if r in self.features}
 
 
-NOTHING_AT_HAND = AtHand()
+NO_LOADED_RECORDS = LoadedRecords()
 
 
-def _newcomers(
+def _find_new_records(
     unit: WriteUnit, changed: Mapping[int, Changed], named: Collection[int], edges: Edges
-) -> Newcomers:
+) -> NewRecords:
     """The changed records that came in this transaction, those left out that something said of them names."""
     keys = {r: c.key for r, c in changed.items() if c.key is not None and r not in named}
     unit.persons.never_held(keys)
-    return Newcomers(keys, {edge: bits for edge, bits in edges.items() if not keys.keys().isdisjoint(edge)})
+    return NewRecords(keys, {edge: bits for edge, bits in edges.items() if not keys.keys().isdisjoint(edge)})
 
 
 def resettle(
@@ -118,8 +118,8 @@ def resettle(
     index: Index,
     touched: Collection[int],
     cause: str,
-    choice: Choice = NO_CHOICE,
-    known: AtHand = NOTHING_AT_HAND,
+    choice: IdChoice = NO_ID_CHOICE,
+    known: LoadedRecords = NO_LOADED_RECORDS,
 ) -> Settlement:
     """Settle the components of records whose decisions or neighbours are others now, and publish that.
 
@@ -131,30 +131,30 @@ def resettle(
         choice: what a steward chose about the IDs.
         known: what need not be read.
     """
-    settlement = _settled(unit, index, touched, choice, known)
+    settlement = _compute_settlement(unit, index, touched, choice, known)
     publish(unit, settlement, cause, test=index.settings.is_test)
     return settlement
 
 
-def reached(unit: WriteUnit, index: Index, touched: Collection[int]) -> frozenset[int]:
+def find_affected_records(unit: WriteUnit, index: Index, touched: Collection[int]) -> frozenset[int]:
     """The records that would be settled with these: their whole components, and all of their persons."""
     thresholds = index.matcher.model.thresholds
     config_id = index.config_id(unit)
-    return closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from).seen
+    return load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from).seen
 
 
-def foreseen(
+def preview_assignments(
     unit: WriteUnit, index: Index, touched: Collection[int]
 ) -> list[tuple[int | None, tuple[int, ...]]]:
     """Who would bear the components of records if they were settled now: (person, records) each."""
-    return [(bearer.person, bearer.records) for bearer in planned(unit, index, touched).bearers]
+    return [(bearer.person, bearer.records) for bearer in plan_settlement(unit, index, touched).bearers]
 
 
-def planned(
+def plan_settlement(
     unit: WriteUnit,
     index: Index,
     touched: Collection[int],
-    choice: Choice = NO_CHOICE,
+    choice: IdChoice = NO_ID_CHOICE,
     day: str | None = None,
 ) -> Settlement:
     """What settling the components of records now would change; nothing is published.
@@ -166,20 +166,20 @@ def planned(
         choice: what is chosen about the IDs.
         day: the plan's date; today where none is given.
     """
-    return _settled(unit, index, touched, choice, NOTHING_AT_HAND, day)
+    return _compute_settlement(unit, index, touched, choice, NO_LOADED_RECORDS, day)
 
 
-def _settled(
+def _compute_settlement(
     unit: WriteUnit,
     index: Index,
     touched: Collection[int],
-    choice: Choice,
-    at_hand: AtHand,
+    choice: IdChoice,
+    at_hand: LoadedRecords,
     day: str | None = None,
 ) -> Settlement:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = closure(
+    scope = load_closure(
         unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from, at_hand.newcomers
     )
 
@@ -190,6 +190,6 @@ def _settled(
     return settle(unit, scope, features, index.matcher.scorer, thresholds, day or clock.today(), choice)
 
 
-def today() -> str:
+def get_plan_date() -> str:
     """The plan's date, ``YYYY-MM-DD``."""
     return clock.today()

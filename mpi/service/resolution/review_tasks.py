@@ -17,10 +17,10 @@ from mpi.matching.diagnostics.patterns import pattern
 from mpi.service.core.identity_key import who
 from mpi.service.decisions.contradictions import contradicted
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.duplicate_local_ids import Joined, multiples
-from mpi.service.resolution.expected_harm import chance, harm
-from mpi.service.resolution.task_facts import Known, Weighing
-from mpi.service.resolution.twins import told_apart
+from mpi.service.resolution.duplicate_local_ids import SameSets, derive_duplicate_id_tasks
+from mpi.service.resolution.expected_harm import estimate_error_chance, estimate_harm
+from mpi.service.resolution.task_facts import TaskFacts, PairScoring
+from mpi.service.resolution.twins import find_known_twins
 from mpi.service.statements.overlay_detection import awaited
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.derived.derived import MICROBITS
@@ -33,7 +33,7 @@ PAIR = "pair"
 """Are these two records one person?"""
 CONFLICT = "conflict"
 """Decisions meet and one of them gave way: which holds?"""
-OVERLAID = "overlay"
+OVERLAY_TASK = "overlay"
 """A source says under a record's local ID that it is another child: did the record become that child's?"""
 RECHECK = "recheck"
 """Does this decision still hold?"""
@@ -43,7 +43,7 @@ APPROVAL = "approval"
 """Somebody decided, and somebody else has to say so too."""
 
 
-def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: Weighing) -> list[Task]:
+def derive_tasks(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: PairScoring) -> list[Task]:
     """The tasks of settled components, each with what is at stake; pairs as if each were a question alone.
 
     Args:
@@ -53,30 +53,30 @@ def questions(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weig
         weighing: how its pairs were weighed.
     """
     suspended = {decision.id for found in settled for decision in found.suspended}
-    parted = _Parted([decision for decision in scope.decisions if decision.id not in suspended])
-    quiet = _quiet(scope.named)
+    parted = _SeparatedPairs([decision for decision in scope.decisions if decision.id not in suspended])
+    quiet = _collect_answered_weights(scope.named)
     keys = scope.outside | scope.keys
     pairs = [
-        _quietened(task, quiet)
-        for task in _pairs(scope, settled, weighing.thresholds)
+        _set_quiet_until(task, quiet)
+        for task in _derive_pair_tasks(scope, settled, weighing.thresholds)
         if not parted.apart(keys[task.lo], keys[task.hi])
     ]
     others = [
-        *(_quietened(task, quiet) for task in multiples(unit, scope, settled, weighing)),
-        *_overlaid(unit, scope),
-        *_conflicts(scope, suspended),
-        *_rechecks(unit, scope),
-        *_waiting(unit, scope),
+        *(_set_quiet_until(task, quiet) for task in derive_duplicate_id_tasks(unit, scope, settled, weighing)),
+        *_derive_overlay_tasks(unit, scope),
+        *_derive_conflict_tasks(scope, suspended),
+        *_derive_recheck_tasks(unit, scope),
+        *_derive_claim_and_approval_tasks(unit, scope),
     ]
     if not pairs and not others:
         return []
-    known = Known(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
-    apart = told_apart(pairs, known, weighing.features)
+    known = TaskFacts(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
+    apart = find_known_twins(pairs, known, weighing.features)
     asked = [task for task in pairs if task.key not in apart]
-    return [_with_harm(task, known) for task in (*_with_pattern(asked, known, weighing), *others)]
+    return [_add_harm(task, known) for task in (*_add_patterns(asked, known, weighing), *others)]
 
 
-def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each record of which a version waits that says that it is another child."""
     waiting = awaited(unit, None if scope.whole else scope.named_at_all)
     if not waiting:
@@ -85,12 +85,12 @@ def _overlaid(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
         if record.state != RecordState.SEALED:
             key = key_of("o", record.canonical_key)
             yield Task(
-                f"{OVERLAID}:{record.canonical_key}", OVERLAID, number, number, 0.0, "another-child",
+                f"{OVERLAY_TASK}:{record.canonical_key}", OVERLAY_TASK, number, number, 0.0, "another-child",
                 question=key, subject=number,
             )  # fmt: skip
 
 
-def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each claim, and for each decision that a second word is to make, or to take back."""
     for one in unit.decisions.waiting(None if scope.whole else scope.named_at_all):
         match one.status:
@@ -103,24 +103,24 @@ def _waiting(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
         yield Task(key, kind, one.members[0], one.members[-1], 0.0, reason, None, one.id)
 
 
-def _with_pattern(tasks: Sequence[Task], known: Known, weighing: Weighing) -> Iterator[Task]:
+def _add_patterns(tasks: Sequence[Task], known: TaskFacts, weighing: PairScoring) -> Iterator[Task]:
     said = weighing.features({end for task in tasks for end in task.ends}) if tasks else {}
     for task in tasks:
         slip = pattern(weighing.scorer, said[task.lo], said[task.hi])
         yield replace(task, pattern=slip, batch_id=known.batch_of(task.ends))
 
 
-def _with_harm(task: Task, known: Known) -> Task:
-    expected = harm(chance(task.kind, task.bits), known.stake(task.ends), len(known.sources(task.ends)))
+def _add_harm(task: Task, known: TaskFacts) -> Task:
+    expected = estimate_harm(estimate_error_chance(task.kind, task.bits), known.stake(task.ends), len(known.sources(task.ends)))
     return replace(task, harm=expected.all_told, harm_unflagged=expected.unflagged)
 
 
-class _Parted:
+class _SeparatedPairs:
     """Which records decisions hold apart, those that gave way left out."""
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
         different = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
-        self._find = Joined(decisions if different else ()).find
+        self._find = SameSets(decisions if different else ()).find
         self._apart = {
             frozenset((self._find(left), self._find(right)))
             for decision in different
@@ -135,7 +135,7 @@ class _Parted:
         return bool(self._apart) and frozenset((self._find(left), self._find(right))) in self._apart
 
 
-def _quiet(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[int, str]]]:
+def _collect_answered_weights(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[int, str]]]:
     """By pair of record numbers: the weight in millionths of a bit that is known, and quiet until when."""
     found: dict[tuple[int, int], list[tuple[int, str]]] = {}
     for one in named:
@@ -145,19 +145,19 @@ def _quiet(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[i
     return found
 
 
-def _quietened(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
+def _set_quiet_until(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
     known = quiet.get((task.lo, task.hi), ())
     until = max((day for bits, day in known if bits == round(task.bits * MICROBITS)), default=None)
     return replace(task, quiet_until=until)
 
 
-def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:
-    number_of = _numbers(scope)
+def _derive_pair_tasks(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:
+    number_of = _map_keys_to_numbers(scope)
     place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
     for found in settled:
         for doubt in found.doubts:
             lo, hi = sorted(number_of[key] for key in doubt.pair)
-            yield Task(pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
+            yield Task(format_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
     known = scope.outside | scope.keys
     parted: dict[Pair, tuple[int, int, float]] = {}
@@ -168,41 +168,41 @@ def _pairs(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds)
         if place.get(left) == place.get(right):
             continue
         if bits < thresholds.influence_floor:
-            yield Task(pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
+            yield Task(format_pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
         else:
             parted[pair(left, right)] = (lo, hi, bits)
     for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
-        yield Task(pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
+        yield Task(format_pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
 
 
-def pair_key(keys: Pair) -> str:
-    """The key of the task about a pair, by canonical keys; see ``pair_of``."""
+def format_pair_key(keys: Pair) -> str:
+    """The key of the task about a pair, by canonical keys; see ``parse_pair_key``."""
     return f"{PAIR}:{keys[0]}:{keys[1]}"
 
 
-def pair_of(key: str) -> Pair:
+def parse_pair_key(key: str) -> Pair:
     """The pair that a task of this key is about, by canonical keys."""
     _, low, high = key.split(":")
     return int(low), int(high)
 
 
-def _conflicts(scope: Closure, suspended: set[int]) -> Iterator[Task]:
+def _derive_conflict_tasks(scope: Closure, suspended: set[int]) -> Iterator[Task]:
     """A task for each decision that gave way, about two active records of the chain."""
     if not suspended:
         return
     by_id = {decision.id: decision for decision in scope.decisions}
-    number_of = _numbers(scope)
+    number_of = _map_keys_to_numbers(scope)
     holding = [decision for decision in scope.decisions if decision.id not in suspended]
     for number in sorted(suspended):
         if by_id[number].authority is Authority.HOLD:
             continue
         chain = (*(contradicted(by_id[number], holding) or ()), number)
-        ends = _two_active(number_of, [by_id[each] for each in chain])
+        ends = _pick_two_active_records(number_of, [by_id[each] for each in chain])
         if ends is not None:
             yield Task(f"{CONFLICT}:{number}", CONFLICT, *ends, 0.0, "suspended", None, number)
 
 
-def _rechecks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
+def _derive_recheck_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each decision whose record is no longer whom its maker saw, or whose day will come."""
     asked = {
         one.decision.id: one
@@ -211,10 +211,10 @@ def _rechecks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     }
     if not asked:
         return
-    changed = _changed(unit, asked)
-    number_of = _numbers(scope)
+    changed = _find_outdated_decisions(unit, asked)
+    number_of = _map_keys_to_numbers(scope)
     for number, one in asked.items():
-        ends = _two_active(number_of, [one.decision])
+        ends = _pick_two_active_records(number_of, [one.decision])
         if ends is None:
             continue
         if number in changed:
@@ -223,7 +223,7 @@ def _rechecks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
             yield Task(f"{RECHECK}:{number}", RECHECK, *ends, 0.0, "due", one.recheck_on, number)
 
 
-def _changed(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
+def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
     """Decisions that name a record whose name or birth date is another than its maker saw."""
     moved = unit.decisions.restated(decision_ids)
     payloads = unit.records.payloads_of({version for _, *versions in moved for version in versions})
@@ -234,12 +234,12 @@ def _changed(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[i
     }
 
 
-def _numbers(scope: Closure) -> dict[int, int]:
+def _map_keys_to_numbers(scope: Closure) -> dict[int, int]:
     """The number of each active record, by canonical key."""
     return {key: number for number, key in scope.keys.items()}
 
 
-def _two_active(number_of: Mapping[int, int], decisions: Sequence[Decision]) -> tuple[int, int] | None:
+def _pick_two_active_records(number_of: Mapping[int, int], decisions: Sequence[Decision]) -> tuple[int, int] | None:
     groups = [group for decision in decisions for group in decision.groups]
     first = sorted({key for group in groups for key in group if key in number_of})
     if len(first) < len(("one", "other")):

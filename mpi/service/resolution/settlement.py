@@ -19,21 +19,21 @@ from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.compiler.online_scorer import Scorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.enrollment import has_open_enrollment
-from mpi.service.resolution.review_tasks import questions
-from mpi.service.resolution.task_facts import FeatureSource, Weighing
-from mpi.service.resolution.task_groups import put_together
+from mpi.service.resolution.review_tasks import derive_tasks
+from mpi.service.resolution.task_facts import FeatureLoader, PairScoring
+from mpi.service.resolution.task_groups import group_tasks
 from mpi.service.resolution.task_replacement import replace_tasks
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-Change = tuple[int, int | None, int | None]
+MembershipChange = tuple[int, int | None, int | None]
 """A record, the person it leaves, and the person it joins."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class ClusterAssignment:
     """One cluster of the plan and who bears it.
 
     Args:
@@ -48,7 +48,7 @@ class Bearer:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class IdChoice:
     """What is chosen about enterprise IDs, where the rules leave a choice.
 
     Args:
@@ -67,7 +67,7 @@ class Choice:
     def ranked(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
         """The survivor keys with what is chosen: none surpasses that of a survivor."""
         newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.newer}
-        chosen = {person: SurvivorKey(open_enrollment=True, holders=_MOST) for person in self.survivors}
+        chosen = {person: SurvivorKey(open_enrollment=True, holders=_MAX_HOLDERS) for person in self.survivors}
         return {**keys, **newer, **chosen}
 
     def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
@@ -77,8 +77,8 @@ class Choice:
         return replace(holder, records=claimed) if claimed else holder
 
 
-_MOST = 10**9
-NO_CHOICE = Choice()
+_MAX_HOLDERS = 10**9
+NO_ID_CHOICE = IdChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Settlement:
         tasks_before: the stored tasks whose place they take.
     """
 
-    bearers: tuple[Bearer, ...]
+    bearers: tuple[ClusterAssignment, ...]
     current: Mapping[int, int]
     retired: tuple[int, ...]
     emptied: tuple[int, ...]
@@ -111,17 +111,17 @@ class Settlement:
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
 
-NOTHING_SETTLED = Settlement((), {}, (), (), (), (), frozenset())
+EMPTY_SETTLEMENT = Settlement((), {}, (), (), (), (), frozenset())
 
 
 def settle(
     unit: ReadUnit,
     scope: Closure,
-    features: FeatureSource,
+    features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
     today: str,
-    choice: Choice = NO_CHOICE,
+    choice: IdChoice = NO_ID_CHOICE,
 ) -> Settlement:
     """Partition and assign everything in scope.
 
@@ -135,44 +135,44 @@ def settle(
         choice: what is chosen about the IDs.
     """
     number_of = {key: number for number, key in scope.keys.items()}
-    found = partitions(scope, features, scorer, thresholds)
+    found = partition_closure(scope, features, scorer, thresholds)
     current = scope.current if scope.whole else unit.persons.current(scope.seen)
     clusters = [cluster for one in found for cluster in one.clusters]
-    staying = _staying(clusters, number_of, current) if scope.whole else {}
+    staying = _find_unchanged_clusters(clusters, number_of, current) if scope.whole else {}
     changing = [cluster for cluster in clusters if cluster not in staying]
     kept = {number_of[key] for cluster in staying for key in cluster}
     persons = unit.persons.get(unit.persons.everyone_of(scope.seen - kept))
     standing = [
         holder
-        for holder in _holders(unit, scope, persons)
+        for holder in _load_holders(unit, scope, persons)
         # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
-        if not (holder.standing is Standing.RETIRED and _any_of(holder, kept, number_of))
+        if not (holder.standing is Standing.RETIRED and _holds_any(holder, kept, number_of))
     ]
-    choice = _as_it_was(unit, choice, standing, number_of)
+    choice = _prefer_earlier_ids(unit, choice, standing, number_of)
     holders = [choice.of(holder, scope.keys) for holder in standing]
-    survivors = choice.ranked(_survivors(unit, changing, holders, number_of, today))
+    survivors = choice.ranked(_load_survivor_keys(unit, changing, holders, number_of, today))
     plan = assign(changing, holders, survivors)
-    asked = put_together(
-        unit, scope, found, questions(unit, scope, found, Weighing(features, scorer, thresholds))
+    asked = group_tasks(
+        unit, scope, found, derive_tasks(unit, scope, found, PairScoring(features, scorer, thresholds))
     )
     borne = {a.cluster: (a.person, a.revived) for a in plan.assignments}
     borne.update({cluster: (person, False) for cluster, person in staying.items()})
     bearers = tuple(
-        Bearer(tuple(number_of[key] for key in cluster), *borne[cluster]) for cluster in sorted(borne)
+        ClusterAssignment(tuple(number_of[key] for key in cluster), *borne[cluster]) for cluster in sorted(borne)
     )
     return Settlement(
         bearers,
         current,
         plan.retired,
-        _emptied(unit, scope, current),
-        _awakened(plan, persons),
+        _find_emptied_persons(unit, scope, current),
+        _find_reactivated_persons(plan, persons),
         asked.after,
         scope.seen,
         asked.before,
     )
 
 
-def _staying(
+def _find_unchanged_clusters(
     clusters: Collection[tuple[int, ...]], number_of: Mapping[int, int], current: Mapping[int, int]
 ) -> dict[tuple[int, ...], int]:
     """Clusters that are all that one person holds, with that person, who bears them whatever else is so.
@@ -192,9 +192,9 @@ def _staying(
     return found
 
 
-def _as_it_was(
-    unit: ReadUnit, choice: Choice, holders: Collection[Holder], number_of: Mapping[int, int]
-) -> Choice:
+def _prefer_earlier_ids(
+    unit: ReadUnit, choice: IdChoice, holders: Collection[Holder], number_of: Mapping[int, int]
+) -> IdChoice:
     """The choice with what follows from who held what before that which is taken back."""
     if choice.as_of is None:
         return choice
@@ -209,13 +209,13 @@ def _as_it_was(
     return replace(choice, keeps={**choice.keeps, **keeps}, newer=newer)
 
 
-def _any_of(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
+def _holds_any(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
     return any(number_of.get(key) in records for key in holder.records)
 
 
-def partitions(
+def partition_closure(
     scope: Closure,
-    features: FeatureSource,
+    features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
     priors: Priors = AS_FITTED,
@@ -230,14 +230,14 @@ def partitions(
         priors: what takes the place of the model's prior, by canonical keys; never for enterprise IDs.
     """
     number_of = {key: number for number, key in scope.keys.items()}
-    edges = priors.weights(canonical_edges(scope))
+    edges = priors.weights(map_edges_to_keys(scope))
     return [
         partition(component, thresholds)
-        for component in _components(scope, edges, number_of, features, scorer, thresholds, priors)
+        for component in _build_components(scope, edges, number_of, features, scorer, thresholds, priors)
     ]
 
 
-def canonical_edges(scope: Closure) -> dict[Pair, float]:
+def map_edges_to_keys(scope: Closure) -> dict[Pair, float]:
     """The edges between active records, by canonical keys."""
     return {
         pair(scope.keys[lo], scope.keys[hi]): bits
@@ -246,18 +246,18 @@ def canonical_edges(scope: Closure) -> dict[Pair, float]:
     }
 
 
-def _components(
+def _build_components(
     scope: Closure,
     edges: Mapping[Pair, float],
     number_of: Mapping[int, int],
-    features: FeatureSource,
+    features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
     priors: Priors,
 ) -> Iterator[Component]:
     found = pieces(number_of, edges, scope.decisions, thresholds)
     cap = rounded(scorer.cautions.bits)
-    plain = [_plain(piece, edges, thresholds, cap) for piece in found]
+    plain = [_build_simple_component(piece, edges, thresholds, cap) for piece in found]
     needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
     known = features(needed)
     by_key = {scope.keys[number]: value for number, value in known.items()}
@@ -265,14 +265,14 @@ def _components(
         if ready is not None:
             yield ready
             continue
-        weights = _all_weights(piece, edges, by_key, scorer, priors)
+        weights = _complete_weights(piece, edges, by_key, scorer, priors)
         marks = scorer.marks(weights, by_key)
         yield Component(
             piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
         )
 
 
-def _plain(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
+def _build_simple_component(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
     """A component that needs no features: every pair is weighed, nobody decided, and no mark bears on it.
 
     That is a record alone, a pair, or records that all link by more than a cautioned pair weighs.
@@ -291,7 +291,7 @@ def _plain(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, ca
     return None
 
 
-def _all_weights(
+def _complete_weights(
     piece: Piece,
     edges: Mapping[Pair, float],
     features: Mapping[int, Features],
@@ -310,7 +310,7 @@ def _all_weights(
     return weights
 
 
-def _holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
+def _load_holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
     standings = {
         PersonStatus.ACTIVE: Standing.ACTIVE,
         PersonStatus.EMPTY: Standing.EMPTY,
@@ -320,7 +320,7 @@ def _holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> l
     outside = {record for records in held.values() for record in records} - scope.seen
     live_outside = set(unit.records.keys(outside))
     return [
-        Holder(number, standings[PersonStatus(person.status)], frozenset(_keys_of(held[number], scope)))
+        Holder(number, standings[PersonStatus(person.status)], frozenset(_list_active_keys(held[number], scope)))
         for number, person in sorted(persons.items())
         if person.status in standings
         # A retired ID lives again only with all its records: some of this one's live elsewhere.
@@ -328,11 +328,11 @@ def _holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> l
     ]
 
 
-def _keys_of(records: Collection[int], scope: Closure) -> Iterator[int]:
+def _list_active_keys(records: Collection[int], scope: Closure) -> Iterator[int]:
     return (scope.keys[record] for record in records if record in scope.keys)
 
 
-def _survivors(
+def _load_survivor_keys(
     unit: ReadUnit,
     clusters: list[tuple[int, ...]],
     holders: list[Holder],
@@ -361,13 +361,13 @@ def _survivors(
     }
 
 
-def _emptied(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
+def _find_emptied_persons(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
     leaving = {current[record] for record in scope.seen - set(scope.keys) if record in current}
     left = unit.persons.members(leaving)
     return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
 
 
-def _awakened(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
+def _find_reactivated_persons(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
     bearing = {a.person for a in plan.assignments if a.person is not None}
     return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
 
@@ -398,7 +398,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
                 for number in minted.values()
             ]
         )
-    changes = _changes(settlement, minted)
+    changes = _list_membership_changes(settlement, minted)
     if changes:
         unit.persons.change(unit.commit_no, changes, cause)
     for people, status, ended in (
@@ -412,18 +412,18 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
     return len(changes)
 
 
-def _changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[Change]:
+def _list_membership_changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[MembershipChange]:
     after = {
         record: minted[bearer.records] if bearer.person is None else bearer.person
         for bearer in settlement.bearers
         for record in bearer.records
     }
-    moved: list[Change] = [
+    moved: list[MembershipChange] = [
         (record, settlement.current.get(record), person)
         for record, person in after.items()
         if settlement.current.get(record) != person
     ]
-    left: list[Change] = [
+    left: list[MembershipChange] = [
         (record, person, None)
         for record, person in sorted(settlement.current.items())
         if record not in after and record in settlement.records

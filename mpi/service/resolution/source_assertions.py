@@ -30,13 +30,13 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 SAME_AS, NOT, MERGED_INTO = "same_as", "not", "merged_into"
 _KINDS = {SAME_AS: DecisionKind.SAME, NOT: DecisionKind.DIFFERENT, MERGED_INTO: DecisionKind.SAME}
-MOST_NOT = 20
+MAX_NOT_EIDS = 20
 _WAITING = frozenset({HELD, OVERLAY, REFUSED})
 _MISSING = object()
 
 
 @dataclass(slots=True)
-class Touched:
+class AssertionEffect:
     """What assertions bear on.
 
     Args:
@@ -47,14 +47,14 @@ class Touched:
     records: set[int] = field(default_factory=set)
     keeps: dict[int, frozenset[int]] = field(default_factory=dict)
 
-    def add(self, other: "Touched") -> None:
+    def add(self, other: "AssertionEffect") -> None:
         """Take in what something else bears on."""
         self.records |= other.records
         self.keeps |= other.keeps
 
 
 @dataclass(frozen=True, slots=True)
-class Asserted:
+class PersonAssertions:
     """What an upsert says about the record's person, beside the record.
 
     Args:
@@ -70,7 +70,7 @@ class Asserted:
     says_not: bool = False
 
 
-def taken_out(sent: Mapping[str, object]) -> tuple[dict[str, object], Asserted]:
+def extract_assertions(sent: Mapping[str, object]) -> tuple[dict[str, object], PersonAssertions]:
     """Take ``same_as`` and ``not`` out of what was sent: they are not the record's.
 
     Raises:
@@ -81,9 +81,9 @@ def taken_out(sent: Mapping[str, object]) -> tuple[dict[str, object], Asserted]:
     if same_as is not _MISSING and same_as is not None and not isinstance(same_as, str):
         raise InputError("same_as: give an enterprise ID, or null to take it back")
     listed = [] if not_these in (_MISSING, None) else not_these
-    if not isinstance(listed, list) or len(listed) > MOST_NOT or not all(isinstance(e, str) for e in listed):
-        raise InputError(f"not: give a list of at most {MOST_NOT} enterprise IDs")
-    return rest, Asserted(
+    if not isinstance(listed, list) or len(listed) > MAX_NOT_EIDS or not all(isinstance(e, str) for e in listed):
+        raise InputError(f"not: give a list of at most {MAX_NOT_EIDS} enterprise IDs")
+    return rest, PersonAssertions(
         same_as if isinstance(same_as, str) else None,
         same_as is not _MISSING,
         tuple(listed),
@@ -91,9 +91,9 @@ def taken_out(sent: Mapping[str, object]) -> tuple[dict[str, object], Asserted]:
     )
 
 
-def assert_persons(
-    unit: WriteUnit, index: Index, record_id: int, said: Asserted, *, waits: bool = False
-) -> Touched:
+def record_assertions(
+    unit: WriteUnit, index: Index, record_id: int, said: PersonAssertions, *, waits: bool = False
+) -> AssertionEffect:
     """Write down what an upsert says about the record's person.
 
     What it said before of the same sort is revoked: its source has spoken anew. What waits and is newer is
@@ -106,8 +106,8 @@ def assert_persons(
         said: what is said.
         waits: whether the statement that it came with does not count yet.
     """
-    say = _say_waiting if waits else _say
-    touched = Touched()
+    say = _replace_waiting_claims if waits else _replace_assertions
+    touched = AssertionEffect()
     if said.says_same_as:
         wanted = [] if said.same_as is None else [said.same_as]
         touched.add(say(unit, index, record_id, SAME_AS, wanted))
@@ -116,19 +116,19 @@ def assert_persons(
     return touched
 
 
-def _say(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> Touched:
+def _replace_assertions(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> AssertionEffect:
     said = unit.decisions.asserted_by(record_id, origin)
-    later = _waiting_later(unit, record_id, [one for one in said if _is_claim(one)])
-    touched = _take_back(unit, [one for one in said if one.id not in later])
+    later = _find_newer_waiting_claims(unit, record_id, [one for one in said if _is_claim(one)])
+    touched = _revoke_assertions(unit, [one for one in said if one.id not in later])
     for text in texts:
-        others = _records_of(unit, text) - {record_id}
-        groups = _groups(origin, record_id, others)
-        _write(unit, index, record_id, origin, groups, doubtful=not others)
+        others = _find_records_of_eid(unit, text) - {record_id}
+        groups = _build_groups(origin, record_id, others)
+        _write_assertion(unit, index, record_id, origin, groups, doubtful=not others)
         touched.records |= {record_id, *others}
     return touched
 
 
-def _say_waiting(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> Touched:
+def _replace_waiting_claims(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> AssertionEffect:
     """Keep as claims what came with a statement that waits.
 
     What is in force already is not said again, and one that is older than another that waits says nothing.
@@ -140,22 +140,22 @@ def _say_waiting(unit: WriteUnit, index: Index, record_id: int, origin: str, tex
     claims = {one.id: versions.get(one.seen.get(record_id) or 0) for one in said if _is_claim(one)}
     waiting = {number: came for number, came in claims.items() if came is None or came.state in _WAITING}
     if mine is not None and any(came is not None and came.as_of > mine.as_of for came in waiting.values()):
-        return Touched()
-    touched = _take_back(unit, [one for one in said if one.id in waiting])
+        return AssertionEffect()
+    touched = _revoke_assertions(unit, [one for one in said if one.id in waiting])
     in_force = [set(one.seen) for one in said if one.status is DecisionStatus.IN_FORCE]
     of_this_child = mine is None or mine.state == HELD
     seen = {record_id: None if mine is None else mine.id}
     for text in texts:
-        others = _records_of(unit, text) - {record_id}
+        others = _find_records_of_eid(unit, text) - {record_id}
         if of_this_child and {record_id, *others} in in_force:
             continue
-        groups = _groups(origin, record_id, others)
-        _write(unit, index, record_id, origin, groups, doubtful=True, seen=seen)
+        groups = _build_groups(origin, record_id, others)
+        _write_assertion(unit, index, record_id, origin, groups, doubtful=True, seen=seen)
         touched.records |= {record_id, *others}
     return touched
 
 
-def _waiting_later(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
+def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
     """Those of a record's claims that came with a version that waits and is newer than what stands."""
     if not claims:
         return set()
@@ -172,22 +172,22 @@ def _is_claim(one: StoredDecision) -> bool:
     return one.status is DecisionStatus.REVIEW
 
 
-def _groups(origin: str, record_id: int, others: Collection[int]) -> tuple[tuple[int, ...], ...]:
+def _build_groups(origin: str, record_id: int, others: Collection[int]) -> tuple[tuple[int, ...], ...]:
     """The groups of a word; where nobody else is meant that can be, the record alone."""
     if origin == SAME_AS or not others:
         return ((record_id, *sorted(others)),)
     return ((record_id,), tuple(sorted(others)))
 
 
-def _take_back(unit: WriteUnit, said: Sequence[StoredDecision]) -> Touched:
+def _revoke_assertions(unit: WriteUnit, said: Sequence[StoredDecision]) -> AssertionEffect:
     if not said:
-        return Touched()
+        return AssertionEffect()
     revoke(unit, said)
     records = {record for one in said for record in one.seen}
-    return Touched(records, as_before(unit, records, min(one.commit_no for one in said)))
+    return AssertionEffect(records, as_before(unit, records, min(one.commit_no for one in said)))
 
 
-def _records_of(unit: WriteUnit, text: str) -> set[int]:
+def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
     """The records of an enterprise ID as its source may see them; none of one that cannot be meant."""
     try:
         person = unit.persons.by_eid(eids.parse(text))
@@ -205,9 +205,9 @@ def _records_of(unit: WriteUnit, text: str) -> set[int]:
     return set(visible(unit, unit.persons.members([person.id])[person.id]))
 
 
-def follow(
+def update_assertions(
     unit: WriteUnit, index: Index, changed: Mapping[int, Changed], others: Collection[int] = ()
-) -> Touched:
+) -> AssertionEffect:
     """Let assertions follow what sources now state.
 
     A record that states ``merged_into`` is the same as that one; stated without it, it no longer is. A record
@@ -222,40 +222,40 @@ def follow(
     """
     known = {record for record, change in changed.items() if not change.fresh}
     asserting = unit.decisions.asserting(known | set(others))
-    touched = Touched()
+    touched = AssertionEffect()
     for origin in (SAME_AS, NOT):
         for record_id in sorted(asserting.get(origin, ())):
-            touched.add(_follow_words(unit, record_id, origin))
+            touched.add(_update_person_assertions(unit, record_id, origin))
     merged = asserting.get(MERGED_INTO, set())
     for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):
         change = changed.get(record_id)
-        wanted = _stated_last(unit, record_id) if change is None else change.merged_into
-        touched.add(_follow_merge(unit, index, record_id, wanted))
+        wanted = _load_merge_statement(unit, record_id) if change is None else change.merged_into
+        touched.add(_update_merge(unit, index, record_id, wanted))
     return touched
 
 
-def _stated_last(unit: WriteUnit, record_id: int) -> str | None:
+def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
     """The ``merged_into`` of what stands for a record, or stood last; None where nothing of it counts."""
-    version = _last_that_counts(unit, record_id)
+    version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
     return from_payload(unit.records.payloads_of([version])[version]).merged_into
 
 
-def _follow_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> Touched:
-    target = None if wanted is None else _target(unit, index, record_id, wanted)
+def _update_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> AssertionEffect:
+    target = None if wanted is None else _find_merge_target(unit, index, record_id, wanted)
     said = unit.decisions.asserted_by(record_id, MERGED_INTO, revoked=True)
-    if target is not None and any(_holds(unit, one, target) for one in said[-1:]):
-        return Touched()
-    touched = _take_back(unit, [one for one in said if one.status is not DecisionStatus.REVOKED])
+    if target is not None and any(_is_same_merge(unit, one, target) for one in said[-1:]):
+        return AssertionEffect()
+    touched = _revoke_assertions(unit, [one for one in said if one.status is not DecisionStatus.REVOKED])
     if target is not None:
         groups = ((record_id, target),)
-        _write(unit, index, record_id, MERGED_INTO, groups, doubtful=False)
+        _write_assertion(unit, index, record_id, MERGED_INTO, groups, doubtful=False)
         touched.records |= {record_id, target}
     return touched
 
 
-def _holds(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
+def _is_same_merge(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
     """Whether the last word about the merge is the same: in force, or taken back by a person."""
     if target not in one.seen:
         return False
@@ -266,7 +266,7 @@ def _holds(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
     return of is not None and of.undone_commit is not None
 
 
-def _target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int | None:
+def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int | None:
     """The record that is meant; one that has not come yet gets an empty place, so that order is no matter."""
     [record] = unit.records.get([record_id]).values()
     found = unit.records.find(record.source_id, [wanted]).get(wanted)
@@ -277,7 +277,7 @@ def _target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int |
     return empty_places(unit, index, place, [wanted])[wanted]
 
 
-def _follow_words(unit: WriteUnit, record_id: int, origin: str) -> Touched:
+def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> AssertionEffect:
     """Let what came with a record be in force or a claim, by the version that it came with and what stands.
 
     Of what counts the latest is in force: its source has spoken anew.
@@ -288,21 +288,21 @@ def _follow_words(unit: WriteUnit, record_id: int, origin: str) -> Touched:
         # One that names nobody else was mistyped: it stays a claim.
         if (one.status is DecisionStatus.IN_FORCE or _is_claim(one)) and len(one.seen) > 1
     ]
-    places = _places(unit, record_id, words)
+    places = _rank_counting_assertions(unit, record_id, words)
     last = max(places.values(), default=None)
     binding = [one for one in words if one.id in places and places[one.id] == last]
     claims = [one for one in words if one not in binding and one.status is DecisionStatus.IN_FORCE]
     believed = [one for one in binding if _is_claim(one)]
     unit.decisions.set_status([one.id for one in claims], DecisionStatus.REVIEW, None)
     unit.decisions.set_status([one.id for one in believed], DecisionStatus.IN_FORCE, None)
-    touched = Touched({record for one in (*claims, *believed) for record in one.seen})
+    touched = AssertionEffect({record for one in (*claims, *believed) for record in one.seen})
     if claims:
         doubted = {record for one in claims for record in one.seen}
         touched.keeps = as_before(unit, doubted, min(one.commit_no for one in claims))
     return touched
 
 
-def _places(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> dict[int, tuple[str, int]]:
+def _rank_counting_assertions(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> dict[int, tuple[str, int]]:
     """Where each word that counts is in the order in which the latest stands: as-of of its version, receipt.
 
     One counts whose version does, and is of the child for whom the record now stands. Another name and
@@ -311,7 +311,7 @@ def _places(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) ->
     if not words:
         return {}
     versions = {each.id: each for each in unit.records.versions(record_id)}
-    stands = versions.get(_last_that_counts(unit, record_id) or 0)
+    stands = versions.get(_find_latest_counting_version(unit, record_id) or 0)
     found = {}
     for one in words:
         seen = versions.get(one.seen.get(record_id) or 0)
@@ -321,20 +321,20 @@ def _places(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) ->
             # What a paused source said of what stood already waits for the source alone.
             counts = one.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id)
         else:
-            counts = seen.state not in _WAITING and not _is_another(seen.payload, stands.payload)
+            counts = seen.state not in _WAITING and not _is_another_child(seen.payload, stands.payload)
         came = seen or stands
         if counts:
             found[one.id] = ("" if came is None else came.as_of, one.commit_no)
     return found
 
 
-def _is_another(before: bytes, now: bytes) -> bool:
+def _is_another_child(before: bytes, now: bytes) -> bool:
     *names, born = who(from_payload(before))
     *new_names, new_born = who(from_payload(now))
     return names != new_names and born != new_born
 
 
-def _last_that_counts(unit: WriteUnit, record_id: int) -> int | None:
+def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None:
     """The version that stands for a record, or stood last where that is withdrawn."""
     heard = unit.sightings.heard([record_id])[record_id]
     counting = [one for one in heard if not one.held and one.version_id is not None]
@@ -346,7 +346,7 @@ def _is_paused(unit: WriteUnit, record_id: int) -> bool:
     return any(source.paused for source in unit.sources.all() if source.id == record.source_id)
 
 
-def _write(
+def _write_assertion(
     unit: WriteUnit,
     index: Index,
     record_id: int,

@@ -10,18 +10,18 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import Scorer
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.expected_harm import AtStake
+from mpi.service.resolution.expected_harm import Stake
 from mpi.standardize.fields.dates import iso_day
 from mpi.standardize.payload import from_payload
 from mpi.storage.repositories.sources.records import ActiveVersion
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-FeatureSource = Callable[[Collection[int]], Mapping[int, Features]]
+FeatureLoader = Callable[[Collection[int]], Mapping[int, Features]]
 """Features of active records, by record number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class PairScoring:
     """How pairs are weighed.
 
     Args:
@@ -30,12 +30,12 @@ class Weighing:
         thresholds: the bands.
     """
 
-    features: FeatureSource
+    features: FeatureLoader
     scorer: Scorer
     thresholds: Thresholds
 
 
-class Known:
+class TaskFacts:
     """Statements and persons of the records that questions of settled components are about.
 
     Args:
@@ -80,10 +80,10 @@ class Known:
         """Sources that hold the persons of records."""
         return {self.source_of[each] for record in records for each in self.persons.get(record, (record,))}
 
-    def stake(self, records: Collection[int]) -> AtStake:
+    def stake(self, records: Collection[int]) -> Stake:
         """What is at stake for the children that the records are about."""
-        stakes = [_at_stake(self.versions[record]) for record in records if record in self.versions]
-        return reduce(AtStake.with_other, stakes) if stakes else AtStake()
+        stakes = [_read_stake(self.versions[record]) for record in records if record in self.versions]
+        return reduce(Stake.with_other, stakes) if stakes else Stake()
 
     def newest(self, records: Collection[int], keys: Mapping[int, int]) -> int:
         """Of records the one whose source stated it last; of several the one of the lowest canonical key."""
@@ -95,31 +95,31 @@ class Known:
         return last.batch_id
 
 
-def _at_stake(version: ActiveVersion) -> AtStake:
+def _read_stake(version: ActiveVersion) -> Stake:
     """Read as of the statement itself, not of today: so that what is derived does not change by itself."""
     said = from_payload(version.payload)
     day = version.as_of[:10]
-    return AtStake(
-        in_care=any(_holds(placed.begin, placed.end, day) for placed in said.placements)
-        or _flagged(said, "foster_care", day),
-        homeless=_flagged(said, "homeless", day),
-        age=_years(iso_day(said.birth_date), day),
+    return Stake(
+        in_care=any(_is_in_interval(placed.begin, placed.end, day) for placed in said.placements)
+        or _has_flag(said, "foster_care", day),
+        homeless=_has_flag(said, "homeless", day),
+        age=_compute_age(iso_day(said.birth_date), day),
     )
 
 
-def _flagged(said: CanonicalRecord, population: str, day: str) -> bool:
+def _has_flag(said: CanonicalRecord, population: str, day: str) -> bool:
     return any(
-        flag.population == population and flag.value == "Y" and _holds(flag.begin, flag.end, day)
+        flag.population == population and flag.value == "Y" and _is_in_interval(flag.begin, flag.end, day)
         for flag in said.flags
     )
 
 
-def _holds(begin: str | None, end: str | None, day: str) -> bool:
+def _is_in_interval(begin: str | None, end: str | None, day: str) -> bool:
     """Whether a day is in ``[begin, end)``; an end that cannot be read has not come."""
     return (iso_day(begin) or day) <= day < (iso_day(end) or "9999")
 
 
-def _years(born: str | None, day: str) -> int | None:
+def _compute_age(born: str | None, day: str) -> int | None:
     if born is None or born > day:
         return None
     return int(day[:4]) - int(born[:4]) - (day[5:] < born[5:])

@@ -11,14 +11,14 @@ from mpi.clustering.component import Pair
 from mpi.clustering.partition import Partition
 from mpi.clustering.question_groups import Candidates, Doubts, Question, Shape, by_end, regrouped
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.review_tasks import PAIR, pair_key, pair_of
-from mpi.service.resolution.task_facts import Known
+from mpi.service.resolution.review_tasks import PAIR, format_pair_key, parse_pair_key
+from mpi.service.resolution.task_facts import TaskFacts
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskReplacement:
     """Tasks that take the place of others.
 
     Args:
@@ -30,9 +30,9 @@ class Asked:
     after: tuple[Task, ...]
 
 
-def put_together(
+def group_tasks(
     unit: ReadUnit, scope: Closure, settled: Sequence[Partition], tasks: Collection[Task]
-) -> Asked:
+) -> TaskReplacement:
     """Name the question of every pair task, of those just derived and of those that it changes beyond.
 
     Args:
@@ -41,25 +41,25 @@ def put_together(
         settled: its partitions.
         tasks: the tasks of the settled components.
     """
-    before = unit.tasks.all() if scope.whole else _stored(unit, scope, tasks)
+    before = unit.tasks.all() if scope.whole else _load_stored_tasks(unit, scope, tasks)
     if not tasks and not before:
-        return Asked((), ())
+        return TaskReplacement((), ())
     others = [task for task in tasks if task.kind != PAIR]
-    stored, derived = _by_pair(before), _by_pair(tasks)
-    naming = _Naming(unit, scope, settled, stored)
+    stored, derived = _index_by_pair(before), _index_by_pair(tasks)
+    naming = _QuestionNamer(unit, scope, settled, stored)
     if scope.whole:
         named = Doubts.of(derived).questions(derived)
-        return Asked(tuple(before), (*others, *naming.named(derived, named)))
+        return TaskReplacement(tuple(before), (*others, *naming.named(derived, named)))
     was = Doubts(naming.candidates)
-    now = Doubts(_changed(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
+    now = Doubts(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
     changed = {end for each in stored.keys() ^ derived.keys() for end in each}
     named = now.questions(derived) | regrouped(was, now, changed)
-    beyond = unit.tasks.get([pair_key(each) for each in named.keys() - derived.keys()])
-    after = naming.named(derived | _by_pair(beyond), named)
-    return Asked((*before, *beyond), (*others, *after))
+    beyond = unit.tasks.get([format_pair_key(each) for each in named.keys() - derived.keys()])
+    after = naming.named(derived | _index_by_pair(beyond), named)
+    return TaskReplacement((*before, *beyond), (*others, *after))
 
 
-def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
+def _load_stored_tasks(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
     """The stored tasks about settled records, or of the same keys as the derived ones.
 
     A decision that waits may name records that nothing else joins: its task bears the first and the last.
@@ -72,12 +72,12 @@ def _stored(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Tas
     return found
 
 
-def _by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
+def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
     """The pair tasks among some, by the canonical keys of their records."""
-    return {pair_of(task.key): task for task in tasks if task.kind == PAIR}
+    return {parse_pair_key(task.key): task for task in tasks if task.kind == PAIR}
 
 
-def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
+def _adjust_candidates(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
     """The candidates of records when some pairs are gone and others have come."""
     less, more = by_end(gone), by_end(come)
 
@@ -91,7 +91,7 @@ def _changed(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Can
     return read
 
 
-class _Naming:
+class _QuestionNamer:
     """Record numbers and canonical keys of the pairs that a settlement bears on.
 
     Args:
@@ -121,7 +121,7 @@ class _Naming:
         beyond = {number for number in numbers.values() if number is not None} - self._scope.seen
         found = set()
         for lo, hi, key in self._unit.tasks.beside(beyond, PAIR):
-            each = one, other = pair_of(key)
+            each = one, other = parse_pair_key(key)
             found.add(each)
             # A task tells its records by number and by key, each in their own order: of who was asked for
             # both are known. Of what was settled the key may be another by now than its tasks say.
@@ -142,7 +142,7 @@ class _Naming:
     def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, Question]) -> list[Task]:
         """Tasks with the question that each is part of, and the record that it is about."""
         couples = [each for each in tasks if questions[each].shape is Shape.COUPLE]
-        known = Known(
+        known = TaskFacts(
             self._unit, self._scope, self._settled, {self._numbers[end] for each in couples for end in each}
         )
         return [
@@ -150,7 +150,7 @@ class _Naming:
             for each, task in tasks.items()
         ]
 
-    def _subject(self, each: Pair, question: Question, known: Known) -> int:
+    def _subject(self, each: Pair, question: Question, known: TaskFacts) -> int:
         """The record that a question is about; of two alone the newest, 0 where several are alike."""
         match question.shape:
             case Shape.COUPLE:

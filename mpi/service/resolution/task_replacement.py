@@ -3,12 +3,12 @@
 from collections.abc import Collection
 
 from mpi.domain import clock
-from mpi.service.resolution.task_visibility import noted
+from mpi.service.resolution.task_visibility import select_known_scope
 from mpi.storage.repositories.review.task_work import Act
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-ITSELF = "(index)"
+INDEX_ACTOR = "(index)"
 """Who does what nobody did; no client or account can have this name."""
 CLOSED, REOPENED = "closed", "reopened"
 
@@ -29,4 +29,4 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
         first = unit.counters.take("task_action", len(acts))
         works = unit.task_work.get({key for key, _ in acts})
         for number, (key, action) in enumerate(acts, first):
-            unit.task_work.add(Act(number, key, moment, ITSELF, action, noted(works[key].about)))
+            unit.task_work.add(Act(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))

@@ -15,12 +15,12 @@ from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHE
 from mpi.storage.repositories.review.task_work import Work
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-GIVEN, DATED = "given", "dated"
+ASSIGNED, DATED = "given", "dated"
 """What a question was about for whoever gave it to somebody, and for whoever gave it its day."""
 _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
-def noted(about: Mapping[str, Any]) -> dict[str, Any]:
+def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
     """The records and decisions of what is kept with a question; nothing where they were not noted whole.
 
     Args:
@@ -28,50 +28,50 @@ def noted(about: Mapping[str, Any]) -> dict[str, Any]:
             about, without which no task is about any; ``tasks``, by key.
     """
     records = about.get("records")
-    unknown = any(_kind_of(key) in _ABOUT_DECISIONS for key in about.get("tasks", ()))
+    unknown = any(_parse_kind(key) in _ABOUT_DECISIONS for key in about.get("tasks", ()))
     if not records or ("decisions" not in about and (unknown or "decision" in about)):
         return {}
     return {"records": records, "decisions": about.get("decisions", {})}
 
 
-def may_know(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
+def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
     """Whether the reader may see all that was worked on.
 
     Args:
         unit: the reader's transaction.
-        about: as for ``noted``.
+        about: as for ``select_known_scope``.
     """
-    what = noted(about)
+    what = select_known_scope(about)
     records = set(about.get("records") or ())
     if not records <= visible(unit, records).keys():
         return False
     if not what:
         return unit.viewer.sources is None
-    return all(_knows(unit, key, numbers) for key, numbers in what["decisions"].items())
+    return all(_is_decision_task_visible(unit, key, numbers) for key, numbers in what["decisions"].items())
 
 
-def still_given(work: Work) -> dict[str, Any]:
+def keep_assignment_scopes(work: Work) -> dict[str, Any]:
     """What is to be kept of who gave a question to somebody, and a day, when others work on it since."""
-    stand = ((GIVEN, work.assigned_to), (DATED, work.due_on))
-    return {name: work.about.get(name, noted(work.about)) for name, value in stand if value is not None}
+    stand = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
+    return {name: work.about.get(name, select_known_scope(work.about)) for name, value in stand if value is not None}
 
 
-def as_known(unit: ReadUnit, work: Work) -> Work:
+def redact_work(unit: ReadUnit, work: Work) -> Work:
     """Where a question stands, without a name or day that was given to what the reader may not see.
 
     Who claims a question claims all of it (ADR 0028): that somebody has it is not hidden.
     """
     mine = {None, unit.viewer.client}
-    if work.claimed_by not in mine and not may_know(unit, work.about):
+    if work.claimed_by not in mine and not is_visible(unit, work.about):
         work = replace(work, claimed_by=None, lease_until=None)
-    if work.assigned_to not in mine and not may_know(unit, work.about.get(GIVEN, work.about)):
+    if work.assigned_to not in mine and not is_visible(unit, work.about.get(ASSIGNED, work.about)):
         work = replace(work, assigned_to=None)
-    if work.due_on is not None and not may_know(unit, work.about.get(DATED, work.about)):
+    if work.due_on is not None and not is_visible(unit, work.about.get(DATED, work.about)):
         work = replace(work, due_on=None)
     return work
 
 
-def _knows(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:
+def _is_decision_task_visible(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:
     """Whether the reader knows what a task asked of decisions, however they stand since."""
     kind, number, *step = task.split(":")
     found = unit.decisions.get(numbers)
@@ -85,5 +85,5 @@ def _knows(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:
     return all(seen_whole(unit, about, each) for each in (about.step_id, *map(int, step)))
 
 
-def _kind_of(task: str) -> str:
+def _parse_kind(task: str) -> str:
     return task.partition(":")[0]

@@ -9,11 +9,11 @@ knows both children, apart, under the same names.
 from collections.abc import Collection, Iterator, Mapping
 
 from mpi.domain.features import Features
-from mpi.service.resolution.task_facts import FeatureSource, Known
+from mpi.service.resolution.task_facts import FeatureLoader, TaskFacts
 from mpi.storage.repositories.review.tasks import Task
 
 
-def told_apart(tasks: Collection[Task], known: Known, features: FeatureSource) -> set[str]:
+def find_known_twins(tasks: Collection[Task], known: TaskFacts, features: FeatureLoader) -> set[str]:
     """Keys of those pair tasks that need not be asked.
 
     Args:
@@ -27,10 +27,10 @@ def told_apart(tasks: Collection[Task], known: Known, features: FeatureSource) -
     said = features(everyone) if several else {}
     found = set()
     for task in several:
-        if not _other_name(said[task.lo], said[task.hi]):
+        if not _have_different_names(said[task.lo], said[task.hi]):
             continue
         mine, other = (
-            {known.source_of[each] for each in _partners(end, known.persons[end], said)}
+            {known.source_of[each] for each in _find_exact_partners(end, known.persons[end], said)}
             for end in (task.lo, task.hi)
         )
         crosswise = known.source_of[task.hi] in mine and known.source_of[task.lo] in other
@@ -39,19 +39,19 @@ def told_apart(tasks: Collection[Task], known: Known, features: FeatureSource) -
     return found
 
 
-def _other_name(one: Features, other: Features) -> bool:
+def _have_different_names(one: Features, other: Features) -> bool:
     """Whether both have a given name, and neither bears the other's nor one of its root."""
     if one.given is None or other.given is None:
         return False
     return not {one.given, *one.given_roots} & {other.given, *other.given_roots}
 
 
-def _partners(record: int, person: Collection[int], said: Mapping[int, Features]) -> Iterator[int]:
-    me = _who(said[record])
+def _find_exact_partners(record: int, person: Collection[int], said: Mapping[int, Features]) -> Iterator[int]:
+    me = _build_identity_key(said[record])
     if None in me:
         return
-    yield from (each for each in person if each != record and _who(said[each]) == me)
+    yield from (each for each in person if each != record and _build_identity_key(said[each]) == me)
 
 
-def _who(features: Features) -> tuple[str | None, ...]:
+def _build_identity_key(features: Features) -> tuple[str | None, ...]:
     return features.given, features.surname, features.birth_date

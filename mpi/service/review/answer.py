@@ -19,25 +19,25 @@ from mpi.service.core.visibility import Groups, visible
 from mpi.service.decisions.decision_log import Statement, require_decision, revoke
 from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAID
-from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAY_TASK
+from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.review.answer_outcome import mark_closed, find_remaining_questions, close_question, save_outcome
 from mpi.service.review.assignments import (
     record_action,
     assign,
     claim,
-    claimed,
-    coming_day,
+    make_claimed_error,
+    parse_future_day,
     defer,
     escalate,
     claim_work,
     apply_in_bulk,
-    permit_live,
+    permit_live_work,
     release,
 )
 from mpi.service.review.open_questions import OpenQuestion, load_questions
 from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw_owner_questions
-from mpi.service.review.question import APPROVE, RESPONSES, REVOKE, require_fresh, require_question, tag
+from mpi.service.review.question import APPROVE, RESPONSES_BY_KIND, REVOKE, require_unchanged, require_question, compute_question_etag
 from mpi.service.review.queue_reader import find_next_key
 from mpi.service.review.verdicts import GroupedVerdicts, VerdictKind, check_answer_reason, group_verdicts, parse_verdict_kind
 from mpi.service.sampling.blind_review import sample_second_review
@@ -136,9 +136,9 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
         AccessDenied: the viewer may not decide, or has to practise first.
     """
     permit(viewer, Action.DECIDE)
-    permit_live(index, viewer)
+    permit_live_work(index, viewer)
     code, text = check_answer_reason(reason), note_text(note)
-    day = None if recheck_on is None else coming_day(recheck_on, "recheck_on")
+    day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
     with step(index, viewer, "decision", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_of(kept, viewer), key)
@@ -194,17 +194,17 @@ def respond_to_question(
         AccessDenied: the viewer may not decide, or not approve.
     """
     permit(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
-    permit_live(index, viewer)
+    permit_live_work(index, viewer)
     code, text = reason_code(how.reason), note_text(how.note)
     with step(index, viewer, "decision", preview=how.preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_of(kept, viewer), key)
         one = _load_unchanged_question(unit, index, key, how.if_match)
-        if response not in RESPONSES.get(one.first.kind, ()):
-            known = ", ".join(RESPONSES.get(one.first.kind, ())) or "verdicts on its pairs"
+        if response not in RESPONSES_BY_KIND.get(one.first.kind, ()):
+            known = ", ".join(RESPONSES_BY_KIND.get(one.first.kind, ())) or "verdicts on its pairs"
             raise InputError(f"response: this question is answered by {known}")
         close_question(unit, one)
-        if one.first.kind == OVERLAID:
+        if one.first.kind == OVERLAY_TASK:
             effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
             keep_answer(unit, index, effect.as_dict(), shown)
             detail: dict[str, object] = {"response": response, "reason": code}
@@ -276,7 +276,7 @@ def _load_unchanged_question(unit: ReadUnit, index: Index, key: str, if_match: s
     one = require_question(unit, key)
     if one.work is not None:
         _require_unclaimed(unit, one.work)
-    require_fresh(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
+    require_unchanged(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
     return one
 
 
@@ -284,7 +284,7 @@ def _require_unclaimed(unit: ReadUnit, work: Work) -> None:
     now = clock.iso(clock.now())
     others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
     if others and (work.lease_until or "") > now:
-        raise claimed(unit, work)
+        raise make_claimed_error(unit, work)
 
 
 def _resolve_verdicts(
@@ -342,8 +342,8 @@ def _apply_statements(
         reason,
         statements,
         {"groups": [said.groups for said in statements], "question": one.key},
-        NO_CHOICE,
-        tag(unit, index, one),
+        NO_ID_CHOICE,
+        compute_question_etag(unit, index, one),
     )
     revoke(unit, list(unit.decisions.get(claims).values()))
     return say(unit, index, made, preview=preview)

@@ -16,7 +16,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text
-from mpi.service.resolution.task_visibility import DATED, GIVEN, as_known, noted, still_given
+from mpi.service.resolution.task_visibility import DATED, ASSIGNED, redact_work, select_known_scope, keep_assignment_scopes
 from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, find_opening_time, is_burst_key, summarize_questions
 from mpi.service.review.question import require_question
 from mpi.service.review.queue import FIELDS
@@ -63,7 +63,7 @@ class _QueueAction:
         detail: codes and days, for its history.
         note: free text.
         to: whom it is given to, who has to be somebody.
-        gives: what it gives for the reason that its maker sees: ``GIVEN``, ``DATED``.
+        gives: what it gives for the reason that its maker sees: ``ASSIGNED``, ``DATED``.
     """
 
     name: str
@@ -88,8 +88,8 @@ def claim(index: Index, viewer: Viewer, key: str, note: str | None = None) -> Qu
         ClaimedError: somebody else has it.
         AccessDenied: the viewer may not work on questions, or has to practise first.
     """
-    permit_live(index, viewer)
-    return _act(index, viewer, key, _QueueAction("claim", lambda work: claim_work(work, viewer), note=note))
+    permit_live_work(index, viewer)
+    return _perform_action(index, viewer, key, _QueueAction("claim", lambda work: claim_work(work, viewer), note=note))
 
 
 def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -105,7 +105,7 @@ def release(index: Index, viewer: Viewer, key: str, note: str | None = None) -> 
     def free(work: Work) -> Work:
         return replace(work, claimed_by=None, lease_until=None)
 
-    return _act(index, viewer, key, _QueueAction("release", free, note=note))
+    return _perform_action(index, viewer, key, _QueueAction("release", free, note=note))
 
 
 def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None = None) -> QuestionSummary:
@@ -125,12 +125,12 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
         AccessDenied: the viewer may not work on questions.
     """
     permit(viewer, Action.TASK_WORK)
-    day = coming_day(until, "until")
+    day = parse_future_day(until, "until")
 
     def asleep(work: Work) -> Work:
         return replace(work, state=ASLEEP, asleep_until=day, claimed_by=None, lease_until=None)
 
-    return _act(index, viewer, key, _QueueAction("defer", asleep, {"until": day}, note))
+    return _perform_action(index, viewer, key, _QueueAction("defer", asleep, {"until": day}, note))
 
 
 def assign(
@@ -154,15 +154,15 @@ def assign(
         AccessDenied: the viewer may not work on questions.
     """
     permit(viewer, Action.TASK_WORK)
-    day = None if due_on is None else coming_day(due_on, "due_on", least=0)
+    day = None if due_on is None else parse_future_day(due_on, "due_on", least=0)
 
     def given(work: Work) -> Work:
         return replace(work, state=OPEN, asleep_until=None, assigned_to=to, due_on=day or work.due_on,
                        claimed_by=None, lease_until=None)  # fmt: skip
 
     detail = {"to": to} | ({"due_on": day} if day else {})
-    gives = (GIVEN, DATED) if day else (GIVEN,)
-    return _act(index, viewer, key, _QueueAction("assign", given, detail, note, to, gives))
+    gives = (ASSIGNED, DATED) if day else (ASSIGNED,)
+    return _perform_action(index, viewer, key, _QueueAction("assign", given, detail, note, to, gives))
 
 
 def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) -> QuestionSummary:
@@ -179,7 +179,7 @@ def escalate(index: Index, viewer: Viewer, key: str, note: str | None = None) ->
         return replace(work, state=OPEN, asleep_until=None, assigned_to=APPROVERS, claimed_by=None,
                        lease_until=None)  # fmt: skip
 
-    return _act(index, viewer, key, _QueueAction("escalate", given, note=note, gives=(GIVEN,)))
+    return _perform_action(index, viewer, key, _QueueAction("escalate", given, note=note, gives=(ASSIGNED,)))
 
 
 def apply_in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str, MpiError | None]:
@@ -219,7 +219,7 @@ def load_target(unit: ReadUnit, key: str) -> WorkTarget:
             raise NotFoundError("there is no such question, or it is closed")
         work = unit.task_work.get([key]).get(key) or Work(key, OPEN, now)
         seen = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
-        return WorkTarget(key, burst, (), {**seen, **still_given(work)}, work)
+        return WorkTarget(key, burst, (), {**seen, **keep_assignment_scopes(work)}, work)
     one = require_question(unit, key)
     work = one.work or Work(one.key, OPEN, find_opening_time(unit, one))
     return WorkTarget(one.key, one, one.records, one.about(), work)
@@ -246,7 +246,7 @@ def save_work(unit: WriteUnit, work: Work, *, act: str, records: Sequence[int], 
     """
     now = clock.iso(clock.now())
     if not unit.task_work.put(work, unit.viewer.client, now):
-        raise claimed(unit, unit.task_work.get([work.question])[work.question])
+        raise make_claimed_error(unit, unit.task_work.get([work.question])[work.question])
     record_action(unit, work.question, act, records, work.about.get("decisions", {}), **more)
 
 
@@ -267,13 +267,13 @@ def record_action(
     unit.task_work.add(Act(number, key, now, unit.viewer.client, act, detail, step, note))
 
 
-def claimed(unit: ReadUnit, work: Work) -> ClaimedError:
+def make_claimed_error(unit: ReadUnit, work: Work) -> ClaimedError:
     """Who has a question, and until when, as far as the viewer may know."""
-    known = as_known(unit, work)
+    known = redact_work(unit, work)
     return ClaimedError(known.claimed_by, known.lease_until)
 
 
-def coming_day(text: str, name: str, least: int = 1) -> str:
+def parse_future_day(text: str, name: str, least: int = 1) -> str:
     """A day to come, within a year.
 
     Raises:
@@ -289,7 +289,7 @@ def coming_day(text: str, name: str, least: int = 1) -> str:
     return day.isoformat()
 
 
-def permit_live(index: Index, viewer: Viewer) -> None:
+def permit_live_work(index: Index, viewer: Viewer) -> None:
     """Let whoever may work on live questions pass.
 
     Raises:
@@ -302,28 +302,28 @@ def permit_live(index: Index, viewer: Viewer) -> None:
         )
 
 
-def _act(index: Index, viewer: Viewer, key: str, act: _QueueAction) -> QuestionSummary:
+def _perform_action(index: Index, viewer: Viewer, key: str, act: _QueueAction) -> QuestionSummary:
     text = note_text(act.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, key)
         if act.to is not None:
-            _require_able(unit, target, act.to)
-        about = {**target.about, **dict.fromkeys(act.gives, noted(target.about))}
+            _require_assignable(unit, target, act.to)
+        about = {**target.about, **dict.fromkeys(act.gives, select_known_scope(target.about))}
         work = replace(act.change(target.work), about=about, closed_at=None, closed_because=None)
         save_work(unit, work, act=act.name, records=target.records, note=text, **act.detail)
-        summary = _summary(unit, target)
+        summary = _summarize_target(unit, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
 
 
-def _summary(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
+def _summarize_target(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
     if isinstance(target.asked, Burst):
         return summarize_burst(unit, target.asked, unit.task_work.get([target.key])[target.key])
     [summary] = summarize_questions(unit, [require_question(unit, target.key)])
     return summary
 
 
-def _require_able(unit: WriteUnit, target: WorkTarget, to: str) -> None:
+def _require_assignable(unit: WriteUnit, target: WorkTarget, to: str) -> None:
     """Whom a question is given to has to be somebody who may work on it, and see all of it.
 
     Raises:

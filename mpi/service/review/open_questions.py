@@ -15,7 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.core.visibility import visible_sources
 from mpi.service.decisions.decision_log import conflict, projected, seen_whole
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
-from mpi.service.resolution.task_visibility import as_known, may_know, still_given
+from mpi.service.resolution.task_visibility import redact_work, is_visible, keep_assignment_scopes
 from mpi.service.review.due_dates import compute_due_date
 from mpi.storage.driver.chunks import LARGEST_NUMBER
 from mpi.storage.repositories.derived.derived import MICROBITS
@@ -149,7 +149,7 @@ class OpenQuestion:
             "records": list(self.records),
             "decisions": self.decisions,
             "tasks": {task.key: round(task.bits * MICROBITS) for task in self.tasks},
-            **({} if self.work is None else still_given(self.work)),
+            **({} if self.work is None else keep_assignment_scopes(self.work)),
         }
 
     def _sleeps(self, work: Work) -> bool:
@@ -201,7 +201,7 @@ def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> li
     listed = list(questions)
     labels = unit.records.labels({record for one in listed for record in one.records})
     times = unit.commit_info({task.opened_commit for one in listed for task in one.tasks})
-    works = {one.key: as_known(unit, one.work) for one in listed if one.work is not None}
+    works = {one.key: redact_work(unit, one.work) for one in listed if one.work is not None}
     return [_summarize_question(one, works.get(one.key), labels, times) for one in listed]
 
 
@@ -274,9 +274,9 @@ def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | N
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # It names the ends of its decision only, and that something waited would tell of the rest.
         return None
-    if not may_know(unit, work.about):
+    if not is_visible(unit, work.about):
         return None
-    known = as_known(unit, work)
+    known = redact_work(unit, work)
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     subject = work.about.get("subject")

@@ -16,7 +16,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text
 from mpi.service.core.visibility import numbers_of
-from mpi.service.review.assignments import record_action, coming_day, save_work, load_target
+from mpi.service.review.assignments import record_action, parse_future_day, save_work, load_target
 from mpi.service.review.open_questions import is_burst_key
 from mpi.service.review.queue_reader import Filters, list_single_questions
 from mpi.standardize.payload import from_payload, to_sent
@@ -317,5 +317,5 @@ def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
 
 def _choose_due_date(due_on: str | None) -> str:
     if due_on is not None:
-        return coming_day(due_on, "due_on")
+        return parse_future_day(due_on, "due_on")
     return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

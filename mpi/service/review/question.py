@@ -15,8 +15,8 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import numbers_shown, visible
 from mpi.service.persons.etags import etag
-from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAID, RECHECK
-from mpi.service.resolution.task_visibility import may_know
+from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
+from mpi.service.resolution.task_visibility import is_visible
 from mpi.service.review.households import find_household_members
 from mpi.service.review.open_questions import (
     OpenQuestion,
@@ -38,16 +38,16 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 STAR, GRID, DECISION, BURST = "star", "grid", "decision", "burst"
 CONFIRM, REVOKE, APPROVE = "confirm", "revoke", "approve"
-RESPONSES: Mapping[str, tuple[str, ...]] = {
+RESPONSES_BY_KIND: Mapping[str, tuple[str, ...]] = {
     CONFLICT: (REVOKE,),
     RECHECK: (CONFIRM, REVOKE),
     CLAIM: (CONFIRM, REVOKE),
     APPROVAL: (APPROVE, REVOKE),
-    OVERLAID: (RELEASE, REFUSE),
+    OVERLAY_TASK: (RELEASE, REFUSE),
 }
 """How a question that is not about pairs is answered, by kind."""
-CARDS_OF_A_BURST = 10
-_LEFT_OUT = frozenset({"flags", "restrictions", "local_id", "as_of"})
+MAX_BURST_CARDS = 10
+_HIDDEN_FIELDS = frozenset({"flags", "restrictions", "local_id", "as_of"})
 """Flags are no evidence (law 8), and who decides need not know them."""
 
 
@@ -132,7 +132,7 @@ class QuestionView:
     decisions: tuple[int, ...] = ()
 
 
-def question(index: Index, viewer: Viewer, key: str) -> QuestionView:
+def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
     """One question, as far as the viewer may see it.
 
     Args:
@@ -147,9 +147,9 @@ def question(index: Index, viewer: Viewer, key: str) -> QuestionView:
     permit(viewer, Action.TASK_READ)
     permit(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        view = _view(unit, index, key)
-        shown = numbers_shown(unit, _labels_in(view))
-    disclose(index, viewer, Action.TASK_READ, shown, _fields_of(view))
+        view = _build_view(unit, index, key)
+        shown = numbers_shown(unit, _list_view_records(view))
+    disclose(index, viewer, Action.TASK_READ, shown, _list_field_names(view))
     return view
 
 
@@ -170,7 +170,7 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
     return found
 
 
-def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
+def compute_question_etag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
     """Names a question as the reader sees it: another as soon as its evidence, records or persons are."""
     persons = unit.persons.get(unit.persons.current(one.records).values())
     stored = unit.records.get(one.records)
@@ -189,26 +189,26 @@ def tag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
     return index.keyed_hash.token("question", orjson.dumps([one.key, *seen]).decode())
 
 
-def require_fresh(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
+def require_unchanged(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
     """Let an act pass if its maker read the question as it is.
 
     Raises:
         StaleError: it has changed since.
     """
-    if expected is not None and "*" not in expected and tag(unit, index, one) not in expected:
+    if expected is not None and "*" not in expected and compute_question_etag(unit, index, one) not in expected:
         raise StaleError("the question has changed since you read it: look again, then answer")
 
 
-def shape_of(one: OpenQuestion) -> str:
+def choose_layout(one: OpenQuestion) -> str:
     """How a question is laid out."""
-    if one.first.kind in RESPONSES:
+    if one.first.kind in RESPONSES_BY_KIND:
         return DECISION
     if one.subject is not None or len(one.tasks) == 1:
         return STAR
     return GRID
 
 
-def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
+def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
     """Records that the reader may see, side by side, in the order given."""
     labels = visible(unit, record_ids)
     stored = unit.records.get(labels)
@@ -223,7 +223,7 @@ def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[Reco
     for record in record_ids:
         if record in labels:
             said = stated.get(record)
-            values, withheld = ({}, ()) if said is None else _values(said, confidential=confidential)
+            values, withheld = ({}, ()) if said is None else _split_values(said, confidential=confidential)
             shown.append(
                 RecordCard(
                     labels[record],
@@ -237,16 +237,16 @@ def cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[Reco
     return tuple(shown)
 
 
-def _values(said: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
+def _split_values(said: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
     """What a record states, as far as it is shown; and the names of the fields that are withheld."""
-    values = {name: value for name, value in to_sent(said).items() if name not in _LEFT_OUT}
+    values = {name: value for name, value in to_sent(said).items() if name not in _HIDDEN_FIELDS}
     withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
 
-def _waiting_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
+def _build_pending_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
     """Versions that wait for a person, of which the record would become another child."""
-    if one.first.kind != OVERLAID:
+    if one.first.kind != OVERLAY_TASK:
         return ()
     labels = visible(unit, one.records)
     shown = []
@@ -257,35 +257,35 @@ def _waiting_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
         standing = [version for version in versions.values() if version.state == "active"]
         both = [said, *(from_payload(version.payload) for version in standing)]
         confidential = any(is_confidential(each) for each in both) or any_confidential(unit, labels)
-        values, withheld = _values(said, confidential=confidential)
+        values, withheld = _split_values(said, confidential=confidential)
         shown.append(RecordCard(labels[record], latest.as_of, values, None, (), withheld))
     return tuple(shown)
 
 
-def history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
+def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
     """What was done with a question, as far as the reader may know of what it is about."""
     acts = unit.task_work.acts(key)
-    labels = visible(unit, {record for act in acts for record in _records_of(act)})
-    return tuple(_told(unit, act, labels) for act in acts if _may_know_of(unit, act))
+    labels = visible(unit, {record for act in acts for record in _list_action_records(act)})
+    return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
-def _labels_in(view: QuestionView) -> tuple[RecordRef, ...]:
+def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
     """The label of every record that a view names, each once."""
     found = [*view.summary.records, *(card.label for card in view.cards)]
     found += [other for card in view.cards for other in card.household]
     found += [end for pair in view.pairs for end in (pair.left, pair.right)]
-    found += [label for act in view.history for label in _labels_of(act)]
+    found += [label for act in view.history for label in _iterate_action_records(act)]
     return tuple(dict.fromkeys(found))
 
 
-def _labels_of(act: ActionView) -> Iterator[RecordRef]:
+def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
     for verdict in act.detail.get("verdicts", ()):
         yield from (verdict["left"], verdict["right"])
     if "record" in act.detail:
         yield act.detail["record"]
 
 
-def _fields_of(view: QuestionView) -> tuple[str, ...]:
+def _list_field_names(view: QuestionView) -> tuple[str, ...]:
     """Names of the fields that a view shows."""
     stated = {name for card in view.cards for name in card.values}
     persons = ("enterprise_id",) if any(card.enterprise_id for card in view.cards) else ()
@@ -293,13 +293,13 @@ def _fields_of(view: QuestionView) -> tuple[str, ...]:
     return ("source", "local_id", "match_weight", *persons, *homes, *sorted(stated))
 
 
-def _view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     if is_burst_key(key):
-        return _burst_view(unit, index, key)
+        return _build_burst_view(unit, index, key)
     try:
         one = require_question(unit, key)
     except NotFoundError:
-        return _closed_view(unit, index, key)
+        return _build_closed_view(unit, index, key)
     [summary] = summarize_questions(unit, [one])
     labels = visible(unit, one.records)
     open_asks = {
@@ -308,68 +308,68 @@ def _view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     decisions = {number for task in one.asked for number in one.decisions.get(task.key, ())}
     return QuestionView(
         summary,
-        shape_of(one),
-        cards(unit, index, one.records) + _waiting_cards(unit, one),
-        tuple(_pair(task, one, labels, open_asks) for task in one.tasks if task.kind not in RESPONSES),
-        history(unit, one.key),
-        tag(unit, index, one),
-        RESPONSES.get(one.first.kind, ()),
+        choose_layout(one),
+        build_cards(unit, index, one.records) + _build_pending_cards(unit, one),
+        tuple(_build_pair(task, one, labels, open_asks) for task in one.tasks if task.kind not in RESPONSES_BY_KIND),
+        load_history(unit, one.key),
+        compute_question_etag(unit, index, one),
+        RESPONSES_BY_KIND.get(one.first.kind, ()),
         tuple(sorted(decisions)),
     )
 
 
-def _pair(task: Task, one: OpenQuestion, labels: Mapping[int, RecordRef], asked: Collection[int]) -> PairView:
+def _build_pair(task: Task, one: OpenQuestion, labels: Mapping[int, RecordRef], asked: Collection[int]) -> PairView:
     verdict = None if task in one.asked else "unsure"
     if verdict is None and {task.lo, task.hi} & set(asked):
         verdict = "ask"
     return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
 
 
-def _burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
-    members = list_single_questions(unit, Filters(state=None, burst=key), CARDS_OF_A_BURST)
+    members = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_CARDS)
     records = list(dict.fromkeys(record for one in members for record in one.records))
     labels = visible(unit, records)
     summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
-    pairs = tuple(_pair(task, one, labels, ()) for one in members for task in one.asked)
+    pairs = tuple(_build_pair(task, one, labels, ()) for one in members for task in one.asked)
     return QuestionView(
-        summary, BURST, cards(unit, index, records), pairs, history(unit, key), burst_tag(index, burst)
+        summary, BURST, build_cards(unit, index, records), pairs, load_history(unit, key), compute_burst_etag(index, burst)
     )
 
 
-def burst_tag(index: Index, burst: Burst) -> str:
+def compute_burst_etag(index: Index, burst: Burst) -> str:
     """Names a burst as it is: another as soon as it stands for more or fewer questions."""
     return index.keyed_hash.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
 
 
-def _closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     work = unit.task_work.get([key]).get(key)
     summary = None if work is None or work.state != "closed" else summarize_closed_question(unit, work)
     if work is None or summary is None:
         raise NotFoundError("there is no such question")
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
-    shown = cards(unit, index, records)
+    shown = build_cards(unit, index, records)
     named = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
-    return QuestionView(summary, STAR, shown, (), history(unit, key), named)
+    return QuestionView(summary, STAR, shown, (), load_history(unit, key), named)
 
 
-def _may_know_of(unit: ReadUnit, act: Act) -> bool:
+def _is_visible_action(unit: ReadUnit, act: Act) -> bool:
     """Whether the reader may see all that an act was about, or did it without its being noted."""
     own = act.actor == unit.viewer.client and not act.detail.get("records")
-    return own or may_know(unit, act.detail)
+    return own or is_visible(unit, act.detail)
 
 
-def _records_of(act: Act) -> list[int]:
+def _list_action_records(act: Act) -> list[int]:
     found = act.detail.get("records", [])
     return [record for record in found if isinstance(record, int)]
 
 
-def _told(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionView:
+def _build_action(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionView:
     # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
     own = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
-    detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _NUMBERS}
+    detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS}
     if "verdicts" in act.detail:
         detail["verdicts"] = [
             {"left": labels[lo], "right": labels[hi], "kind": kind} for lo, hi, kind in act.detail["verdicts"]
@@ -379,4 +379,4 @@ def _told(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionVi
     return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
 
 
-_NUMBERS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})
+_INTERNAL_KEYS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})

@@ -41,16 +41,16 @@ from mpi.storage.repositories.review.task_work import CLOSED, WENT, Work
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 __all__ = [
-    "APPROVERS", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "Overdue", "QuestionSummary",
-    "QueuePage", "landing", "questions",
+    "APPROVERS", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "OverdueOwnerQuestion", "QuestionSummary",
+    "QueuePage", "load_landing", "questions",
 ]  # fmt: skip
 
 FIELDS = ("source", "local_id", "match_weight", "reason")
-MOST_QUESTIONS = 200
+MAX_QUESTIONS = 200
 """On one page."""
-LISTED_ON_LANDING = 20
-CLOSED_SHOWN_FOR = timedelta(days=14)
-NEW_FOR = timedelta(days=1)
+MAX_LANDING_QUESTIONS = 20
+CLOSED_PERIOD = timedelta(days=14)
+NEW_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class Landing:
     due_today: tuple[QuestionSummary, ...]
     new: tuple[QuestionSummary, ...]
     closed_by_themselves: tuple[QuestionSummary, ...]
-    overdue: tuple["Overdue", ...] = ()
+    overdue: tuple["OverdueOwnerQuestion", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Overdue:
+class OverdueOwnerQuestion:
     """A question to the owner of a record that nobody answered in time."""
 
     number: int
@@ -107,7 +107,7 @@ def questions(
         index: the open index.
         viewer: who asks.
         filters: which are wanted.
-        limit: how many, up to ``MOST_QUESTIONS``.
+        limit: how many, up to ``MAX_QUESTIONS``.
         after: of the page before, where to go on.
 
     Raises:
@@ -117,16 +117,16 @@ def questions(
     """
     permit(viewer, Action.TASK_READ)
     check_filters(filters)
-    wanted = max(1, min(limit, MOST_QUESTIONS))
+    wanted = max(1, min(limit, MAX_QUESTIONS))
     with index.database.read(viewer) as unit:
-        page = _page(unit, filters, wanted, after)
-        shown = _numbers(unit, page.questions)
+        page = _load_page(unit, filters, wanted, after)
+        shown = _find_record_numbers(unit, page.questions)
     disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
     return page
 
 
-def landing(index: Index, viewer: Viewer) -> Landing:
-    """What the viewer is to see first, each list in the queue's order and at most ``LISTED_ON_LANDING``.
+def load_landing(index: Index, viewer: Viewer) -> Landing:
+    """What the viewer is to see first, each list in the queue's order and at most ``MAX_LANDING_QUESTIONS``.
 
     Raises:
         AccessDenied: the viewer may not read tasks.
@@ -135,36 +135,36 @@ def landing(index: Index, viewer: Viewer) -> Landing:
     with index.database.read(viewer) as unit:
         moment = clock.now()
         found = Landing(
-            _first(unit, Filters(state=None, mine=True)),
-            _first(unit, Filters(due=True)),
-            _first(unit, Filters(), since=unit.commit_at(clock.iso(moment - NEW_FOR))),
-            _closed_by_themselves(unit, clock.iso(moment - CLOSED_SHOWN_FOR)),
-            _overdue(unit, moment.date().isoformat()),
+            _list_first(unit, Filters(state=None, mine=True)),
+            _list_first(unit, Filters(due=True)),
+            _list_first(unit, Filters(), since=unit.commit_at(clock.iso(moment - NEW_PERIOD))),
+            _list_closed_automatically(unit, clock.iso(moment - CLOSED_PERIOD)),
+            _list_overdue(unit, moment.date().isoformat()),
         )
         listed = (*found.mine, *found.due_today, *found.new, *found.closed_by_themselves)
-        shown = _numbers(unit, listed, *(late.record for late in found.overdue))
+        shown = _find_record_numbers(unit, listed, *(late.record for late in found.overdue))
     disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
     return found
 
 
-def _page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
+def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
     if filters.state == CLOSED and not filters.mine:
-        return _closed(unit, limit, after)
+        return _load_closed_page(unit, limit, after)
     wanted = build_search(unit, filters)
     if wanted is None:
         return QueuePage((), 0, None)
-    place = None if after is None else _read_place(after)
+    place = None if after is None else _decode_position(after)
     wanted, bursts = separate_bursts(unit, wanted, filters)
     found = list(islice(merge_bursts(unit, wanted, bursts, filters, place), limit + 1))
     more = len(found) > limit
     found = found[:limit]
     total = count_items(unit, wanted, filters, len(bursts))
     return QueuePage(
-        tuple(_listed(unit, found)), max(total, len(found)), _written(found[-1][0]) if more else None
+        tuple(_summarize_items(unit, found)), max(total, len(found)), _encode_cursor(found[-1][0]) if more else None
     )
 
 
-def _listed(unit: ReadUnit, found: Sequence[QueueItem]) -> list[QuestionSummary]:
+def _summarize_items(unit: ReadUnit, found: Sequence[QueueItem]) -> list[QuestionSummary]:
     shown = {one.key: one for one in summarize_questions(unit, (q for _, q in found if isinstance(q, OpenQuestion)))}
     works = unit.task_work.get([get_item_key(b) for _, b in found if isinstance(b, Burst)])
     return [
@@ -173,22 +173,22 @@ def _listed(unit: ReadUnit, found: Sequence[QueueItem]) -> list[QuestionSummary]
     ]
 
 
-def _first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
+def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
     wanted = build_search(unit, filters, since)
     if wanted is None:
         return ()
-    return tuple(_listed(unit, list(islice(iterate_queue(unit, wanted, filters, None), LISTED_ON_LANDING))))
+    return tuple(_summarize_items(unit, list(islice(iterate_queue(unit, wanted, filters, None), MAX_LANDING_QUESTIONS))))
 
 
-def _closed_by_themselves(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
+def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
     went = [work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == WENT]
     mine = unit.task_work.acted_on(unit.viewer.client, [work.question for work in went])
     found = (summarize_closed_question(unit, work) for work in went if work.question in mine)
     shown = [each for each in found if each is not None]
-    return tuple(shown[:LISTED_ON_LANDING])
+    return tuple(shown[:MAX_LANDING_QUESTIONS])
 
 
-def _overdue(unit: ReadUnit, today: str) -> tuple[Overdue, ...]:
+def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...]:
     sources = [source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)]
     late = [
         one
@@ -197,16 +197,16 @@ def _overdue(unit: ReadUnit, today: str) -> tuple[Overdue, ...]:
     ]
     labels = unit.records.labels({one.record_id for one in late})
     return tuple(
-        Overdue(one.id, one.question, labels[one.record_id], one.asks, one.due_on)
+        OverdueOwnerQuestion(one.id, one.question, labels[one.record_id], one.asks, one.due_on)
         for one in late
         if one.record_id in labels
     )
 
 
-def _closed(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
+def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
     """What was closed lately, latest first."""
-    since = clock.iso(clock.now() - CLOSED_SHOWN_FOR)
-    place = None if after is None else _read_closing(after)
+    since = clock.iso(clock.now() - CLOSED_PERIOD)
+    place = None if after is None else _decode_closed_position(after)
     shown: list[QuestionSummary] = []
     last: Work | None = None
     while works := unit.task_work.closed(since, limit + 1, place):
@@ -214,28 +214,28 @@ def _closed(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
             place = (work.closed_at or "", work.question)
             summary = summarize_closed_question(unit, work)
             if summary is not None and len(shown) == limit:
-                return QueuePage(tuple(shown), limit + 1, None if last is None else _written(_closing(last)))
+                return QueuePage(tuple(shown), limit + 1, None if last is None else _encode_cursor(_closed_position(last)))
             if summary is not None:
                 shown.append(summary)
                 last = work
     return QueuePage(tuple(shown), len(shown), None)
 
 
-def _closing(work: Work) -> tuple[str, str]:
+def _closed_position(work: Work) -> tuple[str, str]:
     return work.closed_at or "", work.question
 
 
-def _numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: RecordRef) -> set[int]:
+def _find_record_numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: RecordRef) -> set[int]:
     """Record numbers of what is shown, for the ledger."""
     labels = {*others, *(label for summary in shown for label in summary.records)}
     return numbers_shown(unit, labels)
 
 
-def _written(place: tuple[int, str] | tuple[str, str]) -> str:
+def _encode_cursor(place: tuple[int, str] | tuple[str, str]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
 
 
-def _read(after: str) -> list[object]:
+def _decode_cursor(after: str) -> list[object]:
     try:
         read = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except ValueError:
@@ -245,15 +245,15 @@ def _read(after: str) -> list[object]:
     return read
 
 
-def _read_place(after: str) -> Place:
-    harm, key = _read(after)
+def _decode_position(after: str) -> Place:
+    harm, key = _decode_cursor(after)
     if not isinstance(harm, int) or not isinstance(key, str):
         raise InputError("after: what the page before gave to go on with")
     return harm, key
 
 
-def _read_closing(after: str) -> tuple[str, str]:
-    at, key = _read(after)
+def _decode_closed_position(after: str) -> tuple[str, str]:
+    at, key = _decode_cursor(after)
     if not isinstance(at, str) or not isinstance(key, str):
         raise InputError("after: what the page before gave to go on with")
     return at, key

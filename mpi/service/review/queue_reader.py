@@ -11,7 +11,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.roles import APPROVERS
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.visibility import known, visible_sources
-from mpi.service.resolution.task_visibility import as_known
+from mpi.service.resolution.task_visibility import redact_work
 from mpi.service.review.due_dates import compute_due_date, compute_due_cutoffs
 from mpi.service.review.open_questions import (
     CLAIMED,
@@ -233,7 +233,7 @@ def summarize_burst(unit: ReadUnit, burst: Burst, work: Work | None) -> Question
     state = determine_burst_state(burst, work, now)
     claimed = state == CLAIMED and work is not None
     asleep = state in {ASLEEP, WAITING} and work is not None
-    known = None if work is None else as_known(unit, work)
+    known = None if work is None else redact_work(unit, work)
     return QuestionSummary(
         get_item_key(burst),
         burst.kind,
@@ -311,7 +311,7 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
     found = unit.task_work.of(names)
     if unit.viewer.sources is None:
         return found
-    known = (as_known(unit, work) for work in unit.task_work.get(found).values())
+    known = (redact_work(unit, work) for work in unit.task_work.get(found).values())
     return {work.question for work in known if {work.claimed_by, work.assigned_to} & set(names)}
 
 
@@ -320,7 +320,7 @@ def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
     given = unit.task_work.dated()
     if unit.viewer.sources is None:
         return given
-    known = (as_known(unit, work) for work in unit.task_work.get(given).values())
+    known = (redact_work(unit, work) for work in unit.task_work.get(given).values())
     return {work.question: work.due_on for work in known if work.due_on is not None}
 
 

@@ -24,7 +24,7 @@ from mpi.service.core.visibility import visible
 from mpi.service.decisions.decision_log import Statement, write_down
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
-from mpi.service.resolution.task_visibility import GIVEN
+from mpi.service.resolution.task_visibility import ASSIGNED
 from mpi.service.sampling.blind_sample import Stratum
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
@@ -293,7 +293,7 @@ def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     at = clock.iso(clock.now())
     about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
     work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at, about=about)
-    unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, GIVEN: about}))
+    unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, ASSIGNED: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
     unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATED, detail))

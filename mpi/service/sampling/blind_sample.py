@@ -14,7 +14,7 @@ from random import Random
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.sampling import allocate, numbers_drawn
+from mpi.domain.sampling import MONTHLY_PAIRS, allocate, numbers_drawn
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import Thresholds, rounded
 from mpi.matching.model.blocking_keys import keys

@@ -18,12 +18,12 @@ from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.visibility import visible
 from mpi.service.decisions.decision_log import Statement, touched_by, write_down
-from mpi.service.gates.consents import MAKER, Maker, maker_of, only_corrections, owners_to_ask, shown_codes
-from mpi.service.gates.freeze_rules import FROZEN, WANTED, concerned, free_from
+from mpi.service.gates.consents import MAKER, Maker, maker_from_viewer, is_only_corrections, find_owners_to_ask, list_visible_codes
+from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day
 from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import Effect, changes
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import Choice
+from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
@@ -47,7 +47,7 @@ class Step:
     reason: str
     said: Sequence[Statement]
     detail: Mapping[str, Any]
-    choice: Choice
+    choice: IdChoice
     etag: str | None = None
 
 
@@ -63,8 +63,8 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
     """
     named = {record for said in step.said for record in said.record_ids}
     second = needs_second(unit, index, named)
-    maker = maker_of(unit.viewer)
-    asked = owners_to_ask(unit, maker, named, alone=only_corrections(one.origin for one in step.said))
+    maker = maker_from_viewer(unit.viewer)
+    asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in step.said))
     awaiting = second or bool(asked)
     waits = awaiting and not preview
     heeded, held_until = _freeze(unit, step.said, named)
@@ -81,7 +81,7 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
     if waits:
         unit.awaited.add(step_id, numbers, second=second)
         unit.consents.ask(step_id, asked, unit.commit_no)
-    choice = Choice() if waits or later else step.choice
+    choice = IdChoice() if waits or later else step.choice
     replaces = any(one.supersedes for one in step.said)
     touched = touched_by(unit, numbers) if replaces else named
     settled = resettle(unit, index, touched, step.kind, choice)
@@ -100,7 +100,7 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         awaiting,
         held_until=held_until,
         approval=second,
-        consent_of=shown_codes(unit, asked),
+        consent_of=list_visible_codes(unit, asked),
     )
     effect = with_received(unit, effect, settled.current)
     keep_answer(unit, index, effect.as_dict(), shown)
@@ -114,13 +114,13 @@ def _freeze(
     today = clock.today()
     # A window keeps people as they are, and a correction leaves them so.
     heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
-    sources = concerned(unit, record_ids, unit.viewer.sources) if heeds else set()
+    sources = find_visible_sources(unit, record_ids, unit.viewer.sources) if heeds else set()
     if not unit.freezes.of(sources, today):
         return {}, None
     wanted = next((one.effective_from for one in said), None)
     day = max(today, wanted or today)
-    free = free_from(unit, sources, day)
-    return {FROZEN: sorted(sources), WANTED: wanted}, free if free > day else None
+    free = find_first_free_day(unit, sources, day)
+    return {FROZEN_SOURCES: sorted(sources), WANTED_FROM: wanted}, free if free > day else None
 
 
 def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
@@ -142,7 +142,7 @@ def waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
     return {**({AWAITING: True} if second else {}), MAKER: maker.kept()}
 
 
-def stored_choice(choice: Choice) -> dict[str, Any]:
+def stored_choice(choice: IdChoice) -> dict[str, Any]:
     """A choice as a step keeps it."""
     return {
         "survivors": sorted(choice.survivors),
@@ -150,8 +150,8 @@ def stored_choice(choice: Choice) -> dict[str, Any]:
     }
 
 
-def read_choice(detail: Mapping[str, Any]) -> Choice:
+def read_choice(detail: Mapping[str, Any]) -> IdChoice:
     """The choice that a step keeps."""
     kept = detail.get(CHOICE, {})
     keeps = {person: frozenset(records) for person, records in kept.get("keeps", ())}
-    return Choice(frozenset(kept.get("survivors", ())), keeps)
+    return IdChoice(frozenset(kept.get("survivors", ())), keeps)

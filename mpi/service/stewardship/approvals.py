@@ -12,8 +12,8 @@ from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import step
 from mpi.service.decisions.decision_log import bring_into_force, seen_whole, touched_by
-from mpi.service.gates.consents import ask_anew, maker_kept, open_consents, shown_codes
-from mpi.service.gates.freeze_rules import FROZEN, WANTED, concerned, free_from, require_thawed
+from mpi.service.gates.consents import ask_new_owners, maker_from_detail, list_open_consents, list_visible_codes
+from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day, require_not_frozen
 from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
 from mpi.service.resolution.resolve import resettle
@@ -92,8 +92,8 @@ def take_effect(
         DecisionConflict: it contradicts what has been decided since.
         ConflictError: it would take back what a freeze window keeps.
     """
-    ask_anew(unit, of.id, of.detail, made)
-    left = [one.source_id for one in open_consents(unit, of.id)]
+    ask_new_owners(unit, of.id, of.detail, made)
+    left = [one.source_id for one in list_open_consents(unit, of.id)]
     second = any(one.second for one in unit.awaited.of_step(of.id))
     waits = second or bool(left)
     touched = touched_by(unit, [one.id for one in made])
@@ -103,7 +103,7 @@ def take_effect(
         effect, shown = Effect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
     elif of.kind == UNDO:
         if not waits:
-            require_thawed(unit, made)
+            require_not_frozen(unit, made)
         effect, shown = carry_out(unit, index, of, preview=preview)
         unit.awaited.end_step(of.id)
     else:
@@ -117,7 +117,7 @@ def take_effect(
         numbers = tuple(one.id for one in waiting)
         effect = Effect(of.kind, preview, of.id, numbers, persons, moved, told)
         effect = with_received(unit, effect, settled.current)
-    codes = shown_codes(unit, left)
+    codes = list_visible_codes(unit, left)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
 
@@ -125,14 +125,14 @@ def _binds_from(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) ->
     """The day from which all that a step says binds, as nobody is awaited; the step keeps why it waits."""
     today = clock.today()
     # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
-    wanted = of.detail[WANTED] if WANTED in of.detail else next((one.effective_from for one in waiting), None)
+    wanted = of.detail[WANTED_FROM] if WANTED_FROM in of.detail else next((one.effective_from for one in waiting), None)
     # A window keeps people as they are, and a correction leaves them so.
     named = {record for one in waiting if one.origin != CORRECTION for record in one.seen}
-    maker = maker_kept(of.detail)
-    heeded = concerned(unit, named, unit.viewer.sources if maker is None else maker.sees)
-    day = free_from(unit, heeded, max(today, wanted or today))
+    maker = maker_from_detail(of.detail)
+    heeded = find_visible_sources(unit, named, unit.viewer.sources if maker is None else maker.sees)
+    day = find_first_free_day(unit, heeded, max(today, wanted or today))
     if day > today:
-        unit.steps.set_detail(of.id, {**of.detail, FROZEN: sorted(heeded), WANTED: wanted})
+        unit.steps.set_detail(of.id, {**of.detail, FROZEN_SOURCES: sorted(heeded), WANTED_FROM: wanted})
     return day
 
 

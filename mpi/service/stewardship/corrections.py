@@ -24,7 +24,7 @@ from mpi.service.persons.attribute_values import Origin, stated
 from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.persons.golden_record import NEVER, Read, read_golden
 from mpi.service.persons.person_status import appearance
-from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.statements.correction_records import steward_source
 from mpi.service.stewardship.apply_step import Step, say
 from mpi.service.stewardship.decisions import effect_of
@@ -80,7 +80,7 @@ def correct(index: Index, viewer: Viewer, text: str, attribute: str, value: obje
         bound = tuple(sorted((record, _corrected(unit, read, attribute))))
         said = Statement(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
         detail = {"attribute": attribute, "record": record}
-        made = Step(CORRECTION, reason, [said], detail, NO_CHOICE, read.etag)
+        made = Step(CORRECTION, reason, [said], detail, NO_ID_CHOICE, read.etag)
         effect, shown = say(unit, index, made, preview=why.preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect

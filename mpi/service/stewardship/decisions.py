@@ -22,12 +22,12 @@ from mpi.service.decisions.decision_log import (
     require_decision,
     write_down,
 )
-from mpi.service.gates.consents import ConsentView, consent_views
+from mpi.service.gates.consents import ConsentView, build_consent_views
 from mpi.service.persons.effects import FIELDS as EFFECT_FIELDS
 from mpi.service.persons.effects import Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
-from mpi.service.resolution.settlement import NO_CHOICE
+from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.stewardship.apply_step import Step, say
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -145,7 +145,7 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
             note=note,
             supersedes=asked.supersedes,
         )
-        made = Step("decision", reason, [said], {"groups": groups}, NO_CHOICE)
+        made = Step("decision", reason, [said], {"groups": groups}, NO_ID_CHOICE)
         effect, shown = say(unit, index, made, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
@@ -269,7 +269,7 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
                 one.origin,
                 None if ended is None else ended[0],
                 None if ended is None else ended[1],
-                consent_views(unit, asked.get(one.step_id or 0, ())),
+                build_consent_views(unit, asked.get(one.step_id or 0, ())),
             )
         )
     return views

@@ -6,10 +6,10 @@ from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
 from mpi.service.decisions.decision_log import take_places, touched_by
-from mpi.service.gates.freeze_rules import FROZEN, WANTED, free_from
-from mpi.service.gates.holds import HELD_UNTIL, let_go
+from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
+from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import Choice
+from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import read_choice
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
@@ -43,10 +43,10 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     held = [
         one
         for one in unit.proposals.holds()
-        if HELD_UNTIL in one.detail and free_from(unit, one.detail[FROZEN], today) == today
+        if HELD_UNTIL in one.detail and find_first_free_day(unit, one.detail[FROZEN_SOURCES], today) == today
     ]
     for one in held:
-        touched |= let_go(unit, one, "released")
+        touched |= end_hold(unit, one, "released")
     if touched:
         resettle(unit, index, touched, "decision", _chosen(_steps(unit, due)))
     return len(due) + len(held)
@@ -59,9 +59,9 @@ def set_days_anew(unit: WriteUnit) -> None:
     steps = {step.id: step for step in _steps(unit, pending)}
     for one in pending:
         step = steps.get(one.step_id or 0)
-        if step is not None and FROZEN in step.detail:
-            wanted = max(step.detail.get(WANTED) or today, today)
-            unit.decisions.set_day([one.id], free_from(unit, step.detail[FROZEN], wanted))
+        if step is not None and FROZEN_SOURCES in step.detail:
+            wanted = max(step.detail.get(WANTED_FROM) or today, today)
+            unit.decisions.set_day([one.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted))
 
 
 def _thawed(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
@@ -70,10 +70,10 @@ def _thawed(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[
     found = []
     for one in due:
         step = steps.get(one.step_id or 0)
-        heeded = step.detail.get(FROZEN) if step is not None else None
+        heeded = step.detail.get(FROZEN_SOURCES) if step is not None else None
         if heeded is None:
             heeded = {record.source_id for record in unit.records.get(one.seen).values()}
-        free = free_from(unit, heeded, today)
+        free = find_first_free_day(unit, heeded, today)
         if free == today:
             found.append(one)
         else:
@@ -86,8 +86,8 @@ def _steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
     return [step for step in found if step is not None]
 
 
-def _chosen(steps: Sequence[Step]) -> Choice:
+def _chosen(steps: Sequence[Step]) -> IdChoice:
     """What the makers of steps chose about IDs, together."""
     choices = [read_choice(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
-    return Choice(survivors, {person: kept for choice in choices for person, kept in choice.keeps.items()})
+    return IdChoice(survivors, {person: kept for choice in choices for person, kept in choice.keeps.items()})

@@ -21,7 +21,7 @@ from mpi.service.decisions.decision_log import Statement, projected, require_dec
 from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.persons.etags import require_fresh
 from mpi.service.persons.person_status import appearance
-from mpi.service.resolution.settlement import Choice
+from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import Step, say
 from mpi.service.stewardship.decisions import effect_of
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
@@ -82,7 +82,7 @@ def merge(
             parts = tuple(made.held[person.id] for person in persons)
             together = tuple(sorted(record for part in parts for record in part))
             made.say(DecisionKind.SAME, (together,), why.supersedes)
-            made.take_effect({"parts": parts}, Choice(survivors=chosen))
+            made.take_effect({"parts": parts}, IdChoice(survivors=chosen))
     return made.disclosed()
 
 
@@ -132,7 +132,7 @@ def split(
             for part in _chosen(parts, one_child):
                 made.say(DecisionKind.SAME, (part,), ())
             kept = _kept(made.unit, parts, keep)
-            choice = Choice() if kept is None else Choice(keeps={person.id: frozenset(kept)})
+            choice = IdChoice() if kept is None else IdChoice(keeps={person.id: frozenset(kept)})
             made.take_effect({"parts": parts}, choice)
     return made.disclosed()
 
@@ -169,7 +169,7 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
             made.say(DecisionKind.SAME, (together,), ())
             keeps = {leaving.id: frozenset(rest)}
             parts = (moved, rest, made.held[joining.id])
-            made.take_effect({"parts": parts}, Choice(frozenset({joining.id}), keeps))
+            made.take_effect({"parts": parts}, IdChoice(frozenset({joining.id}), keeps))
     return made.disclosed()
 
 
@@ -255,7 +255,7 @@ class _Step:
                     if len(rest) > 1:
                         self.say(DecisionKind.SAME, (rest,), ())
 
-    def take_effect(self, detail: dict[str, object], choice: Choice) -> None:
+    def take_effect(self, detail: dict[str, object], choice: IdChoice) -> None:
         """Write the decisions down, settle, publish, and say what that did."""
         made = Step(self._kind, self._why.reason, self._said, detail, choice, self._etag)
         self.effect, self._shown = say(self.unit, self._index, made, preview=self._why.preview)

@@ -18,9 +18,9 @@ from mpi.service.core.visibility import numbers_of, visible
 from mpi.service.indexing.reindex import reindex
 from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
-from mpi.service.resolution.resolve import AtHand, foreseen, resettle
-from mpi.service.resolution.settlement import NO_CHOICE, Choice, Settlement
-from mpi.service.resolution.source_assertions import follow
+from mpi.service.resolution.resolve import LoadedRecords, preview_assignments, resettle
+from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement
+from mpi.service.resolution.source_assertions import update_assertions
 from mpi.service.statements.current_version import Restated, restate
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, awaited
 from mpi.service.stewardship.decisions import effect_of
@@ -83,8 +83,8 @@ def answer_overlay(
     unit.records.set_version_state(mine, "history" if verdict == RELEASE else REFUSED)
 
     restated, touched = _said_anew(unit, index, number)
-    choice = _left_behind(unit, index, number, touched) if verdict == RELEASE else NO_CHOICE
-    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, AtHand(restated.changed))
+    choice = _left_behind(unit, index, number, touched) if verdict == RELEASE else NO_ID_CHOICE
+    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, LoadedRecords(restated.changed))
     return _effect(unit, OVERLAY, step_id, settled, number, preview=preview)
 
 
@@ -121,8 +121,8 @@ def take_back(
         doubted = {version for version, content in refused.items() if content in said} - others
     unit.records.set_version_state(doubted, OVERLAY)
     restated, touched = _said_anew(unit, index, number)
-    choice = Choice(as_of=of.commit_no - 1)
-    settled = resettle(unit, index, touched, "undo overlay", choice, AtHand(restated.changed))
+    choice = IdChoice(as_of=of.commit_no - 1)
+    settled = resettle(unit, index, touched, "undo overlay", choice, LoadedRecords(restated.changed))
     return _effect(unit, "undo", step_id, settled, number, preview=preview)
 
 
@@ -130,10 +130,10 @@ def _said_anew(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, se
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
     restated = restate(unit, index, [number])
     touched = reindex(unit, index, restated.changed, restated.gone).touched
-    return restated, touched | follow(unit, index, restated.changed, restated.told).records | {number}
+    return restated, touched | update_assertions(unit, index, restated.changed, restated.told).records | {number}
 
 
-def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> Choice:
+def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> IdChoice:
     """Enterprise IDs, where a record turned out to be another child's: none goes with it to that child.
 
     Whose ID it bore stays with the other records of that person; where there are none and it joins another
@@ -141,12 +141,12 @@ def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection
     """
     person = unit.persons.current([number]).get(number)
     if person is None:
-        return NO_CHOICE
+        return NO_ID_CHOICE
     others = frozenset(unit.persons.members([person])[person]) - {number}
     if others:
-        return Choice(keeps={person: others})
-    joined = {each for _, records in foreseen(unit, index, touched) if number in records for each in records}
-    return Choice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
+        return IdChoice(keeps={person: others})
+    joined = {each for _, records in preview_assignments(unit, index, touched) if number in records for each in records}
+    return IdChoice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
 
 
 def _answer(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:

@@ -10,7 +10,7 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
 from mpi.service.decisions.decision_log import seen_whole
-from mpi.service.gates.consents import ConsentView, consent_views, fellows
+from mpi.service.gates.consents import ConsentView, build_consent_views, find_person_records
 from mpi.service.stewardship.approvals import decisions_of, still_said
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
@@ -113,7 +113,7 @@ def _view(
     unanswered = [one for one in asked if one.source_id in owned and one.status is ConsentStatus.ASKED]
     own = by == unit.viewer.client
     may_consent = () if own else tuple(sorted(codes[one.source_id] for one in unanswered))
-    consents = consent_views(unit, asked)
+    consents = build_consent_views(unit, asked)
     labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
     if not whole:
         mine = tuple(one for one in consents if owns(unit.viewer, one.source))
@@ -135,7 +135,7 @@ def _records(
 ) -> dict[int, RecordRef]:
     """The records that are named, and of some sources those that are one person with them."""
     named = {record for one in made for record in one.seen}
-    touched = named | fellows(unit, named)
+    touched = named | find_person_records(unit, named)
     of = {number: record.source_id for number, record in unit.records.get(touched).items()}
     wanted = {number for number in touched if of[number] in sources or (whole and number in named)}
     return visible(unit, wanted)

@@ -29,13 +29,13 @@ from mpi.service.decisions.decision_log import (
     seen_whole,
     touched_with,
 )
-from mpi.service.gates.consents import maker_of, owners_of_undo, shown_codes
-from mpi.service.gates.freeze_rules import require_thawed
-from mpi.service.gates.holds import HOLD, let_go, wait_again
+from mpi.service.gates.consents import maker_from_viewer, find_owners_to_ask_of_undo, list_visible_codes
+from mpi.service.gates.freeze_rules import require_not_frozen
+from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
 from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import FIELDS, Effect, Stays, changes, fields_of
 from mpi.service.resolution.resolve import resettle
-from mpi.service.resolution.settlement import Choice
+from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
 from mpi.service.stewardship.apply_step import APPROVED, waiting_detail
@@ -217,17 +217,17 @@ def undo_decisions(
             raise ConflictError(f"decision {one.id} was undone before")
         if not may_undo(unit, one):
             raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
-    require_thawed(unit, taken_back)
+    require_not_frozen(unit, taken_back)
     _require_no_other(unit, taken_back)
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
     detail |= {} if of is None else {"step": of.id}
     # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
     binding = [one for one in taken_back if one.status not in _BINDS_NOTHING]
     second = bool(binding) and of is not None and of.detail.get(APPROVED, False)
-    maker = maker_of(unit.viewer)
-    asked = owners_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
+    maker = maker_from_viewer(unit.viewer)
+    asked = find_owners_to_ask_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
     waits = second or bool(asked)
-    codes = shown_codes(unit, asked)
+    codes = list_visible_codes(unit, asked)
     if waits and not preview:
         step_id = add_step(unit, "undo", reason, {**detail, **waiting_detail(maker, second=second)})
         unit.awaited.end(detail["decisions"])
@@ -290,13 +290,13 @@ def _carry_out(
     touched = touched_with(unit, taken_back)
     for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
         if of is not None and held.detail.get("step") == of.id:
-            touched |= let_go(unit, held, "released")
-    if of is not None and HOLD in of.detail:
-        touched |= wait_again(unit, of)
+            touched |= end_hold(unit, held, "released")
+    if of is not None and REFUSED_HOLD in of.detail:
+        touched |= reopen_hold(unit, of)
     if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
         unit.steps.mark_undone(of.id, unit.commit_no)
     cause = "undo" if of is None else f"undo {of.kind}"
-    choice = Choice(as_of=min(one.commit_no for one in taken_back) - 1)
+    choice = IdChoice(as_of=min(one.commit_no for one in taken_back) - 1)
     settlement = resettle(unit, index, touched, cause, choice)
     persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
     effect = Effect(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mpi.api.app import create_app
-from mpi.api.request.problems import STATUSES
+from mpi.api.request.problems import STATUS_BY_ERROR
 from mpi.domain import eid
 from mpi.domain.errors import FileError, LoadHeld, MappingError, ModelError, MpiError
 from mpi.domain.viewer import PURPOSES
@@ -64,7 +64,7 @@ def test_every_route_is_shown():
 
 
 def test_every_error_that_can_be_answered_is_listed_with_its_status():
-    for kind, (status, _) in STATUSES.items():
+    for kind, (status, _) in STATUS_BY_ERROR.items():
         if kind not in NOT_OVER_HTTP:
             assert re.search(rf"^\| `{kind.code}` \| {status.value} \|", PAGE, re.MULTILINE), kind
 

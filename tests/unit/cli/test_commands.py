@@ -8,7 +8,6 @@ import stat
 import pytest
 from alembic import command
 
-from mpi.cli.commands.operation import serve
 from mpi.matching.scoring.engines import DuckDbEngine
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
@@ -307,7 +306,7 @@ def test_serve_takes_address_and_port_from_the_environment_and_ends_well_on_ctrl
         asked.append((host, port))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(serve, "serve", served)
+    monkeypatch.setattr("mpi.api.server.serve.serve", served)
     monkeypatch.setenv("MPI_PORT", "9001")
     assert mpi("serve").code == 0
     assert asked == [("127.0.0.1", 9001)]

@@ -97,7 +97,7 @@ def test_an_unexpected_error_shows_no_value_and_no_traceback(mpi, home, monkeypa
     def fails(*_arguments):
         raise ValueError("Zebulon")
 
-    monkeypatch.setattr("mpi.cli.commands.review.report.report", fails)
+    monkeypatch.setattr("mpi.service.quality.reports.make_report", fails)
     ended = mpi("report")
     assert ended.code == 70
     assert is_one_line(ended.err)

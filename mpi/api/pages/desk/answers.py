@@ -19,7 +19,7 @@ from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
 from mpi.service.review.answer import AnswerResult, ResponseOptions, PairVerdict, answer_question, respond_to_question, undo_answer
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import question
+from mpi.service.review.question import load_question_view
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -81,7 +81,7 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
         record = label_of(form.whole("record")) if form.whole("record") else None
         ask_owner(index, visit.viewer, key, record, form.whole("asks"), note=form.optional("note"))
     except (InputError, ConflictError) as error:
-        return render(index, visit, question(index, visit.viewer, key), form, error)
+        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
     return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
 
 
@@ -89,10 +89,10 @@ def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[]
     try:
         answered = say()
     except (InputError, ConflictError) as error:
-        return render(index, visit, question(index, visit.viewer, key), form, error)
+        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
     effect = answered.effect
     if effect.preview:
-        return render(index, visit, question(index, visit.viewer, key), form, effect=effect)
+        return render(index, visit, load_question_view(index, visit.viewer, key), form, effect=effect)
     if answered.step is None and not effect.awaiting:
         said = "?done=asked"
     else:

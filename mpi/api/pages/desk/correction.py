@@ -12,7 +12,7 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep, said_of
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.problems import status_of
+from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
 from mpi.domain.survivorship import ONE
 from mpi.domain.viewer import Action, permit
@@ -55,7 +55,7 @@ def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | No
     }
     return page(
         "correct.html",
-        HTTPStatus.OK if error is None else status_of(error)[0],
+        HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         eid=read.enterprise_id,
         etag=read.etag,

@@ -12,7 +12,7 @@ from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain import clock
 from mpi.domain.viewer import Action, permits
-from mpi.service.review.queue import landing
+from mpi.service.review.queue import load_landing
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -24,7 +24,7 @@ def home(index: IndexDep, visit: VisitDep) -> Response:
         return page(
             "home.html",
             visit=visit,
-            landing=landing(index, visit.viewer),
+            landing=load_landing(index, visit.viewer),
             question_path=question_path,
             today=clock.today(),
             others=(("/practice", "practice"), ("/blind", "blind")),

@@ -16,7 +16,7 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep, said_of
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.problems import status_of
+from mpi.api.request.problems import find_status
 from mpi.domain import eid as eids
 from mpi.domain.errors import (
     ConflictError,
@@ -140,7 +140,7 @@ def _unlink_page(
     chain = error.chain if isinstance(error, DecisionConflict) else ()
     return page(
         "unlink.html",
-        HTTPStatus.OK if error is None else status_of(error)[0],
+        HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         eid=view.enterprise_id,
         etag=view.etag,

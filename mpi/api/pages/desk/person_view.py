@@ -10,8 +10,8 @@ from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.index import Index
-from mpi.service.explanations.links import Link, links
-from mpi.service.explanations.person_history import Built, built
+from mpi.service.explanations.links import Link, list_links
+from mpi.service.explanations.person_history import HistoryStep, built
 from mpi.service.persons.golden_record import golden
 from mpi.service.persons.persons import LineageStep, PersonView, lineage, person
 from mpi.service.records.upsert import read
@@ -56,7 +56,7 @@ class PersonPage:
     steps: tuple[LineageStep, ...]
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
-    built: tuple[Built, ...]
+    built: tuple[HistoryStep, ...]
 
 
 def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
@@ -70,7 +70,7 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     view = person(index, viewer, text)
     cards = cards_of(index, viewer, view.records)
     steps = tuple(reversed(lineage(index, viewer, text)))
-    found = links(index, viewer, text) if len(view.records) > 1 else ()
+    found = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
     return PersonPage(
         view,
@@ -84,7 +84,7 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     )
 
 
-def _built(index: Index, viewer: Viewer, text: str) -> tuple[Built, ...]:
+def _built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
     return built(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
 
 

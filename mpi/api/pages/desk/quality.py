@@ -11,9 +11,9 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.rendering.words import words
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
-from mpi.service.quality.dashboard import quality
-from mpi.service.quality.forecast import Day, forecast
-from mpi.service.quality.live_accuracy import LiveMonth
+from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.forecast import DailyCounts, forecast_workload
+from mpi.service.quality.live_accuracy import MonthlyAccuracy
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -21,8 +21,8 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/quality")
 def dashboard(index: IndexDep, visit: VisitDep) -> Response:
     """Every figure, with the drawings and tables of those that change by time."""
-    found = quality(index, visit.viewer)
-    ahead = forecast(index, visit.viewer)
+    found = measure_quality(index, visit.viewer)
+    ahead = forecast_workload(index, visit.viewer)
     return page(
         "quality.html",
         visit=visit,
@@ -33,7 +33,7 @@ def dashboard(index: IndexDep, visit: VisitDep) -> Response:
     )
 
 
-def _live(months: Sequence[LiveMonth]) -> Lines | None:
+def _live(months: Sequence[MonthlyAccuracy]) -> Lines | None:
     w = words().quality
     by_month = sorted(months, key=lambda month: month.month)
     precision = [
@@ -49,7 +49,7 @@ def _live(months: Sequence[LiveMonth]) -> Lines | None:
     return lines([(w.precision, precision), (w.recall, recall)], percent=True)
 
 
-def _days(days: Sequence[Day]) -> Lines | None:
+def _days(days: Sequence[DailyCounts]) -> Lines | None:
     w = words().quality
     arrived = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
     answered = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]

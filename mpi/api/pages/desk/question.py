@@ -16,7 +16,7 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.problems import status_of
+from mpi.api.request.problems import find_status
 from mpi.domain import clock
 from mpi.domain.errors import (
     ClaimedError,
@@ -32,7 +32,7 @@ from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST
-from mpi.service.review.question import QuestionView, question
+from mpi.service.review.question import QuestionView, load_question_view
 from mpi.service.review.queue import Filters, questions
 from mpi.service.review.verdicts import ANSWER_REASONS
 
@@ -47,7 +47,7 @@ _TRIED = 20
 @router.get("/queue/{key}")
 def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
     """The question as it is."""
-    return render(index, visit, question(index, visit.viewer, key), Form({}))
+    return render(index, visit, load_question_view(index, visit.viewer, key), Form({}))
 
 
 @router.post("/queue/next")
@@ -98,7 +98,7 @@ def _worked(
     try:
         act()
     except (InputError, ConflictError, NotFoundError) as error:
-        return render(index, visit, question(index, visit.viewer, key), form, error)
+        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
     return RedirectResponse(f"/?done={said}", HTTPStatus.SEE_OTHER)
 
 
@@ -139,7 +139,7 @@ def render(
     stale = isinstance(error, StaleError)
     return page(
         "question.html",
-        HTTPStatus.OK if error is None else status_of(error)[0],
+        HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         view=view,
         page=shown,

@@ -14,9 +14,9 @@ from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request import recluster_process
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.model_reload import expect
-from mpi.api.request.problems import status_of
-from mpi.api.routes.proposals import matcher_of
+from mpi.api.request.model_reload import cache_model
+from mpi.api.request.problems import find_status
+from mpi.api.routes.proposals import load_matcher_of_ref
 from mpi.domain.errors import ConflictError, InputError, MpiError
 from mpi.service.core.index import Index
 from mpi.service.maintenance.large_blocks import list_large_blocks
@@ -65,8 +65,8 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
     match form.text("do"):
         case "apply" | "apply-all" as how:
             approved = None if how == "apply-all" else _items(form)
-            matcher = matcher_of(index, run.model)
-            expect(request.app, matcher)
+            matcher = load_matcher_of_ref(index, run.model)
+            cache_model(request.app, matcher)
             recluster_process.apply_proposal(index, visit.viewer, matcher, number, approved)
             request.app.state.index = replace(index, matcher=matcher)
             return "applied"
@@ -74,8 +74,8 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
             proposals.reject_proposal(index, visit.viewer, number)
             return "rejected"
         case "rollback":
-            matcher = matcher_of(index, run.model_before)
-            expect(request.app, matcher)
+            matcher = load_matcher_of_ref(index, run.model_before)
+            cache_model(request.app, matcher)
             recluster_process.roll_back_proposal(index, visit.viewer, matcher, number)
             request.app.state.index = replace(index, matcher=matcher)
             return "rolled_back"
@@ -96,7 +96,7 @@ def _run_page(index: Index, visit: Visit, number: int, part: int, error: MpiErro
     part = min(max(part, 1), pages)
     return page(
         "run.html",
-        HTTPStatus.OK if error is None else status_of(error)[0],
+        HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         run=run,
         items=run.items[(part - 1) * _A_PAGE : part * _A_PAGE],

@@ -13,7 +13,7 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
-from mpi.api.request.problems import status_of
+from mpi.api.request.problems import find_status
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
 from mpi.domain.viewer import Action, permit, permits
@@ -89,7 +89,7 @@ def _page(
     problems: Sequence[tuple[str, MpiError]] = (),
     results: Sequence[Found] | None = None,
 ) -> Response:
-    status = status_of(problems[0][1])[0] if problems else HTTPStatus.OK
+    status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
     sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
     return page(
         "find.html",

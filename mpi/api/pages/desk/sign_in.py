@@ -35,7 +35,7 @@ from mpi.api.pages.session.session import (
 from mpi.api.pages.session.visit import visit_of
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
-from mpi.api.request.problems import status_of
+from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_OF
 from mpi.service.access.passwords import SHORTEST
@@ -87,7 +87,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
         _check_visit(request, index, form)
         token = await _in_turn(request, trying)
     except (NotAuthenticated, InputError, StoreError) as error:
-        status = status_of(error)[0]
+        status = find_status(error)[0]
         # 401 would have to name a scheme of HTTP, and this is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
         return _sign_in_page(request, index, replace(asked, error=str(error)), status)

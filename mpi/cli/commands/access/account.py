@@ -38,7 +38,6 @@ def add(
 
     The person sets a password of their own before anything else. It opens nothing after seven days.
     """
-
     from mpi.service.access import accounts
 
     sources = _sources(role, source, all_sources=all_sources)
@@ -51,11 +50,12 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the accounts and what each person is here for."""
-
-    from mpi.service.access import accounts as accounts_XX
+    from mpi.service.access import accounts as accounts_service
 
     with opened() as session:
-        accounts = [asdict(account) for account in accounts_XX.list_accounts(session.index, session.viewer)]
+        accounts = [
+            asdict(account) for account in accounts_service.list_accounts(session.index, session.viewer)
+        ]
     if as_json:
         print_json(accounts)
         return
@@ -88,7 +88,6 @@ def change(
 
     All is said anew: what is not named is taken away. The person is signed out everywhere.
     """
-
     from mpi.service.access import accounts
 
     sources = _sources(role, source, all_sources=all_sources)
@@ -102,7 +101,6 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
 
     The person is signed out everywhere, and unlocked; they set a password of their own before anything else.
     """
-
     from mpi.service.access import accounts
 
     typed = _asked() if ask else None
@@ -113,7 +111,6 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
     """Let a person try again who was locked out."""
-
     from mpi.service.access import accounts
 
     with opened() as session:
@@ -126,7 +123,6 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
     Its name is never given again, because commits and the ledger bear it.
     """
-
     from mpi.service.access import accounts
 
     with opened() as session:

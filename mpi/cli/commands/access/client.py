@@ -25,7 +25,6 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Add a client of the API and show its key, this once."""
-
     from mpi.service.access import clients
 
     if bool(source) == all_sources:
@@ -42,11 +41,10 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the clients of the API and what each may do."""
-
-    from mpi.service.access import clients as clients_XX
+    from mpi.service.access import clients as clients_service
 
     with opened() as session:
-        clients = [asdict(client) for client in clients_XX.list_clients(session.index, session.viewer)]
+        clients = [asdict(client) for client in clients_service.list_clients(session.index, session.viewer)]
     if as_json:
         print_json(clients)
         return
@@ -61,7 +59,6 @@ def list_all(as_json: JsonFlag = False) -> None:
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:
     """End a client's key: its next call is refused."""
-
     from mpi.service.access import clients
 
     with opened() as session:

@@ -33,7 +33,6 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Add a source, whose records then may be loaded."""
-
     from mpi.service.statements import sources
 
     with opened() as session:
@@ -48,11 +47,10 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
-
-    from mpi.service.statements import sources as sources_XX
+    from mpi.service.statements import sources as sources_service
 
     with opened() as session:
-        sources = [asdict(source) for source in sources_XX.list_sources(session.index, session.viewer)]
+        sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
     columns = (*_COLUMNS, "asks_consent")
     if as_json:
         print_json([{column: source[column] for column in columns} for source in sources])
@@ -69,11 +67,12 @@ def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> N
 
     Records are accepted and held. Withdrawals and seals take effect at once.
     """
-
     from mpi.service.records import source_pause
 
     with opened() as session:
-        _show(source_pause.pause(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json)
+        _show(
+            source_pause.pause(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json
+        )
 
 
 def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
@@ -81,7 +80,6 @@ def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> 
 
     It does so in the order of as-of and receipt, as if it had never been held.
     """
-
     from mpi.service.records import source_pause
 
     with opened() as session, shown_progress() as report:
@@ -101,11 +99,12 @@ def ask_owner(
 
     What waits already goes on waiting for those who were asked.
     """
-
     from mpi.service.stewardship import owner_consent
 
     with opened() as session:
-        found = asdict(owner_consent.ask_consent(session.index, session.viewer, code, asks=not no, reason=reason))
+        found = asdict(
+            owner_consent.ask_consent(session.index, session.viewer, code, asks=not no, reason=reason)
+        )
     if as_json:
         print_json(found)
     else:

@@ -21,7 +21,6 @@ def run(
 
     With --as-of it answers what the index knew at that moment.
     """
-
     from mpi.service.persons import persons
 
     moment = read_moment(as_of)

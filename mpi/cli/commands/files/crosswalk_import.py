@@ -32,7 +32,6 @@ def crosswalk(
 
     Each old ID becomes a record of the source. Where the model takes two of them for one person, it is held.
     """
-
     from mpi.service.loads import crosswalk_import
 
     lines = list(_read(file))

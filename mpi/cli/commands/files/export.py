@@ -32,7 +32,6 @@ def crosswalk(
     The columns are source, local_id, enterprise_id. The file is written whole or not at all. For research the
     third column holds IDs that are drawn anew for each export, of a partition that misses less and errs more.
     """
-
     from mpi.service.persons import crosswalk_export
     from mpi.service.recluster import research_partition
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.arguments import AsOf, read_moment
-from mpi.cli.command_session import Session, opened
+from mpi.cli.command_session import CommandSession, opened
 from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.files import write_csv
@@ -69,11 +69,8 @@ def run(  # noqa: PLR0913 - a command's options
     same file, read in the same way. While others are answered it leaves them a core. Every row is accounted
     for: received = created + updated + unchanged + withdrawn + history + superseded + held + rejected.
     """
-
-    from mpi.intake import file_profile
-    from mpi.intake import reader
-    from mpi.service.loads import dry_run
-    from mpi.service.loads import load
+    from mpi.intake import file_profile, reader
+    from mpi.service.loads import dry_run, load
     from mpi.service.maintenance import model_capacity
 
     layout = _layout(mapping, where or [], snapshot)
@@ -81,7 +78,9 @@ def run(  # noqa: PLR0913 - a command's options
         rows = reader.open_file(file, layout, file_format)
         options = load.LoadOptions(snapshot, read_moment(as_of), confirm, rows.digest())
         if trial:
-            found = dry_run.dry_run(session.index, session.viewer, source, watched(rows, report), options, report)
+            found = dry_run.dry_run(
+                session.index, session.viewer, source, watched(rows, report), options, report
+            )
             again = reader.open_file(file, layout, file_format)
             look = file_profile.profile(again, session.index.keyed_hash, clock.now())
             if rejects is not None:
@@ -97,7 +96,6 @@ def run(  # noqa: PLR0913 - a command's options
 
 def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
     """The mapping of the file, narrowed to the rows asked for; None for a file that is canonical."""
-
     from mpi.intake import mapping_reader
 
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
@@ -112,7 +110,7 @@ def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMa
 
 
 def _finish(
-    session: Session, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
+    session: CommandSession, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
 ) -> None:
     """Show the receipt; what it says is in the index already, so it is shown even if rejects cannot be."""
     listed = None
@@ -132,7 +130,7 @@ def _tell(beyond: CapacityExcess) -> None:
     )
 
 
-def _list_rejects(session: Session, receipt: Receipt, rejects: Path | None) -> Path:
+def _list_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
     path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
     if rejects is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -24,7 +24,6 @@ def run(
     The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
     decided_on and reason. The file is written whole or not at all.
     """
-
     from mpi.service.sampling import labels
 
     if purpose not in PURPOSES:

@@ -22,11 +22,12 @@ def undo(
     Records, people and IDs are as they would be without it. What it sealed stays sealed. It is written in
     steps as a load is; interrupted, it goes on when it is asked for again.
     """
-
     from mpi.service.loads import load_undo
 
     with opened() as session, shown_progress() as report:
-        undone = load_undo.undo_load(session.index, session.viewer, batch, reason, preview=preview, progress=report)
+        undone = load_undo.undo_load(
+            session.index, session.viewer, batch, reason, preview=preview, progress=report
+        )
     if as_json:
         print_json(undone.as_dict())
         return

@@ -24,7 +24,6 @@ def run(
 
     Decisions, links and enterprise IDs follow. A new ID that another record bears is a claim for a steward.
     """
-
     from mpi.service.stewardship import rekey
 
     new_of = _read(file)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import Session, opened
+from mpi.cli.command_session import CommandSession, opened
 from mpi.cli.effect_view import show_received
 from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
 from mpi.cli.progress import shown_progress
@@ -15,7 +15,7 @@ from mpi.cli.record_references import shown_group
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Matcher
-    from mpi.service.gates.plan_items import Group
+    from mpi.service.gates.plan_items import PersonGroup
     from mpi.service.recluster.proposals import ProposalResult, ProposalView
 
 Number = Annotated[int, typer.Argument(help="The proposal.")]
@@ -37,7 +37,6 @@ def make(
 
     Nothing else changes.
     """
-
     from mpi import bootstrap
     from mpi.service.recluster import proposals
 
@@ -46,7 +45,9 @@ def make(
         if model is not None:
             bootstrap.keep_model(session.settings, model)
             matcher = bootstrap.open_matcher(model)
-        made = proposals.propose(session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report)
+        made = proposals.propose(
+            session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report
+        )
     _show(made, as_json=as_json)
 
 
@@ -55,7 +56,6 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """List proposals, or read one with its items."""
-
     from mpi.service.recluster import proposals
 
     with opened() as session:
@@ -81,7 +81,6 @@ def apply(
     as_json: JsonFlag = False,
 ) -> None:
     """Carry a proposal out, whole or in part; the rest is held."""
-
     from mpi.service.recluster import proposals
 
     with opened() as session, shown_progress() as report:
@@ -93,7 +92,6 @@ def apply(
 
 def reject(number: Number, as_json: JsonFlag = False) -> None:
     """Say no to a proposal."""
-
     from mpi.service.recluster import proposals
 
     with opened() as session:
@@ -103,22 +101,22 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
     """Take an applied proposal back; what came since stays."""
-
     from mpi.service.recluster import proposals
 
     with opened() as session, shown_progress() as report:
-        matcher = _matcher(session, proposals.get_proposal(session.index, session.viewer, number).model_before)
+        matcher = _matcher(
+            session, proposals.get_proposal(session.index, session.viewer, number).model_before
+        )
         done = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
     _show_applied(done, as_json=as_json)
 
 
 def list_holds(as_json: JsonFlag = False) -> None:
     """List computed changes that wait for a person."""
-
     from mpi.service.gates import holds
 
     with opened() as session:
-        found = holds.holds(session.index, session.viewer)
+        found = holds.list_holds(session.index, session.viewer)
     if as_json:
         print_json([asdict(one) for one in found])
         return
@@ -133,7 +131,6 @@ def list_holds(as_json: JsonFlag = False) -> None:
 
 def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Let a held change happen."""
-
     from mpi.service.gates import holds
 
     with opened() as session:
@@ -143,7 +140,6 @@ def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Say no to a held change, as a steward's decision."""
-
     from mpi.service.gates import holds
 
     with opened() as session:
@@ -151,7 +147,7 @@ def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
     _show_ended(number, "refused", moved, as_json=as_json)
 
 
-def _matcher(session: Session, ref: str) -> Matcher:
+def _matcher(session: CommandSession, ref: str) -> Matcher:
     from mpi import bootstrap
 
     if ref == session.index.matcher.model.ref:
@@ -179,7 +175,7 @@ def _show(made: ProposalView, *, as_json: bool) -> None:
         note(f"{len(made.items) - MOST_ITEMS:,} more items: --json lists them all")
 
 
-def _groups(groups: tuple[Group, ...]) -> str:
+def _groups(groups: tuple[PersonGroup, ...]) -> str:
     return " / ".join(f"{group.enterprise_id or '(new)'}: {shown_group(group.records)}" for group in groups)
 
 

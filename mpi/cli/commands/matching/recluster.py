@@ -83,7 +83,7 @@ def _thought_through(
     from mpi import bootstrap
     from mpi.service.maintenance import blocking_stop_list
     from mpi.service.processes import core_reservation
-    from mpi.service.recluster import plan as plan_XX
+    from mpi.service.recluster import plan as recluster_plan
 
     with (
         opened(to_move=model is not None) as session,
@@ -91,10 +91,14 @@ def _thought_through(
         core_reservation.leaving_room(session.index.database, session.viewer),
     ):
         matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
-        stops = None if stop_over is None else blocking_stop_list.plan_stop_list(session.index, session.viewer, stop_over)
+        stops = (
+            None
+            if stop_over is None
+            else blocking_stop_list.plan_stop_list(session.index, session.viewer, stop_over)
+        )
         if model is not None and apply:
             bootstrap.keep_model(session.settings, model)
-        plan = plan_XX.recluster(
+        plan = recluster_plan.recluster(
             session.index,
             session.viewer,
             matcher,
@@ -109,11 +113,9 @@ def _thought_through(
 
 def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
-
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
-    from mpi.service.recluster import proposals
-    from mpi.service.recluster import run_executor
+    from mpi.service.recluster import proposals, run_executor
     from mpi.storage.repositories.derived import runs
 
     if resume and give_up:
@@ -146,7 +148,6 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
 
 def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
     """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
-
     from mpi.storage.repositories.derived import runs
 
     if run.stage == runs.Stage.DERIVING and run.engine != engine.name:

@@ -10,7 +10,6 @@ def run(as_json: JsonFlag = False) -> None:
 
     The record is one JSON object: a canonical record (docs/canonical-record.md) and its "source".
     """
-
     from mpi.service.records import upsert
 
     record = read_record()

@@ -20,11 +20,15 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Try other thresholds on the live index, storing nothing."""
-
     from mpi.service.recluster import threshold_simulation
 
     with opened() as session, shown_progress() as report:
-        found = threshold_simulation.simulate_thresholds(session.index, session.viewer, threshold_simulation.TrialThresholds(link, review, margin, cohesion), report)
+        found = threshold_simulation.simulate_thresholds(
+            session.index,
+            session.viewer,
+            threshold_simulation.TrialThresholds(link, review, margin, cohesion),
+            report,
+        )
     if as_json:
         print_json(asdict(found))
     else:

@@ -16,7 +16,6 @@ def run(
 
     A key is a hash: it tells nobody what the records have in common.
     """
-
     from mpi.service.maintenance import large_blocks
     from mpi.service.records import deferred_search
 

@@ -16,7 +16,6 @@ _ADVICE = {
 
 def upgrade(as_json: JsonFlag = False) -> None:
     """Bring the database to this version."""
-
     from mpi import bootstrap
 
     before = bootstrap.upgrade_database(read_settings())
@@ -32,7 +31,6 @@ def check(as_json: JsonFlag = False) -> None:
 
     Exits 1 where it is of another version or differs from what the version declares.
     """
-
     from mpi import bootstrap
 
     state, differences = bootstrap.check_database(read_settings())
@@ -52,7 +50,6 @@ def restored(as_json: JsonFlag = False) -> None:
     The feed of events gets another generation, at which its readers start over: what they read after the
     backup was made is not in the index.
     """
-
     from mpi import bootstrap
 
     done = {"generation": bootstrap.note_restore(read_settings())}

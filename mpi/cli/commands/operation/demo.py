@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+FOLDER = Path(".demo")
+"""Default folder of the demonstration index."""
 
 
 def run(
@@ -15,7 +17,6 @@ def run(
     folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
 ) -> None:
     """Simulate a small state, resolve it, and tell the story."""
-
     from mpi.cli.demo import run
 
     run.run(serving=serve, records=records, folder=folder)

@@ -24,7 +24,6 @@ def run(
 
     The index is made in MPI_HOME. The API key is shown this once and kept only as a hash.
     """
-
     from mpi import bootstrap
 
     settings = read_settings()

@@ -14,7 +14,6 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Make everything derived again, with the same IDs."""
-
     from mpi.service.maintenance import rebuild
 
     chosen = chosen_engine(engine, master, memory)

@@ -20,9 +20,8 @@ def run(
 
     It listens on this machine only. Ctrl-C stops it once open requests are answered.
     """
-
     from mpi.api.server import serve
-    from mpi.api.server import workers as workers_XX
+    from mpi.api.server import workers as worker_processes
 
     with opened() as session, suppress(KeyboardInterrupt):
         address = session.settings.host if host is None else host
@@ -32,4 +31,4 @@ def run(
             serve.serve(session.index, address, number)
         else:
             session.index.database.dispose()
-            workers_XX.serve_with(address, number, workers)
+            worker_processes.serve_with(address, number, workers)

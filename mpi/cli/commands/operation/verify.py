@@ -21,7 +21,6 @@ def run(
 
     Exits 1 where a law is broken.
     """
-
     from mpi.service.maintenance import verify
 
     chosen = chosen_engine(engine, master, memory)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import Session, opened
+from mpi.cli.command_session import CommandSession, opened
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.cli.record_references import read_label, shown_group
 from mpi.domain.errors import InputError
@@ -38,7 +38,7 @@ def run(
             _person(session, what[0], as_json=as_json)
 
 
-def _pair(session: Session, what: list[str], *, as_json: bool) -> None:
+def _pair(session: CommandSession, what: list[str], *, as_json: bool) -> None:
     from mpi.service.explanations import pair
 
     left, right = (read_label(text) for text in what)
@@ -72,9 +72,8 @@ def _show(found: Explanation) -> None:
     print_table(("what would change the answer",), changes or [(found.unchangeable,)])
 
 
-def _person(session: Session, text: str, *, as_json: bool) -> None:
-    from mpi.service.explanations import person
-    from mpi.service.explanations import person_history
+def _person(session: CommandSession, text: str, *, as_json: bool) -> None:
+    from mpi.service.explanations import person, person_history
 
     found = person.explain_person(session.index, session.viewer, text)
     steps = person_history.built(session.index, session.viewer, text)

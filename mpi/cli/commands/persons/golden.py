@@ -31,7 +31,6 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
 
     It is made over all records of the person. A retired ID has no values: it says who took over.
     """
-
     from mpi.service.persons import golden_record
 
     with opened() as session:
@@ -56,14 +55,14 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
 
     --note says what that rests on, and has to be given. It is undone with mpi undo STEP --step.
     """
-
-    from mpi.service.stewardship import corrections
-    from mpi.service.stewardship import merge
+    from mpi.service.stewardship import corrections, merge
 
     expected = None if if_match is None else (if_match.strip(' "'),)
     why = merge.Why(reason, note, expected=expected, preview=preview)
     with opened() as session:
-        effect = corrections.correct(session.index, session.viewer, eid, attribute, _value(attribute, value), why)
+        effect = corrections.correct(
+            session.index, session.viewer, eid, attribute, _value(attribute, value), why
+        )
     show_effect(effect, as_json=as_json)
 
 

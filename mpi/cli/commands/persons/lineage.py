@@ -19,7 +19,6 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """List every change of an enterprise ID's records."""
-
     from mpi.service.persons import persons
 
     with opened() as session:

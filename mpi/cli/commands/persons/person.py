@@ -26,7 +26,6 @@ def run(
     A retired ID answers with the persons that now hold its records. With --as-of it answers what the
     index knew at that moment.
     """
-
     from mpi.service.persons import persons
 
     moment = read_moment(as_of)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mpi.cli.arguments import read_record
 from mpi.cli.command_session import opened
@@ -19,7 +18,6 @@ def run(as_json: JsonFlag = False) -> None:
 
     The record is one JSON object, as for mpi resolve; nothing of it is stored.
     """
-
     from mpi.service.persons import search
 
     record = read_record()

@@ -13,9 +13,9 @@ from mpi.cli.progress import shown_progress
 from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
 
 if TYPE_CHECKING:
-    from mpi.service.quality.dashboard import Quality
+    from mpi.service.quality.dashboard import QualityFigures
     from mpi.service.quality.forecast import Forecast
-    from mpi.service.quality.live_accuracy import StratumJudged
+    from mpi.service.quality.live_accuracy import StratumResult
 
 Threshold = Annotated[
     float | None, typer.Option(metavar="BITS", help="Forecast at another; thinks the index through.")
@@ -30,15 +30,18 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Show how good the index and its stewards are, and what waits."""
-
-    from mpi.service.quality import dashboard
-    from mpi.service.quality import forecast
+    from mpi.service.quality import dashboard, forecast
     from mpi.service.recluster import threshold_simulation
 
     bits = threshold_simulation.TrialThresholds(link, review, margin, cohesion)
     with opened() as session, shown_progress() as report:
-        found = dashboard.quality(session.index, session.viewer)
-        coming = forecast.forecast(session.index, session.viewer, None if bits == threshold_simulation.TrialThresholds() else bits, report)
+        found = dashboard.measure_quality(session.index, session.viewer)
+        coming = forecast.forecast_workload(
+            session.index,
+            session.viewer,
+            None if bits == threshold_simulation.TrialThresholds() else bits,
+            report,
+        )
     if as_json:
         print_json({"quality": asdict(found), "forecast": asdict(coming)})
         return
@@ -53,7 +56,6 @@ def sample(
     as_json: JsonFlag = False,
 ) -> None:
     """Draw this month's pairs for blind review; once a month."""
-
     from mpi.service.sampling import blind_sample
 
     with opened() as session:
@@ -67,7 +69,7 @@ def sample(
         note(f"the sample of {drawn.month} was drawn before: nothing was drawn now")
 
 
-def _show(found: Quality, coming: Forecast) -> None:
+def _show(found: QualityFigures, coming: Forecast) -> None:
     work, rate = found.workload, found.match_rate
     print_facts(
         {
@@ -130,7 +132,7 @@ def _show(found: Quality, coming: Forecast) -> None:
         )
 
 
-def _judged(one: StratumJudged) -> int:
+def _judged(one: StratumResult) -> int:
     return (one.same or 0) + (one.different or 0) + (one.unsure or 0)
 
 

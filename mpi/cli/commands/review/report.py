@@ -13,11 +13,10 @@ def run(
     as_json: JsonFlag = False,
 ) -> None:
     """Show figures about the index."""
-
     from mpi.service.quality import reports
 
     with opened() as session:
-        found = reports.report(session.index, session.viewer, name)
+        found = reports.make_report(session.index, session.viewer, name)
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
         print_json({"name": found.name, "title": found.title, "rows": rows})

@@ -32,13 +32,11 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonFlag = False,
 ) -> None:
     """List what waits for a steward, or show one question."""
-
-    from mpi.service.review import question
-    from mpi.service.review import queue
+    from mpi.service.review import question, queue
 
     with opened() as session:
         if key is not None:
-            _show_one(question.question(session.index, session.viewer, key), as_json=as_json)
+            _show_one(question.load_question_view(session.index, session.viewer, key), as_json=as_json)
             return
         filters = queue.Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
         page = queue.questions(session.index, session.viewer, filters, limit, after)

@@ -43,7 +43,6 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
     SAME and UNSURE take one group of records, DIFFERENT two or more.
     """
-
     from mpi.service.stewardship import decisions
 
     asked = decisions.Asked(
@@ -69,9 +68,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """List decisions, or show one with its evidence."""
-
-    from mpi.service.stewardship import decisions
-    from mpi.service.stewardship import deferred_steps
+    from mpi.service.stewardship import decisions, deferred_steps
 
     with opened() as session:
         if due:

@@ -24,7 +24,6 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Name days on which what is decided of a source's records waits."""
-
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:
@@ -34,7 +33,6 @@ def add(
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the freeze windows."""
-
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:
@@ -55,7 +53,6 @@ def lift_one(
 
     What waits for it alone takes effect at once.
     """
-
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:

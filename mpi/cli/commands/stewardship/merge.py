@@ -34,7 +34,6 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
 
     The ID that stays is that of an open enrolment, then of most records, then the oldest.
     """
-
     from mpi.service.stewardship import merge
 
     why = _why(reason, note, supersedes, if_match, preview=preview)
@@ -62,7 +61,6 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
 
     Of one part alone, the rest is the other. The ID stays with the part that holds most, unless --keep says.
     """
-
     from mpi.service.stewardship import merge
 
     why = _why(reason, note, supersedes, if_match, preview=preview)
@@ -84,7 +82,6 @@ def move(  # noqa: PLR0913, PLR0917 - one argument an option
     as_json: JsonFlag = False,
 ) -> None:
     """Move records from one person to another."""
-
     from mpi.service.stewardship import merge
 
     why = _why(reason, note, supersedes, if_match, preview=preview)
@@ -105,7 +102,6 @@ def undo(
 
     The result is what would be without it, with all that came since.
     """
-
     from mpi.service.stewardship import undo
 
     with opened() as session:
@@ -123,7 +119,6 @@ def approve(
 
     Whoever made it cannot approve it; at this command line everybody is the operator.
     """
-
     from mpi.service.stewardship import approvals
 
     with opened() as session:

@@ -31,7 +31,6 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
 
     The oldest first.
     """
-
     from mpi.service.stewardship import pending_steps
 
     with opened() as session:
@@ -68,12 +67,13 @@ def answer(
 
     The operator owns no source: the API key of a client who does is read from MPI_API_KEY.
     """
-
     from mpi.service.stewardship import owner_consent
 
     with opened() as session:
         viewer = _owner(session.index)
-        said, code = (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.consent, "consent")
+        said, code = (
+            (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.consent, "consent")
+        )
         effect = said(session.index, viewer, number, reason or code, preview=preview)
     show_effect(effect, as_json=as_json)
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mpi.api.fast_path.look_up import QuickRoute
+from mpi.api.fast_path.look_up import LookUpRoute
 from mpi.api.routes import crosswalk, persons
 from mpi.domain.viewer import operator
 from mpi.service.access.clients import add_client, revoke_client
@@ -33,7 +33,7 @@ def path(request, eid):
 
 
 def the_long_way(monkeypatch):
-    for route in (crosswalk._ByLocalId, persons._ByEid):
+    for route in (crosswalk._CrosswalkRoute, persons._PersonRoute):
         monkeypatch.setattr(route, "asks", lambda *_: None)
 
 
@@ -43,7 +43,7 @@ def told(answer):
 
 
 def test_the_short_way_answers_byte_for_byte_what_the_long_way_does(call, path, monkeypatch):
-    assert issubclass(crosswalk._ByLocalId, QuickRoute)
+    assert issubclass(crosswalk._CrosswalkRoute, LookUpRoute)
     short = call.get(path)
     the_long_way(monkeypatch)
     assert told(short) == told(call.get(path))

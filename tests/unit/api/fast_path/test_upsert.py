@@ -14,7 +14,7 @@ CHILD = {"first_name": "Sendina", "last_name": "Shortley", "birth_date": "2012-0
 @pytest.fixture
 def long(monkeypatch):
     """Turns the long way on."""
-    monkeypatch.setattr("mpi.api.fast_path.upsert._is_common", lambda _: False)
+    monkeypatch.setattr("mpi.api.fast_path.upsert._is_fast_path_request", lambda _: False)
 
 
 def told(answer):
@@ -98,7 +98,7 @@ def test_a_client_sends_to_its_own_sources_until_its_key_is_revoked(call, index)
 
 def test_the_common_call_goes_the_short_way(call, monkeypatch):
     taken = []
-    short = upsert._taken
-    monkeypatch.setattr(upsert, "_taken", lambda *given: taken.append(1) or short(*given))
+    short = upsert._upsert_record
+    monkeypatch.setattr(upsert, "_upsert_record", lambda *given: taken.append(1) or short(*given))
     assert put(call, "way", json=a_child("way", **CHILD)).status_code == 200
     assert taken

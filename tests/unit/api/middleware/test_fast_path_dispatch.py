@@ -6,13 +6,13 @@ import pytest
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from mpi.api.middleware.fast_path_dispatch import ShortRoute, ShortWays
+from mpi.api.middleware.fast_path_dispatch import FastPathRoute, FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
-from mpi.api.middleware.middleware import Shell
+from mpi.api.middleware.middleware import RequestMiddleware
 from mpi.domain.errors import NotFoundError
 
 
-class _Route(ShortRoute):
+class _Route(FastPathRoute):
     async def short(self, request: Request) -> Response | None:
         match request.path_params["name"]:
             case "left":
@@ -45,7 +45,7 @@ async def _application(scope, receive, send):
 def answered(method: str, path: str) -> tuple[int, str, str]:
     """Status and body of a call, and the route that it is measured under."""
     metrics = Metrics()
-    shell = Shell(_application, metrics, ShortWays([router, other]))
+    shell = RequestMiddleware(_application, metrics, FastPathDispatcher([router, other]))
     sent = []
 
     async def receive():

@@ -71,7 +71,7 @@ def test_a_caller_that_sends_everything_before_it_reads_is_not_kept_waiting(call
 
 
 def test_lines_beyond_the_most_are_refused_once_and_the_body_is_still_read(call, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST_LINES", 2)
+    monkeypatch.setattr(bulk, "MAX_LINES", 2)
     answers = send(call, b"[]\n" * 1000)
     assert [each["line"] for each in answers] == [1, 2, 3]
     assert answers[2]["problem"]["reason"] == "too-many"
@@ -139,8 +139,8 @@ def test_lines_are_the_same_however_the_body_arrives(texts, size):
             yield data[start : start + size]
 
     async def read():
-        return [(each.number, each.data) async for each in body.lines(arriving())]
+        return [(each.number, each.data) async for each in body.iterate_lines(arriving())]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(body, "LARGEST_RECORD_BYTES", 8)
+        patch.setattr(body, "MAX_RECORD_BYTES", 8)
         assert asyncio.run(read()) == expected

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from mpi.api.app import create_app
-from mpi.api.request.problems import STATUSES, problem_of
+from mpi.api.request.problems import STATUS_BY_ERROR, problem_from_error
 from mpi.domain import errors
 from mpi.domain.errors import MpiError
 from tests.unit.api.live import calling, problem
@@ -91,9 +91,9 @@ def test_a_wrong_parameter_is_named_and_its_value_is_not(call):
 
 
 def test_problem_types_are_stable_names():
-    assert {problem_of(raised(name))["type"] for name in EXPECTED if EXPECTED[name] != 500} >= {
+    assert {problem_from_error(raised(name))["type"] for name in EXPECTED if EXPECTED[name] != 500} >= {
         "urn:mpi:problem:invalid-record",
         "urn:mpi:problem:not-found",
         "urn:mpi:problem:decision-conflict",
     }
-    assert all(title for _, title in STATUSES.values())
+    assert all(title for _, title in STATUS_BY_ERROR.values())

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.records.upsert import read, withdraw
-from mpi.service.review.question import cards
+from mpi.service.review.question import build_cards
 from mpi.service.stewardship.corrections import correct
 from mpi.service.stewardship.merge import Why
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
@@ -32,7 +32,7 @@ def school_record(unit) -> int:
 
 def test_a_question_withholds_the_home_on_every_record_of_the_child_though_it_asks_about_another_one(index):
     with index.database.read(OPERATOR) as unit:
-        [card] = cards(unit, index, [school_record(unit)])
+        [card] = build_cards(unit, index, [school_record(unit)])
     assert not WITHHELD & card.values.keys()
     assert {"address_line1", "phone"} <= set(card.withheld)
     assert card.values["first_name"] == "Zuleika"

@@ -12,8 +12,8 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import PairVerdict, answer_question
 from mpi.service.review.assignments import claim
 from mpi.service.review.owner_questions import ask_owner
-from mpi.service.review.question import question
-from mpi.service.review.queue import landing
+from mpi.service.review.question import load_question_view
+from mpi.service.review.queue import load_landing
 from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
 from tests.desk import ANN, BEN, at, keys, later, one_pair, the_question
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
@@ -67,7 +67,7 @@ def line_of(index, read):
 
 def test_a_question_discloses_who_lives_with_its_children_and_that_it_does(doubted):
     key = the_question(doubted).key
-    told, disclosed, shown = line_of(doubted, lambda: question(doubted, ANN, key))
+    told, disclosed, shown = line_of(doubted, lambda: load_question_view(doubted, ANN, key))
     assert SIBLING in disclosed
     assert disclosed == named_in(told)
     assert {"household", "enterprise_id"} <= set(shown)
@@ -79,7 +79,7 @@ def test_a_question_discloses_of_whom_its_history_tells(doubted):
     answer_question(doubted, ANN, key, [verdict], "different-children")
     withdraw(doubted, OPERATOR, "ccwis", "4")
     for each in keys(doubted, state=None):
-        told, disclosed, _ = line_of(doubted, lambda each=each: question(doubted, ANN, each))
+        told, disclosed, _ = line_of(doubted, lambda each=each: load_question_view(doubted, ANN, each))
         assert disclosed == named_in(told)
 
 
@@ -89,7 +89,7 @@ def test_what_a_steward_sees_first_discloses_what_owners_did_not_answer_in_time(
     ask_owner(index, ANN, key, RecordRef("sis", "1"), "confirm-record")
     with at(later(days=30)):
         claim(index, BEN, key)
-        told, disclosed, _ = line_of(index, lambda: landing(index, ANN))
+        told, disclosed, _ = line_of(index, lambda: load_landing(index, ANN))
     assert disclosed == named_in(told) == {RecordRef("sis", "1")}
 
 

@@ -11,7 +11,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, probability, rounded
-from mpi.service.explanations.pair import explain, explain_pair
+from mpi.service.explanations.pair import explain_features, explain_pair
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
@@ -101,7 +101,7 @@ def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_thre
     near = [features for _, features in records(200, 11)]
     bands = set()
     for left, right in pairwise(near):
-        found = explain(made, left, right)
+        found = explain_features(made, left, right)
         bands.add(found.band)
         assert found.match_weight == rounded(made.matcher.scorer.weight(left, right))
         assert sum(part.bits for part in found.parts) == pytest.approx(found.match_weight, abs=1e-4)

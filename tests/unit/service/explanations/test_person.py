@@ -42,7 +42,7 @@ def test_of_very_many_records_the_links_that_the_index_holds_are_enough(index, m
     put(index, "sis:2")
     eid = put(index, "ccwis:1", ssn="412-55-9182")
     whole = explain_person(index, OPERATOR, eid)
-    monkeypatch.setattr("mpi.service.explanations.person.MOST_SCORED", 1)
+    monkeypatch.setattr("mpi.service.explanations.person.MAX_SCORED_RECORDS", 1)
     assert explain_person(index, OPERATOR, eid) == whole
 
 

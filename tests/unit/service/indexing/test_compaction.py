@@ -145,7 +145,7 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     load_rows(with_runs, "sis", *children())
     assert set(sizes) == {compaction._ROWS}
     sizes.clear()
-    finish = chunk_writer.ChunkWriter._finish
+    finish = chunk_writer.ChunkWriter._finish_load
 
     def and_they_write(self, unit, left):
         finish(self, unit, left)

@@ -183,7 +183,7 @@ def test_what_a_chunk_sets_right_again_is_not_linked_by_what_another_said_of_it_
 def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
     load_rows(index, "ccwis", *many_children(600))
     known, sizes = many_children(600), []
-    written = chunk_writer.ChunkWriter._write
+    written = chunk_writer.ChunkWriter._write_chunk
 
     def write(self, unit, pair_prefetch, said, *rest):
         sizes.append(len(said))
@@ -215,7 +215,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
 def test_what_a_load_withdraws_itself_is_nobody_else_s_writing(index, monkeypatch):
     load_rows(index, "sis", *many_children(900))
     sizes = []
-    written = chunk_writer.ChunkWriter._write
+    written = chunk_writer.ChunkWriter._write_chunk
 
     def write(self, unit, pair_prefetch, said, *rest):
         sizes.append(len(said))
@@ -279,7 +279,7 @@ def apart(monkeypatch):
     monkeypatch.setattr(batch_sizes, "SMALLEST_WINDOW", 600)
     monkeypatch.setattr(batch_sizes, "SECOND_WINDOW_FROM", 300)
     begun = []
-    begin, end = pair_prefetch.PairPrefetcher.begin, pair_prefetch.PairPrefetcher.end
+    begin, end = pair_prefetch.PairPrefetcher.start, pair_prefetch.PairPrefetcher.finish
 
     def noted(self, *arguments):
         begun.append(begin(self, *arguments))
@@ -366,7 +366,7 @@ def test_the_log_of_a_long_load_is_copied_by_a_process_of_its_own_and_of_a_short
 def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(index, apart, monkeypatch):
     load_rows(index, "ccwis", *many_children(600))
     known = many_children(1_000)
-    begin = pair_prefetch.PairPrefetcher.begin
+    begin = pair_prefetch.PairPrefetcher.start
 
     def and_others_commit(self, *arguments):
         begun = begin(self, *arguments)
@@ -386,7 +386,7 @@ def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index,
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     load_rows(index, "ccwis", *children())
     apart.clear()
-    begin, known = pair_prefetch.PairPrefetcher.begin, iter(many_children(900)[801::9])
+    begin, known = pair_prefetch.PairPrefetcher.start, iter(many_children(900)[801::9])
 
     def after_others_commit(self, *arguments):
         upsert(index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
@@ -406,11 +406,11 @@ def made_later(monkeypatch):
     monkeypatch.setattr(row_intake, "EAGER_ROWS", 300)
     monkeypatch.setattr(standardize_pool, "TASK_STATEMENTS", 40)
     counted = []
-    begin = standardize_pool.StandardizePool.begin
+    begin = standardize_pool.StandardizePool.submit
 
     def noted(self, said):
         coming = begin(self, said)
-        counted.append(len(coming.places))
+        counted.append(len(coming.positions))
         return coming
 
     monkeypatch.setattr(standardize_pool.StandardizePool, "begin", noted)
@@ -440,7 +440,7 @@ def test_what_is_made_comparable_while_others_are_written_is_the_same(
 
 
 def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later, monkeypatch):
-    end = standardize_pool.StandardizePool.end
+    end = standardize_pool.StandardizePool.collect
 
     def killed(self, coming):
         if coming.places:
@@ -462,7 +462,7 @@ def test_a_load_whose_helper_is_killed_says_so_and_goes_on_when_it_is_sent_again
     index, apart, monkeypatch, window
 ):
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
-    begin, asked, file = PairWorker.ask, [], [*children(), *many_children(600, 5_000)]
+    begin, asked, file = PairWorker.request, [], [*children(), *many_children(600, 5_000)]
 
     def killed(self, *arguments):
         commit = begin(self, *arguments)

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain import eid as eids
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.gates.holds import holds, release_hold
+from mpi.service.gates.holds import list_holds, release_hold
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import crosswalk as look_up
@@ -55,7 +55,7 @@ def test_a_difference_is_held_until_a_person_releases_it(cut_over):
     assert done.held == 1
     assert not together(cut_over, "sis:1", "ccwis:1")
     assert verify(cut_over, OPERATOR) == []
-    [held] = holds(cut_over, OPERATOR)
+    [held] = list_holds(cut_over, OPERATOR)
     assert [len(group.records) for group in held.before] == [1, 1]
     release_hold(cut_over, OPERATOR, held.id)
     assert together(cut_over, "sis:1", "ccwis:1")
@@ -68,7 +68,7 @@ def test_a_difference_is_no_longer_held_when_the_import_is_taken_back(cut_over):
     assert not together(cut_over, "sis:1", "ccwis:1")
     undo_step(cut_over, OPERATOR, done.step)
     assert together(cut_over, "sis:1", "ccwis:1")
-    assert holds(cut_over, OPERATOR) == []
+    assert list_holds(cut_over, OPERATOR) == []
 
 
 def test_an_import_that_contradicts_a_decision_gives_way_and_is_asked_about(cut_over):

@@ -75,7 +75,7 @@ def test_chunks_of_an_undo_leave_and_tell_what_one_transaction_does(index, tmp_p
 @pytest.fixture
 def sizes(monkeypatch):
     """How many records each chunk of an undo has."""
-    found, taken = [], load_undo._LoadUndo.take_back
+    found, taken = [], load_undo._LoadUndo.undo_chunk
 
     def take_back(self, unit, most, progress):
         before = len(self.left)
@@ -88,7 +88,7 @@ def sizes(monkeypatch):
 
 def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index, monkeypatch, sizes):
     bad = load_rows(index, "sis", *children())
-    taken = load_undo._LoadUndo.take_back
+    taken = load_undo._LoadUndo.undo_chunk
 
     def take_back(self, *asked):
         taken(self, *asked)

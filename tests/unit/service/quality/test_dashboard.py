@@ -12,9 +12,9 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.sampling import Estimate
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.dashboard import quality
-from mpi.service.quality.forecast import forecast
-from mpi.service.quality.live_accuracy import LiveMonth, StratumJudged, less_small
+from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.forecast import forecast_workload
+from mpi.service.quality.live_accuracy import MonthlyAccuracy, StratumResult, suppress_month
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, questions
 from mpi.service.sampling.blind_review import answer_blind, next_blind
@@ -48,16 +48,16 @@ def test_figures_are_of_every_source_and_for_whoever_may_read_them(index):
         replace(OPERATOR, actions=OPERATOR.actions - {Action.QUALITY_READ}),
     ):
         with pytest.raises(AccessDenied):
-            quality(index, viewer)
+            measure_quality(index, viewer)
 
 
 def test_questions_are_counted_by_kind_and_age(index, monkeypatch):
     a_state(index)
     later = datetime.now(UTC) + timedelta(days=9)
-    before = quality(index, OPERATOR).workload
+    before = measure_quality(index, OPERATOR).workload
     assert [(one.kind, one.open, one.new) for one in before.kinds] == [("pair", 6, 6)]
     monkeypatch.setattr(clock, "now", lambda: later)
-    after = quality(index, OPERATOR).workload
+    after = measure_quality(index, OPERATOR).workload
     assert (after.open, after.new, after.oldest_days) == (6, 0, 9)
     assert [(one.age, one.open) for one in after.ages if one.open] == [("8 to 30 days", 6)]
 
@@ -71,10 +71,10 @@ def test_a_burst_from_one_load_is_one_question_as_in_the_queue(index):
         ]
         unit.tasks.replace([], burst, unit.commit_no)
     listed = questions(index, OPERATOR, Filters()).total
-    work = quality(index, OPERATOR).workload
+    work = measure_quality(index, OPERATOR).workload
     assert work.open == listed == 7
     assert [(one.kind, one.open, one.new) for one in work.kinds] == [("pair", 7, 7)]
-    assert forecast(index, OPERATOR).backlog == 7
+    assert forecast_workload(index, OPERATOR).backlog == 7
 
 
 def test_what_people_do_with_questions_is_counted(index):
@@ -94,7 +94,7 @@ def test_what_people_do_with_questions_is_counted(index):
             Work(keys[3], "open", clock.iso(now), claimed_by="ben", lease_until=clock.iso(now))
         )
         unit.task_work.put(Work(keys[4], "asleep", clock.iso(now), asleep_until="2999-01-01"))
-    found = quality(index, OPERATOR).workload
+    found = measure_quality(index, OPERATOR).workload
     assert (found.claimed, found.asleep, found.answered, found.went) == (1, 1, 1, 1)
 
 
@@ -107,12 +107,12 @@ def test_match_rate_is_of_the_children_whom_child_welfare_says_to_be_in_care_tod
         told = [{**child, **in_care(f"c{n}", **said[n])} for n, child in enumerate(children)]
         load_rows(index, "care", *told)
         load_rows(index, "school", *children[:2], {**children[4], **in_care("c4")})
-        found = quality(index, OPERATOR).match_rate
+        found = measure_quality(index, OPERATOR).match_rate
         assert (found.in_care, found.found) == (4, 2)
         assert found.rate.value == 0.5
         gone = {**children[0], **in_care("c0", value="N")}
         upsert(index, OPERATOR, "care", gone)
-        assert quality(index, OPERATOR).match_rate.in_care == 3
+        assert measure_quality(index, OPERATOR).match_rate.in_care == 3
 
 
 def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is_not(index, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is
     )
     seen = []
     for _ in range(5):
-        seen.append(quality(index, OPERATOR).match_rate.in_care)
+        seen.append(measure_quality(index, OPERATOR).match_rate.in_care)
         load_rows(index, "sis", a_child(str(len(seen)), first_name=f"N{len(seen)}"))
     assert seen == [3, 4, 5, 5, 6]
 
@@ -132,7 +132,7 @@ def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is
 def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
     a_state(index)
     draw(index, OPERATOR)
-    assert quality(index, OPERATOR).live[0].precision is None
+    assert measure_quality(index, OPERATOR).live[0].precision is None
     ana, pairs = steward("ana"), {}
     with index.database.read(OPERATOR) as unit:
         pairs = {pair.id: pair for pair in unit.blind.drawn("0000-00", "9999-99")}
@@ -140,7 +140,7 @@ def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
     while (shown := next_blind(index, ana)) is not None:
         linked = pairs[shown.id].linked
         answer_blind(index, ana, shown.id, "different" if shown.id == wrong or not linked else "same")
-    [month] = quality(index, OPERATOR).live
+    [month] = measure_quality(index, OPERATOR).live
     assert month.precision.value == pytest.approx(5 / 6)
     assert month.recall.value == 1.0
     by_name = {one.stratum: one for one in month.strata}
@@ -153,7 +153,7 @@ def test_pairs_that_cannot_be_judged_any_more_are_counted_as_dropped_and_doubts_
     draw(index, OPERATOR)
     answer_blind(index, steward("ana"), next_blind(index, steward("ana")).id, "unsure")
     restate(index, next_blind(index, steward("ana")).records[0])
-    strata = quality(index, OPERATOR).live[0].strata
+    strata = measure_quality(index, OPERATOR).live[0].strata
     assert sum(one.unsure for one in strata) == 1
     assert sum(one.dropped for one in strata) >= 1
     assert sum(one.drawn for one in strata) == sum(
@@ -171,7 +171,7 @@ def test_agreement_is_told_by_pair_of_stewards_whoever_was_first(index):
         seconds(index, first, verdicts[0])
         answer_blind(index, steward(second), next_blind(index, steward(second)).id, verdicts[1])
     seconds(index, "ana", "same")
-    found = quality(index, OPERATOR)
+    found = measure_quality(index, OPERATOR)
     [both] = found.agreement
     assert (both.first, both.second, both.pairs, both.agreed) == ("ana", "ben", 3, 2)
     assert both.kappa.low < both.kappa.value < 1.0
@@ -180,7 +180,7 @@ def test_agreement_is_told_by_pair_of_stewards_whoever_was_first(index):
 
 def test_links_are_counted_by_stratum_and_apart_from_what_people_decided(index):
     a_state(index)
-    assert quality(index, OPERATOR).links.automatic is None
+    assert measure_quality(index, OPERATOR).links.automatic is None
     draw(index, OPERATOR)
     decide(
         index,
@@ -192,7 +192,7 @@ def test_links_are_counted_by_stratum_and_apart_from_what_people_decided(index):
         OPERATOR,
         Asked(DecisionKind.SAME, [[RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]], "same"),
     )
-    found = quality(index, OPERATOR).links
+    found = measure_quality(index, OPERATOR).links
     assert (found.automatic, found.joined, found.parted) == (6, 1, 1)
     assert {one.stratum: one.pairs for one in found.bands}[Stratum.LINKED_STRONG] == 6
 
@@ -206,7 +206,7 @@ def test_throughput_times_answers_between_acts_and_leaves_breaks_out(index):
                 Act(number, f"q{number}", clock.iso(start + timedelta(minutes=minute)), "ana", action)
             )
         unit.task_work.add(Act(99, "q", clock.iso(start), "ben", "claim"))
-    [ana] = quality(index, OPERATOR).throughput
+    [ana] = measure_quality(index, OPERATOR).throughput
     assert (ana.actor, ana.answers, ana.timed) == ("ana", 3, 2)
     assert ana.hours == pytest.approx(7 / 60)
     assert ana.an_hour == pytest.approx(2 / (7 / 60))
@@ -221,7 +221,7 @@ def test_whoever_may_not_see_records_is_shown_no_small_count(tmp_path):
         load_rows(index, "ccwis", *({**child, **in_care(child["local_id"])} for child in children))
         load_rows(index, "sis", *children[:5])
         draw(index, OPERATOR)
-        seen, hidden = quality(index, OPERATOR), quality(index, OUTSIDER)
+        seen, hidden = measure_quality(index, OPERATOR), measure_quality(index, OUTSIDER)
         assert (seen.suppressed, hidden.suppressed) == (False, True)
         assert (seen.match_rate.in_care, seen.match_rate.found) == (12, 5)
         assert (hidden.match_rate.in_care, hidden.match_rate.found, hidden.match_rate.rate) == (
@@ -258,10 +258,10 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
             unit.task_work.add(Act(900 + number, f"q{number}", moment, "ana", "answer"))
             unit.task_work.put(Work(f"q{number}", "closed", moment, closed_at=moment))
     monkeypatch.setattr(clock, "now", lambda: late)
-    told = {"quality": asdict(quality(index, OUTSIDER)), "forecast": asdict(forecast(index, OUTSIDER))}
+    told = {"quality": asdict(measure_quality(index, OUTSIDER)), "forecast": asdict(forecast_workload(index, OUTSIDER))}
     assert small_counts(told) == []
     assert told["quality"]["live"][0]["precision"] is told["forecast"]["hours"] is None
-    seen = {"quality": asdict(quality(index, OPERATOR)), "forecast": asdict(forecast(index, OPERATOR))}
+    seen = {"quality": asdict(measure_quality(index, OPERATOR)), "forecast": asdict(forecast_workload(index, OPERATOR))}
     assert len(small_counts(seen)) > 20
     assert seen["forecast"]["says"].startswith("6 questions wait")
     assert told["forecast"]["says"] == (
@@ -275,7 +275,7 @@ def test_how_few_questions_are_old_does_not_follow_from_how_many_are_new(index, 
     later = datetime.now(UTC) + timedelta(days=9)
     monkeypatch.setattr(clock, "now", lambda: later)
     doubtful(index, 12, start=5)
-    seen, hidden = quality(index, OPERATOR).workload, quality(index, OUTSIDER).workload
+    seen, hidden = measure_quality(index, OPERATOR).workload, measure_quality(index, OUTSIDER).workload
     assert (seen.open, seen.new) == (17, 12)
     assert (hidden.open, hidden.new) == (17, None)
     assert [(one.open, one.new) for one in hidden.kinds] == [(17, None)]
@@ -283,14 +283,14 @@ def test_how_few_questions_are_old_does_not_follow_from_how_many_are_new(index, 
 
 
 def a_stratum(stratum, pairs, drawn=15, *, dropped=0, waiting=0, linked=True):
-    return StratumJudged(
+    return StratumResult(
         stratum, linked, pairs, False, drawn, drawn - dropped - waiting, 0, 0, dropped, waiting
     )
 
 
 def test_no_count_of_a_blind_sample_follows_from_those_that_are_shown():
     share = Estimate(0.9, 0.8, 1.0)
-    month = LiveMonth(
+    month = MonthlyAccuracy(
         "2026-11",
         share,
         share,
@@ -301,7 +301,7 @@ def test_no_count_of_a_blind_sample_follows_from_those_that_are_shown():
             a_stratum(Stratum.NEAR, 20, waiting=15, linked=False),
         ),
     )
-    told = less_small(month)
+    told = suppress_month(month)
     assert [(one.pairs, one.drawn, one.dropped, one.waiting) for one in told.strata] == [
         (4000, 15, None, 0),
         # Of the linked, the whole is told: the small stratum would follow from this one.
@@ -310,5 +310,5 @@ def test_no_count_of_a_blind_sample_follows_from_those_that_are_shown():
         (20, 15, 0, 15),
     ]
     assert (told.precision, told.recall) == (share, share)
-    few = LiveMonth("2026-11", share, share, (a_stratum(Stratum.LINKED_NEAR, 4000, 9),))
-    assert (less_small(few).precision, less_small(few).recall) == (None, None)
+    few = MonthlyAccuracy("2026-11", share, share, (a_stratum(Stratum.LINKED_NEAR, 4000, 9),))
+    assert (suppress_month(few).precision, suppress_month(few).recall) == (None, None)

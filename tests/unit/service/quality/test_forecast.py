@@ -8,7 +8,7 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.quality.forecast import forecast
+from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.storage.repositories.review.task_work import Act, Work
 from tests.index import OPERATOR, a_child, an_index, load_rows
@@ -64,12 +64,12 @@ def answered(index, days_ago, count, minutes=2.0, actor="ana"):
 
 
 def test_the_backlog_takes_the_minutes_that_answers_were_seen_to_take(index):
-    found = forecast(index, OPERATOR)
+    found = forecast_workload(index, OPERATOR)
     assert (found.backlog, found.minutes, found.minutes_measured) == (6, 3.0, False)
     assert "assumed" in found.says
     for days_ago in (3, 2):
         answered(index, days_ago, 12, minutes=5.0)
-    found = forecast(index, OPERATOR)
+    found = forecast_workload(index, OPERATOR)
     assert (found.minutes_measured, found.hours) == (True, 0.5)
     assert found.minutes == pytest.approx(5.0)
     assert found.people[0].answers == 24
@@ -81,7 +81,7 @@ def test_what_arrives_is_carried_on_and_the_day_that_filled_the_index_is_left_ou
         doubt(index, "abcdefghijklmnopqrstuvw"[days_ago])
     at(0)
     answered(index, 7, 24, minutes=1.0)
-    found = forecast(index, OPERATOR)
+    found = forecast_workload(index, OPERATOR)
     assert found.backlog == 10
     by_day = {day.day: (day.arrived, day.answered) for day in found.days}
     assert (TODAY - timedelta(days=29)).date().isoformat() not in by_day
@@ -99,7 +99,7 @@ def test_a_backlog_that_shrinks_has_a_day_on_which_it_is_gone(index):
         for n in range(28):
             moment = clock.iso(TODAY - timedelta(days=1, minutes=n))
             unit.task_work.add(Act(unit.counters.take("task_action"), "old", moment, "ana", "answer"))
-    found = forecast(index, OPERATOR)
+    found = forecast_workload(index, OPERATOR)
     assert found.answered_a_week == pytest.approx(7.0)
     assert found.gone_on == (date(2026, 11, 24) + timedelta(days=6)).isoformat()
     assert found.gone_on in found.says
@@ -107,24 +107,24 @@ def test_a_backlog_that_shrinks_has_a_day_on_which_it_is_gone(index):
 
 def test_nothing_is_said_of_what_is_to_come_before_there_is_a_history(index, at):
     at(29 - 13)
-    young = forecast(index, OPERATOR)
+    young = forecast_workload(index, OPERATOR)
     assert (young.arrive_a_week, young.hours_a_week, young.gone_on) == (None, None, None)
     assert "nothing can be said yet" in young.says
     assert "12 whole days" in young.says
     at(0)
-    assert "Nobody has answered" in forecast(index, OPERATOR).says
+    assert "Nobody has answered" in forecast_workload(index, OPERATOR).says
 
 
 def test_on_the_first_day_there_is_no_day_to_tell_of(tmp_path):
     with an_index(tmp_path / "new", "sis") as fresh:
-        found = forecast(fresh, OPERATOR)
+        found = forecast_workload(fresh, OPERATOR)
         assert (found.backlog, found.days, found.gone_on) == (0, (), None)
 
 
 def test_other_thresholds_ask_for_more_or_less_in_the_measure_of_the_whole_index(index):
-    found = forecast(index, OPERATOR, TrialThresholds(review=6.5)).other
+    found = forecast_workload(index, OPERATOR, TrialThresholds(review=6.5)).other
     assert (found.review, found.questions, found.hours, found.hours_a_week) == (6.5, 0, 0.0, 0.0)
-    same = forecast(index, OPERATOR, TrialThresholds()).other
+    same = forecast_workload(index, OPERATOR, TrialThresholds()).other
     assert (same.questions, same.hours) == (6, 0.3)
 
 
@@ -135,7 +135,7 @@ def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_
     at(0)
     answered(index, 7, 40, minutes=1.0)
     answered(index, 3, 8, minutes=1.0, actor="ben")
-    found = forecast(index, OUTSIDER)
+    found = forecast_workload(index, OUTSIDER)
     told = {day.day: (day.arrived, day.answered) for day in found.days}
 
     def day(days_ago):
@@ -147,7 +147,7 @@ def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_
         (None, None),
     ]
     assert [(one.actor, one.answers) for one in found.people] == [("ana", None), ("ben", None)]
-    full = forecast(index, OPERATOR)
+    full = forecast_workload(index, OPERATOR)
     assert (found.backlog, found.hours, found.arrive_a_week, found.gone_on, found.says) == (
         full.backlog,
         full.hours,
@@ -159,10 +159,10 @@ def test_whoever_may_not_see_records_is_told_of_no_day_from_which_a_small_count_
 
 def test_what_other_thresholds_ask_for_is_not_told_where_it_is_little(index):
     reclusters = replace(OUTSIDER, actions=OUTSIDER.actions | {Action.RECLUSTER})
-    other = forecast(index, reclusters, TrialThresholds()).other
+    other = forecast_workload(index, reclusters, TrialThresholds()).other
     assert (other.questions, other.hours, other.hours_a_week) == (None, None, None)
 
 
 def test_a_forecast_is_of_every_source(index):
     with pytest.raises(AccessDenied):
-        forecast(index, replace(OPERATOR, sources=frozenset({"sis"})))
+        forecast_workload(index, replace(OPERATOR, sources=frozenset({"sis"})))

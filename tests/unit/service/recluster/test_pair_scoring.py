@@ -29,8 +29,8 @@ def both(index, lists):
     with index.database.read(OPERATOR) as unit:
         made = derive(unit, index, matcher, floor, silent, lists(unit))
         weighed = score_index(unit, index, matcher, floor, silent, lists(unit))
-        features = {record: weighed.features_of([record])[record] for record in made.features}
-        assert features == made.features_of(made.features)
+        features = {record: weighed.read_features([record])[record] for record in made.features}
+        assert features == made.read_features(made.features)
     return weighed.edges, made.edges
 
 

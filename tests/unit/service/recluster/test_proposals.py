@@ -7,7 +7,7 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.gates.holds import holds, refuse_hold, release_hold
+from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import (
@@ -87,7 +87,7 @@ def test_a_proposal_applied_whole_gives_the_ids_that_were_read(three, stricter):
             if group.enterprise_id is not None:
                 assert {links[r.source, r.local_id] for r in group.records} == {group.enterprise_id}
     assert all(apart(now, number) for number in range(3))
-    assert holds(now, OPERATOR) == []
+    assert list_holds(now, OPERATOR) == []
     assert verify(now, OPERATOR) == []
 
 
@@ -98,14 +98,14 @@ def test_a_new_model_with_half_its_items_approved_then_rolled_back(three, strict
     assert (done.applied, done.held) == (1, 2)
     now = replace(three, matcher=stricter)
     assert [apart(now, number) for number in range(3)].count(True) == 1
-    assert len(holds(now, OPERATOR)) == 2
+    assert len(list_holds(now, OPERATOR)) == 2
     assert recluster(now, OPERATOR, stricter, apply=True).is_empty
     assert verify(now, OPERATOR) == []
     assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
     rolled = roll_back_proposal(now, OPERATOR, three.matcher, made.id)
     assert rolled.status == "rolled_back"
     assert crosswalk(three) == before
-    assert holds(three, OPERATOR) == []
+    assert list_holds(three, OPERATOR) == []
     assert verify(three, OPERATOR) == []
     with pytest.raises(ConflictError, match="nothing to roll back"):
         roll_back_proposal(three, OPERATOR, three.matcher, made.id)
@@ -200,7 +200,7 @@ def test_a_proposal_read_on_monday_and_applied_on_friday_with_one_item_changed(t
     assert (done.applied, done.held, done.changed) == (2, 0, 1)
     now = replace(three, matcher=stricter)
     assert [apart(now, number) for number in range(3)] == [False, True, True]
-    [held] = holds(now, OPERATOR)
+    [held] = list_holds(now, OPERATOR)
     assert len(held.before[0].records) == 3
     assert [item.status for item in get_proposal(now, OPERATOR, made.id).items].count("changed") == 1
     assert verify(now, OPERATOR) == []
@@ -210,13 +210,13 @@ def test_a_hold_is_released_or_refused_by_a_person(three, stricter):
     made = propose(three, OPERATOR, stricter)
     apply_proposal(three, OPERATOR, stricter, made.id, [])
     now = replace(three, matcher=stricter)
-    first, second, _ = holds(now, OPERATOR)
+    first, second, _ = list_holds(now, OPERATOR)
     assert release_hold(now, OPERATOR, first.id) == 1
     assert [apart(now, number) for number in range(3)] == [True, False, False]
     assert refuse_hold(now, OPERATOR, second.id) == 0
     [word] = decisions(now, OPERATOR)
     assert (word.kind, word.authority, word.reason) == ("SAME", "steward", "hold-refused")
-    assert len(holds(now, OPERATOR)) == 1
+    assert len(list_holds(now, OPERATOR)) == 1
     for ended in (first.id, second.id, 99):
         with pytest.raises(NotFoundError):
             release_hold(now, OPERATOR, ended)
@@ -228,16 +228,16 @@ def test_a_refusal_that_is_undone_leaves_the_hold_waiting_and_every_id_as_it_was
     made = propose(three, OPERATOR, stricter)
     apply_proposal(three, OPERATOR, stricter, made.id, [])
     now = replace(three, matcher=stricter)
-    before, held = crosswalk(now), holds(now, OPERATOR)
+    before, held = crosswalk(now), list_holds(now, OPERATOR)
     refuse_hold(now, OPERATOR, held[0].id)
     [word] = decisions(now, OPERATOR)
     if whole:
         seen = undo_step(now, OPERATOR, word.step, preview=True)
-        assert (seen.moved, holds(now, OPERATOR)) == ((), held[1:])
+        assert (seen.moved, list_holds(now, OPERATOR)) == ((), held[1:])
         undo_step(now, OPERATOR, word.step)
     else:
         undo_decision(now, OPERATOR, word.id)
-    assert (crosswalk(now), holds(now, OPERATOR)) == (before, held)
+    assert (crosswalk(now), list_holds(now, OPERATOR)) == (before, held)
     assert verify(now, OPERATOR) == []
     assert release_hold(now, OPERATOR, held[0].id) == 1
 
@@ -247,11 +247,11 @@ def test_a_refusal_that_is_undone_after_its_proposal_was_rolled_back_leaves_noth
     apply_proposal(three, OPERATOR, stricter, made.id, [])
     now = replace(three, matcher=stricter)
     before = crosswalk(now)
-    refuse_hold(now, OPERATOR, holds(now, OPERATOR)[0].id)
+    refuse_hold(now, OPERATOR, list_holds(now, OPERATOR)[0].id)
     [word] = decisions(now, OPERATOR)
     roll_back_proposal(now, OPERATOR, three.matcher, made.id)
     undo_step(three, OPERATOR, word.step)
-    assert (crosswalk(three), holds(three, OPERATOR)) == (before, [])
+    assert (crosswalk(three), list_holds(three, OPERATOR)) == (before, [])
     assert verify(three, OPERATOR) == []
 
 
@@ -261,11 +261,11 @@ def test_a_hold_is_not_refused_against_what_a_steward_has_said_since(three, stri
     apply_proposal(three, OPERATOR, stricter, made.id, [])
     now = replace(three, matcher=stricter)
     word = said(now, "DIFFERENT", ["sis:0"], ["ccwis:0"])
-    held = next(h for h in holds(now, OPERATOR) if any(r.local_id == "0" for r in h.before[0].records))
+    held = next(h for h in list_holds(now, OPERATOR) if any(r.local_id == "0" for r in h.before[0].records))
     with pytest.raises(DecisionConflict) as refused:
         refuse_hold(now, OPERATOR, held.id)
     assert refused.value.chain == (word,)
-    assert held.id in {hold.id for hold in holds(now, OPERATOR)}
+    assert held.id in {hold.id for hold in list_holds(now, OPERATOR)}
 
 
 def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it(three, stricter, tmp_path):
@@ -285,7 +285,7 @@ def test_a_held_merge_keeps_its_people_apart_and_a_steward_s_word_goes_before_it
 def test_a_rejected_proposal_leaves_nothing_behind(three, stricter):
     made = propose(three, OPERATOR, stricter)
     reject_proposal(three, OPERATOR, made.id)
-    assert (holds(three, OPERATOR), len(partition_of(three))) == ([], 3)
+    assert (list_holds(three, OPERATOR), len(partition_of(three))) == ([], 3)
     with pytest.raises(ConflictError, match="rejected"):
         apply_proposal(three, OPERATOR, stricter, made.id)
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_applied_is_refused_and_nothing_changes(three, stricter):
             lambda v: propose(three, v, stricter),
             lambda v: get_proposal(three, v, made.id),
             lambda v: list_proposals(three, v),
-            lambda v: holds(three, v),
+            lambda v: list_holds(three, v),
             lambda v: apply_proposal(three, v, stricter, made.id),
             lambda v: reject_proposal(three, v, made.id),
         ):

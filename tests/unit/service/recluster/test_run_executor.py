@@ -9,7 +9,7 @@ from sqlalchemy import text
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.gates.holds import holds
+from mpi.service.gates.holds import list_holds
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import events
@@ -154,7 +154,7 @@ def test_a_proposal_that_was_killed_while_it_was_applied_is_resumed(three, stric
     assert get_proposal(now, OPERATOR, made.id).status == "applied"
     assert [apart(now, number) for number in range(3)].count(True) == 1
     assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["applied", "held", "held"]
-    assert len(holds(now, OPERATOR)) == 2
+    assert len(list_holds(now, OPERATOR)) == 2
     assert verify(now, OPERATOR) == []
     with pytest.raises(ConflictError, match="nothing to resume"):
         resume_run(now, OPERATOR, stricter, run.id)
@@ -172,7 +172,7 @@ def test_a_proposal_that_was_killed_before_its_flip_can_be_abandoned_and_is_open
     another_process(monkeypatch)
     [run] = list_runs(three, OPERATOR)
     assert abandon(three, OPERATOR, run.id).stage == "abandoned"
-    assert (crosswalk(three), holds(three, OPERATOR)) == (before, [])
+    assert (crosswalk(three), list_holds(three, OPERATOR)) == (before, [])
     assert get_proposal(three, OPERATOR, made.id).status == "open"
     assert verify(three, OPERATOR) == []
     apply_proposal(three, OPERATOR, stricter, made.id)
@@ -192,7 +192,7 @@ def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monk
     run = list_runs(three, OPERATOR)[0]
     resume_run(now, OPERATOR, three.matcher, run.id)
     assert crosswalk(three) == before
-    assert holds(three, OPERATOR) == []
+    assert list_holds(three, OPERATOR) == []
     assert get_proposal(three, OPERATOR, made.id).status == "rolled_back"
     assert verify(three, OPERATOR) == []
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.weight import probability
 from mpi.service.records.upsert import upsert
-from mpi.service.resolution.expected_harm import AtStake, chance, harm
+from mpi.service.resolution.expected_harm import Stake, estimate_error_chance, estimate_harm
 from tests.index import OPERATOR, a_child, an_index, crosswalk
 
 CARE = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
@@ -74,26 +74,26 @@ def test_each_further_source_that_holds_the_persons_adds_up_to_a_bound(index):
     after = next(task for task in tasks(index) if task.key == before.key)
     assert after.harm - before.harm == round(probability(after.bits) * 0.5 * 1e6)
     assert after.harm_unflagged == before.harm_unflagged
-    assert harm(1, AtStake(), 5) == harm(1, AtStake(), 50)
+    assert estimate_harm(1, Stake(), 5) == estimate_harm(1, Stake(), 50)
 
 
 @pytest.mark.parametrize(("age", "stake"), [(4, 0.5), (5, 1), (18, 1), (19, 0), (None, 0.5)])
 def test_a_child_of_an_age_to_go_to_school_comes_before_a_younger_one_and_an_adult_last(age, stake):
-    assert harm(1, AtStake(age=age), 1).all_told == round((1 + stake) * 1e6)
+    assert estimate_harm(1, Stake(age=age), 1).all_told == round((1 + stake) * 1e6)
 
 
-stakes = st.builds(AtStake, st.booleans(), st.booleans(), st.none() | st.integers(0, 90))
+stakes = st.builds(Stake, st.booleans(), st.booleans(), st.none() | st.integers(0, 90))
 
 
 @given(stakes, stakes)
 def test_what_is_at_stake_for_two_is_the_more_of_it_whichever_is_first(one, other):
-    both = harm(1, one.with_other(other), 1)
-    assert both == harm(1, other.with_other(one), 1)
-    assert both.all_told >= max(harm(1, each, 1).all_told for each in (one, other))
+    both = estimate_harm(1, one.with_other(other), 1)
+    assert both == estimate_harm(1, other.with_other(one), 1)
+    assert both.all_told >= max(estimate_harm(1, each, 1).all_told for each in (one, other))
 
 
 def test_what_a_source_says_of_two_charts_it_wrote_over_comes_before_a_day_to_look_again():
-    assert chance("overlay", 0.0) > chance("conflict", 0.0) > chance("recheck", 0.0) > chance("multiple", 9.0)
+    assert estimate_error_chance("overlay", 0.0) > estimate_error_chance("conflict", 0.0) > estimate_error_chance("recheck", 0.0) > estimate_error_chance("multiple", 9.0)
 
 
 def test_permuting_every_flag_changes_nothing_but_harm(index):

@@ -9,7 +9,7 @@ from mpi.clustering.question_groups import Doubts
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.resolution.review_tasks import pair_key, pair_of
+from mpi.service.resolution.review_tasks import format_pair_key, parse_pair_key
 from mpi.service.stewardship.rekey import rekey
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
 
@@ -102,8 +102,8 @@ def test_a_question_that_reaches_beyond_what_changed_is_named_anew_as_a_whole(in
 
 def as_cut_at_once(index):
     """By pair of canonical keys: the question that all stored pairs, put together at once, give it."""
-    pairs = {pair_of(task.key) for task, _, _ in asked(index)}
-    return {pair_key(each): one.key for each, one in Doubts.of(pairs).questions(pairs).items()}
+    pairs = {parse_pair_key(task.key) for task, _, _ in asked(index)}
+    return {format_pair_key(each): one.key for each, one in Doubts.of(pairs).questions(pairs).items()}
 
 
 def as_stored(index):

@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.settlement import partitions
+from mpi.service.resolution.settlement import partition_closure
 
 THRESHOLDS = Thresholds(link=14, review=8, margin=3)
 
@@ -25,7 +25,7 @@ def no_features(wanted):
 def settled(index, edges, decisions=()):
     keys = {number: 100 + number for pair in edges for number in pair}
     scope = Closure(keys, edges, decisions, frozenset(keys))
-    found = partitions(scope, no_features, index.matcher.scorer, THRESHOLDS)
+    found = partition_closure(scope, no_features, index.matcher.scorer, THRESHOLDS)
     return [one.clusters for one in found]
 
 

@@ -13,7 +13,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question
 from mpi.service.review.assignments import assign, claim, escalate, release
-from mpi.service.review.question import question
+from mpi.service.review.question import load_question_view
 from mpi.service.stewardship.decisions import Asked, decide, report_link
 from mpi.storage.repositories.review.task_work import Act, Work
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, almost, keys, the_question
@@ -84,7 +84,7 @@ def test_a_question_that_a_reader_could_not_see_while_it_was_open_is_not_shown_o
     assert key in keys(three, state="closed")
     assert keys(three, SIS_STEWARD, state="closed") == []
     with pytest.raises(NotFoundError):
-        question(three, SIS_STEWARD, key)
+        load_question_view(three, SIS_STEWARD, key)
 
 
 AS_SEEN = {
@@ -105,7 +105,7 @@ def test_who_saw_a_question_while_it_was_open_sees_it_and_its_history_once_it_is
     respond_to_question(three, ANN, key, "revoke", ResponseOptions("not-so"))
     assert keys(three, reader, state="closed") == seen
     for each in seen:
-        told = question(three, reader, each).history
+        told = load_question_view(three, reader, each).history
         assert [act.action for act in told if act.actor == "ann"] == ["claim", "answer"]
 
 
@@ -119,8 +119,8 @@ def test_that_a_hidden_question_was_closed_and_opened_again_is_in_no_history_of_
     withdraw(three, OPERATOR, "sis", "like")
     assert keys(three, SIS_STEWARD, state="closed") == []
     upsert(three, OPERATOR, "sis", almost(many_children(1)[0]) | {"local_id": "like"})
-    assert question(three, SIS_STEWARD, key).history == ()
-    assert [act.action for act in question(three, ANN, key).history] == ["closed", "reopened"]
+    assert load_question_view(three, SIS_STEWARD, key).history == ()
+    assert [act.action for act in load_question_view(three, ANN, key).history] == ["closed", "reopened"]
 
 
 def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_sources(three):
@@ -129,8 +129,8 @@ def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_so
     with three.database.write(ANN, "test") as unit:
         for number, detail in enumerate(({}, {"records": [], "decision": 1}), 1):
             unit.task_work.add(Act(number, key, clock.iso(clock.now()), "ben", "closed", detail))
-    assert question(three, SIS_STEWARD, key).history == ()
-    assert len(question(three, ANN, key).history) == 2
+    assert load_question_view(three, SIS_STEWARD, key).history == ()
+    assert len(load_question_view(three, ANN, key).history) == 2
 
 
 def test_of_a_claim_on_what_a_reader_may_not_see_it_is_told_that_somebody_has_it_and_not_who(index, shared):

@@ -38,8 +38,8 @@ from mpi.service.review.answer import (
     respond_to_question,
     undo_answer,
 )
-from mpi.service.review.question import question
-from mpi.service.review.queue import Filters, landing, questions
+from mpi.service.review.question import load_question_view
+from mpi.service.review.queue import Filters, load_landing, questions
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import Asked, decide, decision, report_link
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
@@ -51,7 +51,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 def verdicts(index, kind: str, key: str | None = None, viewer=ANN) -> list[PairVerdict]:
     """One verdict on every pair of a question."""
-    view = question(index, viewer, key or the_question(index).key)
+    view = load_question_view(index, viewer, key or the_question(index).key)
     return [PairVerdict(pair.left, pair.right, kind) for pair in view.pairs]
 
 
@@ -61,7 +61,7 @@ def together(index, *names: str) -> bool:
 
 
 def history(index, key: str, viewer=ANN) -> list[tuple[str, str]]:
-    return [(act.actor, act.action) for act in question(index, viewer, key).history]
+    return [(act.actor, act.action) for act in load_question_view(index, viewer, key).history]
 
 
 def test_of_two_stewards_on_one_task_at_once_one_has_it_and_the_other_is_told_who_and_until_when(index):
@@ -146,7 +146,7 @@ def test_a_deferred_question_sleeps_until_its_day_or_until_its_evidence_changes(
     for wrong in ("soon", "2020-01-01", later(days=900).date().isoformat()):
         with pytest.raises(InputError, match="until"):
             defer(index, ANN, key, wrong)
-    [act] = question(index, ANN, key).history
+    [act] = load_question_view(index, ANN, key).history
     assert (act.note, act.detail) == ("the school is closed", {"until": day})
 
 
@@ -162,8 +162,8 @@ def test_a_question_is_given_to_somebody_by_a_day_and_escalated_to_whoever_may_a
     with pytest.raises(NotFoundError, match="nobody"):
         assign(index, ANN, key, "zoe")
     escalate(index, ANN, key, "please look")
-    assert [one.key for one in landing(index, CLEO).mine] == [key]
-    assert landing(index, ANN).mine == ()
+    assert [one.key for one in load_landing(index, CLEO).mine] == [key]
+    assert load_landing(index, ANN).mine == ()
     assert claim(index, CLEO, key).claimed_by == "cleo"
 
 
@@ -181,7 +181,7 @@ def test_same_links_closes_the_question_and_is_taken_back_whole(index):
     found = questions(index, ANN, Filters()).questions
     assert [each.kind for each in found] == ["pair"]
     claim(index, ANN, one.key)
-    view = question(index, ANN, one.key)
+    view = load_question_view(index, ANN, one.key)
     said = [
         PairVerdict(pair.left, pair.right, "same" if n == 0 else "different") for n, pair in enumerate(view.pairs)
     ]
@@ -196,9 +196,9 @@ def test_same_links_closes_the_question_and_is_taken_back_whole(index):
         index, f"{first.left.source}:{first.left.local_id}", f"{first.right.source}:{first.right.local_id}"
     )
     assert one.key not in keys(index)
-    closed = question(index, ANN, one.key)
+    closed = load_question_view(index, ANN, one.key)
     assert (closed.summary.state, closed.summary.closed_because) == ("closed", "answered")
-    assert landing(index, ANN).closed_by_themselves == ()
+    assert load_landing(index, ANN).closed_by_themselves == ()
     act = closed.history[-1]
     assert (act.action, act.note, act.step) == ("answer", "the mother says so", done.step)
     assert {each["kind"] for each in act.detail["verdicts"]} == {"same", "different"}
@@ -217,7 +217,7 @@ def test_same_links_closes_the_question_and_is_taken_back_whole(index):
 
 def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     several(index)
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     assert len(view.pairs) > 1
     first, *rest = view.pairs
     answer_question(index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling")
@@ -225,8 +225,8 @@ def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     # What is left of a grid may bear another name; it stays with whoever answered.
     assert left.claimed_by == "ann"
     assert keys(index, BEN) == []
-    assert landing(index, ANN).closed_by_themselves == ()
-    shown = question(index, ANN, left.key).pairs
+    assert load_landing(index, ANN).closed_by_themselves == ()
+    shown = load_question_view(index, ANN, left.key).pairs
     assert {frozenset((p.left, p.right)) for p in shown} == {frozenset((p.left, p.right)) for p in rest}
 
 
@@ -241,7 +241,7 @@ def test_who_sees_a_part_of_a_question_answers_that_part_and_the_rest_stays_open
     whole, mine = the_question(index), the_question(index, SIS_STEWARD)
     assert whole.key == mine.key
     assert (len(whole.records), len(mine.records)) == (3, 2)
-    assert {card.label.source for card in question(index, SIS_STEWARD, mine.key).cards} == {"sis"}
+    assert {card.label.source for card in load_question_view(index, SIS_STEWARD, mine.key).cards} == {"sis"}
     for task in list_review_tasks(index, ANN):
         if {label.source for label in task.records} != {"sis"}:
             with pytest.raises(NotFoundError):
@@ -261,7 +261,7 @@ def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
     assert keys(index) == []
     [asleep] = questions(index, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.asleep_until) == (key, day)
-    assert question(index, ANN, key).pairs[0].verdict == "unsure"
+    assert load_question_view(index, ANN, key).pairs[0].verdict == "unsure"
     with at(later(days=31)):
         assert keys(index) == [key]
     upsert(index, OPERATOR, "ccwis", a_child("2", first_name="Amarah", last_name="Okonkwoh"))
@@ -278,12 +278,12 @@ def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
 )
 def test_verdicts_that_contradict_each_other_are_refused_and_nothing_of_them_is_taken(index, kinds, why):
     several(index)
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     a, b, c = (card.label for card in view.cards[:3])
     said = [PairVerdict(a, b, kinds[0]), PairVerdict(b, c, kinds[1]), PairVerdict(a, c, kinds[2])]
     with pytest.raises(InputError, match=why):
         answer_question(index, ANN, view.summary.key, said, "typo")
-    assert question(index, ANN, view.summary.key).etag == view.etag
+    assert load_question_view(index, ANN, view.summary.key).etag == view.etag
     assert history(index, view.summary.key) == []
 
 
@@ -291,7 +291,7 @@ def test_what_is_no_answer_to_the_question_is_refused(index):
     one_pair(index)
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
     key = the_question(index).key
-    [pair] = question(index, ANN, key).pairs
+    [pair] = load_question_view(index, ANN, key).pairs
     stranger = PairVerdict(pair.left, RecordRef("sis", "9"), "same")
     twice = [PairVerdict(pair.left, pair.right, "same"), PairVerdict(pair.right, pair.left, "same")]
     for said, why in (([stranger], "not of this question"), (twice, "answered before"), ([], "at least one"),
@@ -312,9 +312,9 @@ def test_what_is_no_answer_to_the_question_is_refused(index):
 def test_a_person_merged_under_the_readers_feet_makes_the_answer_stale_and_nothing_is_lost(index):
     one_pair(index)
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     claim(index, ANN, view.summary.key)
-    assert question(index, ANN, view.summary.key).etag == view.etag
+    assert load_question_view(index, ANN, view.summary.key).etag == view.etag
     decide(
         index, BEN, Asked(DecisionKind.SAME, ((RecordRef("sis", "1"), RecordRef("sis", "9")),), "same-child")
     )
@@ -322,14 +322,14 @@ def test_a_person_merged_under_the_readers_feet_makes_the_answer_stale_and_nothi
     with pytest.raises(StaleError):
         answer_question(index, ANN, key, verdicts(index, "same", key), "typo", if_match=view.etag)
     assert keys(index) == [key]
-    now = question(index, ANN, key)
+    now = load_question_view(index, ANN, key)
     assert now.etag != view.etag
     assert answer_question(index, ANN, key, verdicts(index, "same", key), "typo", if_match=now.etag).step
 
 
 def test_new_content_makes_an_answer_stale_too(index):
     one_pair(index)
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     upsert(
         index,
         OPERATOR,
@@ -379,7 +379,7 @@ def test_a_claim_is_confirmed_or_revoked_and_both_close_its_question(index):
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     number = report_link(index, OPERATOR, Asked(DecisionKind.SAME, group, "two-ids"))
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     assert (view.shape, view.responses, view.decisions) == ("decision", ("confirm", "revoke"), (number,))
     done = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed", if_match=[view.etag]))
     assert together(index, "sis:1", "ccwis:2")
@@ -403,7 +403,7 @@ def test_a_decision_to_look_at_again_is_confirmed_as_it_stands_or_revoked(index)
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
     old = decide(index, OPERATOR, Asked(DecisionKind.SAME, group, "x", recheck_on="2020-01-01")).decisions[0]
-    view = question(index, ANN, the_question(index).key)
+    view = load_question_view(index, ANN, the_question(index).key)
     assert (view.summary.kind, view.responses) == ("recheck", ("confirm", "revoke"))
     with pytest.raises(InputError, match="confirm, revoke"):
         respond_to_question(index, CLEO, view.summary.key, "approve", ResponseOptions("other"))
@@ -421,7 +421,7 @@ def test_an_overlay_shows_both_versions_and_is_released_or_refused_and_taken_bac
     zoe = {"first_name": "Zoe", "last_name": "Quist", "birth_date": "2001-05-06"}
     flags = [{"population": "homeless", "value": "Y", "definition": "ESSA"}]
     upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41111", flags=flags))
-    view = question(index, ANN, the_question(index, kind="overlay").key)
+    view = load_question_view(index, ANN, the_question(index, kind="overlay").key)
     assert (view.shape, view.responses, view.pairs) == ("decision", ("release", "refuse"), ())
     stands, waits = view.cards
     assert (stands.values["first_name"], waits.values["first_name"]) == ("Amara", "Zoe")

@@ -9,8 +9,8 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import PairVerdict, answer_question, claim, defer, undo_answer
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions
-from mpi.service.review.question import question
-from mpi.service.review.queue import Filters, landing, questions
+from mpi.service.review.question import load_question_view
+from mpi.service.review.queue import Filters, load_landing, questions
 from mpi.storage.repositories.review.tasks import Task
 from tests.desk import (
     ANN,
@@ -66,12 +66,12 @@ def test_the_question_waits_and_is_asked_again_with_the_answer_in_its_history(as
     index, key, number = asked
     assert keys(index) == []
     assert keys(index, state="waiting") == [key]
-    assert question(index, ANN, key).pairs[0].verdict == "ask"
-    before = question(index, ANN, key)
+    assert load_question_view(index, ANN, key).pairs[0].verdict == "ask"
+    before = load_question_view(index, ANN, key)
     answer_owner_question(index, SIS_OWNER, number, "wrong", "typed a day early")
     assert keys(index) == [key]
-    assert [one.key for one in landing(index, ANN).mine] == [key]
-    after = question(index, ANN, key)
+    assert [one.key for one in load_landing(index, ANN).mine] == [key]
+    after = load_question_view(index, ANN, key)
     assert after.etag != before.etag
     said, answered = after.history
     assert (said.actor, said.action, said.note) == ("ann", "ask", "ccwis has another day for Amarah")
@@ -86,16 +86,16 @@ def test_the_question_waits_and_is_asked_again_with_the_answer_in_its_history(as
 
 def test_what_nobody_answers_in_time_is_shown_to_who_asked_and_the_question_is_open_again(asked):
     index, key, number = asked
-    assert landing(index, ANN).overdue == ()
+    assert load_landing(index, ANN).overdue == ()
     with at(later(days=15)):
-        [late] = landing(index, ANN).overdue
+        [late] = load_landing(index, ANN).overdue
         assert (late.number, late.question, late.record, late.asks) == (
             number,
             key,
             OURS,
             "confirm-birth-date",
         )
-        assert landing(index, BEN).overdue == ()
+        assert load_landing(index, BEN).overdue == ()
         assert keys(index) == [key]
         assert list_owner_questions(index, SIS_OWNER)[0].overdue
 
@@ -108,7 +108,7 @@ def test_a_steward_of_one_source_asks_about_its_own_records_only_and_sees_no_oth
     own = questions(index, SIS_STEWARD, Filters()).questions
     for one in own:
         assert {label.source for label in one.records} == {"sis"}
-        told = question(index, SIS_STEWARD, one.key)
+        told = load_question_view(index, SIS_STEWARD, one.key)
         assert {card.label.source for card in told.cards} == {"sis"}
         assert [act for act in told.history if act.action == "ask"] == []
 
@@ -122,7 +122,7 @@ def test_each_side_answers_its_half_blind_and_the_question_waits_for_both(index)
         assert half.record == theirs
         for secret in (other, "do both agree?", key, "Amarah" if other == "ccwis" else "Amara'"):
             assert secret not in repr(half)
-    assert question(index, ANN, key).pairs[0].verdict == "ask"
+    assert load_question_view(index, ANN, key).pairs[0].verdict == "ask"
     answer_owner_question(index, SIS_OWNER, list_owner_questions(index, SIS_OWNER)[0].number, "right")
     assert keys(index) == []
     with pytest.raises(ConflictError, match="asked already"):
@@ -132,7 +132,7 @@ def test_each_side_answers_its_half_blind_and_the_question_waits_for_both(index)
     answer_owner_question(index, SIS_OWNER, again, "right")
     answer_owner_question(index, CCWIS_OWNER, list_owner_questions(index, CCWIS_OWNER)[0].number, "wrong")
     assert keys(index) == [key]
-    told = [act.detail for act in question(index, ANN, key).history if act.action == "answered"]
+    told = [act.detail for act in load_question_view(index, ANN, key).history if act.action == "answered"]
     assert [(each["record"].source, each["answer"]) for each in told] == [
         ("sis", "right"),
         ("sis", "right"),
@@ -164,7 +164,7 @@ def test_asking_twice_asking_nothing_known_or_of_a_strange_record_is_refused(ask
 def test_the_verdict_ask_asks_both_sources_and_its_undo_asks_them_no_more(index):
     one_pair(index)
     key = the_question(index).key
-    [pair] = question(index, ANN, key).pairs
+    [pair] = load_question_view(index, ANN, key).pairs
     done = answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "ask")], "not-enough")
     assert (done.step, done.effect.kind) == (None, "ask")
     assert keys(index, state="waiting") == [key]
@@ -179,7 +179,7 @@ def test_what_was_asked_with_an_answer_is_withdrawn_with_it(index):
     one_pair(index)
     upsert(index, OPERATOR, "ccwis", a_child("3", first_name="Amaro", last_name="Okonkwu", postal_code=None))
     one = the_question(index)
-    pairs = question(index, ANN, one.key).pairs
+    pairs = load_question_view(index, ANN, one.key).pairs
     said = [PairVerdict(p.left, p.right, "ask" if n == 0 else "different") for n, p in enumerate(pairs)]
     done = answer_question(index, ANN, one.key, said, "not-enough")
     assert list_owner_questions(index, CCWIS_OWNER)
@@ -197,7 +197,7 @@ def test_what_is_asked_about_a_question_that_is_closed_is_asked_no_more(asked):
     one_pair(index)
     assert keys(index) == [key]
     ask_owner(index, ANN, key, OURS, "confirm-name")
-    [pair] = question(index, ANN, key).pairs
+    [pair] = load_question_view(index, ANN, key).pairs
     answer_question(index, ANN, key, [PairVerdict(pair.left, pair.right, "same")], "typo")
     assert list_owner_questions(index, SIS_OWNER) == ()
 
@@ -230,7 +230,7 @@ def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_o
         unit.tasks.replace([], tasks, unit.commit_no)
     key = make_burst_key(receipt.batch, "birth_date: a day off")
     assert keys(index) == [key]
-    view = question(index, ANN, key)
+    view = load_question_view(index, ANN, key)
     assert (view.shape, view.summary.burst, len(view.pairs)) == ("burst", 25, 10)
     numbers = ask_owner(index, ANN, key, None, "confirm-birth-date")
     assert len(numbers) == 25
@@ -241,4 +241,4 @@ def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_o
     assert len(answer_owner_question(index, CCWIS_OWNER, listed[3].number, "wrong", alike=True)) == 25
     assert list_owner_questions(index, CCWIS_OWNER) == ()
     assert keys(index) == [key]
-    assert [act.action for act in question(index, ANN, key).history] == ["ask", "answered"]
+    assert [act.action for act in load_question_view(index, ANN, key).history] == ["ask", "answered"]

@@ -10,7 +10,7 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.records.upsert import withdraw
 from mpi.service.review.open_questions import make_burst_key
-from mpi.service.review.queue import MAX_COUNTED, Filters, landing, questions
+from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, questions
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import Asked, decide
 from mpi.storage.repositories.review.task_work import Act, Work
@@ -103,7 +103,7 @@ def test_a_reader_of_one_source_is_asked_what_an_index_without_the_others_would_
     assert keys(index, SIS_STEWARD, source="sis") == ["own", "mixed"]
     with pytest.raises(NotFoundError):
         questions(index, SIS_STEWARD, Filters(source="ccwis"))
-    assert [one.key for one in landing(index, SIS_STEWARD).new] == ["own", "mixed"]
+    assert [one.key for one in load_landing(index, SIS_STEWARD).new] == ["own", "mixed"]
 
 
 def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counted(index):
@@ -148,7 +148,7 @@ def test_filters_narrow_by_kind_source_local_id_and_day(index):
     assert keys(index, due=True) == []
     with at(later(days=31)):
         assert set(keys(index, due=True)) == set(every)
-        assert {one.key for one in landing(index, ANN).due_today} == set(every)
+        assert {one.key for one in load_landing(index, ANN).due_today} == set(every)
     with pytest.raises(InputError):
         questions(index, ANN, Filters(state="lost"))
     with pytest.raises(InputError):
@@ -255,15 +255,15 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
         about = {"kind": "pair", "reason": "band", "subject": None, "records": numbers(index), "tasks": {}}
         unit.task_work.put(Work(key, "open", clock.iso(clock.now()), assigned_to="ann", about=about))
         unit.task_work.add(act(unit, key))
-    assert [one.key for one in landing(index, ANN).mine] == [key]
+    assert [one.key for one in load_landing(index, ANN).mine] == [key]
     withdraw(index, OPERATOR, "ccwis", "2")
     assert keys(index) == []
-    found = landing(index, ANN)
+    found = load_landing(index, ANN)
     assert [(one.key, one.state, one.closed_because) for one in found.closed_by_themselves] == [
         (key, "closed", "went")
     ]
     assert found.mine == ()
-    assert landing(index, BEN).closed_by_themselves == ()
+    assert load_landing(index, BEN).closed_by_themselves == ()
     assert keys(index, state="closed") == [key]
     assert keys(index, SIS_STEWARD, state="closed") == []
     one_pair(index)

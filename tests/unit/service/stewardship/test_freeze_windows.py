@@ -12,7 +12,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, SecondApprover, Viewer
-from mpi.service.gates.holds import holds, release_hold
+from mpi.service.gates.holds import list_holds, release_hold
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
@@ -255,7 +255,7 @@ def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a
         assert (done.applied, done.held) == (0, 1)
         assert [item.status for item in get_proposal(now, OPERATOR, made.id).items] == ["held"]
         assert links["sis", "1"] == links["ccwis", "1"]
-        [held] = holds(now, OPERATOR)
+        [held] = list_holds(now, OPERATOR)
         assert held.held_until == "2030-03-06"
         assert recluster(now, OPERATOR, stricter, apply=False).is_empty
         assert put_due_in_force(now, OPERATOR) == 0

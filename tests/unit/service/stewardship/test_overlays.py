@@ -18,7 +18,7 @@ from mpi.service.recluster.plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question, undo_answer
-from mpi.service.review.question import question
+from mpi.service.review.question import load_question_view
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, rows
@@ -71,7 +71,7 @@ def overlaid(index):
 def versions(index, viewer):
     """What stands and what waits, as the question shows them."""
     [task] = waiting(index)
-    return [card.values for card in question(index, viewer, task.question).cards]
+    return [card.values for card in load_question_view(index, viewer, task.question).cards]
 
 
 def test_a_reused_local_id_is_held_and_links_nothing(index):

@@ -9,12 +9,12 @@ import pytest
 from mpi.service.persons.golden_record import golden
 from mpi.service.persons.persons import lineage, person
 from mpi.service.persons.search import search
-from mpi.service.quality.dashboard import quality
-from mpi.service.quality.forecast import forecast
+from mpi.service.quality.dashboard import measure_quality
+from mpi.service.quality.forecast import forecast_workload
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.answer import claim
-from mpi.service.review.question import question
-from mpi.service.review.queue import Filters, landing, questions
+from mpi.service.review.question import load_question_view
+from mpi.service.review.queue import Filters, load_landing, questions
 from tests.desk import ANN, SIS_STEWARD, almost
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 
@@ -98,9 +98,9 @@ def test_what_a_page_shows_of_a_child_or_a_question_is_found_by_a_key(tmp_path, 
             person(index, steward, eid)
             lineage(index, steward, eid)
             golden(index, steward, eid)
-            question(index, steward, one.key)
+            load_question_view(index, steward, one.key)
             claim(index, steward, one.key)
-            landing(index, steward)
+            load_landing(index, steward)
             search(index, steward, a_child(None))
         assert len(statements) > 30
         assert read_through(index, statements, WORKLOAD) == []
@@ -111,8 +111,8 @@ def test_the_dashboard_reads_what_waits_and_no_table_of_records_through(tmp_path
         flag = {"population": "foster_care", "value": "Y", "definition": "AFCARS", "begin": "2024-01-01"}
         load_rows(index, "ccwis", *(child | {"flags": [flag]} for child in many_children(60)))
         with statements_of(index) as statements:
-            quality(index, ANN)
-            forecast(index, ANN)
+            measure_quality(index, ANN)
+            forecast_workload(index, ANN)
         assert len(statements) > 15
         assert read_through(index, statements, WORKLOAD) == []
 

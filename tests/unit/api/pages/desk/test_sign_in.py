@@ -7,7 +7,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.api.pages.session.session import local_path
-from mpi.api.request.forms import LARGEST_FORM_BYTES, MOST_FIELDS
+from mpi.api.request.forms import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
 from mpi.service.access.sign_in import sign_in
@@ -383,9 +383,9 @@ def test_a_link_from_elsewhere_ends_no_sign_in_and_offers_the_page(browser, inde
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b"name=" + b"x" * LARGEST_FORM_BYTES, None, 413),
-        (b"&" * MOST_FIELDS, None, 413),
-        (b"a=1&" * MOST_FIELDS, None, 413),
+        (b"name=" + b"x" * MAX_FORM_BYTES, None, 413),
+        (b"&" * MAX_FORM_FIELDS, None, 413),
+        (b"a=1&" * MAX_FORM_FIELDS, None, 413),
         (b"name=%00", None, 400),
         (b"name=a%1Bb", None, 400),
         (b"%00=a", None, 400),

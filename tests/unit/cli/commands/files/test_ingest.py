@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from mpi.bootstrap import open_index
-from mpi.cli.commands.files import ingest
 from mpi.config import Settings
+from mpi.service.maintenance import model_capacity
 from mpi.service.maintenance.model_capacity import CapacityExcess
 from tests.index import load_rows, many_children
 from tests.loads import in_small_chunks, stopped_after
@@ -56,7 +56,7 @@ def test_it_says_so_where_there_are_many_more_records_than_the_model_was_fitted_
 ):
     path = a_file(ANA, BEN)
     assert mpi("ingest", path, "--source", "sis").err == ""
-    monkeypatch.setattr(ingest, "find_capacity_excess", lambda *_: CapacityExcess(3_200, 100))
+    monkeypatch.setattr(model_capacity, "find_capacity_excess", lambda *_: CapacityExcess(3_200, 100))
     ended = mpi("ingest", path, "--source", "sis")
     assert (ended.code, "for 100 records" in ended.err, "5.0 bits too high" in ended.err) == (0, True, True)
 
