@@ -65,7 +65,7 @@ def stopped_after(monkeypatch, chunks: int):
         left[0] -= 1
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(chunk_writer.ChunkWriter, "_write", write)
+        patched.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
         yield
 
 
@@ -82,5 +82,5 @@ def undo_stopped_after(monkeypatch, chunks: int):
         left[0] -= 1
 
     with monkeypatch.context() as patched, pytest.raises(PulledPlugError):
-        patched.setattr(load_undo._LoadUndo, "take_back", take_back)
+        patched.setattr(load_undo._LoadUndo, "undo_chunk", take_back)
         yield

@@ -83,8 +83,8 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     problems.install_error_handlers(app)
     page_route.install(app)
     # What is asked most is found first.
-    asked_most = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
-    for router in asked_most:
+    fast_path_routers = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
+    for router in fast_path_routers:
         app.include_router(router)
     for module in (
         records, loads, sources, persons, golden, explain, decisions, proposals, crosswalk, tasks, quality,
@@ -97,7 +97,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(view_as.router)
     else:
         sign_in.install(app)
-    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, short=FastPathDispatcher(asked_most))
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, dispatcher=FastPathDispatcher(fast_path_routers))
     return app
 
 

@@ -20,8 +20,8 @@ class DocumentedAPI(FastAPI):
         """The document, made once."""
         if self.openapi_schema is None:
             document = super().openapi()
-            _, shapes = models_json_schema(
-                [(shape, "serialization") for shape in _EXTRA_MODELS], ref_template=SCHEMAS + "{model}"
+            _, definitions = models_json_schema(
+                [(model, "serialization") for model in _EXTRA_MODELS], ref_template=SCHEMAS + "{model}"
             )
-            document["components"]["schemas"].update(shapes["$defs"])
+            document["components"]["schemas"].update(definitions["$defs"])
         return super().openapi()

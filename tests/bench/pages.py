@@ -26,7 +26,7 @@ from mpi.domain.viewer import operator
 from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.review.queue import Filters, questions
-from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.bench import state
 from tests.bench.__main__ import machine, step
 from tests.people import PASSWORD, a_person
@@ -71,7 +71,7 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
     Its work is the mean, as the system counts it in hundredths of a second, without that of PostgreSQL.
     """
     with made.opened() as index:
-        draw(index, operator())
+        draw_blind_sample(index, operator())
         people = _people(index, made.sources)
         keys = [one.key for one in questions(index, operator(), Filters(), 200).questions]
         eids = [row.enterprise_id for row in islice(export_crosswalk(index, operator()), 0, 50_000, 250)]

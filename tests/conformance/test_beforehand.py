@@ -123,7 +123,9 @@ def with_meanwhile(index, act, child):
 
     def and_then(*asked):
         found.append(optimistic_candidates.find_optimistic_pairs(*asked))
-        with patch.object(upsert_module, "find_optimistic_pairs", optimistic_candidates.find_optimistic_pairs):
+        with patch.object(
+            upsert_module, "find_optimistic_pairs", optimistic_candidates.find_optimistic_pairs
+        ):
             act(index)
         return found[0]
 
@@ -146,7 +148,7 @@ def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_trans
     monkeypatch.setattr(optimistic_candidates, "LARGEST_CHANGE_COUNT", MOST)
     answer, found = with_meanwhile(index, act, SAME)
     assert found is not None
-    assert found.near
+    assert found.bits
     with an_index(tmp_path / "plain", "sis", "ccwis", secret="5" * 64) as plain:
         begin(plain)
         act(plain)

@@ -8,10 +8,10 @@ from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
-from mpi.service.sampling.blind_review import answer_blind, next_blind
-from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
+from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.labels import export_labels
-from mpi.service.sampling.practice import answer_practice, next_practice
+from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
@@ -62,10 +62,12 @@ def test_edges_are_read_by_their_lower_end_alone(index):
 
 
 def test_the_desk_works_whole_from_draw_to_label(index):
-    draw(index, OPERATOR)
-    while (shown := next_blind(index, ANA)) is not None:
-        answer_blind(index, ANA, shown.id, "same")
-    assert answer_practice(index, ANA, next_practice(index, ANA).id, "same").standing.answered == 1
+    draw_blind_sample(index, OPERATOR)
+    while (shown := get_next_blind_pair(index, ANA)) is not None:
+        answer_blind_pair(index, ANA, shown.id, "same")
+    assert (
+        answer_practice_pair(index, ANA, get_next_practice_pair(index, ANA).id, "same").standing.answered == 1
+    )
     found = measure_quality(index, OPERATOR)
     assert (found.match_rate.in_care, found.match_rate.found) == (4, 3)
     assert found.live[0].precision.value == 1.0

@@ -186,7 +186,7 @@ def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
 
 def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
     monkeypatch.setattr(key_lookup, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(key_lookup, "chunked", partial(key_lookup.chunked, size=30))
+    monkeypatch.setattr(key_lookup, "iter_chunks", partial(key_lookup.iter_chunks, size=30))
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
@@ -498,7 +498,7 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
 def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
     put(unit, 1, (1, 2))
     now = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
-    with patch.object(blocking_keys, "put_columns", side_effect=blocking_keys.put_columns) as written:
+    with patch.object(blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns) as written:
         unit.keys.put(1, now, 2, had=now)
     assert written.call_args.args[2]["key"] == [7, 7]
     assert all_keys(unit, 1) == sorted((key, n) for n in (1, 2) for key in (7, SHARED, GREATEST))

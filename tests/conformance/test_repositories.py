@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action
 from mpi.matching.scoring.feature_batches import packed_parts
 from mpi.domain.snapshot import Snapshot
 from mpi.service.records.upsert import upsert
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index import blocking_keys
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -170,7 +170,7 @@ def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):
 
     def named(*local_ids):
         return set(
-            unit.connection.execute(select(table.c.id).where(among(table.c.local_id, local_ids))).scalars()
+            unit.connection.execute(select(table.c.id).where(is_in(table.c.local_id, local_ids))).scalars()
         )
 
     assert [named("a"), named("B"), named("a", "Z"), named()] == [{1}, {2}, {1, 3}, set()]

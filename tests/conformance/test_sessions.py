@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, insert, select, text, update
 
 from mpi.domain.errors import StoreError
 from mpi.storage.driver.compiled_statements import Prepared
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import every
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import fetch_all
 from mpi.storage.migrate import upgrade
 from mpi.storage.tables import CounterRow, SourceRow
 from mpi.storage.unit_of_work import database as database_module
@@ -54,7 +54,7 @@ def short(monkeypatch):
 def test_a_list_of_any_length_finds_the_same_rows_each_time(counted, short, count):
     wanted = [f"n{n}" for n in range(count)]
     for statement in (
-        select(_counter.c.next).where(among(_counter.c.name, "names")),
+        select(_counter.c.next).where(is_in(_counter.c.name, "names")),
         select(_counter.c.next).where(_counter.c.name.in_(bindparam("names", expanding=True))),
     ):
         with counted.read(OPERATOR) as unit:
@@ -137,7 +137,7 @@ def test_a_unit_that_finds_every_session_lent_waits_for_one(database, monkeypatc
 def test_what_reads_a_table_from_end_to_end_goes_the_short_way_at_once(counted, short):
     statement = select(_counter.c.name, _counter.c.next).where(_counter.c.name.startswith("n"))
     with counted.read(OPERATOR) as unit:
-        rows = every(unit.connection, statement)
+        rows = fetch_all(unit.connection, statement)
     assert sorted(row.next for row in rows) == list(range(300))
     assert short == [True]
 
@@ -145,4 +145,4 @@ def test_what_reads_a_table_from_end_to_end_goes_the_short_way_at_once(counted, 
 def test_on_a_plain_connection_it_reads_the_same(counted):
     statement = select(_counter.c.name, _counter.c.next).where(_counter.c.name == bindparam("name"))
     with counted.engine.connect() as connection:
-        assert every(connection, statement, {"name": "n7"}) == [("n7", 7)]
+        assert fetch_all(connection, statement, {"name": "n7"}) == [("n7", 7)]

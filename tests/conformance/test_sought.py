@@ -159,7 +159,9 @@ def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
     came = receive({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
-    with patch.object(upsert_module._PreparedUpsert, "_dated", lambda *_: statement(came.record, came.issues)):
+    with patch.object(
+        upsert_module._PreparedUpsert, "_date_statement", lambda *_: statement(came.record, came.issues)
+    ):
         answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
     assert {frozenset({("sis", "other"), ("ccwis", "same")})} <= partition_of(index)
@@ -170,7 +172,9 @@ def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index,
     upsert(index, OPERATOR, "sis", KNOWN)
     monkeypatch.setattr(GroupCommit, "are_alone", False)
     sought = []
-    with patch.object(upsert_module, "start_pipelined_search", lambda *asked: sought.append(start_pipelined_search(*asked))):
+    with patch.object(
+        upsert_module, "start_pipelined_search", lambda *asked: sought.append(start_pipelined_search(*asked))
+    ):
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "linked"
         # The same again is not looked for beforehand.
         assert upsert(index, OPERATOR, "ccwis", SAME).outcome == "unchanged"

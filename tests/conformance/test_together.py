@@ -100,7 +100,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
                 other.note_commit()
         return take(step, unit)
 
-    monkeypatch.setattr(upsert_module._PreparedUpsert, "take", beside_another)
+    monkeypatch.setattr(upsert_module._PreparedUpsert, "execute", beside_another)
     works = [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in good]
     works.append(lambda: upsert(index, OPERATOR, "nowhere", a_child("x")))
     answers = at_once(index, works)

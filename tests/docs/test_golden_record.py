@@ -11,7 +11,7 @@ from mpi.config import Settings
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import EVERY, ONE, Criterion, Rule, Survivorship
 from mpi.service.explanations.pair import explain_pair
-from mpi.service.explanations.person_history import built
+from mpi.service.explanations.person_history import describe_history
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert
 from mpi.domain.source_kind import SourceKind
@@ -70,4 +70,4 @@ def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):
     assert found.sentence == sentence
     assert f"{-found.parts[0].bits:.1f} bits" in EXPLAINED
     eid = crosswalk(index)["sis", "1"]
-    assert [step.sentence for step in built(index, OPERATOR, eid)] == steps
+    assert [step.sentence for step in describe_history(index, OPERATOR, eid)] == steps

@@ -12,10 +12,10 @@ from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.deferred_steps import put_due_in_force
-from mpi.service.stewardship.freeze_windows import freeze, lift, windows
-from mpi.service.stewardship.owner_consent import ask_consent, consent, refuse_consent
-from mpi.service.stewardship.pending_steps import waiting_steps
+from mpi.service.stewardship.deferred_steps import apply_due_decisions
+from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
+from mpi.service.stewardship.owner_consent import set_consent_required, give_consent, refuse_consent
+from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
 
@@ -32,7 +32,7 @@ class Owners:
     @rule(source=st.sampled_from(("sis", "ccwis")), asks=st.booleans())
     def ask_for_consent(self, source, asks):
         self.tick()
-        ask_consent(self.index, OPERATOR, source, asks=asks)
+        set_consent_required(self.index, OPERATOR, source, asks=asks)
         (self.oracle.asking.add if asks else self.oracle.asking.discard)(source)
 
     @rule(which=st.sampled_from(SecondApprover))
@@ -99,7 +99,7 @@ class Owners:
             return True
         try:
             done = self.previewed(
-                lambda preview: consent(self.index, OWNERS[source], step, preview=preview), untold=True
+                lambda preview: give_consent(self.index, OWNERS[source], step, preview=preview), untold=True
             )
         except DecisionConflict:
             self.must_contradict(waits)
@@ -171,26 +171,30 @@ class Owners:
             return
         self.tick()
         first = self.time.date() + timedelta(days=ahead)
-        freeze(self.index, OPERATOR, source, str(first), str(first + timedelta(days=days)), "count-day")
+        add_freeze_window(
+            self.index, OPERATOR, source, str(first), str(first + timedelta(days=days)), "count-day"
+        )
 
     @rule(data=st.data())
     def end_a_window(self, data):
         self.tick()
-        standing = [one.id for one in windows(self.index, OPERATOR) if one.state in {"coming", "open"}]
+        standing = [
+            one.id for one in list_freeze_windows(self.index, OPERATOR) if one.state in {"coming", "open"}
+        ]
         if standing and self.random.random() < 0.5:
-            lift(self.index, OPERATOR, data.draw(st.sampled_from(sorted(standing))))
-        put_due_in_force(self.index, OPERATOR)
+            lift_freeze_window(self.index, OPERATOR, data.draw(st.sampled_from(sorted(standing))))
+        apply_due_decisions(self.index, OPERATOR)
         self.hear_words()
         if not self.frozen():
             assert not any(word.pending and not word.revoked for word in self.oracle.words.values())
 
     def frozen(self) -> bool:
         """Whether a window of any source is open today."""
-        return any(one.state == "open" for one in windows(self.index, OPERATOR))
+        return any(one.state == "open" for one in list_freeze_windows(self.index, OPERATOR))
 
     @invariant()
     def just_what_waits_is_listed(self):
-        shown = {one.step: one for one in waiting_steps(self.index, OPERATOR)}
+        shown = {one.step: one for one in list_pending_steps(self.index, OPERATOR)}
         expected = {step: waits for step, waits in self.oracle.waiting_steps.items() if not self.hides(waits)}
         assert shown.keys() == expected.keys()
         for step, waits in expected.items():

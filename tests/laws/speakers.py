@@ -11,8 +11,8 @@ from sqlalchemy import select
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge import StepOptions
 from mpi.storage.tables import DecisionRow
 from tests.index import OPERATOR, a_child, crosswalk
 from tests.laws.families import means_the_same_later, plain
@@ -124,7 +124,9 @@ class Speakers:
         value = data.draw(st.sampled_from(VALUES[attribute]))
 
         def act(preview):
-            return correct(self.index, OPERATOR, eid, attribute, value, Why("seen", "x", preview=preview))
+            return correct_value(
+                self.index, OPERATOR, eid, attribute, value, StepOptions("seen", "x", preview=preview)
+            )
 
         done = self.previewed(act)
         assert crosswalk(self.index) == self.before

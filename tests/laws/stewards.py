@@ -18,8 +18,8 @@ from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons.persons import person
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
 from mpi.service.records.source_pause import pause, resume
-from mpi.service.stewardship.decisions import Asked, decide, decision
-from mpi.service.stewardship.merge import Why, merge, move, split
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
+from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk
@@ -92,7 +92,7 @@ class Stewards:
         second, asked = self.others_needed(named, self.before)
         assert (effect.approval, effect.consent_of) == (second, tuple(sorted(asked)))
         for place, (number, (kind, groups)) in enumerate(zip(effect.decisions, expected, strict=True)):
-            view = decision(self.index, OPERATOR, number)
+            view = get_decision(self.index, OPERATOR, number)
             shown = {frozenset((r.source, r.local_id) for r in group) for group in view.groups}
             visible = {frozenset(a for a in g if a not in self.oracle.sealed) for g in groups}
             assert (view.kind, shown) == (kind, {g for g in visible if g})
@@ -162,7 +162,7 @@ class Stewards:
         groups = (tuple(named[:cut]), tuple(named[cut:])) if different else (tuple(named),)
         supersedes: frozenset[int] = frozenset()
         while True:
-            asked = Asked(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
+            asked = DecisionRequest(kind, [labels(g) for g in groups], "test", supersedes=tuple(supersedes))
             # A sealed record hides a decision, so the index may let pass what the oracle knows to contradict.
             hidden = self.oracle.sealed & {a for w in self.oracle.words.values() for g in w.groups for a in g}
             try:
@@ -251,7 +251,7 @@ class Stewards:
         tags = tuple(person(self.index, OPERATOR, eid).etag for eid in eids)
 
         def act(preview):
-            why = Why("test", preview=preview, expected=tags)
+            why = StepOptions("test", preview=preview, expected=tags)
             return merge(self.index, OPERATOR, eids, why, survivor)
 
         try:
@@ -278,7 +278,9 @@ class Stewards:
 
         def act(preview):
             named = [labels(part) for part in parts]
-            return split(self.index, OPERATOR, eid, named, Why("test", preview=preview), 0 if keep else None)
+            return split(
+                self.index, OPERATOR, eid, named, StepOptions("test", preview=preview), 0 if keep else None
+            )
 
         try:
             done = self.previewed(act)
@@ -300,7 +302,7 @@ class Stewards:
         together = (*moved, *persons[to])
 
         def act(preview):
-            return move(self.index, OPERATOR, eid, labels(moved), to, Why("test", preview=preview))
+            return move(self.index, OPERATOR, eid, labels(moved), to, StepOptions("test", preview=preview))
 
         try:
             done = self.previewed(act)

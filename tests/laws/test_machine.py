@@ -41,7 +41,7 @@ from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
-from mpi.service.stewardship.decisions import decisions
+from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import receive
@@ -467,7 +467,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             shown |= {(r.source, r.local_id) for r in person(self.index, OPERATOR, eid).records}
             steps = [step for step in lineage(self.index, OPERATOR, eid) if step.record is not None]
             shown |= {(step.record.source, step.record.local_id) for step in steps}
-        for view in decisions(self.index, OPERATOR, limit=1000):
+        for view in list_decisions(self.index, OPERATOR, limit=1000):
             shown |= {(label.source, label.local_id) for group in view.groups for label in group}
             shown |= {(each["source"], each["local_id"]) for each in view.seen}
         assert not shown & sealed

@@ -19,10 +19,10 @@ from mpi.service.review.answer import defer
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, questions
-from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import Asked, report_link
+from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from tests.index import a_child, an_index, crosswalk, load_rows, many_children
 from tests.unit.api.live import serving
 
@@ -118,7 +118,7 @@ def _fill_up(index):
     other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
     upsert(index, operator(), "sis", other)
     together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
-    report_link(index, operator("sis-feed"), Asked(DecisionKind.DIFFERENT, together, "wrong-link"))
+    report_link(index, operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link"))
     waiting = questions(index, operator(), Filters(kind="pair")).questions
     single = [one for one in waiting if not one.burst]
     later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
@@ -128,7 +128,7 @@ def _fill_up(index):
     propose(index, operator("Ada Approver"), index.matcher)
     with index.database.write(operator(), "probe") as unit:
         note_large(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
-    draw(index, operator("demo"))
+    draw_blind_sample(index, operator("demo"))
 
 
 def _people(index):

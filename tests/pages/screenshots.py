@@ -23,8 +23,8 @@ from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, questions
-from mpi.service.sampling.blind_review import answer_blind, next_blind
-from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
+from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.pages.chromium import browsing
 from tests.unit.api.live import serving
 
@@ -65,14 +65,14 @@ def _furnish(index, demo: Path) -> None:
     """What a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
     known = know(index, truth(demo))
     person_of = {known.labels[record]: person for record, person in known.person_of.items()}
-    draw(index, operator("demo"))
+    draw_blind_sample(index, operator("demo"))
     judge = operator("Ida Steward")
     for _ in range(90):
-        view = next_blind(index, judge)
+        view = get_next_blind_pair(index, judge)
         if view is None:
             break
         left, right = (person_of[one.label] for one in view.records)
-        answer_blind(index, judge, view.id, "same" if left == right else "different")
+        answer_blind_pair(index, judge, view.id, "same" if left == right else "different")
     asked = 0
     for one in questions(index, operator(), Filters(), limit=60).questions:
         record = next((label for label in one.records if label.source == "district_north"), None)

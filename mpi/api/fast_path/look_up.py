@@ -32,29 +32,29 @@ class LookUpRoute(FastPathRoute):
         """What a call asks; None where it is not of the common form."""
         raise NotImplementedError
 
-    def answer(self, found: Any) -> Response:  # noqa: ANN401 - what ``asks`` answers with
+    def answer(self, result: Any) -> Response:  # noqa: ANN401 - what ``asks`` answers with
         """The answer, as the response model has it."""
         raise NotImplementedError
 
     async def short(self, request: Request) -> Response | None:
         """See ``FastPathRoute``: the read, and its line on the ledger."""
         index: Index = request.app.state.index
-        ask = self.asks(request, index)
-        if ask is None:
+        query = self.asks(request, index)
+        if query is None:
             return None
         headers = request.headers
-        whose = read_api_key(headers), headers.get("purpose-of-use")
+        credentials = read_api_key(headers), headers.get("purpose-of-use")
         if index.database.is_postgresql:  # which is across a network
-            found = await _look_up_in_ledger_thread(index, *whose, ask)
+            result = await _look_up_in_ledger_thread(index, *credentials, query)
         else:
-            found, line, viewer = look_up(index, *whose, ask)
+            result, line, viewer = look_up(index, *credentials, query)
             await _await_disclosure(index, viewer, lambda: line)
-        return self.answer(found)
+        return self.answer(result)
 
 
-def json_response(found: object, headers: dict[str, str] | None = None) -> Response:
+def json_response(content: object, headers: dict[str, str] | None = None) -> Response:
     """An answer of plain values and dataclasses."""
-    return Response(orjson.dumps(found), media_type="application/json", headers=headers)
+    return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
 
 def read_api_key(headers: Headers) -> str | None:
@@ -65,25 +65,25 @@ def read_api_key(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-async def _look_up_in_ledger_thread(index: Index, key: str | None, purpose: str | None, ask: Ask[Any]) -> Any:  # noqa: ANN401
+async def _look_up_in_ledger_thread(index: Index, key: str | None, purpose: str | None, query: Ask[Any]) -> Any:  # noqa: ANN401
     """Look up in the thread that writes the ledger, which does both for all that wait."""
     answers: list[Any] = []
 
-    def make() -> Disclosure:
-        answer, line, _ = glance(index, key, purpose, ask)
+    def make_line() -> Disclosure:
+        answer, line, _ = glance(index, key, purpose, query)
         answers.append(answer)
         return line
 
     try:
-        await _await_disclosure(index, _LOOK_UP_VIEWER, make)
+        await _await_disclosure(index, _LOOK_UP_VIEWER, make_line)
     except MoreToRead:
-        answer, line, viewer = await run_in_threadpool(in_full, index, key, purpose, ask)
+        answer, line, viewer = await run_in_threadpool(in_full, index, key, purpose, query)
         await _await_disclosure(index, viewer, lambda: line)
         return answer
     return answers[0]
 
 
-async def _await_disclosure(index: Index, viewer: Viewer, make: Callable[[], Disclosure]) -> None:
+async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[], Disclosure]) -> None:
     """Wait until the line is durable, holding no thread.
 
     Raises:
@@ -100,10 +100,10 @@ async def _await_disclosure(index: Index, viewer: Viewer, make: Callable[[], Dis
         else:
             durable.set_exception(error)
 
-    def told(error: Exception | None) -> None:
+    def notify(error: Exception | None) -> None:
         with suppress(RuntimeError):  # the server has stopped, and with it the loop
             loop.call_soon_threadsafe(settle, error)
 
     # Calls that have come at one time share a transaction.
-    index.store.ledger.have_made(index.database, viewer, make, told, loop.call_soon)
+    index.store.ledger.have_made(index.database, viewer, make_line, notify, loop.call_soon)
     await durable

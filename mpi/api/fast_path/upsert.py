@@ -46,31 +46,31 @@ def _upsert_record(request: Request, body: bytes) -> Response:
     viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
     viewer = add_idempotency_key(viewer, headers.get("idempotency-key"), request, body)
     address = address_from_path(request.scope["raw_path"])
-    sent = parse_json_object(body)
-    require_matching_local_id(sent, address.local_id)
-    return json_response(_to_plain_values(upsert.upsert(index, viewer, address.source, sent)))
+    record = parse_json_object(body)
+    require_matching_local_id(record, address.local_id)
+    return json_response(_to_plain_values(upsert.upsert(index, viewer, address.source, record)))
 
 
-def require_matching_local_id(sent: dict[str, object], local_id: str) -> None:
+def require_matching_local_id(record: dict[str, object], local_id: str) -> None:
     """Let the path say the local ID where the record does not.
 
     Raises:
         RecordError: they differ.
     """
-    if sent.setdefault("local_id", local_id) != local_id:
+    if record.setdefault("local_id", local_id) != local_id:
         raise RecordError("local_id", "conflict", "differs from the one in the path")
 
 
-def _to_plain_values(answer: UpsertResult) -> dict[str, object]:
+def _to_plain_values(resolved: UpsertResult) -> dict[str, object]:
     """As ``ResolvedOut``, in its order."""
     return {
-        "source": answer.source,
-        "local_id": answer.local_id,
-        "enterprise_id": answer.enterprise_id,
-        "outcome": answer.outcome,
-        "record": answer.record,
-        "provisional": answer.provisional,
-        "pending": answer.pending,
-        "tasks": answer.tasks,
-        "issues": answer.issues,
+        "source": resolved.source,
+        "local_id": resolved.local_id,
+        "enterprise_id": resolved.enterprise_id,
+        "outcome": resolved.outcome,
+        "record": resolved.record,
+        "provisional": resolved.provisional,
+        "pending": resolved.pending,
+        "tasks": resolved.tasks,
+        "issues": resolved.issues,
     }

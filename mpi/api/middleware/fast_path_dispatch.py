@@ -37,8 +37,8 @@ class FastPathDispatcher:
     async def answer(self, scope: Scope, receive: Receive) -> Response | None:
         """The answer to a call; None where it has to go FastAPI's way."""
         for route in self._routes:
-            match, found = route.matches(scope)
+            match, child_scope = route.matches(scope)
             if match is Match.FULL:
-                scope.update(found)
+                scope.update(child_scope)
                 return await route.short(Request(scope, receive))
         return None

@@ -43,10 +43,10 @@ class RequestMiddleware:
         short: tried before the application.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, short: FastPathDispatcher) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, dispatcher: FastPathDispatcher) -> None:
         self._app = app
         self._metrics = metrics
-        self._short = short
+        self._short = dispatcher
         self._fairness = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,8 +107,8 @@ class _CallState:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            kept = [header for header in message.get("headers", ()) if header[0].lower() not in _OVERRIDDEN_HEADERS]
-            if not any(name.lower() == _CACHE_HEADER for name, _ in kept):
-                kept.append((_CACHE_HEADER, b"no-store"))
-            message["headers"] = [*kept, *_ENCODED_HEADERS, (_REQUEST_ID_HEADER, self.id.encode())]
+            headers = [header for header in message.get("headers", ()) if header[0].lower() not in _OVERRIDDEN_HEADERS]
+            if not any(name.lower() == _CACHE_HEADER for name, _ in headers):
+                headers.append((_CACHE_HEADER, b"no-store"))
+            message["headers"] = [*headers, *_ENCODED_HEADERS, (_REQUEST_ID_HEADER, self.id.encode())]
         await self._send(message)

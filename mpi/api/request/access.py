@@ -66,9 +66,9 @@ async def read_credentials(
 CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 
 
-def authenticate_caller(index: IndexDep, shown: CredentialsDep) -> Viewer:
+def authenticate_caller(index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
     """Who is calling, by either form of their key, and for what purpose."""
-    return shown.viewer(index)
+    return sent_credentials.viewer(index)
 
 
 CallerDep = Annotated[Viewer, Depends(authenticate_caller)]

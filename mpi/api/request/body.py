@@ -35,12 +35,12 @@ async def read_raw_body(request: Request) -> bytes:
         TooLargeError: it has more than ``MAX_RECORD_BYTES``.
     """
     # A call may be answered a second time, see mpi.api.request.model_reload and mpi.api.fast_path.upsert; its body comes once.
-    read: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
-    if read is None:
-        read = request.state.raw_body = await _read(request)
-    if isinstance(read, TooLargeError):
-        raise read
-    return read
+    body: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
+    if body is None:
+        body = request.state.raw_body = await _read(request)
+    if isinstance(body, TooLargeError):
+        raise body
+    return body
 
 
 async def _read(request: Request) -> bytes | TooLargeError:
@@ -88,17 +88,17 @@ def parse_json_object(data: bytes | None) -> dict[str, object]:
 
 async def iterate_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[BodyLine]:
     """The lines of a body, holding at most one and a chunk at a time; blank ones are left out."""
-    rest, number, overlong = b"", 0, False
+    remainder, number, is_overlong = b"", 0, False
     async for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for data in whole:
+        *complete_lines, remainder = (remainder + chunk).split(b"\n")
+        for data in complete_lines:
             number += 1
-            if overlong or len(data) > MAX_RECORD_BYTES:
+            if is_overlong or len(data) > MAX_RECORD_BYTES:
                 yield BodyLine(number, None)
             elif data.strip():
                 yield BodyLine(number, data)
-            overlong = False
-        if len(rest) > MAX_RECORD_BYTES:
-            rest, overlong = b"", True
-    if overlong or rest.strip():
-        yield BodyLine(number + 1, None if overlong else rest)
+            is_overlong = False
+        if len(remainder) > MAX_RECORD_BYTES:
+            remainder, is_overlong = b"", True
+    if is_overlong or remainder.strip():
+        yield BodyLine(number + 1, None if is_overlong else remainder)

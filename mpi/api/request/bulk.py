@@ -30,49 +30,49 @@ _MAX_KEY_LENGTH = 200
 
 
 async def answer_lines(
-    app: FastAPI, shown: Credentials, chunks: AsyncIterator[bytes], request_id: str
+    app: FastAPI, sent_credentials: Credentials, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
     """The answer to each line, in order.
 
     Args:
         app: the application, which may move to another model between two lines.
-        shown: what the sender says of itself. It is asked anew who that is before each line, as a sender
+        sent_credentials: what the sender says of itself. It is asked anew who that is before each line, as a sender
             keeps its call open for as long as it likes, and a revoked key ends at once.
         chunks: the body; read to its end whatever it holds, or the caller could not read the answers.
         request_id: for the log.
     """
-    answered = 0
+    line_count = 0
     async for line in iterate_lines(chunks):
-        answered += 1
-        if answered <= MAX_LINES:
-            yield await run_in_threadpool(answer_line, app, shown, line, request_id)
-        elif answered == MAX_LINES + 1:
-            refusal = RecordError("record", "too-many", f"one call has at most {MAX_LINES:,} lines")
-            yield _encode_line({"line": line.number, "problem": problem_from_error(refusal)})
+        line_count += 1
+        if line_count <= MAX_LINES:
+            yield await run_in_threadpool(answer_line, app, sent_credentials, line, request_id)
+        elif line_count == MAX_LINES + 1:
+            error = RecordError("record", "too-many", f"one call has at most {MAX_LINES:,} lines")
+            yield _encode_line({"line": line.number, "problem": problem_from_error(error)})
 
 
-def answer_line(app: FastAPI, shown: Credentials, line: BodyLine, request_id: str) -> bytes:
+def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, request_id: str) -> bytes:
     """Upsert the record of one line; one that is refused is answered with a problem."""
-    key: dict[str, object] = {}
+    record_key: dict[str, object] = {}
     try:
-        viewer = shown.viewer(app.state.index)
-        sent = parse_json_object(line.data)
-        key = _extract_record_key(sent)
-        resolved = _upsert_record(app, viewer, _pop_source(sent), sent)
+        viewer = sent_credentials.viewer(app.state.index)
+        record = parse_json_object(line.data)
+        record_key = _extract_record_key(record)
+        resolved = _upsert_record(app, viewer, _pop_source(record), record)
         return _encode_line({"line": line.number, **resolved.as_dict()})
     except MpiError as error:
-        return _encode_line({"line": line.number, **key, "problem": problem_from_error(error)})
+        return _encode_line({"line": line.number, **record_key, "problem": problem_from_error(error)})
     # One line must not cost the answers to the others; what it was is in the log.
     except Exception as error:  # noqa: BLE001
         log_unexpected(error, request_id)
-        return _encode_line({"line": line.number, **key, "problem": problem_from_error(error)})
+        return _encode_line({"line": line.number, **record_key, "problem": problem_from_error(error)})
 
 
-def _upsert_record(app: FastAPI, viewer: Viewer, source: str, sent: dict[str, object]) -> UpsertResult:
+def _upsert_record(app: FastAPI, viewer: Viewer, source: str, record: dict[str, object]) -> UpsertResult:
     try:
-        return upsert(app.state.index, viewer, source, sent)
+        return upsert(app.state.index, viewer, source, record)
     except ModelMovedError:
-        return upsert(reload_model(app), viewer, source, sent)
+        return upsert(reload_model(app), viewer, source, record)
 
 
 class BulkResponse(Response):
@@ -98,32 +98,32 @@ class BulkResponse(Response):
         async with asyncio.TaskGroup() as group:
             group.create_task(self._work(backlog))
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            while (made := await backlog.get()) is not None:
-                await send({"type": "http.response.body", "body": made, "more_body": True})
+            while (encoded_answer := await backlog.get()) is not None:
+                await send({"type": "http.response.body", "body": encoded_answer, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _work(self, backlog: asyncio.Queue[bytes | None]) -> None:
         try:
-            async for made in self._answers:
-                backlog.put_nowait(made)
+            async for encoded_answer in self._answers:
+                backlog.put_nowait(encoded_answer)
         except ClientDisconnect:
             pass  # What was answered is kept; the caller sends the rest again, which changes nothing twice.
         finally:
             backlog.put_nowait(None)
 
 
-def _pop_source(sent: dict[str, object]) -> str:
+def _pop_source(record: dict[str, object]) -> str:
     """Take the source's code out of a line, whose rest is a canonical record."""
-    source = sent.pop("source", None)
+    source = record.pop("source", None)
     if not isinstance(source, str):
         raise RecordError("source", "missing", "every line needs the code of its source, as text")
     return source
 
 
-def _extract_record_key(sent: dict[str, object]) -> dict[str, object]:
+def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
     """The line's key, as far as it has one: for the caller to know which record a problem is about."""
-    named = {name: sent.get(name) for name in ("source", "local_id")}
-    return {n: v for n, v in named.items() if isinstance(v, str) and 0 < len(v) <= _MAX_KEY_LENGTH}
+    parts = {name: record.get(name) for name in ("source", "local_id")}
+    return {n: value for n, value in parts.items() if isinstance(value, str) and 0 < len(value) <= _MAX_KEY_LENGTH}
 
 
 def _encode_line(value: dict[str, object]) -> bytes:

@@ -31,8 +31,8 @@ class TooManyCallsError(InputError):  # noqa: N818 - what is the matter
 class CallLimiter:
     """Lets calls through, a client at a time no more than its share; used on the event loop only."""
 
-    def __init__(self, at_work: int = MAX_RUNNING_CALLS, waiting: int = MAX_WAITING_CALLS) -> None:
-        self._at_work, self._most = at_work, at_work + waiting
+    def __init__(self, max_running: int = MAX_RUNNING_CALLS, max_waiting: int = MAX_WAITING_CALLS) -> None:
+        self._at_work, self._most = max_running, max_running + max_waiting
         self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
@@ -62,12 +62,12 @@ class CallLimiter:
 class _ClientCalls:
     """The calls of one client that are under way or wait."""
 
-    def __init__(self, at_work: int) -> None:
+    def __init__(self, max_running: int) -> None:
         self.calls = 0
-        self.turns = asyncio.Semaphore(at_work)
+        self.turns = asyncio.Semaphore(max_running)
 
 
 def _hash_credential(headers: Headers) -> bytes:
     """What tells one client from another; a hash, so that no key stays in memory for it."""
-    sent = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
-    return blake2b(sent.encode(), digest_size=16).digest()
+    credential = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
+    return blake2b(credential.encode(), digest_size=16).digest()

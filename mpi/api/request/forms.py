@@ -30,10 +30,10 @@ class Form:
         Raises:
             InputError: it is missing or empty.
         """
-        found = self.optional(name)
-        if found is None:
+        value = self.optional(name)
+        if value is None:
             raise InputError(f"{name}: is missing")
-        return found
+        return value
 
     def optional(self, name: str) -> str | None:
         """A value without the spaces around it; None where it is missing or empty."""
@@ -41,8 +41,8 @@ class Form:
 
     def whole(self, name: str) -> str:
         """A value as it was typed, such as a password; empty where it is missing."""
-        found = self._values.get(name, ())
-        return found[-1] if found else ""
+        values = self._values.get(name, ())
+        return values[-1] if values else ""
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Every value of a name; those left empty are left out."""
@@ -64,8 +64,8 @@ async def read_form(request: Request) -> Form:
         TooLargeError: it has more than ``MAX_FORM_BYTES`` or ``MAX_FORM_FIELDS``.
         InputError: it is no form, or holds what no page sends.
     """
-    kind = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
-    if kind != _MEDIA_TYPE:
+    media_type = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
+    if media_type != _MEDIA_TYPE:
         raise InputError(f"send a form as {_MEDIA_TYPE}")
     data = bytearray()
     async for chunk in request.stream():
@@ -91,7 +91,7 @@ def parse_form(data: bytes) -> Form:
     for name, value in pairs:
         # A browser sends CR LF for each line's end.
         text = value.replace("\r\n", "\n")
-        if any(ord(letter) < ord(" ") and letter not in "\n\t" for letter in name + text):
+        if any(ord(character) < ord(" ") and character not in "\n\t" for character in name + text):
             raise InputError("the form holds a control character")
         values.setdefault(name, []).append(text)
     return Form(values)

@@ -24,14 +24,14 @@ class ModelReloadRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, called once more after the move; nothing was done the first time."""
-        answer = super().get_route_handler()
+        handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
             try:
-                return await answer(request)
+                return await handle(request)
             except ModelMovedError:
                 await run_in_threadpool(reload_model, request.app)
-                return await answer(request)
+                return await handle(request)
 
         return handler
 
@@ -46,17 +46,17 @@ def reload_model(app: FastAPI) -> Index:
     with _reload_lock:
         index: Index = app.state.index
         with index.database.read(operator()) as unit:
-            active = unit.configs.active()
-        if active is None or index.matcher.runs(active):
+            active_config = unit.configs.active()
+        if active_config is None or index.matcher.runs(active_config):
             return index
-        ref = active.model
-        known: dict[str, Matcher] = app.state.matchers
-        if ref not in known or not known[ref].runs(active):
+        ref = active_config.model
+        matchers: dict[str, Matcher] = app.state.matchers
+        if ref not in matchers or not matchers[ref].runs(active_config):
             settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
-            known[ref] = load_matcher(settings, ref)
-        if not known[ref].runs(active):
+            matchers[ref] = load_matcher(settings, ref)
+        if not matchers[ref].runs(active_config):
             raise ModelMovedError(f"model {ref} is not here as the index runs on it: restore its folder")
-        app.state.index = replace(index, matcher=known[ref])
+        app.state.index = replace(index, matcher=matchers[ref])
         return app.state.index  # type: ignore[no-any-return]
 
 

@@ -155,10 +155,10 @@ def _build_response(problem: Problem, request_id: str, headers: Mapping[str, str
 
 def _describe_parameter_errors(errors: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong with which parameter. What was sent is not told, nor a name that is not ours."""
-    told = []
+    messages = []
     for error in errors:
         if error["type"] == "extra_forbidden":
-            told.append("there is a parameter that this route does not have")
+            messages.append("there is a parameter that this route does not have")
         else:
-            told.append(f"{error['loc'][-1]}: {error['msg']}")
-    return "; ".join(dict.fromkeys(told))
+            messages.append(f"{error['loc'][-1]}: {error['msg']}")
+    return "; ".join(dict.fromkeys(messages))

@@ -49,14 +49,14 @@ def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
     return _run_job(index, viewer, simulate_in_process, bits)
 
 
-def _run_job(index: Index, viewer: Viewer, work: Callable[..., Result], *given: object) -> Result:
+def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *arguments: object) -> Result:
     # No process is begun for who may not ask for it.
     require_whole_index(viewer)
     with index.database.read(operator()) as unit:
-        records = unit.keys.greatest(index.config_id(unit))
-    if records < MIN_PROCESS_RECORDS:
-        return work(index, viewer, *given)
-    return computed_apart(index, work, viewer, *given)
+        record_count = unit.keys.greatest(index.config_id(unit))
+    if record_count < MIN_PROCESS_RECORDS:
+        return job(index, viewer, *arguments)
+    return computed_apart(index, job, viewer, *arguments)
 
 
 def _propose(

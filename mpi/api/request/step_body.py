@@ -36,10 +36,10 @@ class JsonBody:
         InputError: it has another.
     """
 
-    def __init__(self, sent: Mapping[str, object], *names: str) -> None:
-        if set(sent) - set(names):
+    def __init__(self, members: Mapping[str, object], *names: str) -> None:
+        if set(members) - set(names):
             raise InputError(f"the body has a member that is not known here; known are {', '.join(names)}")
-        self._sent = sent
+        self._sent = members
 
     def text(self, name: str) -> str:
         """Text that has to be there."""
@@ -55,36 +55,36 @@ class JsonBody:
 
     def bits(self, name: str) -> float | None:
         """A number of bits, if it is there."""
-        found = self._sent.get(name)
-        if found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
-            return found
+        value = self._sent.get(name)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            return value
         raise InputError(f"{name}: give a number of bits")
 
     def optional_number(self, name: str) -> int | None:
         """A whole number, if it is there."""
-        found = self._sent.get(name)
-        if found is None or (isinstance(found, int) and not isinstance(found, bool)):
-            return found
+        value = self._sent.get(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
         raise InputError(f"{name}: give a whole number")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts that has to be there."""
-        found = self._list(name)
-        if found is None or not all(isinstance(each, str) for each in found):
+        items = self._list(name)
+        if items is None or not all(isinstance(item, str) for item in items):
             raise InputError(f"{name}: give a list of texts")
-        return cast("list[str]", found)
+        return cast("list[str]", items)
 
     def numbers(self, name: str) -> tuple[int, ...]:
         """A list of numbers; empty where it is left out."""
-        found = self._list(name) or []
-        if not all(isinstance(each, int) and not isinstance(each, bool) for each in found):
+        items = self._list(name) or []
+        if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
             raise InputError(f"{name}: give a list of numbers")
-        return tuple(cast("list[int]", found))
+        return tuple(cast("list[int]", items))
 
     def groups(self, name: str) -> list[list[RecordRef]]:
         """A list of lists of records that has to be there."""
-        found = _require_value(name, self._list(name))
-        return [self._labels(name, group) for group in found]
+        groups = _require_value(name, self._list(name))
+        return [self._labels(name, group) for group in groups]
 
     def records(self, name: str) -> list[RecordRef]:
         """A list of records that has to be there."""
@@ -100,8 +100,8 @@ class JsonBody:
 
     def optional_record(self, name: str) -> RecordRef | None:
         """A record, if it is there."""
-        found = self._sent.get(name)
-        return None if found is None else self._label(name, found)
+        value = self._sent.get(name)
+        return None if value is None else self._label(name, value)
 
     def number(self, name: str) -> int:
         """A whole number that has to be there."""
@@ -109,48 +109,48 @@ class JsonBody:
 
     def verdicts(self, name: str) -> list[tuple[RecordRef, RecordRef, str]]:
         """A list of verdicts on pairs of records that has to be there."""
-        return [self._verdict(name, each) for each in _require_value(name, self._list(name))]
+        return [self._verdict(name, item) for item in _require_value(name, self._list(name))]
 
     def part(self, name: str) -> int | RecordRef | None:
         """A place, or a record; None where it is left out."""
-        found = self._sent.get(name)
-        if found is None or (isinstance(found, int) and not isinstance(found, bool)):
-            return found
-        return self._label(name, found)
+        value = self._sent.get(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        return self._label(name, value)
 
-    def _labels(self, name: str, sent: object) -> list[RecordRef]:
-        if not isinstance(sent, Sequence) or isinstance(sent, str):
+    def _labels(self, name: str, value: object) -> list[RecordRef]:
+        if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError(f"{name}: give lists of records, each with source and local_id")
-        return [self._label(name, each) for each in sent]
+        return [self._label(name, item) for item in value]
 
-    def _label(self, name: str, sent: object) -> RecordRef:
-        if isinstance(sent, Mapping) and set(sent) == {"source", "local_id"}:
-            source, local_id = sent["source"], sent["local_id"]
+    def _label(self, name: str, value: object) -> RecordRef:
+        if isinstance(value, Mapping) and set(value) == {"source", "local_id"}:
+            source, local_id = value["source"], value["local_id"]
             if isinstance(source, str) and isinstance(local_id, str):
                 return RecordRef(source, local_id)
         raise InputError(f"{name}: a record is given by source and local_id, both text")
 
-    def _verdict(self, name: str, sent: object) -> tuple[RecordRef, RecordRef, str]:
-        if isinstance(sent, Mapping) and set(sent) == {"left", "right", "kind"}:
-            kind = sent["kind"]
+    def _verdict(self, name: str, value: object) -> tuple[RecordRef, RecordRef, str]:
+        if isinstance(value, Mapping) and set(value) == {"left", "right", "kind"}:
+            kind = value["kind"]
             if isinstance(kind, str):
-                return self._label(name, sent["left"]), self._label(name, sent["right"]), kind
+                return self._label(name, value["left"]), self._label(name, value["right"]), kind
         raise InputError(f"{name}: a verdict has left, right (records) and kind (text)")
 
-    def _of(self, name: str, kind: type[Value], called: str) -> Value | None:
-        found = self._sent.get(name)
-        if found is None or isinstance(found, kind):
-            return found
-        raise InputError(f"{name}: give {called}")
+    def _of(self, name: str, kind: type[Value], expected: str) -> Value | None:
+        value = self._sent.get(name)
+        if value is None or isinstance(value, kind):
+            return value
+        raise InputError(f"{name}: give {expected}")
 
     def _list(self, name: str) -> list[object] | None:
-        found = self._sent.get(name)
-        if found is None or isinstance(found, list):
-            return found
+        value = self._sent.get(name)
+        if value is None or isinstance(value, list):
+            return value
         raise InputError(f"{name}: give a list")
 
 
-def _require_value(name: str, found: Member | None) -> Member:
-    if found is None:
+def _require_value(name: str, value: Member | None) -> Member:
+    if value is None:
         raise InputError(f"{name}: is missing")
-    return found
+    return value

@@ -11,8 +11,8 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, permit
 from mpi.service.persons.effects import Effect
-from mpi.service.stewardship.owner_consent import AskingConsent, ask_consent, consent, refuse_consent
-from mpi.service.stewardship.pending_steps import WaitingStep, waiting_steps
+from mpi.service.stewardship.owner_consent import ConsentSetting, set_consent_required, give_consent, refuse_consent
+from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
 
 router = APIRouter(tags=["decisions"])
 _REASON_SCHEMA = {"type": "string", "maxLength": 64}
@@ -30,15 +30,15 @@ _ASK_CONSENT_BODY = json_body(
     openapi_extra=_ASK_CONSENT_BODY,
 )
 def post_ask_consent(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
-) -> AskingConsent:
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
+) -> ConsentSetting:
     """From now on. What waits already goes on waiting for those who were asked."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    body = JsonBody(sent, "asks", "reason")
+    body = JsonBody(members, "asks", "reason")
     if body.value("asks") not in (True, False):
         raise InputError("asks: give true or false")
     reason = body.optional_text("reason") or "setting"
-    return ask_consent(index, viewer, source, asks=body.flag("asks"), reason=reason)
+    return set_consent_required(index, viewer, source, asks=body.flag("asks"), reason=reason)
 
 
 @router.get(
@@ -47,9 +47,9 @@ def post_ask_consent(
     summary="List what waits for a second approver or for an owner, the oldest first",
     responses=problems(),
 )
-def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[WaitingStep]:
+def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[PendingStep]:
     """Steps that the caller may see whole, and those about which a source of the caller's was asked."""
-    return waiting_steps(index, viewer)
+    return list_pending_steps(index, viewer)
 
 
 @router.post(
@@ -61,13 +61,13 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
     openapi_extra=UNDO,
 )
 def post_consent(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """For every source that the caller owns. It takes effect once nobody is awaited any more."""
     permit(viewer, Action.CONSENT)
-    body = JsonBody(sent, "reason", "preview")
+    body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "consent"
-    return consent(index, viewer, number, reason, preview=body.flag("preview"))
+    return give_consent(index, viewer, number, reason, preview=body.flag("preview"))
 
 
 @router.post(
@@ -79,10 +79,10 @@ def post_consent(
     openapi_extra=UNDO,
 )
 def post_refusal(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """The step ends, and nothing of it ever took effect."""
     permit(viewer, Action.CONSENT)
-    body = JsonBody(sent, "reason", "preview")
+    body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "refused"
     return refuse_consent(index, viewer, number, reason, preview=body.flag("preview"))

@@ -23,19 +23,19 @@ router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 class _CrosswalkRoute(LookUpRoute):
     def asks(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
         """A source and a local ID, once each and nothing else."""
-        sent = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = dict(sent)
-        if len(sent) != len(given) or given.keys() != {"source", "local_id"}:
+        parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        values = dict(parameters)
+        if len(parameters) != len(values) or values.keys() != {"source", "local_id"}:
             return None
-        source, local_id = given["source"], given["local_id"]
+        source, local_id = values["source"], values["local_id"]
         return Ask(
             lambda unit, key, who: crosswalk_at_a_glance(unit, key, who, source, local_id),
             lambda unit: crosswalk_in(unit, source, local_id),
         )
 
-    def answer(self, found: CrosswalkEntry) -> Response:
+    def answer(self, result: CrosswalkEntry) -> Response:
         """As ``CrosswalkOut``."""
-        return json_response(found)
+        return json_response(result)
 
 
 look_up_router = APIRouter(tags=["crosswalk"], route_class=_CrosswalkRoute)

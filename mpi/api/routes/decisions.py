@@ -24,8 +24,8 @@ from mpi.domain.viewer import Action, permit
 from mpi.service.persons.effects import Effect
 from mpi.service.stewardship import decisions, merge, undo
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.decisions import Asked, DecisionView
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.decisions import DecisionRequest, DecisionView
+from mpi.service.stewardship.merge import StepOptions
 
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
 _REASON_MEMBERS = ("reason", "note", "supersedes", "preview")
@@ -39,14 +39,14 @@ _DEFAULT_UNDO_REASON = "undo"
     responses=problems(404, 409, 413, 422),
     openapi_extra=DECIDE,
 )
-def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonBodyDep) -> Effect:
+def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> Effect:
     """It holds until it is undone or superseded, whatever its records come to say and whatever the model.
 
     One that contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
-    asked = Asked(
+    body = JsonBody(members, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
+    decision = DecisionRequest(
         _parse_decision_kind(body.text("kind")),
         body.groups("groups"),
         body.text("reason"),
@@ -55,7 +55,7 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonB
         body.optional_text("note"),
         body.numbers("supersedes"),
     )
-    return decisions.decide(index, viewer, asked, preview=body.flag("preview"))
+    return decisions.decide(index, viewer, decision, preview=body.flag("preview"))
 
 
 @router.post(
@@ -65,17 +65,17 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonB
     responses=problems(404, 413, 422),
     openapi_extra=REPORT,
 )
-def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: JsonBodyDep) -> dict[str, int]:
+def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> dict[str, int]:
     """It changes nothing by itself: it is a claim, and a task asks a steward about it."""
     permit(viewer, Action.LINK_REPORT)
-    body = JsonBody(sent, "kind", "groups", "reason", "note")
-    asked = Asked(
+    body = JsonBody(members, "kind", "groups", "reason", "note")
+    claim = DecisionRequest(
         _parse_decision_kind(body.text("kind")),
         body.groups("groups"),
         body.text("reason"),
         note=body.optional_text("note"),
     )
-    return {"claim": decisions.report_link(index, viewer, asked)}
+    return {"claim": decisions.report_link(index, viewer, claim)}
 
 
 @router.get(
@@ -86,7 +86,7 @@ def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, sent: Js
 )
 def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> list[DecisionView]:
     """Those about records that the caller may see; go on with `before` set to the last `id`."""
-    return decisions.decisions(index, viewer, query.before, query.limit)
+    return decisions.list_decisions(index, viewer, query.before, query.limit)
 
 
 @router.get(
@@ -97,7 +97,7 @@ def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> li
 )
 def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> DecisionView:
     """Who said what, when and why; and whether it still binds."""
-    return decisions.decision(index, viewer, number)
+    return decisions.get_decision(index, viewer, number)
 
 
 @router.post(
@@ -109,11 +109,11 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=UNDO,
 )
 def post_decision_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """The result is what would be without it, with all that came since; `stays` tells what stays as it is."""
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "reason", "preview")
+    body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_decision(index, viewer, number, reason, preview=body.flag("preview"))
 
@@ -127,11 +127,11 @@ def post_decision_undo(
     openapi_extra=UNDO,
 )
 def post_step_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """All decisions that the step made are revoked, in any order with other steps."""
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "reason", "preview")
+    body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
 
@@ -145,11 +145,11 @@ def post_step_undo(
     openapi_extra=UNDO,
 )
 def post_step_approve(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """It takes effect as it would now. Whoever made the step cannot approve it."""
     permit(viewer, Action.APPROVE)
-    return approve(index, viewer, number, preview=JsonBody(sent, "reason", "preview").flag("preview"))
+    return approve(index, viewer, number, preview=JsonBody(members, "reason", "preview").flag("preview"))
 
 
 @router.post(
@@ -160,15 +160,15 @@ def post_step_approve(
     dependencies=[ActionPath],
     openapi_extra=MERGE,
 )
-def post_merge(index: IndexDep, viewer: WriterDep, tags: IfMatchDep, _: NoQueryDep, sent: JsonBodyDep) -> Effect:
+def post_merge(index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep) -> Effect:
     """The survivor keeps its ID; the others are retired and answer with it.
 
     Survivor is the ID with an open enrolment, then of most records, then the oldest, unless `survivor` says.
     """
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "eids", "survivor", *_REASON_MEMBERS)
-    why = _build_reason(body, tags)
-    return merge.merge(index, viewer, body.texts("eids"), why, body.optional_text("survivor"))
+    body = JsonBody(members, "eids", "survivor", *_REASON_MEMBERS)
+    reason = _build_reason(body, etags)
+    return merge.merge(index, viewer, body.texts("eids"), reason, body.optional_text("survivor"))
 
 
 @router.post(
@@ -183,16 +183,16 @@ def post_split(
     index: IndexDep,
     viewer: WriterDep,
     eid: EidDep,
-    tags: IfMatchDep,
+    etags: IfMatchDep,
     _: NoQueryDep,
-    sent: JsonBodyDep,
+    members: JsonBodyDep,
 ) -> Effect:
     """The part that holds most of its records keeps the ID, unless `keep` says."""
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "groups", "keep", "one_child", *_REASON_MEMBERS)
-    why = _build_reason(body, tags)
+    body = JsonBody(members, "groups", "keep", "one_child", *_REASON_MEMBERS)
+    reason = _build_reason(body, etags)
     one_child = body.numbers("one_child")
-    return merge.split(index, viewer, eid, body.groups("groups"), why, body.part("keep"), one_child)
+    return merge.split(index, viewer, eid, body.groups("groups"), reason, body.part("keep"), one_child)
 
 
 @router.post(
@@ -207,23 +207,23 @@ def post_move(
     index: IndexDep,
     viewer: WriterDep,
     eid: EidDep,
-    tags: IfMatchDep,
+    etags: IfMatchDep,
     _: NoQueryDep,
-    sent: JsonBodyDep,
+    members: JsonBodyDep,
 ) -> Effect:
     """They are held apart from the one person, and together with the other."""
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "records", "to", *_REASON_MEMBERS)
-    why = _build_reason(body, tags)
-    return merge.move(index, viewer, eid, body.records("records"), body.text("to"), why)
+    body = JsonBody(members, "records", "to", *_REASON_MEMBERS)
+    reason = _build_reason(body, etags)
+    return merge.move(index, viewer, eid, body.records("records"), body.text("to"), reason)
 
 
-def _build_reason(body: JsonBody, tags: tuple[str, ...] | None) -> Why:
-    return Why(
+def _build_reason(body: JsonBody, etags: tuple[str, ...] | None) -> StepOptions:
+    return StepOptions(
         body.text("reason"),
         body.optional_text("note"),
         body.numbers("supersedes"),
-        tags,
+        etags,
         body.flag("preview"),
     )
 

@@ -11,7 +11,7 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.explanations.person import PersonExplanation, explain_person
-from mpi.service.explanations.person_history import HistoryStep, built
+from mpi.service.explanations.person_history import HistoryStep, describe_history
 
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
@@ -23,10 +23,10 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     responses=problems(404, 409, 413, 422),
     openapi_extra=EXPLAIN,
 )
-def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Explanation:
+def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Explanation:
     """One sentence, what each comparison adds, what opposes, and what would change the answer; no values."""
     permit(viewer, Action.RECORD_READ)
-    body = JsonBody(sent, "left", "right")
+    body = JsonBody(members, "left", "right")
     return explain_pair(index, viewer, body.record("left"), body.record("right"))
 
 
@@ -49,4 +49,4 @@ def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryD
 )
 def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[HistoryStep, ...]:
     """Step by step, the oldest first."""
-    return built(index, viewer, eid)
+    return describe_history(index, viewer, eid)

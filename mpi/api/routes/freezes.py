@@ -10,7 +10,7 @@ from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
-from mpi.service.stewardship.freeze_windows import FreezeWindow, freeze, lift, windows
+from mpi.service.stewardship.freeze_windows import FreezeWindow, add_freeze_window, lift_freeze_window, list_freeze_windows
 
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
 _DATE_SCHEMA = {"type": "string", "format": "date"}
@@ -33,13 +33,13 @@ _WINDOW_BODY = json_body(
     openapi_extra=_WINDOW_BODY,
 )
 def post_freeze(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
     """Decisions, merges, splits, moves and approved items of a proposal wait for the first day after it."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    body = JsonBody(sent, "begins_on", "ends_on", "reason")
+    body = JsonBody(members, "begins_on", "ends_on", "reason")
     reason = body.optional_text("reason") or "reporting-period"
-    return freeze(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
+    return add_freeze_window(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
 
 
 @router.get(
@@ -50,7 +50,7 @@ def post_freeze(
 )
 def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[FreezeWindow]:
     """Of the sources that the caller may see, by their first day."""
-    return windows(index, viewer)
+    return list_freeze_windows(index, viewer)
 
 
 @router.post(
@@ -62,8 +62,8 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
     openapi_extra=json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
 )
 def post_lift(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
     """What waits for it alone takes effect at once."""
     permit(viewer, Action.SOURCE_ADMIN)
-    return lift(index, viewer, number, JsonBody(sent, "reason").optional_text("reason") or "lifted")
+    return lift_freeze_window(index, viewer, number, JsonBody(members, "reason").optional_text("reason") or "lifted")

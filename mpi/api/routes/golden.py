@@ -12,8 +12,8 @@ from mpi.api.schemas.problem import problems
 from mpi.domain.viewer import Action, permit
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.golden_record import GoldenRecord, golden
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge import StepOptions
 
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
@@ -32,9 +32,9 @@ def get_golden(
     Where a record says that the child's address is confidential, no address and no telephone is told.
     `ETag` names what was read, for the `If-Match` of a correction.
     """
-    found = golden(index, viewer, eid)
-    response.headers["ETag"] = f'"{found.etag}"'
-    return found
+    record = golden(index, viewer, eid)
+    response.headers["ETag"] = f'"{record.etag}"'
+    return record
 
 
 @router.post(
@@ -48,20 +48,20 @@ def post_correction(
     index: IndexDep,
     viewer: WriterDep,
     eid: EidDep,
-    expected: IfMatchDep,
+    etags: IfMatchDep,
     _: NoQueryDep,
-    sent: JsonBodyDep,
+    members: JsonBodyDep,
 ) -> Effect:
     """It is a record of the stewards' own source, stands before every other, and joins nobody.
 
     It goes where the record goes that it corrects, and is taken back by undoing its step.
     """
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "attribute", "value", "reason", "note", "preview")
-    why = Why(
+    body = JsonBody(members, "attribute", "value", "reason", "note", "preview")
+    reason = StepOptions(
         body.text("reason"),
         body.optional_text("note"),
-        expected=expected,
+        expected=etags,
         preview=body.flag("preview"),
     )
-    return correct(index, viewer, eid, body.text("attribute"), body.value("value"), why)
+    return correct_value(index, viewer, eid, body.text("attribute"), body.value("value"), reason)

@@ -24,7 +24,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
     openapi_extra=UNDO,
 )
 def post_load_undo(
-    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> LoadUndoResult:
     """Nothing that it said counts any more: records, people and IDs are as they would be without it.
 
@@ -32,6 +32,6 @@ def post_load_undo(
     in between; interrupted, it goes on when it is asked for again.
     """
     permit(viewer, Action.LOAD)
-    body = JsonBody(sent, "reason", "preview")
+    body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "bad-load"
     return undo_load(index, viewer, number, reason, preview=body.flag("preview"))

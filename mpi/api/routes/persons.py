@@ -31,17 +31,17 @@ class _PersonRoute(LookUpRoute):
             lambda unit: persons.person_in(unit, index, eid),
         )
 
-    def answer(self, found: PersonView) -> Response:
+    def answer(self, result: PersonView) -> Response:
         """As ``PersonOut``."""
         view = {
-            "enterprise_id": found.enterprise_id,
-            "status": found.status,
-            "now": found.now,
-            "records": found.records,
-            "flags": found.flags,
-            "since": found.since,
+            "enterprise_id": result.enterprise_id,
+            "status": result.status,
+            "now": result.now,
+            "records": result.records,
+            "flags": result.flags,
+            "since": result.since,
         }
-        return json_response(view, {"ETag": f'"{found.etag}"'})
+        return json_response(view, {"ETag": f'"{result.etag}"'})
 
 
 look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
@@ -55,9 +55,9 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
     dependencies=[ActionPath],
     openapi_extra=record_body(CHILD, "What is known of the person, as a canonical record."),
 )
-def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: RecordBodyDep) -> list[Found]:
+def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: RecordBodyDep) -> list[Found]:
     """Up to ten persons, best first, explained by comparison and without values."""
-    return search(index, viewer, sent)
+    return search(index, viewer, record)
 
 
 @look_up_router.get(
@@ -73,10 +73,10 @@ def get_person(
 
     `ETag` names what was read, for the `If-Match` of a merge, split or move.
     """
-    found = persons.person(index, viewer, eid, query.as_of)
-    if found.etag:
-        response.headers["ETag"] = f'"{found.etag}"'
-    return found
+    person = persons.person(index, viewer, eid, query.as_of)
+    if person.etag:
+        response.headers["ETag"] = f'"{person.etag}"'
+    return person
 
 
 @router.get(

@@ -45,10 +45,10 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     responses=problems(404, 409, 413),
     openapi_extra=PROPOSE,
 )
-def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> ProposalView:
+def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> ProposalView:
     """What would merge, split and move, which IDs, and the work that follows. Nothing changes."""
     require_whole_index(viewer)
-    body = JsonBody(sent, "model", "refresh_lists", "reason")
+    body = JsonBody(members, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
     matcher = load_matcher_of_ref(index, body.optional_text("model"), keep=True)
     return recluster_process.propose(
@@ -87,17 +87,17 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=APPLY,
 )
 def post_apply(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ProposalResult:
     """What is not approved is held, and so is an item that has changed since it was read."""
     require_whole_index(viewer)
-    body = JsonBody(sent, "items")
-    approved = body.numbers("items") if "items" in sent else None
+    body = JsonBody(members, "items")
+    approved = body.numbers("items") if "items" in members else None
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model)
     cache_model(request.app, matcher)
-    done = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
+    result = recluster_process.apply_proposal(index, viewer, matcher, number, approved)
     request.app.state.index = replace(index, matcher=matcher)
-    return done
+    return result
 
 
 @router.post(
@@ -109,11 +109,11 @@ def post_apply(
     openapi_extra=NOTHING,
 )
 def post_reject(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ProposalResult:
     """Nothing of it is applied or held."""
     require_whole_index(viewer)
-    JsonBody(sent, "reason")
+    JsonBody(members, "reason")
     return proposals.reject_proposal(index, viewer, number)
 
 
@@ -126,16 +126,16 @@ def post_reject(
     openapi_extra=NOTHING,
 )
 def post_rollback(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ProposalResult:
     """The same step with the earlier configuration; what came since stays, and its holds end."""
     require_whole_index(viewer)
-    JsonBody(sent, "reason")
+    JsonBody(members, "reason")
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model_before)
     cache_model(request.app, matcher)
-    done = recluster_process.roll_back_proposal(index, viewer, matcher, number)
+    result = recluster_process.roll_back_proposal(index, viewer, matcher, number)
     request.app.state.index = replace(index, matcher=matcher)
-    return done
+    return result
 
 
 @router.post(
@@ -146,10 +146,10 @@ def post_rollback(
     dependencies=[ActionPath],
     openapi_extra=SIMULATE,
 )
-def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Simulation:
+def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Simulation:
     """What would merge, split and be asked, in figures; nothing is stored."""
     require_whole_index(viewer)
-    body = JsonBody(sent, "link", "review", "margin", "cohesion")
+    body = JsonBody(members, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
     return recluster_process.simulate(index, viewer, TrialThresholds(*(body.bits(name) for name in names)))
 
@@ -169,11 +169,11 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
     openapi_extra=NOTHING,
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, Any]:
     """As it is computed now."""
     require_whole_index(viewer)
-    JsonBody(sent, "reason")
+    JsonBody(members, "reason")
     return {"hold": number, "status": "released", "moved": holds.release_hold(index, viewer, number)}
 
 
@@ -186,12 +186,12 @@ def post_release(
     openapi_extra=NOTHING,
 )
 def post_refuse(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, Any]:
     """What it would have changed is a steward's decision from now on."""
     permit(viewer, Action.DECIDE)
     require_whole_index(viewer)
-    JsonBody(sent, "reason")
+    JsonBody(members, "reason")
     return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}
 
 

@@ -27,10 +27,10 @@ from mpi.service.quality.dashboard import QualityFigures, measure_quality
 from mpi.service.quality.forecast import Forecast, forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.service.sampling import blind_review, blind_sample, practice
-from mpi.service.sampling.blind_review import BlindTold, BlindView
+from mpi.service.sampling.blind_review import BlindResult, BlindView
 from mpi.domain.sampling import MONTHLY_PAIRS
-from mpi.service.sampling.blind_sample import Drawn
-from mpi.service.sampling.practice import PracticeTold, PracticeView
+from mpi.service.sampling.blind_sample import BlindSample
+from mpi.service.sampling.practice import PracticeResult, PracticeView
 
 router = APIRouter(tags=["quality"], route_class=ModelReloadRoute)
 ForecastDep = Annotated[ForecastQuery, Query()]
@@ -58,8 +58,8 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFig
 )
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
     """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
-    bits = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
-    return forecast_workload(index, viewer, None if bits == TrialThresholds() else bits)
+    thresholds = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
+    return forecast_workload(index, viewer, None if thresholds == TrialThresholds() else thresholds)
 
 
 @router.post(
@@ -70,11 +70,11 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     dependencies=[ActionPath],
     openapi_extra=DRAW,
 )
-def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> Drawn:
+def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> BlindSample:
     """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
     require_whole_index(viewer)
-    body = JsonBody(sent, "month", "size")
-    return blind_sample.draw(index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS)
+    body = JsonBody(members, "month", "size")
+    return blind_sample.draw_blind_sample(index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS)
 
 
 @router.get(
@@ -85,7 +85,7 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyD
 )
 def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[str, BlindView | None]:
     """Without its weight, its band, what the index did, or what anybody said of it."""
-    return {"pair": blind_review.next_blind(index, viewer)}
+    return {"pair": blind_review.get_next_blind_pair(index, viewer)}
 
 
 @router.post(
@@ -97,11 +97,11 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
     openapi_extra=ANSWER,
 )
 def post_blind_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
-) -> BlindTold:
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+) -> BlindResult:
     """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
     permit(viewer, Action.TASK_WORK)
-    return blind_review.answer_blind(index, viewer, number, JsonBody(sent, "verdict").text("verdict"))
+    return blind_review.answer_blind_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))
 
 
 @router.get(
@@ -112,7 +112,7 @@ def post_blind_answer(
 )
 def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> PracticeView:
     """Simulated records, whose truth is known; nobody's."""
-    return practice.next_practice(index, viewer)
+    return practice.get_next_practice_pair(index, viewer)
 
 
 @router.post(
@@ -124,8 +124,8 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
     openapi_extra=ANSWER,
 )
 def post_practice_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
-) -> PracticeTold:
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+) -> PracticeResult:
     """Where the index asks for practice, a steward's account claims no question before it is right enough."""
     permit(viewer, Action.TASK_WORK)
-    return practice.answer_practice(index, viewer, number, JsonBody(sent, "verdict").text("verdict"))
+    return practice.answer_practice_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))

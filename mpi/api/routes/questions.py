@@ -58,9 +58,9 @@ _ANSWER_PROBLEMS = problems(404, 409, 412, 413, 422)
 )
 def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> QueuePage:
     """The most harmful first. A burst of one pattern from one load is one question."""
-    asked = query.model_dump(exclude={"limit", "after"})
-    asked["state"] = None if query.state == _ANY_STATE else query.state
-    return questions(index, viewer, Filters(**asked), query.limit, query.after)
+    filters = query.model_dump(exclude={"limit", "after"})
+    filters["state"] = None if query.state == _ANY_STATE else query.state
+    return questions(index, viewer, Filters(**filters), query.limit, query.after)
 
 
 @router.get(
@@ -76,9 +76,9 @@ def get_question(
 
     `ETag` names what was read, for the `If-Match` of an answer.
     """
-    found = load_question_view(index, viewer, question_key)
-    response.headers["ETag"] = f'"{found.etag}"'
-    return found
+    view = load_question_view(index, viewer, question_key)
+    response.headers["ETag"] = f'"{view.etag}"'
+    return view
 
 
 @router.post(
@@ -89,14 +89,14 @@ def get_question(
     dependencies=[ActionPath],
     openapi_extra=BULK,
 )
-def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
+def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
     """Each for itself; no answer is ever given in bulk."""
     permit(viewer, Action.TASK_WORK)
-    body = JsonBody(sent, "keys", "action", "until", "to", "due_on", "note")
-    told = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
+    body = JsonBody(members, "keys", "action", "until", "to", "due_on", "note")
+    errors_by_key = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
     return [
-        {"key": key, "done": why is None, "why": None if why is None else str(why)}
-        for key, why in told.items()
+        {"key": key, "done": error is None, "why": None if error is None else str(error)}
+        for key, error in errors_by_key.items()
     ]
 
 
@@ -125,11 +125,11 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[
     openapi_extra=NOTED,
 )
 def post_claim(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.claim(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
+    return answer_module.claim(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
 
 @router.post(
@@ -141,11 +141,11 @@ def post_claim(
     openapi_extra=NOTED,
 )
 def post_release(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It is free to others."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.release(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
+    return answer_module.release(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
 
 @router.post(
@@ -157,11 +157,11 @@ def post_release(
     openapi_extra=DEFER,
 )
 def post_defer(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It sleeps until the day, or until its evidence is another."""
     permit(viewer, Action.TASK_WORK)
-    body = JsonBody(sent, "until", "note")
+    body = JsonBody(members, "until", "note")
     return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
 
 
@@ -174,11 +174,11 @@ def post_defer(
     openapi_extra=ASSIGN,
 )
 def post_assign(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """To an account or client that may see all of it, by a day if one is given."""
     permit(viewer, Action.TASK_WORK)
-    body = JsonBody(sent, "to", "due_on", "note")
+    body = JsonBody(members, "to", "due_on", "note")
     to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
     return answer_module.assign(index, viewer, question_key, to, day, note)
 
@@ -192,11 +192,11 @@ def post_assign(
     openapi_extra=NOTED,
 )
 def post_escalate(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It is on the list of every approver."""
     permit(viewer, Action.TASK_WORK)
-    return answer_module.escalate(index, viewer, question_key, JsonBody(sent, "note").optional_text("note"))
+    return answer_module.escalate(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
 
 @router.post(
@@ -208,11 +208,11 @@ def post_escalate(
     openapi_extra=ASK,
 )
 def post_ask(
-    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """The owner sees that one record and nothing else; the question waits for the answer until its day."""
     permit(viewer, Action.TASK_WORK)
-    body = JsonBody(sent, "record", "asks", "due_on", "note")
+    body = JsonBody(members, "record", "asks", "due_on", "note")
     day, note = body.optional_text("due_on"), body.optional_text("note")
     numbers = ask_owner(
         index, viewer, question_key, body.optional_record("record"), body.text("asks"), day, note
@@ -229,7 +229,7 @@ def post_ask(
     openapi_extra=ANSWER,
 )
 def post_decide(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, tags: IfMatchDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep
 ) -> AnswerResult:
     """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
 
@@ -238,14 +238,14 @@ def post_decide(
     """
     permit(viewer, Action.DECIDE)
     body = JsonBody(
-        sent, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
+        members, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
     )
     reason, note, preview = body.text("reason"), body.optional_text("note"), body.flag("preview")
     response = body.optional_text("response")
     if response is not None:
-        how = ResponseOptions(reason, note, tags, preview)
+        options = ResponseOptions(reason, note, etags, preview)
         return answer_module.respond_to_question(
-            index, viewer, question_key, response, how, body.optional_number("decision")
+            index, viewer, question_key, response, options, body.optional_number("decision")
         )
     return answer_module.answer_question(
         index,
@@ -254,7 +254,7 @@ def post_decide(
         [PairVerdict(left, right, kind) for left, right, kind in body.verdicts("verdicts")],
         reason,
         note,
-        tags,
+        etags,
         preview=preview,
         recheck_on=body.optional_text("recheck_on"),
         supersedes=body.numbers("supersedes"),
@@ -270,11 +270,11 @@ def post_decide(
     openapi_extra=UNDO_ANSWER,
 )
 def post_undo_answer(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> AnswerResult:
     """Whole; the question is asked again, with its history, and is the caller's."""
     permit(viewer, Action.DECIDE)
-    body = JsonBody(sent, "step", "reason", "preview")
+    body = JsonBody(members, "step", "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return answer_module.undo_answer(
         index, viewer, question_key, body.number("step"), reason=reason, preview=body.flag("preview")
@@ -303,10 +303,10 @@ def get_owner_questions(
     openapi_extra=OWNER_ANSWER,
 )
 def post_owner_answer(
-    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """It goes into the history of the steward's question, which is asked again."""
     permit(viewer, Action.QUESTION_ANSWER)
-    body = JsonBody(sent, "answer", "note", "alike")
+    body = JsonBody(members, "answer", "note", "alike")
     answer, note = body.text("answer"), body.optional_text("note")
     return {"numbers": answer_owner_question(index, viewer, number, answer, note, alike=body.flag("alike"))}

@@ -28,7 +28,7 @@ from mpi.api.schemas.records import (
 from mpi.domain.viewer import Action, permit
 from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult, WithdrawalResult
-from mpi.service.stewardship.rekey import Rekeyed, rekey
+from mpi.service.stewardship.rekey import RekeyResult, rekey
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 upsert_router = APIRouter(tags=["records"], route_class=UpsertRoute)
@@ -43,11 +43,11 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     openapi_extra=record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
 )
 def put_record(
-    index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep, sent: RecordBodyDep
+    index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep, record: RecordBodyDep
 ) -> UpsertResult:
     """Take the record, resolve it, and answer durably. The same record again changes nothing."""
-    require_matching_local_id(sent, address.local_id)
-    return upsert.upsert(index, viewer, address.source, sent)
+    require_matching_local_id(record, address.local_id)
+    return upsert.upsert(index, viewer, address.source, record)
 
 
 @router.get(
@@ -80,14 +80,14 @@ def delete_record(index: IndexDep, viewer: WriterDep, address: RecordAddressDep,
     openapi_extra=REKEY,
 )
 def post_rekey(
-    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, sent: JsonBodyDep
-) -> Rekeyed:
+    index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, members: JsonBodyDep
+) -> RekeyResult:
     """Its versions, decisions, links and enterprise ID follow.
 
     A new ID that another record bears is never taken for it: it is a claim for a steward, and links nothing.
     """
     permit(viewer, Action.RECORD_WRITE, address.source)
-    body = JsonBody(sent, "to", "reason")
+    body = JsonBody(members, "to", "reason")
     reason = body.optional_text("reason") or "rekey"
     return rekey(index, viewer, address.source, {address.local_id: body.text("to")}, reason)
 
@@ -100,7 +100,7 @@ def post_rekey(
     responses={**problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, _: NoQueryDep) -> BulkResponse:
+async def post_bulk(request: Request, viewer: CallerDep, sent_credentials: CredentialsDep, _: NoQueryDep) -> BulkResponse:
     """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a
@@ -108,4 +108,4 @@ async def post_bulk(request: Request, viewer: CallerDep, shown: CredentialsDep, 
     For a whole file, `mpi ingest` is faster and reads load guards.
     """
     permit(viewer, Action.RECORD_WRITE)
-    return BulkResponse(answer_lines(request.app, shown, request.stream(), request.scope[REQUEST_ID]))
+    return BulkResponse(answer_lines(request.app, sent_credentials, request.stream(), request.scope[REQUEST_ID]))

@@ -25,11 +25,11 @@ _PAUSE_BODY = json_body({"reason": "bad-extract"}, (), reason={"type": "string",
     openapi_extra=_PAUSE_BODY,
 )
 def post_pause(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
     """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    return pause(index, viewer, source, JsonBody(sent, "reason").optional_text("reason") or "pause")
+    return pause(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "pause")
 
 
 @router.post(
@@ -41,8 +41,8 @@ def post_pause(
     openapi_extra=_PAUSE_BODY,
 )
 def post_resume(
-    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, sent: JsonBodyDep
+    index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
     """In the order of as-of and receipt, as if it had never been held."""
     permit(viewer, Action.SOURCE_ADMIN, source)
-    return resume(index, viewer, source, JsonBody(sent, "reason").optional_text("reason") or "resume")
+    return resume(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "resume")

@@ -36,10 +36,10 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     responses=problems(413),
     openapi_extra=SAVE,
 )
-def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
+def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
     """In place of one of that name; answers all there are. No local ID is kept in one."""
     permit(viewer, Action.TASK_READ)
-    body = JsonBody(sent, "name", "kind", "state", "source", "mine", "due", "burst")
+    body = JsonBody(members, "name", "kind", "state", "source", "mine", "due", "burst")
     save_view(index, viewer, body.text("name"), _build_filters(body))
     return _list_views(index, viewer)
 
@@ -52,10 +52,10 @@ def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyD
     dependencies=[ActionPath],
     openapi_extra=FORGET,
 )
-def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, sent: JsonBodyDep) -> list[dict[str, object]]:
+def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
     """Answers those that are left."""
     permit(viewer, Action.TASK_READ)
-    delete_view(index, viewer, JsonBody(sent, "name").text("name"))
+    delete_view(index, viewer, JsonBody(members, "name").text("name"))
     return _list_views(index, viewer)
 
 
@@ -72,16 +72,16 @@ def _build_filters(body: JsonBody) -> Filters:
 
 
 def _list_views(index: Index, viewer: Viewer) -> list[dict[str, object]]:
-    found: Mapping[str, Filters] = list_saved_views(index, viewer)
+    filters_by_name: Mapping[str, Filters] = list_saved_views(index, viewer)
     return [
         {
             "name": name,
-            "kind": one.kind,
-            "state": one.state or _ANY_STATE,
-            "source": one.source,
-            "mine": one.mine,
-            "due": one.due,
-            "burst": one.burst,
+            "kind": filters.kind,
+            "state": filters.state or _ANY_STATE,
+            "source": filters.source,
+            "mine": filters.mine,
+            "due": filters.due,
+            "burst": filters.burst,
         }
-        for name, one in sorted(found.items())
+        for name, filters in sorted(filters_by_name.items())
     ]

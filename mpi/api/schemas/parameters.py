@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.service.persons.change_feed import MOST_EVENTS
 from mpi.service.review.tasks import MAX_TASKS
-from mpi.service.stewardship.decisions import MOST_LISTED
+from mpi.service.stewardship.decisions import MAX_LISTED
 
 _AS_OF = (
     "Answer for a past moment, in index time: an ISO 8601 date or time. A date is its first instant; "
@@ -58,7 +58,7 @@ class DecisionsQuery(NoQuery):
     before: int | None = Field(
         None, ge=1, lt=2**63, description="`id` of the last decision of the page before."
     )
-    limit: int = Field(100, ge=1, le=MOST_LISTED, description="How many decisions at most.")
+    limit: int = Field(100, ge=1, le=MAX_LISTED, description="How many decisions at most.")
 
 
 NoQueryDep = Annotated[NoQuery, Query()]

@@ -157,7 +157,7 @@ def explain_features(
         probability(weight),
         band,
         parts,
-        () if scored.caution is None else (wording.sentence(wording.caution(scored.caution)),),
+        () if scored.caution is None else (wording.format_sentence(wording.describe_caution(scored.caution)),),
         _list_opposing(contributions),
         _list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
         changes,
@@ -169,13 +169,13 @@ def summarize_pair(contributions: Sequence[Contribution], weight: float, band: B
     """How a pair compares and what the model makes of it, in one sentence."""
     compared = [each for each in contributions if each.comparison not in (wording.PRIOR, wording.CAUTION)]
     caution = next((each for each in contributions if each.comparison == wording.CAUTION), None)
-    alike = wording.listed(_select_phrases(compared)) or "nothing of both records can be compared"
-    words = wording.words()
+    alike = wording.join_phrases(_select_phrases(compared)) or "nothing of both records can be compared"
+    words = wording.load_words()
     if caution is None:
-        return wording.sentence(f"{alike}: {wording.bits(weight)}, {words['bands'][band.value]}")
-    whole = wording.bits(weight - caution.bits)
-    because = wording.caution(caution.level)
-    return wording.sentence(f"{alike}: {whole}, held for a person because {because}")
+        return wording.format_sentence(f"{alike}: {wording.format_bits(weight)}, {words['bands'][band.value]}")
+    whole = wording.format_bits(weight - caution.bits)
+    because = wording.describe_caution(caution.level)
+    return wording.format_sentence(f"{alike}: {whole}, held for a person because {because}")
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
         if kind is None or decision.status is not DecisionStatus.IN_FORCE:
             continue
         if decision.authority is not Authority.HOLD:
-            who = wording.authority(decision.authority.name)
+            who = wording.describe_authority(decision.authority.name)
             told.append(f"Decision {decision.id} of {who} {kind}.")
         elif unit.viewer.sources is None:
             told.append("A held change keeps them as they are.")
@@ -215,7 +215,7 @@ def _select_phrases(compared: Iterable[Contribution]) -> list[str]:
     always = [name for name in _IDENTITY_COMPARISONS if name in levels]
     others = sorted(levels.keys() - set(always), key=lambda name: (-abs(levels[name].bits), name))
     weighty = [name for name in others if abs(levels[name].bits) >= _MIN_SENTENCE_BITS]
-    return told + [wording.level(name, levels[name].level) for name in (*always, *weighty)]
+    return told + [wording.describe_level(name, levels[name].level) for name in (*always, *weighty)]
 
 
 def _build_part(index: Index, each: Contribution) -> WeightPart:
@@ -241,8 +241,8 @@ def _list_opposing(contributions: Iterable[Contribution]) -> tuple[str, ...]:
 
 def _describe_contribution(each: Contribution) -> str:
     if each.comparison == wording.CAUTION:
-        return wording.sentence(f"held for a person because {wording.caution(each.level)}")
-    return wording.sentence(wording.level(each.comparison, each.level))
+        return wording.format_sentence(f"held for a person because {wording.describe_caution(each.level)}")
+    return wording.format_sentence(wording.describe_level(each.comparison, each.level))
 
 
 def _list_shared_rules(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
@@ -271,9 +271,9 @@ def _find_changes(index: Index, left: Features, right: Features, weight: float, 
 
 
 def _build_change(each: WhatIf, weight: float, band: Band) -> BandChange:
-    would_be: Mapping[str, str] = wording.words()["would_be"]
+    would_be: Mapping[str, str] = wording.load_words()["would_be"]
     says = (
-        f"if {wording.what_if(each.subject, each.how)}, the pair would weigh {wording.bits(weight)} "
+        f"if {wording.describe_what_if(each.subject, each.how)}, the pair would weigh {wording.format_bits(weight)} "
         f"and {would_be[band.value]}"
     )
-    return BandChange(wording.sentence(says), weight, band)
+    return BandChange(wording.format_sentence(says), weight, band)

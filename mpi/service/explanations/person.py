@@ -189,7 +189,7 @@ def _build_connection(
     decision = decided.get(pair)
     if decision is None or band is Band.LINK:
         return RecordConnection(labels[left], labels[right], "model", bits, band, None, compared)
-    says = f"Decision {decision.id} of {wording.authority(decision.authority.name)} says so. {compared}"
+    says = f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {compared}"
     return RecordConnection(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
 
 
@@ -199,15 +199,15 @@ def _summarize_person(lines: Iterable[RecordConnection], parts: tuple[tuple[Reco
         return "There is only one record of this person." if count else "This person holds no record now."
     because = [line.because for line in lines]
     joined = [
-        wording.counted(number, one, many)
+        wording.format_count(number, one, many)
         for number, one, many in (
             (because.count("model"), "link of the model", "links of the model"),
             (because.count("decision"), "decision", "decisions"),
         )
         if number
     ]
-    said = f"{count:,} records are one person by {wording.listed(joined)}" if joined else ""
+    said = f"{count:,} records are one person by {wording.join_phrases(joined)}" if joined else ""
     if len(parts) == 1:
-        return wording.sentence(said)
+        return wording.format_sentence(said)
     rest = f"what joins {len(parts):,} parts of the records is not among what can be shown"
-    return wording.sentence(f"{said}; {rest}" if said else rest)
+    return wording.format_sentence(f"{said}; {rest}" if said else rest)

@@ -33,7 +33,7 @@ class HistoryStep:
     cause: str
 
 
-def built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
+def describe_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
     """How a person came to hold what it holds, step by step.
 
     Args:
@@ -51,12 +51,12 @@ def built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
     at_once = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
     told: list[HistoryStep] = []
     for (at, client, cause, step), group in at_once:
-        sentence = _sentence(own, cause, list(group), began=not told)
+        sentence = _describe_step(own, cause, list(group), began=not told)
         told.append(HistoryStep(at, sentence, client, step, cause))
     return tuple(told)
 
 
-def _sentence(own: str, cause: str, steps: Sequence[LineageStep], *, began: bool) -> str:
+def _describe_step(own: str, cause: str, steps: Sequence[LineageStep], *, began: bool) -> str:
     came = [step for step in steps if step.after == own]
     left = [step for step in steps if step.before == own]
     did = []
@@ -64,27 +64,27 @@ def _sentence(own: str, cause: str, steps: Sequence[LineageStep], *, began: bool
         new = [step for step in came if step.before is None]
         moved = [step for step in came if step.before is not None]
         if new:
-            did.append(f"{_records(new)} {'began this person' if began else 'joined it'}")
+            did.append(f"{_describe_records(new)} {'began this person' if began else 'joined it'}")
         if moved:
-            did.append(f"{_records(moved)} came from {_ids(step.before for step in moved)}")
+            did.append(f"{_describe_records(moved)} came from {_join_eids(step.before for step in moved)}")
     gone = [step for step in left if step.after is None]
     went = [step for step in left if step.after is not None]
     if gone:
-        did.append(f"{_records(gone)} left and {'belongs' if len(gone) == 1 else 'belong'} to nobody")
+        did.append(f"{_describe_records(gone)} left and {'belongs' if len(gone) == 1 else 'belong'} to nobody")
     if went:
-        did.append(f"{_records(went)} went to {_ids(step.after for step in went)}")
-    says = wording.cause(cause)
-    return wording.sentence(f"{says}: {'; '.join(did)}" if did else f"{says}; no record changed person")
+        did.append(f"{_describe_records(went)} went to {_join_eids(step.after for step in went)}")
+    says = wording.describe_cause(cause)
+    return wording.format_sentence(f"{says}: {'; '.join(did)}" if did else f"{says}; no record changed person")
 
 
-def _records(steps: Sequence[LineageStep]) -> str:
+def _describe_records(steps: Sequence[LineageStep]) -> str:
     labels = [step.record for step in steps if step.record is not None]
     if len(labels) > MAX_NAMED_RECORDS:
         sources = sorted({label.source for label in labels})
-        return f"{len(labels):,} records of {wording.listed(sources)}"
-    named = wording.listed([f"{label.local_id} of {label.source}" for label in labels])
+        return f"{len(labels):,} records of {wording.join_phrases(sources)}"
+    named = wording.join_phrases([f"{label.local_id} of {label.source}" for label in labels])
     return f"{'record' if len(labels) == 1 else 'records'} {named}"
 
 
-def _ids(found: Iterable[str | None]) -> str:
-    return wording.listed(sorted({each for each in found if each is not None}))
+def _join_eids(found: Iterable[str | None]) -> str:
+    return wording.join_phrases(sorted({each for each in found if each is not None}))

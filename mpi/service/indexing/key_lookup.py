@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 Again = Callable[[], AbstractContextManager[ReadUnit]]
@@ -36,7 +36,7 @@ def found_by(
     groups = unit.sources.groups()
     if again is None or len(keys) < WORTH_A_THREAD:
         return list(unit.keys.found_by(config_id, groups, keys))
-    left = deque(chunked(keys))
+    left = deque(iter_chunks(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         try:
             others = pool.submit(_found_by_another, again, config_id, groups, left)

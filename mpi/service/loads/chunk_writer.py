@@ -19,7 +19,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.compaction import KeyRuns
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.batch_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
-from mpi.service.loads.pair_prefetch import PrefetchedPairs, PairPrefetcher, prefetch_pairs
+from mpi.service.loads.pair_prefetch import PairPrefetcher, PrefetchedPairs, prefetch_pairs
 from mpi.service.loads.pair_worker import PairWorker
 from mpi.service.loads.receipt import Receipt, count_verdicts
 from mpi.service.loads.row_intake import ValidatedFile
@@ -193,7 +193,9 @@ class ChunkWriter:
         look = partial(prefetch_pairs, self.index, self.viewer, self.file.source, said, self.progress)
         return giving_way(look)
 
-    def _write_window(self, ahead: PrefetchedPairs, said: list[Statement], *, is_last: bool) -> FileImpact | None:
+    def _write_window(
+        self, ahead: PrefetchedPairs, said: list[Statement], *, is_last: bool
+    ) -> FileImpact | None:
         """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
         left: FileImpact | None = None
         first = 0
@@ -230,7 +232,10 @@ class ChunkWriter:
         waiting = self._each_unwritten()
         # What a full snapshot has withdrawn is done as well, and none of its rows.
         statements = max(0, len(self.file.rows.headings) - len(self.recorded))
-        sizes = chain(plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)), repeat(SMALLEST_WINDOW))
+        sizes = chain(
+            plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)),
+            repeat(SMALLEST_WINDOW),
+        )
         coming = meanwhile.submit(list(islice(waiting, next(sizes))))
         while coming.statements:
             following = meanwhile.submit(list(islice(waiting, next(sizes))))
@@ -266,7 +271,12 @@ class ChunkWriter:
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
     def _write_chunk(
-        self, unit: WriteUnit, ahead: PrefetchedPairs, said: list[Statement], places: range, lacking: _MissingRecords
+        self,
+        unit: WriteUnit,
+        ahead: PrefetchedPairs,
+        said: list[Statement],
+        places: range,
+        lacking: _MissingRecords,
     ) -> None:
         said = [
             one._replace(made=ahead.packed.get(place, one.made))
@@ -282,7 +292,7 @@ class ChunkWriter:
         ahead.inactive |= gone
         paired = ahead.update_pairs(unit, self.index, places, taken.changed, placed)
         paired = replace(paired, in_run=self._compaction.is_worth_one(unit))
-        besides = ResolveInputs(touched=taken.doubted | lacking.doubted, paired=paired)
+        besides = ResolveInputs(touched=taken.doubted | lacking.overlaid, paired=paired)
         resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
         self._written_count += len(said)
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
@@ -297,7 +307,10 @@ class ChunkWriter:
                 return FileImpact(0)
             left = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
         self.receipt.spared = left.spared_count
-        while len(absent := left.select_missing_active(file.as_of)) > self._sizer.most and self.receipt.batch is not None:
+        while (
+            len(absent := left.select_missing_active(file.as_of)) > self._sizer.most
+            and self.receipt.batch is not None
+        ):
             some = absent[: self._sizer.most]
             with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.begun(unit)
@@ -321,7 +334,7 @@ class ChunkWriter:
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
     def _resolve_missing(self, unit: WriteUnit, lacking: _MissingRecords) -> None:
-        besides = ResolveInputs(touched=lacking.doubted) if lacking.doubted else NO_FURTHER_INPUTS
+        besides = ResolveInputs(touched=lacking.overlaid) if lacking.overlaid else NO_FURTHER_INPUTS
         resolve(unit, self.index, {}, lacking.withdrawn, "load", self.progress, besides)
 
     def _withdraw_missing(self, unit: WriteUnit, left: FileImpact) -> _MissingRecords:

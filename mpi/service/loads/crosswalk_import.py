@@ -135,7 +135,9 @@ def import_crosswalk(
         )
 
 
-def _find_linked_records(unit: WriteUnit, wanted: Mapping[str, Sequence[OldCrosswalkLine]]) -> tuple[dict[str, list[int]], int]:
+def _find_linked_records(
+    unit: WriteUnit, wanted: Mapping[str, Sequence[OldCrosswalkLine]]
+) -> tuple[dict[str, list[int]], int]:
     local_ids: dict[str, set[str]] = {}
     for line in (line for links in wanted.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)
@@ -179,7 +181,9 @@ def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple
     )
 
 
-def _find_differences(settlement: Settlement, groups: Mapping[str, tuple[int, ...]]) -> Iterable[dict[str, Any]]:
+def _find_differences(
+    settlement: Settlement, groups: Mapping[str, tuple[int, ...]]
+) -> Iterable[dict[str, Any]]:
     """People of the partition that hold the records of several old IDs."""
     old_of = {record: old for old, group in groups.items() for record in group}
     for bearer in settlement.bearers:

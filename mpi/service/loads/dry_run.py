@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mpi.domain import clock
 from mpi.domain.features import Features
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.domain.weight import Band, rounded
 from mpi.intake.rows import RejectedRow, SentRow
@@ -18,7 +19,6 @@ from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pairing import MEMORY, pair_up
 from mpi.service.indexing.reindex import BATCH_RECORDS, Progress, candidates, silent
 from mpi.service.loads.guards import find_hold_reason
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
@@ -113,9 +113,13 @@ def dry_run(
         if receipt.held_reason is None:
             count_verdicts(receipt, said.values(), existing, verdicts)
         news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _NumberedFile(index, index.blocking_of(unit, index.config_id(unit)), news, judged.features, existing)
+        file = _NumberedFile(
+            index, index.blocking_of(unit, index.config_id(unit)), news, judged.features, existing
+        )
         best = _find_best_pairs(_score_pairs(unit, index, file, progress), file.features)
-        return DryRun(receipt, sealed, _count_bands(index, file, best), _draw_samples(unit, index, file, best))
+        return DryRun(
+            receipt, sealed, _count_bands(index, file, best), _draw_samples(unit, index, file, best)
+        )
 
 
 def _standardize_statements(sent: ValidatedFile) -> list[Statement]:
@@ -196,7 +200,9 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
     return edges
 
 
-def _score_large_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress) -> Edges:
+def _score_large_file(
+    unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress
+) -> Edges:
     mine = {
         number: Packed(features_to_bytes(file.features[number]), array("q", own).tobytes(), "")
         for number, own in file.keys.items()

@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, Viewer, permit
 from mpi.intake.rows import RejectedRow, SentRow
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.loads.chunk_writer import LoadFile, ChunkWriter
+from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
 from mpi.service.loads.guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows

@@ -131,23 +131,25 @@ def undo_load(
     return replace(undone, disclosures=undoing.receipts.latest)
 
 
-def _undo_remaining_chunks(undoing: "_Undoing", viewer: Viewer, portions: Portions, progress: Progress) -> LoadUndoResult:
+def _undo_remaining_chunks(
+    undoing: "_LoadUndo", viewer: Viewer, portions: Portions, progress: Progress
+) -> LoadUndoResult:
     """Take back what is left after the first chunk."""
     database = undoing.index.database
-    while undoing.left:
+    while undoing.remaining:
         # There is more to come: it is not too late to stop, and who waits in this process comes in.
         database.commit_begun = False
         time.sleep(LEAST_REST_S)
         with seeking_no_cycles(), portions.turn(), database.write(viewer, COMMIT_KIND) as unit:
             portions.begun(unit)
-            if undoing.others_wrote(unit):
+            if undoing.detect_commits(unit):
                 portions.others_write()
-            undoing.take_back(unit, portions.most, progress)
+            undoing.undo_chunk(unit, portions.most, progress)
     with database.read(viewer) as reading:
-        undone = undoing.told(reading)
+        undone = undoing.build_result(reading)
     with database.write(viewer, COMMIT_KIND) as unit:
-        undoing.require_mine(unit)
-        undoing.end(unit, undone)
+        undoing.require_ownership(unit)
+        undoing.finish(unit, undone)
     return undone
 
 
@@ -227,7 +229,7 @@ class _LoadUndo:
             restated.add(now)
             # What is settled with these has its turn with these: else records that come back would meet
             # others that are to go, and take their IDs.
-            some = self._all_who_are_among(find_affected_records(unit, self.index, touched) & self.left)
+            some = self._take_groups_of(find_affected_records(unit, self.index, touched) & self.remaining)
         choice = IdChoice(as_of=self.batch.commit_no - 1)
         besides = ResolveInputs(choice, followed=restated.told, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))

@@ -138,7 +138,10 @@ class PrefetchedPairs:
 
     def _select_edges(self, places: range) -> Edges:
         here = slice(*np.searchsorted(self.write_positions, [places.start, places.stop]))
-        ends = (self._convert_to_record_ids(self.pairs.lo[here]), self._convert_to_record_ids(self.pairs.hi[here]))
+        ends = (
+            self._convert_to_record_ids(self.pairs.lo[here]),
+            self._convert_to_record_ids(self.pairs.hi[here]),
+        )
         lo, hi = np.minimum(*ends), np.maximum(*ends)
         keep = (lo != NO_RECORD) & (lo != hi)
         return edges_in(lo[keep], hi[keep], self.pairs.bits[here][keep])
@@ -206,7 +209,9 @@ def prefetch_pairs(
         if found.config_id is not None:
             told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
             again = partial(index.database.read, viewer)
-            found.set_pairs(pair_up(unit, index.matcher, found.config_id, _number_by_position(found.packed), told, again))
+            found.set_pairs(
+                pair_up(unit, index.matcher, found.config_id, _number_by_position(found.packed), told, again)
+            )
     return found
 
 
@@ -250,9 +255,17 @@ class PairPrefetcher:
             or len(found.packed) < WORKER_FROM_STATEMENTS
         ):
             return None
-        beside = {found.statement_count + place: one for place, one in earlier.packed.items() if place < earlier.statement_count}
+        beside = {
+            found.statement_count + place: one
+            for place, one in earlier.packed.items()
+            if place < earlier.statement_count
+        }
         # The process has those before them already, if it was asked about them.
-        asked = AskedLast(found.statement_count) if self._last_requested is earlier else _number_by_position(beside)
+        asked = (
+            AskedLast(found.statement_count)
+            if self._last_requested is earlier
+            else _number_by_position(beside)
+        )
         self._worker.request(found.config_id, _number_by_position(found.packed), asked)
         self._last_requested = self._pending = found
         # What others commit between these snapshots is seen before the next chunk is written.
@@ -275,7 +288,9 @@ class PairPrefetcher:
         found.last_commit = earlier.last_commit
 
 
-def _prepare_statements(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> PrefetchedPairs:
+def _prepare_statements(
+    unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]
+) -> PrefetchedPairs:
     """The statements made comparable, no pairs found yet."""
     found = PrefetchedPairs(None, unit.last_commit(), len(said))
     if len(said) >= BATCH_RECORDS:
@@ -288,7 +303,9 @@ def _number_by_position(made: Mapping[int, Packed]) -> dict[int, Packed]:
     return {-1 - place: one for place, one in made.items()}
 
 
-def _standardize_effective(unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]) -> dict[int, Packed]:
+def _standardize_effective(
+    unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]
+) -> dict[int, Packed]:
     """By place: the statements that would take effect as the index stands, made comparable."""
     known = unit.records.find(source.id, [one.local_id for one in said])
     effective = (Verdict.CREATED, Verdict.UPDATED)
@@ -299,5 +316,8 @@ def _standardize_effective(unit: ReadUnit, index: Index, source: Source, said: S
     }
     made = comparable(unit, index, source, [said[place] for place in places.values()])
     config_id = index.config_id(unit)
-    blocking, config = index.blocking_of(unit, config_id), index.matcher.digest(index.shared_values_of(unit, config_id))
+    blocking, config = (
+        index.blocking_of(unit, config_id),
+        index.matcher.digest(index.shared_values_of(unit, config_id)),
+    )
     return {place: pack(made[name], blocking, index.keyed_hash, config) for name, place in places.items()}

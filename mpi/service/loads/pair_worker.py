@@ -186,7 +186,9 @@ def _serve_requests(pipe: Connection, work: _WorkerSettings) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _answer_request(pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _PairRequest) -> None:
+def _answer_request(
+    pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _PairRequest
+) -> None:
     try:
         with ExitStack() as reading:
             unit = reading.enter_context(database.read(viewer))

@@ -222,7 +222,9 @@ def _has_precedence(heading: Heading, old: Heading) -> bool:
     return seals > sealed or (seals == sealed and old.as_of <= heading.as_of)
 
 
-def validate_rows(door: RowValidator, rows: Iterable[SentRow | RejectedRow], known: HashLookup, folder: str) -> ValidatedFile:
+def validate_rows(
+    door: RowValidator, rows: Iterable[SentRow | RejectedRow], known: HashLookup, folder: str
+) -> ValidatedFile:
     """Let rows in by the door; nothing is stored.
 
     Args:

@@ -8,7 +8,7 @@ from mpi.service.loads.guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.statements.intake import Verdict, judge
 from mpi.standardize.payload import from_payload
-from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -47,7 +47,9 @@ class FileImpact:
 
     def to_effect(self, as_of: str) -> LoadEffect:
         """What the load would do to its source, for the guards."""
-        return LoadEffect(self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count)
+        return LoadEffect(
+            self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count
+        )
 
 
 def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
@@ -76,7 +78,7 @@ def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str,
             found.missing.append(record)
         if full and record.state == RecordState.HELD:
             found.held_ids.append(record.id)
-    found.renamed_count = sum(_count_renamed(unit, sent, some) for some in chunked(updated))
+    found.renamed_count = sum(_count_renamed(unit, sent, some) for some in iter_chunks(updated))
     if sent.nameless_count:
         found.spared_count, found.missing = len(found.select_missing_active(as_of)), []
     return found
@@ -96,7 +98,7 @@ def _each_differing(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iter
 
 
 def _each_named(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iterator[StoredRecord]:
-    for names in chunked(sent.headings):
+    for names in iter_chunks(sent.headings):
         yield from unit.records.find(source_id, names).values()
 
 
@@ -106,5 +108,7 @@ def _count_renamed(unit: ReadUnit, sent: ValidatedFile, updated: Iterable[Stored
     return sum(said is not None and who(from_payload(old[number][1])) != said for number, said in now.items())
 
 
-def _select_not_seen_since(records: Iterable[StoredRecord], as_of: str, state: RecordState) -> list[StoredRecord]:
+def _select_not_seen_since(
+    records: Iterable[StoredRecord], as_of: str, state: RecordState
+) -> list[StoredRecord]:
     return [record for record in records if record.state == state and record.last_seen <= as_of]

@@ -97,7 +97,9 @@ class _SampleSums:
         self.lost += pairs * shares[1]
 
 
-def _measure_block(unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int) -> tuple[float, float]:
+def _measure_block(
+    unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int
+) -> tuple[float, float]:
     """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
     members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
     drawn = _draw_pairs(members, key)

@@ -182,63 +182,63 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
         AccessDenied: the viewer may not read figures, or not of all sources.
     """
     permit_figures(viewer)
-    small = not permits(viewer, Action.RECORD_READ)
+    suppress = not permits(viewer, Action.RECORD_READ)
     now = clock.now()
     with index.database.read(viewer) as unit:
-        live = measure_live_accuracy(unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m"))
-        people = measure_throughput(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
-        one = shown if small else _keep_count
+        months = measure_live_accuracy(unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m"))
+        stewards = measure_throughput(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
+        show_count = shown if suppress else _keep_count
         return QualityFigures(
             clock.iso(now),
-            small,
-            _measure_workload(unit, now, small=small),
-            _compute_match_rate(_count_in_care(unit, index, now.date().isoformat()), small=small),
-            tuple(map(suppress_month, live)) if small else live,
-            _measure_agreement(unit, small=small),
-            one(unit.blind.seconds_waiting()),
-            _count_links(unit, live, small=small),
-            less_small_answers(people) if small else people,
+            suppress,
+            _measure_workload(unit, now, suppress=suppress),
+            _compute_match_rate(_count_in_care(unit, index, now.date().isoformat()), suppress=suppress),
+            tuple(map(suppress_month, months)) if suppress else months,
+            _measure_agreement(unit, suppress=suppress),
+            show_count(unit.blind.seconds_waiting()),
+            _count_links(unit, months, suppress=suppress),
+            less_small_answers(stewards) if suppress else stewards,
         )
 
 
 def _format_earlier_month(now: datetime, months: int) -> str:
-    whole = now.year * 12 + now.month - 1 - months
-    return f"{whole // 12:04}-{whole % 12 + 1:02}"
+    month_number = now.year * 12 + now.month - 1 - months
+    return f"{month_number // 12:04}-{month_number % 12 + 1:02}"
 
 
-def _measure_workload(unit: ReadUnit, now: datetime, *, small: bool) -> Workload:
+def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workload:
     today, moment = now.date().isoformat(), clock.iso(now)
     cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS]
-    found = count_waiting_questions(unit, now, cuts)
+    waiting_counts = count_waiting_questions(unit, now, cuts)
     newest = AGE_CUTOFF_DAYS.index(NEW_DAYS) + 1
-    kinds = sorted({one.kind for one in found})
-    by_kind = {kind: sum(one.questions for one in found if one.kind == kind) for kind in kinds}
-    new = {kind: sum(o.questions for o in found if o.kind == kind and o.age >= newest) for kind in kinds}
-    ages = {name: sum(one.questions for one in found if one.age == age) for age, name in enumerate(AGE_NAMES)}
-    standing = unit.figures.standing(moment)
-    closed = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
+    kinds = sorted({one.kind for one in waiting_counts})
+    by_kind = {kind: sum(one.questions for one in waiting_counts if one.kind == kind) for kind in kinds}
+    new = {kind: sum(row.questions for row in waiting_counts if row.kind == kind and row.age >= newest) for kind in kinds}
+    ages = {name: sum(one.questions for one in waiting_counts if one.age == age) for age, name in enumerate(AGE_NAMES)}
+    work_counts = unit.figures.standing(moment)
+    closed_counts = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
     oldest = unit.figures.oldest(today)
-    one = shown if small else _keep_count
+    one = shown if suppress else _keep_count
     open_all, new_all = sum(by_kind.values()), sum(new.values())
     # Of what is new and what is asked in all follows what is older.
-    new_told = None if one(open_all - new_all) is None else one(new_all)
+    new_shown = None if one(open_all - new_all) is None else one(new_all)
     new_cells: Mapping[str, int | None] = dict.fromkeys(kinds)
     if None not in (one(by_kind[kind] - new[kind]) for kind in kinds):
-        new_cells = _suppress_cells(new, small=small)
-    cells = _suppress_cells(by_kind, small=small)
-    age_cells = _suppress_cells(ages, small=small)
-    if small and new_told is not None:
+        new_cells = _suppress_cells(new, suppress=suppress)
+    cells = _suppress_cells(by_kind, suppress=suppress)
+    age_cells = _suppress_cells(ages, suppress=suppress)
+    if suppress and new_shown is not None:
         age_cells = suppressed_in_parts(
             [{name: ages[name] for name in names} for names in (AGE_NAMES[:newest], AGE_NAMES[newest:])]
         )
     return Workload(
         one(open_all),
-        new_told,
-        one(standing.get("claimed", 0)),
-        one(standing.get("asleep", 0)),
-        one(standing.get("waiting", 0)),
-        one(closed.get("answered", 0)),
-        one(closed.get("went", 0)),
+        new_shown,
+        one(work_counts.get("claimed", 0)),
+        one(work_counts.get("asleep", 0)),
+        one(work_counts.get("waiting", 0)),
+        one(closed_counts.get("answered", 0)),
+        one(closed_counts.get("went", 0)),
         tuple(KindCount(kind, cells[kind], new_cells[kind]) for kind in kinds),
         tuple(AgeCount(name, age_cells[name]) for name in AGE_NAMES),
         None if oldest is None else (now - datetime.fromisoformat(oldest)).days,
@@ -249,8 +249,8 @@ def _keep_count(count: int) -> int | None:
     return count
 
 
-def _suppress_cells(counts: Mapping[str, int], *, small: bool) -> Mapping[str, int | None]:
-    return suppressed(counts) if small else counts
+def _suppress_cells(counts: Mapping[str, int], *, suppress: bool) -> Mapping[str, int | None]:
+    return suppressed(counts) if suppress else counts
 
 
 def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
@@ -259,15 +259,15 @@ def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
     With a million records that takes longer than anything else here, and an index at work commits at every
     moment. So what took long is good for a while longer: the counting takes a twentieth of the time at most.
     """
-    stamp, began = (unit.last_commit(), today), time.monotonic()
-    kept = index.caches.figures.get(IN_CARE_FLAG)
-    if isinstance(kept, _CachedCount) and (kept.stamp == stamp or began < kept.good_until):
-        return kept.counted
-    counted = unit.figures.in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
-    took = time.monotonic() - began
-    longer = _CACHE_FACTOR * took if took > _SLOW_COUNT_S else 0.0
-    index.caches.figures[IN_CARE_FLAG] = _CachedCount(stamp, began + took + longer, counted)
-    return counted
+    stamp, started = (unit.last_commit(), today), time.monotonic()
+    cached = index.caches.figures.get(IN_CARE_FLAG)
+    if isinstance(cached, _CachedCount) and (cached.stamp == stamp or started < cached.good_until):
+        return cached.counted
+    counts = unit.figures.in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
+    seconds = time.monotonic() - started
+    extra_seconds = _CACHE_FACTOR * seconds if seconds > _SLOW_COUNT_S else 0.0
+    index.caches.figures[IN_CARE_FLAG] = _CachedCount(stamp, started + seconds + extra_seconds, counts)
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,34 +277,34 @@ class _CachedCount:
     counted: tuple[int, int]
 
 
-def _compute_match_rate(counted: tuple[int, int], *, small: bool) -> MatchRate:
-    in_care, found = counted
-    rate = share(found, in_care) if in_care else None
-    if not small:
-        return MatchRate(in_care, found, rate)
-    cells = suppressed({"found": found, "not": in_care - found})
-    hidden = None in cells.values()
-    return MatchRate(shown(in_care), cells["found"], None if hidden else rate)
+def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate:
+    in_care, found_count = counts
+    rate = share(found_count, in_care) if in_care else None
+    if not suppress:
+        return MatchRate(in_care, found_count, rate)
+    cells = suppressed({"found": found_count, "not": in_care - found_count})
+    is_hidden = None in cells.values()
+    return MatchRate(shown(in_care), cells["found"], None if is_hidden else rate)
 
 
-def _measure_agreement(unit: ReadUnit, *, small: bool) -> tuple[StewardAgreement, ...]:
+def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreement, ...]:
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
-    for first, second, one, other, count in unit.blind.both_said():
-        turned = second < first
-        people, verdicts = ((second, first), (other, one)) if turned else ((first, second), (one, other))
-        held = counts.setdefault(people, {})
-        held[verdicts] = held.get(verdicts, 0) + count
-    found = []
+    for first, second, first_verdict, second_verdict, count in unit.blind.both_said():
+        is_swapped = second < first
+        people, verdicts = ((second, first), (second_verdict, first_verdict)) if is_swapped else ((first, second), (first_verdict, second_verdict))
+        pair_counts = counts.setdefault(people, {})
+        pair_counts[verdicts] = pair_counts.get(verdicts, 0) + count
+    agreements = []
     for (first, second), verdicts_of in sorted(counts.items()):
-        said = agreement(verdicts_of)
-        cells = _suppress_cells({"agreed": said.agreed, "not": said.pairs - said.agreed}, small=small)
-        pairs = shown(said.pairs) if small else said.pairs
-        kappa = None if pairs is None else said.kappa
-        found.append(StewardAgreement(first, second, pairs, cells["agreed"], kappa))
-    return tuple(found)
+        judged = agreement(verdicts_of)
+        cells = _suppress_cells({"agreed": judged.agreed, "not": judged.pairs - judged.agreed}, suppress=suppress)
+        pairs = shown(judged.pairs) if suppress else judged.pairs
+        kappa = None if pairs is None else judged.kappa
+        agreements.append(StewardAgreement(first, second, pairs, cells["agreed"], kappa))
+    return tuple(agreements)
 
 
-def _count_links(unit: ReadUnit, live: tuple[MonthlyAccuracy, ...], *, small: bool) -> LinkCounts:
+def _count_links(unit: ReadUnit, months: tuple[MonthlyAccuracy, ...], *, suppress: bool) -> LinkCounts:
     counts = unit.figures.decisions()
     steward = {kind: counts.get((Authority.STEWARD.value, kind.value), 0) for kind in DecisionKind}
     asserted = sum(
@@ -312,14 +312,14 @@ def _count_links(unit: ReadUnit, live: tuple[MonthlyAccuracy, ...], *, small: bo
         for (authority, _), count in counts.items()
         if authority in (Authority.SOURCE, Authority.MIGRATION)
     )
-    strata = live[0].strata if live else ()
-    one = shown if small else _keep_count
-    sizes = suppress_stratum_sizes(strata) if small else {part.stratum: part.pairs for part in strata}
+    strata = months[0].strata if months else ()
+    show_count = shown if suppress else _keep_count
+    sizes = suppress_stratum_sizes(strata) if suppress else {stratum.stratum: stratum.pairs for stratum in strata}
     return LinkCounts(
-        live[0].month if live else None,
-        tuple(StratumLinks(part.stratum, part.linked, sizes[part.stratum], part.estimated) for part in strata),
-        one(sum(part.pairs or 0 for part in strata if part.linked)) if live else None,
-        one(steward[DecisionKind.SAME]),
-        one(steward[DecisionKind.DIFFERENT]),
-        one(asserted),
+        months[0].month if months else None,
+        tuple(StratumLinks(stratum.stratum, stratum.linked, sizes[stratum.stratum], stratum.estimated) for stratum in strata),
+        show_count(sum(stratum.pairs or 0 for stratum in strata if stratum.linked)) if months else None,
+        show_count(steward[DecisionKind.SAME]),
+        show_count(steward[DecisionKind.DIFFERENT]),
+        show_count(asserted),
     )

@@ -99,20 +99,20 @@ def forecast_workload(index: Index, viewer: Viewer, bits: TrialThresholds | None
             re-cluster.
     """
     permit_figures(viewer)
-    small = not permits(viewer, Action.RECORD_READ)
+    suppress = not permits(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = forecast_in_transaction(unit, small=small)
+        result = forecast_in_transaction(unit, small=suppress)
         tasks = unit.tasks.count()
     if bits is None:
-        return found
-    tried = simulate_thresholds(index, viewer, bits, progress)
-    more = tried.tasks / tasks if tasks else None
-    a_week = None if found.hours_a_week is None or more is None else found.hours_a_week * more
-    hours = round(tried.tasks * found.minutes / 60, 1)
-    other = ThresholdTrial(tried.link, tried.review, tried.tasks, hours, a_week)
-    if small and None in (shown(tried.tasks), shown(tasks)):
-        other = replace(other, questions=shown(tried.tasks), hours=None, hours_a_week=None)
-    return replace(found, other=other)
+        return result
+    simulation = simulate_thresholds(index, viewer, bits, progress)
+    task_ratio = simulation.tasks / tasks if tasks else None
+    hours_a_week = None if result.hours_a_week is None or task_ratio is None else result.hours_a_week * task_ratio
+    hours = round(simulation.tasks * result.minutes / 60, 1)
+    trial = ThresholdTrial(simulation.link, simulation.review, simulation.tasks, hours, hours_a_week)
+    if suppress and None in (shown(simulation.tasks), shown(tasks)):
+        trial = replace(trial, questions=shown(simulation.tasks), hours=None, hours_a_week=None)
+    return replace(result, other=trial)
 
 
 def permit_figures(viewer: Viewer) -> None:
@@ -131,58 +131,58 @@ def forecast_in_transaction(unit: ReadUnit, *, small: bool) -> Forecast:
     now = clock.now()
     today = now.date()
     first = unit.figures.first_commit()
-    began = today if first is None else datetime.fromisoformat(first).date()
+    first_day = today if first is None else datetime.fromisoformat(first).date()
     # The day that filled the index says nothing of the days to come.
-    start = max(began + timedelta(days=1), today - HISTORY_PERIOD)
+    start = max(first_day + timedelta(days=1), today - HISTORY_PERIOD)
     since = f"{start.isoformat()}T00:00:00.000000Z"
     people = measure_throughput(unit, since)
     arrived = unit.figures.opened_by_day(today.isoformat(), unit.commit_at(since))
     for day, count in unit.figures.closed_by_day_opened(since).items():
         arrived[day] = arrived.get(day, 0) + count
     answered = unit.figures.answered_by_day(since, ANSWER_ACTION)
-    names = [(start + timedelta(days=n)).isoformat() for n in range(max((today - start).days, 0) + 1)]
-    days = tuple(DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in names if day <= str(today))
-    backlog = sum(one.questions for one in count_waiting_questions(unit, now, ()))
-    return _build_forecast(backlog, days, people, today, small=small)
+    day_names = [(start + timedelta(days=offset)).isoformat() for offset in range(max((today - start).days, 0) + 1)]
+    days = tuple(DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in day_names if day <= str(today))
+    backlog = sum(row.questions for row in count_waiting_questions(unit, now, ()))
+    return _build_forecast(backlog, days, people, today, suppress=small)
 
 
 def _build_forecast(
-    backlog: int, days: tuple[DailyCounts, ...], people: tuple[Throughput, ...], today: date, *, small: bool
+    backlog: int, days: tuple[DailyCounts, ...], people: tuple[Throughput, ...], today: date, *, suppress: bool
 ) -> Forecast:
-    one = shown if small else _keep_count
+    show_count = shown if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
-    whole = [day for day in days if day.day < today.isoformat()]
-    waits = one(backlog)
-    found = Forecast(
-        waits,
+    full_days = [day for day in days if day.day < today.isoformat()]
+    backlog_shown = show_count(backlog)
+    result = Forecast(
+        backlog_shown,
         minutes,
         measured is not None,
-        None if waits is None else round(waits * minutes / 60, 1),
-        _suppress_days(days, len(whole)) if small else days,
+        None if backlog_shown is None else round(backlog_shown * minutes / 60, 1),
+        _suppress_days(days, len(full_days)) if suppress else days,
         None,
         None,
         None,
         None,
         "",
-        suppress_throughputs(people) if small else people,
+        suppress_throughputs(people) if suppress else people,
     )
-    if len(whole) < MIN_HISTORY_DAYS:
-        return replace(found, says=f"{_describe_backlog(found)}. {_describe_short_history(len(whole))}")
-    arriving = _scale_to_week(one(sum(day.arrived or 0 for day in whole)), len(whole))
-    answering = _scale_to_week(one(sum(day.answered or 0 for day in whole)), len(whole))
+    if len(full_days) < MIN_HISTORY_DAYS:
+        return replace(result, says=f"{_describe_backlog(result)}. {_describe_short_history(len(full_days))}")
+    arriving = _scale_to_week(show_count(sum(day.arrived or 0 for day in full_days)), len(full_days))
+    answering = _scale_to_week(show_count(sum(day.answered or 0 for day in full_days)), len(full_days))
     gone_on = None
-    if waits and arriving is not None and answering is not None and answering > arriving:
-        gone_on = (today + timedelta(days=round(_DAYS_PER_WEEK * waits / (answering - arriving)))).isoformat()
-    found = replace(
-        found,
+    if backlog_shown and arriving is not None and answering is not None and answering > arriving:
+        gone_on = (today + timedelta(days=round(_DAYS_PER_WEEK * backlog_shown / (answering - arriving)))).isoformat()
+    result = replace(
+        result,
         arrive_a_week=arriving,
         answered_a_week=answering,
         hours_a_week=None if arriving is None else round(arriving * minutes / 60, 1),
         gone_on=gone_on,
     )
     return replace(
-        found, says=f"{_describe_backlog(found)}; {_describe_arrivals(found, len(whole))}. {_describe_outlook(found, len(whole))}"
+        result, says=f"{_describe_backlog(result)}; {_describe_arrivals(result, len(full_days))}. {_describe_outlook(result, len(full_days))}"
     )
 
 
@@ -194,31 +194,31 @@ def _scale_to_week(count: int | None, days: int) -> float | None:
     return None if count is None else _DAYS_PER_WEEK * count / days
 
 
-def _suppress_days(days: Sequence[DailyCounts], whole: int) -> tuple[DailyCounts, ...]:
+def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCounts, ...]:
     """Days without small counts, and what they would follow from.
 
     Args:
         days: the days.
-        whole: how many of them, from the first, add up to what is told of a week.
+        full_days: how many of them, from the first, add up to what is told of a week.
     """
 
     def column(counts: Sequence[int]) -> list[int | None]:
-        cells = suppressed({str(n): count for n, count in enumerate(counts[:whole])})
-        return [*cells.values(), *map(shown, counts[whole:])]
+        cells = suppressed({str(number): count for number, count in enumerate(counts[:full_days])})
+        return [*cells.values(), *map(shown, counts[full_days:])]
 
     arrived = column([day.arrived or 0 for day in days])
     answered = column([day.answered or 0 for day in days])
     return tuple(
-        replace(day, arrived=came, answered=went)
-        for day, came, went in zip(days, arrived, answered, strict=True)
+        replace(day, arrived=arrivals, answered=answers)
+        for day, arrivals, answers in zip(days, arrived, answered, strict=True)
     )
 
 
-def _describe_backlog(found: Forecast) -> str:
-    if found.backlog is None or found.hours is None:
+def _describe_backlog(result: Forecast) -> str:
+    if result.backlog is None or result.hours is None:
         return f"Fewer than {LEAST} questions wait"
-    assumed = "" if found.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
-    return f"{found.backlog:,} questions wait, {found.hours:,.1f} hours' work{assumed}"
+    assumed = "" if result.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
+    return f"{result.backlog:,} questions wait, {result.hours:,.1f} hours' work{assumed}"
 
 
 def _describe_short_history(days: int) -> str:
@@ -228,19 +228,19 @@ def _describe_short_history(days: int) -> str:
     )
 
 
-def _describe_arrivals(found: Forecast, days: int) -> str:
-    if found.arrive_a_week is None or found.hours_a_week is None:
+def _describe_arrivals(result: Forecast, days: int) -> str:
+    if result.arrive_a_week is None or result.hours_a_week is None:
         return f"fewer than {LEAST} arrived in the last {days} days"
-    return f"{found.arrive_a_week:,.0f} a week arrive, {found.hours_a_week:,.1f} hours"
+    return f"{result.arrive_a_week:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
 
 
-def _describe_outlook(found: Forecast, days: int) -> str:
+def _describe_outlook(result: Forecast, days: int) -> str:
     """How the backlog goes on, as far as the counts that are shown tell it."""
-    arriving, answering = found.arrive_a_week, found.answered_a_week
-    if found.backlog == 0:
+    arriving, answering = result.arrive_a_week, result.answered_a_week
+    if result.backlog == 0:
         return "Nothing waits."
-    if found.gone_on is not None:
-        return f"At the pace of the last {days} days the backlog is gone by {found.gone_on}."
+    if result.gone_on is not None:
+        return f"At the pace of the last {days} days the backlog is gone by {result.gone_on}."
     if answering == 0:
         return f"Nobody has answered a question in the last {days} days."
     if arriving is None or answering is None or answering > arriving:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mpi.domain.sampling import Estimate, Judged, precision, recall
 from mpi.domain.small_cells import LEAST, shown, suppressed
-from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, unchanged
+from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -72,42 +72,42 @@ def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[Month
     """
     pairs = unit.blind.drawn(since, until)
     answers = unit.blind.answers([pair.id for pair in pairs])
-    still = unchanged(unit, [pair for pair in pairs if pair.id not in answers])
+    unchanged_ids = find_unchanged_pairs(unit, [pair for pair in pairs if pair.id not in answers])
     months = sorted({pair.month for pair in pairs}, reverse=True)
-    return tuple(_measure_month(month, [p for p in pairs if p.month == month], answers, still) for month in months)
+    return tuple(_measure_month(month, [p for p in pairs if p.month == month], answers, unchanged_ids) for month in months)
 
 
 def _measure_month(
-    month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], still: set[int]
+    month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], unchanged_ids: set[int]
 ) -> MonthlyAccuracy:
     judged: dict[Stratum, Judged] = {}
     strata: list[StratumResult] = []
     for stratum in (*LINKED, *NOT_LINKED):
-        held = [pair for pair in pairs if pair.stratum == stratum]
-        if not held:
+        stratum_pairs = [pair for pair in pairs if pair.stratum == stratum]
+        if not stratum_pairs:
             continue
-        said = [answers[pair.id].verdict for pair in held if pair.id in answers]
-        same, different = said.count(SAME), said.count(DIFFERENT)
-        size, seen = held[0].stratum_pairs, held[0].stratum_seen
-        judged[stratum] = Judged(size, seen, same, different)
-        waiting = sum(pair.id in still for pair in held)
+        verdicts = [answers[pair.id].verdict for pair in stratum_pairs if pair.id in answers]
+        same, different = verdicts.count(SAME), verdicts.count(DIFFERENT)
+        size, counted = stratum_pairs[0].stratum_pairs, stratum_pairs[0].stratum_seen
+        judged[stratum] = Judged(size, counted, same, different)
+        waiting = sum(pair.id in unchanged_ids for pair in stratum_pairs)
         strata.append(
             StratumResult(
                 stratum,
                 stratum in LINKED,
                 size,
-                seen < size,
-                len(held),
+                counted < size,
+                len(stratum_pairs),
                 same,
                 different,
-                said.count(UNSURE),
-                len(held) - len(said) - waiting,
+                verdicts.count(UNSURE),
+                len(stratum_pairs) - len(verdicts) - waiting,
                 waiting,
             )
         )
-    linked = [judged[stratum] for stratum in LINKED if stratum in judged]
-    apart = [judged[stratum] for stratum in NOT_LINKED if stratum in judged]
-    return MonthlyAccuracy(month, precision(linked), recall(linked, apart), tuple(strata))
+    linked_results = [judged[stratum] for stratum in LINKED if stratum in judged]
+    unlinked_results = [judged[stratum] for stratum in NOT_LINKED if stratum in judged]
+    return MonthlyAccuracy(month, precision(linked_results), recall(linked_results, unlinked_results), tuple(strata))
 
 
 def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
@@ -115,9 +115,9 @@ def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int
 
     How many pairs are linked in all is told too, so that those are a table of their own.
     """
-    linked = {one.stratum: one.pairs or 0 for one in strata if one.linked}
-    apart = {one.stratum: one.pairs or 0 for one in strata if not one.linked}
-    return suppressed(linked) | suppressed(apart)
+    linked = {result.stratum: result.pairs or 0 for result in strata if result.linked}
+    unlinked = {result.stratum: result.pairs or 0 for result in strata if not result.linked}
+    return suppressed(linked) | suppressed(unlinked)
 
 
 def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
@@ -125,23 +125,23 @@ def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
 
     An estimate stays where ten pairs or more are judged in all.
     """
-    judged = [one for one in month.strata if one.same or one.different]
-    enough = sum((one.same or 0) + (one.different or 0) for one in judged) >= LEAST
-    enough_linked = sum((one.same or 0) + (one.different or 0) for one in judged if one.linked) >= LEAST
+    judged_results = [result for result in month.strata if result.same or result.different]
+    has_enough_pairs = sum((result.same or 0) + (result.different or 0) for result in judged_results) >= LEAST
+    has_enough_links = sum((result.same or 0) + (result.different or 0) for result in judged_results if result.linked) >= LEAST
     sizes = suppress_stratum_sizes(month.strata)
     return replace(
         month,
-        precision=month.precision if enough_linked else None,
-        recall=month.recall if enough else None,
-        strata=tuple(_suppress_stratum(one, sizes[one.stratum]) for one in month.strata),
+        precision=month.precision if has_enough_links else None,
+        recall=month.recall if has_enough_pairs else None,
+        strata=tuple(_suppress_stratum(result, sizes[result.stratum]) for result in month.strata),
     )
 
 
-def _suppress_stratum(one: StratumResult, pairs: int | None) -> StratumResult:
-    drawn, dropped, waiting = one.drawn or 0, one.dropped or 0, one.waiting or 0
+def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult:
+    drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
     cells = suppressed({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, and what was drawn would tell how many it held.
-    told = replace(one, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"])
+    suppressed_result = replace(result, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"])
     if pairs is None:
-        told = replace(told, drawn=None, dropped=None, waiting=None)
-    return replace(told, same=None, different=None, unsure=None)
+        suppressed_result = replace(suppressed_result, drawn=None, dropped=None, waiting=None)
+    return replace(suppressed_result, same=None, different=None, unsure=None)

@@ -91,11 +91,11 @@ def _report_overlap(unit: ReadUnit) -> Report:
     for record, person in unit.persons.all_current().items():
         if record in labels:
             sources_of.setdefault(person, set()).add(labels[record].source)
-    together: dict[str, int] = {}
+    person_counts: dict[str, int] = {}
     for sources in sources_of.values():
         name = " + ".join(sorted(sources))
-        together[name] = together.get(name, 0) + 1
-    rows = tuple(sorted(together.items(), key=lambda item: (-item[1], item[0])))
+        person_counts[name] = person_counts.get(name, 0) + 1
+    rows = tuple(sorted(person_counts.items(), key=lambda item: (-item[1], item[0])))
     return Report("overlap", "Persons by the sources that know them", ("sources", "persons"), rows)
 
 

@@ -37,31 +37,31 @@ class Throughput:
 
 def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     """What each person answered from a moment (ISO, UTC) on, by name."""
-    found = unit.figures.answers(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
+    rows = unit.figures.answers(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
     return tuple(
         # An answer that nothing came shortly before is not timed: how long it took is not known.
         Throughput(
-            one.actor, one.answers, one.timed, hours, one.timed / hours if one.timed and hours else None
+            row.actor, row.answers, row.timed, hours, row.timed / hours if row.timed and hours else None
         )
-        for one in found
-        for hours in (one.seconds / _SECONDS_PER_HOUR,)
+        for row in rows
+        for hours in (row.seconds / _SECONDS_PER_HOUR,)
     )
 
 
-def suppress_throughputs(people: Sequence[Throughput]) -> tuple[Throughput, ...]:
+def suppress_throughputs(throughputs: Sequence[Throughput]) -> tuple[Throughput, ...]:
     """Without small counts of answers, and what they would follow from."""
-    answers = suppressed({one.actor: one.answers or 0 for one in people})
-    return tuple(_suppress_throughput(one, answers[one.actor]) for one in people)
+    answers = suppressed({throughput.actor: throughput.answers or 0 for throughput in throughputs})
+    return tuple(_suppress_throughput(throughput, answers[throughput.actor]) for throughput in throughputs)
 
 
-def _suppress_throughput(one: Throughput, answers: int | None) -> Throughput:
+def _suppress_throughput(throughput: Throughput, answers: int | None) -> Throughput:
     if answers is None:
-        return replace(one, answers=None, timed=None, hours=None, an_hour=None)
-    timed = shown(one.timed or 0)
-    return replace(one, timed=timed, an_hour=None if timed is None else one.an_hour)
+        return replace(throughput, answers=None, timed=None, hours=None, an_hour=None)
+    timed = shown(throughput.timed or 0)
+    return replace(throughput, timed=timed, an_hour=None if timed is None else throughput.an_hour)
 
 
-def compute_minutes_per_answer(people: Sequence[Throughput]) -> float | None:
+def compute_minutes_per_answer(throughputs: Sequence[Throughput]) -> float | None:
     """Minutes that an answer takes, over all people; None where too few were timed."""
-    timed = sum(one.timed or 0 for one in people)
-    return 60 * sum(one.hours or 0.0 for one in people) / timed if timed >= MIN_TIMED_ANSWERS else None
+    timed = sum(throughput.timed or 0 for throughput in throughputs)
+    return 60 * sum(throughput.hours or 0.0 for throughput in throughputs) / timed if timed >= MIN_TIMED_ANSWERS else None

@@ -172,7 +172,12 @@ def derive(
         # Which values are shared is known only when every record was read.
         again = BlockDeriver(index.keyed_hash, blocking, listed.to_text(), is_second_pass=True)
         first, made = made, _DerivedColumns()
-        made.derive_blocks(again, _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]), records, progress)
+        made.derive_blocks(
+            again,
+            _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]),
+            records,
+            progress,
+        )
     rows = made.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     features = packed(made.features.items())
@@ -197,7 +202,11 @@ class _DerivedColumns:
         self._keys = array("q")
 
     def derive_blocks(
-        self, deriver: BlockDeriver, said: Iterator[list[RecordPayload]], records: Sequence[int], progress: Progress
+        self,
+        deriver: BlockDeriver,
+        said: Iterator[list[RecordPayload]],
+        records: Sequence[int],
+        progress: Progress,
     ) -> None:
         """Derive from records, in the order of their numbers."""
         for block in spread(deriver, said):
@@ -211,7 +220,9 @@ class _DerivedColumns:
     def build_keys(self, records: Sequence[int]) -> Numbers:
         """Record and key of every key, by record."""
         rows = np.empty((len(self._keys), 2), dtype=np.int64)
-        rows[:, 0] = np.repeat(np.asarray(records, dtype=np.int64), np.asarray(self._key_counts, dtype=np.int64))
+        rows[:, 0] = np.repeat(
+            np.asarray(records, dtype=np.int64), np.asarray(self._key_counts, dtype=np.int64)
+        )
         rows[:, 1] = np.asarray(self._keys, dtype=np.int64)
         return rows
 

@@ -100,18 +100,26 @@ def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> di
     }
 
 
-def _find_differing(unit: ReadUnit, config_id: int, page: Sequence[int], wanted: DerivedByRecord) -> list[int]:
+def _find_differing(
+    unit: ReadUnit, config_id: int, page: Sequence[int], wanted: DerivedByRecord
+) -> list[int]:
     stored = _read_stored(unit, config_id, page)
     return [record for record in page if stored[record] != wanted.get_record_data(record)]
 
 
-def _write_differences(unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: DerivedByRecord) -> None:
+def _write_differences(
+    unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: DerivedByRecord
+) -> None:
     own = {record: wanted.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
     ends = {end for one in (*own.values(), *stored.values()) for edge in one.edges for end in edge}
     changed = unit.runs.changed_among(run, ends | set(records))
-    anew = [r for r in records if r not in changed and _features_and_keys(own[r]) != _features_and_keys(stored[r])]
-    unit.derived.drop_own(config_id, [r for r in anew if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS])
+    anew = [
+        r for r in records if r not in changed and _features_and_keys(own[r]) != _features_and_keys(stored[r])
+    ]
+    unit.derived.drop_own(
+        config_id, [r for r in anew if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS]
+    )
     unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
     found = {r: OwnKeys(wanted.get_group(r), own[r].keys) for r in anew if own[r].keys}
     if found:

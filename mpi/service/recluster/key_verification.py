@@ -42,7 +42,11 @@ def repair_keys(carrier: RunContext, config_id: int) -> None:
     """Make the keys by which records are searched those that they have, a few in each transaction."""
     merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
     wrong = carrier.compute(
-        lambda unit: [] if are_keys_consistent(unit, config_id) else list(_find_wrong_rows(unit, config_id, carrier.index.home))
+        lambda unit: (
+            []
+            if are_keys_consistent(unit, config_id)
+            else list(_find_wrong_rows(unit, config_id, carrier.index.home))
+        )
     )
     for part in carrier.pace.parts(wrong):
         with part.turn() as unit:

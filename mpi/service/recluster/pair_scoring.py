@@ -41,7 +41,7 @@ class IndexScores:
     """
 
     edges: Edges
-    features_of: FeatureLoader
+    read_features: FeatureLoader
     shared: SharedValues
     fresh_shared: SharedValues
     is_fresh_complete: bool
@@ -73,13 +73,17 @@ def score_index(
         if stored.is_complete:
             with watching(index.home) as watched:
                 features = watched.passing(packed(stored.read_all_features(progress)))
-                scored = engine.weights(matcher.model, features, stored.read_all_keys(), floor, index.home, progress)
+                scored = engine.weights(
+                    matcher.model, features, stored.read_all_keys(), floor, index.home, progress
+                )
                 found = replace(listed(watched.shared(), index.keyed_hash), stopped=shared.stopped)
             return IndexScores(
                 edges_of(scored), stored.read_features, shared, found, is_fresh_complete=not shared.hashes
             )
     derived = derive(unit, index, matcher, floor, progress, shared, engine)
-    return IndexScores(derived.edges, derived.read_features, derived.shared, derived.fresh_shared, is_fresh_complete=True)
+    return IndexScores(
+        derived.edges, derived.read_features, derived.shared, derived.fresh_shared, is_fresh_complete=True
+    )
 
 
 class _StoredData:

@@ -124,8 +124,12 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
     permit(viewer, Action.RECLUSTER)
     if apply:
         stated = None if lists is None else lists.to_text()
-        wanted = new_run_request(RunKind.RECLUSTER, get_plan_date(), refresh_lists=refresh_lists, lists=stated)
-        return _describe_applied(index, viewer, matcher, execute_run(index, viewer, matcher, wanted, progress, engine))
+        wanted = new_run_request(
+            RunKind.RECLUSTER, get_plan_date(), refresh_lists=refresh_lists, lists=stated
+        )
+        return _describe_applied(
+            index, viewer, matcher, execute_run(index, viewer, matcher, wanted, progress, engine)
+        )
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
         before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
@@ -138,7 +142,9 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
 def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, done: RunResult) -> ReclusterPlan:
     """What was carried out, as it was planned once the configuration was in force."""
     found = done.shared if done.fresh_shared is None else done.fresh_shared
-    lists = SharedListComparison(len(done.shared), done.shared == found, found - done.previous_shared, done.previous_shared - found)
+    lists = SharedListComparison(
+        len(done.shared), done.shared == found, found - done.previous_shared, done.previous_shared - found
+    )
     with index.database.read(viewer) as unit:
         return _build_plan(unit, done.settlement, matcher, lists, applied=True)
 

@@ -19,13 +19,13 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.gates.holds import FIELDS, require_whole_index
-from mpi.service.gates.plan_items import PersonGroup, load_groups, list_items
+from mpi.service.gates.plan_items import PersonGroup, list_items, load_groups
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
 from mpi.service.persons.effects import Received
 from mpi.service.recluster.pair_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import execute_run, resume
-from mpi.service.recluster.run_state import RunView, new_run_request, is_alive, view_run
+from mpi.service.recluster.run_state import RunView, is_alive, new_run_request, view_run
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import Settlement, settle
 from mpi.storage.repositories.derived.proposals import Item, Proposal, ProposalStatus
@@ -186,7 +186,9 @@ def list_proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
         return [
-            _view_proposal(unit, found, unit.proposals.items(found.id), _read_task_count(unit, found), with_items=False)
+            _view_proposal(
+                unit, found, unit.proposals.items(found.id), _read_task_count(unit, found), with_items=False
+            )
             for found in unit.proposals.all()
         ]
 
@@ -342,14 +344,18 @@ def roll_back_proposal(
     return _summarize_run(index, viewer, done.run, matcher)
 
 
-def _disclose_recipients(index: Index, viewer: Viewer, done: ProposalResult, received: Receipts) -> ProposalResult:
+def _disclose_recipients(
+    index: Index, viewer: Viewer, done: ProposalResult, received: Receipts
+) -> ProposalResult:
     """What was done, with who received what because of links that it parted, once the ledger says so."""
     if received.latest:
         disclose(index, viewer, Action.RECLUSTER, received.records, (*FIELDS, "disclosures"))
     return replace(done, disclosed=received.number or 0, disclosures=received.latest)
 
 
-def _score_index(unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool) -> IndexScores:
+def _score_index(
+    unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool
+) -> IndexScores:
     """Weigh everything under a model, with the lists that the rules give."""
     _, shared = lists_for(unit, index, matcher, refresh=refresh)
     return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)

@@ -21,7 +21,9 @@ from mpi.service.resolution.settlement import map_edges_to_keys, partition_closu
 _ID_LENGTH = 16
 
 
-def export_research_crosswalk(index: Index, viewer: Viewer, progress: Progress = silent) -> Iterator[CrosswalkRow]:
+def export_research_crosswalk(
+    index: Index, viewer: Viewer, progress: Progress = silent
+) -> Iterator[CrosswalkRow]:
     """Every active record with the research ID of its cluster, by source and local ID.
 
     The partition has the model's statistical thresholds and the prior of the records at hand. Decisions in
@@ -47,7 +49,7 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
         scope = load_whole_index(unit, weighed.edges)
         source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
         priors = priors_at_hand(map_edges_to_keys(scope), source, scorer.levels.prior)
-        found = partition_closure(scope, weighed.features_of, scorer, model.statistical, priors)
+        found = partition_closure(scope, weighed.read_features, scorer, model.statistical, priors)
         drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_id = {
             key: f"R-{drawn.token('research', str(cluster[0]))[:_ID_LENGTH]}"

@@ -24,16 +24,27 @@ from mpi.service.gates.holds import end_hold, require_whole_index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
 from mpi.service.recluster.derive import DerivedData, derive
-from mpi.service.recluster.derived_sync import DerivedByRecord, catch_up, drop_inactive, activate_configuration, sync_derived
-from mpi.service.recluster.run_publisher import release_holds, forget_changes, hold_unapproved, publish_changes
+from mpi.service.recluster.derived_sync import (
+    DerivedByRecord,
+    activate_configuration,
+    catch_up,
+    drop_inactive,
+    sync_derived,
+)
+from mpi.service.recluster.run_publisher import (
+    forget_changes,
+    hold_unapproved,
+    publish_changes,
+    release_holds,
+)
 from mpi.service.recluster.run_state import (
-    ENGINE_KEY,
     COMMIT_KIND,
+    ENGINE_KEY,
     RunContext,
     RunView,
     begin_run,
-    is_alive,
     detach_worker,
+    is_alive,
     require_run,
     take_over_run,
     view_run,

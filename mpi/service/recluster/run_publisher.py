@@ -21,9 +21,16 @@ from mpi.service.gates.holds import add_hold, end_hold
 from mpi.service.gates.plan_items import list_items
 from mpi.service.recluster.run_state import RunContext
 from mpi.service.resolution.closure import load_whole_index
-from mpi.service.resolution.publication_parts import split_settlement, combine_settlements
+from mpi.service.resolution.publication_parts import combine_settlements, split_settlement
 from mpi.service.resolution.resolve import plan_settlement
-from mpi.service.resolution.settlement import NO_ID_CHOICE, EMPTY_SETTLEMENT, IdChoice, Settlement, publish, settle
+from mpi.service.resolution.settlement import (
+    EMPTY_SETTLEMENT,
+    NO_ID_CHOICE,
+    IdChoice,
+    Settlement,
+    publish,
+    settle,
+)
 from mpi.storage.repositories.derived.proposals import Item
 from mpi.storage.repositories.derived.runs import RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -51,7 +58,9 @@ class ReviewedItems:
         return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
 
 
-def settle_index(unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE) -> Settlement:
+def settle_index(
+    unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE
+) -> Settlement:
     """What settling everything would change, from what is stored under a configuration of this model."""
     scope = load_whole_index(unit, unit.derived.all_edges(config_id))
 
@@ -88,7 +97,9 @@ def hold_unapproved(carrier: RunContext, config_id: int) -> None:
                 _hold_items(unit, carrier, part.items, read)
 
 
-def _find_items_to_hold(unit: ReadUnit, carrier: RunContext, config_id: int, read: ReviewedItems) -> "list[HeldItem]":
+def _find_items_to_hold(
+    unit: ReadUnit, carrier: RunContext, config_id: int, read: ReviewedItems
+) -> "list[HeldItem]":
     """What a proposal's run would change, and nobody approved, or a freeze window holds."""
     items = list_items(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
     unread = [(item, None) for item in items if item.fingerprint not in read.approved]
@@ -190,7 +201,9 @@ def _publish_parts(
     unit.runs.count(run.id, moved=moved)
 
 
-def _settle_and_publish(unit: WriteUnit, carrier: RunContext, touched: Collection[int], read: ReviewedItems | None) -> None:
+def _settle_and_publish(
+    unit: WriteUnit, carrier: RunContext, touched: Collection[int], read: ReviewedItems | None
+) -> None:
     run, index, choice = carrier.run, carrier.index, _choose_ids(carrier)
     settlement = plan_settlement(unit, index, touched, choice, run.on_date)
     if read is not None:

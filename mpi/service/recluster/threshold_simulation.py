@@ -52,7 +52,9 @@ class Simulation:
     steward_hours: float
 
 
-def simulate_thresholds(index: Index, viewer: Viewer, bits: TrialThresholds, progress: Progress = silent) -> Simulation:
+def simulate_thresholds(
+    index: Index, viewer: Viewer, bits: TrialThresholds, progress: Progress = silent
+) -> Simulation:
     """Think the whole index through with other thresholds of the model in force.
 
     Args:

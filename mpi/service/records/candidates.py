@@ -102,7 +102,9 @@ def request_candidates(unit: ReadUnit, wanted: CandidateQuery) -> Callable[[], F
     return lambda: read(unit.keys.recent.sharing(config_id, groups, keys))
 
 
-def score_candidates(unit: ReadUnit, index: Index, wanted: CandidateQuery, found: Found, mine: int | None) -> ScoredCandidates | None:
+def score_candidates(
+    unit: ReadUnit, index: Index, wanted: CandidateQuery, found: Found, mine: int | None
+) -> ScoredCandidates | None:
     """Those of a record's candidates that pair with it; None where they have to be searched for otherwise.
 
     That is where so many share its keys, or one of them, that the transaction tells of it.
@@ -128,7 +130,9 @@ def score_records(index: Index, made: Packed, known: Mapping[int, Features]) -> 
     pairs = [(_SELF, other) for other in known]
     edges = weighed(index.matcher, {**known, _SELF: unpacked(made)}, pairs)
     bits = {other: weight for (_, other), weight in edges.items()}
-    return ScoredCandidates(bits, {other: known[other] for other in bits} if len(bits) <= KNOWN_AT_MOST else {})
+    return ScoredCandidates(
+        bits, {other: known[other] for other in bits} if len(bits) <= KNOWN_AT_MOST else {}
+    )
 
 
 def keys_from_bytes(keys: bytes) -> list[int]:
@@ -149,4 +153,6 @@ def _read_features(
 def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
     """Whether a block is so large that the transaction tells of it."""
     sizes = Counter(key for key, _ in sharing)
-    return max(sizes.values(), default=0) > min(index.settings.block_limits.alarm, index.settings.block_limits.hard)
+    return max(sizes.values(), default=0) > min(
+        index.settings.block_limits.alarm, index.settings.block_limits.hard
+    )

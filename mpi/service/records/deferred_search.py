@@ -26,7 +26,9 @@ POLL_INTERVAL_S = 2.0
 PAGE_RECORDS = 50
 
 
-def finish_deferred_searches(index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False) -> int:
+def finish_deferred_searches(
+    index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False
+) -> int:
     """Search for every record that waits, one transaction each; returns how many were finished.
 
     Args:

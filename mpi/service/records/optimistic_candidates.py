@@ -14,7 +14,14 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
-from mpi.service.records.candidates import CandidateQuery, request_candidates, build_query, score_candidates, keys_from_bytes, score_records
+from mpi.service.records.candidates import (
+    CandidateQuery,
+    build_query,
+    keys_from_bytes,
+    request_candidates,
+    score_candidates,
+    score_records,
+)
 from mpi.service.statements.intake import Verdict, judge
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import Found
@@ -82,7 +89,9 @@ class OptimisticPairs:
         return paired_with(record, self.bits, self.features)
 
 
-def find_optimistic_pairs(index: Index, viewer: Viewer, source_code: str, said: Statement) -> OptimisticPairs | None:
+def find_optimistic_pairs(
+    index: Index, viewer: Viewer, source_code: str, said: Statement
+) -> OptimisticPairs | None:
     """Find and score the pairs of a record before it is written; None where that is of no use.
 
     Args:
@@ -119,7 +128,9 @@ def _send_requests(unit: ReadUnit, wanted: CandidateQuery) -> _SearchRequests:
     return _SearchRequests(read_last_commit, request_candidates(unit, wanted))
 
 
-def _score_requested(unit: ReadUnit, index: Index, wanted: CandidateQuery, asked: _SearchRequests) -> OptimisticPairs | None:
+def _score_requested(
+    unit: ReadUnit, index: Index, wanted: CandidateQuery, asked: _SearchRequests
+) -> OptimisticPairs | None:
     said = wanted.statement
     existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
     last_commit = asked.read_last_commit()

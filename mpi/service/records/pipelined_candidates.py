@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
-from mpi.service.records.candidates import CandidateQuery, request_candidates, build_query, score_candidates
+from mpi.service.records.candidates import CandidateQuery, build_query, request_candidates, score_candidates
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import Found
 from mpi.storage.unit_of_work.unit import WriteUnit
@@ -47,7 +47,9 @@ class PipelinedSearch:
         return NOT_PAIRED if found is None else paired_with(record, found.bits, found.features)
 
 
-def start_pipelined_search(unit: WriteUnit, index: Index, source_code: str, said: Statement) -> PipelinedSearch | None:
+def start_pipelined_search(
+    unit: WriteUnit, index: Index, source_code: str, said: Statement
+) -> PipelinedSearch | None:
     """Ask for a record's candidates; None where too little is known to ask, or nothing is gained by it.
 
     Beside others they were looked for before the turn, for which all wait.
@@ -61,4 +63,8 @@ def start_pipelined_search(unit: WriteUnit, index: Index, source_code: str, said
     if not (unit.candidates.are_asked_for and index.store.group_commit.are_alone):
         return None
     wanted = build_query(index, source_code, said)
-    return PipelinedSearch(wanted, request_candidates(unit, wanted)) if wanted is not None and wanted.packed.keys else None
+    return (
+        PipelinedSearch(wanted, request_candidates(unit, wanted))
+        if wanted is not None and wanted.packed.keys
+        else None
+    )

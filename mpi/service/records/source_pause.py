@@ -86,7 +86,9 @@ def resume(
         restated = restate(unit, index, held)
         claiming = unit.decisions.claiming([source.id for source in sources])
         followed = restated.told | claiming
-        besides = ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
+        besides = (
+            ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
+        )
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
         moved = 0
         if settled is not None:
@@ -95,7 +97,9 @@ def resume(
             after = unit.persons.current(seen)
             moved = sum(settled.current.get(record) != after.get(record) for record in seen)
         add_step(unit, "resume", code_of_reason, {"sources": [source.id for source in sources]})
-    return PauseResult(tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved)
+    return PauseResult(
+        tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved
+    )
 
 
 def _require_permission(viewer: Viewer, code: str | None) -> None:

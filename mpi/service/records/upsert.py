@@ -27,7 +27,7 @@ from mpi.service.records.optimistic_candidates import OptimisticPairs, find_opti
 from mpi.service.records.pipelined_candidates import PipelinedSearch, start_pipelined_search
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
 from mpi.service.resolution.review_tasks import CLAIM, OVERLAY_TASK, PAIR
-from mpi.service.resolution.source_assertions import PersonAssertions, record_assertions, extract_assertions
+from mpi.service.resolution.source_assertions import PersonAssertions, extract_assertions, record_assertions
 from mpi.service.statements.correction_records import bound_with
 from mpi.service.statements.current_version import restate
 from mpi.service.statements.intake import Verdict, made_beforehand, take
@@ -122,7 +122,9 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     came = receive(sent, index.keyed_hash, clock.now())
     said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
     found = find_optimistic_pairs(index, viewer, source_code, said)
-    step = _PreparedUpsert(index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found)
+    step = _PreparedUpsert(
+        index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found
+    )
     try:
         return index.store.group_commit.write(index.database, viewer, "upsert", step.execute)
     except BlockTooLargeError as blocks:
@@ -151,7 +153,7 @@ class _PreparedUpsert:
     received: Came
     has_as_of: bool
     statement: Statement
-    asserted: PersonAssertions
+    assertions: PersonAssertions
     optimistic_pairs: OptimisticPairs | None = None
     large_blocks: BlockTooLargeError | None = None
 
@@ -176,10 +178,12 @@ class _PreparedUpsert:
             known = sought.get_pairs(unit, index, record_id, changed)
         paired = replace(known, most=index.settings.block_limits.hard)
         besides = ResolveInputs(touched=touched, paired=paired) if touched or changed else NO_FURTHER_INPUTS
-        if self.asserted != PersonAssertions() and _is_assertion_current(said, verdict, existing.get(local_id)):
+        if self.assertions != PersonAssertions() and _is_assertion_current(
+            said, verdict, existing.get(local_id)
+        ):
             waits = source.paused or verdict is Verdict.HELD
             besides = ResolveInputs(
-                said=lambda: record_assertions(unit, index, record_id, self.asserted, waits=waits),
+                said=lambda: record_assertions(unit, index, record_id, self.assertions, waits=waits),
                 touched=touched,
                 paired=paired,
             )
@@ -188,7 +192,7 @@ class _PreparedUpsert:
         # SQLite answers at once, and an answer that is to be kept is written down by this very step.
         return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
 
-    def _read_result(self, asked: "_Asked", verdict: Verdict, before: int | None) -> UpsertResult:
+    def _read_result(self, asked: "_AnswerRequests", verdict: Verdict, before: int | None) -> UpsertResult:
         """The answer, as things stood after the step."""
         unit, record_id = asked.unit, asked.record_id
         address = (self.source_code, self.received.record.local_id)
@@ -264,7 +268,9 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
     with index.database.write(viewer, "withdraw") as unit:
         if (kept := kept_answer(unit, index)) is not None:
             number = kept.get("disclosed") if viewer.sources is None else None
-            return WithdrawalResult(source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number)
+            return WithdrawalResult(
+                source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number
+            )
         record = _require_record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
             raise ConflictError("a correction is taken back by undoing its step")
@@ -387,7 +393,9 @@ def _build_result(
         return UpsertResult(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
         eid = None if after is None else after.eid
-        return UpsertResult(source, local_id, eid, Outcome.HELD, "held", tasks=_visible_task_keys(asked), issues=issues)
+        return UpsertResult(
+            source, local_id, eid, Outcome.HELD, "held", tasks=_visible_task_keys(asked), issues=issues
+        )
     if after is None:
         return UpsertResult(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
     tasks = _visible_task_keys(asked)
@@ -409,7 +417,10 @@ def _build_result(
 
 def _visible_task_keys(asked: _AnswerRequests) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
-    unit, tasks = asked.unit, [task for task in asked.tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)]
+    unit, tasks = (
+        asked.unit,
+        [task for task in asked.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],
+    )
     if not tasks:
         return ()
     seen = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
@@ -422,7 +433,9 @@ def _visible_task_keys(asked: _AnswerRequests) -> tuple[str, ...]:
     )
 
 
-def _choose_outcome(verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool) -> Outcome:
+def _choose_outcome(
+    verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool
+) -> Outcome:
     if verdict is Verdict.HISTORY:
         return Outcome.HISTORY
     if before == after:

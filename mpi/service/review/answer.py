@@ -41,11 +41,11 @@ from mpi.service.review.question import APPROVE, RESPONSES_BY_KIND, REVOKE, requ
 from mpi.service.review.queue_reader import find_next_key
 from mpi.service.review.verdicts import GroupedVerdicts, VerdictKind, check_answer_reason, group_verdicts, parse_verdict_kind
 from mpi.service.sampling.blind_review import sample_second_review
-from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.approvals import approve_step
 from mpi.service.stewardship.decisions import effect_of, well_formed
 from mpi.service.stewardship.overlays import answer_overlay
-from mpi.service.stewardship.undo import undo_decisions, undo_whole
+from mpi.service.stewardship.undo import undo_decisions, undo_any_step
 from mpi.storage.repositories.review.task_work import OPEN, Act, Work
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -137,33 +137,33 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
     """
     permit(viewer, Action.DECIDE)
     permit_live_work(index, viewer)
-    code, text = check_answer_reason(reason), note_text(note)
-    day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
+    code, clean_note = check_answer_reason(reason), note_text(note)
+    recheck_day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
     with step(index, viewer, "decision", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
-        one = _load_unchanged_question(unit, index, key, if_match)
-        said = _resolve_verdicts(unit, one, verdicts)
-        reading = group_verdicts(said)
-        claims = _find_answered_claims(one, said)
-        statements = _build_statements(reading, code, text, day, supersedes)
+        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+        question = _load_unchanged_question(unit, index, key, if_match)
+        numbered_verdicts = _resolve_verdicts(unit, question, verdicts)
+        grouped = group_verdicts(numbered_verdicts)
+        claims = _find_answered_claims(question, numbered_verdicts)
+        statements = _build_statements(grouped, code, clean_note, recheck_day, supersedes)
         # Before anything is settled: how the index held each pair is kept with it.
-        sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in said])
-        close_question(unit, one)
-        effect, shown = _apply_statements(unit, index, one, statements, claims, code, preview=preview)
-        rest = find_remaining_questions(unit, one)
-        numbers = _ask_owners(unit, one, rest, reading.ask)
+        sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in numbered_verdicts])
+        close_question(unit, question)
+        effect, record_ids = _apply_statements(unit, index, question, statements, claims, code, preview=preview)
+        remaining = find_remaining_questions(unit, question)
+        owner_question_ids = _ask_owners(unit, question, remaining, grouped.ask)
         detail = {
-            "verdicts": [[lo, hi, kind.value] for lo, hi, kind in said],
+            "verdicts": [[lo, hi, kind.value] for lo, hi, kind in numbered_verdicts],
             "reason": code,
             "claims": claims,
-            "asked": numbers,
-            "rest": sorted(set(rest.values()) - {one.key}),
+            "asked": owner_question_ids,
+            "rest": sorted(set(remaining.values()) - {question.key}),
         }
-        record_action(unit, one.key, ANSWER_ACTION, one.records, one.decisions, effect.step, text, **detail)
-        save_outcome(unit, one, effect, rest.values())
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
-    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, one.key))
+        record_action(unit, question.key, ANSWER_ACTION, question.records, question.decisions, effect.step, clean_note, **detail)
+        save_outcome(unit, question, effect, remaining.values())
+    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
+    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
 
 
 def respond_to_question(
@@ -195,29 +195,29 @@ def respond_to_question(
     """
     permit(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
     permit_live_work(index, viewer)
-    code, text = reason_code(how.reason), note_text(how.note)
+    code, clean_note = reason_code(how.reason), note_text(how.note)
     with step(index, viewer, "decision", preview=how.preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
-        one = _load_unchanged_question(unit, index, key, how.if_match)
-        if response not in RESPONSES_BY_KIND.get(one.first.kind, ()):
-            known = ", ".join(RESPONSES_BY_KIND.get(one.first.kind, ())) or "verdicts on its pairs"
-            raise InputError(f"response: this question is answered by {known}")
-        close_question(unit, one)
-        if one.first.kind == OVERLAY_TASK:
-            effect, shown = answer_overlay(unit, index, one.first.lo, response, code, preview=how.preview)
-            keep_answer(unit, index, effect.as_dict(), shown)
+        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+        question = _load_unchanged_question(unit, index, key, how.if_match)
+        if response not in RESPONSES_BY_KIND.get(question.first.kind, ()):
+            allowed = ", ".join(RESPONSES_BY_KIND.get(question.first.kind, ())) or "verdicts on its pairs"
+            raise InputError(f"response: this question is answered by {allowed}")
+        close_question(unit, question)
+        if question.first.kind == OVERLAY_TASK:
+            effect, record_ids = answer_overlay(unit, index, question.first.lo, response, code, preview=how.preview)
+            keep_answer(unit, index, effect.as_dict(), record_ids)
             detail: dict[str, object] = {"response": response, "reason": code}
         else:
-            about = require_decision(unit, decision or one.first.decision_id or 0)
-            effect, shown, claims = _apply_response(
-                unit, index, one, about, response, code, text, preview=how.preview
+            target_decision = require_decision(unit, decision or question.first.decision_id or 0)
+            effect, record_ids, claims = _apply_response(
+                unit, index, question, target_decision, response, code, clean_note, preview=how.preview
             )
-            detail = {"response": response, "reason": code, "decision": about.id, "claims": claims}
-        record_action(unit, one.key, ANSWER_ACTION, one.records, one.decisions, effect.step, text, **detail)
-        save_outcome(unit, one, effect, find_remaining_questions(unit, one).values())
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
-    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, one.key))
+            detail = {"response": response, "reason": code, "decision": target_decision.id, "claims": claims}
+        record_action(unit, question.key, ANSWER_ACTION, question.records, question.decisions, effect.step, clean_note, **detail)
+        save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
+    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
+    return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
 
 
 def undo_answer(
@@ -243,92 +243,92 @@ def undo_answer(
     permit(viewer, Action.TASK_WORK)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(kept, viewer), key)
-        given = _find_answer(unit, key, step_number)
-        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, given.at)
+        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+        answer_action = _find_answer(unit, key, step_number)
+        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, answer_action.at)
         _require_unclaimed(unit, work)
         unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
-        withdraw_owner_questions(unit, given.detail.get("asked", ()))
-        for other in unit.task_work.get(given.detail.get("rest", ())).values():
-            unit.task_work.put(mark_closed(other))
-        effect, shown = undo_whole(unit, index, step_number, code, preview=preview)
-        claims = given.detail.get("claims", [])
+        withdraw_owner_questions(unit, answer_action.detail.get("asked", ()))
+        for remaining_work in unit.task_work.get(answer_action.detail.get("rest", ())).values():
+            unit.task_work.put(mark_closed(remaining_work))
+        effect, record_ids = undo_any_step(unit, index, step_number, code, preview=preview)
+        claims = answer_action.detail.get("claims", [])
         if claims and not effect.awaiting:
             unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
             resettle(
-                unit, index, {r for one in unit.decisions.get(claims).values() for r in one.seen}, "undo"
+                unit, index, {record for claim in unit.decisions.get(claims).values() for record in claim.seen}, "undo"
             )
-        was = given.detail
+        answer_detail = answer_action.detail
         record_action(
-            unit, key, UNDO_ACTION, was.get("records", ()), was.get("decisions", {}), effect.step, of=step_number
+            unit, key, UNDO_ACTION, answer_detail.get("records", ()), answer_detail.get("decisions", {}), effect.step, of=step_number
         )
         if load_questions(unit, [key]):
             unit.task_work.put(claim_work(unit.task_work.get([key])[key], viewer))
         else:
             unit.task_work.close_gone([key], clock.iso(clock.now()))
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
     return AnswerResult(effect, effect.step, key)
 
 
 def _load_unchanged_question(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
     """The question, if nobody else has it and it is as its reader read it."""
-    one = require_question(unit, key)
-    if one.work is not None:
-        _require_unclaimed(unit, one.work)
-    require_unchanged(unit, index, one, (if_match,) if isinstance(if_match, str) else if_match)
-    return one
+    question = require_question(unit, key)
+    if question.work is not None:
+        _require_unclaimed(unit, question.work)
+    require_unchanged(unit, index, question, (if_match,) if isinstance(if_match, str) else if_match)
+    return question
 
 
 def _require_unclaimed(unit: ReadUnit, work: Work) -> None:
     now = clock.iso(clock.now())
-    others = work.claimed_by is not None and work.claimed_by != unit.viewer.client
-    if others and (work.lease_until or "") > now:
+    is_claimed_by_other = work.claimed_by is not None and work.claimed_by != unit.viewer.client
+    if is_claimed_by_other and (work.lease_until or "") > now:
         raise make_claimed_error(unit, work)
 
 
 def _resolve_verdicts(
-    unit: ReadUnit, one: OpenQuestion, verdicts: Sequence[PairVerdict]
+    unit: ReadUnit, question: OpenQuestion, verdicts: Sequence[PairVerdict]
 ) -> list[tuple[int, int, VerdictKind]]:
-    known = {label: record for record, label in visible(unit, one.records).items()}
-    found = []
+    numbers_by_record = {label: record for record, label in visible(unit, question.records).items()}
+    numbered_verdicts = []
     for number, verdict in enumerate(verdicts, 1):
-        if verdict.left not in known or verdict.right not in known:
+        if verdict.left not in numbers_by_record or verdict.right not in numbers_by_record:
             raise InputError(f"verdicts: pair {number} names a record that is not of this question")
-        found.append((known[verdict.left], known[verdict.right], parse_verdict_kind(verdict.kind)))
-    return found
+        numbered_verdicts.append((numbers_by_record[verdict.left], numbers_by_record[verdict.right], parse_verdict_kind(verdict.kind)))
+    return numbered_verdicts
 
 
-def _find_answered_claims(one: OpenQuestion, said: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
+def _find_answered_claims(question: OpenQuestion, verdicts: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
     """Claims about pairs that are decided: nobody needs to look at them any more."""
-    decided = {
-        frozenset((lo, hi)) for lo, hi, kind in said if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
+    decided_pairs = {
+        frozenset((lo, hi)) for lo, hi, kind in verdicts if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
     }
     return sorted(
         task.decision_id
-        for task in one.asked
-        if task.kind == CLAIM and task.decision_id is not None and task.ends in decided
+        for task in question.asked
+        if task.kind == CLAIM and task.decision_id is not None and task.ends in decided_pairs
     )
 
 
 def _build_statements(
-    reading: GroupedVerdicts, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
+    grouped: GroupedVerdicts, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
 ) -> list[Statement]:
-    groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in reading.same]
-    groups += [(DecisionKind.DIFFERENT, apart) for apart in reading.different]
-    found = [Statement(kind, well_formed(kind, named), reason, "decision") for kind, named in groups]
-    found += [
+    groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in grouped.same]
+    groups += [(DecisionKind.DIFFERENT, group_pair) for group_pair in grouped.different]
+    statements = [Statement(kind, well_formed(kind, record_groups), reason, "decision") for kind, record_groups in groups]
+    statements += [
         Statement(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
-        for pair in reading.unsure
+        for pair in grouped.unsure
     ]
     # The note belongs to the answer; it is kept once. So is what it supersedes.
-    return [replace(one, note=note, supersedes=supersedes) if n == 0 else one for n, one in enumerate(found)]
+    return [replace(statement, note=note, supersedes=supersedes) if position == 0 else statement for position, statement in enumerate(statements)]
 
 
 def _apply_statements(
     unit: WriteUnit,
     index: Index,
-    one: OpenQuestion,
+    question: OpenQuestion,
     statements: Sequence[Statement],
     claims: Sequence[int],
     reason: str,
@@ -336,24 +336,24 @@ def _apply_statements(
     preview: bool,
 ) -> tuple[Effect, frozenset[int]]:
     if not statements:
-        return Effect("ask", preview, None, (), (), (), ()), frozenset(one.records)
-    made = Step(
+        return Effect("ask", preview, None, (), (), (), ()), frozenset(question.records)
+    new_step = PlannedStep(
         "decision",
         reason,
         statements,
-        {"groups": [said.groups for said in statements], "question": one.key},
+        {"groups": [statement.groups for statement in statements], "question": question.key},
         NO_ID_CHOICE,
-        compute_question_etag(unit, index, one),
+        compute_question_etag(unit, index, question),
     )
     revoke(unit, list(unit.decisions.get(claims).values()))
-    return say(unit, index, made, preview=preview)
+    return apply_step(unit, index, new_step, preview=preview)
 
 
 def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     unit: WriteUnit,
     index: Index,
-    one: OpenQuestion,
-    about: StoredDecision,
+    question: OpenQuestion,
+    decision: StoredDecision,
     response: str,
     reason: str,
     note: str | None,
@@ -361,45 +361,45 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     preview: bool,
 ) -> tuple[Effect, frozenset[int], list[int]]:
     """What a response did, the records that this shows, and the claims that it took back."""
-    of = None if about.step_id is None else unit.steps.get(about.step_id)
-    awaited = next((each.step_id for each in unit.awaited.of([about.id])), None)
-    if response == APPROVE and awaited is not None:
-        return (*approve_step(unit, index, awaited, preview=preview), [])
-    if response == REVOKE and one.first.kind == APPROVAL and awaited is not None:
-        return (*undo_whole(unit, index, awaited, reason, preview=preview), [])
+    decision_step = None if decision.step_id is None else unit.steps.get(decision.step_id)
+    awaited_step = next((approval.step_id for approval in unit.awaited.of([decision.id])), None)
+    if response == APPROVE and awaited_step is not None:
+        return (*approve_step(unit, index, awaited_step, preview=preview), [])
+    if response == REVOKE and question.first.kind == APPROVAL and awaited_step is not None:
+        return (*undo_any_step(unit, index, awaited_step, reason, preview=preview), [])
     if response == REVOKE:
-        return (*undo_decisions(unit, index, [about], of, reason, preview=preview), [])
-    claims = [about.id] if about.status is DecisionStatus.REVIEW else []
-    confirmed = Statement(
-        about.kind,
-        about.groups,
+        return (*undo_decisions(unit, index, [decision], decision_step, reason, preview=preview), [])
+    claims = [decision.id] if decision.status is DecisionStatus.REVIEW else []
+    confirmation = Statement(
+        decision.kind,
+        decision.groups,
         reason,
         "decision",
         note=note,
-        supersedes=() if claims else (about.id,),
+        supersedes=() if claims else (decision.id,),
     )
-    return (*_apply_statements(unit, index, one, [confirmed], claims, reason, preview=preview), claims)
+    return (*_apply_statements(unit, index, question, [confirmation], claims, reason, preview=preview), claims)
 
 
 def _ask_owners(
-    unit: WriteUnit, one: OpenQuestion, rest: Mapping[str, str], pairs: Collection[tuple[int, int]]
+    unit: WriteUnit, question: OpenQuestion, remaining: Mapping[str, str], pairs: Collection[tuple[int, int]]
 ) -> list[int]:
     """Ask the owners of both records of each pair; returns the numbers of what is asked."""
-    found: list[int] = []
-    told: set[int] = set()
+    owner_question_ids: list[int] = []
+    asked_records: set[int] = set()
     for pair in pairs:
-        key = next((rest[t.key] for t in one.tasks if t.ends == frozenset(pair) and t.key in rest), one.key)
-        found += [add_owner_question(unit, key, each, CONFIRM_RECORD) for each in pair if each not in told]
-        told |= set(pair)
-    return found
+        key = next((remaining[task.key] for task in question.tasks if task.ends == frozenset(pair) and task.key in remaining), question.key)
+        owner_question_ids += [add_owner_question(unit, key, record, CONFIRM_RECORD) for record in pair if record not in asked_records]
+        asked_records |= set(pair)
+    return owner_question_ids
 
 
 def _find_answer(unit: ReadUnit, key: str, step_number: int) -> Act:
-    found = [act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number]
-    records: set[int] = {record for act in found for record in act.detail.get("records", ())}
-    if not found or visible(unit, records).keys() != records:
+    answers = [act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number]
+    records: set[int] = {record for act in answers for record in act.detail.get("records", ())}
+    if not answers or visible(unit, records).keys() != records:
         raise NotFoundError(f"the question was not answered by a step {step_number}")
-    return found[-1]
+    return answers[-1]
 
 
 def _repeat_result(index: Index, viewer: Viewer, effect: Effect, key: str) -> AnswerResult:

@@ -196,14 +196,14 @@ def apply_in_bulk(keys: Sequence[str], act: Callable[[str], object]) -> dict[str
     """
     if len(keys) > MAX_BULK_QUESTIONS:
         raise InputError(f"keys: at most {MAX_BULK_QUESTIONS} questions at once")
-    found: dict[str, MpiError | None] = {}
+    errors_by_key: dict[str, MpiError | None] = {}
     for key in dict.fromkeys(keys):
         try:
             act(key)
-            found[key] = None
-        except (ConflictError, NotFoundError) as refused:
-            found[key] = refused
-    return found
+            errors_by_key[key] = None
+        except (ConflictError, NotFoundError) as error:
+            errors_by_key[key] = error
+    return errors_by_key
 
 
 def load_target(unit: ReadUnit, key: str) -> WorkTarget:
@@ -218,11 +218,11 @@ def load_target(unit: ReadUnit, key: str) -> WorkTarget:
         if burst is None:
             raise NotFoundError("there is no such question, or it is closed")
         work = unit.task_work.get([key]).get(key) or Work(key, OPEN, now)
-        seen = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
-        return WorkTarget(key, burst, (), {**seen, **keep_assignment_scopes(work)}, work)
-    one = require_question(unit, key)
-    work = one.work or Work(one.key, OPEN, find_opening_time(unit, one))
-    return WorkTarget(one.key, one, one.records, one.about(), work)
+        snapshot = {"kind": burst.kind, "reason": burst.pattern, "questions": burst.questions}
+        return WorkTarget(key, burst, (), {**snapshot, **keep_assignment_scopes(work)}, work)
+    question = require_question(unit, key)
+    work = question.work or Work(question.key, OPEN, find_opening_time(unit, question))
+    return WorkTarget(question.key, question, question.records, question.about(), work)
 
 
 def claim_work(work: Work, viewer: Viewer) -> Work:
@@ -269,8 +269,8 @@ def record_action(
 
 def make_claimed_error(unit: ReadUnit, work: Work) -> ClaimedError:
     """Who has a question, and until when, as far as the viewer may know."""
-    known = redact_work(unit, work)
-    return ClaimedError(known.claimed_by, known.lease_until)
+    visible_work = redact_work(unit, work)
+    return ClaimedError(visible_work.claimed_by, visible_work.lease_until)
 
 
 def parse_future_day(text: str, name: str, least: int = 1) -> str:
@@ -302,15 +302,15 @@ def permit_live_work(index: Index, viewer: Viewer) -> None:
         )
 
 
-def _perform_action(index: Index, viewer: Viewer, key: str, act: _QueueAction) -> QuestionSummary:
-    text = note_text(act.note)
+def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction) -> QuestionSummary:
+    clean_note = note_text(action.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, key)
-        if act.to is not None:
-            _require_assignable(unit, target, act.to)
-        about = {**target.about, **dict.fromkeys(act.gives, select_known_scope(target.about))}
-        work = replace(act.change(target.work), about=about, closed_at=None, closed_because=None)
-        save_work(unit, work, act=act.name, records=target.records, note=text, **act.detail)
+        if action.to is not None:
+            _require_assignable(unit, target, action.to)
+        snapshot = {**target.about, **dict.fromkeys(action.gives, select_known_scope(target.about))}
+        work = replace(action.change(target.work), about=snapshot, closed_at=None, closed_because=None)
+        save_work(unit, work, act=action.name, records=target.records, note=clean_note, **action.detail)
         summary = _summarize_target(unit, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary
@@ -323,21 +323,21 @@ def _summarize_target(unit: ReadUnit, target: WorkTarget) -> QuestionSummary:
     return summary
 
 
-def _require_assignable(unit: WriteUnit, target: WorkTarget, to: str) -> None:
+def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> None:
     """Whom a question is given to has to be somebody who may work on it, and see all of it.
 
     Raises:
         NotFoundError: there is nobody of that name.
         ConflictError: they may not see all of it.
     """
-    account = unit.accounts.by_name(to)
+    account = unit.accounts.by_name(assignee)
     clients = {client.name: client for client in unit.clients.all()}
-    if to == unit.viewer.client:
+    if assignee == unit.viewer.client:
         return
     if account is not None:
         sources = account.sources
-    elif to in clients:
-        sources = clients[to].sources
+    elif assignee in clients:
+        sources = clients[assignee].sources
     else:
         raise NotFoundError("to: there is nobody of that name")
     labels = unit.records.labels(target.records)

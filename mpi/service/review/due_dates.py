@@ -36,14 +36,14 @@ def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
 def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
     """What is due by a day: by (the last day on which it was first asked, least harm), the kinds."""
     day = date.fromisoformat(today)
-    found: dict[tuple[str, int], list[str]] = {}
+    cutoffs: dict[tuple[str, int], list[str]] = {}
     for kind in DAYS_BY_KIND:
-        for least in (*(harm for harm, _ in DAYS_BY_HARM), -MILLIONTHS):
-            last = (day - timedelta(days=_days_to_answer(kind, least))).isoformat()
-            found.setdefault((last, least), []).append(kind)
-    return found
+        for min_harm in (*(harm for harm, _ in DAYS_BY_HARM), -MILLIONTHS):
+            last_day = (day - timedelta(days=_days_to_answer(kind, min_harm))).isoformat()
+            cutoffs.setdefault((last_day, min_harm), []).append(kind)
+    return cutoffs
 
 
 def _days_to_answer(kind: str, harm: int) -> int:
-    most = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
-    return min([most, *(days for least, days in DAYS_BY_HARM if harm >= least)])
+    max_days = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
+    return min([max_days, *(days for min_harm, days in DAYS_BY_HARM if harm >= min_harm)])

@@ -29,36 +29,36 @@ def find_household_members(unit: ReadUnit, index: Index, record_ids: Collection[
     stored = unit.records.get(record_ids)
     keys = unit.keys.of(config_id, record_ids)
     groups = {record.group_id for record in stored.values()}
-    sharing: dict[int, list[int]] = {}
-    every_key = {key for own in keys.values() for key in own}
-    for key, other in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
-        sharing.setdefault(key, []).append(other)
-    near = {record: _select_candidates(record, own, sharing) for record, own in keys.items()}
-    others = unit.records.get({other for found in near.values() for other in found})
-    features = load_features(unit, config_id, {*keys, *others})
+    records_by_key: dict[int, list[int]] = {}
+    every_key = {key for record_keys in keys.values() for key in record_keys}
+    for key, candidate in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
+        records_by_key.setdefault(key, []).append(candidate)
+    candidates = {record: _select_candidates(record, record_keys, records_by_key) for record, record_keys in keys.items()}
+    candidate_records = unit.records.get({candidate for candidate_ids in candidates.values() for candidate in candidate_ids})
+    features = load_features(unit, config_id, {*keys, *candidate_records})
     return {
         record: tuple(
-            other
-            for other in found
-            if _share_source(stored[record], others[other]) and _share_household(features, record, other)
+            candidate
+            for candidate in candidate_ids
+            if _share_source(stored[record], candidate_records[candidate]) and _share_household(features, record, candidate)
         )
-        for record, found in near.items()
+        for record, candidate_ids in candidates.items()
     }
 
 
-def _select_candidates(record: int, keys: Iterable[int], sharing: Mapping[int, Collection[int]]) -> list[int]:
-    found = {other for key in keys for other in sharing.get(key, ()) if other != record}
-    return sorted(found)[:MAX_CANDIDATES]
+def _select_candidates(record_id: int, keys: Iterable[int], records_by_key: Mapping[int, Collection[int]]) -> list[int]:
+    candidates = {candidate for key in keys for candidate in records_by_key.get(key, ()) if candidate != record_id}
+    return sorted(candidates)[:MAX_CANDIDATES]
 
 
-def _share_source(one: StoredRecord, other: StoredRecord) -> bool:
-    return one.source_id == other.source_id
+def _share_source(left: StoredRecord, right: StoredRecord) -> bool:
+    return left.source_id == right.source_id
 
 
-def _share_household(features: Mapping[int, Features], one: int, other: int) -> bool:
-    if one not in features or other not in features:
+def _share_household(features: Mapping[int, Features], left_id: int, right_id: int) -> bool:
+    if left_id not in features or right_id not in features:
         return False
-    left, right = features[one], features[other]
+    left, right = features[left_id], features[right_id]
     if set(left.household_ids) & set(right.household_ids):
         return True
     if not set(left.addresses) & set(right.addresses):

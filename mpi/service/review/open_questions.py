@@ -17,7 +17,7 @@ from mpi.service.decisions.decision_log import conflict, projected, seen_whole
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.task_visibility import redact_work, is_visible, keep_assignment_scopes
 from mpi.service.review.due_dates import compute_due_date
-from mpi.storage.driver.chunks import LARGEST_NUMBER
+from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
 from mpi.storage.repositories.review.tasks import NEVER, Task
@@ -107,8 +107,8 @@ class OpenQuestion:
     def records(self) -> tuple[int, ...]:
         """Numbers of all its records, its subject first, then by weight."""
         subject = [task.subject for task in self.tasks if task.subject in {task.lo, task.hi}]
-        ends = [end for task in self.tasks for end in (task.lo, task.hi)]
-        return tuple(dict.fromkeys([*subject, *ends]))
+        record_ids = [record_id for task in self.tasks for record_id in (task.lo, task.hi)]
+        return tuple(dict.fromkeys([*subject, *record_ids]))
 
     @property
     def subject(self) -> int | None:
@@ -162,16 +162,16 @@ class OpenQuestion:
 def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuestion]:
     """Questions as the reader may see them; those of which nothing shows are left out."""
     sources = visible_sources(unit)
-    found = unit.queue.tasks(keys, sources)
-    about = {task.key: find_task_decisions(unit, task) for tasks in found.values() for task in tasks}
-    works = unit.task_work.get(found)
+    tasks_by_question = unit.queue.tasks(keys, sources)
+    decisions_by_task = {task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks}
+    work_by_question = unit.task_work.get(tasks_by_question)
     now = clock.iso(clock.now())
     questions = {}
-    for key, tasks in found.items():
-        mine = tuple(task for task in tasks if about[task.key] is not None)
-        decisions = {task.key: numbers for task in mine if (numbers := about[task.key])}
-        if mine:
-            questions[key] = OpenQuestion(key, mine, decisions, works.get(key), now, sources is None)
+    for key, tasks in tasks_by_question.items():
+        visible_tasks = tuple(task for task in tasks if decisions_by_task[task.key] is not None)
+        decisions = {task.key: numbers for task in visible_tasks if (numbers := decisions_by_task[task.key])}
+        if visible_tasks:
+            questions[key] = OpenQuestion(key, visible_tasks, decisions, work_by_question.get(key), now, sources is None)
     return questions
 
 
@@ -179,73 +179,73 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     """The decisions that a task is about; None where the reader may not know of what it asks."""
     if task.decision_id is None:
         return ()
-    found = unit.decisions.get([task.decision_id]).get(task.decision_id)
-    if found is None or projected(unit, found) is None:
+    decision = unit.decisions.get([task.decision_id]).get(task.decision_id)
+    if decision is None or projected(unit, decision) is None:
         return None
-    if task.kind == APPROVAL and not _can_see_approval(unit, found):
+    if task.kind == APPROVAL and not _can_see_approval(unit, decision):
         return None
     if task.kind != CONFLICT:
-        return (found.id,)
-    chain = conflict(unit, found)
+        return (decision.id,)
+    chain = conflict(unit, decision)
     # Without what the reader may not see there is no conflict, and so no question.
-    return None if chain is None else tuple(sorted({*chain, found.id}))
+    return None if chain is None else tuple(sorted({*chain, decision.id}))
 
 
-def _can_see_approval(unit: ReadUnit, about: StoredDecision) -> bool:
+def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
     """Whether the reader sees all that it is about: else that it waits would tell of another agency."""
-    return all(seen_whole(unit, about, one.step_id) for one in unit.awaited.of([about.id]))
+    return all(seen_whole(unit, decision, approval.step_id) for approval in unit.awaited.of([decision.id]))
 
 
 def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
     """Questions as the queue lists them."""
-    listed = list(questions)
-    labels = unit.records.labels({record for one in listed for record in one.records})
-    times = unit.commit_info({task.opened_commit for one in listed for task in one.tasks})
-    works = {one.key: redact_work(unit, one.work) for one in listed if one.work is not None}
-    return [_summarize_question(one, works.get(one.key), labels, times) for one in listed]
+    question_list = list(questions)
+    labels = unit.records.labels({record for question in question_list for record in question.records})
+    times = unit.commit_info({task.opened_commit for question in question_list for task in question.tasks})
+    work_by_key = {question.key: redact_work(unit, question.work) for question in question_list if question.work is not None}
+    return [_summarize_question(question, work_by_key.get(question.key), labels, times) for question in question_list]
 
 
-def find_opening_time(unit: ReadUnit, one: OpenQuestion) -> str:
+def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
     """When the oldest of a question's tasks was opened (ISO, UTC)."""
-    oldest = min(task.opened_commit for task in one.asked or one.tasks)
-    return unit.commit_info({oldest}).get(oldest, (one.now, "", ""))[0]
+    first_commit = min(task.opened_commit for task in question.asked or question.tasks)
+    return unit.commit_info({first_commit}).get(first_commit, (question.now, "", ""))[0]
 
 
 def _summarize_question(
-    one: OpenQuestion,
+    question: OpenQuestion,
     work: Work | None,
     labels: Mapping[int, RecordRef],
     times: Mapping[int, tuple[str, str, str]],
 ) -> QuestionSummary:
-    asked = one.asked or one.tasks
-    opened = {task.key: times[task.opened_commit][0] for task in asked if task.opened_commit in times}
-    due = [compute_due_date(task.kind, one.harm(task), opened[task.key]) for task in asked if task.key in opened]
-    pairs = [task.bits for task in one.tasks if task.kind == PAIR]
-    claimed = one.claimed_by is not None and work is not None
-    subject = one.subject
-    asleep = one.state in {ASLEEP, WAITING}
+    tasks = question.asked or question.tasks
+    opened_at = {task.key: times[task.opened_commit][0] for task in tasks if task.opened_commit in times}
+    due_days = [compute_due_date(task.kind, question.harm(task), opened_at[task.key]) for task in tasks if task.key in opened_at]
+    pair_weights = [task.bits for task in question.tasks if task.kind == PAIR]
+    is_claimed = question.claimed_by is not None and work is not None
+    subject = question.subject
+    is_asleep = question.state in {ASLEEP, WAITING}
     return QuestionSummary(
-        one.key,
-        one.first.kind,
-        one.first.reason,
+        question.key,
+        question.first.kind,
+        question.first.reason,
         None if subject is None else labels.get(subject),
-        tuple(labels[record] for record in one.records if record in labels),
-        max(pairs, default=one.first.bits),
-        one.state,
-        work.claimed_by if claimed and work is not None else None,
-        work.lease_until if claimed and work is not None else None,
+        tuple(labels[record] for record in question.records if record in labels),
+        max(pair_weights, default=question.first.bits),
+        question.state,
+        work.claimed_by if is_claimed and work is not None else None,
+        work.lease_until if is_claimed and work is not None else None,
         None if work is None else work.assigned_to,
-        (None if work is None else work.due_on) or min(due, default=None),
-        min(opened.values(), default=one.now),
+        (None if work is None else work.due_on) or min(due_days, default=None),
+        min(opened_at.values(), default=question.now),
         0,
-        _find_wake_day(one) if asleep else None,
+        _find_wake_day(question) if is_asleep else None,
     )
 
 
-def _find_wake_day(one: OpenQuestion) -> str | None:
-    if one.asked and one.work is not None:
-        return one.work.asleep_until
-    days = (task.quiet_until for task in one.tasks if task.quiet_until not in {None, NEVER})
+def _find_wake_day(question: OpenQuestion) -> str | None:
+    if question.asked and question.work is not None:
+        return question.work.asleep_until
+    days = (task.quiet_until for task in question.tasks if task.quiet_until not in {None, NEVER})
     return min((day for day in days if day is not None), default=None)
 
 
@@ -263,10 +263,10 @@ def is_burst_key(key: str) -> bool:
 def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
     """The load and pattern that a key names; None where there are none such."""
     batch = key.removeprefix(BURST_PREFIX).partition(":")[0]
-    if not is_burst_key(key) or not batch.isdecimal() or int(batch) > LARGEST_NUMBER:
+    if not is_burst_key(key) or not batch.isdecimal() or int(batch) > MAX_BIGINT:
         return None
     patterns = unit.queue.patterns(int(batch))
-    return next(((int(batch), each) for each in patterns if make_burst_key(int(batch), each) == key), None)
+    return next(((int(batch), pattern) for pattern in patterns if make_burst_key(int(batch), pattern) == key), None)
 
 
 def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | None:
@@ -276,7 +276,7 @@ def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | N
         return None
     if not is_visible(unit, work.about):
         return None
-    known = redact_work(unit, work)
+    visible_work = redact_work(unit, work)
     records = work.about.get("records", [])
     labels = unit.records.labels(records)
     subject = work.about.get("subject")
@@ -291,8 +291,8 @@ def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | N
         CLOSED,
         None,
         None,
-        known.assigned_to,
-        known.due_on,
+        visible_work.assigned_to,
+        visible_work.due_on,
         work.opened_at,
         0,
         None,

@@ -111,8 +111,8 @@ def ask_owner(
     permit(viewer, Action.TASK_WORK)
     if asks not in FIELDS_BY_REQUEST:
         raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST)}")
-    day = _choose_due_date(due_on)
-    text = note_text(note)
+    due_day = _choose_due_date(due_on)
+    clean_note = note_text(note)
     with index.database.write(viewer, "task") as unit:
         target = load_target(unit, key)
         if is_burst_key(target.key):
@@ -121,12 +121,12 @@ def ask_owner(
             records = _select_unasked_records(unit, target.key, target.records, asks)
         else:
             records = [_find_record_number(unit, target.records, record)]
-        waiting = replace(target.work, state=WAITING, asleep_until=day, claimed_by=None, lease_until=None,
+        waiting_work = replace(target.work, state=WAITING, asleep_until=due_day, claimed_by=None, lease_until=None,
                           about=target.about, closed_at=None, closed_because=None)  # fmt: skip
-        detail = {"asks": asks, "due_on": day} | ({} if record is None else {"record": records[0]})
-        save_work(unit, waiting, act="ask", records=target.records, note=text, **detail)
+        detail = {"asks": asks, "due_on": due_day} | ({} if record is None else {"record": records[0]})
+        save_work(unit, waiting_work, act="ask", records=target.records, note=clean_note, **detail)
         now = clock.iso(clock.now())
-        numbers = tuple(add_owner_question(unit, target.key, each, asks, day, now) for each in records)
+        numbers = tuple(add_owner_question(unit, target.key, record_id, asks, due_day, now) for record_id in records)
     disclose(index, viewer, Action.TASK_WORK, records, ("source", "local_id"))
     return numbers
 
@@ -145,11 +145,11 @@ def list_owner_questions(index: Index, viewer: Viewer, *, answered: bool = False
     permit(viewer, Action.QUESTION_ANSWER)
     with index.database.read(viewer) as unit:
         sources = [source.id for source in unit.sources.all() if viewer.may_see(source.code)]
-        found = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
-        views = _build_views(unit, found)
-        shown = {one.record_id for one in found}
+        stored_questions = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
+        views = _build_views(unit, stored_questions)
+        record_ids = {question.record_id for question in stored_questions}
     fields = {name for view in views for name in view.values}
-    disclose(index, viewer, Action.QUESTION_ANSWER, shown, ("source", "local_id", *sorted(fields)))
+    disclose(index, viewer, Action.QUESTION_ANSWER, record_ids, ("source", "local_id", *sorted(fields)))
     return views
 
 
@@ -178,23 +178,23 @@ def answer_owner_question(
     permit(viewer, Action.QUESTION_ANSWER)
     if answer not in OWNER_ANSWERS:
         raise InputError(f"answer: one of {', '.join(OWNER_ANSWERS)}")
-    text = note_text(note)
+    clean_note = note_text(note)
     with index.database.write(viewer, "task") as unit:
-        asked = unit.owner_questions.get(number)
-        if asked is None or not _can_viewer_answer(unit, asked):
+        question = unit.owner_questions.get(number)
+        if question is None or not _can_viewer_answer(unit, question):
             raise NotFoundError(f"there is no question {number}")
-        if asked.state != OPEN:
+        if question.state != OPEN:
             raise ConflictError(f"question {number} was answered, or is no longer asked")
-        answered = [asked, *(_find_similar_questions(unit, asked) if alike else ())]
+        answered_questions = [question, *(_find_similar_questions(unit, question) if alike else ())]
         now = clock.iso(clock.now())
-        for one in answered:
-            unit.owner_questions.answer(one.id, answer, viewer.client, now, text)
-        records = [one.record_id for one in answered]
-        record_action(unit, asked.question, "answered", records, {}, None, text, asks=asked.asks, answer=answer,
-                record=asked.record_id)  # fmt: skip
-        _reopen_question(unit, asked.question, asked.asked_by)
+        for each_question in answered_questions:
+            unit.owner_questions.answer(each_question.id, answer, viewer.client, now, clean_note)
+        records = [each_question.record_id for each_question in answered_questions]
+        record_action(unit, question.question, "answered", records, {}, None, clean_note, asks=question.asks, answer=answer,
+                record=question.record_id)  # fmt: skip
+        _reopen_question(unit, question.question, question.asked_by)
     disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))
-    return tuple(one.id for one in answered)
+    return tuple(each_question.id for each_question in answered_questions)
 
 
 def add_owner_question(
@@ -205,8 +205,8 @@ def add_owner_question(
     Raises:
         ConflictError: that is asked already.
     """
-    known = unit.owner_questions.of_questions([key])
-    if any(one.state == OPEN and (one.record_id, one.asks) == (record_id, asks) for one in known):
+    existing_questions = unit.owner_questions.of_questions([key])
+    if any(question.state == OPEN and (question.record_id, question.asks) == (record_id, asks) for question in existing_questions):
         raise ConflictError("the source of that record is asked already: wait for its answer")
     number = unit.counters.take("owner_question")
     source_id = unit.records.get([record_id])[record_id].source_id
@@ -220,70 +220,70 @@ def add_owner_question(
 def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
     """Ask no more what is not answered yet."""
     for number in numbers:
-        asked = unit.owner_questions.get(number)
-        if asked is not None and asked.state == OPEN:
+        question = unit.owner_questions.get(number)
+        if question is not None and question.state == OPEN:
             unit.owner_questions.withdraw(number)
 
 
-def _build_views(unit: ReadUnit, found: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
-    labels = unit.records.labels({one.record_id for one in found})
+def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
+    labels = unit.records.labels({question.record_id for question in questions})
     payloads = unit.records.payloads(labels)
     today = clock.today()
     views = []
-    for one in found:
-        label = labels.get(one.record_id)
+    for question in questions:
+        label = labels.get(question.record_id)
         if label is None or not unit.viewer.may_see(label.source):
             continue
-        sent = to_sent(from_payload(payloads[one.record_id][1])) if one.record_id in payloads else {}
-        together = [each for each in found if _is_same_request(each, one)]
+        field_values = to_sent(from_payload(payloads[question.record_id][1])) if question.record_id in payloads else {}
+        similar = [candidate for candidate in questions if _is_same_request(candidate, question)]
         views.append(
             OwnerQuestion(
-                one.id,
+                question.id,
                 label,
-                one.asks,
-                {name: sent[name] for name in FIELDS_BY_REQUEST.get(one.asks, ()) if name in sent},
-                one.asked_at,
-                one.due_on,
-                one.due_on < today,
-                one.state,
+                question.asks,
+                {name: field_values[name] for name in FIELDS_BY_REQUEST.get(question.asks, ()) if name in field_values},
+                question.asked_at,
+                question.due_on,
+                question.due_on < today,
+                question.state,
                 OWNER_ANSWERS,
-                one.answer,
-                one.note,
-                len(together),
+                question.answer,
+                question.note,
+                len(similar),
             )
         )
     return tuple(views)
 
 
-def _is_same_request(one: StoredOwnerQuestion, other: StoredOwnerQuestion) -> bool:
+def _is_same_request(left: StoredOwnerQuestion, right: StoredOwnerQuestion) -> bool:
     """Whether two were asked at once, of one source, of one burst."""
-    if one.id == other.id:
+    if left.id == right.id:
         return True
-    mine, others = ((each.question, each.source_id, each.asks, each.asked_at) for each in (one, other))
-    return is_burst_key(one.question) and mine == others
+    left_request, right_request = ((question.question, question.source_id, question.asks, question.asked_at) for question in (left, right))
+    return is_burst_key(left.question) and left_request == right_request
 
 
-def _find_similar_questions(unit: ReadUnit, asked: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
+def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
     return [
-        one
-        for one in unit.owner_questions.of_questions([asked.question])
-        if one.id != asked.id and one.state == OPEN and _is_same_request(one, asked)
+        candidate
+        for candidate in unit.owner_questions.of_questions([question.question])
+        if candidate.id != question.id and candidate.state == OPEN and _is_same_request(candidate, question)
     ]
 
 
-def _can_viewer_answer(unit: ReadUnit, asked: StoredOwnerQuestion) -> bool:
-    label = unit.records.labels([asked.record_id]).get(asked.record_id)
+def _can_viewer_answer(unit: ReadUnit, question: StoredOwnerQuestion) -> bool:
+    label = unit.records.labels([question.record_id]).get(question.record_id)
     return label is not None and unit.viewer.may_see(label.source)
 
 
 def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
     """Both halves of a question, or however many it has, but for those that are asked about already."""
-    open_asks = (one for one in unit.owner_questions.of_questions([key]) if one.state == OPEN)
-    asked = {one.record_id for one in open_asks if one.asks == asks}
-    left = [record for record in records if record not in asked]
-    if not left:
+    open_questions = (question for question in unit.owner_questions.of_questions([key]) if question.state == OPEN)
+    asked_records = {question.record_id for question in open_questions if question.asks == asks}
+    unasked_records = [record for record in records if record not in asked_records]
+    if not unasked_records:
         raise ConflictError("the sources of all these records are asked already: wait for their answers")
-    return left
+    return unasked_records
 
 
 def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: RecordRef) -> int:
@@ -295,12 +295,12 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
 
 def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
     """The records of a burst that its load brought, the most harmful question first."""
-    members = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
-    source = unit.queue.source_of_batch(members[0].first.batch_id or 0) if members else None
-    stored = unit.records.get({record for one in members for record in one.records})
+    questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
+    source = unit.queue.source_of_batch(questions[0].first.batch_id or 0) if questions else None
+    stored = unit.records.get({record for question in questions for record in question.records})
     return [
         record
-        for record in dict.fromkeys(record for one in members for record in one.records)
+        for record in dict.fromkeys(record for question in questions for record in question.records)
         if stored[record].source_id == source
     ]
 
@@ -308,11 +308,11 @@ def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
 def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
     """Ask the steward's question again once nothing is waited for, for whoever asked."""
     work = unit.task_work.get([key]).get(key)
-    still = any(one.state == OPEN for one in unit.owner_questions.of_questions([key]))
-    if work is None or work.state != WAITING or still:
+    is_waiting = any(question.state == OPEN for question in unit.owner_questions.of_questions([key]))
+    if work is None or work.state != WAITING or is_waiting:
         return
-    awake: Work = replace(work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker)
-    unit.task_work.put(awake)
+    reopened: Work = replace(work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker)
+    unit.task_work.put(reopened)
 
 
 def _choose_due_date(due_on: str | None) -> str:

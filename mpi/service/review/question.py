@@ -148,8 +148,8 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
     permit(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         view = _build_view(unit, index, key)
-        shown = numbers_shown(unit, _list_view_records(view))
-    disclose(index, viewer, Action.TASK_READ, shown, _list_field_names(view))
+        record_ids = numbers_shown(unit, _list_view_records(view))
+    disclose(index, viewer, Action.TASK_READ, record_ids, _list_field_names(view))
     return view
 
 
@@ -159,15 +159,15 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
     Raises:
         NotFoundError: there is none that the reader may know of.
     """
-    found = load_questions(unit, [key]).get(key)
-    if found is None and (of := unit.queue.question_of(key)) is not None:
-        found = load_questions(unit, [of]).get(of)
-        if found is not None and key not in {task.key for task in found.tasks}:
+    question = load_questions(unit, [key]).get(key)
+    if question is None and (question_key := unit.queue.question_of(key)) is not None:
+        question = load_questions(unit, [question_key]).get(question_key)
+        if question is not None and key not in {task.key for task in question.tasks}:
             # The reader may see of the question, and not of this.
-            found = None
-    if found is None:
+            question = None
+    if question is None:
         raise NotFoundError("there is no such question, or it is closed")
-    return found
+    return question
 
 
 def compute_question_etag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
@@ -175,18 +175,18 @@ def compute_question_etag(unit: ReadUnit, index: Index, one: OpenQuestion) -> st
     persons = unit.persons.get(unit.persons.current(one.records).values())
     stored = unit.records.get(one.records)
     answers = [
-        [asked.id, asked.answer]
-        for asked in unit.owner_questions.of_questions([one.key])
-        if asked.record_id in stored and asked.answer is not None
+        [owner_question.id, owner_question.answer]
+        for owner_question in unit.owner_questions.of_questions([one.key])
+        if owner_question.record_id in stored and owner_question.answer is not None
     ]
-    seen = [
+    question_state = [
         sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in one.tasks),
         sorted([record.id, record.state] for record in stored.values()),
         etag(unit, index, persons.values()),
         answers,
         sorted([record, sorted(versions)] for record, versions in awaited(unit, one.records).items()),
     ]
-    return index.keyed_hash.token("question", orjson.dumps([one.key, *seen]).decode())
+    return index.keyed_hash.token("question", orjson.dumps([one.key, *question_state]).decode())
 
 
 def require_unchanged(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
@@ -199,11 +199,11 @@ def require_unchanged(unit: ReadUnit, index: Index, one: OpenQuestion, expected:
         raise StaleError("the question has changed since you read it: look again, then answer")
 
 
-def choose_layout(one: OpenQuestion) -> str:
+def choose_layout(question: OpenQuestion) -> str:
     """How a question is laid out."""
-    if one.first.kind in RESPONSES_BY_KIND:
+    if question.first.kind in RESPONSES_BY_KIND:
         return DECISION
-    if one.subject is not None or len(one.tasks) == 1:
+    if question.subject is not None or len(question.tasks) == 1:
         return STAR
     return GRID
 
@@ -213,53 +213,53 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
     labels = visible(unit, record_ids)
     stored = unit.records.get(labels)
     payloads = unit.records.payloads(labels)
-    stated = {record: from_payload(payload) for record, (_, payload) in payloads.items()}
-    current = unit.persons.current(labels)
-    persons = unit.persons.get(current.values())
-    living = find_household_members(unit, index, labels)
-    names = visible(unit, {other for others in living.values() for other in others})
+    canonical_by_id = {record_id: from_payload(payload) for record_id, (_, payload) in payloads.items()}
+    person_by_id = unit.persons.current(labels)
+    persons = unit.persons.get(person_by_id.values())
+    household_by_id = find_household_members(unit, index, labels)
+    household_refs = visible(unit, {member for members in household_by_id.values() for member in members})
     confidential = any_confidential(unit, labels)
-    shown = []
-    for record in record_ids:
-        if record in labels:
-            said = stated.get(record)
-            values, withheld = ({}, ()) if said is None else _split_values(said, confidential=confidential)
-            shown.append(
+    built_cards = []
+    for record_id in record_ids:
+        if record_id in labels:
+            canonical_record = canonical_by_id.get(record_id)
+            values, withheld = ({}, ()) if canonical_record is None else _split_values(canonical_record, confidential=confidential)
+            built_cards.append(
                 RecordCard(
-                    labels[record],
-                    stored[record].last_seen if said is None else (said.as_of or ""),
+                    labels[record_id],
+                    stored[record_id].last_seen if canonical_record is None else (canonical_record.as_of or ""),
                     values,
-                    persons[current[record]].eid if record in current else None,
-                    tuple(names[other] for other in living.get(record, ()) if other in names),
+                    persons[person_by_id[record_id]].eid if record_id in person_by_id else None,
+                    tuple(household_refs[member] for member in household_by_id.get(record_id, ()) if member in household_refs),
                     withheld,
                 )
             )
-    return tuple(shown)
+    return tuple(built_cards)
 
 
-def _split_values(said: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
+def _split_values(record: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
     """What a record states, as far as it is shown; and the names of the fields that are withheld."""
-    values = {name: value for name, value in to_sent(said).items() if name not in _HIDDEN_FIELDS}
+    values = {name: value for name, value in to_sent(record).items() if name not in _HIDDEN_FIELDS}
     withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
 
-def _build_pending_cards(unit: ReadUnit, one: OpenQuestion) -> tuple[RecordCard, ...]:
+def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[RecordCard, ...]:
     """Versions that wait for a person, of which the record would become another child."""
-    if one.first.kind != OVERLAY_TASK:
+    if question.first.kind != OVERLAY_TASK:
         return ()
-    labels = visible(unit, one.records)
-    shown = []
-    for record, waiting in awaited(unit, labels).items():
-        versions = {version.id: version for version in unit.records.versions(record)}
-        latest = versions[max(waiting)]
-        said = from_payload(latest.payload)
-        standing = [version for version in versions.values() if version.state == "active"]
-        both = [said, *(from_payload(version.payload) for version in standing)]
-        confidential = any(is_confidential(each) for each in both) or any_confidential(unit, labels)
-        values, withheld = _split_values(said, confidential=confidential)
-        shown.append(RecordCard(labels[record], latest.as_of, values, None, (), withheld))
-    return tuple(shown)
+    labels = visible(unit, question.records)
+    pending_cards = []
+    for record_id, pending_ids in awaited(unit, labels).items():
+        versions = {version.id: version for version in unit.records.versions(record_id)}
+        latest = versions[max(pending_ids)]
+        pending_record = from_payload(latest.payload)
+        active_versions = [version for version in versions.values() if version.state == "active"]
+        compared_records = [pending_record, *(from_payload(version.payload) for version in active_versions)]
+        confidential = any(is_confidential(compared) for compared in compared_records) or any_confidential(unit, labels)
+        values, withheld = _split_values(pending_record, confidential=confidential)
+        pending_cards.append(RecordCard(labels[record_id], latest.as_of, values, None, (), withheld))
+    return tuple(pending_cards)
 
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
@@ -271,11 +271,11 @@ def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
 
 def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
     """The label of every record that a view names, each once."""
-    found = [*view.summary.records, *(card.label for card in view.cards)]
-    found += [other for card in view.cards for other in card.household]
-    found += [end for pair in view.pairs for end in (pair.left, pair.right)]
-    found += [label for act in view.history for label in _iterate_action_records(act)]
-    return tuple(dict.fromkeys(found))
+    records = [*view.summary.records, *(card.label for card in view.cards)]
+    records += [member for card in view.cards for member in card.household]
+    records += [record for pair in view.pairs for record in (pair.left, pair.right)]
+    records += [label for act in view.history for label in _iterate_action_records(act)]
+    return tuple(dict.fromkeys(records))
 
 
 def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
@@ -297,30 +297,30 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     if is_burst_key(key):
         return _build_burst_view(unit, index, key)
     try:
-        one = require_question(unit, key)
+        question = require_question(unit, key)
     except NotFoundError:
         return _build_closed_view(unit, index, key)
-    [summary] = summarize_questions(unit, [one])
-    labels = visible(unit, one.records)
-    open_asks = {
-        asked.record_id for asked in unit.owner_questions.of_questions([one.key]) if asked.state == "open"
+    [summary] = summarize_questions(unit, [question])
+    labels = visible(unit, question.records)
+    asked_records = {
+        owner_question.record_id for owner_question in unit.owner_questions.of_questions([question.key]) if owner_question.state == "open"
     }
-    decisions = {number for task in one.asked for number in one.decisions.get(task.key, ())}
+    decisions = {number for task in question.asked for number in question.decisions.get(task.key, ())}
     return QuestionView(
         summary,
-        choose_layout(one),
-        build_cards(unit, index, one.records) + _build_pending_cards(unit, one),
-        tuple(_build_pair(task, one, labels, open_asks) for task in one.tasks if task.kind not in RESPONSES_BY_KIND),
-        load_history(unit, one.key),
-        compute_question_etag(unit, index, one),
-        RESPONSES_BY_KIND.get(one.first.kind, ()),
+        choose_layout(question),
+        build_cards(unit, index, question.records) + _build_pending_cards(unit, question),
+        tuple(_build_pair(task, question, labels, asked_records) for task in question.tasks if task.kind not in RESPONSES_BY_KIND),
+        load_history(unit, question.key),
+        compute_question_etag(unit, index, question),
+        RESPONSES_BY_KIND.get(question.first.kind, ()),
         tuple(sorted(decisions)),
     )
 
 
-def _build_pair(task: Task, one: OpenQuestion, labels: Mapping[int, RecordRef], asked: Collection[int]) -> PairView:
-    verdict = None if task in one.asked else "unsure"
-    if verdict is None and {task.lo, task.hi} & set(asked):
+def _build_pair(task: Task, question: OpenQuestion, labels: Mapping[int, RecordRef], asked_records: Collection[int]) -> PairView:
+    verdict = None if task in question.asked else "unsure"
+    if verdict is None and {task.lo, task.hi} & set(asked_records):
         verdict = "ask"
     return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
 
@@ -329,11 +329,11 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
-    members = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_CARDS)
-    records = list(dict.fromkeys(record for one in members for record in one.records))
+    questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_CARDS)
+    records = list(dict.fromkeys(record for question in questions for record in question.records))
     labels = visible(unit, records)
     summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
-    pairs = tuple(_build_pair(task, one, labels, ()) for one in members for task in one.asked)
+    pairs = tuple(_build_pair(task, question, labels, ()) for question in questions for task in question.asked)
     return QuestionView(
         summary, BURST, build_cards(unit, index, records), pairs, load_history(unit, key), compute_burst_etag(index, burst)
     )
@@ -350,25 +350,25 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     if work is None or summary is None:
         raise NotFoundError("there is no such question")
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
-    shown = build_cards(unit, index, records)
-    named = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
-    return QuestionView(summary, STAR, shown, (), load_history(unit, key), named)
+    record_cards = build_cards(unit, index, records)
+    closed_etag = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
+    return QuestionView(summary, STAR, record_cards, (), load_history(unit, key), closed_etag)
 
 
 def _is_visible_action(unit: ReadUnit, act: Act) -> bool:
     """Whether the reader may see all that an act was about, or did it without its being noted."""
-    own = act.actor == unit.viewer.client and not act.detail.get("records")
-    return own or is_visible(unit, act.detail)
+    is_own = act.actor == unit.viewer.client and not act.detail.get("records")
+    return is_own or is_visible(unit, act.detail)
 
 
 def _list_action_records(act: Act) -> list[int]:
-    found = act.detail.get("records", [])
-    return [record for record in found if isinstance(record, int)]
+    record_ids = act.detail.get("records", [])
+    return [record for record in record_ids if isinstance(record, int)]
 
 
 def _build_action(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionView:
     # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
-    own = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
+    is_note_visible = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
     detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS}
     if "verdicts" in act.detail:
         detail["verdicts"] = [
@@ -376,7 +376,7 @@ def _build_action(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> 
         ]
     if "record" in act.detail:
         detail["record"] = labels[act.detail["record"]]
-    return ActionView(act.at, act.actor, act.action, detail, act.note if own else None, act.step)
+    return ActionView(act.at, act.actor, act.action, detail, act.note if is_note_visible else None, act.step)
 
 
 _INTERNAL_KEYS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})

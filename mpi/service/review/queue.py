@@ -134,115 +134,115 @@ def load_landing(index: Index, viewer: Viewer) -> Landing:
     permit(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
         moment = clock.now()
-        found = Landing(
+        landing = Landing(
             _list_first(unit, Filters(state=None, mine=True)),
             _list_first(unit, Filters(due=True)),
             _list_first(unit, Filters(), since=unit.commit_at(clock.iso(moment - NEW_PERIOD))),
             _list_closed_automatically(unit, clock.iso(moment - CLOSED_PERIOD)),
             _list_overdue(unit, moment.date().isoformat()),
         )
-        listed = (*found.mine, *found.due_today, *found.new, *found.closed_by_themselves)
-        shown = _find_record_numbers(unit, listed, *(late.record for late in found.overdue))
-    disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
-    return found
+        summaries = (*landing.mine, *landing.due_today, *landing.new, *landing.closed_by_themselves)
+        record_ids = _find_record_numbers(unit, summaries, *(owner_question.record for owner_question in landing.overdue))
+    disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
+    return landing
 
 
 def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
     if filters.state == CLOSED and not filters.mine:
         return _load_closed_page(unit, limit, after)
-    wanted = build_search(unit, filters)
-    if wanted is None:
+    search = build_search(unit, filters)
+    if search is None:
         return QueuePage((), 0, None)
-    place = None if after is None else _decode_position(after)
-    wanted, bursts = separate_bursts(unit, wanted, filters)
-    found = list(islice(merge_bursts(unit, wanted, bursts, filters, place), limit + 1))
-    more = len(found) > limit
-    found = found[:limit]
-    total = count_items(unit, wanted, filters, len(bursts))
+    position = None if after is None else _decode_position(after)
+    search, bursts = separate_bursts(unit, search, filters)
+    items = list(islice(merge_bursts(unit, search, bursts, filters, position), limit + 1))
+    has_more = len(items) > limit
+    items = items[:limit]
+    total = count_items(unit, search, filters, len(bursts))
     return QueuePage(
-        tuple(_summarize_items(unit, found)), max(total, len(found)), _encode_cursor(found[-1][0]) if more else None
+        tuple(_summarize_items(unit, items)), max(total, len(items)), _encode_cursor(items[-1][0]) if has_more else None
     )
 
 
-def _summarize_items(unit: ReadUnit, found: Sequence[QueueItem]) -> list[QuestionSummary]:
-    shown = {one.key: one for one in summarize_questions(unit, (q for _, q in found if isinstance(q, OpenQuestion)))}
-    works = unit.task_work.get([get_item_key(b) for _, b in found if isinstance(b, Burst)])
+def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[QuestionSummary]:
+    summaries_by_key = {summary.key: summary for summary in summarize_questions(unit, (q for _, q in items if isinstance(q, OpenQuestion)))}
+    work_by_key = unit.task_work.get([get_item_key(b) for _, b in items if isinstance(b, Burst)])
     return [
-        summarize_burst(unit, item, works.get(get_item_key(item))) if isinstance(item, Burst) else shown[item.key]
-        for _, item in found
+        summarize_burst(unit, item, work_by_key.get(get_item_key(item))) if isinstance(item, Burst) else summaries_by_key[item.key]
+        for _, item in items
     ]
 
 
 def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
-    wanted = build_search(unit, filters, since)
-    if wanted is None:
+    search = build_search(unit, filters, since)
+    if search is None:
         return ()
-    return tuple(_summarize_items(unit, list(islice(iterate_queue(unit, wanted, filters, None), MAX_LANDING_QUESTIONS))))
+    return tuple(_summarize_items(unit, list(islice(iterate_queue(unit, search, filters, None), MAX_LANDING_QUESTIONS))))
 
 
 def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
-    went = [work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == WENT]
-    mine = unit.task_work.acted_on(unit.viewer.client, [work.question for work in went])
-    found = (summarize_closed_question(unit, work) for work in went if work.question in mine)
-    shown = [each for each in found if each is not None]
-    return tuple(shown[:MAX_LANDING_QUESTIONS])
+    closed_works = [work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == WENT]
+    own_keys = unit.task_work.acted_on(unit.viewer.client, [work.question for work in closed_works])
+    summaries = (summarize_closed_question(unit, work) for work in closed_works if work.question in own_keys)
+    visible_summaries = [summary for summary in summaries if summary is not None]
+    return tuple(visible_summaries[:MAX_LANDING_QUESTIONS])
 
 
 def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...]:
     sources = [source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)]
-    late = [
-        one
-        for one in unit.owner_questions.of_sources(sources, UNANSWERED)
-        if one.asked_by == unit.viewer.client and one.due_on < today
+    overdue_questions = [
+        question
+        for question in unit.owner_questions.of_sources(sources, UNANSWERED)
+        if question.asked_by == unit.viewer.client and question.due_on < today
     ]
-    labels = unit.records.labels({one.record_id for one in late})
+    labels = unit.records.labels({question.record_id for question in overdue_questions})
     return tuple(
-        OverdueOwnerQuestion(one.id, one.question, labels[one.record_id], one.asks, one.due_on)
-        for one in late
-        if one.record_id in labels
+        OverdueOwnerQuestion(question.id, question.question, labels[question.record_id], question.asks, question.due_on)
+        for question in overdue_questions
+        if question.record_id in labels
     )
 
 
 def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
     """What was closed lately, latest first."""
     since = clock.iso(clock.now() - CLOSED_PERIOD)
-    place = None if after is None else _decode_closed_position(after)
-    shown: list[QuestionSummary] = []
-    last: Work | None = None
-    while works := unit.task_work.closed(since, limit + 1, place):
+    position = None if after is None else _decode_closed_position(after)
+    summaries: list[QuestionSummary] = []
+    last_work: Work | None = None
+    while works := unit.task_work.closed(since, limit + 1, position):
         for work in works:
-            place = (work.closed_at or "", work.question)
+            position = (work.closed_at or "", work.question)
             summary = summarize_closed_question(unit, work)
-            if summary is not None and len(shown) == limit:
-                return QueuePage(tuple(shown), limit + 1, None if last is None else _encode_cursor(_closed_position(last)))
+            if summary is not None and len(summaries) == limit:
+                return QueuePage(tuple(summaries), limit + 1, None if last_work is None else _encode_cursor(_closed_position(last_work)))
             if summary is not None:
-                shown.append(summary)
-                last = work
-    return QueuePage(tuple(shown), len(shown), None)
+                summaries.append(summary)
+                last_work = work
+    return QueuePage(tuple(summaries), len(summaries), None)
 
 
 def _closed_position(work: Work) -> tuple[str, str]:
     return work.closed_at or "", work.question
 
 
-def _find_record_numbers(unit: ReadUnit, shown: Sequence[QuestionSummary], *others: RecordRef) -> set[int]:
+def _find_record_numbers(unit: ReadUnit, summaries: Sequence[QuestionSummary], *other_records: RecordRef) -> set[int]:
     """Record numbers of what is shown, for the ledger."""
-    labels = {*others, *(label for summary in shown for label in summary.records)}
+    labels = {*other_records, *(label for summary in summaries for label in summary.records)}
     return numbers_shown(unit, labels)
 
 
-def _encode_cursor(place: tuple[int, str] | tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+def _encode_cursor(position: tuple[int, str] | tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
 
 
 def _decode_cursor(after: str) -> list[object]:
     try:
-        read = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+        position = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except ValueError:
-        read = None
-    if not isinstance(read, list) or len(read) != len(("harm", "key")):
+        position = None
+    if not isinstance(position, list) or len(position) != len(("harm", "key")):
         raise InputError("after: what the page before gave to go on with")
-    return read
+    return position
 
 
 def _decode_position(after: str) -> Place:
@@ -253,7 +253,7 @@ def _decode_position(after: str) -> Place:
 
 
 def _decode_closed_position(after: str) -> tuple[str, str]:
-    at, key = _decode_cursor(after)
-    if not isinstance(at, str) or not isinstance(key, str):
+    closed_at, key = _decode_cursor(after)
+    if not isinstance(closed_at, str) or not isinstance(key, str):
         raise InputError("after: what the page before gave to go on with")
-    return at, key
+    return closed_at, key

@@ -63,39 +63,39 @@ class Filters:
 QueueItem = tuple[Place, OpenQuestion | Burst]
 
 
-def iterate_queue(unit: ReadUnit, wanted: Wanted, filters: Filters, after: Place | None) -> Iterator[QueueItem]:
+def iterate_queue(unit: ReadUnit, search: Wanted, filters: Filters, after: Place | None) -> Iterator[QueueItem]:
     """Questions and bursts that are wanted, in the queue's order."""
-    return merge_bursts(unit, *separate_bursts(unit, wanted, filters), filters, after)
+    return merge_bursts(unit, *separate_bursts(unit, search, filters), filters, after)
 
 
-def separate_bursts(unit: ReadUnit, wanted: Wanted, filters: Filters) -> tuple[Wanted, list[tuple[Place, Burst]]]:
+def separate_bursts(unit: ReadUnit, search: Wanted, filters: Filters) -> tuple[Wanted, list[tuple[Place, Burst]]]:
     """What is wanted besides bursts, and the bursts, in the queue's order."""
-    bursts = _list_bursts(unit, wanted, filters)
-    works = unit.task_work.get([key for (_, key), _ in bursts])
-    fitting = [
-        (place, burst)
-        for place, burst in bursts
+    bursts = _list_bursts(unit, search, filters)
+    work_by_key = unit.task_work.get([key for (_, key), _ in bursts])
+    matching_bursts = [
+        (position, burst)
+        for position, burst in bursts
         if _matches_state(
-            determine_burst_state(burst, works.get(place[1]), wanted.now), works.get(place[1]), filters, unit.viewer
+            determine_burst_state(burst, work_by_key.get(position[1]), search.now), work_by_key.get(position[1]), filters, unit.viewer
         )
     ]
-    return replace(wanted, without=[(b.batch_id, b.pattern) for _, b in bursts]), fitting
+    return replace(search, without=[(b.batch_id, b.pattern) for _, b in bursts]), matching_bursts
 
 
 def merge_bursts(
     unit: ReadUnit,
-    wanted: Wanted,
+    search: Wanted,
     bursts: Sequence[tuple[Place, Burst]],
     filters: Filters,
     after: Place | None,
 ) -> Iterator[QueueItem]:
     """Questions that are wanted, and bursts between them, in the queue's order."""
-    waiting = [(place, burst) for place, burst in bursts if after is None or place < after]
-    for place, question in _iterate_questions(unit, wanted, filters, after):
-        while waiting and waiting[0][0] > place:
-            yield waiting.pop(0)
-        yield place, question
-    yield from waiting
+    remaining_bursts = [(position, burst) for position, burst in bursts if after is None or position < after]
+    for position, question in _iterate_questions(unit, search, filters, after):
+        while remaining_bursts and remaining_bursts[0][0] > position:
+            yield remaining_bursts.pop(0)
+        yield position, question
+    yield from remaining_bursts
 
 
 def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wanted | None:
@@ -150,23 +150,23 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
     )
 
 
-def count_items(unit: ReadUnit, wanted: Wanted, filters: Filters, bursts: int) -> int:
+def count_items(unit: ReadUnit, search: Wanted, filters: Filters, burst_count: int) -> int:
     """How many questions there are besides bursts, and those, up to one more than ``MAX_COUNTED``.
 
     Args:
         unit: the transaction.
-        wanted: what is looked for, without bursts.
+        search: what is looked for, without bursts.
         filters: what was asked for.
-        bursts: how many bursts there are.
+        burst_count: how many bursts there are.
     """
-    awake = filters.state == OPEN and not filters.mine
-    most = MAX_COUNTED + 1
+    awake_only = filters.state == OPEN and not filters.mine
+    max_count = MAX_COUNTED + 1
     if unit.viewer.sources is None:
-        return min(unit.queue.count(wanted, most, awake=awake) + bursts, most)
+        return min(unit.queue.count(search, max_count, awake=awake_only) + burst_count, max_count)
     # Of questions about decisions a number alone would tell what the reader may not see.
-    about = unit.queue.about_decisions(wanted, most)
-    seen = {task.question for task in about if find_task_decisions(unit, task) is not None}
-    return min(unit.queue.count(wanted, most, awake=awake, decided=False) + len(seen) + bursts, most)
+    decision_tasks = unit.queue.about_decisions(search, max_count)
+    visible_questions = {task.question for task in decision_tasks if find_task_decisions(unit, task) is not None}
+    return min(unit.queue.count(search, max_count, awake=awake_only, decided=False) + len(visible_questions) + burst_count, max_count)
 
 
 def check_filters(filters: Filters) -> None:
@@ -188,52 +188,52 @@ def list_assignee_names(viewer: Viewer) -> tuple[str, ...]:
 
 def find_next_key(unit: ReadUnit, but: str) -> str | None:
     """The first question that the reader may take up, other than the one given."""
-    wanted = build_search(unit, Filters())
-    if wanted is None:
+    search = build_search(unit, Filters())
+    if search is None:
         return None
-    found = (key for key in (get_item_key(item) for _, item in iterate_queue(unit, wanted, Filters(), None)) if key != but)
-    return next(found, None)
+    keys = (key for key in (get_item_key(item) for _, item in iterate_queue(unit, search, Filters(), None)) if key != but)
+    return next(keys, None)
 
 
 def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
     """All that is asked today, question by question, whatever its state and whichever burst it is in."""
-    wanted = build_search(unit, Filters(state=None))
-    after: Place | None = None
-    while wanted is not None and (places := unit.queue.walk(wanted, after, _BATCH_SIZE)):
-        yield from _load_at_positions(unit, wanted, places)
-        after = places[-1]
+    search = build_search(unit, Filters(state=None))
+    last_position: Place | None = None
+    while search is not None and (positions := unit.queue.walk(search, last_position, _BATCH_SIZE)):
+        yield from _load_at_positions(unit, search, positions)
+        last_position = positions[-1]
 
 
 def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[OpenQuestion]:
     """The first questions of those that a filter wants, bursts left out."""
-    wanted = build_search(unit, filters)
-    found: list[OpenQuestion] = []
-    for _, one in iterate_queue(unit, wanted, filters, None) if wanted is not None else ():
-        if isinstance(one, OpenQuestion):
-            found.append(one)
-        if len(found) == limit:
+    search = build_search(unit, filters)
+    questions: list[OpenQuestion] = []
+    for _, item in iterate_queue(unit, search, filters, None) if search is not None else ():
+        if isinstance(item, OpenQuestion):
+            questions.append(item)
+        if len(questions) == limit:
             break
-    return found
+    return questions
 
 
 def find_burst(unit: ReadUnit, key: str) -> Burst | None:
     """The burst that a key names, as the reader may see it; None where there is none now."""
-    named = parse_burst_key(unit, key)
-    wanted = build_search(unit, Filters(state=None))
-    if named is None or wanted is None:
+    batch_and_pattern = parse_burst_key(unit, key)
+    search = build_search(unit, Filters(state=None))
+    if batch_and_pattern is None or search is None:
         return None
-    found = unit.queue.bursts(wanted, MIN_BURST_QUESTIONS)
-    return next((each for each in found if (each.batch_id, each.pattern) == named), None)
+    bursts = unit.queue.bursts(search, MIN_BURST_QUESTIONS)
+    return next((burst for burst in bursts if (burst.batch_id, burst.pattern) == batch_and_pattern), None)
 
 
 def summarize_burst(unit: ReadUnit, burst: Burst, work: Work | None) -> QuestionSummary:
     """A burst as the queue lists it."""
     now = clock.iso(clock.now())
-    opened = unit.commit_info({burst.opened_commit}).get(burst.opened_commit, (now, "", ""))[0]
+    opened_at = unit.commit_info({burst.opened_commit}).get(burst.opened_commit, (now, "", ""))[0]
     state = determine_burst_state(burst, work, now)
-    claimed = state == CLAIMED and work is not None
-    asleep = state in {ASLEEP, WAITING} and work is not None
-    known = None if work is None else redact_work(unit, work)
+    is_claimed = state == CLAIMED and work is not None
+    is_asleep = state in {ASLEEP, WAITING} and work is not None
+    visible_work = None if work is None else redact_work(unit, work)
     return QuestionSummary(
         get_item_key(burst),
         burst.kind,
@@ -242,13 +242,13 @@ def summarize_burst(unit: ReadUnit, burst: Burst, work: Work | None) -> Question
         (),
         burst.weight / MICROBITS,
         state,
-        known.claimed_by if claimed and known is not None else None,
-        known.lease_until if claimed and known is not None else None,
-        None if known is None else known.assigned_to,
-        (None if known is None else known.due_on) or compute_due_date(burst.kind, burst.harm, opened),
-        opened,
+        visible_work.claimed_by if is_claimed and visible_work is not None else None,
+        visible_work.lease_until if is_claimed and visible_work is not None else None,
+        None if visible_work is None else visible_work.assigned_to,
+        (None if visible_work is None else visible_work.due_on) or compute_due_date(burst.kind, burst.harm, opened_at),
+        opened_at,
         burst.questions,
-        work.asleep_until if asleep and work is not None else None,
+        work.asleep_until if is_asleep and work is not None else None,
     )
 
 
@@ -258,8 +258,8 @@ def determine_burst_state(burst: Burst, work: Work | None, now: str) -> str:
         return OPEN
     if work.state in {ASLEEP, WAITING} and (work.asleep_until or "9") > now[:10]:
         return work.state if burst.questions <= work.about.get("questions", 0) else OPEN
-    held = work.claimed_by is not None and (work.lease_until or "") > now
-    return CLAIMED if held else OPEN
+    is_claimed = work.claimed_by is not None and (work.lease_until or "") > now
+    return CLAIMED if is_claimed else OPEN
 
 
 def get_item_key(item: OpenQuestion | Burst) -> str:
@@ -268,68 +268,68 @@ def get_item_key(item: OpenQuestion | Burst) -> str:
 
 
 def _iterate_questions(
-    unit: ReadUnit, wanted: Wanted, filters: Filters, after: Place | None
+    unit: ReadUnit, search: Wanted, filters: Filters, after: Place | None
 ) -> Iterator[tuple[Place, OpenQuestion]]:
-    while places := unit.queue.walk(wanted, after, _BATCH_SIZE):
-        for question in _load_at_positions(unit, wanted, places):
+    while positions := unit.queue.walk(search, after, _BATCH_SIZE):
+        for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
-                yield next(place for place in places if place[1] == question.key), question
-        after = places[-1]
+                yield next(position for position in positions if position[1] == question.key), question
+        after = positions[-1]
 
 
-def _load_at_positions(unit: ReadUnit, wanted: Wanted, places: Sequence[Place]) -> Iterator[OpenQuestion]:
+def _load_at_positions(unit: ReadUnit, search: Wanted, positions: Sequence[Place]) -> Iterator[OpenQuestion]:
     """The questions that stand at places: where a task of less harm is, its question stood before."""
-    stands = unit.queue.places(wanted, {key for _, key in places})
-    here = list(dict.fromkeys(key for harm, key in places if stands.get(key) == harm))
-    loaded = load_questions(unit, here)
-    yield from (loaded[key] for key in here if key in loaded)
+    harm_by_key = unit.queue.places(search, {key for _, key in positions})
+    keys = list(dict.fromkeys(key for harm, key in positions if harm_by_key.get(key) == harm))
+    questions = load_questions(unit, keys)
+    yield from (questions[key] for key in keys if key in questions)
 
 
 def _matches_state(state: str, work: Work | None, filters: Filters, viewer: Viewer) -> bool:
     if filters.state is None or filters.mine:
         return True
     if filters.state == OPEN:
-        own = state == CLAIMED and work is not None and work.claimed_by == viewer.client
-        return state == OPEN or own
+        is_own_claim = state == CLAIMED and work is not None and work.claimed_by == viewer.client
+        return state == OPEN or is_own_claim
     return state == filters.state
 
 
-def _list_bursts(unit: ReadUnit, wanted: Wanted, filters: Filters) -> list[tuple[Place, Burst]]:
+def _list_bursts(unit: ReadUnit, search: Wanted, filters: Filters) -> list[tuple[Place, Burst]]:
     """Bursts that are wanted, in the queue's order; none where single questions were asked for."""
-    if filters.text is not None or filters.burst is not None or filters.mine or wanted.asleep:
+    if filters.text is not None or filters.burst is not None or filters.mine or search.asleep:
         return []
-    if wanted.questions is not None and not any(is_burst_key(key) for key in wanted.questions):
+    if search.questions is not None and not any(is_burst_key(key) for key in search.questions):
         return []
-    all_of_them = replace(wanted, questions=None, due=None, since=None, free_only=False)
-    found = [((each.harm, get_item_key(each)), each) for each in unit.queue.bursts(all_of_them, MIN_BURST_QUESTIONS)]
-    return sorted(found, key=lambda each: each[0], reverse=True)
+    unrestricted_search = replace(search, questions=None, due=None, since=None, free_only=False)
+    bursts = [((burst.harm, get_item_key(burst)), burst) for burst in unit.queue.bursts(unrestricted_search, MIN_BURST_QUESTIONS)]
+    return sorted(bursts, key=lambda burst: burst[0], reverse=True)
 
 
 def _find_own_keys(unit: ReadUnit) -> set[str]:
     """Questions that the reader has claimed or is to do."""
     names = list_assignee_names(unit.viewer)
-    found = unit.task_work.of(names)
+    keys = unit.task_work.of(names)
     if unit.viewer.sources is None:
-        return found
-    known = (redact_work(unit, work) for work in unit.task_work.get(found).values())
-    return {work.question for work in known if {work.claimed_by, work.assigned_to} & set(names)}
+        return keys
+    visible_works = (redact_work(unit, work) for work in unit.task_work.get(keys).values())
+    return {work.question for work in visible_works if {work.claimed_by, work.assigned_to} & set(names)}
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
     """By question: the day that somebody gave it, where the reader may know of it."""
-    given = unit.task_work.dated()
+    dated_keys = unit.task_work.dated()
     if unit.viewer.sources is None:
-        return given
-    known = (redact_work(unit, work) for work in unit.task_work.get(given).values())
-    return {work.question: work.due_on for work in known if work.due_on is not None}
+        return dated_keys
+    visible_works = (redact_work(unit, work) for work in unit.task_work.get(dated_keys).values())
+    return {work.question: work.due_on for work in visible_works if work.due_on is not None}
 
 
 def _build_due_filter(unit: ReadUnit, today: str) -> Due:
-    groups = compute_due_cutoffs(today)
-    commits = {day: unit.commit_at(f"{day}T23:59:59.999999Z") for day, _ in groups}
-    given = _load_given_due_dates(unit)
+    cutoffs = compute_due_cutoffs(today)
+    commits = {day: unit.commit_at(f"{day}T23:59:59.999999Z") for day, _ in cutoffs}
+    due_dates = _load_given_due_dates(unit)
     return Due(
-        [(kinds, least, commits[day]) for (day, least), kinds in groups.items() if commits[day]],
-        {key for key, day in given.items() if day <= today},
-        {key for key, day in given.items() if day > today},
+        [(kinds, min_harm, commits[day]) for (day, min_harm), kinds in cutoffs.items() if commits[day]],
+        {key for key, day in due_dates.items() if day <= today},
+        {key for key, day in due_dates.items() if day > today},
     )

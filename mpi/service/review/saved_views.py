@@ -21,11 +21,11 @@ def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
     """
     permit(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
-        kept = unit.saved_views.of(viewer.client)
-    known = {field.name for field in fields(Filters)}
+        filters_by_name = unit.saved_views.of(viewer.client)
+    field_names = {field.name for field in fields(Filters)}
     return {
-        name: Filters(**{each: value for each, value in filters.items() if each in known})
-        for name, filters in kept.items()
+        name: Filters(**{field_name: value for field_name, value in filters.items() if field_name in field_names})
+        for name, filters in filters_by_name.items()
     }
 
 
@@ -41,8 +41,8 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise InputError(f"name: 1 to {MAX_NAME_LENGTH} characters on one line")
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
-        kept = unit.saved_views.of(viewer.client)
-        if name not in kept and len(kept) >= MAX_VIEWS:
+        saved = unit.saved_views.of(viewer.client)
+        if name not in saved and len(saved) >= MAX_VIEWS:
             raise InputError(f"name: at most {MAX_VIEWS} views; forget one first")
         # A local ID is data of a person's, and a view is for many.
         unit.saved_views.put(viewer.client, name, {**asdict(filters), "text": None})

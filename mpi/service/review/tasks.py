@@ -63,32 +63,32 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
         AccessDenied: the viewer may not read tasks.
     """
     permit(viewer, Action.TASK_READ)
-    wanted = min(limit, MAX_TASKS)
+    max_tasks = min(limit, MAX_TASKS)
     shown: list[TaskView] = []
-    ends: set[int] = set()
+    record_ids: set[int] = set()
     with index.database.read(viewer) as unit:
-        found: list[OpenQuestion] = []
+        questions: list[OpenQuestion] = []
         for question in iterate_asked_questions(unit):
-            found.append(question)
-            if sum(len(one.asked) for one in found) >= wanted:
+            questions.append(question)
+            if sum(len(question.asked) for question in questions) >= max_tasks:
                 break
-        for one, summary in zip(found, summarize_questions(unit, found), strict=True):
-            views = _build_task_views(unit, one, summary)[: wanted - len(shown)]
-            shown += views
-            ends |= {end for task in one.asked[: len(views)] for end in (task.lo, task.hi)}
-    disclose(index, viewer, Action.TASK_READ, ends, FIELDS)
+        for question, summary in zip(questions, summarize_questions(unit, questions), strict=True):
+            question_views = _build_task_views(unit, question, summary)[: max_tasks - len(shown)]
+            shown += question_views
+            record_ids |= {record_id for task in question.asked[: len(question_views)] for record_id in (task.lo, task.hi)}
+    disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
     return shown
 
 
-def _build_task_views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
-    labels = unit.records.labels(one.records)
+def _build_task_views(unit: ReadUnit, question: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:
+    labels = unit.records.labels(question.records)
     return [
         TaskView(
             task.key,
             task.kind,
             task.reason,
             task.bits,
-            tuple(labels[end] for end in sorted({task.lo, task.hi})),
+            tuple(labels[record_id] for record_id in sorted({task.lo, task.hi})),
             find_task_decisions(unit, task) or (),
             summary.key,
             summary.state,
@@ -98,5 +98,5 @@ def _build_task_views(unit: ReadUnit, one: OpenQuestion, summary: QuestionSummar
             summary.due_on,
             summary.opened_at,
         )
-        for task in one.asked
+        for task in question.asked
     ]

@@ -68,41 +68,41 @@ class GroupedVerdicts:
         return {record for group in groups for record in group}
 
 
-def group_verdicts(said: Sequence[tuple[int, int, VerdictKind]]) -> GroupedVerdicts:
+def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedVerdicts:
     """Read verdicts over pairs of record numbers.
 
     Raises:
         InputError: there are none, a pair is of one record or is named twice, or verdicts contradict each
             other.
     """
-    if not said:
+    if not verdicts:
         raise InputError("verdicts: answer at least one pair")
-    pairs = [(min(left, right), max(left, right)) for left, right, _ in said]
+    pairs = [(min(left, right), max(left, right)) for left, right, _ in verdicts]
     for number, pair in enumerate(pairs, 1):
         if pair[0] == pair[1]:
             raise InputError(f"verdicts: pair {number} names one record twice")
         if pair in pairs[: number - 1]:
             raise InputError(f"verdicts: pair {number} was answered before")
-    kinds = [kind for _, _, kind in said]
+    kinds = [kind for _, _, kind in verdicts]
     group_of = _group_records(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME)
-    apart: dict[frozenset[RecordGroup], tuple[RecordGroup, RecordGroup]] = {}
+    different_pairs: dict[frozenset[RecordGroup], tuple[RecordGroup, RecordGroup]] = {}
     for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
-        one, other = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
-        if kind is not VerdictKind.SAME and one == other:
+        left_group, right_group = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
+        if kind is not VerdictKind.SAME and left_group == right_group:
             raise InputError(
                 f"verdicts: pair {number} contradicts others, which together say that it is the same child"
             )
         if kind is VerdictKind.DIFFERENT:
-            apart[frozenset((one, other))] = (one, other)
+            different_pairs[frozenset((left_group, right_group))] = (left_group, right_group)
     for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
-        one, other = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
-        if kind is VerdictKind.UNSURE and frozenset((one, other)) in apart:
+        left_group, right_group = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
+        if kind is VerdictKind.UNSURE and frozenset((left_group, right_group)) in different_pairs:
             raise InputError(
                 f"verdicts: pair {number} contradicts others, which together say that it is two children"
             )
     return GroupedVerdicts(
         tuple(sorted(set(group_of.values()))),
-        tuple(apart.values()),
+        tuple(different_pairs.values()),
         tuple(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.UNSURE),
         tuple(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.ASK),
     )
@@ -131,10 +131,10 @@ def check_answer_reason(text: str) -> str:
     return text
 
 
-def _group_records(same: Iterable[RecordPair]) -> dict[int, RecordGroup]:
-    together: dict[int, set[int]] = {}
-    for lo, hi in same:
-        joined = together.get(lo, {lo}) | together.get(hi, {hi})
-        for record in joined:
-            together[record] = joined
-    return {record: tuple(sorted(group)) for record, group in together.items()}
+def _group_records(same_pairs: Iterable[RecordPair]) -> dict[int, RecordGroup]:
+    groups: dict[int, set[int]] = {}
+    for lo, hi in same_pairs:
+        merged_group = groups.get(lo, {lo}) | groups.get(hi, {hi})
+        for record in merged_group:
+            groups[record] = merged_group
+    return {record: tuple(sorted(group)) for record, group in groups.items()}

@@ -19,11 +19,11 @@ def count_waiting_questions(unit: ReadUnit, now: datetime, cuts: Sequence[int]) 
         cuts: commit numbers, ascending; a question opened after the first n of them has age n.
     """
     counts = {
-        (one.kind, one.age): one.questions for one in unit.figures.waiting(now.date().isoformat(), cuts)
+        (row.kind, row.age): row.questions for row in unit.figures.waiting(now.date().isoformat(), cuts)
     }
-    wanted = Wanted(None, unit.viewer.client, clock.iso(now))
-    for burst in unit.queue.bursts(wanted, MIN_BURST_QUESTIONS):
-        place = burst.kind, sum(burst.opened_commit > cut for cut in cuts)
+    search = Wanted(None, unit.viewer.client, clock.iso(now))
+    for burst in unit.queue.bursts(search, MIN_BURST_QUESTIONS):
+        group = burst.kind, sum(burst.opened_commit > commit for commit in cuts)
         # One load brought them, so that they are of one age, but for those that changed since.
-        counts[place] = max(counts.get(place, 0) - burst.questions, 0) + 1
+        counts[group] = max(counts.get(group, 0) - burst.questions, 0) + 1
     return [Waiting(kind, age, questions) for (kind, age), questions in sorted(counts.items())]

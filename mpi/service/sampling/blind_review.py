@@ -37,14 +37,14 @@ VERDICTS = (SAME, DIFFERENT, UNSURE)
 REASON, SECOND_REASON = "blind-review", "second-review"
 """Reasons of the claims that blind answers become."""
 
-ESCALATED = "escalate"
+ESCALATE = "escalate"
 """The action by which a question becomes the approvers'."""
 
-NOT_SHOWN = frozenset({
+HIDDEN_FIELDS = frozenset({
     "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
 })  # fmt: skip
 """Of a record, what is no evidence about who it is, or would tell what a judge of pairs need not know."""
-_SHARE_OF = 2**63
+_SHARE_SCALE = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class BlindView:
 
 
 @dataclass(frozen=True, slots=True)
-class BlindTold:
+class BlindResult:
     """What a judge is told once the answer is given.
 
     Args:
@@ -96,7 +96,7 @@ class BlindTold:
     claim: int | None
 
 
-def next_blind(index: Index, viewer: Viewer) -> BlindView | None:
+def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
     """The next pair for the viewer to judge; None where none waits.
 
     Args:
@@ -109,19 +109,19 @@ def next_blind(index: Index, viewer: Viewer) -> BlindView | None:
     """
     permit(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
-        waiting = _offered(unit, unit.blind.waiting(viewer.client))
+        waiting = _select_answerable(unit, unit.blind.waiting(viewer.client))
         if not waiting:
             return None
         # In an order of each judge's own, so that two at once rarely meet.
         order = {pair.id: index.keyed_hash.int64("blind-next", f"{viewer.client}|{pair.id}") for pair in waiting}
         pair = min(waiting, key=lambda one: order[one.id])
-        shown = _records(unit, index, pair)
+        shown = _load_blind_records(unit, index, pair)
     fields = sorted({name for one in shown for name in one.values})
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("source", "local_id", *fields))
     return BlindView(pair.id, shown, len(waiting) - 1)
 
 
-def answer_blind(index: Index, viewer: Viewer, number: int, verdict: str) -> BlindTold:
+def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -> BlindResult:
     """Say of a pair whether it is one child; then the weight and what the index did are told.
 
     Args:
@@ -141,17 +141,17 @@ def answer_blind(index: Index, viewer: Viewer, number: int, verdict: str) -> Bli
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
     with index.database.write(viewer, "blind-answer") as unit:
         pair = unit.blind.get(number)
-        if pair is None or pair.first_by == viewer.client or _hidden(unit, pair):
+        if pair is None or pair.first_by == viewer.client or _is_hidden(unit, pair):
             raise NotFoundError("there is no such pair for you to judge")
         if unit.blind.answers([number]):
             raise ConflictError("this pair was judged already: take the next")
-        if not _offered(unit, [pair]):
+        if not _select_answerable(unit, [pair]):
             raise ConflictError("a record of this pair says something else since it was drawn: take the next")
         unit.blind.answer(BlindAnswer(number, viewer.client, verdict, clock.iso(clock.now())))
-        claim = _claimed(unit, index, pair, verdict)
+        claim = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
-    return BlindTold(pair.bits, band, pair.linked, pair.first_verdict, claim)
+    return BlindResult(pair.bits, band, pair.linked, pair.first_verdict, claim)
 
 
 def sample_second_review(
@@ -172,12 +172,12 @@ def sample_second_review(
         How many were taken.
     """
     now = clock.iso(clock.now())
-    share = round(index.settings.quality_rules.second_share * _SHARE_OF)
+    share = round(index.settings.quality_rules.second_share * _SHARE_SCALE)
     taken = [
         (min(left, right), max(left, right), verdict)
         for left, right, verdict in verdicts
         if verdict in VERDICTS
-        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_OF < 2 * share
+        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_SCALE < 2 * share
     ]
     if not taken:
         return 0
@@ -217,7 +217,7 @@ def sample_second_review(
     return len(usable)
 
 
-def unchanged(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
+def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
     """Numbers of the pairs both of whose records are active and say what they said when it was drawn."""
     records = unit.records.get({end for pair in pairs for end in (pair.lo, pair.hi)})
     return {
@@ -230,49 +230,49 @@ def unchanged(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
     }
 
 
-def _hidden(unit: ReadUnit, pair: BlindPair) -> bool:
+def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
     ends = {pair.lo, pair.hi}
     return visible(unit, ends).keys() != ends
 
 
-def _offered(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
+def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
     labels = visible(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
     seen = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
-    still = unchanged(unit, seen)
+    still = find_unchanged_pairs(unit, seen)
     return [pair for pair in seen if pair.id in still]
 
 
-def _records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
+def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
     labels, payloads = visible(unit, ends), unit.records.payloads(ends)
-    hidden = NOT_SHOWN | WITHHELD if any_confidential(unit, ends) else NOT_SHOWN
-    one, other = (_shown(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
+    hidden = HIDDEN_FIELDS | WITHHELD if any_confidential(unit, ends) else HIDDEN_FIELDS
+    one, other = (_build_blind_record(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
     return (one, other) if index.keyed_hash.int64("blind-order", str(pair.id)) % 2 else (other, one)
 
 
-def _shown(label: RecordRef, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
+def _build_blind_record(label: RecordRef, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
     values = {name: value for name, value in to_sent(record).items() if name not in hidden}
     return BlindRecord(label, record.as_of, values)
 
 
-def _claimed(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
+def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
     """The claim that a verdict becomes: a link is wrong, or was missed, or the first steward errs."""
     if verdict == UNSURE:
         return None
     if pair.first_by is not None:
         if pair.first_verdict in (verdict, UNSURE):
             return None
-        return _claim(unit, index, pair, verdict, SECOND_REASON)
+        return _add_claim(unit, index, pair, verdict, SECOND_REASON)
     person_of = unit.persons.current((pair.lo, pair.hi))
     is_linked = person_of.get(pair.lo) == person_of.get(pair.hi)
     asked_already = pair.stratum in (Stratum.NEAR, Stratum.REVIEW)
     if is_linked == (verdict == SAME) or (verdict == SAME and asked_already):
         return None
-    return _claim(unit, index, pair, verdict, REASON)
+    return _add_claim(unit, index, pair, verdict, REASON)
 
 
-def _claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
+def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
@@ -296,4 +296,4 @@ def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, ASSIGNED: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
-    unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATED, detail))
+    unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATE, detail))

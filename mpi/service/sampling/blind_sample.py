@@ -28,9 +28,9 @@ from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_LOOKED_THROUGH = 20_000
+MAX_COUNTED_RECORDS = 20_000
 """Records whose pairs are counted; with fewer in the index, every pair is."""
-MOST_SEARCHED = 1_000
+MAX_SEARCHED_RECORDS = 1_000
 """Records for which candidates are searched and scored anew, as pairs below review are not kept."""
 STRONG_BITS = 6.0
 """So far above the link threshold, odds are another 64 times as good."""
@@ -63,11 +63,11 @@ class Stratum(StrEnum):
 
 LINKED = (Stratum.LINKED_STRONG, Stratum.LINKED_NEAR, Stratum.LINKED_CHAIN)
 NOT_LINKED = (Stratum.APART, Stratum.NEAR, Stratum.REVIEW, Stratum.BELOW)
-_ORDER = (*LINKED, *NOT_LINKED)
+_STRATA = (*LINKED, *NOT_LINKED)
 
 
 @dataclass(frozen=True, slots=True)
-class StratumDrawn:
+class StratumSample:
     """One stratum of a sample.
 
     Args:
@@ -84,7 +84,7 @@ class StratumDrawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class BlindSample:
     """A month's sample.
 
     Args:
@@ -95,18 +95,18 @@ class Drawn:
 
     month: str
     new: bool
-    strata: tuple[StratumDrawn, ...]
+    strata: tuple[StratumSample, ...]
 
 
 @dataclass(slots=True)
-class _Found:
+class _StratumPairs:
     """Pairs by stratum, with their bits; None where they are to be computed. And the part looked through."""
 
-    pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _ORDER})
+    pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _STRATA})
     part: dict[Stratum, float] = field(default_factory=dict)
 
 
-def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS) -> Drawn:
+def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS) -> BlindSample:
     """Draw a month's blind sample; a second time, say what was drawn.
 
     Args:
@@ -122,18 +122,18 @@ def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = MON
     require_whole_index(viewer)
     this = clock.today()[: len("2026-01")]
     wanted = month or this
-    if size < len(_ORDER):
-        raise InputError(f"size: at least {len(_ORDER)}, one for each stratum")
+    if size < len(_STRATA):
+        raise InputError(f"size: at least {len(_STRATA)}, one for each stratum")
     with index.database.read(viewer) as unit:
         if before := unit.blind.drawn(wanted, wanted):
-            return _drawn(wanted, before, new=False)
+            return _build_sample(wanted, before, new=False)
         if wanted != this:
             raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
         seed = index.keyed_hash.int64("blind-sample", wanted)
-        chosen = _chosen(unit, index, _looked_through(unit, index, seed), seed, size)
+        chosen = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:
         if before := unit.blind.drawn(wanted, wanted):
-            return _drawn(wanted, before, new=False)
+            return _build_sample(wanted, before, new=False)
         if chosen:
             first = unit.counters.take("blind_pair", len(chosen))
             at = clock.iso(clock.now())
@@ -142,33 +142,33 @@ def draw(index: Index, viewer: Viewer, month: str | None = None, size: int = MON
                 for place, pair in enumerate(chosen)
             ]
             unit.blind.add(made)
-    return _drawn(wanted, chosen, new=True)
+    return _build_sample(wanted, chosen, new=True)
 
 
-def _drawn(month: str, pairs: Iterable[BlindPair], *, new: bool) -> Drawn:
+def _build_sample(month: str, pairs: Iterable[BlindPair], *, new: bool) -> BlindSample:
     by_stratum: dict[str, list[BlindPair]] = {}
     for pair in pairs:
         by_stratum.setdefault(pair.stratum, []).append(pair)
     strata = [
-        StratumDrawn(stratum, found[0].stratum_pairs, found[0].stratum_seen, len(found))
-        for stratum in _ORDER
+        StratumSample(stratum, found[0].stratum_pairs, found[0].stratum_seen, len(found))
+        for stratum in _STRATA
         if (found := by_stratum.get(stratum))
     ]
-    return Drawn(month, new, tuple(strata))
+    return BlindSample(month, new, tuple(strata))
 
 
-def _looked_through(unit: ReadUnit, index: Index, seed: int) -> _Found:
+def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     """Every pair, by stratum, whose lower record is one of those drawn."""
     highest = unit.blind.highest_record()
-    records = numbers_drawn(seed, highest, MOST_LOOKED_THROUGH)
-    few = numbers_drawn(seed, len(records), MOST_SEARCHED)
+    records = numbers_drawn(seed, highest, MAX_COUNTED_RECORDS)
+    few = numbers_drawn(seed, len(records), MAX_SEARCHED_RECORDS)
     searched = [records[place - 1] for place in few]
-    found = _Found()
-    found.part = dict.fromkeys(_ORDER, len(records) / highest if highest else 1.0)
+    found = _StratumPairs()
+    found.part = dict.fromkeys(_STRATA, len(records) / highest if highest else 1.0)
     found.part[Stratum.BELOW] = len(searched) / highest if highest else 1.0
     config_id = index.config_id(unit)
     edges = unit.blind.edges_from(config_id, records)
-    near = _searched(unit, index, config_id, searched)
+    near = _score_candidates(unit, index, config_id, searched)
     ends = {end for pair in (*edges, *near) for end in pair}
     person_of = unit.persons.current(ends | set(records))
     members = unit.persons.members({person_of[record] for record in records if record in person_of})
@@ -179,25 +179,25 @@ def _looked_through(unit: ReadUnit, index: Index, seed: int) -> _Found:
         for other in members[person_of[record]]
         if other > record
     }
-    decided = _Decided(unit, ends | {end for pair in together for end in pair})
+    decided = _DecidedPairs(unit, ends | {end for pair in together for end in pair})
     thresholds = index.matcher.model.thresholds
     for pair, bits in together.items():
         if not decided.joined(pair):
-            found.pairs[_of_linked(bits, thresholds)][pair] = bits
-    for stratum, pair, bits in _apart(edges, near, thresholds):
+            found.pairs[_classify_linked(bits, thresholds)][pair] = bits
+    for stratum, pair, bits in _classify_unlinked(edges, near, thresholds):
         lo, hi = (person_of.get(end) for end in pair)
         if lo is not None and hi is not None and lo != hi and not decided.parted(pair):
             found.pairs[stratum][pair] = bits
     return found
 
 
-def _of_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
+def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
     if bits is None or bits < thresholds.link:
         return Stratum.LINKED_CHAIN
     return Stratum.LINKED_STRONG if bits >= thresholds.link + STRONG_BITS else Stratum.LINKED_NEAR
 
 
-def _apart(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[Stratum, Pair, float]]:
+def _classify_unlinked(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[Stratum, Pair, float]]:
     half = (thresholds.link + thresholds.review) / 2
     for pair, bits in edges.items():
         if bits >= thresholds.link:
@@ -209,7 +209,7 @@ def _apart(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[
             yield Stratum.BELOW, pair, bits
 
 
-def _searched(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
+def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
     """Every candidate pair of the records in which they are the lower, scored anew."""
     own = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
@@ -225,7 +225,7 @@ def _searched(unit: ReadUnit, index: Index, config_id: int, records: Collection[
     }
 
 
-class _Decided:
+class _DecidedPairs:
     """Which records decisions in force join and part."""
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
@@ -265,16 +265,16 @@ class _Decided:
         return frozenset(map(self._find, pair)) in self._parted
 
 
-def _chosen(unit: ReadUnit, index: Index, found: _Found, seed: int, size: int) -> list[BlindPair]:
+def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, size: int) -> list[BlindPair]:
     """The pairs to be judged, in an order that tells nothing; without number, month and moment."""
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
-    parts = allocate(size, [len(found.pairs[stratum]) for stratum in _ORDER])
+    parts = allocate(size, [len(found.pairs[stratum]) for stratum in _STRATA])
     taken: list[tuple[Stratum, Pair]] = []
-    for stratum, count in zip(_ORDER, parts, strict=True):
+    for stratum, count in zip(_STRATA, parts, strict=True):
         taken += [(stratum, pair) for pair in random.sample(sorted(found.pairs[stratum]), count)]
     random.shuffle(taken)
     records = unit.records.get({end for _, pair in taken for end in pair})
-    weights = _weights(unit, index, found, taken)
+    weights = _load_weights(unit, index, found, taken)
     config_id = index.config_id(unit)
     chosen = []
     for stratum, pair in taken:
@@ -302,8 +302,8 @@ def _chosen(unit: ReadUnit, index: Index, found: _Found, seed: int, size: int) -
     return chosen
 
 
-def _weights(
-    unit: ReadUnit, index: Index, found: _Found, taken: Iterable[tuple[Stratum, Pair]]
+def _load_weights(
+    unit: ReadUnit, index: Index, found: _StratumPairs, taken: Iterable[tuple[Stratum, Pair]]
 ) -> Mapping[Pair, float]:
     known: dict[Pair, float] = {}
     missing: list[Pair] = []

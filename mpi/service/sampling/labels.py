@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 HEADER = (
     "left_source", "left_local_id", "right_source", "right_local_id", "label", "decided_on", "reason",
 )  # fmt: skip
-BLIND = "blind-review"
+BLIND_REASON = "blind-review"
 """Reason of a label that is a blind answer."""
 _PAGE = 1_000
 _LABELS = {SAME: DecisionKind.SAME, DIFFERENT: DecisionKind.DIFFERENT}
@@ -52,7 +52,7 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _PairLabel:
     label: DecisionKind
     day: str
     reason: str
@@ -74,11 +74,11 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
     """
     permit(viewer, Action.CROSSWALK_EXPORT)
     with index.database.read(viewer) as unit:
-        said: dict[Pair, _Said] = {}
-        for one, day in _decided(unit):
-            said.update({pair: _Said(one.kind, day, one.reason) for pair in _pairs(one)})
+        said: dict[Pair, _PairLabel] = {}
+        for one, day in _iterate_steward_decisions(unit):
+            said.update({pair: _PairLabel(one.kind, day, one.reason) for pair in _list_pairs(one)})
         if with_blind:
-            said = _blind(unit) | said
+            said = _load_blind_labels(unit) | said
         labels = visible(unit, {end for pair in said for end in pair})
     shown = {pair: one for pair, one in said.items() if pair[0] in labels and pair[1] in labels}
     disclose(index, viewer, Action.CROSSWALK_EXPORT, {end for pair in shown for end in pair}, HEADER)
@@ -97,7 +97,7 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
     return tuple(rows)
 
 
-def _decided(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
+def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
     """Decisions of stewards in force that say SAME or DIFFERENT, oldest first, each with its day."""
     numbers = sorted(named.decision.id for named in unit.decisions.in_force())
     for start in range(0, len(numbers), _PAGE):
@@ -110,7 +110,7 @@ def _decided(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
                 yield one, times[one.commit_no][0][: len("2026-01-01")]
 
 
-def _pairs(one: StoredDecision) -> Iterator[Pair]:
+def _list_pairs(one: StoredDecision) -> Iterator[Pair]:
     if one.kind is DecisionKind.SAME:
         found = (pair for group in one.groups for pair in combinations(group, 2))
     else:
@@ -118,9 +118,9 @@ def _pairs(one: StoredDecision) -> Iterator[Pair]:
     return ((min(pair), max(pair)) for pair in found)
 
 
-def _blind(unit: ReadUnit) -> dict[Pair, _Said]:
+def _load_blind_labels(unit: ReadUnit) -> dict[Pair, _PairLabel]:
     """What blind answers say of pairs, but for those on which two people disagree."""
-    said: dict[Pair, _Said] = {}
+    said: dict[Pair, _PairLabel] = {}
     disputed: set[Pair] = set()
     for pair, answer in unit.blind.labelled():
         label = _LABELS.get(answer.verdict)
@@ -130,5 +130,5 @@ def _blind(unit: ReadUnit) -> dict[Pair, _Said]:
         if label is None or (before and before.label is not label) or (first and first is not label):
             disputed.add(ends)
             continue
-        said[ends] = _Said(label, answer.at[: len("2026-01-01")], BLIND)
+        said[ends] = _PairLabel(label, answer.at[: len("2026-01-01")], BLIND_REASON)
     return {pair: one for pair, one in said.items() if pair not in disputed}

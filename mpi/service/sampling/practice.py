@@ -56,7 +56,7 @@ class PracticePair:
 
 
 @dataclass(frozen=True, slots=True)
-class OfKind:
+class KindScore:
     """How often somebody was right about one kind of pair."""
 
     kind: str
@@ -65,7 +65,7 @@ class OfKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PracticeProgress:
     """How far somebody is.
 
     Args:
@@ -84,7 +84,7 @@ class Standing:
     right: int
     wanted: int
     agreement: float
-    kinds: tuple[OfKind, ...]
+    kinds: tuple[KindScore, ...]
     open: bool
     required: bool
 
@@ -95,11 +95,11 @@ class PracticeView:
 
     id: int
     records: tuple[PracticeRecord, PracticeRecord]
-    standing: Standing
+    standing: PracticeProgress
 
 
 @dataclass(frozen=True, slots=True)
-class PracticeTold:
+class PracticeResult:
     """What is told once a practice pair is answered.
 
     Args:
@@ -119,10 +119,10 @@ class PracticeTold:
     why: str
     match_weight: float
     parts: tuple[Contribution, ...]
-    standing: Standing
+    standing: PracticeProgress
 
 
-def next_practice(index: Index, viewer: Viewer) -> PracticeView:
+def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
     """The next pair to practise on: every kind in turn; once all are answered, the longest ago first.
 
     Raises:
@@ -131,14 +131,14 @@ def next_practice(index: Index, viewer: Viewer) -> PracticeView:
     permit(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
         answers = unit.practice.of(viewer.client)
-        standing = _standing(answers, index.settings.quality_rules)
+        standing = _measure_progress(answers, index.settings.quality_rules)
     known = {answer.item: place for place, answer in enumerate(answers)}
     # Answers come latest first: what was answered longest ago has the last place, and what never was, none.
-    pair = max(_in_turn(index, viewer.client), key=lambda one: known.get(one.id, len(known)))
+    pair = max(_order_pairs(index, viewer.client), key=lambda one: known.get(one.id, len(known)))
     return PracticeView(pair.id, pair.records, standing)
 
 
-def answer_practice(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeTold:
+def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
     """Judge a practice pair, and be told the truth and why.
 
     Args:
@@ -155,16 +155,16 @@ def answer_practice(index: Index, viewer: Viewer, item: int, verdict: str) -> Pr
     permit(viewer, Action.TASK_WORK)
     if verdict not in VERDICTS:
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
-    pair = practice_pairs().get(item)
+    pair = load_practice_pairs().get(item)
     if pair is None:
         raise NotFoundError("there is no such practice pair")
     right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
         at = clock.iso(clock.now())
         unit.practice.put(PracticeAnswer(viewer.client, item, verdict, right, at))
-        standing = _standing(unit.practice.of(viewer.client), index.settings.quality_rules)
-        parts = _explained(unit, index, pair)
-    return PracticeTold(
+        standing = _measure_progress(unit.practice.of(viewer.client), index.settings.quality_rules)
+        parts = _explain_pair(unit, index, pair)
+    return PracticeResult(
         right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, standing
     )
 
@@ -177,53 +177,53 @@ def may_work_live(index: Index, viewer: Viewer) -> bool:
         account = unit.accounts.by_name(viewer.client)
         if account is None or account.role != Role.STEWARD:
             return True
-        return _standing(unit.practice.of(viewer.client), index.settings.quality_rules).open
+        return _measure_progress(unit.practice.of(viewer.client), index.settings.quality_rules).open
 
 
 @cache
-def practice_pairs() -> Mapping[int, PracticePair]:
+def load_practice_pairs() -> Mapping[int, PracticePair]:
     """Every practice pair, by number; read once."""
     read = orjson.loads(files("mpi.service.sampling").joinpath(_FILE).read_bytes())
-    return {pair["id"]: _pair(pair) for pair in read["pairs"]}
+    return {pair["id"]: _build_pair(pair) for pair in read["pairs"]}
 
 
-def _pair(read: Mapping[str, Any]) -> PracticePair:
+def _build_pair(read: Mapping[str, Any]) -> PracticePair:
     one, other = (PracticeRecord(each["source"], each["values"]) for each in read["records"])
     return PracticePair(read["id"], read["kind"], read["truth"], read["why"], (one, other))
 
 
-def _in_turn(index: Index, actor: str) -> list[PracticePair]:
+def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
     """Every pair in an order of the person's own, in which the kinds take turns."""
-    order = {item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in practice_pairs()}
+    order = {item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in load_practice_pairs()}
     by_kind: dict[str, list[PracticePair]] = {}
     for item in sorted(order, key=lambda each: order[each]):
-        by_kind.setdefault(practice_pairs()[item].kind, []).append(practice_pairs()[item])
+        by_kind.setdefault(load_practice_pairs()[item].kind, []).append(load_practice_pairs()[item])
     turns = [(turn, order[pair.id], pair.id) for held in by_kind.values() for turn, pair in enumerate(held)]
-    return [practice_pairs()[item] for *_, item in sorted(turns)]
+    return [load_practice_pairs()[item] for *_, item in sorted(turns)]
 
 
-def _standing(answers: Sequence[PracticeAnswer], rules: QualityRules) -> Standing:
+def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) -> PracticeProgress:
     last = answers[: rules.practice_last]
     right = sum(answer.right for answer in last)
-    by_kind: dict[str, list[bool]] = {pair.kind: [] for pair in practice_pairs().values()}
+    by_kind: dict[str, list[bool]] = {pair.kind: [] for pair in load_practice_pairs().values()}
     for answer in answers:
-        pair = practice_pairs().get(answer.item)
+        pair = load_practice_pairs().get(answer.item)
         if pair is not None:
             by_kind[pair.kind].append(answer.right)
     enough = len(last) == rules.practice_last and right >= rules.practice_agreement * len(last)
-    return Standing(
+    return PracticeProgress(
         len(answers),
         len(last),
         right,
         rules.practice_last,
         rules.practice_agreement,
-        tuple(OfKind(kind, sum(held), len(held)) for kind, held in sorted(by_kind.items())),
+        tuple(KindScore(kind, sum(held), len(held)) for kind, held in sorted(by_kind.items())),
         enough,
         rules.practice_required,
     )
 
 
-def _explained(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[Contribution, ...]:
+def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[Contribution, ...]:
     shared = index.shared_values(unit)
     one, other = (
         index.features_of(

@@ -31,7 +31,7 @@ AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedStep:
     """A step to be done.
 
     Args:
@@ -51,7 +51,7 @@ class Step:
     etag: str | None = None
 
 
-def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Effect, frozenset[int]]:
+def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool) -> tuple[Effect, frozenset[int]]:
     """Do a step; returns what it did and the records that this shows.
 
     A preview of a step that would wait says what it would do once it is approved, or its day has come.
@@ -62,17 +62,17 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
         ConflictError: it would supersede one that is not in force, or is not its maker's.
     """
     named = {record for said in step.said for record in said.record_ids}
-    second = needs_second(unit, index, named)
+    second = needs_second_approver(unit, index, named)
     maker = maker_from_viewer(unit.viewer)
     asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in step.said))
     awaiting = second or bool(asked)
     waits = awaiting and not preview
-    heeded, held_until = _freeze(unit, step.said, named)
+    heeded, held_until = _check_freeze_windows(unit, step.said, named)
     later = held_until is not None and not preview
     detail = {
         **step.detail,
-        **(waiting_detail(maker, second=second) if waits else {}),
-        **({CHOICE: stored_choice(step.choice)} if waits or later else {}),
+        **(build_waiting_detail(maker, second=second) if waits else {}),
+        **({CHOICE: choice_to_detail(step.choice)} if waits or later else {}),
         **heeded,
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
@@ -107,7 +107,7 @@ def say(unit: WriteUnit, index: Index, step: Step, *, preview: bool) -> tuple[Ef
     return effect, shown
 
 
-def _freeze(
+def _check_freeze_windows(
     unit: ReadUnit, said: Sequence[Statement], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
     """What a step keeps of the windows that it heeds, and the day that they hold it until."""
@@ -123,7 +123,7 @@ def _freeze(
     return {FROZEN_SOURCES: sorted(sources), WANTED_FROM: wanted}, free if free > day else None
 
 
-def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
+def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
     """Whether a step about the records, of those that the viewer may see, waits for a second approver."""
     match index.settings.second_approver:
         case SecondApprover.NEVER:
@@ -137,12 +137,12 @@ def needs_second(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> b
             return len({agency_of[source] for source in named & agency_of.keys()}) > 1
 
 
-def waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
+def build_waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
     """What a step keeps that waits for others: whether for a second approver, and who made it."""
     return {**({AWAITING: True} if second else {}), MAKER: maker.kept()}
 
 
-def stored_choice(choice: IdChoice) -> dict[str, Any]:
+def choice_to_detail(choice: IdChoice) -> dict[str, Any]:
     """A choice as a step keeps it."""
     return {
         "survivors": sorted(choice.survivors),
@@ -150,7 +150,7 @@ def stored_choice(choice: IdChoice) -> dict[str, Any]:
     }
 
 
-def read_choice(detail: Mapping[str, Any]) -> IdChoice:
+def choice_from_detail(detail: Mapping[str, Any]) -> IdChoice:
     """The choice that a step keeps."""
     kept = detail.get(CHOICE, {})
     keeps = {person: frozenset(records) for person, records in kept.get("keeps", ())}

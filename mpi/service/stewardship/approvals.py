@@ -17,9 +17,9 @@ from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_vis
 from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
 from mpi.service.resolution.resolve import resettle
-from mpi.service.stewardship.apply_step import APPROVED, AWAITING, read_choice
+from mpi.service.stewardship.apply_step import APPROVED, AWAITING, choice_from_detail
 from mpi.service.stewardship.decisions import effect_of
-from mpi.service.stewardship.undo import carry_out
+from mpi.service.stewardship.undo import apply_undo
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -66,8 +66,8 @@ def approve_step(
         DecisionConflict: it contradicts what has been decided since.
     """
     of = unit.steps.get(number)
-    made = decisions_of(unit, of)
-    if of is None or not made or not all(seen_whole(unit, one, number) for one in still_said(made)):
+    made = load_step_decisions(unit, of)
+    if of is None or not made or not all(seen_whole(unit, one, number) for one in drop_revoked(made)):
         raise NotFoundError(f"there is no step {number}")
     if not of.detail.get(AWAITING) or of.undone_commit is not None:
         raise ConflictError(f"step {number} does not wait for an approval")
@@ -78,12 +78,12 @@ def approve_step(
     unit.awaited.approved(number)
     for decision in made:
         unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
-    effect, shown = take_effect(unit, index, of, made, preview=preview)
+    effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
-def take_effect(
+def apply_if_approved(
     unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Let a step take effect once nobody is awaited any more; a preview says what it will do then.
@@ -104,15 +104,15 @@ def take_effect(
     elif of.kind == UNDO:
         if not waits:
             require_not_frozen(unit, made)
-        effect, shown = carry_out(unit, index, of, preview=preview)
+        effect, shown = apply_undo(unit, index, of, preview=preview)
         unit.awaited.end_step(of.id)
     else:
         waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
-        day = _binds_from(unit, of, waiting)
+        day = _set_binding_day(unit, of, waiting)
         for one in waiting:
             bring_into_force(unit, one, day)
         unit.awaited.end_step(of.id)
-        settled = resettle(unit, index, touched, of.kind, read_choice(of.detail))
+        settled = resettle(unit, index, touched, of.kind, choice_from_detail(of.detail))
         persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
         numbers = tuple(one.id for one in waiting)
         effect = Effect(of.kind, preview, of.id, numbers, persons, moved, told)
@@ -121,7 +121,7 @@ def take_effect(
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
 
-def _binds_from(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) -> str:
+def _set_binding_day(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) -> str:
     """The day from which all that a step says binds, as nobody is awaited; the step keeps why it waits."""
     today = clock.today()
     # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
@@ -136,7 +136,7 @@ def _binds_from(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) ->
     return day
 
 
-def decisions_of(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
+def load_step_decisions(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
     """The decisions that a step makes, or takes back."""
     if of is None:
         return []
@@ -144,6 +144,6 @@ def decisions_of(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
     return [*unit.decisions.get(revoking).values(), *unit.decisions.of_step(of.id)]
 
 
-def still_said(made: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
+def drop_revoked(made: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
     """Of what a step says, what nobody has taken back by itself meanwhile; all, where everything was."""
     return [one for one in made if one.status is not DecisionStatus.REVOKED] or made

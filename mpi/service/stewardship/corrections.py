@@ -26,9 +26,9 @@ from mpi.service.persons.golden_record import NEVER, Read, read_golden
 from mpi.service.persons.person_status import appearance
 from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.statements.correction_records import steward_source
-from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_of
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.merge import StepOptions
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.standardize.record_validation import receive
 from mpi.storage.repositories.persons.persons import Person
@@ -36,12 +36,12 @@ from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-SOURCE = "STEWARD"
+STEWARD_SOURCE_CODE = "STEWARD"
 """Code of the steward source, where the first correction makes it."""
-_PARTS = {"birth_place": ("birth_city", "birth_state", "birth_country")}
+_COMPOSITE_ATTRIBUTES = {"birth_place": ("birth_city", "birth_state", "birth_country")}
 
 
-def correct(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: Why) -> Effect:
+def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: StepOptions) -> Effect:
     """Say what the value of an attribute of a person is, whatever its records state.
 
     Args:
@@ -65,32 +65,32 @@ def correct(index: Index, viewer: Viewer, text: str, attribute: str, value: obje
     reason, evidence = reason_code(why.reason), note_text(why.note)
     if evidence is None:
         raise InputError("note: say what the correction rests on")
-    fields = _fields(attribute, value)
+    fields = _build_fields(attribute, value)
     with step(index, viewer, CORRECTION, preview=why.preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
-        source = _source(unit)
+        source = _ensure_steward_source(unit)
         if not viewer.may_see(source.code):
             raise AccessDenied(f"a correction is a record of source {source.code!r}, which you may not see")
-        person = _person(unit, text)
+        person = _require_active_person(unit, text)
         read = read_golden(unit, index, person)
         if why.expected is not None and not {read.etag, "*"} & set(why.expected):
             raise StaleError("what you read has changed since: look again, then correct")
-        record = _add(unit, index, source, attribute, fields)
-        bound = tuple(sorted((record, _corrected(unit, read, attribute))))
+        record = _add_correction_record(unit, index, source, attribute, fields)
+        bound = tuple(sorted((record, _find_corrected_record(unit, read, attribute))))
         said = Statement(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
         detail = {"attribute": attribute, "record": record}
-        made = Step(CORRECTION, reason, [said], detail, NO_ID_CHOICE, read.etag)
-        effect, shown = say(unit, index, made, preview=why.preview)
+        made = PlannedStep(CORRECTION, reason, [said], detail, NO_ID_CHOICE, read.etag)
+        effect, shown = apply_step(unit, index, made, preview=why.preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
-def _fields(attribute: str, value: object) -> dict[str, object]:
+def _build_fields(attribute: str, value: object) -> dict[str, object]:
     """The attribute as a canonical record states it."""
     if attribute not in ONE:
         raise InputError(f"attribute: give one of {', '.join(ONE)}")
-    parts = _PARTS.get(attribute)
+    parts = _COMPOSITE_ATTRIBUTES.get(attribute)
     if parts is None:
         return {attribute: value}
     if not isinstance(value, Mapping) or not value or not value.keys() <= set(parts):
@@ -98,20 +98,20 @@ def _fields(attribute: str, value: object) -> dict[str, object]:
     return dict(value)
 
 
-def _source(unit: WriteUnit) -> Source:
+def _ensure_steward_source(unit: WriteUnit) -> Source:
     """The steward source; made where there is none yet."""
     found = steward_source(unit)
     if found is not None:
         return found
-    if any(source.code == SOURCE for source in unit.sources.all()):
-        raise ConflictError(f"source {SOURCE!r} is another's: first add one of kind {STEWARD!r}")
+    if any(source.code == STEWARD_SOURCE_CODE for source in unit.sources.all()):
+        raise ConflictError(f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD!r}")
     number = unit.counters.take("source")
-    made = Source(number, SOURCE, "Stewards' corrections", SOURCE, STEWARD, group_id=1, paused=False)
+    made = Source(number, STEWARD_SOURCE_CODE, "Stewards' corrections", STEWARD_SOURCE_CODE, STEWARD, group_id=1, paused=False)
     unit.sources.add(number, number, made, unit.commit_no)
     return made
 
 
-def _person(unit: WriteUnit, text: str) -> Person:
+def _require_active_person(unit: WriteUnit, text: str) -> Person:
     person = unit.persons.by_eid(eids.parse(text))
     seen = None if person is None else appearance(unit, person)
     if person is None or seen is None:
@@ -121,7 +121,7 @@ def _person(unit: WriteUnit, text: str) -> Person:
     return person
 
 
-def _corrected(unit: WriteUnit, read: Read, attribute: str) -> int:
+def _find_corrected_record(unit: WriteUnit, read: Read, attribute: str) -> int:
     """The record that is corrected: whose value stands now, or the first where none states the attribute."""
     if attribute in read.standing:
         record = read.standing[attribute].record
@@ -130,7 +130,7 @@ def _corrected(unit: WriteUnit, read: Read, attribute: str) -> int:
     return min(keys, key=keys.__getitem__)
 
 
-def _add(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
+def _add_correction_record(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
     number = unit.counters.take("record")
     local_id = f"correction-{number}"
     came = receive({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
@@ -139,12 +139,12 @@ def _add(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: 
     if came.issues or attribute not in dict(stated(came.record, origin, ())):
         raise InputError(f"value: it says nothing of {attribute}, or cannot be one")
     version = unit.counters.take("record_version")
-    unit.records.insert([_record_row(number, version, source, local_id, key, came.record)])
-    unit.records.insert_versions([_version_row(number, version, unit.commit_no, came.record)])
+    unit.records.insert([_build_record_row(number, version, source, local_id, key, came.record)])
+    unit.records.insert_versions([_build_version_row(number, version, unit.commit_no, came.record)])
     return number
 
 
-def _record_row(
+def _build_record_row(
     number: int, version: int, source: Source, local_id: str, key: int, record: CanonicalRecord
 ) -> dict[str, Any]:
     return {
@@ -160,7 +160,7 @@ def _record_row(
     }
 
 
-def _version_row(number: int, version: int, commit_no: int, record: CanonicalRecord) -> dict[str, Any]:
+def _build_version_row(number: int, version: int, commit_no: int, record: CanonicalRecord) -> dict[str, Any]:
     return {
         "id": version,
         "record_id": number,

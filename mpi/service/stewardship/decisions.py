@@ -28,20 +28,20 @@ from mpi.service.persons.effects import Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
 from mpi.service.resolution.settlement import NO_ID_CHOICE
-from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_RECORDS = 500
+MAX_RECORDS = 500
 """Named by one decision."""
-MOST_UNSURE = 25
+MAX_UNSURE_RECORDS = 25
 """Named by one UNSURE, so that the evidence of every pair is kept."""
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 FIELDS = ("source", "local_id", "match_weight", "levels", "reason", "note")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DecisionRequest:
     """A decision as a steward states it.
 
     Args:
@@ -113,7 +113,7 @@ class DecisionView:
     consents: tuple[ConsentView, ...] = ()
 
 
-def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False) -> Effect:
+def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: bool = False) -> Effect:
     """Decide, or see what deciding would do.
 
     Args:
@@ -130,11 +130,11 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
     """
     permit(viewer, Action.DECIDE)
     reason, note = reason_code(asked.reason), note_text(asked.note)
-    days = [_day(asked.effective_from, "effective_from"), _day(asked.recheck_on, "recheck_on")]
+    days = [_parse_day(asked.effective_from, "effective_from"), _parse_day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
         if (kept := kept_answer(unit, index, EFFECT_FIELDS)) is not None:
             return effect_of(kept, viewer)
-        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
         said = Statement(
             asked.kind,
             groups,
@@ -145,13 +145,13 @@ def decide(index: Index, viewer: Viewer, asked: Asked, *, preview: bool = False)
             note=note,
             supersedes=asked.supersedes,
         )
-        made = Step("decision", reason, [said], {"groups": groups}, NO_ID_CHOICE)
-        effect, shown = say(unit, index, made, preview=preview)
+        made = PlannedStep("decision", reason, [said], {"groups": groups}, NO_ID_CHOICE)
+        effect, shown = apply_step(unit, index, made, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
-def report_link(index: Index, viewer: Viewer, asked: Asked) -> int:
+def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
     """Report a wrong link, a missed one, or two IDs of one child: a claim that binds nothing, and a task.
 
     Args:
@@ -175,7 +175,7 @@ def report_link(index: Index, viewer: Viewer, asked: Asked) -> int:
     with index.database.write(viewer, "report") as unit:
         if (kept := kept_answer(unit, index)) is not None:
             return int(kept["claim"])
-        groups = well_formed(asked.kind, numbers_of(unit, asked.groups))
+        groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
         said = Statement(
             asked.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
@@ -186,7 +186,7 @@ def report_link(index: Index, viewer: Viewer, asked: Asked) -> int:
         return number
 
 
-def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
+def get_decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
     """One decision, with the evidence as its maker saw it.
 
     Raises:
@@ -196,13 +196,13 @@ def decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
     permit(viewer, Action.DECISION_READ)
     with index.database.read(viewer) as unit:
         found = require_decision(unit, number)
-        [view] = views(unit, [found])
-        shown = _shown(unit, [view])
+        [view] = build_decision_views(unit, [found])
+        shown = _list_shown_records(unit, [view])
     disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
     return view
 
 
-def decisions(
+def list_decisions(
     index: Index, viewer: Viewer, before: int | None = None, limit: int = 100
 ) -> list[DecisionView]:
     """Decisions, newest first.
@@ -211,26 +211,26 @@ def decisions(
         index: the open index.
         viewer: who asks; a decision about records that it may not see is left out.
         before: number to go on below.
-        limit: how many at most, up to ``MOST_LISTED``.
+        limit: how many at most, up to ``MAX_LISTED``.
 
     Raises:
         AccessDenied: the viewer may not read decisions.
     """
     permit(viewer, Action.DECISION_READ)
-    wanted = min(limit, MOST_LISTED)
+    wanted = min(limit, MAX_LISTED)
     with index.database.read(viewer) as unit:
         found: list[DecisionView] = []
         while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
             before = page[-1].id
             seen = [one for one in page if one.authority.name != "HOLD" and projected(unit, one) is not None]
-            found += views(unit, seen)
+            found += build_decision_views(unit, seen)
         found = found[:wanted]
-        shown = _shown(unit, found)
+        shown = _list_shown_records(unit, found)
     disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
     return found
 
 
-def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
+def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
     """Decisions as the viewer may see them; those of which nothing is left are left out."""
     times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
     notes = unit.steps.notes([one.id for one in found])
@@ -260,11 +260,11 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
                 # Another's note may tell of records that the viewer may not see.
                 tuple(notes.get(one.id, ())) if may_undo(unit, one) else (),
                 tuple(tuple(labels[record] for record in group) for group in groups),
-                _seen(unit, one, labels),
-                _evidence(one, labels),
+                _build_seen_versions(unit, one, labels),
+                _build_evidence(one, labels),
                 one.effective_from if one.status is DecisionStatus.PENDING else None,
                 one.recheck_on,
-                tuple(old for old in one.supersedes if _known(unit, old)),
+                tuple(old for old in one.supersedes if _is_decision_visible(unit, old)),
                 one.step_id,
                 one.origin,
                 None if ended is None else ended[0],
@@ -275,12 +275,12 @@ def views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]
     return views
 
 
-def _shown(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
+def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
     """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
     return numbers_shown(unit, (label for view in listed for group in view.groups for label in group))
 
 
-def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
+def require_well_formed(kind: DecisionKind, groups: Groups) -> Groups:
     """The groups, if the kind can have them.
 
     Raises:
@@ -289,16 +289,16 @@ def well_formed(kind: DecisionKind, groups: Groups) -> Groups:
     named = [record for group in groups for record in group]
     if len(named) != len(set(named)):
         raise InputError("groups: a record is named twice")
-    if len(named) > MOST_RECORDS:
-        raise InputError(f"groups: a decision names at most {MOST_RECORDS} records")
+    if len(named) > MAX_RECORDS:
+        raise InputError(f"groups: a decision names at most {MAX_RECORDS} records")
     if kind is DecisionKind.DIFFERENT:
         if len(groups) < len(("one", "other")) or not all(groups):
             raise InputError("groups: DIFFERENT takes two or more groups of one or more records")
         return groups
     if len(groups) != 1 or len(named) < len(("one", "other")):
         raise InputError(f"groups: {kind.value} takes one group of two or more records")
-    if kind is DecisionKind.UNSURE and len(named) > MOST_UNSURE:
-        raise InputError(f"groups: UNSURE names at most {MOST_UNSURE} records")
+    if kind is DecisionKind.UNSURE and len(named) > MAX_UNSURE_RECORDS:
+        raise InputError(f"groups: UNSURE names at most {MAX_UNSURE_RECORDS} records")
     return groups
 
 
@@ -310,7 +310,7 @@ def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
     return Effect(**{**kept, "disclosed": number, "disclosures": ()})
 
 
-def _day(text: str | None, name: str) -> str | None:
+def _parse_day(text: str | None, name: str) -> str | None:
     if text is None:
         return None
     try:
@@ -319,12 +319,12 @@ def _day(text: str | None, name: str) -> str | None:
         raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
 
 
-def _known(unit: ReadUnit, number: int) -> bool:
+def _is_decision_visible(unit: ReadUnit, number: int) -> bool:
     old = unit.decisions.get([number]).get(number)
     return old is not None and projected(unit, old) is not None
 
 
-def _seen(
+def _build_seen_versions(
     unit: ReadUnit, one: StoredDecision, labels: Mapping[int, RecordRef]
 ) -> tuple[Mapping[str, str | None], ...]:
     versions = {one.seen.get(record) for record in labels} - {None}
@@ -339,7 +339,7 @@ def _seen(
     )
 
 
-def _evidence(one: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
+def _build_evidence(one: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
     pairs = [
         {
             "records": [labels[record] for record in each["records"]],

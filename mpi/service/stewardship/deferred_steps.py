@@ -10,15 +10,15 @@ from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_fir
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
-from mpi.service.stewardship.apply_step import read_choice
+from mpi.service.stewardship.apply_step import choice_from_detail
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-_EVER = "9999-12-31"
+_LAST_DAY = "9999-12-31"
 
 
-def put_due_in_force(index: Index, viewer: Viewer) -> int:
+def apply_due_decisions(index: Index, viewer: Viewer) -> int:
     """Put in force every pending decision whose day has come, and release what a freeze window held.
 
     Returns:
@@ -35,7 +35,7 @@ def put_due_in_force(index: Index, viewer: Viewer) -> int:
 def release_due(unit: WriteUnit, index: Index) -> int:
     """The same within a transaction."""
     today = clock.today()
-    due = _thawed(unit, unit.decisions.due(today), today)
+    due = _select_not_frozen(unit, unit.decisions.due(today), today)
     numbers = [one.id for one in due]
     touched = touched_by(unit, numbers)
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
@@ -48,15 +48,15 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     for one in held:
         touched |= end_hold(unit, one, "released")
     if touched:
-        resettle(unit, index, touched, "decision", _chosen(_steps(unit, due)))
+        resettle(unit, index, touched, "decision", _combine_choices(_load_steps(unit, due)))
     return len(due) + len(held)
 
 
-def set_days_anew(unit: WriteUnit) -> None:
+def recompute_effective_days(unit: WriteUnit) -> None:
     """Reckon anew from which day on each decision takes effect that heeds a window."""
     today = clock.today()
-    pending = unit.decisions.due(_EVER)
-    steps = {step.id: step for step in _steps(unit, pending)}
+    pending = unit.decisions.due(_LAST_DAY)
+    steps = {step.id: step for step in _load_steps(unit, pending)}
     for one in pending:
         step = steps.get(one.step_id or 0)
         if step is not None and FROZEN_SOURCES in step.detail:
@@ -64,9 +64,9 @@ def set_days_anew(unit: WriteUnit) -> None:
             unit.decisions.set_day([one.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted))
 
 
-def _thawed(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
+def _select_not_frozen(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
     """Those that no window holds up; the others get another day."""
-    steps = {step.id: step for step in _steps(unit, due)}
+    steps = {step.id: step for step in _load_steps(unit, due)}
     found = []
     for one in due:
         step = steps.get(one.step_id or 0)
@@ -81,13 +81,13 @@ def _thawed(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[
     return found
 
 
-def _steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
+def _load_steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
     found = (unit.steps.get(number) for number in sorted({one.step_id or 0 for one in decisions}))
     return [step for step in found if step is not None]
 
 
-def _chosen(steps: Sequence[Step]) -> IdChoice:
+def _combine_choices(steps: Sequence[Step]) -> IdChoice:
     """What the makers of steps chose about IDs, together."""
-    choices = [read_choice(step.detail) for step in steps]
+    choices = [choice_from_detail(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
     return IdChoice(survivors, {person: kept for choice in choices for person, kept in choice.keeps.items()})

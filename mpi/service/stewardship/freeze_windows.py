@@ -13,11 +13,11 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, permit
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
-from mpi.service.stewardship.deferred_steps import release_due, set_days_anew
+from mpi.service.stewardship.deferred_steps import release_due, recompute_effective_days
 from mpi.storage.repositories.steps.freezes import StoredWindow
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-LONGEST_DAYS = 366
+MAX_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class FreezeWindow:
     at: str
 
 
-def freeze(
+def add_freeze_window(
     index: Index, viewer: Viewer, source: str, begins_on: str, ends_on: str, reason: str
 ) -> FreezeWindow:
     """Announce days on which what is decided of a source's records waits.
@@ -65,9 +65,9 @@ def freeze(
     """
     permit(viewer, Action.SOURCE_ADMIN, source)
     code = reason_code(reason)
-    first, after = _day(begins_on, "begins_on"), _day(ends_on, "ends_on")
-    if not 0 < (after - first).days <= LONGEST_DAYS:
-        raise InputError(f"ends_on: give a day after begins_on, {LONGEST_DAYS} days later at most")
+    first, after = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
+    if not 0 < (after - first).days <= MAX_DAYS:
+        raise InputError(f"ends_on: give a day after begins_on, {MAX_DAYS} days later at most")
     if after.isoformat() <= clock.today():
         raise InputError("ends_on: that window is over already")
     with index.database.write(viewer, "freeze") as unit:
@@ -81,10 +81,10 @@ def freeze(
         )
         unit.freezes.add(window)
         add_step(unit, "freeze", code, {"window": window.id})
-        return _view(unit, [window])[0]
+        return _build_views(unit, [window])[0]
 
 
-def windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
+def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
     """The windows of the sources that the viewer may see, by their first day.
 
     Raises:
@@ -92,10 +92,10 @@ def windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
     """
     permit(viewer, Action.SOURCE_ADMIN)
     with index.database.read(viewer) as unit:
-        return _view(unit, unit.freezes.all())
+        return _build_views(unit, unit.freezes.all())
 
 
-def lift(index: Index, viewer: Viewer, number: int, reason: str = "lifted") -> FreezeWindow:
+def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = "lifted") -> FreezeWindow:
     """End a window before its time; what waits for it alone takes effect at once.
 
     Raises:
@@ -108,19 +108,19 @@ def lift(index: Index, viewer: Viewer, number: int, reason: str = "lifted") -> F
     code = reason_code(reason)
     with index.database.write(viewer, "lift freeze") as unit:
         found = unit.freezes.get(number)
-        shown = [] if found is None else _view(unit, [found])
+        shown = [] if found is None else _build_views(unit, [found])
         if not shown:
             raise NotFoundError(f"there is no freeze window {number}")
         if shown[0].state in {"over", "lifted"}:
             raise ConflictError(f"freeze window {number} is {shown[0].state}")
         unit.freezes.end(number, unit.commit_no)
         add_step(unit, "lift freeze", code, {"window": number})
-        set_days_anew(unit)
+        recompute_effective_days(unit)
         release_due(unit, index)
-        return next(view for view in _view(unit, unit.freezes.all()) if view.id == number)
+        return next(view for view in _build_views(unit, unit.freezes.all()) if view.id == number)
 
 
-def _view(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
+def _build_views(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
     codes = {source.id: source.code for source in unit.sources.all()}
     times = unit.commit_info({window.created_commit for window in found})
     return [
@@ -129,7 +129,7 @@ def _view(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
             codes[window.source_id],
             window.begins_on,
             window.ends_on,
-            _state(window),
+            _compute_state(window),
             window.reason,
             times[window.created_commit][1],
             times[window.created_commit][0],
@@ -139,7 +139,7 @@ def _view(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
     ]
 
 
-def _state(window: StoredWindow) -> str:
+def _compute_state(window: StoredWindow) -> str:
     today = clock.today()
     if window.ended_commit is not None:
         return "lifted"
@@ -148,7 +148,7 @@ def _state(window: StoredWindow) -> str:
     return "coming" if window.begins_on > today else "open"
 
 
-def _day(text: str, name: str) -> date:
+def _parse_day(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -22,14 +22,14 @@ from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.persons.etags import require_fresh
 from mpi.service.persons.person_status import appearance
 from mpi.service.resolution.settlement import IdChoice
-from mpi.service.stewardship.apply_step import Step, say
+from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_of
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class StepOptions:
     """What every such step is given.
 
     Args:
@@ -48,7 +48,7 @@ class Why:
 
 
 def merge(
-    index: Index, viewer: Viewer, texts: Sequence[str], why: Why, survivor: str | None = None
+    index: Index, viewer: Viewer, texts: Sequence[str], why: StepOptions, survivor: str | None = None
 ) -> Effect:
     """Make two or more persons one.
 
@@ -70,7 +70,7 @@ def merge(
         AccessDenied: the viewer may not decide.
     """
     permit(viewer, Action.DECIDE)
-    with _Step(index, viewer, "merge", why) as made:
+    with _StewardStep(index, viewer, "merge", why) as made:
         if made.kept is None:
             if survivor is not None and eids.parse(survivor) not in [eids.parse(text) for text in texts]:
                 raise InputError("survivor: give one of the enterprise IDs that are merged")
@@ -91,7 +91,7 @@ def split(
     viewer: Viewer,
     text: str,
     groups: Sequence[Sequence[RecordRef]],
-    why: Why,
+    why: StepOptions,
     keep: int | RecordRef | None = None,
     one_child: Collection[int] = (),
 ) -> Effect:
@@ -121,23 +121,23 @@ def split(
         AccessDenied: the viewer may not decide.
     """
     permit(viewer, Action.DECIDE)
-    with _Step(index, viewer, "split", why) as made:
+    with _StewardStep(index, viewer, "split", why) as made:
         if made.kept is None:
             [person] = made.persons([text])
             made.read([person])
             held = made.held[person.id]
-            parts = _parts(numbers_of(made.unit, groups), held)
+            parts = _build_parts(numbers_of(made.unit, groups), held)
             made.say(DecisionKind.DIFFERENT, parts, why.supersedes)
             made.say_again(why.supersedes, parts)
-            for part in _chosen(parts, one_child):
+            for part in _select_parts(parts, one_child):
                 made.say(DecisionKind.SAME, (part,), ())
-            kept = _kept(made.unit, parts, keep)
+            kept = _find_keeping_part(made.unit, parts, keep)
             choice = IdChoice() if kept is None else IdChoice(keeps={person.id: frozenset(kept)})
             made.take_effect({"parts": parts}, choice)
     return made.disclosed()
 
 
-def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: Why) -> Effect:
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: StepOptions) -> Effect:
     """Move records from one person to another.
 
     Args:
@@ -158,11 +158,11 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
         AccessDenied: the viewer may not decide.
     """
     permit(viewer, Action.DECIDE)
-    with _Step(index, viewer, "move", why) as made:
+    with _StewardStep(index, viewer, "move", why) as made:
         if made.kept is None:
             leaving, joining = made.persons([text, to])
             made.read([leaving, joining])
-            moved, rest = _parts(numbers_of(made.unit, [records]), made.held[leaving.id])
+            moved, rest = _build_parts(numbers_of(made.unit, [records]), made.held[leaving.id])
             made.say(DecisionKind.DIFFERENT, (moved, rest), why.supersedes)
             made.say_again(why.supersedes, (moved, rest))
             together = tuple(sorted({*moved, *made.held[joining.id]}))
@@ -173,10 +173,10 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
     return made.disclosed()
 
 
-class _Step:
+class _StewardStep:
     """One such step inside its transaction: what it says, and what that does."""
 
-    def __init__(self, index: Index, viewer: Viewer, kind: str, why: Why) -> None:
+    def __init__(self, index: Index, viewer: Viewer, kind: str, why: StepOptions) -> None:
         self._index = index
         self._viewer = viewer
         self._kind = kind
@@ -257,11 +257,11 @@ class _Step:
 
     def take_effect(self, detail: dict[str, object], choice: IdChoice) -> None:
         """Write the decisions down, settle, publish, and say what that did."""
-        made = Step(self._kind, self._why.reason, self._said, detail, choice, self._etag)
-        self.effect, self._shown = say(self.unit, self._index, made, preview=self._why.preview)
+        made = PlannedStep(self._kind, self._why.reason, self._said, detail, choice, self._etag)
+        self.effect, self._shown = apply_step(self.unit, self._index, made, preview=self._why.preview)
 
 
-def _parts(groups: Groups, held: Sequence[int]) -> Groups:
+def _build_parts(groups: Groups, held: Sequence[int]) -> Groups:
     named = [record for group in groups for record in group]
     if set(named) - set(held):
         raise InputError("groups: a record is not one of this person's")
@@ -274,14 +274,14 @@ def _parts(groups: Groups, held: Sequence[int]) -> Groups:
     return groups
 
 
-def _chosen(parts: Groups, places: Collection[int]) -> Groups:
+def _select_parts(parts: Groups, places: Collection[int]) -> Groups:
     """Parts of several records by their places."""
     if any(not 0 <= place < len(parts) for place in places):
         raise InputError("one_child: give places of parts, from 0")
     return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
 
 
-def _kept(unit: ReadUnit, parts: Groups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
+def _find_keeping_part(unit: ReadUnit, parts: Groups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
     if keep is None:
         return None
     if isinstance(keep, int):

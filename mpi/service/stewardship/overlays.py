@@ -48,7 +48,7 @@ def release_overlay(
         ConflictError: nothing of it waits.
         AccessDenied: the viewer may not decide, or not about its source.
     """
-    return _answer(index, viewer, record, (RELEASE, reason), preview=preview)
+    return _answer_in_transaction(index, viewer, record, (RELEASE, reason), preview=preview)
 
 
 def refuse_overlay(
@@ -58,7 +58,7 @@ def refuse_overlay(
 
     Args and errors are those of ``release_overlay``.
     """
-    return _answer(index, viewer, record, (REFUSE, reason), preview=preview)
+    return _answer_in_transaction(index, viewer, record, (REFUSE, reason), preview=preview)
 
 
 def answer_overlay(
@@ -77,18 +77,18 @@ def answer_overlay(
     Raises:
         ConflictError: nothing of the record waits.
     """
-    waiting = _awaited(unit, number)
+    waiting = _require_waiting_versions(unit, number)
     mine = [max(waiting)] if verdict == RELEASE else sorted(waiting)
     step_id = add_step(unit, OVERLAY, reason, {"record": number, "versions": mine, "verdict": verdict})
     unit.records.set_version_state(mine, "history" if verdict == RELEASE else REFUSED)
 
-    restated, touched = _said_anew(unit, index, number)
-    choice = _left_behind(unit, index, number, touched) if verdict == RELEASE else NO_ID_CHOICE
+    restated, touched = _reindex_record(unit, index, number)
+    choice = _choose_ids_after_release(unit, index, number, touched) if verdict == RELEASE else NO_ID_CHOICE
     settled = resettle(unit, index, touched, f"overlay {verdict}", choice, LoadedRecords(restated.changed))
-    return _effect(unit, OVERLAY, step_id, settled, number, preview=preview)
+    return _build_effect(unit, OVERLAY, step_id, settled, number, preview=preview)
 
 
-def take_back(
+def undo_overlay_answer(
     unit: WriteUnit, index: Index, of: Step, step_id: int, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Undo a release or a refusal: what it was about waits again, unless its reason is gone.
@@ -114,26 +114,26 @@ def take_back(
         for version in other.detail["versions"]
     }
     if of.detail["verdict"] == RELEASE:
-        doubted = _since(unit, number, mine) - others
+        doubted = _find_versions_since(unit, number, mine) - others
     else:
         refused = unit.records.refused([number]).get(number, {})
         said = {refused[version] for version in mine - others if version in refused}
         doubted = {version for version, content in refused.items() if content in said} - others
     unit.records.set_version_state(doubted, OVERLAY)
-    restated, touched = _said_anew(unit, index, number)
+    restated, touched = _reindex_record(unit, index, number)
     choice = IdChoice(as_of=of.commit_no - 1)
     settled = resettle(unit, index, touched, "undo overlay", choice, LoadedRecords(restated.changed))
-    return _effect(unit, "undo", step_id, settled, number, preview=preview)
+    return _build_effect(unit, "undo", step_id, settled, number, preview=preview)
 
 
-def _said_anew(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, set[int]]:
+def _reindex_record(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, set[int]]:
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
     restated = restate(unit, index, [number])
     touched = reindex(unit, index, restated.changed, restated.gone).touched
     return restated, touched | update_assertions(unit, index, restated.changed, restated.told).records | {number}
 
 
-def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> IdChoice:
+def _choose_ids_after_release(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> IdChoice:
     """Enterprise IDs, where a record turned out to be another child's: none goes with it to that child.
 
     Whose ID it bore stays with the other records of that person; where there are none and it joins another
@@ -149,7 +149,7 @@ def _left_behind(unit: WriteUnit, index: Index, number: int, touched: Collection
     return IdChoice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
 
 
-def _answer(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
+def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
     permit(viewer, Action.DECIDE, record.source)
     verdict, code = answer[0], reason_code(answer[1])
     with step(index, viewer, OVERLAY, preview=preview) as unit:
@@ -162,14 +162,14 @@ def _answer(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, 
     return effect
 
 
-def _awaited(unit: ReadUnit, number: int) -> set[int]:
+def _require_waiting_versions(unit: ReadUnit, number: int) -> set[int]:
     waiting = awaited(unit, [number]).get(number)
     if not waiting:
         raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
     return waiting
 
 
-def _since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
+def _find_versions_since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
     """The released versions, and those that count and are later."""
     said = [one for one in unit.sightings.heard([number])[number] if not one.held]
     first = min((one.place for one in said if one.version_id in released), default=None)
@@ -178,7 +178,7 @@ def _since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
     return {one.version_id for one in said if one.version_id is not None and one.place >= first}
 
 
-def _effect(
+def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settled: Settlement, number: int, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)

@@ -17,9 +17,9 @@ from mpi.service.decisions.decision_log import revoke, seen_whole, touched_by
 from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_asking
-from mpi.service.stewardship.approvals import UNDO, decisions_of, take_effect
+from mpi.service.stewardship.approvals import UNDO, load_step_decisions, apply_if_approved
 from mpi.service.stewardship.decisions import effect_of
-from mpi.service.stewardship.undo import end_undo
+from mpi.service.stewardship.undo import end_pending_undo
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
@@ -30,16 +30,16 @@ CONSENT, REFUSAL = "consent", "refusal"
 
 
 @dataclass(frozen=True, slots=True)
-class AskingConsent:
+class ConsentSetting:
     """Whether a source asks that what others decide of its records waits for its owner."""
 
     source: str
     asks_consent: bool
 
 
-def ask_consent(
+def set_consent_required(
     index: Index, viewer: Viewer, source: str, *, asks: bool, reason: str = "setting"
-) -> AskingConsent:
+) -> ConsentSetting:
     """Let what others decide of a source's records wait for its owner from now on, or not.
 
     What waits already goes on waiting for those who were asked: no setting approves anything.
@@ -56,10 +56,10 @@ def ask_consent(
         found = require_asking(unit, source)
         unit.sources.set_asks_consent(found.id, asks=asks)
         add_step(unit, "ask consent", code, {"source": found.id, "asks": asks})
-    return AskingConsent(source, asks)
+    return ConsentSetting(source, asks)
 
 
-def consent(
+def give_consent(
     index: Index, viewer: Viewer, number: int, reason: str = "consent", *, preview: bool = False
 ) -> Effect:
     """Consent to a step, for each source that the viewer owns; it takes effect once nobody is awaited.
@@ -79,7 +79,7 @@ def consent(
         DecisionConflict: it contradicts what has been decided since.
         AccessDenied: the viewer may not consent.
     """
-    return _answer(index, viewer, number, reason, ConsentStatus.GIVEN, preview=preview)
+    return _answer_consent(index, viewer, number, reason, ConsentStatus.GIVEN, preview=preview)
 
 
 def refuse_consent(
@@ -93,10 +93,10 @@ def refuse_consent(
         ConflictError: they are not asked any more, or it is the viewer's own.
         AccessDenied: the viewer may not consent.
     """
-    return _answer(index, viewer, number, reason, ConsentStatus.REFUSED, preview=preview)
+    return _answer_consent(index, viewer, number, reason, ConsentStatus.REFUSED, preview=preview)
 
 
-def _answer(
+def _answer_consent(
     index: Index, viewer: Viewer, number: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> Effect:
     permit(viewer, Action.CONSENT)
@@ -105,13 +105,13 @@ def _answer(
     with step(index, viewer, kind, preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
-        of, mine = _asked_of_me(unit, number)
+        of, mine = _require_open_request(unit, number)
         unit.consents.answer(number, mine, status, unit.commit_no, code)
-        made = decisions_of(unit, of)
+        made = load_step_decisions(unit, of)
         if status is ConsentStatus.GIVEN:
-            effect, shown = take_effect(unit, index, of, made, preview=preview)
+            effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
         else:
-            effect, shown = _end(unit, index, of, made, preview=preview), frozenset()
+            effect, shown = _end_step(unit, index, of, made, preview=preview), frozenset()
         if not all(seen_whole(unit, one, number) for one in made):
             # What kind of step it is, and how many decisions it has, tells of records that are not shown.
             effect = replace(
@@ -122,7 +122,7 @@ def _answer(
     return effect
 
 
-def _asked_of_me(unit: ReadUnit, number: int) -> tuple[Step, list[int]]:
+def _require_open_request(unit: ReadUnit, number: int) -> tuple[Step, list[int]]:
     """The step, and the sources of the viewer's that have not answered."""
     of = unit.steps.get(number)
     codes = {source.id: source.code for source in unit.sources.all()}
@@ -138,9 +138,9 @@ def _asked_of_me(unit: ReadUnit, number: int) -> tuple[Step, list[int]]:
     return of, unanswered
 
 
-def _end(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> Effect:
+def _end_step(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> Effect:
     if of.kind == UNDO:
-        end_undo(unit, index, of)
+        end_pending_undo(unit, index, of)
     else:
         waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
         revoke(unit, waiting)

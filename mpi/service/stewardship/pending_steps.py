@@ -11,17 +11,17 @@ from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
 from mpi.service.decisions.decision_log import seen_whole
 from mpi.service.gates.consents import ConsentView, build_consent_views, find_person_records
-from mpi.service.stewardship.approvals import decisions_of, still_said
+from mpi.service.stewardship.approvals import load_step_decisions, drop_revoked
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-CHANGE = "change"
+REDACTED_KIND = "change"
 """Kind of a step that is not shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingDecision:
+class PendingDecision:
     """What a step is to say, or of an undo to take back."""
 
     id: int
@@ -30,7 +30,7 @@ class WaitingDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingStep:
+class PendingStep:
     """A step that waits.
 
     Args:
@@ -55,7 +55,7 @@ class WaitingStep:
     at: str
     by: str | None
     reason: str | None
-    decisions: tuple[WaitingDecision, ...]
+    decisions: tuple[PendingDecision, ...]
     approval: bool
     consents: tuple[ConsentView, ...]
     records: tuple[RecordRef, ...]
@@ -63,7 +63,7 @@ class WaitingStep:
     may_consent: tuple[str, ...]
 
 
-def waiting_steps(index: Index, viewer: Viewer) -> list[WaitingStep]:
+def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
     """What waits for a second approver or for an owner, the oldest first.
 
     Whoever may read decisions sees the steps of which he may see every record and every source that was
@@ -82,7 +82,7 @@ def waiting_steps(index: Index, viewer: Viewer) -> list[WaitingStep]:
         asked = unit.consents.of(second)
         found, shown = [], set[int]()
         for number, wants_approval in second.items():
-            view, records = _view(
+            view, records = _build_view(
                 unit, number, asked.get(number, []), wants_approval=wants_approval, reads=reads
             )
             found += [] if view is None else [view]
@@ -97,19 +97,19 @@ def waiting_steps(index: Index, viewer: Viewer) -> list[WaitingStep]:
     return found
 
 
-def _view(
+def _build_view(
     unit: ReadUnit, number: int, asked: Sequence[StoredConsent], *, wants_approval: bool, reads: bool
-) -> tuple[WaitingStep | None, set[int]]:
+) -> tuple[PendingStep | None, set[int]]:
     """The step as the viewer may know of it, and the records that it shows."""
     of = unit.steps.get(number)
-    made = still_said(decisions_of(unit, of))
+    made = drop_revoked(load_step_decisions(unit, of))
     codes = {source.id: source.code for source in unit.sources.all()}
     owned = {one.source_id for one in asked if owns(unit.viewer, codes[one.source_id])}
     whole = all(seen_whole(unit, one, number) for one in made)
     if of is None or not made or not (owned or (whole and reads)):
         return None, set()
     at, by, _ = unit.commit_info({of.commit_no})[of.commit_no]
-    records = _records(unit, made, {one.source_id for one in asked} if whole else owned, whole=whole)
+    records = _list_shown_records(unit, made, {one.source_id for one in asked} if whole else owned, whole=whole)
     unanswered = [one for one in asked if one.source_id in owned and one.status is ConsentStatus.ASKED]
     own = by == unit.viewer.client
     may_consent = () if own else tuple(sorted(codes[one.source_id] for one in unanswered))
@@ -118,19 +118,19 @@ def _view(
     if not whole:
         mine = tuple(one for one in consents if owns(unit.viewer, one.source))
         since = min(one.asked_at for one in mine)
-        partly = WaitingStep(number, CHANGE, since, None, None, (), False, mine, labels, False, may_consent)
+        partly = PendingStep(number, REDACTED_KIND, since, None, None, (), False, mine, labels, False, may_consent)
         return partly, set(records)
     may_approve = wants_approval and not own and permits(unit.viewer, Action.APPROVE)
     decisions = tuple(
-        WaitingDecision(one.id, one.kind, tuple(tuple(records[r] for r in group) for group in one.groups))
+        PendingDecision(one.id, one.kind, tuple(tuple(records[r] for r in group) for group in one.groups))
         for one in made
     )
-    seen = WaitingStep(number, of.kind, at, by, of.reason, decisions, wants_approval, consents, labels,
+    seen = PendingStep(number, of.kind, at, by, of.reason, decisions, wants_approval, consents, labels,
                        may_approve, may_consent)  # fmt: skip
     return seen, set(records)
 
 
-def _records(
+def _list_shown_records(
     unit: ReadUnit, made: Sequence[StoredDecision], sources: set[int], *, whole: bool
 ) -> dict[int, RecordRef]:
     """The records that are named, and of some sources those that are one person with them."""

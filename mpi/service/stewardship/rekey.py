@@ -27,7 +27,7 @@ REKEY = "rekey"
 
 
 @dataclass(frozen=True, slots=True)
-class Rekeyed:
+class RekeyResult:
     """What became of new local IDs.
 
     Args:
@@ -47,7 +47,7 @@ class Rekeyed:
 
 def rekey(
     index: Index, viewer: Viewer, source_code: str, new_of: Mapping[str, str], reason: str = REKEY
-) -> Rekeyed:
+) -> RekeyResult:
     """Give records of a source new local IDs, all at once.
 
     Args:
@@ -70,31 +70,31 @@ def rekey(
         raise InputError("two records would get one local ID")
     with index.database.write(viewer, REKEY) as unit:
         if (kept := kept_answer(unit, index)) is not None:
-            return Rekeyed(**kept)
+            return RekeyResult(**kept)
         source = unit.sources.by_code(source_code)
         known = nameable(unit, source.id, {*wanted, *wanted.values()})
         unknown = tuple(sorted(old for old in wanted if old not in known))
         if len(wanted) == 1 and unknown:
             raise NotFoundError(f"source {source_code!r} has no such record")
-        moving, taken = _sorted_out(unit, source.id, wanted, known)
+        moving, taken = _separate_taken_ids(unit, source.id, wanted, known)
         step_id = add_step(unit, REKEY, code, {"records": [known[old].id for old in moving]})
-        _rename(unit, index, source_code, {known[old]: new for old, new in moving.items()})
+        _rename_records(unit, index, source_code, {known[old]: new for old, new in moving.items()})
         unit.renames.add(Rename(known[old].id, step_id, old, new) for old, new in moving.items())
         claimed = set()
         for old, new in taken.items():
             if new in known:
-                claimed |= _claim(unit, index, step_id, known[old], known[new])
+                claimed |= _add_claim(unit, index, step_id, known[old], known[new])
         touched = {known[old].id for old in moving} | claimed
         if touched:
             resettle(unit, index, touched, REKEY)
-        done = Rekeyed(
+        done = RekeyResult(
             source_code, step_id if moving else None, len(moving), tuple(sorted(taken.values())), unknown
         )
         keep_answer(unit, index, done, touched)
         return done
 
 
-def take_back(unit: WriteUnit, index: Index, of: Step) -> set[int]:
+def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
     """Give records the local IDs that they would have without a re-key; returns those to be settled.
 
     That is what the latest other re-key of it gave a record, or the first that it ever had.
@@ -117,18 +117,18 @@ def take_back(unit: WriteUnit, index: Index, of: Step) -> set[int]:
     permit(unit.viewer, Action.RECORD_WRITE, source)
     if of.undone_commit is not None:
         raise ConflictError(f"step {of.id} was undone before")
-    names = _names_without(unit, of, records)
+    names = _compute_ids_without(unit, of, records)
     changed = {record: name for n, name in names.items() if (record := records[n]).local_id != name}
     held = unit.records.find(number, changed.values())
     if {record.id for record in held.values()} - {record.id for record in changed}:
         raise ConflictError("an old local ID is another record's by now")
-    _rename(unit, index, source, changed)
+    _rename_records(unit, index, source, changed)
     claims = [one for one in unit.decisions.of_step(of.id) if one.status is DecisionStatus.REVIEW]
     revoke(unit, claims)
     return set(records) | {record for one in claims for record in one.seen}
 
 
-def _names_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
+def _compute_ids_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
     renames = unit.renames.of(records)
     standing = {one.id for one in unit.steps.standing(REKEY, 0)} - {of.id}
     if all(any(one.step_id == of.id for one in renames.get(number, ())) for number in records):
@@ -144,7 +144,7 @@ def _names_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord
     return old
 
 
-def _sorted_out(
+def _separate_taken_ids(
     unit: WriteUnit, source_id: int, wanted: Mapping[str, str], known: Mapping[str, StoredRecord]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What can be renamed, and what is claimed of an ID that is, or was sealed as, another record's."""
@@ -159,7 +159,7 @@ def _sorted_out(
     return moving, {old: new for old, new in real.items() if old not in moving}
 
 
-def _rename(unit: WriteUnit, index: Index, source: str, names: Mapping[StoredRecord, str]) -> None:
+def _rename_records(unit: WriteUnit, index: Index, source: str, names: Mapping[StoredRecord, str]) -> None:
     """Two passes, so that a record may take the ID that another gives up."""
     unit.records.rename(
         {
@@ -176,7 +176,7 @@ def _rename(unit: WriteUnit, index: Index, source: str, names: Mapping[StoredRec
         )
 
 
-def _claim(
+def _add_claim(
     unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, bearer: StoredRecord
 ) -> set[int]:
     groups = ((record.id, bearer.id),)

@@ -38,17 +38,17 @@ from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
-from mpi.service.stewardship.apply_step import APPROVED, waiting_detail
+from mpi.service.stewardship.apply_step import APPROVED, build_waiting_detail
 from mpi.service.stewardship.decisions import effect_of
-from mpi.service.stewardship.rekey import REKEY, take_back
+from mpi.service.stewardship.rekey import REKEY, undo_rekey
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-IMPORTED = "import"
-BY_DECISIONS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORTED})
+IMPORT = "import"
+DECISION_STEP_KINDS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORT})
 """Steps that are made of decisions and nothing else."""
-_BINDS_NOTHING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
+_NOT_BINDING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
 """What waits for others' words, and claims: taken back, they change nobody."""
 
 
@@ -103,12 +103,12 @@ def undo_step(
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)
-        effect, shown = undo_whole(unit, index, number, code, preview=preview)
+        effect, shown = undo_any_step(unit, index, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 
 
-def undo_whole(
+def undo_any_step(
     unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Take a step back within a transaction; returns what that did and the records that it shows.
@@ -121,16 +121,16 @@ def undo_whole(
     if of is not None and of.kind == REKEY and of.detail["records"]:
         return _undo_rekey(unit, index, of, reason, preview=preview)
     if of is not None and of.kind == "undo" and unit.awaited.of_step(of.id):
-        return _take_back_undo(unit, index, of, preview=preview)
+        return _cancel_pending_undo(unit, index, of, preview=preview)
     if of is not None and of.kind == OVERLAY:
         step_id = add_step(unit, "undo", reason, {"step": of.id})
-        effect, shown = overlays.take_back(unit, index, of, step_id, preview=preview)
+        effect, shown = overlays.undo_overlay_answer(unit, index, of, step_id, preview=preview)
         keep_answer(unit, index, effect.as_dict(), shown)
         return effect, shown
-    return undo_said(unit, index, of, number, reason, preview=preview)
+    return undo_decision_step(unit, index, of, number, reason, preview=preview)
 
 
-def undo_said(
+def undo_decision_step(
     unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Take back all decisions of a step; returns what that did and the records that it shows.
@@ -141,9 +141,9 @@ def undo_said(
     """
     made = [] if of is None else unit.decisions.of_step(of.id)
     seen = [one for one in made if projected(unit, one) is not None]
-    if of is None or (of.kind in BY_DECISIONS and not seen) or (unit.viewer.sources is not None and not seen):
+    if of is None or (of.kind in DECISION_STEP_KINDS and not seen) or (unit.viewer.sources is not None and not seen):
         raise NotFoundError(f"there is no step {number}")
-    if of.kind not in BY_DECISIONS:
+    if of.kind not in DECISION_STEP_KINDS:
         raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
     standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
     if not standing:
@@ -154,7 +154,7 @@ def undo_said(
 def _undo_rekey(
     unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
-    touched = take_back(unit, index, of)
+    touched = undo_rekey(unit, index, of)
     step_id = add_step(unit, "undo", reason, {"step": of.id})
     unit.steps.mark_undone(of.id, unit.commit_no)
     settlement = resettle(unit, index, touched, "undo rekey")
@@ -166,7 +166,7 @@ def _undo_rekey(
     return effect, shown
 
 
-def _take_back_undo(
+def _cancel_pending_undo(
     unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Ask no more for an undo that waits; what it was to take back stays."""
@@ -174,13 +174,13 @@ def _take_back_undo(
     if not all(seen_whole(unit, one, undoing.id) for one in made):
         raise NotFoundError(f"there is no step {undoing.id}")
     require_own(unit, undoing)
-    end_undo(unit, index, undoing)
+    end_pending_undo(unit, index, undoing)
     effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
     keep_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
 
-def end_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
+def end_pending_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
     """Let an undo that waits come to nothing."""
     unit.awaited.end_step(undoing.id)
     unit.steps.mark_undone(undoing.id, unit.commit_no)
@@ -218,18 +218,18 @@ def undo_decisions(
         if not may_undo(unit, one):
             raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
     require_not_frozen(unit, taken_back)
-    _require_no_other(unit, taken_back)
+    _require_no_pending_undo(unit, taken_back)
     detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
     detail |= {} if of is None else {"step": of.id}
     # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
-    binding = [one for one in taken_back if one.status not in _BINDS_NOTHING]
+    binding = [one for one in taken_back if one.status not in _NOT_BINDING]
     second = bool(binding) and of is not None and of.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)
     asked = find_owners_to_ask_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
     waits = second or bool(asked)
     codes = list_visible_codes(unit, asked)
     if waits and not preview:
-        step_id = add_step(unit, "undo", reason, {**detail, **waiting_detail(maker, second=second)})
+        step_id = add_step(unit, "undo", reason, {**detail, **build_waiting_detail(maker, second=second)})
         unit.awaited.end(detail["decisions"])
         unit.awaited.add(step_id, detail["decisions"], second=second)
         unit.consents.ask(step_id, asked, unit.commit_no)
@@ -241,12 +241,12 @@ def undo_decisions(
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
     [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
-    effect, shown = _carry_out(unit, index, undoing, taken_back, of, preview=preview)
+    effect, shown = _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
 
-def _require_no_other(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> None:
+def _require_no_pending_undo(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> None:
     """Pass what nobody asked for before: an undo that waits is not asked for twice.
 
     One that the viewer may not know of does not count; this one takes its place.
@@ -258,7 +258,7 @@ def _require_no_other(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> N
             raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
 
 
-def carry_out(
+def apply_undo(
     unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Revoke the decisions of an undo, and compute anew.
@@ -274,10 +274,10 @@ def carry_out(
     of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
     if not taken_back:
         raise ConflictError(f"step {undoing.id} takes back what is taken back already")
-    return _carry_out(unit, index, undoing, taken_back, of, preview=preview)
+    return _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
 
 
-def _carry_out(
+def _revoke_and_resettle(
     unit: WriteUnit,
     index: Index,
     undoing: Step,
@@ -288,7 +288,7 @@ def _carry_out(
 ) -> tuple[Effect, frozenset[int]]:
     revoke(unit, taken_back)
     touched = touched_with(unit, taken_back)
-    for held in unit.proposals.holds() if of is not None and of.kind == IMPORTED else ():
+    for held in unit.proposals.holds() if of is not None and of.kind == IMPORT else ():
         if of is not None and held.detail.get("step") == of.id:
             touched |= end_hold(unit, held, "released")
     if of is not None and REFUSED_HOLD in of.detail:
@@ -307,13 +307,13 @@ def _carry_out(
         persons,
         moved,
         told,
-        tuple(_stays(unit, taken_back, of)),
+        tuple(_list_unchanged(unit, taken_back, of)),
     )
     effect = with_received(unit, effect, settlement.current)
     return effect, shown | visible(unit, touched).keys()
 
 
-def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:
+def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:
     """What the records of the decisions still are to each other, and the decision that would change it."""
     near = as_seen(unit, neighbourhood(unit, {record for one in taken_back for record in one.seen}))
     found: list[Stays] = []
@@ -324,20 +324,20 @@ def _stays(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None
         labels = visible(unit, {record for group in groups for record in group})
         persons = unit.persons.current(labels)
         if one.kind is DecisionKind.SAME:
-            found += _together(_said_together(groups[0], of), persons, near, labels)
+            found += _find_still_joined(_list_merged_parts(groups[0], of), persons, near, labels)
         else:
-            found += _apart(groups, persons, near, labels)
+            found += _find_still_separate(groups, persons, near, labels)
     return found
 
 
-def _said_together(group: tuple[int, ...], of: Step | None) -> Groups:
+def _list_merged_parts(group: tuple[int, ...], of: Step | None) -> Groups:
     """The parts that a merge put together; of another SAME each record is one."""
     parts = [] if of is None or of.kind != "merge" else of.detail.get("parts", [])
     known = tuple(tuple(record for record in part if record in group) for part in parts)
     return tuple(part for part in known if part) or tuple((record,) for record in group)
 
 
-def _together(
+def _find_still_joined(
     parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
 ) -> list[Stays]:
     bearers = [{persons[record] for record in part if record in persons} for part in parts]
@@ -350,10 +350,10 @@ def _together(
         return []
     first = parts[together[0]]
     by_decision = any(chain_between(first, parts[other], near) for other in together[1:])
-    return [_offer(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
+    return [_build_opposite_decision(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
 
 
-def _apart(
+def _find_still_separate(
     groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
 ) -> list[Stays]:
     bearers = [{persons[record] for record in group if record in persons} for group in groups]
@@ -369,10 +369,10 @@ def _apart(
         decision.kind is DecisionKind.DIFFERENT and sum(bool(named & set(g)) for g in decision.groups) > 1
         for decision in near
     )
-    return [_offer(DecisionKind.SAME, [sorted(named)], labels, by_decision)]
+    return [_build_opposite_decision(DecisionKind.SAME, [sorted(named)], labels, by_decision)]
 
 
-def _offer(
+def _build_opposite_decision(
     kind: DecisionKind,
     groups: Sequence[Collection[int]],
     labels: Mapping[int, RecordRef],

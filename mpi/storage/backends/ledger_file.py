@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Table, select, text, tuple_
 from sqlmodel import SQLModel
 
 from mpi.domain.errors import StoreError
-from mpi.storage.driver.bulk_rows import put
+from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.tables import CounterRow, DisclosedRecordRow, DisclosureRow
 
 _disclosure: Table = DisclosureRow.__table__  # type: ignore[attr-defined]
@@ -91,5 +91,5 @@ def _copy(database: Connection, ledger: Connection, table: Table) -> None:
         kept = set(map(tuple, ledger.execute(page.where(tuple_(*key) <= last)).all()))
         if kept - set(map(tuple, rows)):
             raise StoreError(f"the ledger's file {_ANOTHERS}")
-        put(ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept])
+        insert_rows(ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept])
         after = last

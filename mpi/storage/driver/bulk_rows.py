@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Table, TextClause, bindparam, insert, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.driver.chunks import CHUNK
+from mpi.storage.driver.chunks import CHUNK_SIZE
 
-_ROWS_AT_ONCE = 2 * CHUNK
-_IF_NEW = " ON CONFLICT DO NOTHING"
+_ROWS_PER_STATEMENT = 2 * CHUNK_SIZE
+_SKIP_EXISTING = " ON CONFLICT DO NOTHING"
 
 
-def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows, which all name the same columns.
 
     PostgreSQL is given each column as one array: a load of 20,000 records took half as long again with a
@@ -23,13 +23,13 @@ def put(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) ->
     if not rows:
         return
     if len(rows) == 1:
-        connection.execute(_one(table), rows)
+        connection.execute(_insert_one(table), rows)
         return
     names = tuple(rows[0])
-    put_columns(connection, table, {name: [row[name] for row in rows] for name in names})
+    insert_columns(connection, table, {name: [row[name] for row in rows] for name in names})
 
 
-def put_columns(
+def insert_columns(
     connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], *, if_new: bool = False
 ) -> None:
     """Add rows given by column, all of one length; of hundreds of thousands none is made a dict.
@@ -43,12 +43,12 @@ def put_columns(
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
         driver: Any = connection.connection.driver_connection
-        driver.executemany(_each(table, names, if_new), zip(*columns.values(), strict=True))
+        driver.executemany(_insert_each_sql(table, names, if_new), zip(*columns.values(), strict=True))
         return
     _run_on_arrays(connection, _many(table, names, if_new), columns)
 
 
-def drop_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
     """Remove the rows that have these values, given by column, in the columns named."""
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
@@ -63,27 +63,27 @@ def _run_on_arrays(
 ) -> None:
     """Run a statement that takes each column as one array, some rows at a time."""
     length = len(next(iter(columns.values())))
-    for first in range(0, length, _ROWS_AT_ONCE):
-        some = {name: values[first : first + _ROWS_AT_ONCE] for name, values in columns.items()}
+    for first in range(0, length, _ROWS_PER_STATEMENT):
+        some = {name: values[first : first + _ROWS_PER_STATEMENT] for name, values in columns.items()}
         connection.execute(statement, some)
 
 
 @cache
-def _one(table: Table) -> Insert:
+def _insert_one(table: Table) -> Insert:
     return insert(table)
 
 
 @cache
-def _each(table: Table, names: tuple[str, ...], if_new: bool) -> str:
+def _insert_each_sql(table: Table, names: tuple[str, ...], if_new: bool) -> str:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join("?" * len(names))
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({values}){_IF_NEW if if_new else ""}'
+    return f'INSERT INTO "{table.name}" ({columns}) VALUES ({values}){_SKIP_EXISTING if if_new else ""}'
 
 
 @cache
 def _many(table: Table, names: tuple[str, ...], if_new: bool) -> TextClause:
     statement = 'INSERT INTO "{table}" ({columns}) SELECT * FROM unnest({values})'
-    return _taking_arrays(table, names, f"{statement}{_IF_NEW}" if if_new else statement)
+    return _taking_arrays(table, names, f"{statement}{_SKIP_EXISTING}" if if_new else statement)
 
 
 @cache

@@ -14,17 +14,17 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 
 
-class _Among(BinaryExpression[bool]):
+class _InList(BinaryExpression[bool]):
     inherit_cache = True
 
 
-@compiles(_Among)
-def _as_each(element: _Among, compiler: Any, **options: Any) -> str:  # noqa: ANN401
+@compiles(_InList)
+def _compile_in_list(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401
     return str(compiler.visit_binary(element, **options))
 
 
-@compiles(_Among, "postgresql")
-def _as_an_array(element: _Among, compiler: Any, **options: Any) -> str:  # noqa: ANN401
+@compiles(_InList, "postgresql")
+def _compile_any_array(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401
     each: Any = element.right
     kind = ARRAY(Text() if isinstance(element.left.type, Text) else BigInteger())
     # SQLAlchemy keeps what it compiles, and gives a clone the values of each later run; a copy it would not.
@@ -34,7 +34,7 @@ def _as_an_array(element: _Among, compiler: Any, **options: Any) -> str:  # noqa
     return f"{column} = ANY ({values})"
 
 
-def among(column: ColumnElement[Any], values: Collection[Any] | str) -> ColumnElement[bool]:
+def is_in(column: ColumnElement[Any], values: Collection[Any] | str) -> ColumnElement[bool]:
     """Whether a column's value is one of the given.
 
     Args:
@@ -45,4 +45,4 @@ def among(column: ColumnElement[Any], values: Collection[Any] | str) -> ColumnEl
         each = bindparam(values, type_=column.type, expanding=True)
     else:
         each = bindparam(None, list(values), type_=column.type, expanding=True, unique=True)
-    return _Among(column, each, operators.in_op)
+    return _InList(column, each, operators.in_op)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 
-def ahead(connection: Connection, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
     """Send a question that the same unit will ask before it writes anything; see ``Session.ahead``.
 
     Args:
@@ -18,7 +18,7 @@ def ahead(connection: Connection, statement: Any, parameters: Any = None) -> Non
         send(statement, parameters)
 
 
-def every(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+def fetch_all(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
     """All rows of a statement that reads a table from end to end; see ``Session.every``."""
     read = getattr(connection, "every", None)
     rows = connection.execute(statement, parameters).all() if read is None else read(statement, parameters)

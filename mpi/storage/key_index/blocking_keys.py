@@ -14,10 +14,10 @@ import numpy as np
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
 
-from mpi.storage.driver.bulk_rows import drop_columns, put_columns
-from mpi.storage.driver.chunks import CHUNK, chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
+from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.key_index.key_segments import RecentKeys, key_columns
 from mpi.storage.key_index.segment_arrays import (
     AS_STORED,
@@ -34,30 +34,30 @@ _own = RecordKeysRow.__table__  # type: ignore[attr-defined]
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _SHARING = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
-    _key.c.config_id == bindparam("config"), among(_key.c.group_id, "groups"), among(_key.c.key, "keys")
+    _key.c.config_id == bindparam("config"), is_in(_key.c.group_id, "groups"), is_in(_key.c.key, "keys")
 )
 _SHARING_SOME = _SHARING.limit(bindparam("most"))
 _SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
 _LARGE = _SIZES.having(func.count() > bindparam("over"))
-_SIZES_OF = _SIZES.where(among(_key.c.key, "keys"))
+_SIZES_OF = _SIZES.where(is_in(_key.c.key, "keys"))
 _HAVING_ANY = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
-    _key.c.config_id == bindparam("config"), among(_key.c.key, "keys")
+    _key.c.config_id == bindparam("config"), is_in(_key.c.key, "keys")
 )
 _OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
     _own.c.config_id == bindparam("config")
 )
-_OF = _OWN.where(among(_own.c.record_id, "ids"))
+_OF = _OWN.where(is_in(_own.c.record_id, "ids"))
 _SINCE = select(_own.c.record_id).where(
     _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
 )
 _OWN_SINCE = _OWN.where(_own.c.commit_no > bindparam("since")).limit(bindparam("most"))
 _HAVING = select(_own.c.record_id).where(
-    _own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids")
+    _own.c.config_id == bindparam("config"), is_in(_own.c.record_id, "ids")
 )
 _BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
 _AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
 _GREATEST = select(func.max(_own.c.record_id)).where(_own.c.config_id == bindparam("config"))
-_DROP = delete(_own).where(_own.c.config_id == bindparam("config"), among(_own.c.record_id, "ids"))
+_DROP = delete(_own).where(_own.c.config_id == bindparam("config"), is_in(_own.c.record_id, "ids"))
 _PLACE = (_key.c.group_id, _key.c.key, _key.c.record_id)
 _SEARCHED_AFTER = (
     select(*_PLACE)
@@ -127,7 +127,7 @@ class BlockingKeys:
             "packed": [one.keys for one in some.values()],
             "commit_no": [commit_no] * len(some),
         }
-        put_columns(self._connection, _own, columns)
+        insert_columns(self._connection, _own, columns)
         if len(some) > 1:
             # Those of one record are in order as they are stored.
             rows = in_order(rows)
@@ -142,7 +142,7 @@ class BlockingKeys:
             # What runs say is lost would not be found there, and may be there still.
             self.recent.put(config_id, hidden, int(commit_no))
             rows = rows_without(rows, hidden)
-        put_columns(self._connection, _key, key_columns(config_id, rows))
+        insert_columns(self._connection, _key, key_columns(config_id, rows))
 
     def _exchanged(
         self, config_id: int, rows: Numbers, record_ids: Collection[int]
@@ -158,7 +158,7 @@ class BlockingKeys:
             the rows that are to be put into a run, and those that are lost among all.
         """
         among_all, anywhere = [NO_ROWS], [NO_ROWS]
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
             in_runs = _by_record(row for row in found if row[3] >= oldest)
@@ -183,7 +183,7 @@ class BlockingKeys:
             the rows that the records had among all.
         """
         among_all = [NO_ROWS]
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
             in_runs = [row for row in found if row[3] >= oldest]
@@ -192,7 +192,7 @@ class BlockingKeys:
             if there:
                 before = _rows(there)
                 over = in_order(rows_without(before, rows))
-                drop_columns(self._connection, _key, key_columns(config_id, over))
+                delete_by_columns(self._connection, _key, key_columns(config_id, over))
                 among_all.append(before)
                 self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
         return np.concatenate(among_all, axis=1)
@@ -207,7 +207,7 @@ class BlockingKeys:
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove the keys of records."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             asked = {"config": config_id, "ids": chunk}
             self._drop(config_id, self._connection.execute(_OF, asked).all())
 
@@ -219,7 +219,7 @@ class BlockingKeys:
     def _drop(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
             own = _by_record(rows)
-            drop_columns(self._connection, _key, key_columns(config_id, in_order(_rows(own))))
+            delete_by_columns(self._connection, _key, key_columns(config_id, in_order(_rows(own))))
             oldest = self._oldest_run(config_id)
             self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
@@ -238,7 +238,7 @@ class BlockingKeys:
         own = in_order(_rows(self.own(config_id, records)))
         there = columns_of(list(wrong))
         for rows in (in_order(there), own):
-            drop_columns(self._connection, _key, key_columns(config_id, rows))
+            delete_by_columns(self._connection, _key, key_columns(config_id, rows))
         self._put_among_all(config_id, own, self._oldest_run(config_id))
 
     def drop_all(self, config_id: int | None) -> None:
@@ -253,7 +253,7 @@ class BlockingKeys:
     def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, OwnKeys]:
         """The keys of records, as they are stored; nothing of one that has none."""
         found: dict[int, OwnKeys] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             found.update(_by_record(self._connection.execute(_OF, {"config": config_id, "ids": chunk})))
         return found
 
@@ -268,20 +268,20 @@ class BlockingKeys:
 
     def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
         """Send ahead what ``written_after`` will ask."""
-        ahead(self._connection, _OWN_SINCE, _since(config_id, commit_no, most))
+        prefetch(self._connection, _OWN_SINCE, _since(config_id, commit_no, most))
 
     def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that have keys."""
         found: set[int] = set()
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_HAVING, {"config": config_id, "ids": chunk})
             found.update(row[0] for row in rows)
         return found
 
     def ask_having(self, config_id: int, record_ids: Collection[int]) -> None:
         """Send ahead what ``having`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _HAVING, {"config": config_id, "ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _HAVING, {"config": config_id, "ids": chunk})
 
     def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """The keys of records, ascending; nothing of one that has none."""
@@ -323,7 +323,7 @@ class BlockingKeys:
         # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
         in_runs = self.recent.sharing(config_id, groups, keys)
         found = in_runs.pairs(most and most * len(keys) + 1)
-        for chunk in chunked(keys):
+        for chunk in iter_chunks(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
             if most is None:
                 among_all = self._read(_SHARING, asked)
@@ -344,7 +344,7 @@ class BlockingKeys:
         least = over // 2 if keys.size else over
         rows = self._connection.execute(_LARGE, {"config": config_id, "over": least})
         sizes = Counter({row[0]: row[1] for row in rows})
-        for chunk in chunked(keys[counts > least].tolist()):
+        for chunk in iter_chunks(keys[counts > least].tolist()):
             rows = self._connection.execute(_SIZES_OF, {"config": config_id, "keys": chunk})
             sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
         self._leave_out_lost(config_id, sizes)
@@ -370,7 +370,7 @@ class BlockingKeys:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
         in_runs = self.recent.sharing(config_id, groups, keys)
         yield from in_runs.has
-        yield from map(in_runs.left_of, self.found_among_all(config_id, groups, chunked(keys)))
+        yield from map(in_runs.left_of, self.found_among_all(config_id, groups, iter_chunks(keys)))
 
     def found_among_all(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
@@ -417,7 +417,7 @@ def _in_portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
     for key, size in sizes.items():
         some.append(key)
         records += size
-        if records >= SEARCHED_PAGE or len(some) == CHUNK:
+        if records >= SEARCHED_PAGE or len(some) == CHUNK_SIZE:
             yield some
             some, records = [], 0
     if some:

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, text, update
 
-from mpi.storage.driver.bulk_rows import drop_columns, put_columns
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.segment_arrays import (
     AS_STORED,
     NO_ROWS,
@@ -70,7 +70,7 @@ _REWRITE = (
     .where(_run.c.number == bindparam("of"))
     .values({name: bindparam(name) for name in ("mark", "records", "size", *_COLUMNS)})
 )
-_DROP = delete(_run).where(among(_run.c.number, "numbers"))
+_DROP = delete(_run).where(is_in(_run.c.number, "numbers"))
 _MERGES = select(_merge.c.config_id, _merge.c.upto, _merge.c.group_id, _merge.c.key, _merge.c.record_id)
 
 
@@ -90,7 +90,7 @@ _NOTE_GONE = text(
     "ON CONFLICT (config_id, record_id) DO UPDATE SET run = excluded.run"
 ).bindparams(*_integers("config", "record", "run"))
 _GONE = select(_gone.c.record_id, _gone.c.run).where(_gone.c.config_id == bindparam("config"))
-_GONE_AMONG = _GONE.where(among(_gone.c.record_id, "ids"))
+_GONE_AMONG = _GONE.where(is_in(_gone.c.record_id, "ids"))
 _FORGET_GONE = delete(_gone).where(_gone.c.config_id == bindparam("config"), _gone.c.run <= bindparam("upto"))
 
 
@@ -329,10 +329,10 @@ class RecentKeys:
         # What was lost and is had again is left where it is.
         self._drop_from_all(config_id, rows_without(rows_of([content.lost for content in contents]), has))
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        put_columns(self._connection, _key, key_columns(config_id, in_order(has)), if_new=True)
+        insert_columns(self._connection, _key, key_columns(config_id, in_order(has)), if_new=True)
 
     def _drop_from_all(self, config_id: int, rows: Numbers) -> None:
-        drop_columns(self._connection, _key, key_columns(config_id, in_order(rows)))
+        delete_by_columns(self._connection, _key, key_columns(config_id, in_order(rows)))
 
     def _drop_merged(self, config_id: int, runs: Sequence[Run], upto: int, most: int) -> int:
         """Drop runs of which all is among all; with the last of them the merge is over."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import LargeBlockRow, PendingRow
 
 _block = LargeBlockRow.__table__  # type: ignore[attr-defined]
@@ -37,7 +37,7 @@ class Blocks:
         """Add blocks that are not queued yet; returns their keys."""
         known = set(
             self._connection.execute(
-                select(_block.c.key).where(_block.c.config_id == config_id, among(_block.c.key, list(sizes)))
+                select(_block.c.key).where(_block.c.config_id == config_id, is_in(_block.c.key, list(sizes)))
             ).scalars()
         )
         new = sorted(set(sizes) - known)

@@ -4,15 +4,15 @@ from sqlalchemy import Index, LargeBinary
 from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class FeatureRow(SQLModel, table=True):
     """The features of a record's active version."""
 
     __tablename__ = "feature"
-    config_id: int = pk()
-    record_id: int = pk()
+    config_id: int = primary_key()
+    record_id: int = primary_key()
     payload: bytes = Field(sa_type=LargeBinary)
 
 
@@ -21,10 +21,10 @@ class BlockingKeyRow(SQLModel, table=True):
 
     __tablename__ = "blocking_key"
     __table_args__ = ({"sqlite_with_rowid": False},)
-    config_id: int = pk()
-    group_id: int = pk()
-    key: int = pk()
-    record_id: int = pk()
+    config_id: int = primary_key()
+    group_id: int = primary_key()
+    key: int = primary_key()
+    record_id: int = primary_key()
 
 
 class KeyRunRow(SQLModel, table=True):
@@ -35,13 +35,13 @@ class KeyRunRow(SQLModel, table=True):
     """
 
     __tablename__ = "key_run"
-    number: int = pk()
-    config_id: int = big()
-    mark: int = big()
-    group_id: int = big()
-    records: int = big()
-    size: int = big()
-    commit_no: int = big()
+    number: int = primary_key()
+    config_id: int = bigint()
+    mark: int = bigint()
+    group_id: int = bigint()
+    records: int = bigint()
+    size: int = bigint()
+    commit_no: int = bigint()
     keys: bytes = Field(sa_type=LargeBinary)
     record_ids: bytes = Field(sa_type=LargeBinary)
     lost_keys: bytes = Field(sa_type=LargeBinary)
@@ -52,20 +52,20 @@ class GoneFromRunsRow(SQLModel, table=True):
     """A record whose keys in the runs up to one are its own no more."""
 
     __tablename__ = "gone_from_runs"
-    config_id: int = pk()
-    record_id: int = pk()
-    run: int = big()
+    config_id: int = primary_key()
+    record_id: int = primary_key()
+    run: int = bigint()
 
 
 class KeyMergeRow(SQLModel, table=True):
     """How far a merge has come: of the runs up to one, all up to a place is among the others."""
 
     __tablename__ = "key_merge"
-    config_id: int = pk()
-    upto: int = big()
-    group_id: int = big()
-    key: int = big()
-    record_id: int = big()
+    config_id: int = primary_key()
+    upto: int = bigint()
+    group_id: int = bigint()
+    key: int = bigint()
+    record_id: int = bigint()
 
 
 class RecordKeysRow(SQLModel, table=True):
@@ -76,11 +76,11 @@ class RecordKeysRow(SQLModel, table=True):
         Index("ix_record_keys_commit", "config_id", "commit_no"),
         {"sqlite_with_rowid": False},
     )
-    config_id: int = pk()
-    record_id: int = pk()
-    group_id: int = big()
+    config_id: int = primary_key()
+    record_id: int = primary_key()
+    group_id: int = bigint()
     packed: bytes = Field(sa_type=LargeBinary)
-    commit_no: int = big()
+    commit_no: int = bigint()
 
 
 class EdgeRow(SQLModel, table=True):
@@ -91,10 +91,10 @@ class EdgeRow(SQLModel, table=True):
 
     __tablename__ = "edge"
     __table_args__ = (Index("ix_edge_hi", "config_id", "hi"), {"sqlite_with_rowid": False})
-    config_id: int = pk()
-    lo: int = pk()
-    hi: int = pk()
-    weight: int = big()
+    config_id: int = primary_key()
+    lo: int = primary_key()
+    hi: int = primary_key()
+    weight: int = bigint()
 
 
 class TaskRow(SQLModel, table=True):
@@ -122,18 +122,18 @@ class TaskRow(SQLModel, table=True):
     )
     key: str = text(primary_key=True)
     kind: str = text(index=True)
-    lo: int = big(index=True)
-    hi: int = big(index=True)
-    lo_source: int = big()
-    hi_source: int = big()
-    weight: int = big()
+    lo: int = bigint(index=True)
+    hi: int = bigint(index=True)
+    lo_source: int = bigint()
+    hi_source: int = bigint()
+    weight: int = bigint()
     reason: str = text()
-    opened_commit: int = big(index=True)
+    opened_commit: int = bigint(index=True)
     question: str = text(index=True)
-    subject: int = big(default=0)
-    harm: int = big()
-    harm_unflagged: int = big()
+    subject: int = bigint(default=0)
+    harm: int = bigint()
+    harm_unflagged: int = bigint()
     pattern: str | None = text(default=None)
-    batch_id: int | None = big(default=None)
+    batch_id: int | None = bigint(default=None)
     quiet_until: str | None = text(default=None)
-    decision_id: int | None = big(default=None)
+    decision_id: int | None = bigint(default=None)

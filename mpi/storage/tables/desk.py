@@ -7,7 +7,7 @@ records of one burst. Its tasks are derived (``task.question``); what people did
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class TaskWorkRow(SQLModel, table=True):
@@ -46,13 +46,13 @@ class TaskActionRow(SQLModel, table=True):
 
     __tablename__ = "task_action"
     __table_args__ = (Index("ix_task_action_question", "question"), Index("ix_task_action_at", "at"))
-    id: int = pk()
+    id: int = primary_key()
     question: str = text()
     at: str = text()
     actor: str = text()
     action: str = text()
     detail: str = text(default="{}")
-    step_id: int | None = big(default=None)
+    step_id: int | None = bigint(default=None)
     note: str | None = text(default=None)
 
 
@@ -64,10 +64,10 @@ class OwnerQuestionRow(SQLModel, table=True):
         Index("ix_owner_question_question", "question"),
         Index("ix_owner_question_source", "source_id", "state"),
     )
-    id: int = pk()
+    id: int = primary_key()
     question: str = text()
-    record_id: int = big(foreign_key="record.id")
-    source_id: int = big(foreign_key="source.id")
+    record_id: int = bigint(foreign_key="record.id")
+    source_id: int = bigint(foreign_key="source.id")
     asks: str = text()
     asked_by: str = text()
     asked_at: str = text()
@@ -99,18 +99,18 @@ class BlindPairRow(SQLModel, table=True):
 
     __tablename__ = "blind_pair"
     __table_args__ = (Index("ix_blind_pair_month", "month", "stratum"),)
-    id: int = pk()
+    id: int = primary_key()
     stratum: str = text()
-    stratum_pairs: int = big()
-    stratum_seen: int = big()
+    stratum_pairs: int = bigint()
+    stratum_seen: int = bigint()
     month: str = text()
     drawn_at: str = text()
-    config_id: int = big()
-    lo: int = big(foreign_key="record.id")
-    hi: int = big(foreign_key="record.id")
-    lo_version: int = big()
-    hi_version: int = big()
-    weight: int = big()
+    config_id: int = bigint()
+    lo: int = bigint(foreign_key="record.id")
+    hi: int = bigint(foreign_key="record.id")
+    lo_version: int = bigint()
+    hi_version: int = bigint()
+    weight: int = bigint()
     linked: bool
     first_by: str | None = text(default=None)
     first_verdict: str | None = text(default=None)
@@ -120,7 +120,7 @@ class BlindAnswerRow(SQLModel, table=True):
     """What one person says of a blind pair. It changes nothing in the index."""
 
     __tablename__ = "blind_answer"
-    blind_pair_id: int = pk(foreign_key="blind_pair.id")
+    blind_pair_id: int = primary_key(foreign_key="blind_pair.id")
     actor: str = text(primary_key=True)
     verdict: str = text()
     at: str = text()
@@ -131,7 +131,7 @@ class PracticeAnswerRow(SQLModel, table=True):
 
     __tablename__ = "practice_answer"
     actor: str = text(primary_key=True)
-    item: int = pk()
+    item: int = primary_key()
     verdict: str = text()
     right: bool
     at: str = text()

@@ -2,17 +2,17 @@
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class FreezeWindowRow(SQLModel, table=True):
     """One window, ``[begins_on, ends_on)``; ``ended_commit`` is when a person lifted it before its time."""
 
     __tablename__ = "freeze_window"
-    id: int = pk()
-    source_id: int = big(foreign_key="source.id", index=True)
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id", index=True)
     begins_on: str = text()
     ends_on: str = text()
     reason: str = text()
-    created_commit: int = big()
-    ended_commit: int | None = big(default=None)
+    created_commit: int = bigint()
+    ended_commit: int | None = bigint(default=None)

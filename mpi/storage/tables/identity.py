@@ -3,14 +3,14 @@
 from sqlalchemy import Index
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class ConfigRow(SQLModel, table=True):
     """An active configuration: all that enters the computed partition besides records and decisions."""
 
     __tablename__ = "config"
-    id: int = pk()
+    id: int = primary_key()
     digest: str = text(unique=True)
     model_name: str = text()
     model_version: str = text()
@@ -19,29 +19,29 @@ class ConfigRow(SQLModel, table=True):
     thresholds: str = text()
     lists: str = text(default="{}")
     source_settings: str = text(default="{}")
-    created_commit: int = big()
+    created_commit: int = bigint()
 
 
 class EpochRow(SQLModel, table=True):
     """Which configuration was in force, ``[from_commit, to_commit)``."""
 
     __tablename__ = "epoch"
-    id: int = pk()
-    config_id: int = big(foreign_key="config.id")
-    from_commit: int = big()
-    to_commit: int | None = big(default=None)
+    id: int = primary_key()
+    config_id: int = bigint(foreign_key="config.id")
+    from_commit: int = bigint()
+    to_commit: int | None = bigint(default=None)
 
 
 class PersonRow(SQLModel, table=True):
     """A person: an enterprise ID, for ever. ``id`` is the mint order."""
 
     __tablename__ = "person"
-    id: int = pk()
+    id: int = primary_key()
     eid: str = text(unique=True)
     scope: str = text(default="all")
     status: str = text()
-    minted_commit: int = big()
-    retired_commit: int | None = big(default=None)
+    minted_commit: int = bigint()
+    retired_commit: int | None = bigint(default=None)
 
 
 class MembershipRow(SQLModel, table=True):
@@ -53,10 +53,10 @@ class MembershipRow(SQLModel, table=True):
         Index("ix_membership_from", "from_commit"),
     )
     scope: str = text(primary_key=True, default="all")
-    record_id: int = pk(foreign_key="record.id")
-    from_commit: int = pk()
-    person_id: int = big(foreign_key="person.id")
-    to_commit: int | None = big(default=None)
+    record_id: int = primary_key(foreign_key="record.id")
+    from_commit: int = primary_key()
+    person_id: int = bigint(foreign_key="person.id")
+    to_commit: int | None = bigint(default=None)
     cause: str = text()
 
 
@@ -65,10 +65,10 @@ class IdentityEventRow(SQLModel, table=True):
 
     __tablename__ = "identity_event"
     __table_args__ = (Index("ix_identity_event_record", "record_id"),)
-    commit_no: int = pk()
-    seq: int = pk()
+    commit_no: int = primary_key()
+    seq: int = primary_key()
     scope: str = text(default="all")
-    record_id: int = big(foreign_key="record.id")
-    before: int | None = big(default=None)
-    after: int | None = big(default=None)
+    record_id: int = bigint(foreign_key="record.id")
+    before: int | None = bigint(default=None)
+    after: int | None = bigint(default=None)
     cause: str = text()

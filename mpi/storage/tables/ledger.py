@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class IndexRow(SQLModel, table=True):
@@ -13,7 +13,7 @@ class IndexRow(SQLModel, table=True):
     """
 
     __tablename__ = "index_info"
-    id: int = pk()
+    id: int = primary_key()
     generation: str = text()
     created_at: str = text()
     is_test: bool
@@ -25,14 +25,14 @@ class CounterRow(SQLModel, table=True):
 
     __tablename__ = "counter"
     name: str = text(primary_key=True)
-    next: int = big()
+    next: int = bigint()
 
 
 class CommitRow(SQLModel, table=True):
     """One clock for as-of, events, undo and ledger: one row a writing transaction."""
 
     __tablename__ = "commit_log"
-    no: int = pk()
+    no: int = primary_key()
     at: str = text(index=True)
     actor: str = text()
     client: str = text()
@@ -44,20 +44,20 @@ class ClientRow(SQLModel, table=True):
     """A service client. The key itself is shown once and never stored."""
 
     __tablename__ = "client"
-    id: int = pk()
+    id: int = primary_key()
     name: str = text(unique=True)
     key_hash: str = text(unique=True)
     actions: str = text()
     sources: str | None = text(default=None)
-    created_commit: int = big()
-    revoked_commit: int | None = big(default=None)
+    created_commit: int = bigint()
+    revoked_commit: int | None = bigint(default=None)
 
 
 class DisclosureRow(SQLModel, table=True):
     """What left the index: to whom, for what purpose, which records and fields."""
 
     __tablename__ = "disclosure"
-    id: int = pk()
+    id: int = primary_key()
     at: str = text(index=True)
     client: str = text()
     purpose: str | None = text(default=None)
@@ -73,8 +73,8 @@ class DisclosedRecordRow(SQLModel, table=True):
 
     __tablename__ = "disclosed_record"
     __table_args__ = ({"sqlite_with_rowid": False},)
-    record_id: int = pk()
-    disclosure_id: int = pk()
+    record_id: int = primary_key()
+    disclosure_id: int = primary_key()
 
 
 class KeptAnswerRow(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class AccountRow(SQLModel, table=True):
@@ -13,7 +13,7 @@ class AccountRow(SQLModel, table=True):
     """
 
     __tablename__ = "account"
-    id: int = pk()
+    id: int = primary_key()
     name: str = text(unique=True)
     full_name: str = text()
     role: str = text()
@@ -21,10 +21,10 @@ class AccountRow(SQLModel, table=True):
     password_hash: str = text()
     password_set_at: str = text()
     must_change: bool = True
-    failed: int = big(default=0)
+    failed: int = bigint(default=0)
     locked_until: str | None = text(default=None)
-    created_commit: int = big()
-    ended_commit: int | None = big(default=None)
+    created_commit: int = bigint()
+    ended_commit: int | None = bigint(default=None)
 
 
 class SignInRow(SQLModel, table=True):
@@ -32,7 +32,7 @@ class SignInRow(SQLModel, table=True):
 
     __tablename__ = "sign_in"
     token_hash: str = text(primary_key=True)
-    account_id: int = big(foreign_key="account.id", index=True)
+    account_id: int = bigint(foreign_key="account.id", index=True)
     purpose: str = text()
     begun_at: str = text()
     seen_at: str = text(index=True)

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class RunRow(SQLModel, table=True):
@@ -14,20 +14,20 @@ class RunRow(SQLModel, table=True):
     """
 
     __tablename__ = "recluster_run"
-    id: int = pk()
+    id: int = primary_key()
     kind: str = text()
     stage: str = text(index=True)
     model: str = text()
-    proposal_id: int | None = big(default=None, foreign_key="proposal.id")
-    config_id: int | None = big(default=None)
+    proposal_id: int | None = bigint(default=None, foreign_key="proposal.id")
+    config_id: int | None = bigint(default=None)
     on_date: str = text()
     client: str = text()
-    began_commit: int = big()
-    flipped_commit: int | None = big(default=None)
-    ended_commit: int | None = big(default=None)
-    moved: int = big(default=0)
-    held: int = big(default=0)
-    changed: int = big(default=0)
+    began_commit: int = bigint()
+    flipped_commit: int | None = bigint(default=None)
+    ended_commit: int | None = bigint(default=None)
+    moved: int = bigint(default=0)
+    held: int = bigint(default=0)
+    changed: int = bigint(default=0)
     worker: str = text()
     beat: str = text()
     detail: str = text(default="{}")
@@ -38,5 +38,5 @@ class RunChangeRow(SQLModel, table=True):
 
     __tablename__ = "recluster_change"
     __table_args__ = ({"sqlite_with_rowid": False},)
-    run_id: int = pk()
-    record_id: int = pk()
+    run_id: int = primary_key()
+    record_id: int = primary_key()

@@ -4,14 +4,14 @@ from sqlalchemy import Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy import text as text_of
 from sqlmodel import Field, SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class AgencyRow(SQLModel, table=True):
     """An agency that owns sources."""
 
     __tablename__ = "agency"
-    id: int = pk()
+    id: int = primary_key()
     code: str = text(unique=True)
     name: str = text()
 
@@ -25,10 +25,10 @@ class SourceRow(SQLModel, table=True):
     """
 
     __tablename__ = "source"
-    id: int = pk()
+    id: int = primary_key()
     code: str = text(unique=True)
     name: str = text()
-    agency_id: int = big(foreign_key="agency.id")
+    agency_id: int = bigint(foreign_key="agency.id")
     kind: str = text()
     feed_mode: str = text(default="delta")
     duplicates_expected: bool = True
@@ -36,8 +36,8 @@ class SourceRow(SQLModel, table=True):
     complete_for: str = text(default="[]")
     paused: bool = False
     asks_consent: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    group_id: int = big(default=1)
-    created_commit: int = big()
+    group_id: int = bigint(default=1)
+    created_commit: int = bigint()
 
 
 class BatchRow(SQLModel, table=True):
@@ -48,17 +48,17 @@ class BatchRow(SQLModel, table=True):
     """
 
     __tablename__ = "batch"
-    id: int = pk()
-    source_id: int = big(foreign_key="source.id", index=True)
-    commit_no: int = big()
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id", index=True)
+    commit_no: int = bigint()
     snapshot: str = text()
     status: str = text()
     file_digest: str = text()
     as_of: str | None = text(default=None)
     counts: str = text()
     held_reason: str | None = text(default=None)
-    undone_commit: int | None = big(default=None)
-    undoing_commit: int | None = big(default=None)
+    undone_commit: int | None = bigint(default=None)
+    undoing_commit: int | None = bigint(default=None)
     undoing_worker: str | None = text(default=None)
 
 
@@ -67,18 +67,18 @@ class TakenBackRow(SQLModel, table=True):
 
     __tablename__ = "taken_back"
     __table_args__ = ({"sqlite_with_rowid": False},)
-    batch_id: int = pk(foreign_key="batch.id")
-    record_id: int = pk(foreign_key="record.id")
+    batch_id: int = primary_key(foreign_key="batch.id")
+    record_id: int = primary_key(foreign_key="record.id")
 
 
 class RejectRow(SQLModel, table=True):
     """A row that was refused: where and why, never its text."""
 
     __tablename__ = "reject"
-    batch_id: int = pk(foreign_key="batch.id")
-    seq: int = pk()
-    line: int = big()
-    offset: int | None = big(default=None)
+    batch_id: int = primary_key(foreign_key="batch.id")
+    seq: int = primary_key()
+    line: int = bigint()
+    offset: int | None = bigint(default=None)
     field: str | None = text(default=None)
     reason: str = text()
     detail: str = text()
@@ -93,14 +93,14 @@ class RecordRow(SQLModel, table=True):
 
     __tablename__ = "record"
     __table_args__ = (UniqueConstraint("source_id", "local_id"),)
-    id: int = pk()
-    source_id: int = big(foreign_key="source.id")
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id")
     local_id: str = text()
-    group_id: int = big()
+    group_id: int = bigint()
     subject: str | None = text(default=None)
     state: str = text()
-    canonical_key: int = big(unique=True)
-    version_id: int | None = big(default=None)
+    canonical_key: int = bigint(unique=True)
+    version_id: int | None = bigint(default=None)
     last_seen: str = text()
 
 
@@ -109,20 +109,20 @@ class RecordAliasRow(SQLModel, table=True):
 
     __tablename__ = "record_alias"
     __table_args__ = (UniqueConstraint("source_id", "local_id"),)
-    id: int = pk()
-    source_id: int = big(foreign_key="source.id")
+    id: int = primary_key()
+    source_id: int = bigint(foreign_key="source.id")
     local_id: str = text()
-    record_id: int = big(foreign_key="record.id")
-    from_commit: int = big()
-    to_commit: int | None = big(default=None)
+    record_id: int = bigint(foreign_key="record.id")
+    from_commit: int = bigint()
+    to_commit: int | None = bigint(default=None)
 
 
 class RenamedRow(SQLModel, table=True):
     """Which local ID a re-key gave a record, in the place of which."""
 
     __tablename__ = "renamed"
-    record_id: int = pk(foreign_key="record.id")
-    step_id: int = pk(foreign_key="step.id")
+    record_id: int = primary_key(foreign_key="record.id")
+    step_id: int = primary_key(foreign_key="step.id")
     before: str = text()
     after: str = text()
 
@@ -146,12 +146,12 @@ class RecordVersionRow(SQLModel, table=True):
             postgresql_where=text_of("state = 'overlay'"),
         ),
     )
-    id: int = pk()
-    record_id: int = big(foreign_key="record.id")
+    id: int = primary_key()
+    record_id: int = bigint(foreign_key="record.id")
     as_of: str = text()
-    received_commit: int = big()
-    ended_commit: int | None = big(default=None)
-    batch_id: int | None = big(default=None)
+    received_commit: int = bigint()
+    ended_commit: int | None = bigint(default=None)
+    batch_id: int | None = bigint(default=None)
     state: str = text()
     content_hash: str = text()
     issues: str = text(default="[]")
@@ -169,20 +169,20 @@ class SightingRow(SQLModel, table=True):
         Index("ix_sighting_batch", "batch_id"),
         {"sqlite_with_rowid": False},
     )
-    record_id: int = pk(foreign_key="record.id")
-    commit_no: int = pk()
+    record_id: int = primary_key(foreign_key="record.id")
+    commit_no: int = primary_key()
     kind: str = text()
     as_of: str = text()
-    batch_id: int | None = big(default=None)
-    version_id: int | None = big(default=None)
+    batch_id: int | None = bigint(default=None)
+    version_id: int | None = bigint(default=None)
 
 
 class FlagRow(SQLModel, table=True):
     """A special-population flag on a record version: bitemporal through the version."""
 
     __tablename__ = "flag"
-    version_id: int = pk(foreign_key="record_version.id")
-    seq: int = pk()
+    version_id: int = primary_key(foreign_key="record_version.id")
+    seq: int = primary_key()
     population: str = text(index=True)
     value: str = text()
     definition: str = text()

@@ -2,7 +2,7 @@
 
 from sqlmodel import SQLModel
 
-from mpi.storage.columns import big, pk, text
+from mpi.storage.columns import bigint, primary_key, text
 
 
 class DecisionRow(SQLModel, table=True):
@@ -13,38 +13,38 @@ class DecisionRow(SQLModel, table=True):
     """
 
     __tablename__ = "decision"
-    id: int = pk()
+    id: int = primary_key()
     kind: str = text()
     authority: int
     status: str = text()
-    commit_no: int = big()
-    ended_commit: int | None = big(default=None)
+    commit_no: int = bigint()
+    ended_commit: int | None = bigint(default=None)
     effective_from: str | None = text(default=None)
     reason: str = text()
     recheck_on: str | None = text(default=None)
     evidence: str = text(default="{}")
-    config_id: int | None = big(default=None)
-    step_id: int | None = big(default=None, index=True)
+    config_id: int | None = bigint(default=None)
+    step_id: int | None = bigint(default=None, index=True)
     origin: str | None = text(default=None)
-    asserting_record: int | None = big(default=None, index=True)
+    asserting_record: int | None = bigint(default=None, index=True)
 
 
 class DecisionMemberRow(SQLModel, table=True):
     """A record that a decision names, the group it is in, and the version its maker saw."""
 
     __tablename__ = "decision_member"
-    decision_id: int = pk(foreign_key="decision.id")
-    record_id: int = pk(foreign_key="record.id", index=True)
+    decision_id: int = primary_key(foreign_key="decision.id")
+    record_id: int = primary_key(foreign_key="record.id", index=True)
     group_no: int
-    version_id_seen: int | None = big(default=None)
+    version_id_seen: int | None = bigint(default=None)
 
 
 class DecisionSupersedesRow(SQLModel, table=True):
     """That a decision took the place of another, which is in force again when it is revoked."""
 
     __tablename__ = "decision_supersedes"
-    decision_id: int = pk(foreign_key="decision.id")
-    superseded_id: int = pk(foreign_key="decision.id", index=True)
+    decision_id: int = primary_key(foreign_key="decision.id")
+    superseded_id: int = primary_key(foreign_key="decision.id", index=True)
 
 
 class StepRow(SQLModel, table=True):
@@ -54,10 +54,10 @@ class StepRow(SQLModel, table=True):
     """
 
     __tablename__ = "step"
-    id: int = pk()
+    id: int = primary_key()
     kind: str = text()
-    commit_no: int = big(index=True)
-    undone_commit: int | None = big(default=None, index=True)
+    commit_no: int = bigint(index=True)
+    undone_commit: int | None = bigint(default=None, index=True)
     reason: str = text()
     detail: str = text(default="{}")
 
@@ -66,23 +66,23 @@ class ProposalRow(SQLModel, table=True):
     """A re-cluster to be read before it is applied; its date and items are frozen when it is made."""
 
     __tablename__ = "proposal"
-    id: int = pk()
+    id: int = primary_key()
     status: str = text()
     model: str = text()
     config_digest: str = text()
     model_before: str = text()
     on_date: str = text()
-    commit_no: int = big()
-    applied_commit: int | None = big(default=None)
-    ended_commit: int | None = big(default=None)
+    commit_no: int = bigint()
+    applied_commit: int | None = bigint(default=None)
+    ended_commit: int | None = bigint(default=None)
 
 
 class ProposalItemRow(SQLModel, table=True):
     """One change of a proposal, named by a fingerprint of the records and persons that it is about."""
 
     __tablename__ = "proposal_item"
-    proposal_id: int = pk(foreign_key="proposal.id")
-    no: int = pk()
+    proposal_id: int = primary_key(foreign_key="proposal.id")
+    no: int = primary_key()
     fingerprint: str = text()
     kind: str = text()
     status: str = text()
@@ -93,12 +93,12 @@ class ApprovalRow(SQLModel, table=True):
     """A second approver's word on a decision or proposal."""
 
     __tablename__ = "approval"
-    id: int = pk()
-    decision_id: int | None = big(default=None, foreign_key="decision.id")
-    proposal_id: int | None = big(default=None)
+    id: int = primary_key()
+    decision_id: int | None = bigint(default=None, foreign_key="decision.id")
+    proposal_id: int | None = bigint(default=None)
     kind: str = text()
     status: str = text()
-    commit_no: int = big()
+    commit_no: int = bigint()
 
 
 class AwaitedRow(SQLModel, table=True):
@@ -108,8 +108,8 @@ class AwaitedRow(SQLModel, table=True):
     """
 
     __tablename__ = "awaited"
-    decision_id: int = pk(foreign_key="decision.id")
-    step_id: int = big(foreign_key="step.id", index=True)
+    decision_id: int = primary_key(foreign_key="decision.id")
+    step_id: int = bigint(foreign_key="step.id", index=True)
     second: bool
 
 
@@ -117,11 +117,11 @@ class ConsentRow(SQLModel, table=True):
     """What the owner of a source was asked about a step, and said: ``asked``, ``given`` or ``refused``."""
 
     __tablename__ = "consent"
-    step_id: int = pk(foreign_key="step.id")
-    source_id: int = pk(foreign_key="source.id")
+    step_id: int = primary_key(foreign_key="step.id")
+    source_id: int = primary_key(foreign_key="source.id")
     status: str = text()
-    asked_commit: int = big()
-    commit_no: int | None = big(default=None)
+    asked_commit: int = bigint()
+    commit_no: int | None = bigint(default=None)
     reason: str | None = text(default=None)
 
 
@@ -129,10 +129,10 @@ class NoteRow(SQLModel, table=True):
     """Free text about a decision or task: a table of its own, so that it can be expunged."""
 
     __tablename__ = "note"
-    id: int = pk()
-    decision_id: int | None = big(default=None, foreign_key="decision.id")
+    id: int = primary_key()
+    decision_id: int | None = bigint(default=None, foreign_key="decision.id")
     task_key: str | None = text(default=None)
-    commit_no: int = big()
+    commit_no: int = bigint()
     body: str = text()
 
 
@@ -140,10 +140,10 @@ class HoldRow(SQLModel, table=True):
     """A computed change that waits for a person: listed, dated, released or refused."""
 
     __tablename__ = "hold"
-    id: int = pk()
+    id: int = primary_key()
     kind: str = text()
     fingerprint: str = text(index=True)
     status: str = text()
-    commit_no: int = big()
-    ended_commit: int | None = big(default=None)
+    commit_no: int = bigint()
+    ended_commit: int | None = bigint(default=None)
     detail: str = text(default="{}")

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Text, bindparam, case, func, insert, select
 
 from mpi.domain import clock
 from mpi.domain.viewer import Viewer
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.key_index.candidates import Candidates
 from mpi.storage.key_index.large_blocks import Blocks
@@ -60,7 +60,7 @@ _COMMIT = insert(_commit).values(
 )
 _LAST_COMMIT = select(func.max(_commit.c.no))
 _INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
-    among(_commit.c.no, "numbers")
+    is_in(_commit.c.no, "numbers")
 )
 
 Repository = TypeVar("Repository")
@@ -162,7 +162,7 @@ class ReadUnit:
         """When, who and what: (at, client, kind) of commits."""
         return {
             row.no: (row.at, row.client, row.kind)
-            for chunk in chunked(sorted(numbers))
+            for chunk in iter_chunks(sorted(numbers))
             for row in self.connection.execute(_INFO, {"numbers": chunk})
         }
 

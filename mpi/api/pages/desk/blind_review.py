@@ -10,7 +10,7 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
-from mpi.service.sampling.blind_review import answer_blind, next_blind
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"))
@@ -20,7 +20,7 @@ OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"))
 @router.get("/blind")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
     """The next pair."""
-    view = next_blind(index, visit.viewer)
+    view = get_next_blind_pair(index, visit.viewer)
     if view is None:
         return page("blind.html", visit=visit, view=None, told=None)
     # What is confidential was left out before it came here.
@@ -32,5 +32,5 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Take the answer, and tell the weight."""
     verdict = form.text("verdict")
-    told = answer_blind(index, visit.viewer, number, verdict)
+    told = answer_blind_pair(index, visit.viewer, number, verdict)
     return page("blind.html", visit=visit, view=None, told=told, verdict=verdict)

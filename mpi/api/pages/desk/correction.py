@@ -18,8 +18,8 @@ from mpi.domain.survivorship import ONE
 from mpi.domain.viewer import Action, permit
 from mpi.service.core.index import Index
 from mpi.service.persons.golden_record import golden
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge import StepOptions
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -38,9 +38,9 @@ def ask(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Take the correction."""
-    why = Why(form.text("reason"), form.optional("note"), expected=(form.text("etag"),))
+    why = StepOptions(form.text("reason"), form.optional("note"), expected=(form.text("etag"),))
     try:
-        effect = correct(index, visit.viewer, eid, form.whole("attribute"), form.optional("value"), why)
+        effect = correct_value(index, visit.viewer, eid, form.whole("attribute"), form.optional("value"), why)
     except (InputError, RecordError, StaleError) as error:
         return _page(index, visit, eid, form, error)
     return RedirectResponse(f"/people/{eid}?{said_of(effect, 'corrected')}", HTTPStatus.SEE_OTHER)

@@ -12,8 +12,8 @@ from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.owner_consent import consent, refuse_consent
-from mpi.service.stewardship.pending_steps import waiting_steps
+from mpi.service.stewardship.owner_consent import give_consent, refuse_consent
+from mpi.service.stewardship.pending_steps import list_pending_steps
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -21,18 +21,18 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """What waits, the oldest first."""
-    return page("waiting.html", visit=visit, steps=waiting_steps(index, visit.viewer))
+    return page("waiting.html", visit=visit, steps=list_pending_steps(index, visit.viewer))
 
 
 @router.get("/waiting/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
     """What a step will do, to whoever may say a word on it."""
-    step = next((one for one in waiting_steps(index, visit.viewer) if one.step == number), None)
+    step = next((one for one in list_pending_steps(index, visit.viewer) if one.step == number), None)
     if step is None:
         raise NotFoundError(f"there is no step {number} that waits")
     effect = None
     if step.may_consent:
-        effect = consent(index, visit.viewer, number, preview=True)
+        effect = give_consent(index, visit.viewer, number, preview=True)
     elif step.may_approve:
         effect = approve(index, visit.viewer, number, preview=True)
     return page("waiting_step.html", visit=visit, step=step, effect=effect)
@@ -45,7 +45,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         case "approve":
             effect = approve(index, visit.viewer, number)
         case "consent":
-            effect = consent(index, visit.viewer, number)
+            effect = give_consent(index, visit.viewer, number)
         case "refuse":
             effect = refuse_consent(index, visit.viewer, number, form.optional("reason") or "refused")
         case _:

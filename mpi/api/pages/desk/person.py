@@ -32,7 +32,7 @@ from mpi.domain.viewer import Action, permit, permits
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.persons import PersonView, person
-from mpi.service.stewardship.merge import Why, split
+from mpi.service.stewardship.merge import StepOptions, split
 from mpi.service.stewardship.undo import undo_step
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -78,7 +78,7 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     marked = form.texts("record")
     if not marked or len(set(marked)) >= len(view.records):
         return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))
-    why = Why(
+    why = StepOptions(
         form.text("reason"),
         form.optional("note"),
         _numbers(form.whole("supersedes")),

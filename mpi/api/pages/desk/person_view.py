@@ -11,7 +11,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, permits
 from mpi.service.core.index import Index
 from mpi.service.explanations.links import Link, list_links
-from mpi.service.explanations.person_history import HistoryStep, built
+from mpi.service.explanations.person_history import HistoryStep, describe_history
 from mpi.service.persons.golden_record import golden
 from mpi.service.persons.persons import LineageStep, PersonView, lineage, person
 from mpi.service.records.upsert import read
@@ -85,7 +85,7 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
 
 
 def _built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
-    return built(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
+    return describe_history(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
 
 
 def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:

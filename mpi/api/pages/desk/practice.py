@@ -15,7 +15,7 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.record_ref import RecordRef
-from mpi.service.sampling.practice import PracticeRecord, answer_practice, next_practice, practice_pairs
+from mpi.service.sampling.practice import PracticeRecord, answer_practice_pair, get_next_practice_pair, load_practice_pairs
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -31,7 +31,7 @@ class Column:
 @router.get("/practice")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
     """The next pair to practise on."""
-    view = next_practice(index, visit.viewer)
+    view = get_next_practice_pair(index, visit.viewer)
     return page(
         "practice.html",
         visit=visit,
@@ -48,7 +48,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Take the answer, and tell the truth and why."""
     verdict = form.text("verdict")
-    told = answer_practice(index, visit.viewer, number, verdict)
+    told = answer_practice_pair(index, visit.viewer, number, verdict)
     chart = waterfall([(part.comparison, part.level, part.bits) for part in told.parts])
     return page(
         "practice.html",
@@ -59,8 +59,8 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         chart=chart,
         verdict=verdict,
         options=OPTIONS,
-        rows=_rows(practice_pairs()[number].records),
-        columns=_columns(practice_pairs()[number].records),
+        rows=_rows(load_practice_pairs()[number].records),
+        columns=_columns(load_practice_pairs()[number].records),
     )
 
 

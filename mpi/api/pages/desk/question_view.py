@@ -15,7 +15,7 @@ from mpi.service.core.index import Index
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.review.question import BURST, PairView, QuestionView, RecordCard
 from mpi.service.statements.sources import known_sources
-from mpi.service.stewardship.decisions import DecisionView, decision
+from mpi.service.stewardship.decisions import DecisionView, get_decision
 
 _TELLING = frozenset({Standing.CLOSE, Standing.DIFFERS})
 _EXPLAINED = 6
@@ -144,7 +144,7 @@ def _decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[Decisi
     """The decisions that the question is about, as far as the viewer may read them."""
     if not permits(viewer, Action.DECISION_READ):
         return ()
-    return tuple(decision(index, viewer, number) for number in view.decisions)
+    return tuple(get_decision(index, viewer, number) for number in view.decisions)
 
 
 def _fit(view: QuestionView) -> bool:

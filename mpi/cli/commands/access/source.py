@@ -103,7 +103,7 @@ def ask_owner(
 
     with opened() as session:
         found = asdict(
-            owner_consent.ask_consent(session.index, session.viewer, code, asks=not no, reason=reason)
+            owner_consent.set_consent_required(session.index, session.viewer, code, asks=not no, reason=reason)
         )
     if as_json:
         print_json(found)

@@ -17,6 +17,6 @@ def run(
     folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
 ) -> None:
     """Simulate a small state, resolve it, and tell the story."""
-    from mpi.cli.demo import run
+    from mpi.cli.demo import run as demo_run
 
-    run.run(serving=serve, records=records, folder=folder)
+    demo_run.run(serving=serve, records=records, folder=folder)

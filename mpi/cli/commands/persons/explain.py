@@ -56,7 +56,7 @@ def _show(found: Explanation) -> None:
     print_table(
         ("compared", "how", "bits", "of it for rarity"),
         [
-            (wording.comparison(p.comparison), p.sentence, p.bits, p.frequency_bits or None)
+            (wording.describe_comparison(p.comparison), p.sentence, p.bits, p.frequency_bits or None)
             for p in found.parts
         ],
     )
@@ -76,7 +76,7 @@ def _person(session: CommandSession, text: str, *, as_json: bool) -> None:
     from mpi.service.explanations import person, person_history
 
     found = person.explain_person(session.index, session.viewer, text)
-    steps = person_history.built(session.index, session.viewer, text)
+    steps = person_history.describe_history(session.index, session.viewer, text)
     if as_json:
         print_json({**asdict(found), "built": [asdict(step) for step in steps]})
         return

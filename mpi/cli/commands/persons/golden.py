@@ -58,9 +58,9 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
     from mpi.service.stewardship import corrections, merge
 
     expected = None if if_match is None else (if_match.strip(' "'),)
-    why = merge.Why(reason, note, expected=expected, preview=preview)
+    why = merge.StepOptions(reason, note, expected=expected, preview=preview)
     with opened() as session:
-        effect = corrections.correct(
+        effect = corrections.correct_value(
             session.index, session.viewer, eid, attribute, _value(attribute, value), why
         )
     show_effect(effect, as_json=as_json)
@@ -92,7 +92,7 @@ def _row(each: GoldenValue) -> tuple[object, ...]:
 
     others = "; ".join(f"{_told(other.value)} ({shown_group([other.record])})" for other in each.others)
     of = shown_group([each.record, *each.agreeing])
-    return each.attribute, _told(each.value), of, wording.rule(each.rule), others
+    return each.attribute, _told(each.value), of, wording.describe_rule(each.rule), others
 
 
 def _told(value: object) -> str:

@@ -59,7 +59,7 @@ def sample(
     from mpi.service.sampling import blind_sample
 
     with opened() as session:
-        drawn = blind_sample.draw(session.index, session.viewer, month, size)
+        drawn = blind_sample.draw_blind_sample(session.index, session.viewer, month, size)
     if as_json:
         print_json(asdict(drawn))
         return

@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import decisions
 
-    asked = decisions.Asked(
+    asked = decisions.DecisionRequest(
         kind, read_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
     )
     if claim:
@@ -72,12 +72,12 @@ def show(
 
     with opened() as session:
         if due:
-            note(f"{deferred_steps.put_due_in_force(session.index, session.viewer):,} decisions put in force")
+            note(f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force")
         if number is not None:
-            found = decisions.decision(session.index, session.viewer, number)
+            found = decisions.get_decision(session.index, session.viewer, number)
             _show_one(found, as_json=as_json)
             return
-        listed = decisions.decisions(session.index, session.viewer, None, limit)
+        listed = decisions.list_decisions(session.index, session.viewer, None, limit)
     if as_json:
         print_json([asdict(one) for one in listed])
         return

@@ -27,7 +27,7 @@ def add(
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:
-        made = freeze_windows.freeze(session.index, session.viewer, source, begins_on, ends_on, reason)
+        made = freeze_windows.add_freeze_window(session.index, session.viewer, source, begins_on, ends_on, reason)
     _show(made, as_json=as_json)
 
 
@@ -36,7 +36,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:
-        found = [asdict(window) for window in freeze_windows.windows(session.index, session.viewer)]
+        found = [asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)]
     if as_json:
         print_json(found)
         return
@@ -56,7 +56,7 @@ def lift_one(
     from mpi.service.stewardship import freeze_windows
 
     with opened() as session:
-        ended = freeze_windows.lift(session.index, session.viewer, number, reason)
+        ended = freeze_windows.lift_freeze_window(session.index, session.viewer, number, reason)
     _show(ended, as_json=as_json)
 
 

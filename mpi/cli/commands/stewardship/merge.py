@@ -13,7 +13,7 @@ from mpi.cli.output import JsonFlag
 from mpi.cli.record_references import read_groups, read_label
 
 if TYPE_CHECKING:
-    from mpi.service.stewardship.merge import Why
+    from mpi.service.stewardship.merge import StepOptions
 
 IfMatch = Annotated[
     str | None, typer.Option(metavar="ETAG", help="Do it only if the persons are as the preview read them.")
@@ -133,8 +133,8 @@ def _why(
     if_match: str | None,
     *,
     preview: bool,
-) -> Why:
+) -> StepOptions:
     from mpi.service.stewardship import merge
 
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))
-    return merge.Why(reason, note, tuple(supersedes or ()), expected, preview)
+    return merge.StepOptions(reason, note, tuple(supersedes or ()), expected, preview)

@@ -17,7 +17,7 @@ from mpi.domain.viewer import Viewer
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Index
-    from mpi.service.stewardship.pending_steps import WaitingStep
+    from mpi.service.stewardship.pending_steps import PendingStep
 
 KEY = "MPI_API_KEY"
 """Environment variable with the API key of whoever speaks for a source."""
@@ -35,7 +35,7 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
 
     with opened() as session:
         viewer = _owner(session.index) if owner else session.viewer
-        found = pending_steps.waiting_steps(session.index, viewer)
+        found = pending_steps.list_pending_steps(session.index, viewer)
     if as_json:
         print_json([asdict(one) for one in found])
         return
@@ -72,7 +72,7 @@ def answer(
     with opened() as session:
         viewer = _owner(session.index)
         said, code = (
-            (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.consent, "consent")
+            (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.give_consent, "consent")
         )
         effect = said(session.index, viewer, number, reason or code, preview=preview)
     show_effect(effect, as_json=as_json)
@@ -87,6 +87,6 @@ def _owner(index: Index) -> Viewer:
     return clients.authenticate(index, key, None)
 
 
-def _for(one: WaitingStep) -> str:
+def _for(one: PendingStep) -> str:
     asked = [f"owner of {each.source}" for each in one.consents if each.status == "asked"]
     return ", ".join([*(["a second approver"] if one.approval else []), *asked])

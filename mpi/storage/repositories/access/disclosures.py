@@ -8,9 +8,9 @@ import orjson
 from sqlalchemy import BigInteger, Connection, Row, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.driver.bulk_rows import put
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.bulk_rows import insert_rows
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import DisclosedRecordRow, DisclosureRow
 
 _disclosure = DisclosureRow.__table__  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ class Disclosures:
     def add_all(self, first: int, disclosures: Sequence[Disclosure]) -> None:
         """Write disclosures to the ledger, numbered from ``first`` on."""
         numbered = list(enumerate(disclosures, first))
-        put(
+        insert_rows(
             self._connection,
             _disclosure,
             [
@@ -95,7 +95,7 @@ class Disclosures:
                 for number, one in numbered
             ],
         )
-        put(
+        insert_rows(
             self._connection,
             _disclosed,
             [
@@ -137,11 +137,11 @@ class Disclosures:
     def since(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Disclosures from a moment on of any of the records, or of what a handle stands for."""
         found: dict[int, Disclosure] = {}
-        for chunk in chunked([_BY_HANDLE, *record_ids]):
+        for chunk in iter_chunks([_BY_HANDLE, *record_ids]):
             rows = self._connection.execute(
                 select(_disclosure)
                 .join(_disclosed, _disclosed.c.disclosure_id == _disclosure.c.id)
-                .where(among(_disclosed.c.record_id, chunk), _disclosure.c.at >= at)
+                .where(is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= at)
             )
             found.update({row.id: _disclosure_of(row) for row in rows})
         return [found[number] for number in sorted(found)]

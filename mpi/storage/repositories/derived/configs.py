@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.runs import DERIVES, RELEASES
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
 
@@ -99,7 +99,7 @@ class Configs:
     def ask_ahead(self) -> None:
         """Send ahead what ``active`` will ask."""
         if self._active is None:
-            ahead(self._connection, _ACTIVE)
+            prefetch(self._connection, _ACTIVE)
 
     def in_force_at(self, commit_no: int) -> int | None:
         """The configuration that was in force once a commit was made."""

@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.driver.bulk_rows import put, put_columns
-from mpi.storage.driver.chunks import CHUNK, chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead, every
+from mpi.storage.driver.bulk_rows import insert_rows, insert_columns
+from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch, fetch_all
 from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow
 
@@ -36,35 +36,35 @@ _EDGES_OF = union_all(
     *(
         select(_edge.c.lo, _edge.c.hi, _edge.c.weight)
         .where(
-            _edge.c.config_id == bindparam("config"), among(end, "ids"), _edge.c.weight >= bindparam("floor")
+            _edge.c.config_id == bindparam("config"), is_in(end, "ids"), _edge.c.weight >= bindparam("floor")
         )
         .with_hint(_edge, hint, "sqlite")
         for end, hint in _ENDS
     )
 )
 _FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
-    _feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids")
+    _feature.c.config_id == bindparam("config"), is_in(_feature.c.record_id, "ids")
 )
 _FEATURES_AFTER = (
     select(_feature.c.record_id, _feature.c.payload)
     .where(_feature.c.config_id == bindparam("config"), _feature.c.record_id > bindparam("after"))
     .order_by(_feature.c.record_id)
-    .limit(CHUNK)
+    .limit(CHUNK_SIZE)
 )
 _DROP_FEATURES = (
     delete(_feature)
-    .where(_feature.c.config_id == bindparam("config"), among(_feature.c.record_id, "ids"))
+    .where(_feature.c.config_id == bindparam("config"), is_in(_feature.c.record_id, "ids"))
     .returning(_feature.c.record_id)
 )
 _DROP_EDGES = tuple(
     delete(_edge)
-    .where(_edge.c.config_id == bindparam("config"), among(end, "ids"))
+    .where(_edge.c.config_id == bindparam("config"), is_in(end, "ids"))
     .with_hint(hint, dialect_name="sqlite")
     for end, hint in _ENDS
 )
 
 _EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
-    _edge.c.config_id == bindparam("config"), among(_edge.c.lo, "ids")
+    _edge.c.config_id == bindparam("config"), is_in(_edge.c.lo, "ids")
 )
 _DROP_EDGE = delete(_edge).where(
     _edge.c.config_id == bindparam("config"), _edge.c.lo == bindparam("low"), _edge.c.hi == bindparam("high")
@@ -124,7 +124,7 @@ class Derived:
         rows = list(payloads)
         if len(rows) == 1:
             [(record, payload)] = rows
-            put(
+            insert_rows(
                 self._connection,
                 _feature,
                 [{"config_id": config_id, "record_id": record, "payload": payload}],
@@ -135,7 +135,7 @@ class Derived:
             "record_id": [record for record, _ in rows],
             "payload": [payload for _, payload in rows],
         }
-        put_columns(self._connection, _feature, columns)
+        insert_columns(self._connection, _feature, columns)
 
     def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
@@ -146,7 +146,7 @@ class Derived:
             "hi": [hi for _, hi in ends],
             "weight": [round(edges[each] * MICROBITS) for each in ends],
         }
-        put_columns(self._connection, _edge, columns)
+        insert_columns(self._connection, _edge, columns)
 
     def drop(self, config_id: int, record_ids: Collection[int], *, but_keys_of: Container[int] = ()) -> None:
         """Remove features, keys and edges of the given records; one without features has no others.
@@ -157,7 +157,7 @@ class Derived:
             but_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
                 some, in the same transaction.
         """
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_DROP_FEATURES, {"config": config_id, "ids": chunk})
             known = [row.record_id for row in rows]
             self._keys.drop(config_id, [record for record in known if record not in but_keys_of])
@@ -176,9 +176,9 @@ class Derived:
 
     def drop_own(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove features and keys of records; their edges stay."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             self._connection.execute(
-                delete(_feature).where(_feature.c.config_id == config_id, among(_feature.c.record_id, chunk))
+                delete(_feature).where(_feature.c.config_id == config_id, is_in(_feature.c.record_id, chunk))
             )
         self._keys.drop(config_id, record_ids)
 
@@ -190,7 +190,7 @@ class Derived:
 
     def drop_edges_of(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove edges with either end among the records, whether these have features or not."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             for statement in _DROP_EDGES:
                 self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
@@ -239,12 +239,12 @@ class Derived:
     def with_features(self, config_id: int) -> set[int]:
         """The records that have features."""
         statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
-        return {row[0] for row in every(self._connection, statement)}
+        return {row[0] for row in fetch_all(self._connection, statement)}
 
     def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
         """Edges whose lower end is among the records, in millionths of a bit."""
         found: dict[tuple[int, int], int] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
             found.update({(row[0], row[1]): row[2] for row in rows})
         return found
@@ -252,15 +252,15 @@ class Derived:
     def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
         """Feature payloads of the records that have them."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
             found.update({row.record_id: row.payload for row in rows})
         return found
 
     def all_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
         """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
-        after, page = -1, CHUNK
-        while page == CHUNK:
+        after, page = -1, CHUNK_SIZE
+        while page == CHUNK_SIZE:
             rows = self._connection.execute(_FEATURES_AFTER, {"config": config_id, "after": after}).all()
             page = len(rows)
             for record, payload in rows:
@@ -269,7 +269,7 @@ class Derived:
 
     def features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[Payloads]:
         """Feature payloads of the records that have them, a part at a time; soonest of ascending ones."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             if self._connection.dialect.name == "postgresql":
                 asked = {"config": config_id, "ids": list(chunk)}
                 records, lengths, joined = self._connection.execute(_JOINED, asked).one()
@@ -282,7 +282,7 @@ class Derived:
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
         """Edges with either end among the records, from ``floor`` bits up."""
         found: Edges = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 _EDGES_OF, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
             )
@@ -291,11 +291,11 @@ class Derived:
 
     def ask_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
         """Send ahead what ``edges_of`` will ask."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
-            ahead(self._connection, _EDGES_OF, given)
+            prefetch(self._connection, _EDGES_OF, given)
 
     def all_edges(self, config_id: int) -> Edges:
         """Every edge."""
         statement = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
-        return {(row[0], row[1]): row[2] / MICROBITS for row in every(self._connection, statement)}
+        return {(row[0], row[1]): row[2] / MICROBITS for row in fetch_all(self._connection, statement)}

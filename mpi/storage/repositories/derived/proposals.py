@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from mpi.storage.driver.chunks import LARGEST_NUMBER
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import MAX_BIGINT
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow
 
 _hold = HoldRow.__table__  # type: ignore[attr-defined]
@@ -143,7 +143,7 @@ class Proposals:
 
     def get(self, number: int) -> Proposal | None:
         """A proposal by its number."""
-        if abs(number) > LARGEST_NUMBER:
+        if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_proposal).where(_proposal.c.id == number)).first()
         return None if row is None else Proposal(*row)
@@ -231,7 +231,7 @@ class Proposals:
     def open_among(self, numbers: Collection[int]) -> list[Hold]:
         """Those of some holds that are still open."""
         rows = self._connection.execute(
-            select(_hold).where(among(_hold.c.id, numbers), _hold.c.status == "open")
+            select(_hold).where(is_in(_hold.c.id, numbers), _hold.c.status == "open")
         )
         return [_hold_of(row) for row in rows]
 

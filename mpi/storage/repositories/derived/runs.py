@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
-from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import RunChangeRow, RunRow
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -116,7 +116,7 @@ class Runs:
 
     def get(self, number: int) -> Run | None:
         """A run by its number."""
-        if abs(number) > LARGEST_NUMBER:
+        if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_run).where(_run.c.id == number)).first()
         return None if row is None else _of(row)
@@ -169,10 +169,10 @@ class Runs:
     def changed_among(self, number: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that changed beside a run."""
         found: set[int] = set()
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_change.c.record_id).where(
-                    _change.c.run_id == number, among(_change.c.record_id, chunk)
+                    _change.c.run_id == number, is_in(_change.c.record_id, chunk)
                 )
             )
             found.update(row[0] for row in rows)

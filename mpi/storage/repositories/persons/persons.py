@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, func, or_, select, update
 
-from mpi.storage.driver.bulk_rows import put
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead, every
+from mpi.storage.driver.bulk_rows import insert_rows
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch, fetch_all
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow
 
@@ -99,7 +99,7 @@ _COLUMNS = (
 _MEMBERSHIP = select(*_COLUMNS).where(_member.c.scope == SCOPE)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_PERSONS = _PERSON.where(among(_person.c.id, "ids"))
+_PERSONS = _PERSON.where(is_in(_person.c.id, "ids"))
 _BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
 _IS_NOW = _member.c.to_commit.is_(None)
 _WAS_AT = and_(
@@ -107,11 +107,11 @@ _WAS_AT = and_(
     or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
 )
 _EVERYBODY_NOW = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_NOW)
-_OF_RECORDS = among(_member.c.record_id, "ids")
+_OF_RECORDS = is_in(_member.c.record_id, "ids")
 _EVER_OF_RECORDS = _MEMBERSHIP.where(_OF_RECORDS)
 _NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECORDS.where(_WAS_AT)
 # A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
-_EVER_OF_PERSONS = select(*_COLUMNS).where(among(_member.c.person_id, "ids"))
+_EVER_OF_PERSONS = select(*_COLUMNS).where(is_in(_member.c.person_id, "ids"))
 _NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
 _HISTORY = (
     select(
@@ -168,7 +168,7 @@ class Persons:
     def ask_to_know(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``know`` will ask."""
         if missing := self._unknown(record_ids):
-            ahead(self._connection, _HISTORY, {"ids": missing})
+            prefetch(self._connection, _HISTORY, {"ids": missing})
 
     def know(self, record_ids: Collection[int]) -> None:
         """Read all that a settlement asks about who holds a few records, in one statement.
@@ -202,7 +202,7 @@ class Persons:
         if person_ids and all(number in self._people for number in person_ids):
             return {number: self._people[number] for number in person_ids}
         found = {}
-        for chunk in chunked(person_ids):
+        for chunk in iter_chunks(person_ids):
             rows = self._connection.execute(_PERSONS, {"ids": chunk})
             found.update({row.id: Person(*row) for row in rows})
         return found
@@ -276,7 +276,7 @@ class Persons:
         if len(record_ids) <= FEW:
             return {m.person_id for m in self._history(record_ids)}
         found: set[int] = set()
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
         return found
 
@@ -334,13 +334,13 @@ class Persons:
     def _memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
         return [
             Membership(*row)
-            for chunk in chunked(ids)
+            for chunk in iter_chunks(ids)
             for row in self._connection.execute(statement, {"ids": chunk, **others})
         ]
 
     def all_current(self) -> dict[int, int]:
         """The person of every record that has one now."""
-        return {row[0]: row[1] for row in every(self._connection, _EVERYBODY_NOW)}
+        return {row[0]: row[1] for row in fetch_all(self._connection, _EVERYBODY_NOW)}
 
     def all_memberships(self) -> list[Membership]:
         """Every membership there ever was, by record and time."""
@@ -351,7 +351,7 @@ class Persons:
         """Add persons: rows of id, eid, minted_commit."""
         status = PersonStatus.ACTIVE.value
         self._forget()
-        put(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
+        insert_rows(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
@@ -376,7 +376,7 @@ class Persons:
             for r, _, after in changes
             if after is not None
         ]
-        put(self._connection, _member, joining)
+        insert_rows(self._connection, _member, joining)
         events = [
             {
                 "commit_no": commit_no,
@@ -389,7 +389,7 @@ class Persons:
             }
             for seq, (record, before, after) in enumerate(changes, 1)
         ]
-        put(self._connection, _event, events)
+        insert_rows(self._connection, _event, events)
 
     def changed_in(self, commit_no: int) -> set[int]:
         """Records that changed person in a commit."""
@@ -417,11 +417,11 @@ class Persons:
         """
         persons = set(person_ids)
         records: set[int] = set()
-        for chunk in chunked(persons):
-            members = select(_member.c.record_id).where(among(_member.c.person_id, chunk)).distinct()
+        for chunk in iter_chunks(persons):
+            members = select(_member.c.record_id).where(is_in(_member.c.person_id, chunk)).distinct()
             records.update(self._connection.execute(members).scalars())
         found: dict[tuple[int, int], IdentityEvent] = {}
-        for chunk in chunked(records):
+        for chunk in iter_chunks(records):
             rows = self._connection.execute(
                 select(
                     _event.c.commit_no,
@@ -430,7 +430,7 @@ class Persons:
                     _event.c.before,
                     _event.c.after,
                     _event.c.cause,
-                ).where(among(_event.c.record_id, chunk))
+                ).where(is_in(_event.c.record_id, chunk))
             )
             events = (IdentityEvent(*row) for row in rows)
             found.update({(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons})
@@ -473,5 +473,5 @@ def _may_show(sources: Collection[int] | None) -> ColumnElement[bool]:
     """
     record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
     if sources is not None:
-        record = record.where(among(_record.c.source_id, sources))
+        record = record.where(is_in(_record.c.source_id, sources))
     return exists(record)

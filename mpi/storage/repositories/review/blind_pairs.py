@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, func, insert, select
 
-from mpi.storage.driver.bulk_rows import put
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.bulk_rows import insert_rows
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.derived.derived import MICROBITS, Edges
 from mpi.storage.tables import BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow
 
@@ -18,7 +18,7 @@ _edge = EdgeRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
 
 _EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
-    _edge.c.config_id == bindparam("config"), among(_edge.c.lo, "ids")
+    _edge.c.config_id == bindparam("config"), is_in(_edge.c.lo, "ids")
 )
 _ANSWERED = exists().where(_answer.c.blind_pair_id == _pair.c.id)
 
@@ -91,7 +91,7 @@ class Blind:
     def edges_from(self, config_id: int, record_ids: Collection[int]) -> Edges:
         """Edges whose lower record is one of these: each edge is one record's."""
         found: Edges = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
             found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
@@ -103,7 +103,7 @@ class Blind:
             {name: getattr(pair, name) for name in names} | {"weight": round(pair.bits * MICROBITS)}
             for pair in pairs
         ]
-        put(self._connection, _pair, rows)
+        insert_rows(self._connection, _pair, rows)
 
     def get(self, number: int) -> BlindPair | None:
         """One pair."""
@@ -137,9 +137,9 @@ class Blind:
     def answers(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
         """The answer to each pair that has one."""
         found: dict[int, BlindAnswer] = {}
-        for chunk in chunked(numbers):
+        for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
-                select(_answer).where(among(_answer.c.blind_pair_id, chunk)).order_by(_answer.c.at.desc())
+                select(_answer).where(is_in(_answer.c.blind_pair_id, chunk)).order_by(_answer.c.at.desc())
             )
             found.update({row.blind_pair_id: BlindAnswer(*row) for row in rows})
         return found

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import OwnerQuestionRow
 
 _asked = OwnerQuestionRow.__table__  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ class OwnerQuestions:
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
         """One by its number."""
-        if abs(number) > LARGEST_NUMBER:
+        if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_asked).where(_asked.c.id == number)).first()
         return None if row is None else _read(row)
@@ -70,9 +70,9 @@ class OwnerQuestions:
     def of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
         """Those about questions of stewards, oldest first."""
         found: list[StoredOwnerQuestion] = []
-        for chunk in chunked(questions):
+        for chunk in iter_chunks(questions):
             rows = self._connection.execute(
-                select(_asked).where(among(_asked.c.question, chunk)).order_by(_asked.c.id)
+                select(_asked).where(is_in(_asked.c.question, chunk)).order_by(_asked.c.id)
             )
             found += map(_read, rows)
         return found
@@ -80,9 +80,9 @@ class OwnerQuestions:
     def of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
         """Those that the owners of sources were asked, the first due first."""
         found: list[StoredOwnerQuestion] = []
-        for chunk in chunked(source_ids):
+        for chunk in iter_chunks(source_ids):
             rows = self._connection.execute(
-                select(_asked).where(among(_asked.c.source_id, chunk), _asked.c.state.in_(states))
+                select(_asked).where(is_in(_asked.c.source_id, chunk), _asked.c.state.in_(states))
             )
             found += map(_read, rows)
         return sorted(found, key=lambda one: (one.due_on, one.id))
@@ -97,8 +97,8 @@ class OwnerQuestions:
 
     def withdraw_of(self, questions: Collection[str]) -> None:
         """Note that no answer is wanted any more to what was asked about questions of stewards."""
-        for chunk in chunked(questions):
-            unanswered = (among(_asked.c.question, chunk), _asked.c.state == OPEN)
+        for chunk in iter_chunks(questions):
+            unanswered = (is_in(_asked.c.question, chunk), _asked.c.state == OPEN)
             self._connection.execute(update(_asked).where(*unanswered).values(state=WITHDRAWN))
 
     def erase_notes(self, record_id: int) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, tuple_
 
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.review.task_work import ASLEEP
 from mpi.storage.repositories.review.tasks import Task, task_of
 from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow
@@ -127,17 +127,17 @@ class TaskQueue:
     def places(self, wanted: Wanted, questions: Collection[str]) -> dict[str, int]:
         """By question: the harm of its most harmful task of those looked for."""
         found: dict[str, int] = {}
-        for chunk in chunked(questions):
+        for chunk in iter_chunks(questions):
             statement = self._looked_for(select(_task.c.question, func.max(_harm(wanted))), wanted)
-            statement = statement.where(among(_task.c.question, chunk)).group_by(_task.c.question)
+            statement = statement.where(is_in(_task.c.question, chunk)).group_by(_task.c.question)
             found.update({row[0]: row[1] for row in self._connection.execute(statement)})
         return found
 
     def tasks(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
         """By question: its tasks that the reader may see, the heaviest first."""
         found: dict[str, list[Task]] = {}
-        for chunk in chunked(questions):
-            statement = _visible(select(_task).where(among(_task.c.question, chunk)), sources)
+        for chunk in iter_chunks(questions):
+            statement = _visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
             rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
             for row in rows:
                 found.setdefault(row.question, []).append(task_of(row))
@@ -146,9 +146,9 @@ class TaskQueue:
     def questions_of(self, keys: Collection[str]) -> dict[str, str]:
         """By task: the question that it is shown in; tasks that there are not are left out."""
         found: dict[str, str] = {}
-        for chunk in chunked(keys):
+        for chunk in iter_chunks(keys):
             rows = self._connection.execute(
-                select(_task.c.key, _task.c.question).where(among(_task.c.key, chunk))
+                select(_task.c.key, _task.c.question).where(is_in(_task.c.key, chunk))
             )
             found.update({row.key: row.question for row in rows})
         return found
@@ -253,7 +253,7 @@ def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: 
         # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
         found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
         if sources is not None:
-            found = found.where(among(source, sources))
+            found = found.where(is_in(source, sources))
     return found
 
 
@@ -290,9 +290,9 @@ def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.source is not None:
         found.append(or_(_task.c.lo_source == wanted.source, _task.c.hi_source == wanted.source))
     if wanted.records is not None:
-        found.append(or_(among(_task.c.lo, wanted.records), among(_task.c.hi, wanted.records)))
+        found.append(or_(is_in(_task.c.lo, wanted.records), is_in(_task.c.hi, wanted.records)))
     if wanted.questions is not None:
-        found.append(among(_task.c.question, wanted.questions))
+        found.append(is_in(_task.c.question, wanted.questions))
     if wanted.since is not None:
         found.append(_task.c.opened_commit > wanted.since)
     if wanted.burst is not None:
@@ -305,4 +305,4 @@ def _due(wanted: Wanted, due: Due) -> ColumnElement[bool]:
         and_(_task.c.opened_commit <= commit, _harm(wanted) >= least, _task.c.kind.in_(kinds))
         for kinds, least, commit in due.by_age
     ]
-    return or_(among(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))
+    return or_(is_in(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))

@@ -8,8 +8,8 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import TaskActionRow, TaskRow, TaskWorkRow
 
 _work = TaskWorkRow.__table__  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ class Act:
 _STANDING = (_work.c.state != CLOSED) & ~exists(select(1).where(_task.c.question == _work.c.question))
 _CLOSE_GONE = (
     update(_work)
-    .where(among(_work.c.question, "keys"), _STANDING)
+    .where(is_in(_work.c.question, "keys"), _STANDING)
     .values(
         state=CLOSED,
         closed_at=bindparam("at"),
@@ -94,7 +94,7 @@ _CLOSE_GONE = (
 )
 _REOPEN = (
     update(_work)
-    .where(among(_work.c.question, "keys"), _work.c.state == CLOSED)
+    .where(is_in(_work.c.question, "keys"), _work.c.state == CLOSED)
     .values(state=OPEN, closed_at=None, closed_because=None)
     .returning(_work.c.question)
 )
@@ -109,8 +109,8 @@ class TaskWork:
     def get(self, questions: Collection[str]) -> dict[str, Work]:
         """Where questions stand; those that nobody ever worked on are left out."""
         found = {}
-        for chunk in chunked(questions):
-            rows = self._connection.execute(select(_work).where(among(_work.c.question, chunk)))
+        for chunk in iter_chunks(questions):
+            rows = self._connection.execute(select(_work).where(is_in(_work.c.question, chunk)))
             found.update({row.question: _read(row) for row in rows})
         return found
 
@@ -162,14 +162,14 @@ class TaskWork:
     def close_gone(self, questions: Collection[str], at: str) -> list[str]:
         """Close those of the questions that have no task any more; returns which."""
         found: list[str] = []
-        for chunk in chunked(questions):
+        for chunk in iter_chunks(questions):
             found += self._connection.execute(_CLOSE_GONE, {"keys": chunk, "at": at}).scalars()
         return sorted(found)
 
     def reopen(self, questions: Collection[str]) -> list[str]:
         """Open those of the questions that were closed; returns which."""
         found: list[str] = []
-        for chunk in chunked(questions):
+        for chunk in iter_chunks(questions):
             found += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
         return sorted(found)
 
@@ -213,9 +213,9 @@ class TaskWork:
     def acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
         """Those of the questions that somebody ever did something with."""
         found: set[str] = set()
-        for chunk in chunked(questions):
+        for chunk in iter_chunks(questions):
             rows = self._connection.execute(
-                select(_action.c.question).where(_action.c.actor == actor, among(_action.c.question, chunk))
+                select(_action.c.question).where(_action.c.actor == actor, is_in(_action.c.question, chunk))
             )
             found.update(rows.scalars())
         return found
@@ -224,8 +224,8 @@ class TaskWork:
         """Destroy the free text of everything that was done with a question about a record."""
         rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
         found = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
-        for chunk in chunked(found):
-            self._connection.execute(update(_action).where(among(_action.c.id, chunk)).values(note=None))
+        for chunk in iter_chunks(found):
+            self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
 
     def count(self, state: str) -> int:
         """How many questions were put in a state."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
 
-from mpi.storage.driver.bulk_rows import put
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.bulk_rows import insert_rows
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.tables import RecordRow, TaskRow
 
@@ -65,14 +65,14 @@ NEVER = "9999-12-31"
 """``quiet_until`` of a question that only other evidence can bring up again."""
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_TOUCHING = or_(among(_task.c.lo, "ids"), among(_task.c.hi, "ids"))
-_TAKE_OUT = delete(_task).where(among(_task.c.key, "keys"))
+_TOUCHING = or_(is_in(_task.c.lo, "ids"), is_in(_task.c.hi, "ids"))
+_TAKE_OUT = delete(_task).where(is_in(_task.c.key, "keys"))
 _TOUCHED = select(_task).where(_TOUCHING)
 _ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
-_SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
+_SOURCES = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
 _BESIDE = select(_task.c.kind, _task.c.lo, _task.c.hi, _task.c.key).where(_TOUCHING)
 """The kind is told and not asked for: SQLite would go through all tasks of it."""
-_NAMED = select(_task).where(among(_task.c.key, "keys"))
+_NAMED = select(_task).where(is_in(_task.c.key, "keys"))
 _OF = select(_task).where(_TOUCHING, _ASKED)
 
 
@@ -133,14 +133,14 @@ class Tasks:
     def touching(self, record_ids: Collection[int]) -> list[Task]:
         """Every task about any of the records, also one that is not asked yet."""
         found: dict[str, Task] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_TOUCHED, {"ids": chunk})
             found.update({row.key: task_of(row) for row in rows})
         return list(found.values())
 
     def beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
         """The two records and the key of every task of a kind about any of the records."""
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             for of_kind, lo, hi, key in self._connection.execute(_BESIDE, {"ids": chunk}):
                 if of_kind == kind:
                     yield lo, hi, key
@@ -149,14 +149,14 @@ class Tasks:
         """Those of the tasks that there are."""
         return [
             task_of(row)
-            for chunk in chunked(keys)
+            for chunk in iter_chunks(keys)
             for row in self._connection.execute(_NAMED, {"keys": chunk})
         ]
 
     def ask_touching(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``touching`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _TOUCHED, {"ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _TOUCHED, {"ids": chunk})
 
     def replace(
         self, before: Collection[Task], after: Collection[Task], commit_no: int
@@ -173,16 +173,16 @@ class Tasks:
         """
         known = {task.key: task for task in before}
         wanted = _as_stored(known, after, commit_no)
-        for chunk in chunked([key for key, task in known.items() if wanted.get(key) != task]):
+        for chunk in iter_chunks([key for key, task in known.items() if wanted.get(key) != task]):
             self._connection.execute(_TAKE_OUT, {"keys": chunk})
         added = [task for key, task in wanted.items() if known.get(key) != task]
         sources = self._sources({end for task in added for end in task.ends})
-        put(self._connection, _task, [_row(task, sources) for task in added])
+        insert_rows(self._connection, _task, [_row(task, sources) for task in added])
         return {task.question for task in known.values()}, {task.question for task in wanted.values()}
 
     def _sources(self, record_ids: Collection[int]) -> dict[int, int]:
         found: dict[int, int] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_SOURCES, {"ids": chunk})
             found.update({row.id: row.source_id for row in rows})
         return found
@@ -213,9 +213,9 @@ class Tasks:
     def about(self, decision_ids: Collection[int], kind: str) -> set[int]:
         """Those of the decisions that a task of a kind is about."""
         found: set[int] = set()
-        for chunk in chunked(decision_ids):
+        for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
-                select(_task.c.decision_id).where(_task.c.kind == kind, among(_task.c.decision_id, chunk))
+                select(_task.c.decision_id).where(_task.c.kind == kind, is_in(_task.c.decision_id, chunk))
             )
             found.update(row[0] for row in rows)
         return found

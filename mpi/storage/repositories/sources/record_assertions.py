@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, insert, select, union
 
-from mpi.storage.driver.chunks import chunked
+from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.batches import UNDOING, UNDONE
 from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow, TakenBackRow
 
@@ -110,7 +110,7 @@ class Sightings:
         Of a load that is being taken back those about records whose turn is yet to come count still.
         """
         found: dict[int, list[Heard]] = {record: [] for record in record_ids}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             versions = self._connection.execute(
                 select(
                     _version.c.record_id,

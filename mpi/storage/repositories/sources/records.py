@@ -20,10 +20,10 @@ from sqlalchemy import (
 )
 
 from mpi.domain.record_ref import RecordRef
-from mpi.storage.driver.bulk_rows import put
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead, every
+from mpi.storage.driver.bulk_rows import insert_rows
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch, fetch_all
 from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
 
 _record = RecordRow.__table__  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ _COLUMNS = (
 _EVERY_OVERLAY = select(_version.c.record_id, _version.c.id).where(
     _version.c.state == literal_column("'overlay'")
 )
-_OVERLAYS = _EVERY_OVERLAY.where(among(_version.c.record_id, "ids"))
+_OVERLAYS = _EVERY_OVERLAY.where(is_in(_version.c.record_id, "ids"))
 _WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
@@ -128,13 +128,13 @@ _BY_OLD_NAME = (
 _BY_EVERY_NAME = union_all(
     select(_record.c.local_id.label("known_as"), *_COLUMNS)
     .outerjoin(_version, _version.c.id == _record.c.version_id)
-    .where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids")),
-    _BY_OLD_NAME.where(among(_alias.c.local_id, "local_ids")),
+    .where(_record.c.source_id == bindparam("source"), is_in(_record.c.local_id, "local_ids")),
+    _BY_OLD_NAME.where(is_in(_alias.c.local_id, "local_ids")),
 )
 _HASHES = (
     select(_record.c.local_id, _version.c.content_hash)
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(_record.c.source_id == bindparam("source"), among(_record.c.local_id, "local_ids"))
+    .where(_record.c.source_id == bindparam("source"), is_in(_record.c.local_id, "local_ids"))
 )
 _PAGE = (
     select(_record.c.id, _record.c.local_id, _record.c.state, _version.c.content_hash)
@@ -149,20 +149,20 @@ _STATES = (
     .where(_record.c.source_id == bindparam("source"))
     .group_by(_record.c.state)
 )
-_GET = _WITH_HASH.where(among(_record.c.id, "ids"))
+_GET = _WITH_HASH.where(is_in(_record.c.id, "ids"))
 _KEYS = select(_record.c.id, _record.c.canonical_key).where(
-    among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
+    is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
 )
-_SOURCES = select(_record.c.id, _record.c.source_id).where(among(_record.c.id, "ids"))
+_SOURCES = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
 _LABELS = (
     select(_record.c.id, _source.c.code, _record.c.local_id)
     .join(_source, _source.c.id == _record.c.source_id)
-    .where(among(_record.c.id, "ids"), _record.c.state != RecordState.SEALED)
+    .where(is_in(_record.c.id, "ids"), _record.c.state != RecordState.SEALED)
 )
 _PAYLOADS = (
     select(_record.c.id, _record.c.source_id, _version.c.payload)
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
 _ACTIVE_VERSIONS = (
     select(
@@ -174,7 +174,7 @@ _ACTIVE_VERSIONS = (
         _version.c.payload,
     )
     .join(_version, _version.c.id == _record.c.version_id)
-    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
 _ACTIVATE = (
     update(_record)
@@ -192,7 +192,7 @@ _FLAGS = (
     select(_record.c.id.label("record_id"), _version.c.as_of, _flag)
     .join(_version, _version.c.id == _record.c.version_id)
     .join(_flag, _flag.c.version_id == _version.c.id)
-    .where(among(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
+    .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
     .order_by(_record.c.canonical_key, _flag.c.seq)
 )
 
@@ -213,7 +213,7 @@ class Records:
         Those that the source does not have are left out.
         """
         found: dict[str, StoredRecord] = {}
-        for chunk in chunked(local_ids):
+        for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
             # A name that a record bears now goes before one that another had: no two bear it now.
             for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
@@ -222,13 +222,13 @@ class Records:
 
     def ask_find(self, source_id: int, local_ids: Collection[str]) -> None:
         """Send ahead what ``find`` will ask."""
-        for chunk in chunked(local_ids):
-            ahead(self._connection, _BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
+        for chunk in iter_chunks(local_ids):
+            prefetch(self._connection, _BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
         """The hash of the version that stands, or last stood, for each local ID of a source that has one."""
         found: dict[str, str] = {}
-        for chunk in chunked(local_ids):
+        for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_HASHES, {"source": source_id, "local_ids": chunk})
             found.update({row.local_id: row.content_hash for row in rows})
         return found
@@ -266,7 +266,7 @@ class Records:
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Records by their number."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_GET, {"ids": chunk})
             found.update({row.id: _stored(row) for row in rows})
         return found
@@ -274,7 +274,7 @@ class Records:
     def source_of(self, record_ids: Collection[int]) -> dict[int, int]:
         """The number of each record's source."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_SOURCES, {"ids": chunk}).all()
             found.update({row[0]: row[1] for row in rows})
         return found
@@ -282,7 +282,7 @@ class Records:
     def active(self) -> dict[int, int]:
         """Number and canonical key of every active record."""
         statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
-        return {row[0]: row[1] for row in every(self._connection, statement)}
+        return {row[0]: row[1] for row in fetch_all(self._connection, statement)}
 
     def active_groups(self) -> dict[int, int]:
         """Number and visibility group of every active record."""
@@ -294,20 +294,20 @@ class Records:
     def keys(self, record_ids: Collection[int]) -> dict[int, int]:
         """Canonical keys of the active ones among the given records."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_KEYS, {"ids": chunk})
             found.update({row.id: row.canonical_key for row in rows})
         return found
 
     def ask_keys(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``keys`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _KEYS, {"ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _KEYS, {"ids": chunk})
 
     def labels(self, record_ids: Collection[int]) -> dict[int, RecordRef]:
         """Source code and local ID of records that may show; a sealed record has no label."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_LABELS, {"ids": chunk})
             found.update({row.id: RecordRef(row.code, row.local_id) for row in rows})
         return found
@@ -334,7 +334,7 @@ class Records:
     def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
         """(source number, payload) of the active version of each active record asked for."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
             found.update({row.id: (row.source_id, row.payload) for row in rows})
         return found
@@ -342,7 +342,7 @@ class Records:
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
         """The active version of each active record asked for."""
         found = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
             found.update({row.id: ActiveVersion(*row) for row in rows})
         return found
@@ -350,9 +350,9 @@ class Records:
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
         """When versions were true at their sources."""
         found = {}
-        for chunk in chunked(version_ids):
+        for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
-                select(_version.c.id, _version.c.as_of).where(among(_version.c.id, chunk))
+                select(_version.c.id, _version.c.as_of).where(is_in(_version.c.id, chunk))
             )
             found.update({row.id: row.as_of for row in rows})
         return found
@@ -360,9 +360,9 @@ class Records:
     def payloads_of(self, version_ids: Collection[int]) -> dict[int, bytes]:
         """What versions state."""
         found = {}
-        for chunk in chunked(version_ids):
+        for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
-                select(_version.c.id, _version.c.payload).where(among(_version.c.id, chunk))
+                select(_version.c.id, _version.c.payload).where(is_in(_version.c.id, chunk))
             )
             found.update({row.id: row.payload for row in rows})
         return found
@@ -401,23 +401,23 @@ class Records:
             for row in self._connection.execute(_EVERY_OVERLAY):
                 found.setdefault(row.record_id, set()).add(row.id)
             return found
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_OVERLAYS, {"ids": chunk}):
                 found.setdefault(row.record_id, set()).add(row.id)
         return found
 
     def ask_overlays(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``overlays`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _OVERLAYS, {"ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _OVERLAYS, {"ids": chunk})
 
     def refused(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
         """By record: the hashes of its versions to which a person said no, by version."""
         found: dict[int, dict[int, str]] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_version.c.record_id, _version.c.id, _version.c.content_hash).where(
-                    among(_version.c.record_id, chunk), _version.c.state == "refused"
+                    is_in(_version.c.record_id, chunk), _version.c.state == "refused"
                 )
             )
             for row in rows:
@@ -442,21 +442,21 @@ class Records:
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
         """Flags on the active versions of the given records, with their record."""
         found: list[AnyRow] = []
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             found += self._connection.execute(_FLAGS, {"ids": chunk}).all()
         return found
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add records."""
-        put(self._connection, _record, rows)
+        insert_rows(self._connection, _record, rows)
 
     def insert_versions(self, rows: list[dict[str, Any]]) -> None:
         """Add versions."""
-        put(self._connection, _version, rows)
+        insert_rows(self._connection, _version, rows)
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
         """Add flags of versions just added."""
-        put(self._connection, _flag, rows)
+        insert_rows(self._connection, _flag, rows)
 
     def activate(self, rows: list[dict[str, Any]]) -> None:
         """Give records a new active version: rows of record_id, version_id, as_of."""
@@ -528,7 +528,7 @@ class Records:
         stands = exists().where(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id)
         # Reckoned, so that nobody goes through all versions of the load for those of a few records.
         of_load = _version.c.batch_id + 0 == batch_id
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             self._connection.execute(
                 update(_version)
                 .where(_version.c.record_id.in_(chunk), of_load, ~stands)

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import RenamedRow
 
 _renamed = RenamedRow.__table__  # type: ignore[attr-defined]
@@ -44,10 +44,10 @@ class Renames:
     def of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
         """By record: every re-key of it, also those taken back, the oldest first."""
         found: dict[int, list[Rename]] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_renamed)
-                .where(among(_renamed.c.record_id, chunk))
+                .where(is_in(_renamed.c.record_id, chunk))
                 .order_by(_renamed.c.record_id, _renamed.c.step_id)
             )
             for row in rows:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.tables import AgencyRow, SourceRow
 
 _agency = AgencyRow.__table__  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ class Sources:
     def ask_ahead(self) -> None:
         """Send ahead what ``all`` will ask."""
         if self._known is None:
-            ahead(self._connection, _ALL)
+            prefetch(self._connection, _ALL)
 
     def by_code(self, code: str) -> Source:
         """The source of that code.

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select, update
 
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import ConsentRow
 
 _consent = ConsentRow.__table__  # type: ignore[attr-defined]
@@ -75,10 +75,10 @@ class Consents:
     def of(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
         """By step: everything that was asked about it, by source."""
         found: dict[int, list[StoredConsent]] = {}
-        for chunk in chunked(step_ids):
+        for chunk in iter_chunks(step_ids):
             rows = self._connection.execute(
                 select(_consent)
-                .where(among(_consent.c.step_id, chunk))
+                .where(is_in(_consent.c.step_id, chunk))
                 .order_by(_consent.c.step_id, _consent.c.source_id)
             )
             for r in rows:

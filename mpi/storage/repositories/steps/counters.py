@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Connection, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.prefetch import prefetch
 
 _TAKE = text(
     "INSERT INTO counter (name, next) VALUES (:name, 1 + :count) "
@@ -53,7 +53,7 @@ class Counters:
     def ask_ahead(self) -> None:
         """Send ahead what the first ``take`` will ask."""
         if self._alone and self._next is None:
-            ahead(self._connection, _ALL)
+            prefetch(self._connection, _ALL)
 
     def pass_over(self, name: str, number: int) -> None:
         """Never give a number, nor any below it."""

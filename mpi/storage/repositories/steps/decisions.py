@@ -9,9 +9,9 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, or_, select, update
 
 from mpi.domain.decision import Authority, Decision, DecisionKind
-from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
-from mpi.storage.driver.in_list import among
-from mpi.storage.driver.prefetch import ahead
+from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
+from mpi.storage.driver.in_list import is_in
+from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
 
@@ -56,10 +56,10 @@ _IN_FORCE = _heads_and_members(select(_decision.c.id).where(_decision.c.status =
 _NAMING = _heads_and_members(
     select(_decision.c.id)
     .join(_member, _member.c.decision_id == _decision.c.id)
-    .where(_decision.c.status == DecisionStatus.IN_FORCE, among(_member.c.record_id, "ids"))
+    .where(_decision.c.status == DecisionStatus.IN_FORCE, is_in(_member.c.record_id, "ids"))
 )
 _ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
-    among(_decision.c.asserting_record, "ids")
+    is_in(_decision.c.asserting_record, "ids")
 )
 _WAITS = or_(_decision.c.status == DecisionStatus.REVIEW.value, _awaited.c.second)
 _WITH_STATUS = (
@@ -74,7 +74,7 @@ _WAITING = _WITH_STATUS.where(
         select(_member.c.decision_id)
         .join(_decision, _decision.c.id == _member.c.decision_id)
         .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
-        .where(_WAITS, among(_member.c.record_id, "ids"))
+        .where(_WAITS, is_in(_member.c.record_id, "ids"))
     )
 )
 
@@ -207,32 +207,32 @@ class Decisions:
     def naming(self, record_ids: Collection[int]) -> list[NamedDecision]:
         """Decisions in force that name any of the records."""
         found: dict[int, NamedDecision] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_NAMING, {"ids": chunk}).all()
             found.update({named.decision.id: named for named in self._named(rows)})
         return [found[number] for number in sorted(found)]
 
     def ask_naming(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``naming`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _NAMING, {"ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _NAMING, {"ids": chunk})
 
     def ask_waiting(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``waiting`` will ask."""
-        for chunk in chunked(record_ids):
-            ahead(self._connection, _WAITING, {"ids": chunk})
+        for chunk in iter_chunks(record_ids):
+            prefetch(self._connection, _WAITING, {"ids": chunk})
 
     def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Decisions by number, whatever their status."""
         found: dict[int, StoredDecision] = {}
-        for chunk in chunked([number for number in numbers if abs(number) <= LARGEST_NUMBER]):
+        for chunk in iter_chunks([number for number in numbers if abs(number) <= MAX_BIGINT]):
             found.update(self._stored(_decision.c.id.in_(chunk)))
         return found
 
     def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
         """Every decision that names any of the records, whatever its status."""
         numbers: set[int] = set()
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_member.c.decision_id).where(_member.c.record_id.in_(chunk)).distinct()
             )
@@ -263,7 +263,7 @@ class Decisions:
     def asserting(self, record_ids: Collection[int]) -> dict[str, set[int]]:
         """Those of the records with which a source said something, by the kind of what it said."""
         found: dict[str, set[int]] = {}
-        for chunk in chunked(record_ids):
+        for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ASSERTING, {"ids": chunk}):
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
@@ -287,7 +287,7 @@ class Decisions:
         asked = (
             [(_EVERY_WAITING, {})]
             if record_ids is None
-            else [(_WAITING, {"ids": chunk}) for chunk in chunked(record_ids)]
+            else [(_WAITING, {"ids": chunk}) for chunk in iter_chunks(record_ids)]
         )
         for statement, parameters in asked:
             for row in self._connection.execute(statement, parameters):
@@ -303,7 +303,7 @@ class Decisions:
     def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
         """(decision, version seen, version now) of active records that their source has restated since."""
         found: list[tuple[int, int, int]] = []
-        for chunk in chunked(numbers):
+        for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
                 select(_member.c.decision_id, _member.c.version_id_seen, _record.c.version_id)
                 .join(_record, _record.c.id == _member.c.record_id)
@@ -383,7 +383,7 @@ class Decisions:
 
     def set_status(self, numbers: Iterable[int], status: DecisionStatus, ended: int | None) -> None:
         """Change whether decisions bind."""
-        for chunk in chunked(sorted(numbers)):
+        for chunk in iter_chunks(sorted(numbers)):
             self._connection.execute(
                 update(_decision)
                 .where(_decision.c.id.in_(chunk))
@@ -392,7 +392,7 @@ class Decisions:
 
     def set_day(self, numbers: Iterable[int], day: str) -> None:
         """Change the day from which pending decisions bind."""
-        for chunk in chunked(sorted(numbers)):
+        for chunk in iter_chunks(sorted(numbers)):
             self._connection.execute(
                 update(_decision).where(_decision.c.id.in_(chunk)).values(effective_from=day)
             )
@@ -403,7 +403,7 @@ class Decisions:
         groups: dict[int, dict[int, list[int]]] = {}
         seen: dict[int, dict[int, int | None]] = {}
         superseded: dict[int, list[int]] = {}
-        for chunk in chunked(numbers):
+        for chunk in iter_chunks(numbers):
             members = self._connection.execute(
                 select(_member)
                 .where(_member.c.decision_id.in_(chunk))
@@ -465,7 +465,7 @@ class Decisions:
 
     def _bits_seen(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
         found = {}
-        for chunk in chunked(numbers):
+        for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
                 select(_decision.c.id, _decision.c.evidence).where(_decision.c.id.in_(chunk))
             )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mpi.storage.driver.chunks import chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import AwaitedRow
 
 _awaited = AwaitedRow.__table__  # type: ignore[attr-defined]
@@ -47,9 +47,9 @@ class Awaited:
     def of(self, decision_ids: Collection[int]) -> list[StoredAwaited]:
         """What waits of some decisions."""
         found: list[StoredAwaited] = []
-        for chunk in chunked(decision_ids):
+        for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
-                select(_awaited).where(among(_awaited.c.decision_id, chunk)).order_by(_awaited.c.decision_id)
+                select(_awaited).where(is_in(_awaited.c.decision_id, chunk)).order_by(_awaited.c.decision_id)
             )
             found += [StoredAwaited(row.decision_id, row.step_id, row.second) for row in rows]
         return found
@@ -71,5 +71,5 @@ class Awaited:
 
     def end(self, decision_ids: Collection[int]) -> None:
         """Decisions are waited with no more, whatever step did."""
-        for chunk in chunked(decision_ids):
-            self._connection.execute(delete(_awaited).where(among(_awaited.c.decision_id, chunk)))
+        for chunk in iter_chunks(decision_ids):
+            self._connection.execute(delete(_awaited).where(is_in(_awaited.c.decision_id, chunk)))

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from mpi.storage.driver.chunks import LARGEST_NUMBER, chunked
-from mpi.storage.driver.in_list import among
+from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
+from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow
 
 _step = StepRow.__table__  # type: ignore[attr-defined]
@@ -59,7 +59,7 @@ class Steps:
 
     def get(self, number: int) -> Step | None:
         """A step by its number."""
-        if abs(number) > LARGEST_NUMBER:
+        if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _read(row)
@@ -67,9 +67,9 @@ class Steps:
     def at(self, commits: Collection[int]) -> list[Step]:
         """Steps that were done or undone in any of the commits."""
         found: dict[int, Step] = {}
-        for chunk in chunked(commits):
+        for chunk in iter_chunks(commits):
             rows = self._connection.execute(
-                select(_step).where(or_(among(_step.c.commit_no, chunk), among(_step.c.undone_commit, chunk)))
+                select(_step).where(or_(is_in(_step.c.commit_no, chunk), is_in(_step.c.undone_commit, chunk)))
             )
             found.update({row.id: _read(row) for row in rows})
         return [found[number] for number in sorted(found)]
@@ -117,9 +117,9 @@ class Steps:
     def notes(self, decision_ids: Collection[int]) -> dict[int, list[str]]:
         """Free text about decisions."""
         found: dict[int, list[str]] = {}
-        for chunk in chunked(decision_ids):
+        for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
-                select(_note).where(among(_note.c.decision_id, chunk)).order_by(_note.c.id)
+                select(_note).where(is_in(_note.c.decision_id, chunk)).order_by(_note.c.id)
             )
             for row in rows:
                 found.setdefault(row.decision_id, []).append(row.body)

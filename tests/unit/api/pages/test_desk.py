@@ -15,7 +15,7 @@ from mpi.domain.roles import ACTIONS, Role
 from mpi.domain.viewer import Viewer, operator
 from mpi.service.core.block_limits import note_large
 from mpi.service.review.queue import Filters, questions
-from mpi.service.stewardship.freeze_windows import freeze, lift
+from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import Work
 from tests.index import a_child
 from tests.unit.api.pages.desk.test_sign_in import SAME
@@ -163,7 +163,7 @@ def test_an_answer_is_previewed_kept_and_taken_back(index, call, acting):
 def test_an_answer_in_a_freeze_window_says_from_which_day_it_takes_effect(index, call, acting):
     key = in_doubt(index, call, "Frozenley", "2011-04-04")
     after = (clock.now() + timedelta(days=3)).date().isoformat()
-    window = freeze(index, operator(), "D01", clock.today(), after, "count-day")
+    window = add_freeze_window(index, operator(), "D01", clock.today(), after, "count-day")
     try:
         with acting("steward") as client:
             send(client, f"/queue/{key}/claim")
@@ -182,7 +182,7 @@ def test_an_answer_in_a_freeze_window_says_from_which_day_it_takes_effect(index,
             step = re.search(r"step=(\d+)", done)[1]
             assert send(client, f"/queue/{key}/undo", step=step).status_code == 303
     finally:
-        lift(index, operator(), window.id, "count-over")
+        lift_freeze_window(index, operator(), window.id, "count-over")
 
 
 def test_an_answer_without_a_verdict_is_asked_for_again(index, call, acting):

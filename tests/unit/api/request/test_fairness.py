@@ -27,7 +27,7 @@ async def held(fairness, headers, until, entered):
 
 def test_a_client_has_its_share_of_calls_at_work_and_the_next_wait_their_turn():
     async def scene():
-        fairness, entered, until = CallLimiter(at_work=2, waiting=5), [], asyncio.Event()
+        fairness, entered, until = CallLimiter(max_running=2, max_waiting=5), [], asyncio.Event()
         calls = [asyncio.create_task(held(fairness, ONE, until, entered)) for _ in range(5)]
         await asyncio.sleep(0.01)
         assert len(entered) == 2
@@ -40,7 +40,7 @@ def test_a_client_has_its_share_of_calls_at_work_and_the_next_wait_their_turn():
 
 def test_another_client_does_not_wait_for_them_and_neither_does_whoever_watches():
     async def scene():
-        fairness, until = CallLimiter(at_work=1, waiting=1), asyncio.Event()
+        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
         calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
         async with asyncio.timeout(1), fairness.turn("/v1/events", OTHER):
@@ -55,7 +55,7 @@ def test_another_client_does_not_wait_for_them_and_neither_does_whoever_watches(
 
 def test_past_its_queue_a_client_is_told_to_come_back_and_may_when_its_calls_are_done():
     async def scene():
-        fairness, until = CallLimiter(at_work=1, waiting=1), asyncio.Event()
+        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
         calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
         with pytest.raises(TooManyCallsError, match="make fewer at once"):
@@ -71,7 +71,7 @@ def test_past_its_queue_a_client_is_told_to_come_back_and_may_when_its_calls_are
 
 def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
     async def scene():
-        fairness, until = CallLimiter(at_work=1, waiting=1), asyncio.Event()
+        fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
         first = asyncio.create_task(held(fairness, ONE, until, []))
         waiting = asyncio.create_task(held(fairness, ONE, until, []))
         await asyncio.sleep(0.01)
@@ -86,7 +86,7 @@ def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
 
 
 def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered(tmp_path, monkeypatch):
-    fairness, entered, free = CallLimiter(at_work=1, waiting=0), threading.Event(), threading.Event()
+    fairness, entered, free = CallLimiter(max_running=1, max_waiting=0), threading.Event(), threading.Event()
     monkeypatch.setattr("mpi.api.middleware.middleware.CallLimiter", lambda: fairness)
     look_up = persons.lineage
 

@@ -6,8 +6,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.records.upsert import read, withdraw
 from mpi.service.review.question import build_cards
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.merge import Why
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge import StepOptions
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows
 
 CHILD = a_child(
@@ -72,7 +72,7 @@ def test_a_home_is_read_by_anybody_where_none_of_the_childs_records_keeps_it(ind
 
 def test_a_correction_does_not_tell_what_the_record_does_not_that_it_corrects(index):
     eid = crosswalk(index)["sis", "1"]
-    made = correct(index, OPERATOR, eid, "phone", "6145550123", Why("x", "call"))
+    made = correct_value(index, OPERATOR, eid, "phone", "6145550123", StepOptions("x", "call"))
     with index.database.read(OPERATOR) as unit:
         number = unit.steps.get(made.step).detail["record"]
     told = read(index, OPERATOR, "STEWARD", f"correction-{number}")

@@ -14,7 +14,7 @@ from mpi.service.review.assignments import claim
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import load_landing
-from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from tests.desk import ANN, BEN, at, keys, later, one_pair, the_question
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 
@@ -97,9 +97,11 @@ def test_of_a_decision_only_the_records_that_its_reader_is_shown_are_disclosed(i
     load_rows(index, "sis", *many_children(2))
     load_rows(index, "ccwis", *many_children(1, start=50))
     for groups in (((FIRST, HIDDEN), (SECOND,)), ((FIRST,), (SECOND,))):
-        decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, groups, "x"))
-    told, disclosed, _ = line_of(index, lambda: decision(index, SIS_CLIENT, 1))
+        decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, groups, "x"))
+    told, disclosed, _ = line_of(index, lambda: get_decision(index, SIS_CLIENT, 1))
     assert disclosed == named_in(told) == {FIRST, SECOND}
     for limit in (1, 10):
-        listed, of_list, _ = line_of(index, lambda limit=limit: decisions(index, SIS_CLIENT, None, limit))
+        listed, of_list, _ = line_of(
+            index, lambda limit=limit: list_decisions(index, SIS_CLIENT, None, limit)
+        )
         assert of_list == named_in(listed) == {FIRST, SECOND}

@@ -15,7 +15,7 @@ from mpi.service.explanations.pair import explain_features, explain_pair
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.corrections import correct
+from mpi.service.stewardship.corrections import correct_value
 from tests.index import OPERATOR, a_child, crosswalk
 from tests.unit.matching.pairs import records
 from tests.unit.service.stewardship.test_corrections import WHY
@@ -182,7 +182,7 @@ def test_a_record_that_takes_no_part_is_not_compared(made):
     with pytest.raises(ConflictError):
         explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", "gone"))
     eid = crosswalk(made)["sis", "1"]
-    correct(made, OPERATOR, eid, "preferred_name", "Mara", WHY)
+    correct_value(made, OPERATOR, eid, "preferred_name", "Mara", WHY)
     [record] = {v.record for v in golden(made, OPERATOR, eid).values if v.attribute == "preferred_name"}
     with pytest.raises(NotFoundError):
         explain_pair(made, OPERATOR, ONE, record)

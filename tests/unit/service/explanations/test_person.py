@@ -11,8 +11,8 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.explanations.person import explain_person
 from mpi.service.recluster.proposals import apply_proposal, propose
 from mpi.service.records.upsert import upsert
-from mpi.service.stewardship.decisions import Asked, decide
-from mpi.service.stewardship.merge import Why, merge
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.merge import StepOptions, merge
 from tests.index import OPERATOR, a_child, crosswalk
 from tests.models import tiny_model
 from tests.unit.service.persons.test_golden_record import put
@@ -62,7 +62,7 @@ def test_after_a_merge_the_links_within_each_part_show_and_one_decision_joins_th
     put(index, "ccwis:1")
     second = put(index, "sis:2", **STRANGER)
     put(index, "ccwis:2", **STRANGER)
-    merge(index, OPERATOR, [first, second], Why("test"), first)
+    merge(index, OPERATOR, [first, second], StepOptions("test"), first)
     found = explain_person(index, OPERATOR, first)
     assert [line.because for line in found.lines] == ["model", "model", "decision"]
     assert found.sentence == "4 records are one person by 2 links of the model and 1 decision."
@@ -73,9 +73,11 @@ def test_a_reader_is_told_of_its_own_records_and_what_joins_those_alone(index):
     put(index, "sis:2", **STRANGER)
     put(index, "ccwis:1", **OTHER)
     groups = [[RecordRef("sis", "1"), RecordRef("ccwis", "1")]]
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, groups, "test"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "test"))
     decide(
-        index, OPERATOR, Asked(DecisionKind.SAME, [[RecordRef("ccwis", "1"), RecordRef("sis", "2")]], "test")
+        index,
+        OPERATOR,
+        DecisionRequest(DecisionKind.SAME, [[RecordRef("ccwis", "1"), RecordRef("sis", "2")]], "test"),
     )
     eid = crosswalk(index)["sis", "1"]
     assert len(explain_person(index, OPERATOR, eid).parts) == 1

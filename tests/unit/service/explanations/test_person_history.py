@@ -1,10 +1,10 @@
 """How a person was built: each step in a sentence, with what it did, who did it and how to undo it."""
 
 from mpi.domain.record_ref import RecordRef
-from mpi.service.explanations.person_history import built
+from mpi.service.explanations.person_history import describe_history
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.merge import Why, merge, split
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.merge import StepOptions, merge, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
 from tests.unit.service.persons.test_golden_record import put
@@ -13,7 +13,7 @@ from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER
 
 
 def sentences(index, eid: str, viewer=OPERATOR) -> list[str]:
-    return [step.sentence for step in built(index, viewer, eid)]
+    return [step.sentence for step in describe_history(index, viewer, eid)]
 
 
 def test_a_person_is_told_from_its_first_record_on(index):
@@ -36,10 +36,10 @@ def test_a_load_of_many_records_is_one_step(index):
 def test_what_people_did_shows_with_what_it_did_and_how_it_is_undone(index):
     first = put(index, "sis:1")
     second = put(index, "ccwis:1", **STRANGER)
-    made = merge(index, OPERATOR, [first, second], Why("test"), first)
+    made = merge(index, OPERATOR, [first, second], StepOptions("test"), first)
     undo_step(index, OPERATOR, made.step)
-    correct(index, OPERATOR, first, "middle_name", "Lou", WHY)
-    steps = built(index, OPERATOR, first)
+    correct_value(index, OPERATOR, first, "middle_name", "Lou", WHY)
+    steps = describe_history(index, OPERATOR, first)
     assert [step.sentence for step in steps] == [
         "A record was sent: record 1 of sis began this person.",
         f"Persons were merged: record 1 of ccwis came from {second}.",
@@ -53,7 +53,7 @@ def test_what_people_did_shows_with_what_it_did_and_how_it_is_undone(index):
 def test_a_split_tells_where_the_records_went(index):
     eid = put(index, "sis:1")
     put(index, "sis:2")
-    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("sis", "2")]], Why("test"))
+    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("sis", "2")]], StepOptions("test"))
     links = crosswalk(index)
     [gone] = [name for name in ("1", "2") if links["sis", name] != eid]
     assert sentences(index, eid)[-1] == (

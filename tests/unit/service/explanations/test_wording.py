@@ -13,7 +13,7 @@ from mpi.service.explanations import wording
 
 def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words():
     scorer = compile_scorer(load_model(find_model()))
-    words = wording.words()
+    words = wording.load_words()
     for comparison in scorer.levels.comparisons:
         assert comparison.name in words["comparisons"]
         said = words["levels"][comparison.name]
@@ -22,7 +22,7 @@ def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words()
 
 
 def test_every_rule_band_authority_and_thing_that_could_be_otherwise_has_its_words():
-    words = wording.words()
+    words = wording.load_words()
     assert {rule.value for rule in Rule} == set(words["rules"])
     assert {band.value for band in Band} == set(words["bands"]) == set(words["would_be"])
     # A hold is nobody's word, and has a sentence of its own.
@@ -31,9 +31,9 @@ def test_every_rule_band_authority_and_thing_that_could_be_otherwise_has_its_wor
 
 
 def test_what_is_not_listed_reads_as_the_model_names_it():
-    assert wording.level("eye_colour", "much alike") == "eye colour: much alike"
-    assert wording.level("given", "rhymes") == "given name: rhymes"
-    assert wording.cause("eclipse") == "eclipse"
+    assert wording.describe_level("eye_colour", "much alike") == "eye colour: much alike"
+    assert wording.describe_level("given", "rhymes") == "given name: rhymes"
+    assert wording.describe_cause("eclipse") == "eclipse"
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_what_is_not_listed_reads_as_the_model_names_it():
     ],
 )
 def test_a_list_reads_as_people_write_it(parts, said):
-    assert wording.listed(parts) == said
+    assert wording.join_phrases(parts) == said

@@ -50,7 +50,7 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     looks, places = iter([True, True, False, True, False] + [False] * 20), []
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_at_work", lambda _: next(looks))
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: next(looks))
     merge = RecentKeys.merge
 
     def noted(self, most):
@@ -87,7 +87,7 @@ def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, 
     monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_at_work", lambda _: True)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: True)
     load_rows(with_runs, "sis", *many_children(500, 1_000))
     left = runs(with_runs)
     with with_runs.database.write(OPERATOR, "load") as unit:
@@ -150,9 +150,9 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     def and_they_write(self, unit, left):
         finish(self, unit, left)
         # As another process does once the load is whole.
-        self._runs.last_commit -= 1
+        self._compaction.last_commit -= 1
 
-    monkeypatch.setattr(chunk_writer.ChunkWriter, "_finish", and_they_write)
+    monkeypatch.setattr(chunk_writer.ChunkWriter, "_finish_load", and_they_write)
     load_rows(with_runs, "ccwis", *children("43009"))
     assert sizes[0] == compaction._ROWS_BESIDE
     sound(with_runs)

@@ -26,9 +26,9 @@ CHILDREN = 400
 def index(tmp_path, monkeypatch):
     """Children whose keys lie among all and in runs; every part is of thirty keys."""
     in_small_chunks(monkeypatch)
-    chunked = key_lookup.chunked
+    chunked = key_lookup.iter_chunks
     monkeypatch.setattr(key_lookup, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(key_lookup, "chunked", partial(chunked, size=30))
+    monkeypatch.setattr(key_lookup, "iter_chunks", partial(chunked, size=30))
     with an_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from mpi.service.indexing.pairing import MOST_KEPT, Bounds
 from mpi.service.loads import batch_sizes
-from mpi.service.loads.batch_sizes import FIRST_WINDOW, SMALLEST_WINDOW, LARGEST_WINDOW, SECOND_WINDOW_FROM, compute_largest_window, plan_window_sizes
+from mpi.service.loads.batch_sizes import (
+    FIRST_WINDOW,
+    SMALLEST_WINDOW,
+    LARGEST_WINDOW,
+    SECOND_WINDOW_FROM,
+    compute_largest_window,
+    plan_window_sizes,
+)
 
 
 def test_the_first_and_the_last_windows_of_a_file_are_smaller_than_those_between():
@@ -22,7 +29,9 @@ def test_the_first_and_the_last_windows_of_a_file_are_smaller_than_those_between
     ]
 
 
-@pytest.mark.parametrize("statements", [1, SMALLEST_WINDOW, FIRST_WINDOW, FIRST_WINDOW + SECOND_WINDOW_FROM - 1])
+@pytest.mark.parametrize(
+    "statements", [1, SMALLEST_WINDOW, FIRST_WINDOW, FIRST_WINDOW + SECOND_WINDOW_FROM - 1]
+)
 def test_what_a_process_that_pairs_is_not_worth_is_one_window(statements):
     assert [*plan_window_sizes(statements, LARGEST_WINDOW)] == [statements]
 

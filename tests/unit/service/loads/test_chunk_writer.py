@@ -204,7 +204,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
         while others:
             upsert(index, OPERATOR, "ccwis", others.pop())
 
-    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write", write)
+    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
     monkeypatch.setattr(Portions, "turn", and_they_come_in)
     assert load_rows_watched(index, "sis", and_others, *children()).adds_up
     assert sizes[0] == 200
@@ -221,7 +221,7 @@ def test_what_a_load_withdraws_itself_is_nobody_else_s_writing(index, monkeypatc
         sizes.append(len(said))
         written(self, unit, pair_prefetch, said, *rest)
 
-    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write", write)
+    monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
     rest = [child | {"postal_code": "43009"} for child in many_children(350)]
     receipt = load_rows(index, "sis", *rest, snapshot=Snapshot.FULL, confirm=True)
     assert receipt.withdrawn == 550
@@ -287,10 +287,10 @@ def apart(monkeypatch):
 
     def ended(self, *arguments):
         end(self, *arguments)
-        assert not self.is_at_work(), "keys would be merged for as long as nobody answers"
+        assert not self.is_running(), "keys would be merged for as long as nobody answers"
 
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", noted)
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "end", ended)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "start", noted)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "finish", ended)
     return begun
 
 
@@ -303,7 +303,7 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
     ]
     receipts = [load_rows(index, source, *file, confirm=True) for source, file in files]
     assert [window is not None for window in apart] == [True] * len(files)
-    assert not any(window.outdated for window in apart)
+    assert not any(window.is_outdated for window in apart)
     sound(index)
     with an_index(tmp_path / "other", "sis", "ccwis") as whole:
         assert [load_rows(whole, source, *file, confirm=True).counts for source, file in files] == [
@@ -314,7 +314,7 @@ def test_pairs_found_while_others_are_written_are_the_same(index, apart, tmp_pat
 
 def test_of_all_windows_but_the_first_pairs_are_found_while_others_are_written(index, apart):
     load_rows(index, "sis", *many_children(3_600))
-    assert [window.here for window in apart] == [800, 800, 700, 700]
+    assert [window.statement_count for window in apart] == [800, 800, 700, 700]
 
 
 def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are_being_found(
@@ -375,10 +375,10 @@ def test_what_others_commit_while_pairs_are_found_elsewhere_is_compared_too(inde
         withdraw(index, OPERATOR, "ccwis", known[400]["local_id"])
         return begun
 
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", and_others_commit)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "start", and_others_commit)
     load_rows(index, "sis", *children())
     [window] = apart
-    assert window.outdated
+    assert window.is_outdated
     sound(index)
 
 
@@ -392,7 +392,7 @@ def test_features_that_are_kept_from_window_to_window_give_the_same_edges(index,
         upsert(index, OPERATOR, "ccwis", next(known) | {"postal_code": "43999"})
         return begin(self, *arguments)
 
-    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "begin", after_others_commit)
+    monkeypatch.setattr(pair_prefetch.PairPrefetcher, "start", after_others_commit)
     # Children whose records are reached by the statements of one window, and again by those of the next.
     load_rows(index, "sis", *children("43009"), *many_children(700, 5_000)[100:])
     assert [window is not None for window in apart] == [True, True]
@@ -413,7 +413,7 @@ def made_later(monkeypatch):
         counted.append(len(coming.positions))
         return coming
 
-    monkeypatch.setattr(standardize_pool.StandardizePool, "begin", noted)
+    monkeypatch.setattr(standardize_pool.StandardizePool, "submit", noted)
     return counted
 
 
@@ -443,14 +443,14 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
     end = standardize_pool.StandardizePool.collect
 
     def killed(self, coming):
-        if coming.places:
+        if coming.positions:
             for process in self._pool._processes.values():
                 process.kill()
         return end(self, coming)
 
     with monkeypatch.context() as patched:
         patched.setattr(standardize_pool, "processes", lambda: 1)
-        patched.setattr(standardize_pool.StandardizePool, "end", killed)
+        patched.setattr(standardize_pool.StandardizePool, "collect", killed)
         with pytest.raises(EngineError, match="run it again"):
             load_rows(index, "sis", *children(), digest="file")
     assert load_rows(index, "sis", *children(), digest="file").adds_up

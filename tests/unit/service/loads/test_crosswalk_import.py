@@ -13,7 +13,7 @@ from mpi.service.persons.persons import person
 from mpi.service.recluster.plan import recluster
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import decisions
+from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows
 from tests.unit.service.stewardship.test_decisions import said, together
@@ -41,7 +41,7 @@ def test_an_old_id_answers_and_what_it_linked_stays_linked(cut_over):
     assert set(crosswalk(cut_over).values()) == {eid}
     assert look_up(cut_over, OPERATOR, "old", "S-1").enterprise_id == eid
     assert look_up(cut_over, OPERATOR, "old", "S-2").enterprise_id is None
-    assert {one.authority for one in decisions(cut_over, OPERATOR)} == {"migration"}
+    assert {one.authority for one in list_decisions(cut_over, OPERATOR)} == {"migration"}
     assert verify(cut_over, OPERATOR) == []
     undo_step(cut_over, OPERATOR, done.step)
     assert not together(cut_over, "sis:1", "sis:2")

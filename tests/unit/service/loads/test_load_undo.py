@@ -13,7 +13,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import lineage, person
 from mpi.service.processes.pacing import Portions
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.stewardship.merge import Why, merge
+from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
 
@@ -196,7 +196,7 @@ def test_a_load_and_a_merge_after_it_are_undone_in_either_order(tmp_path):
             upsert(index, OPERATOR, "ccwis", a_child("1", as_of=day(1).isoformat()))
             bad = full(index, a_child("9", first_name="Zoe", last_name="Quist"), on=2)
             before = crosswalk(index)
-            done = merge(index, OPERATOR, list(before.values()), Why("same-child"))
+            done = merge(index, OPERATOR, list(before.values()), StepOptions("same-child"))
             steps = [
                 lambda i=index, b=bad: undo_load(i, OPERATOR, b.batch),
                 lambda i=index, d=done: undo_step(i, OPERATOR, d.step),

@@ -78,11 +78,11 @@ def sizes(monkeypatch):
     found, taken = [], load_undo._LoadUndo.undo_chunk
 
     def take_back(self, unit, most, progress):
-        before = len(self.left)
+        before = len(self.remaining)
         taken(self, unit, most, progress)
-        found.append(before - len(self.left))
+        found.append(before - len(self.remaining))
 
-    monkeypatch.setattr(load_undo._LoadUndo, "take_back", take_back)
+    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", take_back)
     return found
 
 
@@ -95,7 +95,7 @@ def test_others_write_between_the_chunks_of_an_undo_and_those_become_small(index
         if len(sizes) == 1:
             threading.Thread(target=upsert, args=(index, OPERATOR, "ccwis", a_child("other"))).start()
 
-    monkeypatch.setattr(load_undo._LoadUndo, "take_back", take_back)
+    monkeypatch.setattr(load_undo._LoadUndo, "undo_chunk", take_back)
     undo_load(index, OPERATOR, bad.batch)
     assert sizes[0] == 200
     assert 20 in sizes

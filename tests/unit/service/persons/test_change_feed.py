@@ -8,7 +8,7 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.persons.change_feed import events
 from mpi.service.records.upsert import upsert
-from mpi.service.stewardship.merge import Why, merge
+from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.storage.repositories.persons.persons import Persons
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
@@ -62,7 +62,7 @@ def with_a_twin_of_ccwis(index) -> None:
 
 def moved(index) -> None:
     eids = [upsert(index, OPERATOR, "sis", CHILDREN[n]).enterprise_id for n in (0, 1)]
-    merge(index, OPERATOR, eids, Why("one child"), survivor=eids[0])
+    merge(index, OPERATOR, eids, StepOptions("one child"), survivor=eids[0])
 
 
 def sealed(index, restriction: str) -> None:

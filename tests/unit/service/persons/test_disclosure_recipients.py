@@ -15,8 +15,8 @@ from mpi.service.persons.persons import person
 from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
 from mpi.service.records.upsert import read, withdraw
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.decisions import Asked, decide
-from mpi.service.stewardship.merge import Why, merge, move, split
+from mpi.service.stewardship.decisions import DecisionRequest, decide
+from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, with_settings
 from tests.models import tiny_model
@@ -26,7 +26,7 @@ BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "pos
 OFFICER = Viewer("officer", "data_quality", frozenset({Action.DECIDE, Action.DISCLOSURE_READ}), None)
 STEWARD = Viewer("steward", "data_quality", frozenset({Action.DECIDE}), None)
 SCHOOL = Viewer("school", "school_stability", frozenset({Action.PERSON_READ, Action.RECORD_READ}), None)
-WHY = Why("two-children")
+WHY = StepOptions("two-children")
 PREVIEW = replace(WHY, preview=True)
 
 
@@ -125,7 +125,7 @@ def test_a_move_a_decision_and_the_undo_of_a_merge_list_it_too(one):
     undone = undo_step(one, OFFICER, made.step, preview=True)
     assert clients(undone) == ["school", "officer"]  # the merge itself told its steward of both
     put(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
-    different = Asked(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "sibling")
+    different = DecisionRequest(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "sibling")
     undo_step(one, OFFICER, made.step)
     assert "school" in clients(decide(one, OFFICER, different, preview=True))
     moved = move(one, OFFICER, links(one)["sis:1"], labels("ccwis:1"), links(one)["sis:3"], PREVIEW)

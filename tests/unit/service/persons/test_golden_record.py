@@ -18,7 +18,7 @@ from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.merge import Why, merge
+from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.standardize.record_validation import receive
 from tests.index import OPERATOR, a_child, an_index, crosswalk
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
@@ -214,7 +214,7 @@ def test_a_held_value_does_not_stand(index):
 def test_a_retired_id_has_no_values_and_says_who_took_over(index):
     first = put(index, "sis:1")
     second = put(index, "ccwis:1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
-    merge(index, OPERATOR, [first, second], Why("test"), first)
+    merge(index, OPERATOR, [first, second], StepOptions("test"), first)
     found = golden(index, OPERATOR, second)
     assert (found.status, found.now, found.values) == ("retired", (first,), ())
 

@@ -11,15 +11,15 @@ from mpi.service.persons.persons import lineage, person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
-from mpi.service.stewardship.merge import Why, merge
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
+from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, a_child, crosswalk, rows, with_settings
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
 WELFARE = Viewer("welfare", None, frozenset(Action), frozenset({"ccwis"}))
-PREVIEW = Why("x", preview=True)
+PREVIEW = StepOptions("x", preview=True)
 FIRST = Viewer("first", None, frozenset(Action), None)
 NEVER_GIVEN = "T7K3-M92Q-X0HN"
 
@@ -79,7 +79,7 @@ def of_sis(unit) -> set[int]:
 
 
 def test_a_preview_tells_of_the_fate_of_visible_records_alone(shared):
-    asked = Asked(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    asked = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
     seen = decide(shared, SIS_ONLY, asked, preview=True)
     assert sorted(each.change for each in seen.persons) == ["kept", "retired"]
     assert "ccwis" not in str(seen)
@@ -199,10 +199,10 @@ def test_a_decision_that_gave_way_to_an_unseen_one_shows_as_any_in_force(index):
     said(index, "SAME", ["sis:1", "ccwis:1"])
     said(index, "DIFFERENT", ["ccwis:1"], ["sis:2"])
     number = said(index, "SAME", ["sis:1", "sis:2"], viewer=SIS_ONLY)
-    suspended = [one.id for one in decisions(index, OPERATOR) if one.suspended]
+    suspended = [one.id for one in list_decisions(index, OPERATOR) if one.suspended]
     assert suspended == [number]
-    assert [one.id for one in decisions(index, SIS_ONLY)] == [number]
-    assert not decision(index, SIS_ONLY, number).suspended
+    assert [one.id for one in list_decisions(index, SIS_ONLY)] == [number]
+    assert not get_decision(index, SIS_ONLY, number).suspended
 
 
 def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
@@ -210,11 +210,13 @@ def test_a_decision_that_waits_shows_only_to_who_may_see_all_of_it(index):
     made = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
     for name in ("sis:1", "sis:2", "ccwis:1"):
         put(made, name)
-    effect = decide(made, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x"))
+    effect = decide(
+        made, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x")
+    )
     assert effect.awaiting
     with pytest.raises(NotFoundError):
-        decision(made, SIS_ONLY, effect.decisions[0])
-    assert decisions(made, SIS_ONLY) == []
+        get_decision(made, SIS_ONLY, effect.decisions[0])
+    assert list_decisions(made, SIS_ONLY) == []
     assert list_review_tasks(made, SIS_ONLY) == []
     approve(made, OPERATOR, effect.step)
-    assert len(decision(made, SIS_ONLY, effect.decisions[0]).groups[0]) == 2
+    assert len(get_decision(made, SIS_ONLY, effect.decisions[0]).groups[0]) == 2

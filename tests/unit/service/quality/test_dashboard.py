@@ -17,11 +17,11 @@ from mpi.service.quality.forecast import forecast_workload
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, StratumResult, suppress_month
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, questions
-from mpi.service.sampling.blind_review import answer_blind, next_blind
-from mpi.service.sampling.blind_sample import Stratum, draw
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
+from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import Asked, decide
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.figures import Figures
 from mpi.storage.repositories.review.task_work import Act, Work
 from tests.desk import doubtful
@@ -131,15 +131,15 @@ def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is
 
 def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
     a_state(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     assert measure_quality(index, OPERATOR).live[0].precision is None
     ana, pairs = steward("ana"), {}
     with index.database.read(OPERATOR) as unit:
         pairs = {pair.id: pair for pair in unit.blind.drawn("0000-00", "9999-99")}
     wrong = next(number for number, pair in pairs.items() if pair.linked)
-    while (shown := next_blind(index, ana)) is not None:
+    while (shown := get_next_blind_pair(index, ana)) is not None:
         linked = pairs[shown.id].linked
-        answer_blind(index, ana, shown.id, "different" if shown.id == wrong or not linked else "same")
+        answer_blind_pair(index, ana, shown.id, "different" if shown.id == wrong or not linked else "same")
     [month] = measure_quality(index, OPERATOR).live
     assert month.precision.value == pytest.approx(5 / 6)
     assert month.recall.value == 1.0
@@ -150,9 +150,9 @@ def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
 
 def test_pairs_that_cannot_be_judged_any_more_are_counted_as_dropped_and_doubts_as_neither(index):
     a_state(index, 2)
-    draw(index, OPERATOR)
-    answer_blind(index, steward("ana"), next_blind(index, steward("ana")).id, "unsure")
-    restate(index, next_blind(index, steward("ana")).records[0])
+    draw_blind_sample(index, OPERATOR)
+    answer_blind_pair(index, steward("ana"), get_next_blind_pair(index, steward("ana")).id, "unsure")
+    restate(index, get_next_blind_pair(index, steward("ana")).records[0])
     strata = measure_quality(index, OPERATOR).live[0].strata
     assert sum(one.unsure for one in strata) == 1
     assert sum(one.dropped for one in strata) >= 1
@@ -169,7 +169,7 @@ def test_agreement_is_told_by_pair_of_stewards_whoever_was_first(index):
         ("ana", "ben", ("same", "unsure")),
     ):
         seconds(index, first, verdicts[0])
-        answer_blind(index, steward(second), next_blind(index, steward(second)).id, verdicts[1])
+        answer_blind_pair(index, steward(second), get_next_blind_pair(index, steward(second)).id, verdicts[1])
     seconds(index, "ana", "same")
     found = measure_quality(index, OPERATOR)
     [both] = found.agreement
@@ -181,16 +181,18 @@ def test_agreement_is_told_by_pair_of_stewards_whoever_was_first(index):
 def test_links_are_counted_by_stratum_and_apart_from_what_people_decided(index):
     a_state(index)
     assert measure_quality(index, OPERATOR).links.automatic is None
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     decide(
         index,
         OPERATOR,
-        Asked(DecisionKind.DIFFERENT, [[RecordRef("sis", "c0")], [RecordRef("ccwis", "c0")]], "twin"),
+        DecisionRequest(
+            DecisionKind.DIFFERENT, [[RecordRef("sis", "c0")], [RecordRef("ccwis", "c0")]], "twin"
+        ),
     )
     decide(
         index,
         OPERATOR,
-        Asked(DecisionKind.SAME, [[RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]], "same"),
+        DecisionRequest(DecisionKind.SAME, [[RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]], "same"),
     )
     found = measure_quality(index, OPERATOR).links
     assert (found.automatic, found.joined, found.parted) == (6, 1, 1)
@@ -220,7 +222,7 @@ def test_whoever_may_not_see_records_is_shown_no_small_count(tmp_path):
         children = many_children(12, 50)
         load_rows(index, "ccwis", *({**child, **in_care(child["local_id"])} for child in children))
         load_rows(index, "sis", *children[:5])
-        draw(index, OPERATOR)
+        draw_blind_sample(index, OPERATOR)
         seen, hidden = measure_quality(index, OPERATOR), measure_quality(index, OUTSIDER)
         assert (seen.suppressed, hidden.suppressed) == (False, True)
         assert (seen.match_rate.in_care, seen.match_rate.found) == (12, 5)
@@ -246,11 +248,11 @@ def small_counts(told):
 
 def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, monkeypatch):
     a_state(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     seconds(index, "ana", "same")
-    answer_blind(index, steward("ben"), next_blind(index, steward("ben")).id, "same")
+    answer_blind_pair(index, steward("ben"), get_next_blind_pair(index, steward("ben")).id, "same")
     seconds(index, "ana", "same")
-    restate(index, next_blind(index, steward("ana")).records[0])
+    restate(index, get_next_blind_pair(index, steward("ana")).records[0])
     late = datetime.now(UTC) + timedelta(days=20)
     with index.database.write(OPERATOR, "test") as unit:
         for number, days_ago in enumerate((12, 5, 5), 1):
@@ -258,10 +260,16 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
             unit.task_work.add(Act(900 + number, f"q{number}", moment, "ana", "answer"))
             unit.task_work.put(Work(f"q{number}", "closed", moment, closed_at=moment))
     monkeypatch.setattr(clock, "now", lambda: late)
-    told = {"quality": asdict(measure_quality(index, OUTSIDER)), "forecast": asdict(forecast_workload(index, OUTSIDER))}
+    told = {
+        "quality": asdict(measure_quality(index, OUTSIDER)),
+        "forecast": asdict(forecast_workload(index, OUTSIDER)),
+    }
     assert small_counts(told) == []
     assert told["quality"]["live"][0]["precision"] is told["forecast"]["hours"] is None
-    seen = {"quality": asdict(measure_quality(index, OPERATOR)), "forecast": asdict(forecast_workload(index, OPERATOR))}
+    seen = {
+        "quality": asdict(measure_quality(index, OPERATOR)),
+        "forecast": asdict(forecast_workload(index, OPERATOR)),
+    }
     assert len(small_counts(seen)) > 20
     assert seen["forecast"]["says"].startswith("6 questions wait")
     assert told["forecast"]["says"] == (

@@ -20,7 +20,7 @@ from mpi.service.recluster.proposals import (
 )
 from mpi.service.records.upsert import upsert
 from mpi.service.review.tasks import list_review_tasks
-from mpi.service.stewardship.decisions import decisions
+from mpi.service.stewardship.decisions import list_decisions
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
 from tests.models import tiny_model
@@ -214,7 +214,7 @@ def test_a_hold_is_released_or_refused_by_a_person(three, stricter):
     assert release_hold(now, OPERATOR, first.id) == 1
     assert [apart(now, number) for number in range(3)] == [True, False, False]
     assert refuse_hold(now, OPERATOR, second.id) == 0
-    [word] = decisions(now, OPERATOR)
+    [word] = list_decisions(now, OPERATOR)
     assert (word.kind, word.authority, word.reason) == ("SAME", "steward", "hold-refused")
     assert len(list_holds(now, OPERATOR)) == 1
     for ended in (first.id, second.id, 99):
@@ -230,7 +230,7 @@ def test_a_refusal_that_is_undone_leaves_the_hold_waiting_and_every_id_as_it_was
     now = replace(three, matcher=stricter)
     before, held = crosswalk(now), list_holds(now, OPERATOR)
     refuse_hold(now, OPERATOR, held[0].id)
-    [word] = decisions(now, OPERATOR)
+    [word] = list_decisions(now, OPERATOR)
     if whole:
         seen = undo_step(now, OPERATOR, word.step, preview=True)
         assert (seen.moved, list_holds(now, OPERATOR)) == ((), held[1:])
@@ -248,7 +248,7 @@ def test_a_refusal_that_is_undone_after_its_proposal_was_rolled_back_leaves_noth
     now = replace(three, matcher=stricter)
     before = crosswalk(now)
     refuse_hold(now, OPERATOR, list_holds(now, OPERATOR)[0].id)
-    [word] = decisions(now, OPERATOR)
+    [word] = list_decisions(now, OPERATOR)
     roll_back_proposal(now, OPERATOR, three.matcher, made.id)
     undo_step(three, OPERATOR, word.step)
     assert (crosswalk(three), list_holds(three, OPERATOR)) == (before, [])

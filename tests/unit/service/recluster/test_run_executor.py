@@ -19,7 +19,13 @@ from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster import run_state as service_runs
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
 from mpi.service.recluster.plan import recluster
-from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, resume_run, roll_back_proposal
+from mpi.service.recluster.proposals import (
+    apply_proposal,
+    get_proposal,
+    propose,
+    resume_run,
+    roll_back_proposal,
+)
 from mpi.service.recluster.run_executor import ACTIVATING, abandon, list_runs
 from mpi.service.recluster.run_publisher import HOLDING, RELEASING
 from mpi.service.records.upsert import upsert, withdraw
@@ -360,7 +366,7 @@ def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_
     assert found == edges_in_force(now)
 
 
-@pytest.mark.parametrize("step", ["_to_be_published", "_to_be_held"])
+@pytest.mark.parametrize("step", ["_find_items_to_publish", "_find_items_to_hold"])
 def test_a_run_that_settles_for_long_says_that_it_is_alive_meanwhile(three, stricter, monkeypatch, step):
     made = propose(three, OPERATOR, stricter)
     settles, seen = getattr(run_publisher, step), []

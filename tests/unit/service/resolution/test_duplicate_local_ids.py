@@ -7,7 +7,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import Asked, decide
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, a_child, an_index, crosswalk
 
 
@@ -30,7 +30,7 @@ def asked(index, kind="multiple"):
 
 def said(index, kind, *local_ids):
     labels = [RecordRef("ssid", local_id) for local_id in local_ids]
-    decide(index, OPERATOR, Asked(kind, [labels], "checked"))
+    decide(index, OPERATOR, DecisionRequest(kind, [labels], "checked"))
 
 
 def test_two_ids_of_a_source_that_gives_one_are_asked_about_and_of_another_not(index):

@@ -93,7 +93,12 @@ def test_what_is_at_stake_for_two_is_the_more_of_it_whichever_is_first(one, othe
 
 
 def test_what_a_source_says_of_two_charts_it_wrote_over_comes_before_a_day_to_look_again():
-    assert estimate_error_chance("overlay", 0.0) > estimate_error_chance("conflict", 0.0) > estimate_error_chance("recheck", 0.0) > estimate_error_chance("multiple", 9.0)
+    assert (
+        estimate_error_chance("overlay", 0.0)
+        > estimate_error_chance("conflict", 0.0)
+        > estimate_error_chance("recheck", 0.0)
+        > estimate_error_chance("multiple", 9.0)
+    )
 
 
 def test_permuting_every_flag_changes_nothing_but_harm(index):

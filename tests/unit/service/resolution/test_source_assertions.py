@@ -17,10 +17,10 @@ from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question
 from mpi.service.review.tasks import list_review_tasks
-from mpi.service.stewardship.decisions import decision, decisions
-from mpi.service.stewardship.merge import Why, merge, split
+from mpi.service.stewardship.decisions import get_decision, list_decisions
+from mpi.service.stewardship.merge import StepOptions, merge, split
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
-from mpi.service.stewardship.owner_consent import ask_consent, consent
+from mpi.service.stewardship.owner_consent import set_consent_required, give_consent
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of
@@ -55,7 +55,7 @@ def test_same_as_joins_until_its_source_takes_it_back(index, amara):
     assert (answer.outcome, answer.enterprise_id) == ("linked", amara)
     sent(index, "sis:9", **ZOE, grade="05")
     assert together(index, "sis:9", "ccwis:1")
-    [view] = decisions(index, OPERATOR)
+    [view] = list_decisions(index, OPERATOR)
     assert (view.authority, view.origin, view.status) == ("source", "same_as", "in_force")
     assert len(view.evidence["pairs"]) == 1
     sent(index, "sis:9", **ZOE, grade="05", same_as=None)
@@ -96,7 +96,7 @@ def test_a_mistyped_eid_is_a_review_and_never_a_link(index, amara, eid):
     [task] = list_review_tasks(index, OPERATOR)
     assert (task.kind, task.records) == ("claim", labels("sis:9"))
     [number] = task.decisions
-    assert decision(index, OPERATOR, number).status == "review"
+    assert get_decision(index, OPERATOR, number).status == "review"
     undo_decision(index, OPERATOR, number)
     assert list_review_tasks(index, OPERATOR) == []
 
@@ -114,7 +114,7 @@ def test_an_eid_that_its_source_may_not_know_of_answers_as_one_never_given(index
 def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
     sent(index, "ccwis:2", first_name="Amara", last_name="Okonkwo")
     other = sent(index, "sis:2", **ZOE).enterprise_id
-    done = merge(index, OPERATOR, [amara, other], Why("x"), survivor=other)
+    done = merge(index, OPERATOR, [amara, other], StepOptions("x"), survivor=other)
     newcomer = {"first_name": "Ulf", "last_name": "Berg", "birth_date": "1999-09-09"}
     assert sent(index, "sis:7", **newcomer, same_as=amara).enterprise_id == other
     sent(index, "sis:7", **newcomer, same_as=None)
@@ -123,7 +123,7 @@ def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
         OPERATOR,
         other,
         [labels("ccwis:1"), labels("ccwis:2", "sis:2")],
-        Why("x", supersedes=done.decisions),
+        StepOptions("x", supersedes=done.decisions),
         keep=1,
     )
     assert len(person(index, OPERATOR, amara).now) == 2
@@ -152,7 +152,7 @@ def zoe(index, amara) -> str:
 
 def statuses(index) -> list[tuple[str, str]]:
     """Kind and status of what sources say, oldest first."""
-    return [(view.kind, view.status) for view in reversed(decisions(index, OPERATOR))]
+    return [(view.kind, view.status) for view in reversed(list_decisions(index, OPERATOR))]
 
 
 def standing(index):
@@ -274,7 +274,7 @@ def test_an_un_merged_id_whose_first_record_leaves_in_the_same_file_stays_with_w
     first = put(index, "ccwis:1")
     sent(index, "ccwis:2", **ZOE, merged_into="1")
     other = put(index, "sis:9", first_name="Ulf", last_name="Berg", birth_date="2008-08-08")
-    merge(index, OPERATOR, [first, other], Why("seen"), survivor=first)
+    merge(index, OPERATOR, [first, other], StepOptions("seen"), survivor=first)
     load_rows(index, "ccwis", a_child("2", **ZOE), snapshot=Snapshot.FULL, confirm=True)
     assert crosswalk(index) == {("ccwis", "2"): first, ("sis", "9"): first}
     assert verify(index, OPERATOR) == []
@@ -289,14 +289,14 @@ def test_a_merge_of_a_source_holds_whichever_of_its_records_comes_first(index):
 
 
 def undone(index):
-    undo_decision(index, OPERATOR, decisions(index, OPERATOR)[0].id)
+    undo_decision(index, OPERATOR, list_decisions(index, OPERATOR)[0].id)
 
 
 def undone_with_an_owners_consent(index):
-    ask_consent(index, OPERATOR, "ccwis", asks=True)
+    set_consent_required(index, OPERATOR, "ccwis", asks=True)
     steward = Viewer("steward", None, ACTIONS[Role.STEWARD], None)
     owner = Viewer("owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
-    consent(index, owner, undo_decision(index, steward, decisions(index, steward)[0].id).step)
+    give_consent(index, owner, undo_decision(index, steward, list_decisions(index, steward)[0].id).step)
 
 
 def revoked_when_asked_to_look_again(index):
@@ -358,7 +358,7 @@ def test_a_merge_of_a_source_goes_with_the_load_that_said_it(index):
     assert not together(index, "ccwis:1", "ccwis:2")
     new = load_rows(index, "ccwis", a_child("3", **ZOE | {"sex": "M"}, merged_into="1"))
     undo_load(index, OPERATOR, new.batch)
-    assert [one.status for one in decisions(index, OPERATOR)] == ["revoked", "revoked"]
+    assert [one.status for one in list_decisions(index, OPERATOR)] == ["revoked", "revoked"]
     assert verify(index, OPERATOR) == []
 
 
@@ -432,7 +432,7 @@ def test_decisions_links_and_ids_follow_a_rekey(index, amara):
     done = rekey(index, OPERATOR, "sis", {"9": "2027-9"})
     assert (done.rekeyed, done.review, done.unknown) == (1, (), ())
     assert crosswalk(index) == {("sis", "2027-9"): amara, ("ccwis", "1"): amara}
-    assert set(decision(index, OPERATOR, number).groups[0]) == set(labels("sis:2027-9", "ccwis:1"))
+    assert set(get_decision(index, OPERATOR, number).groups[0]) == set(labels("sis:2027-9", "ccwis:1"))
     with pytest.raises(NotFoundError):
         look_up(index, OPERATOR, "sis", "9")
     assert verify(index, OPERATOR) == []

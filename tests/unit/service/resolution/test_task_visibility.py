@@ -14,7 +14,7 @@ from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question
 from mpi.service.review.assignments import assign, claim, escalate, release
 from mpi.service.review.question import load_question_view
-from mpi.service.stewardship.decisions import Asked, decide, report_link
+from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.storage.repositories.review.task_work import Act, Work
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, almost, keys, the_question
 from tests.index import OPERATOR, a_child, load_rows, many_children
@@ -54,18 +54,18 @@ def three(index):
 
 
 def a_claim(index, *named):
-    report_link(index, OPERATOR, Asked(DecisionKind.SAME, (named,), "missed"))
+    report_link(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (named,), "missed"))
 
 
 def a_conflict(index, *joined):
     """Decisions say that two records are one child, and one that they are not gives way."""
     for each in joined:
-        decide(index, OPERATOR, Asked(DecisionKind.SAME, (each,), "x"))
-    decide(index, SIS_STEWARD, Asked(DecisionKind.DIFFERENT, ((FIRST,), (SECOND,)), "twins"))
+        decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (each,), "x"))
+    decide(index, SIS_STEWARD, DecisionRequest(DecisionKind.DIFFERENT, ((FIRST,), (SECOND,)), "twins"))
 
 
 def a_recheck(index, *groups):
-    decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, groups, "x", recheck_on="2020-01-01"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, groups, "x", recheck_on="2020-01-01"))
 
 
 HIDDEN_FROM_SIS = {

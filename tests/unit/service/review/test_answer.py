@@ -41,7 +41,7 @@ from mpi.service.review.answer import (
 from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, load_landing, questions
 from mpi.service.review.tasks import list_review_tasks
-from mpi.service.stewardship.decisions import Asked, decide, decision, report_link
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, report_link
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
 
@@ -183,7 +183,8 @@ def test_same_links_closes_the_question_and_is_taken_back_whole(index):
     claim(index, ANN, one.key)
     view = load_question_view(index, ANN, one.key)
     said = [
-        PairVerdict(pair.left, pair.right, "same" if n == 0 else "different") for n, pair in enumerate(view.pairs)
+        PairVerdict(pair.left, pair.right, "same" if n == 0 else "different")
+        for n, pair in enumerate(view.pairs)
     ]
     seen = answer_question(index, ANN, one.key, said, "typo", preview=True)
     assert (seen.step, keys(index)) == (None, [one.key])
@@ -220,7 +221,9 @@ def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     view = load_question_view(index, ANN, the_question(index).key)
     assert len(view.pairs) > 1
     first, *rest = view.pairs
-    answer_question(index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling")
+    answer_question(
+        index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling"
+    )
     [left] = questions(index, ANN, Filters()).questions
     # What is left of a grid may bear another name; it stays with whoever answered.
     assert left.claimed_by == "ann"
@@ -246,7 +249,9 @@ def test_who_sees_a_part_of_a_question_answers_that_part_and_the_rest_stays_open
         if {label.source for label in task.records} != {"sis"}:
             with pytest.raises(NotFoundError):
                 claim(index, SIS_STEWARD, task.key)
-    answer_question(index, SIS_STEWARD, mine.key, verdicts(index, "different", mine.key, SIS_STEWARD), "sibling")
+    answer_question(
+        index, SIS_STEWARD, mine.key, verdicts(index, "different", mine.key, SIS_STEWARD), "sibling"
+    )
     assert keys(index, SIS_STEWARD) == []
     left = the_question(index)
     assert (left.key, left.state, len(left.records)) == (whole.key, "open", 2)
@@ -316,7 +321,9 @@ def test_a_person_merged_under_the_readers_feet_makes_the_answer_stale_and_nothi
     claim(index, ANN, view.summary.key)
     assert load_question_view(index, ANN, view.summary.key).etag == view.etag
     decide(
-        index, BEN, Asked(DecisionKind.SAME, ((RecordRef("sis", "1"), RecordRef("sis", "9")),), "same-child")
+        index,
+        BEN,
+        DecisionRequest(DecisionKind.SAME, ((RecordRef("sis", "1"), RecordRef("sis", "9")),), "same-child"),
     )
     key = the_question(index).key
     with pytest.raises(StaleError):
@@ -345,7 +352,9 @@ def test_an_answer_against_a_decision_in_force_is_refused_with_the_chain_and_may
     key = the_question(index).key
     said = verdicts(index, "same")
     apart = decide(
-        index, BEN, Asked(DecisionKind.DIFFERENT, ((RecordRef("sis", "1"),), (RecordRef("ccwis", "2"),)), "x")
+        index,
+        BEN,
+        DecisionRequest(DecisionKind.DIFFERENT, ((RecordRef("sis", "1"),), (RecordRef("ccwis", "2"),)), "x"),
     )
     with pytest.raises(NotFoundError):
         answer_question(index, ANN, key, said, "typo")
@@ -378,16 +387,18 @@ def test_a_claim_is_confirmed_or_revoked_and_both_close_its_question(index):
         index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
-    number = report_link(index, OPERATOR, Asked(DecisionKind.SAME, group, "two-ids"))
+    number = report_link(index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "two-ids"))
     view = load_question_view(index, ANN, the_question(index).key)
     assert (view.shape, view.responses, view.decisions) == ("decision", ("confirm", "revoke"), (number,))
-    done = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed", if_match=[view.etag]))
+    done = respond_to_question(
+        index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed", if_match=[view.etag])
+    )
     assert together(index, "sis:1", "ccwis:2")
     assert keys(index) == []
-    assert decision(index, OPERATOR, number).status == "revoked"
+    assert get_decision(index, OPERATOR, number).status == "revoked"
     undo_answer(index, ANN, view.summary.key, done.step)
     assert not together(index, "sis:1", "ccwis:2")
-    assert decision(index, OPERATOR, number).status == "review"
+    assert get_decision(index, OPERATOR, number).status == "review"
     assert keys(index) == [view.summary.key]
     respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("other"))
     assert keys(index) == []
@@ -402,14 +413,16 @@ def test_a_decision_to_look_at_again_is_confirmed_as_it_stands_or_revoked(index)
         index, OPERATOR, "ccwis", a_child("2", first_name="Zoe", last_name="Quist", birth_date="2001-01-01")
     )
     group = ((RecordRef("sis", "1"), RecordRef("ccwis", "2")),)
-    old = decide(index, OPERATOR, Asked(DecisionKind.SAME, group, "x", recheck_on="2020-01-01")).decisions[0]
+    old = decide(
+        index, OPERATOR, DecisionRequest(DecisionKind.SAME, group, "x", recheck_on="2020-01-01")
+    ).decisions[0]
     view = load_question_view(index, ANN, the_question(index).key)
     assert (view.summary.kind, view.responses) == ("recheck", ("confirm", "revoke"))
     with pytest.raises(InputError, match="confirm, revoke"):
         respond_to_question(index, CLEO, view.summary.key, "approve", ResponseOptions("other"))
     done = respond_to_question(index, ANN, view.summary.key, "confirm", ResponseOptions("source-confirmed"))
     assert keys(index) == []
-    assert decision(index, OPERATOR, old).status == "superseded"
+    assert get_decision(index, OPERATOR, old).status == "superseded"
     undo_answer(index, ANN, view.summary.key, done.step)
     assert keys(index) == [view.summary.key]
     respond_to_question(index, ANN, view.summary.key, "revoke", ResponseOptions("source-mistake"))
@@ -429,7 +442,9 @@ def test_an_overlay_shows_both_versions_and_is_released_or_refused_and_taken_bac
     tag = [view.etag]
     upsert(index, OPERATOR, "sis", a_child("1", **zoe, postal_code="41112"))
     with pytest.raises(StaleError):
-        respond_to_question(index, ANN, view.summary.key, "release", ResponseOptions("record-of-two", if_match=tag))
+        respond_to_question(
+            index, ANN, view.summary.key, "release", ResponseOptions("record-of-two", if_match=tag)
+        )
     done = respond_to_question(index, ANN, view.summary.key, "refuse", ResponseOptions("source-mistake"))
     assert keys(index, state=None) == []
     undo_answer(index, ANN, view.summary.key, done.step)

@@ -34,9 +34,7 @@ def asked(index):
     """A question whose record of sis its owner is asked about."""
     one_pair(index)
     key = the_question(index).key
-    [number] = ask_owner(
-        index, ANN, key, OURS, "confirm-birth-date", note="ccwis has another day for Amarah"
-    )
+    [number] = ask_owner(index, ANN, key, OURS, "confirm-birth-date", note="ccwis has another day for Amarah")
     return index, key, number
 
 

@@ -12,7 +12,7 @@ from mpi.service.records.upsert import withdraw
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, questions
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.stewardship.decisions import Asked, decide
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.task_work import Act, Work
 from mpi.storage.repositories.review.tasks import Task
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, doubtful, keys, later, one_pair, the_question
@@ -110,7 +110,7 @@ def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counte
     load_rows(index, "sis", *many_children(2))
     load_rows(index, "ccwis", *many_children(1, start=50))
     groups = ((RecordRef("sis", "c0"), RecordRef("ccwis", "c50"), RecordRef("sis", "c1")),)
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, groups, "x", recheck_on="2020-01-01"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, groups, "x", recheck_on="2020-01-01"))
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.decision_id]
         mine = sorted(
@@ -128,7 +128,7 @@ def test_filters_narrow_by_kind_source_local_id_and_day(index):
     decide(
         index,
         OPERATOR,
-        Asked(
+        DecisionRequest(
             DecisionKind.SAME,
             ((RecordRef("sis", "c0"), RecordRef("sis", "c1")),),
             "x",

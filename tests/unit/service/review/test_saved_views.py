@@ -4,7 +4,13 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.service.review.queue import Filters
-from mpi.service.review.saved_views import MAX_NAME_LENGTH, MAX_VIEWS, delete_view, save_view, list_saved_views
+from mpi.service.review.saved_views import (
+    MAX_NAME_LENGTH,
+    MAX_VIEWS,
+    delete_view,
+    save_view,
+    list_saved_views,
+)
 from tests.desk import ANN, BEN, NOBODY
 
 

@@ -17,9 +17,9 @@ from mpi.service.review.answer import PairVerdict, answer_question
 from mpi.service.review.queue import Filters, questions
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.sampling import blind_sample
-from mpi.service.sampling.blind_review import answer_blind, next_blind, sample_second_review
-from mpi.service.sampling.blind_sample import Stratum, draw
-from mpi.service.stewardship.decisions import Asked, decide
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair, sample_second_review
+from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
+from mpi.service.stewardship.decisions import DecisionRequest, decide
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, with_settings
 
 STEWARD = frozenset({Action.TASK_WORK, Action.TASK_READ, Action.LINK_REPORT, Action.RECORD_READ})
@@ -57,8 +57,8 @@ def drawn_pairs(index):
 
 
 def judge(index, viewer, verdict):
-    shown = next_blind(index, viewer)
-    return answer_blind(index, viewer, shown.id, verdict)
+    shown = get_next_blind_pair(index, viewer)
+    return answer_blind_pair(index, viewer, shown.id, verdict)
 
 
 def restate(index, record):
@@ -74,7 +74,7 @@ def pair_of(index, stratum):
 
 def test_a_sample_holds_links_and_what_was_left_apart_with_the_sizes_of_their_strata(index):
     a_state(index)
-    drawn = draw(index, OPERATOR)
+    drawn = draw_blind_sample(index, OPERATOR)
     by_name = {one.stratum: one for one in drawn.strata}
     assert by_name[Stratum.LINKED_STRONG].pairs == 6
     assert by_name[Stratum.REVIEW].pairs == 6
@@ -85,31 +85,31 @@ def test_a_sample_holds_links_and_what_was_left_apart_with_the_sizes_of_their_st
 
 def test_a_month_is_drawn_once_and_another_month_not_at_all(index):
     a_state(index)
-    first = draw(index, OPERATOR)
+    first = draw_blind_sample(index, OPERATOR)
     assert first.new
-    again = draw(index, OPERATOR, first.month)
+    again = draw_blind_sample(index, OPERATOR, first.month)
     assert (again.new, again.strata) == (False, first.strata)
     assert len(drawn_pairs(index)) == sum(one.drawn for one in first.strata)
     with pytest.raises(InputError, match="this month"):
-        draw(index, OPERATOR, "2020-01")
+        draw_blind_sample(index, OPERATOR, "2020-01")
     with pytest.raises(InputError, match="size"):
-        draw(index, OPERATOR, size=2)
+        draw_blind_sample(index, OPERATOR, size=2)
 
 
 def test_what_is_drawn_follows_from_the_secret_and_the_month(index):
     a_state(index)
     seed = index.keyed_hash.int64("blind-sample", "2026-11")
     with index.database.read(OPERATOR) as unit:
-        found = blind_sample._looked_through(unit, index, seed)
-        once, again = (blind_sample._chosen(unit, index, found, seed, 8) for _ in range(2))
-        other = blind_sample._chosen(unit, index, found, seed + 1, 8)
+        found = blind_sample._collect_pairs(unit, index, seed)
+        once, again = (blind_sample._draw_pairs(unit, index, found, seed, 8) for _ in range(2))
+        other = blind_sample._draw_pairs(unit, index, found, seed + 1, 8)
     assert once == again
     assert [(pair.lo, pair.hi) for pair in once] != [(pair.lo, pair.hi) for pair in other]
 
 
 def test_the_number_of_a_pair_does_not_tell_its_stratum(index):
     a_state(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     strata = [pair.stratum for pair in drawn_pairs(index)]
     changes = sum(one != other for one, other in pairwise(strata))
     assert changes > len(set(strata)) - 1
@@ -118,8 +118,8 @@ def test_the_number_of_a_pair_does_not_tell_its_stratum(index):
 def test_a_large_index_is_looked_through_in_part_and_its_strata_are_estimated(index, monkeypatch):
     load_rows(index, "sis", *many_children(300))
     load_rows(index, "ccwis", *many_children(300))
-    monkeypatch.setattr(blind_sample, "MOST_LOOKED_THROUGH", 200)
-    drawn = draw(index, OPERATOR)
+    monkeypatch.setattr(blind_sample, "MAX_COUNTED_RECORDS", 200)
+    drawn = draw_blind_sample(index, OPERATOR)
     [strong] = [one for one in drawn.strata if one.stratum is Stratum.LINKED_STRONG]
     assert 60 < strong.seen < 140
     assert strong.pairs == 3 * strong.seen
@@ -128,24 +128,24 @@ def test_a_large_index_is_looked_through_in_part_and_its_strata_are_estimated(in
 def test_pairs_that_people_decided_are_in_no_sample(index):
     a_state(index)
     labels = [RecordRef("sis", "r0"), RecordRef("ccwis", "r0")]
-    decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, [[labels[0]], [labels[1]]], "twin"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, [[labels[0]], [labels[1]]], "twin"))
     joined = [RecordRef("sis", "c0"), RecordRef("ccwis", "c0")]
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, [joined], "same-child"))
-    by_name = {one.stratum: one.pairs for one in draw(index, OPERATOR).strata}
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [joined], "same-child"))
+    by_name = {one.stratum: one.pairs for one in draw_blind_sample(index, OPERATOR).strata}
     assert by_name[Stratum.LINKED_STRONG] == 5
     assert by_name[Stratum.REVIEW] == 5
 
 
 def test_a_pair_is_shown_without_weight_or_what_the_index_did_and_told_once_answered(index):
     a_state(index, 1)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     ana = steward("ana")
-    shown = next_blind(index, ana)
+    shown = get_next_blind_pair(index, ana)
     assert {one.label.source for one in shown.records} == {"sis", "ccwis"}
     assert set(shown.__slots__) == {"id", "records", "left"}
     assert set(shown.records[0].__slots__) == {"label", "as_of", "values"}
     assert "enterprise_id" not in shown.records[0].values
-    told = answer_blind(index, ana, shown.id, "same")
+    told = answer_blind_pair(index, ana, shown.id, "same")
     pair = next(pair for pair in drawn_pairs(index) if pair.id == shown.id)
     assert (told.match_weight, told.linked) == (pair.bits, pair.linked)
     assert told.band is (Band.LINK if pair.linked else Band.REVIEW)
@@ -153,11 +153,11 @@ def test_a_pair_is_shown_without_weight_or_what_the_index_did_and_told_once_answ
 
 def test_neither_record_is_always_the_first(index):
     a_state(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     sources, ana = set(), steward("ana")
-    while (shown := next_blind(index, ana)) is not None:
+    while (shown := get_next_blind_pair(index, ana)) is not None:
         sources.add(shown.records[0].label.source)
-        answer_blind(index, ana, shown.id, "unsure")
+        answer_blind_pair(index, ana, shown.id, "unsure")
     assert sources == {"sis", "ccwis"}
 
 
@@ -171,8 +171,8 @@ def test_flags_and_a_confidential_home_are_not_shown(index):
     }
     load_rows(index, "sis", {**child, **hidden})
     load_rows(index, "ccwis", child)
-    draw(index, OPERATOR)
-    by_source = {one.label.source: one.values for one in next_blind(index, steward("ana")).records}
+    draw_blind_sample(index, OPERATOR)
+    by_source = {one.label.source: one.values for one in get_next_blind_pair(index, steward("ana")).records}
     assert not {"flags", "restrictions"} & by_source["sis"].keys()
     # The other agency's record of the child would tell what the first has to keep.
     for values in by_source.values():
@@ -183,9 +183,9 @@ def test_flags_and_a_confidential_home_are_not_shown(index):
 def test_an_answer_changes_nothing_by_itself(index):
     a_state(index)
     before = crosswalk(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     ana = steward("ana")
-    while next_blind(index, ana) is not None:
+    while get_next_blind_pair(index, ana) is not None:
         judge(index, ana, "same")
     assert crosswalk(index) == before
 
@@ -194,7 +194,7 @@ def test_a_link_judged_wrong_becomes_a_claim_and_a_right_one_none(index):
     load_rows(index, "sis", *many_children(2))
     load_rows(index, "ccwis", *many_children(2))
     before = crosswalk(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     assert judge(index, steward("ana"), "same").claim is None
     told = judge(index, steward("ana"), "different")
     assert told.linked
@@ -206,7 +206,7 @@ def test_a_link_judged_wrong_becomes_a_claim_and_a_right_one_none(index):
 def test_a_pair_left_apart_that_nobody_is_asked_about_becomes_a_claim_if_it_is_one_child(index):
     twins = a_child("1", last_name="Quist"), a_child("2", first_name="Bjorn", last_name="Quist")
     load_rows(index, "sis", *twins)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     assert {pair.stratum for pair in drawn_pairs(index)} <= {Stratum.BELOW, Stratum.REVIEW, Stratum.NEAR}
     asked_before = {task.kind for task in list_review_tasks(index, OPERATOR)}
     pair = drawn_pairs(index)[0]
@@ -217,50 +217,50 @@ def test_a_pair_left_apart_that_nobody_is_asked_about_becomes_a_claim_if_it_is_o
 
 def test_a_pair_is_judged_once_and_by_whom_it_was_offered_to(index):
     a_state(index, 1)
-    draw(index, OPERATOR)
-    shown = next_blind(index, steward("ana"))
-    answer_blind(index, steward("ana"), shown.id, "same")
+    draw_blind_sample(index, OPERATOR)
+    shown = get_next_blind_pair(index, steward("ana"))
+    answer_blind_pair(index, steward("ana"), shown.id, "same")
     with pytest.raises(ConflictError, match="judged already"):
-        answer_blind(index, steward("ben"), shown.id, "same")
+        answer_blind_pair(index, steward("ben"), shown.id, "same")
     with pytest.raises(NotFoundError):
-        answer_blind(index, steward("ben"), 999, "same")
+        answer_blind_pair(index, steward("ben"), 999, "same")
     with pytest.raises(InputError, match="verdict"):
-        answer_blind(index, steward("ben"), shown.id, "perhaps")
+        answer_blind_pair(index, steward("ben"), shown.id, "perhaps")
     with pytest.raises(AccessDenied):
-        next_blind(index, Viewer("nobody"))
+        get_next_blind_pair(index, Viewer("nobody"))
 
 
 def test_a_pair_whose_record_changed_or_went_is_not_asked_about(index):
     a_state(index, 1)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     ana = steward("ana")
-    shown = next_blind(index, ana)
+    shown = get_next_blind_pair(index, ana)
     before = shown.left + 1
     restate(index, shown.records[0])
     with pytest.raises(ConflictError, match="something else"):
-        answer_blind(index, ana, shown.id, "same")
-    after = next_blind(index, ana)
+        answer_blind_pair(index, ana, shown.id, "same")
+    after = get_next_blind_pair(index, ana)
     assert after.left + 1 < before
     withdraw(index, OPERATOR, after.records[0].label.source, after.records[0].label.local_id)
-    gone = next_blind(index, ana)
+    gone = get_next_blind_pair(index, ana)
     assert gone is None or gone.id != after.id
 
 
 def test_a_steward_of_one_source_is_asked_nothing_about_anothers_records(index):
     a_state(index)
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     only_sis = steward("ana", "sis")
-    assert next_blind(index, only_sis) is None
+    assert get_next_blind_pair(index, only_sis) is None
     with pytest.raises(NotFoundError):
-        answer_blind(index, only_sis, drawn_pairs(index)[0].id, "same")
+        answer_blind_pair(index, only_sis, drawn_pairs(index)[0].id, "same")
     with pytest.raises(AccessDenied):
-        draw(index, replace(OPERATOR, sources=frozenset({"sis", "ccwis"})))
+        draw_blind_sample(index, replace(OPERATOR, sources=frozenset({"sis", "ccwis"})))
 
 
 def test_what_a_judge_is_shown_is_on_the_ledger(index):
     a_state(index, 1)
-    draw(index, OPERATOR)
-    shown = next_blind(index, steward("ana"))
+    draw_blind_sample(index, OPERATOR)
+    shown = get_next_blind_pair(index, steward("ana"))
     with index.database.read(OPERATOR) as unit:
         pair = unit.blind.get(shown.id)
         received = unit.disclosures.all()[-1]
@@ -281,11 +281,11 @@ def seconds(index, actor, verdict, share=1.0):
 def test_a_second_review_goes_to_another_steward_and_waits_where_there_is_none(index):
     a_state(index, 1)
     assert seconds(index, "ana", "same") == 1
-    assert next_blind(index, steward("ana")) is None
-    shown = next_blind(index, steward("ben"))
+    assert get_next_blind_pair(index, steward("ana")) is None
+    shown = get_next_blind_pair(index, steward("ben"))
     with pytest.raises(NotFoundError):
-        answer_blind(index, steward("ana"), shown.id, "same")
-    told = answer_blind(index, steward("ben"), shown.id, "same")
+        answer_blind_pair(index, steward("ana"), shown.id, "same")
+    told = answer_blind_pair(index, steward("ben"), shown.id, "same")
     assert (told.first_verdict, told.claim) == ("same", None)
 
 
@@ -324,10 +324,10 @@ def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(inde
         answer_question(watched, ana, one.key, [PairVerdict(*one.records, "different")], "sibling")
     assert questions(watched, ana, Filters()).total == 0
     ben = replace(ana, client="ben")
-    assert next_blind(watched, ana) is None
-    shown = next_blind(watched, ben)
+    assert get_next_blind_pair(watched, ana) is None
+    shown = get_next_blind_pair(watched, ben)
     assert shown.left == 1
-    told = answer_blind(watched, ben, shown.id, "same")
+    told = answer_blind_pair(watched, ben, shown.id, "same")
     assert (told.first_verdict, told.linked, told.band) == ("different", False, Band.REVIEW)
     [raised] = questions(watched, ben, Filters(state=None)).questions
     assert (raised.kind, raised.assigned_to) == ("claim", APPROVERS)
@@ -336,10 +336,10 @@ def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(inde
 def test_a_pair_of_which_a_record_was_sealed_never_shows_again(index):
     load_rows(index, "sis", *many_children(1))
     load_rows(index, "ccwis", *many_children(1))
-    draw(index, OPERATOR)
-    shown = next_blind(index, steward("ana"))
+    draw_blind_sample(index, OPERATOR)
+    shown = get_next_blind_pair(index, steward("ana"))
     seal = {**many_children(1)[0], "restrictions": [{"kind": "sealed"}]}
     upsert(index, OPERATOR, "ccwis", seal)
-    assert next_blind(index, steward("ana")) is None
+    assert get_next_blind_pair(index, steward("ana")) is None
     with pytest.raises(NotFoundError):
-        answer_blind(index, steward("ana"), shown.id, "same")
+        answer_blind_pair(index, steward("ana"), shown.id, "same")

@@ -10,10 +10,10 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.service.records.upsert import upsert
-from mpi.service.sampling.blind_review import answer_blind, next_blind
-from mpi.service.sampling.blind_sample import draw
+from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
+from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.labels import HEADER, export_labels
-from mpi.service.stewardship.decisions import Asked, decide, report_link
+from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
 from mpi.service.stewardship.undo import undo_decision
 from tests.index import OPERATOR, an_index, crosswalk, load_rows, many_children
 from tests.unit.service.sampling.test_blind_review import seconds, steward
@@ -46,9 +46,9 @@ def labelled(index, viewer=OPERATOR, **options):
 
 
 def test_every_pair_that_a_decision_names_is_a_label(index):
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, [[*sis(0), *ccwis(0)]], "same-child"))
-    decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, [sis(1), [*sis(2), *ccwis(2)]], "twin"))
-    decide(index, OPERATOR, Asked(DecisionKind.UNSURE, [[*sis(3), *sis(0)]], "unclear"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [[*sis(0), *ccwis(0)]], "same-child"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, [sis(1), [*sis(2), *ccwis(2)]], "twin"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.UNSURE, [[*sis(3), *sis(0)]], "unclear"))
     assert labelled(index) == {
         ("sis:c0", "ccwis:c0"): ("SAME", "same-child"),
         ("sis:c1", "sis:c2"): ("DIFFERENT", "twin"),
@@ -65,22 +65,24 @@ def test_what_a_source_says_is_none(index):
 
 
 def test_what_was_taken_back_superseded_or_only_claimed_is_none(index):
-    report_link(index, OPERATOR, Asked(DecisionKind.DIFFERENT, [sis(3), ccwis(3)], "wrong-link"))
-    taken_back = decide(index, OPERATOR, Asked(DecisionKind.SAME, [sis(0, 1)], "same-child")).decisions[0]
+    report_link(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, [sis(3), ccwis(3)], "wrong-link"))
+    taken_back = decide(
+        index, OPERATOR, DecisionRequest(DecisionKind.SAME, [sis(0, 1)], "same-child")
+    ).decisions[0]
     undo_decision(index, OPERATOR, taken_back, "slip")
-    old = decide(index, OPERATOR, Asked(DecisionKind.SAME, [sis(1, 2)], "same-child")).decisions[0]
-    other = Asked(DecisionKind.DIFFERENT, [sis(1), sis(2)], "sibling", supersedes=(old,))
+    old = decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [sis(1, 2)], "same-child")).decisions[0]
+    other = DecisionRequest(DecisionKind.DIFFERENT, [sis(1), sis(2)], "sibling", supersedes=(old,))
     decide(index, OPERATOR, other)
     assert labelled(index) == {("sis:c1", "sis:c2"): ("DIFFERENT", "sibling")}
 
 
 def test_blind_answers_are_labels_where_asked_for_and_decisions_go_before_them(index):
-    draw(index, OPERATOR)
+    draw_blind_sample(index, OPERATOR)
     ana = steward("ana")
-    while (shown := next_blind(index, ana)) is not None:
+    while (shown := get_next_blind_pair(index, ana)) is not None:
         verdict = "unsure" if shown.records[0].label.local_id == "c3" else "same"
-        answer_blind(index, ana, shown.id, verdict)
-    decide(index, OPERATOR, Asked(DecisionKind.DIFFERENT, [sis(1), ccwis(1)], "twin"))
+        answer_blind_pair(index, ana, shown.id, verdict)
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.DIFFERENT, [sis(1), ccwis(1)], "twin"))
     assert labelled(index) == {("sis:c1", "ccwis:c1"): ("DIFFERENT", "twin")}
     assert labelled(index, with_blind=True) == {
         ("sis:c0", "ccwis:c0"): ("SAME", "blind-review"),
@@ -91,15 +93,15 @@ def test_blind_answers_are_labels_where_asked_for_and_decisions_go_before_them(i
 
 def test_a_pair_on_which_two_stewards_disagree_is_no_label(index):
     seconds(index, "ana", "same")
-    answer_blind(index, steward("ben"), next_blind(index, steward("ben")).id, "different")
+    answer_blind_pair(index, steward("ben"), get_next_blind_pair(index, steward("ben")).id, "different")
     assert labelled(index, with_blind=True) == {}
     seconds(index, "ana", "same")
-    answer_blind(index, steward("ben"), next_blind(index, steward("ben")).id, "same")
+    answer_blind_pair(index, steward("ben"), get_next_blind_pair(index, steward("ben")).id, "same")
     assert labelled(index, with_blind=True) == {}
 
 
 def test_a_client_of_one_source_is_given_pairs_of_its_own_records_only(index):
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, [[*sis(0, 1), *ccwis(0)]], "same-child"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, [[*sis(0, 1), *ccwis(0)]], "same-child"))
     only_sis = replace(OPERATOR, client="district", sources=frozenset({"sis"}))
     assert set(labelled(index, only_sis)) == {("sis:c0", "sis:c1")}
     with index.database.read(OPERATOR) as unit:

@@ -9,7 +9,12 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.sampling.practice import answer_practice, may_work_live, next_practice, practice_pairs
+from mpi.service.sampling.practice import (
+    answer_practice_pair,
+    may_work_live,
+    get_next_practice_pair,
+    load_practice_pairs,
+)
 from mpi.storage.repositories.access.accounts import Account
 from tests.index import OPERATOR, an_index, with_settings
 
@@ -36,14 +41,14 @@ def an_account(index, name, role):
 def practise(index, times, *, right=True, viewer=ANA):
     told = None
     for _ in range(times):
-        pair = practice_pairs()[next_practice(index, viewer).id]
+        pair = load_practice_pairs()[get_next_practice_pair(index, viewer).id]
         wrong = "same" if pair.truth == "different" else "different"
-        told = answer_practice(index, viewer, pair.id, pair.truth if right else wrong)
+        told = answer_practice_pair(index, viewer, pair.id, pair.truth if right else wrong)
     return told
 
 
 def test_the_pairs_that_travel_are_balanced_hard_and_hold_no_number_of_a_person():
-    pairs = practice_pairs().values()
+    pairs = load_practice_pairs().values()
     assert Counter(pair.truth for pair in pairs) == {"same": 80, "different": 80}
     of_one = {"name change", "placeholder", "carer's surname", "misspelt", "moved"}
     assert {pair.kind for pair in pairs} == {"twins", "siblings", "namesakes"} | of_one
@@ -57,28 +62,28 @@ def test_the_pairs_that_travel_are_balanced_hard_and_hold_no_number_of_a_person(
 
 
 def test_every_pair_passes_the_door_and_is_explained_by_the_model(index):
-    for item in practice_pairs():
-        told = answer_practice(index, ANA, item, "same")
+    for item in load_practice_pairs():
+        told = answer_practice_pair(index, ANA, item, "same")
         assert told.parts[0].comparison == "prior"
         assert told.match_weight == pytest.approx(sum(part.bits for part in told.parts))
 
 
 def test_truth_and_kind_are_told_only_with_the_answer_and_say_why(index):
-    shown = next_practice(index, ANA)
+    shown = get_next_practice_pair(index, ANA)
     assert set(shown.__slots__) == {"id", "records", "standing"}
-    pair = practice_pairs()[shown.id]
-    told = answer_practice(index, ANA, shown.id, "unsure")
+    pair = load_practice_pairs()[shown.id]
+    told = answer_practice_pair(index, ANA, shown.id, "unsure")
     assert (told.right, told.truth, told.kind, told.why) == (False, pair.truth, pair.kind, pair.why)
 
 
 def test_every_kind_has_its_turn_and_what_is_answered_does_not_come_again_at_once(index):
     seen = []
     for _ in range(16):
-        shown = next_practice(index, ANA)
+        shown = get_next_practice_pair(index, ANA)
         seen.append(shown.id)
-        answer_practice(index, ANA, shown.id, "same")
+        answer_practice_pair(index, ANA, shown.id, "same")
     assert len(set(seen)) == 16
-    assert set(Counter(practice_pairs()[item].kind for item in seen).values()) == {2}
+    assert set(Counter(load_practice_pairs()[item].kind for item in seen).values()) == {2}
 
 
 def test_two_people_practise_in_different_orders(index):
@@ -86,16 +91,17 @@ def test_two_people_practise_in_different_orders(index):
     orders = {}
     for viewer in (ANA, ben):
         orders[viewer.client] = [
-            answer_practice(index, viewer, next_practice(index, viewer).id, "same").why for _ in range(8)
+            answer_practice_pair(index, viewer, get_next_practice_pair(index, viewer).id, "same").why
+            for _ in range(8)
         ]
     assert orders["ana"] != orders["ben"]
 
 
 def test_once_all_are_answered_the_longest_ago_comes_again(index):
-    first = next_practice(index, ANA).id
-    practise(index, len(practice_pairs()))
-    assert next_practice(index, ANA).id == first
-    assert next_practice(index, ANA).standing.answered == len(practice_pairs())
+    first = get_next_practice_pair(index, ANA).id
+    practise(index, len(load_practice_pairs()))
+    assert get_next_practice_pair(index, ANA).id == first
+    assert get_next_practice_pair(index, ANA).standing.answered == len(load_practice_pairs())
 
 
 def test_live_work_opens_at_the_set_agreement_over_the_last_answers_and_closes_below_it(index):
@@ -135,8 +141,8 @@ def test_only_stewards_accounts_have_to_practise_and_only_where_it_is_required(i
 
 def test_what_cannot_be_answered_is_refused(index):
     with pytest.raises(InputError, match="verdict"):
-        answer_practice(index, ANA, 1, "ask")
+        answer_practice_pair(index, ANA, 1, "ask")
     with pytest.raises(NotFoundError):
-        answer_practice(index, ANA, 10**6, "same")
+        answer_practice_pair(index, ANA, 10**6, "same")
     with pytest.raises(AccessDenied):
-        next_practice(index, Viewer("nobody"))
+        get_next_practice_pair(index, Viewer("nobody"))

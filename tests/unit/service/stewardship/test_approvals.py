@@ -11,9 +11,9 @@ from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.decisions import Asked, decide, decision
-from mpi.service.stewardship.merge import Why, merge, move
-from mpi.service.stewardship.pending_steps import waiting_steps
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
+from mpi.service.stewardship.merge import StepOptions, merge, move
+from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, labels, put, said, together
@@ -39,13 +39,13 @@ def both(index) -> list[str]:
 
 def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
     eids = both(careful)
-    seen = merge(careful, FIRST, eids, Why("x", preview=True), survivor=eids[1])
-    made = merge(careful, FIRST, eids, Why("x"), survivor=eids[1])
+    seen = merge(careful, FIRST, eids, StepOptions("x", preview=True), survivor=eids[1])
+    made = merge(careful, FIRST, eids, StepOptions("x"), survivor=eids[1])
     assert (seen.awaiting, made.awaiting, made.moved) == (True, True, ())
     assert both(careful) == eids
     [task] = list_review_tasks(careful, OPERATOR)
     assert (task.kind, task.decisions) == ("approval", made.decisions)
-    assert decision(careful, FIRST, made.decisions[0]).status == "awaiting"
+    assert get_decision(careful, FIRST, made.decisions[0]).status == "awaiting"
     with pytest.raises(ConflictError, match="your own"):
         approve(careful, FIRST, made.step)
     done = approve(careful, SECOND, made.step)
@@ -58,7 +58,7 @@ def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
 
 
 def test_the_second_word_is_a_right_of_its_own(careful):
-    made = merge(careful, FIRST, both(careful), Why("x"))
+    made = merge(careful, FIRST, both(careful), StepOptions("x"))
     for actions in (frozenset({Action.DECIDE}), frozenset(Action) - {Action.APPROVE}, ACTIONS[Role.STEWARD]):
         with pytest.raises(AccessDenied):
             approve(careful, Viewer("second", None, actions, None), made.step)
@@ -68,7 +68,7 @@ def test_the_second_word_is_a_right_of_its_own(careful):
 
 def test_the_undo_of_what_needed_two_needs_two(careful):
     eids = both(careful)
-    made = merge(careful, FIRST, eids, Why("x"))
+    made = merge(careful, FIRST, eids, StepOptions("x"))
     approve(careful, SECOND, made.step)
     undoing = undo_step(careful, SECOND, made.step)
     assert (undoing.awaiting, len(set(both(careful)))) == (True, 1)
@@ -80,7 +80,7 @@ def test_the_undo_of_what_needed_two_needs_two(careful):
 
 
 def test_what_waits_is_taken_back_by_its_maker_alone(careful):
-    made = merge(careful, FIRST, both(careful), Why("x"))
+    made = merge(careful, FIRST, both(careful), StepOptions("x"))
     undo_decision(careful, FIRST, made.decisions[0])
     assert list_review_tasks(careful, OPERATOR) == []
     with pytest.raises(ConflictError):
@@ -91,20 +91,22 @@ def test_a_part_that_is_taken_back_meanwhile_is_no_longer_what_waits(careful):
     put(careful, "sis:2")
     here, there = both(careful)
     assert together(careful, "sis:1", "sis:2")
-    made = move(careful, FIRST, here, labels("sis:2"), there, Why("x"))
+    made = move(careful, FIRST, here, labels("sis:2"), there, StepOptions("x"))
     kept, taken_back = made.decisions
     undo_decision(careful, FIRST, taken_back)
-    [waits] = waiting_steps(careful, SECOND)
+    [waits] = list_pending_steps(careful, SECOND)
     assert [each.id for each in waits.decisions] == [kept]
     assert approve(careful, SECOND, made.step).decisions == (kept,)
-    assert decision(careful, OPERATOR, taken_back).status == "revoked"
+    assert get_decision(careful, OPERATOR, taken_back).status == "revoked"
     assert not together(careful, "sis:1", "sis:2")
     assert verify(careful, OPERATOR) == []
 
 
 def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_task_stays(careful):
     put(careful, "sis:3", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
-    made = decide(careful, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "ccwis:1", "sis:3"),), "x"))
+    made = decide(
+        careful, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "ccwis:1", "sis:3"),), "x")
+    )
     [before] = list_review_tasks(careful, OPERATOR)
     put(careful, "ccwis:1", **{**BO, "postal_code": "55555"})
     assert list_review_tasks(careful, OPERATOR) == [before]
@@ -115,7 +117,7 @@ def test_a_record_between_others_that_a_waiting_step_names_is_sent_anew_and_its_
 
 
 def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
-    made = merge(careful, FIRST, both(careful), Why("x"))
+    made = merge(careful, FIRST, both(careful), StepOptions("x"))
     calm = with_settings(careful, second_approver=SecondApprover.NEVER)
     apart = said(calm, "DIFFERENT", ["sis:1"], ["ccwis:1"])
     with pytest.raises(DecisionConflict) as refused:
@@ -127,29 +129,35 @@ def test_an_approval_that_comes_after_a_contrary_decision_is_refused(careful):
 def test_what_it_is_to_supersede_stays_in_force_until_it_is_approved(careful):
     calm = with_settings(careful, second_approver=SecondApprover.NEVER)
     same = said(calm, "SAME", ["sis:1", "ccwis:1"])
-    asked = Asked(DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "x", supersedes=(same,))
+    asked = DecisionRequest(
+        DecisionKind.DIFFERENT, (labels("sis:1"), labels("ccwis:1")), "x", supersedes=(same,)
+    )
     made = decide(careful, FIRST, asked)
     assert together(careful, "sis:1", "ccwis:1")
     approve(careful, SECOND, made.step)
     assert not together(careful, "sis:1", "ccwis:1")
-    assert decision(careful, OPERATOR, same).status == "superseded"
+    assert get_decision(careful, OPERATOR, same).status == "superseded"
 
 
 def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees_whole(careful):
     put(careful, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
-    asked = Asked(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
+    asked = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "x")
     assert not decide(careful, FIRST, asked).awaiting
-    made = decide(careful, FIRST, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x"))
+    made = decide(
+        careful, FIRST, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2", "ccwis:1"),), "x")
+    )
     assert made.awaiting
     for step in (made.step, 99):
         with pytest.raises(NotFoundError):
             approve(careful, SIS_ONLY, step)
     always = with_settings(careful, second_approver=SecondApprover.ALWAYS)
-    assert decide(always, SIS_ONLY, Asked(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")).awaiting
+    assert decide(
+        always, SIS_ONLY, DecisionRequest(DecisionKind.UNSURE, (labels("sis:1", "sis:2"),), "x")
+    ).awaiting
 
 
 def test_an_undo_that_waits_is_asked_for_once_under_one_key(careful):
-    made = merge(careful, FIRST, both(careful), Why("x"))
+    made = merge(careful, FIRST, both(careful), StepOptions("x"))
     approve(careful, SECOND, made.step)
     once = replace(FIRST, once=OnceOnly("k", b"call"))
     asked = [undo_step(careful, once, made.step) for _ in range(2)]

@@ -32,10 +32,10 @@ from mpi.service.review.queue import Filters, questions
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.corrections import correct
-from mpi.service.stewardship.decisions import Asked, decide, decisions, report_link
-from mpi.service.stewardship.freeze_windows import freeze
-from mpi.service.stewardship.merge import Why, move, split
+from mpi.service.stewardship.corrections import correct_value
+from mpi.service.stewardship.decisions import DecisionRequest, decide, list_decisions, report_link
+from mpi.service.stewardship.freeze_windows import add_freeze_window
+from mpi.service.stewardship.merge import StepOptions, move, split
 from mpi.service.stewardship.overlays import refuse_overlay
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_step
@@ -52,7 +52,7 @@ from tests.index import (
 from tests.unit.service.persons.test_golden_record import put, the, values
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
-WHY = Why("document-seen", "Birth certificate shown at the office")
+WHY = StepOptions("document-seen", "Birth certificate shown at the office")
 WITH_CORRECTIONS = Viewer("office", None, frozenset(Action), frozenset({"sis", "STEWARD"}))
 
 
@@ -64,7 +64,7 @@ def eid(index) -> str:
 
 
 def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_what(index, eid):
-    effect = correct(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
+    effect = correct_value(index, OPERATOR, eid, "birth_date", "2014-03-08", WHY)
     born = the(index, eid, "birth_date")
     assert (born.value, born.rule, born.record.source) == ("2014-03-08", "correction", "STEWARD")
     assert [other.value for other in born.others] == ["2014-03-09", "2014-03-09"]
@@ -77,9 +77,9 @@ def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_w
 def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
     put(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     before, seen = partition_of(index), person(index, OPERATOR, eid)
-    effect = correct(index, OPERATOR, eid, "first_name", "Bo", WHY)
-    correct(index, OPERATOR, eid, "last_name", "Zwart", WHY)
-    correct(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
+    effect = correct_value(index, OPERATOR, eid, "first_name", "Bo", WHY)
+    correct_value(index, OPERATOR, eid, "last_name", "Zwart", WHY)
+    correct_value(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
     assert effect.persons == effect.moved == ()
     assert partition_of(index) == before
     assert person(index, OPERATOR, eid) == seen
@@ -89,7 +89,7 @@ def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
 
 
 def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid):
-    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert the(index, eid, "middle_name").value == "Louise"
     record = the(index, eid, "middle_name").record
     undo_step(index, OPERATOR, effect.step)
@@ -101,8 +101,8 @@ def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid
 
 
 def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_back(index, eid):
-    first = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    second = correct(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    first = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    second = correct_value(index, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert the(index, eid, "middle_name").value == "Louisa"
     undo_step(index, OPERATOR, second.step)
     assert the(index, eid, "middle_name").value == "Louise"
@@ -111,15 +111,15 @@ def test_the_later_of_two_corrections_stands_and_its_undo_brings_the_earlier_bac
 
 
 def test_a_correction_outlives_what_its_record_comes_to_say(index, eid):
-    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     put(index, "sis:1", middle_name="Lucy")
     middle = the(index, eid, "middle_name")
     assert (middle.value, [other.value for other in middle.others]) == ("Louise", ["Lucy"])
 
 
 def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
-    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "1")]], Why("test"))
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    split(index, OPERATOR, eid, [[RecordRef("sis", "1")], [RecordRef("ccwis", "1")]], StepOptions("test"))
     links = crosswalk(index)
     assert the(index, links["sis", "1"], "middle_name").value == "Louise"
     assert "middle_name" not in values(index, links["ccwis", "1"])
@@ -129,13 +129,13 @@ def test_a_correction_goes_where_the_record_goes_that_it_corrects(index, eid):
 
 
 def test_what_no_record_states_can_be_said(index, eid):
-    correct(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
+    correct_value(index, OPERATOR, eid, "birth_place", {"birth_city": "Dayton", "birth_state": "OH"}, WHY)
     place = the(index, eid, "birth_place")
     assert place.value == {"birth_city": "Dayton", "birth_state": "OH"}
 
 
 def test_a_preview_leaves_no_trace(index, eid):
-    effect = correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
+    effect = correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, preview=True))
     assert effect.preview
     assert the(index, eid, "middle_name").value == "Lou"
     with index.database.read(OPERATOR) as unit:
@@ -144,16 +144,16 @@ def test_a_preview_leaves_no_trace(index, eid):
 
 def test_a_second_steward_is_refused_who_read_the_value_before_the_first_corrected_it(index, eid):
     tag = golden(index, OPERATOR, eid).etag
-    correct(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected=(tag,)))
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected=(tag,)))
     with pytest.raises(StaleError):
-        correct(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected=(tag,)))
+        correct_value(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected=(tag,)))
 
 
 def test_the_same_call_again_under_its_key_corrects_once(index, eid):
     viewer = replace(OPERATOR, once=OnceOnly("k", b"call"))
-    first = correct(index, viewer, eid, "middle_name", "Louise", WHY)
-    assert correct(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
-    assert len(decisions(index, OPERATOR)) == 1
+    first = correct_value(index, viewer, eid, "middle_name", "Louise", WHY)
+    assert correct_value(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
+    assert len(list_decisions(index, OPERATOR)) == 1
 
 
 def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid):
@@ -171,37 +171,37 @@ def test_what_cannot_be_a_correction_is_refused_and_leaves_no_trace(index, eid):
     ]
     for attribute, value, why in wrong:
         with pytest.raises(InputError) as refused:
-            correct(index, OPERATOR, eid, attribute, value, why)
+            correct_value(index, OPERATOR, eid, attribute, value, why)
         assert value == "" or str(value) not in str(refused.value)
-    assert decisions(index, OPERATOR) == []
+    assert list_decisions(index, OPERATOR) == []
 
 
 def test_text_that_no_record_can_state_is_refused_by_field(index, eid):
     with pytest.raises(RecordError, match="middle_name"):
-        correct(index, OPERATOR, eid, "middle_name", "Lou\x00", WHY)
+        correct_value(index, OPERATOR, eid, "middle_name", "Lou\x00", WHY)
 
 
 def test_who_may_not_decide_or_not_see_corrections_corrects_nothing(index, eid):
     viewer = replace(OPERATOR, actions=frozenset(Action) - {Action.DECIDE})
     for denied in (viewer, SIS_ONLY):
         with pytest.raises(AccessDenied):
-            correct(index, denied, eid, "middle_name", "Louise", WHY)
+            correct_value(index, denied, eid, "middle_name", "Louise", WHY)
 
 
 def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_was_granted_them(index, eid):
     before = golden(index, SIS_ONLY, eid)
-    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert golden(index, SIS_ONLY, eid) == before
     seen = the(index, eid, "middle_name", WITH_CORRECTIONS)
     # What another steward rests it on may tell of records that this reader may not see.
     assert (seen.value, seen.correction.evidence) == ("Louise", None)
-    correct(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
+    correct_value(index, WITH_CORRECTIONS, eid, "middle_name", "Lulu", WHY)
     assert the(index, eid, "middle_name", WITH_CORRECTIONS).correction.evidence == WHY.note
 
 
 def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for_it(index, eid):
     put(index, "ccwis:1", preferred_name="Mara")
-    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     record = the(index, eid, "preferred_name").record
     assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
     assert "correction" not in {step.cause for step in lineage(index, WITH_CORRECTIONS, eid)}
@@ -211,13 +211,13 @@ def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for
 
 def calls_that_take(label: RecordRef, eid: str) -> dict:
     """Every call by which a caller names a record, of which it names one more of its own."""
-    mine, why = RecordRef("sis", "1"), Why("x")
+    mine, why = RecordRef("sis", "1"), StepOptions("x")
     kinds = {
         "same": (DecisionKind.SAME, [[mine, label]]),
         "different": (DecisionKind.DIFFERENT, [[mine], [label]]),
         "unsure": (DecisionKind.UNSURE, [[mine, label]]),
     }
-    said = {name: Asked(kind, groups, "x") for name, (kind, groups) in kinds.items()}
+    said = {name: DecisionRequest(kind, groups, "x") for name, (kind, groups) in kinds.items()}
     return {
         **{name: lambda *who, one=one: decide(*who, one) for name, one in said.items()},
         "preview": lambda *who: decide(*who, said["same"], preview=True),
@@ -259,7 +259,7 @@ def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from
     put(index, "sis:2")
     put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     put(index, "ccwis:1", preferred_name="Mara")
-    correct(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
+    correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     hidden, never = the(index, eid, "preferred_name").record, RecordRef("STEWARD", "correction-999999")
     viewer = replace(WITH_CORRECTIONS, client="district")
     of_hidden, of_none = calls_that_take(hidden, eid), calls_that_take(never, eid)
@@ -272,8 +272,8 @@ def test_no_call_tells_a_correction_of_a_record_that_the_reader_may_not_see_from
 def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid):
     put(index, "sis:2")
     put(index, "sis:3", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
-    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    record, before = the(index, eid, "middle_name").record, len(decisions(index, OPERATOR))
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    record, before = the(index, eid, "middle_name").record, len(list_decisions(index, OPERATOR))
     calls = calls_that_take(record, eid)
     naming = ("same", "different", "unsure", "preview", "report", "explain", "split", "keep", "move", "rekey")
     for viewer in (OPERATOR, WITH_CORRECTIONS):
@@ -282,16 +282,19 @@ def test_nobody_can_say_anything_of_a_correction_but_by_its_own_step(index, eid)
             with pytest.raises(NotFoundError):
                 calls[name](index, viewer)
     assert (
-        import_crosswalk(index, OPERATOR, "sis", [OldCrosswalkLine("STEWARD", record.local_id, "old-1")]).unknown == 1
+        import_crosswalk(
+            index, OPERATOR, "sis", [OldCrosswalkLine("STEWARD", record.local_id, "old-1")]
+        ).unknown
+        == 1
     )
     with pytest.raises(ConflictError):
         import_crosswalk(index, OPERATOR, "STEWARD", [OldCrosswalkLine("sis", "1", record.local_id)])
-    assert len(decisions(index, OPERATOR)) == before
+    assert len(list_decisions(index, OPERATOR)) == before
 
 
 def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_it_corrects(index, eid):
     withdraw(index, OPERATOR, "sis", "1")
-    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    made = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = the(index, eid, "middle_name").record
     with index.database.read(WITH_CORRECTIONS) as unit:
         found = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id])
@@ -304,7 +307,7 @@ def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
 def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
-    correct(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
+    correct_value(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
     record = the(index, eid, "middle_name").record
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
     assert "Xanthippe" not in repr(golden(index, OPERATOR, eid))
@@ -319,7 +322,7 @@ def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
 
 
 def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
-    correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = the(index, eid, "middle_name").record
     with pytest.raises(ConflictError):
         upsert(index, OPERATOR, "STEWARD", a_child(record.local_id))
@@ -334,9 +337,9 @@ def test_nothing_but_corrections_enters_the_stewards_source(index, eid):
 
 def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, eid):
     crossing = with_settings(index, second_approver=SecondApprover.CROSS_AGENCY)
-    assert not correct(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
+    assert not correct_value(crossing, OPERATOR, eid, "middle_name", "Louise", WHY).awaiting
     always = with_settings(index, second_approver=SecondApprover.ALWAYS)
-    effect = correct(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
+    effect = correct_value(always, OPERATOR, eid, "middle_name", "Louisa", WHY)
     assert effect.awaiting
     assert the(index, eid, "middle_name").value == "Louise"
     approve(always, replace(OPERATOR, client="second"), effect.step)
@@ -345,8 +348,10 @@ def test_a_correction_waits_for_a_second_word_only_where_every_step_does(index, 
 
 def test_a_freeze_window_which_keeps_people_as_they_are_holds_no_correction_and_no_undo_of_one(index, eid):
     today = clock.now().date()
-    freeze(index, OPERATOR, "sis", today.isoformat(), (today + timedelta(days=9)).isoformat(), "count-day")
-    made = correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+    add_freeze_window(
+        index, OPERATOR, "sis", today.isoformat(), (today + timedelta(days=9)).isoformat(), "count-day"
+    )
+    made = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     assert made.held_until is None
     assert the(index, eid, "middle_name").value == "Louise"
     undo_step(index, OPERATOR, made.step)
@@ -355,8 +360,8 @@ def test_a_freeze_window_which_keeps_people_as_they_are_holds_no_correction_and_
 
 def test_a_person_that_is_retired_or_unknown_is_not_corrected(index, eid):
     with pytest.raises(NotFoundError):
-        correct(index, OPERATOR, "T7K3-M92Q-X0HN", "middle_name", "Louise", WHY)
+        correct_value(index, OPERATOR, "T7K3-M92Q-X0HN", "middle_name", "Louise", WHY)
     withdraw(index, OPERATOR, "sis", "1")
     withdraw(index, OPERATOR, "ccwis", "1")
     with pytest.raises(ConflictError, match="empty"):
-        correct(index, OPERATOR, eid, "middle_name", "Louise", WHY)
+        correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)

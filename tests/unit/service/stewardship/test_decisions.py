@@ -15,7 +15,7 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
-from mpi.service.stewardship.decisions import Asked, decide, decision, decisions
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, list_decisions
 from mpi.service.stewardship.undo import undo_decision
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
 
@@ -30,7 +30,7 @@ def labels(*names: str) -> tuple[RecordRef, ...]:
 def said(index, kind: str, *groups, viewer=OPERATOR, **options) -> int:
     """Decide, and return the decision's number."""
     named = tuple(labels(*group) for group in groups)
-    effect = decide(index, viewer, Asked(DecisionKind(kind), named, "test", **options))
+    effect = decide(index, viewer, DecisionRequest(DecisionKind(kind), named, "test", **options))
     [number] = effect.decisions
     return number
 
@@ -87,7 +87,7 @@ def test_a_decision_keeps_who_when_why_and_the_evidence_as_its_maker_saw_it(one_
     number = said(
         one_child, "DIFFERENT", ["sis:1"], ["ccwis:1"], note="seen at school", recheck_on="2031-01-01"
     )
-    view = decision(one_child, OPERATOR, number)
+    view = get_decision(one_child, OPERATOR, number)
     assert (view.kind, view.status, view.authority) == ("DIFFERENT", "in_force", "steward")
     assert (view.by, view.reason, view.notes) == ("operator", "test", ("seen at school",))
     [pair] = view.evidence["pairs"]
@@ -96,15 +96,15 @@ def test_a_decision_keeps_who_when_why_and_the_evidence_as_its_maker_saw_it(one_
     assert pair["levels"]["birth_date"] == "equal"
     assert {each["as_of"] is not None for each in view.seen} == {True}
     put(one_child, "ccwis:1", first_name="Amarra")
-    assert decision(one_child, OPERATOR, number).evidence == view.evidence
+    assert get_decision(one_child, OPERATOR, number).evidence == view.evidence
 
 
 def test_a_preview_shows_what_deciding_does_and_changes_nothing(strangers):
-    asked = Asked(DecisionKind.SAME, (labels("sis:1", "ccwis:1"),), "test")
+    asked = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "ccwis:1"),), "test")
     before = crosswalk(strangers)
     seen = decide(strangers, OPERATOR, asked, preview=True)
     assert crosswalk(strangers) == before
-    assert decisions(strangers, OPERATOR) == []
+    assert list_decisions(strangers, OPERATOR) == []
     done = decide(strangers, OPERATOR, asked)
     assert (seen.persons, seen.moved, seen.told) == (done.persons, done.moved, done.told)
     assert (seen.step, seen.decisions) == (None, ())
@@ -126,10 +126,10 @@ def test_a_contradiction_is_refused_with_the_shortest_chain_of_decisions(strange
 def test_one_that_supersedes_takes_the_other_s_place_and_gives_it_back_when_it_is_undone(strangers):
     same = said(strangers, "SAME", ["sis:1", "ccwis:1"])
     apart = said(strangers, "DIFFERENT", ["sis:1"], ["ccwis:1"], supersedes=(same,))
-    assert decision(strangers, OPERATOR, same).status == "superseded"
+    assert get_decision(strangers, OPERATOR, same).status == "superseded"
     assert not together(strangers, "sis:1", "ccwis:1")
     undo_decision(strangers, OPERATOR, apart)
-    assert decision(strangers, OPERATOR, same).status == "in_force"
+    assert get_decision(strangers, OPERATOR, same).status == "in_force"
     assert together(strangers, "sis:1", "ccwis:1")
 
 
@@ -158,10 +158,10 @@ def test_where_decisions_meet_otherwise_different_holds_and_a_task_shows_the_cha
     [task] = list_review_tasks(strangers, OPERATOR)
     assert (task.kind, task.reason) == ("conflict", "suspended")
     assert set(task.decisions) == {one, two, far}
-    [suspended] = [d for d in (one, two) if decision(strangers, OPERATOR, d).suspended]
+    [suspended] = [d for d in (one, two) if get_decision(strangers, OPERATOR, d).suspended]
     undo_decision(strangers, OPERATOR, far)
     assert together(strangers, "sis:1", "ccwis:1", "ccwis:2")
-    assert not decision(strangers, OPERATOR, suspended).suspended
+    assert not get_decision(strangers, OPERATOR, suspended).suspended
     assert list_review_tasks(strangers, OPERATOR) == []
 
 
@@ -239,7 +239,7 @@ def test_a_different_that_is_undone_at_once_leaves_every_id_as_it_was(index, enr
 def test_undo_says_what_the_model_still_joins_and_offers_the_opposite(one_child):
     number = said(one_child, "SAME", ["sis:1", "ccwis:1"])
     seen = undo_decision(one_child, OPERATOR, number, preview=True)
-    assert decision(one_child, OPERATOR, number).status == "in_force"
+    assert get_decision(one_child, OPERATOR, number).status == "in_force"
     done = undo_decision(one_child, OPERATOR, number)
     assert seen.stays == done.stays
     [stays] = done.stays
@@ -290,10 +290,10 @@ def test_a_viewer_decides_and_reads_only_what_it_may_see(strangers):
     mixed = said(strangers, "SAME", ["sis:1", "ccwis:1"])
     for hidden in (other, mixed):
         with pytest.raises(NotFoundError):
-            decision(strangers, SIS_ONLY, hidden)
+            get_decision(strangers, SIS_ONLY, hidden)
         with pytest.raises(NotFoundError):
             undo_decision(strangers, SIS_ONLY, hidden)
-    assert decisions(strangers, SIS_ONLY) == []
+    assert list_decisions(strangers, SIS_ONLY) == []
     for name in ("ccwis:1", "ccwis:999", "nowhere:1"):
         with pytest.raises(NotFoundError) as refused:
             said(strangers, "SAME", ["sis:1", name], viewer=SIS_ONLY)
@@ -310,13 +310,13 @@ def test_what_a_viewer_may_not_see_does_not_refuse_its_decision(strangers):
     assert not together(strangers, "sis:1", "sis:2")
     assert list_review_tasks(strangers, SIS_ONLY) == []
     assert [task.kind for task in list_review_tasks(strangers, OPERATOR)] == ["conflict"]
-    assert decision(strangers, SIS_ONLY, number).by == "district"
+    assert get_decision(strangers, SIS_ONLY, number).by == "district"
 
 
 def test_a_client_of_certain_sources_takes_back_its_own_word_only(strangers):
     put(strangers, "sis:2", first_name="Pia", last_name="Berg", birth_date="2003-03-03", postal_code=None)
     number = said(strangers, "SAME", ["sis:1", "sis:2"], note="from the caseworker")
-    assert decision(strangers, SIS_ONLY, number).notes == ()
+    assert get_decision(strangers, SIS_ONLY, number).notes == ()
     with pytest.raises(ConflictError, match="another's"):
         undo_decision(strangers, SIS_ONLY, number)
     with pytest.raises(ConflictError, match="another's"):
@@ -329,14 +329,14 @@ def test_a_client_of_certain_sources_takes_back_its_own_word_only(strangers):
 def test_a_sealed_record_shows_in_no_decision(strangers):
     number = said(strangers, "SAME", ["sis:1", "ccwis:1", "ccwis:2"], note="about all three")
     upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "sealed"}]))
-    view = decision(strangers, OPERATOR, number)
+    view = get_decision(strangers, OPERATOR, number)
     assert view.groups == (labels("sis:1", "ccwis:2"),)
     assert {each["local_id"] + each["source"] for each in view.seen} == {"1sis", "2ccwis"}
     assert len(view.evidence["pairs"]) == 1
     upsert(strangers, OPERATOR, "ccwis", a_child("2", restrictions=[{"kind": "sealed"}]))
     with pytest.raises(NotFoundError):
-        decision(strangers, OPERATOR, number)
-    assert decisions(strangers, OPERATOR) == []
+        get_decision(strangers, OPERATOR, number)
+    assert list_decisions(strangers, OPERATOR) == []
 
 
 def test_what_was_written_about_an_expunged_record_is_destroyed_with_it(strangers):

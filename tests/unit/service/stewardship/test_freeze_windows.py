@@ -17,10 +17,10 @@ from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose
 from mpi.service.stewardship.approvals import approve
-from mpi.service.stewardship.decisions import Asked, decide, decision
-from mpi.service.stewardship.deferred_steps import put_due_in_force
-from mpi.service.stewardship.freeze_windows import freeze, lift, windows
-from mpi.service.stewardship.merge import Why, merge, move, split
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
+from mpi.service.stewardship.deferred_steps import apply_due_decisions
+from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
+from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk, with_settings
 from tests.models import tiny_model
@@ -28,7 +28,7 @@ from tests.unit.service.stewardship.test_decisions import labels, put
 
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
 CLEO = {"first_name": "Cleo", "last_name": "Ruiz", "birth_date": "2008-08-08", "postal_code": "45555"}
-WHY = Why("one-child")
+WHY = StepOptions("one-child")
 SECOND = Viewer("second", None, frozenset(Action), None)
 
 
@@ -46,7 +46,7 @@ def two(index):
     with on("2030-03-01"):
         put(index, "sis:1")
         put(index, "ccwis:9", **BO)
-        freeze(index, OPERATOR, "sis", "2030-03-03", "2030-03-06", "count-day")
+        add_freeze_window(index, OPERATOR, "sis", "2030-03-03", "2030-03-06", "count-day")
     return index
 
 
@@ -64,10 +64,10 @@ def test_a_merge_within_a_window_waits_for_the_first_day_after_it_with_the_survi
     with on("2030-03-04"):
         done = merge(two, OPERATOR, before, WHY, survivor=before[1])
         assert (done.held_until, done.moved) == ("2030-03-06", ())
-        assert put_due_in_force(two, OPERATOR) == 0
+        assert apply_due_decisions(two, OPERATOR) == 0
     assert not together(two)
     with on("2030-03-06"):
-        assert put_due_in_force(two, OPERATOR) == 1
+        assert apply_due_decisions(two, OPERATOR) == 1
     assert eids(two) == [before[1], before[1]]
     assert verify(two, OPERATOR) == []
 
@@ -83,7 +83,7 @@ def test_a_preview_shows_what_it_will_do_and_until_when_it_waits(two):
 def test_outside_the_window_and_of_other_sources_nothing_waits(two):
     put(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
     with on("2030-03-04"):
-        free = Asked(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
+        free = DecisionRequest(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
         assert decide(two, OPERATOR, free).held_until is None
     with on("2030-03-02"):
         assert merge(two, OPERATOR, eids(two), WHY).held_until is None
@@ -95,7 +95,7 @@ def test_a_decision_waits_too_where_another_record_of_its_person_is_of_the_sourc
         merge(two, OPERATOR, eids(two), WHY)
         put(two, "ccwis:8", first_name="Cleo", last_name="Ruiz", birth_date="2008-08-08")
     with on("2030-03-04"):
-        asked = Asked(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
+        asked = DecisionRequest(DecisionKind.SAME, (labels("ccwis:8", "ccwis:9"),), "same-child")
         assert decide(two, OPERATOR, asked).held_until == "2030-03-06"
         mine = Viewer("agency", None, frozenset(Action), frozenset({"ccwis"}))
         told = decide(two, mine, asked, preview=True)
@@ -103,9 +103,9 @@ def test_a_decision_waits_too_where_another_record_of_its_person_is_of_the_sourc
 
 
 def test_windows_that_meet_are_one_wait_and_a_day_that_its_maker_chose_counts(two):
-    freeze(two, OPERATOR, "ccwis", "2030-03-06", "2030-03-08", "reporting-period")
+    add_freeze_window(two, OPERATOR, "ccwis", "2030-03-06", "2030-03-08", "reporting-period")
     with on("2030-03-02"):
-        later = Asked(DecisionKind.SAME, (labels("sis:1", "ccwis:9"),), "same-child", "2030-03-05")
+        later = DecisionRequest(DecisionKind.SAME, (labels("sis:1", "ccwis:9"),), "same-child", "2030-03-05")
         assert decide(two, OPERATOR, later).held_until == "2030-03-08"
         free = replace(later, effective_from="2030-03-09")
         assert decide(two, OPERATOR, free, preview=True).held_until is None
@@ -115,21 +115,21 @@ def test_lifting_a_window_lets_what_waits_for_it_alone_take_effect(two):
     with on("2030-03-04"):
         merge(two, OPERATOR, eids(two), WHY)
         assert not together(two)
-        ended = lift(two, OPERATOR, 1)
+        ended = lift_freeze_window(two, OPERATOR, 1)
         assert (ended.state, together(two)) == ("lifted", True)
         with pytest.raises(ConflictError, match="lifted"):
-            lift(two, OPERATOR, 1)
+            lift_freeze_window(two, OPERATOR, 1)
 
 
 def test_a_window_that_is_added_later_holds_what_would_be_due_in_it(two):
     with on("2030-03-04"):
         done = merge(two, OPERATOR, eids(two), WHY)
-        freeze(two, OPERATOR, "sis", "2030-03-06", "2030-03-10", "testing")
+        add_freeze_window(two, OPERATOR, "sis", "2030-03-06", "2030-03-10", "testing")
     with on("2030-03-07"):
-        assert put_due_in_force(two, OPERATOR) == 0
-        assert decision(two, OPERATOR, done.decisions[0]).effective_from == "2030-03-10"
+        assert apply_due_decisions(two, OPERATOR) == 0
+        assert get_decision(two, OPERATOR, done.decisions[0]).effective_from == "2030-03-10"
     with on("2030-03-10"):
-        assert put_due_in_force(two, OPERATOR) == 1
+        assert apply_due_decisions(two, OPERATOR) == 1
     assert together(two)
 
 
@@ -138,14 +138,14 @@ def test_what_waits_can_be_taken_back_and_what_binds_cannot_until_the_window_is_
         bound = merge(two, OPERATOR, eids(two), WHY)
     with on("2030-03-04"):
         waiting = split(
-            two, OPERATOR, eids(two)[0], [labels("sis:1")], Why("two", supersedes=bound.decisions)
+            two, OPERATOR, eids(two)[0], [labels("sis:1")], StepOptions("two", supersedes=bound.decisions)
         )
         assert waiting.held_until == "2030-03-06"
         with pytest.raises(ConflictError, match="frozen until 2030-03-06"):
             undo_step(two, OPERATOR, bound.step)
         undo_step(two, OPERATOR, waiting.step)
     with on("2030-03-06"):
-        assert put_due_in_force(two, OPERATOR) == 0
+        assert apply_due_decisions(two, OPERATOR) == 0
         undo_step(two, OPERATOR, bound.step)
     assert not together(two)
 
@@ -158,7 +158,7 @@ def test_what_a_second_approver_lets_pass_within_a_window_waits_for_its_end(two)
         approve(careful, SECOND, asked.step)
         assert not together(two)
     with on("2030-03-06"):
-        assert put_due_in_force(two, OPERATOR) == 1
+        assert apply_due_decisions(two, OPERATOR) == 1
     assert together(two)
 
 
@@ -172,7 +172,7 @@ def careful(two):
 
 
 def statuses(index, done) -> set[tuple[str, str | None]]:
-    found = [decision(index, OPERATOR, number) for number in done.decisions]
+    found = [get_decision(index, OPERATOR, number) for number in done.decisions]
     return {(one.status, one.effective_from) for one in found}
 
 
@@ -192,11 +192,11 @@ def test_a_move_that_is_approved_within_a_window_takes_effect_wholly_once_it_is_
     with on("2030-03-04"):
         approve(careful, SECOND, asked.step)
         assert statuses(careful, asked) == {("pending", "2030-03-06")}
-        assert (put_due_in_force(careful, OPERATOR), crosswalk(careful)) == (0, before)
+        assert (apply_due_decisions(careful, OPERATOR), crosswalk(careful)) == (0, before)
         if lifted:
-            lift(careful, OPERATOR, 1)
+            lift_freeze_window(careful, OPERATOR, 1)
     with on("2030-03-06"):
-        assert put_due_in_force(careful, OPERATOR) == (0 if lifted else 2)
+        assert apply_due_decisions(careful, OPERATOR) == (0 if lifted else 2)
     after = crosswalk(careful)
     assert after == before | {("ccwis", "2"): before["sis", "1"]}
     assert verify(careful, OPERATOR) == []
@@ -206,10 +206,14 @@ def test_what_is_approved_within_a_window_of_another_record_of_its_person_waits_
     with on("2030-03-01"):
         put(careful, "ccwis:3")  # the child of the school's record
         asked = decide(
-            careful, OPERATOR, Asked(DecisionKind.SAME, (labels("ccwis:3", "ccwis:9"),), "same-child")
+            careful,
+            OPERATOR,
+            DecisionRequest(DecisionKind.SAME, (labels("ccwis:3", "ccwis:9"),), "same-child"),
         )
         mine = Viewer("agency", None, frozenset(Action), frozenset({"ccwis"}))
-        untold = decide(careful, mine, Asked(DecisionKind.UNSURE, (labels("ccwis:3", "ccwis:1"),), "ask"))
+        untold = decide(
+            careful, mine, DecisionRequest(DecisionKind.UNSURE, (labels("ccwis:3", "ccwis:1"),), "ask")
+        )
     with on("2030-03-04"):
         approve(careful, SECOND, asked.step)
         assert statuses(careful, asked) == {("pending", "2030-03-06")}
@@ -227,7 +231,7 @@ def test_an_undo_is_not_approved_within_a_window_but_after_it_or_once_it_is_lift
         with pytest.raises(ConflictError, match="frozen until 2030-03-06"):
             approve(careful, SECOND, undoing.step)
         assert together(careful)
-        lift(careful, OPERATOR, 1)
+        lift_freeze_window(careful, OPERATOR, 1)
         assert together(careful)
         approve(careful, SECOND, undoing.step)
     assert not together(careful)
@@ -237,7 +241,7 @@ def test_what_waits_for_others_words_heeds_no_window_that_was_lifted_before_they
     with on("2030-03-04"):
         asked = merge(careful, OPERATOR, eids(careful), WHY)
         assert (asked.held_until, together(careful)) == ("2030-03-06", False)
-        lift(careful, OPERATOR, 1)
+        lift_freeze_window(careful, OPERATOR, 1)
         approve(careful, SECOND, asked.step)
     assert together(careful)
 
@@ -246,7 +250,7 @@ def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a
     with on("2030-03-01"):
         for source in ("sis:1", "ccwis:1"):
             put(index, source, postal_code=None)
-        freeze(index, OPERATOR, "sis", "2030-03-01", "2030-03-06", "count-day")
+        add_freeze_window(index, OPERATOR, "sis", "2030-03-01", "2030-03-06", "count-day")
         stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
         made = propose(index, OPERATOR, stricter)
         done = apply_proposal(index, OPERATOR, stricter, made.id)
@@ -258,9 +262,9 @@ def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a
         [held] = list_holds(now, OPERATOR)
         assert held.held_until == "2030-03-06"
         assert recluster(now, OPERATOR, stricter, apply=False).is_empty
-        assert put_due_in_force(now, OPERATOR) == 0
+        assert apply_due_decisions(now, OPERATOR) == 0
     with on("2030-03-06"):
-        assert put_due_in_force(now, OPERATOR) == 1
+        assert apply_due_decisions(now, OPERATOR) == 1
         links = crosswalk(now)
         assert links["sis", "1"] != links["ccwis", "1"]
         with pytest.raises(NotFoundError):
@@ -270,25 +274,25 @@ def test_an_approved_item_of_a_proposal_is_held_and_released_by_its_date_or_by_a
 
 def test_windows_are_listed_for_who_may_see_their_source_and_refused_where_they_make_no_sense(two):
     with on("2030-03-03"):
-        freeze(two, OPERATOR, "ccwis", "2030-04-01", "2030-04-02", "testing")
-        assert [(w.source, w.state, w.by) for w in windows(two, OPERATOR)] == [
+        add_freeze_window(two, OPERATOR, "ccwis", "2030-04-01", "2030-04-02", "testing")
+        assert [(w.source, w.state, w.by) for w in list_freeze_windows(two, OPERATOR)] == [
             ("sis", "open", "operator"),
             ("ccwis", "coming", "operator"),
         ]
         mine = Viewer("school", None, frozenset({Action.SOURCE_ADMIN}), frozenset({"sis"}))
-        assert [window.source for window in windows(two, mine)] == ["sis"]
+        assert [window.source for window in list_freeze_windows(two, mine)] == ["sis"]
         with pytest.raises(NotFoundError):
-            lift(two, mine, 2)
+            lift_freeze_window(two, mine, 2)
         with pytest.raises(AccessDenied):
-            freeze(two, mine, "ccwis", "2030-04-01", "2030-04-02", "testing")
+            add_freeze_window(two, mine, "ccwis", "2030-04-01", "2030-04-02", "testing")
         with pytest.raises(AccessDenied):
-            windows(two, replace(mine, actions=frozenset({Action.DECIDE})))
+            list_freeze_windows(two, replace(mine, actions=frozenset({Action.DECIDE})))
         for days in (("2030-03-09", "2030-03-09"), ("2030-01-01", "2030-02-01"), ("soon", "2030-04-01")):
             with pytest.raises(InputError):
-                freeze(two, OPERATOR, "sis", *days, "testing")
+                add_freeze_window(two, OPERATOR, "sis", *days, "testing")
         with pytest.raises(InputError, match="366"):
-            freeze(two, OPERATOR, "sis", "2030-03-09", "2031-03-11", "testing")
+            add_freeze_window(two, OPERATOR, "sis", "2030-03-09", "2031-03-11", "testing")
     with on("2030-03-06"):
-        assert windows(two, OPERATOR)[0].state == "over"
+        assert list_freeze_windows(two, OPERATOR)[0].state == "over"
         with pytest.raises(ConflictError, match="over"):
-            lift(two, OPERATOR, 1)
+            lift_freeze_window(two, OPERATOR, 1)

@@ -7,14 +7,14 @@ from mpi.domain.errors import ConflictError, DecisionConflict, EidError, InputEr
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import lineage, person
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.service.stewardship.decisions import Asked, decide, decision
-from mpi.service.stewardship.merge import Why, merge, move, split
+from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
+from mpi.service.stewardship.merge import StepOptions, merge, move, split
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, partition_of
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY, STRANGER, labels, put, said
 
-WHY = Why("same-child")
-PREVIEW = Why("same-child", preview=True)
+WHY = StepOptions("same-child")
+PREVIEW = StepOptions("same-child", preview=True)
 FOUR = ("sis:1", "sis:2", "ccwis:1", "ccwis:2")
 FLAG = {"population": "foster_care", "value": "Y", "definition": "ESSA"}
 
@@ -84,8 +84,8 @@ def test_a_merge_retires_the_one_id_and_the_other_holds_all_records(two):
     assert {p.enterprise_id: p.flags for p in effect.persons}[larger] == ("foster_care",)
     assert effect.told == ("init",)
     [number] = effect.decisions
-    assert decision(two, OPERATOR, number).kind is DecisionKind.SAME
-    assert len(decision(two, OPERATOR, number).groups[0]) == 3
+    assert get_decision(two, OPERATOR, number).kind is DecisionKind.SAME
+    assert len(get_decision(two, OPERATOR, number).groups[0]) == 3
     assert verify(two, OPERATOR) == []
 
 
@@ -218,7 +218,7 @@ def test_a_split_of_what_a_merge_joined_is_refused_unless_it_supersedes_it_and_k
     with pytest.raises(DecisionConflict) as refused:
         split(index, OPERATOR, eid, parts, WHY)
     assert refused.value.chain == merged.decisions
-    done = split(index, OPERATOR, eid, parts, Why("wrong", supersedes=merged.decisions))
+    done = split(index, OPERATOR, eid, parts, StepOptions("wrong", supersedes=merged.decisions))
     assert partition_of(index) == {frozenset({("sis", "1"), ("sis", "2")}), frozenset({("sis", "3")})}
     undo_step(index, OPERATOR, done.step)
     assert len(partition_of(index)) == 1
@@ -231,7 +231,7 @@ def test_a_move_takes_records_from_one_person_to_another_and_holds(two):
     done = move(two, OPERATOR, leaving, labels("ccwis:1"), joining, WHY)
     assert bare(seen) == bare(done)
     assert crosswalk(two) == {("sis", "1"): leaving, ("ccwis", "1"): joining, ("sis", "9"): joining}
-    assert sorted(decision(two, OPERATOR, n).kind for n in done.decisions) == ["DIFFERENT", "SAME"]
+    assert sorted(get_decision(two, OPERATOR, n).kind for n in done.decisions) == ["DIFFERENT", "SAME"]
     put(two, "ccwis:1", flags=[FLAG], grade="04")
     assert eid_of(two, "ccwis:1") == joining
     undo_step(two, OPERATOR, done.step)
@@ -246,16 +246,16 @@ def test_a_step_on_what_was_read_is_refused_once_it_has_changed(two):
     put(two, "sis:2")
     for expected in ((seen.etag,), tags, ("anything",), ()):
         with pytest.raises(StaleError, match="changed since"):
-            merge(two, OPERATOR, [larger, smaller], Why("same-child", expected=expected))
+            merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected=expected))
     assert len(set(crosswalk(two).values())) == 2
     fresh = merge(two, OPERATOR, [larger, smaller], PREVIEW).etag
-    merge(two, OPERATOR, [larger, smaller], Why("same-child", expected=(fresh,)))
+    merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected=(fresh,)))
 
 
 def test_the_tags_of_the_persons_read_one_by_one_do_as_well(two):
     eids = both(two, "sis:1", "sis:9")
     tags = tuple(person(two, OPERATOR, eid).etag for eid in eids)
-    merge(two, OPERATOR, eids, Why("same-child", expected=tags))
+    merge(two, OPERATOR, eids, StepOptions("same-child", expected=tags))
     assert len(set(crosswalk(two).values())) == 1
 
 
@@ -266,14 +266,14 @@ def test_two_stewards_contradicting_each_other(two):
     with pytest.raises(DecisionConflict) as refused:
         merge(two, OPERATOR, [larger, smaller], WHY)
     assert refused.value.chain == (apart,)
-    merge(two, OPERATOR, [larger, smaller], Why("looked-again", supersedes=(apart,)))
+    merge(two, OPERATOR, [larger, smaller], StepOptions("looked-again", supersedes=(apart,)))
     assert len(set(crosswalk(two).values())) == 1
 
 
 def test_a_retired_id_after_a_later_split_answers_with_all_who_hold_its_records(two):
     larger, smaller = both(two, "sis:1", "sis:9")
     merged = merge(two, OPERATOR, [larger, smaller], WHY, survivor=smaller)
-    split(two, OPERATOR, smaller, [labels("sis:1")], Why("wrong", supersedes=merged.decisions))
+    split(two, OPERATOR, smaller, [labels("sis:1")], StepOptions("wrong", supersedes=merged.decisions))
     view = person(two, OPERATOR, larger)
     assert (view.status, set(view.now)) == ("retired", {eid_of(two, "sis:1"), smaller})
     assert len(view.now) == 2
@@ -305,7 +305,7 @@ def test_what_is_not_well_formed_is_refused(four):
     with pytest.raises(InputError):
         split(four, OPERATOR, eid, [labels("sis:1")], WHY, keep=2)
     with pytest.raises(InputError, match="reason"):
-        merge(four, OPERATOR, [eid, eid_of(four, "sis:9")], Why(" "))
+        merge(four, OPERATOR, [eid, eid_of(four, "sis:9")], StepOptions(" "))
 
 
 def test_a_mistyped_and_a_retired_id_are_refused_and_never_merged(two):
@@ -334,7 +334,7 @@ def test_a_viewer_merges_what_it_may_see_and_learns_of_nothing_else(two):
     shown = {label for p in done.persons for label in (*p.before, *p.after)}
     assert shown == set(labels("sis:1", "sis:9"))
     assert {p.flags for p in done.persons} == {()}
-    assert decision(two, SIS_ONLY, done.decisions[0]).groups == (labels("sis:1", "sis:9"),)
+    assert get_decision(two, SIS_ONLY, done.decisions[0]).groups == (labels("sis:1", "sis:9"),)
     assert eid_of(two, "ccwis:1") == larger
 
 
@@ -352,8 +352,8 @@ def test_same_same_then_the_middle_record_withdrawn_and_returned(index):
     """A withdrawn record keeps its place in the chain and is a member of nobody."""
     for number, name in enumerate(("1", "2", "3")):
         upsert(index, OPERATOR, "sis", other(name, number))
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "test"))
-    decide(index, OPERATOR, Asked(DecisionKind.SAME, (labels("sis:2", "sis:3"),), "test"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (labels("sis:1", "sis:2"),), "test"))
+    decide(index, OPERATOR, DecisionRequest(DecisionKind.SAME, (labels("sis:2", "sis:3"),), "test"))
     eid = eid_of(index, "sis:1")
     withdraw(index, OPERATOR, "sis", "2")
     assert crosswalk(index) == {("sis", "1"): eid, ("sis", "3"): eid}
@@ -369,13 +369,13 @@ def test_a_merge_of_very_many_records_weighs_no_pair_anew_while_others_wait(inde
     put(index, "sis:2", **STRANGER)
     links = crosswalk(index)
     pair = [links["sis", "1"], links["sis", "2"]]
-    whole = merge(index, OPERATOR, pair, Why("x"))
-    seen = decision(index, OPERATOR, whole.decisions[0]).evidence["pairs"]
+    whole = merge(index, OPERATOR, pair, StepOptions("x"))
+    seen = get_decision(index, OPERATOR, whole.decisions[0]).evidence["pairs"]
     undo_step(index, OPERATOR, whole.step)
     monkeypatch.setattr("mpi.service.decisions.evidence.MOST_WEIGHED", 2)
-    parted = split(index, OPERATOR, pair[0], [labels("sis:1"), labels("ccwis:1")], Why("x"))
+    parted = split(index, OPERATOR, pair[0], [labels("sis:1"), labels("ccwis:1")], StepOptions("x"))
     undo_step(index, OPERATOR, parted.step)
-    again = merge(index, OPERATOR, pair, Why("x"))
-    kept = decision(index, OPERATOR, again.decisions[0]).evidence["pairs"]
+    again = merge(index, OPERATOR, pair, StepOptions("x"))
+    kept = get_decision(index, OPERATOR, again.decisions[0]).evidence["pairs"]
     assert kept == seen[: len(kept)]
     assert [len(seen), len(kept)] == [3, 1]
